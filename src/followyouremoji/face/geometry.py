@@ -1,0 +1,173 @@
+"""Metric face geometry: from screen landmarks to a head pose and an expression in canonical space, and back.
+
+The method is that of MediaPipe's face geometry: a camera with a vertical field of view of 63 degrees looks down
+``-z``; landmarks are unprojected with their relative depth, and a weighted similarity transform (orthogonal
+Procrustes) from the mean metric face to the unprojected points gives the pose. Two passes estimate the scale, because
+depth can only be spread once the scale is known. Everything is vectorised over frames; only NumPy is used.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .topology import (
+    LEFT_EYE_LOOP,
+    LEFT_IRIS,
+    N_LANDMARKS,
+    N_MESH,
+    RIGHT_EYE_LOOP,
+    RIGHT_IRIS,
+    mean_face,
+    rigid_weights,
+)
+
+VERTICAL_FIELD_OF_VIEW = 63.0
+"""Degrees; MediaPipe's default camera, used by the released landmarks too."""
+
+
+@dataclass(frozen=True)
+class MetricFaces:
+    """Faces in metric space, one a frame.
+
+    Attributes
+    ----------
+    vertices : ``(T, 468, 3)`` float64
+        Expression and face shape without head pose: canonical space, centimetres, x right, y up, z to the camera.
+    poses : ``(T, 4, 4)`` float64
+        Takes canonical vertices to camera space: a rotation times a scale close to 1, and a translation in centimetres.
+    """
+
+    vertices: np.ndarray
+    poses: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+
+def frustum_at_one(size: tuple[int, int]) -> tuple[float, float]:
+    """Width and height in centimetres of what the camera sees at distance 1, for a picture of ``size`` (width, height)."""
+    width, height = size
+    high = 2.0 * np.tan(np.radians(VERTICAL_FIELD_OF_VIEW) / 2.0)
+    return high * width / height, high
+
+
+def similarity_transform(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The similarity that takes ``source`` closest to ``target`` in the weighted least-squares sense.
+
+    Parameters
+    ----------
+    source : ``(N, 3)`` or ``(T, N, 3)``
+    target : ``(T, N, 3)``
+    weights : ``(N,)``, not negative
+
+    Returns
+    -------
+    ``(T, 4, 4)``: rotation (never a reflection) times scale, and translation. Weighted orthogonal Procrustes.
+    """
+    weights = weights / weights.sum()
+    source = np.broadcast_to(source, target.shape)
+    source_centre = np.einsum("n,tnc->tc", weights, source)
+    target_centre = np.einsum("n,tnc->tc", weights, target)
+    centred = source - source_centre[:, None]
+    covariance = np.einsum("n,tni,tnj->tij", weights, target - target_centre[:, None], centred)
+    left, _, right = np.linalg.svd(covariance)
+    left[:, :, 2] *= np.sign(np.linalg.det(left @ right))[:, None]
+    rotation = left @ right
+    spread = np.einsum("n,tnc,tnc->t", weights, centred, centred)
+    scale = np.einsum("tij,tij->t", rotation, covariance) / spread
+    transform = np.zeros((len(target), 4, 4))
+    transform[:, :3, :3] = scale[:, None, None] * rotation
+    transform[:, :3, 3] = target_centre - np.einsum("tij,tj->ti", transform[:, :3, :3], source_centre)
+    transform[:, 3, 3] = 1.0
+    return transform
+
+
+def solve_metric_faces(landmarks: np.ndarray, size: tuple[int, int]) -> MetricFaces:
+    """Head pose and canonical-space face of every frame.
+
+    Parameters
+    ----------
+    landmarks : ``(T, N, 3)`` with N >= 468
+        Normalised landmarks: x / width, y / height, z on the scale of x. Irises, if there, are not used.
+    size : (width, height) of the picture in pixels.
+
+    `project` of the result gives the x and y of the landmarks back.
+    """
+    wide, high = frustum_at_one(size)
+    screen = np.asarray(landmarks, np.float64)[:, :N_MESH]
+    x = (screen[..., 0] - 0.5) * wide
+    y = (0.5 - screen[..., 1]) * high
+    depth = screen[..., 2] * wide
+    depth -= depth.mean(axis=1, keepdims=True)
+
+    canonical, weights = mean_face(), rigid_weights()
+    rigid = weights > 0
+    canonical, weights = canonical[rigid], weights[rigid]
+
+    def fitted_scale(points: np.ndarray) -> np.ndarray:
+        transform = similarity_transform(canonical, points[:, rigid], weights)
+        return np.linalg.norm(transform[:, :3, 0], axis=1)[:, None]
+
+    def unprojected(scale: np.ndarray) -> np.ndarray:
+        distance = (1.0 + depth) / scale
+        return np.stack([x * distance, y * distance, -distance], axis=-1)
+
+    first = fitted_scale(np.stack([x, y, -depth], axis=-1))
+    second = fitted_scale(unprojected(first))
+    points = unprojected(first * second)
+    poses = similarity_transform(canonical, points[:, rigid], weights)
+    inverse = np.linalg.inv(poses)
+    vertices = np.einsum("tij,tnj->tni", inverse[:, :3, :3], points) + inverse[:, None, :3, 3]
+    return MetricFaces(vertices, poses)
+
+
+def project(vertices: np.ndarray, poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Perspective projection of canonical-space vertices.
+
+    Parameters
+    ----------
+    vertices : ``(T, N, 3)`` centimetres
+    poses : ``(T, 4, 4)``
+    size : (width, height) in pixels
+
+    Returns
+    -------
+    ``(T, N, 2)`` pixels, x right, y down; may lie outside the picture. Points must lie in front of the camera (z < 0).
+    """
+    width, height = size
+    wide, high = frustum_at_one(size)
+    camera = np.einsum("tij,tnj->tni", poses[:, :3, :3], vertices) + poses[:, None, :3, 3]
+    distance = -camera[..., 2]
+    x = (camera[..., 0] / (distance * wide) + 0.5) * width
+    y = (0.5 - camera[..., 1] / (distance * high)) * height
+    return np.stack([x, y], axis=-1)
+
+
+def place_irises(mesh_points: np.ndarray, driving_points: np.ndarray) -> np.ndarray:
+    """Give a mesh the irises of another face, at the same place relative to the eyes (Sec. 3.1 of the paper).
+
+    An iris keeps its coordinates relative to the bounding box of its eye's contour.
+
+    Parameters
+    ----------
+    mesh_points : ``(T, 468, 2)`` pixels, the face that gets the irises
+    driving_points : ``(T, 478, 2)`` points of the face whose gaze is taken, in any square-pixel unit
+
+    Returns
+    -------
+    ``(T, 478, 2)``: ``mesh_points`` followed by the five points of the right and the five of the left iris.
+    """
+    placed = np.empty((len(mesh_points), N_LANDMARKS, 2))
+    placed[:, :N_MESH] = mesh_points
+    for loop, first in ((RIGHT_EYE_LOOP, RIGHT_IRIS), (LEFT_EYE_LOOP, LEFT_IRIS)):
+        iris = slice(first, first + 5)
+        low, extent = _bounding_box(driving_points[:, loop])
+        relative = (driving_points[:, iris] - low) / np.maximum(extent, 1e-9)
+        low, extent = _bounding_box(mesh_points[:, loop])
+        placed[:, iris] = low + relative * extent
+    return placed
+
+
+def _bounding_box(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    low = points.min(axis=1, keepdims=True)
+    return low, points.max(axis=1, keepdims=True) - low

@@ -1,0 +1,164 @@
+"""The square around a face: cut out before animating, pasted back with a feathered edge after.
+
+OpenCV is imported inside the functions that resample, so that a crop can be computed without it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+FACE_MARGIN = 2.0
+"""The crop's side over the larger side of the landmarks' bounding box. The bundled model is trained on such crops."""
+
+HEAD_SHIFT = 0.10
+"""How far the crop's centre lies above the box's, in heights of the box: the mesh ends at the hairline."""
+
+FEATHER = 0.08
+"""Width of the soft edge over the crop's side."""
+
+
+def _take(picture: np.ndarray, left: int, top: int, right: int, bottom: int) -> np.ndarray:
+    """A whole-pixel region; outside the picture its edge pixels go on."""
+    height, width = picture.shape[:2]
+    if left >= 0 and top >= 0 and right <= width and bottom <= height:
+        return picture[top:bottom, left:right]
+    rows = np.clip(np.arange(top, bottom), 0, height - 1)
+    columns = np.clip(np.arange(left, right), 0, width - 1)
+    return picture[rows[:, None], columns[None, :]]
+
+
+def _resample(
+    picture: np.ndarray, x: float, y: float, scale: float, size: tuple[int, int], reach: int = 4
+) -> np.ndarray:
+    """The part of a picture from (x, y) on, magnified by `scale`, as a picture of `size` (width, height).
+
+    Shrinking averages areas to the nearest whole number of pixels first and moves the rest, a fraction of a pixel,
+    cubically; enlarging is cubic throughout. Positions follow the house's rule: pixel centres lie at +0.5.
+    """
+    import cv2
+
+    width, height = size
+    left, top = int(np.floor(x)), int(np.floor(y))
+    right, bottom = int(np.ceil(x + width / scale)), int(np.ceil(y + height / scale))
+    scale_x = scale_y = scale
+    if scale < 1.0:
+        source = _take(picture, left, top, right, bottom)
+        wide, tall = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+        source = cv2.resize(np.ascontiguousarray(source), (wide, tall), interpolation=cv2.INTER_AREA)
+        shrunk_x, shrunk_y = wide / (right - left), tall / (bottom - top)
+        x, y = (x - left) * shrunk_x, (y - top) * shrunk_y
+        scale_x, scale_y = scale / shrunk_x, scale / shrunk_y
+    else:
+        source = _take(picture, left - reach, top - reach, right + reach, bottom + reach)
+        x, y = x - left + reach, y - top + reach
+    whole = (round(x), round(y))
+    if scale_x == scale_y == 1.0 and (x, y) == whole:
+        return np.ascontiguousarray(source[whole[1] : whole[1] + height, whole[0] : whole[0] + width])
+    # Output centre (i + 0.5) shows source position x + (i + 0.5) / scale; OpenCV counts from pixel centres.
+    inverse = np.array(
+        [[1 / scale_x, 0.0, x + 0.5 / scale_x - 0.5], [0.0, 1 / scale_y, y + 0.5 / scale_y - 0.5]], dtype=np.float64
+    )
+    return cv2.warpAffine(
+        np.ascontiguousarray(source),
+        inverse,
+        (width, height),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _ramp(start: int, stop: int, low: float, side: float, extent: int) -> np.ndarray:
+    """Weights (stop - start,) of a pasted picture along one axis: 0 at the crop's edges, 1 inside.
+
+    An edge at or beyond the picture's own border stays hard: there is nothing to blend with.
+    """
+    centres = np.arange(start, stop) + 0.5
+    feather = max(FEATHER * side, 1.0)
+    from_low = (centres - low) / feather if low > 0.0 else np.ones_like(centres)
+    from_high = (low + side - centres) / feather if low + side < extent else np.ones_like(centres)
+    linear = np.clip(np.minimum(from_low, from_high), 0.0, 1.0)
+    return linear * linear * (3.0 - 2.0 * linear)
+
+
+@lru_cache(maxsize=8)
+def _feather_mask(crop: "Crop", size: tuple[int, int]) -> tuple[tuple[int, int, int, int], np.ndarray, np.ndarray]:
+    """The touched region (left, top, right, bottom) of a picture of `size`, and float32 weights of new and old."""
+    width, height = size
+    left, top = max(0, int(np.floor(crop.x))), max(0, int(np.floor(crop.y)))
+    right = min(width, int(np.ceil(crop.x + crop.side)))
+    bottom = min(height, int(np.ceil(crop.y + crop.side)))
+    across = _ramp(left, max(left, right), crop.x, crop.side, width)
+    down = _ramp(top, max(top, bottom), crop.y, crop.side, height)
+    new = np.outer(down, across).astype(np.float32)
+    old = 1.0 - new
+    new.flags.writeable = old.flags.writeable = False
+    return (left, top, right, bottom), new, old
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a picture: its upper left corner `x`, `y` and its `side`, in pixels; it may reach outside."""
+
+    x: float
+    y: float
+    side: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.x, self.y, self.side]).all() and self.side > 0.0):
+            raise ValueError(f"a crop needs finite numbers and a positive side, not {self}")
+
+    def cut(self, picture: np.ndarray, size: int) -> np.ndarray:
+        """The crop as a picture (size, size, 3); beyond the picture's border its edge pixels go on."""
+        return _resample(picture, self.x, self.y, size / self.side, (size, size))
+
+    def to_crop(self, points: np.ndarray, size: int) -> np.ndarray:
+        """Points (..., 2) in pixels of the picture as pixels of the crop cut at `size`."""
+        return (np.asarray(points) - (self.x, self.y)) * (size / self.side)
+
+    def from_crop(self, points: np.ndarray, size: int) -> np.ndarray:
+        """Points (..., 2) in pixels of the crop cut at `size` as pixels of the picture."""
+        return np.asarray(points) * (self.side / size) + (self.x, self.y)
+
+    def paste(self, picture: np.ndarray, result: np.ndarray) -> np.ndarray:
+        """The picture with `result` (n, n, 3), a crop cut earlier and changed, put back where it came from.
+
+        Returns a new picture of the same size. The edge blends over `FEATHER` of the side into the picture, but not
+        where the crop reaches the picture's own border.
+        """
+        import cv2
+
+        height, width = picture.shape[:2]
+        (left, top, right, bottom), new, old = _feather_mask(self, (width, height))
+        pasted = picture.copy()
+        if right <= left or bottom <= top:
+            return pasted
+        scale = self.side / result.shape[0]
+        x, y = (left - self.x) / scale, (top - self.y) / scale
+        patch = _resample(result, x, y, scale, (right - left, bottom - top))
+        region = np.ascontiguousarray(picture[top:bottom, left:right])
+        pasted[top:bottom, left:right] = cv2.blendLinear(patch, region, new, old)
+        return pasted
+
+
+def face_crop(points: np.ndarray, margin: float = FACE_MARGIN) -> Crop:
+    """The square around a face, or around all places where a motion takes it, with room for hair and chin.
+
+    Parameters
+    ----------
+    points : (478, 2) landmarks in pixels, or (T, 478, 2) for the union over time; NaN where there are none.
+    margin : the square's side over the larger side of the landmarks' bounding box.
+
+    Returns
+    -------
+    Crop : centred `HEAD_SHIFT` of the box's height above the box's centre.
+    """
+    flat = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    flat = flat[np.isfinite(flat).all(axis=1)]
+    if len(flat) == 0 or margin <= 0.0:
+        raise ValueError("a face crop needs landmarks and a positive margin")
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    side = margin * float((high - low).max())
+    centre_x, centre_y = (low + high) / 2.0
+    centre_y -= HEAD_SHIFT * (high[1] - low[1])
+    return Crop(x=float(centre_x - side / 2.0), y=float(centre_y - side / 2.0), side=side)

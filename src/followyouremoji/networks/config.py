@@ -1,0 +1,86 @@
+"""Sizes of the networks, validated once and saved beside the weights.
+
+Two layouts share one code. *released* is the network of the 2024 weights: the denoiser reads noisy latents alone and the image prompt is
+CLIP's tokens through a linear layer. *paper* is the network that both papers describe: masked known frames and their mask are joined to the
+noisy latents (Sec. 3.3) and a 4-layer Q-Former stands between the image encoder and the cross-attention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from followyouremoji.errors import WeightsError
+
+Layout = Literal["released", "paper"]
+ImageSource = Literal["clip", "latents"]
+
+
+@dataclass(frozen=True)
+class QFormerConfig:
+    """The image prompt of the paper layout: `queries` learnt tokens read the image tokens in `layers` layers."""
+
+    layers: int = 4
+    queries: int = 16
+    width: int = 768
+    heads: int = 8
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Every size that the weights of the appearance net, denoiser, landmark encoder and image prompt depend on.
+
+    The defaults are the released checkpoint's sizes (Stable Diffusion 1.5's UNet).
+    """
+
+    layout: Layout = "released"
+    latent_channels: int = 4
+    block_channels: tuple[int, ...] = (320, 640, 1280, 1280)
+    layers_per_block: int = 2
+    heads: int = 8
+    norm_groups: int = 32
+    context_width: int = 768  # of the cross-attention
+    image_source: ImageSource = "clip"  # where the image prompt's tokens come from
+    image_width: int = 1024  # channels of one such token
+    qformer: QFormerConfig | None = None  # paper layout only
+    landmark_channels: tuple[int, ...] = (16, 32, 96, 256)
+    motion_modules: bool = True  # False: a stage-1 network, single frames only
+    max_frames: int = 32  # rows of the motion modules' position table
+    reference_landmarks: bool = False  # the appearance net also sees where the portrait's own features are
+
+    def __post_init__(self) -> None:
+        if self.layout not in ("released", "paper"):
+            raise WeightsError(f"Unknown network layout {self.layout!r}: it must be 'released' or 'paper'.")
+        if (self.layout == "paper") != (self.qformer is not None):
+            raise WeightsError("A paper-layout network needs a Q-Former, a released-layout network has none.")
+        for channels in self.block_channels:
+            if channels % self.norm_groups or channels % self.heads:
+                raise WeightsError(
+                    f"Block width {channels} must be divisible by {self.norm_groups} groups and {self.heads} heads."
+                )
+
+    @property
+    def denoiser_channels(self) -> int:
+        """Input channels of the denoiser: noisy latents, and in the paper layout the known frames and their mask."""
+        return self.latent_channels if self.layout == "released" else 2 * self.latent_channels + 1
+
+    @property
+    def time_width(self) -> int:
+        return 4 * self.block_channels[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
+        """Read a saved config; raises WeightsError on a key that this version does not know."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise WeightsError(f"The network config has unknown entries: {', '.join(sorted(unknown))}.")
+        values = dict(values)
+        if values.get("qformer") is not None:
+            values["qformer"] = QFormerConfig(**values["qformer"])
+        for name in ("block_channels", "landmark_channels"):
+            if name in values:
+                values[name] = tuple(values[name])
+        return cls(**values)

@@ -1,0 +1,34 @@
+"""The landmark encoder: a landmark picture to features that are added to the denoiser's first convolution (Sec. 3.1)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from followyouremoji.networks.config import NetworkConfig
+
+
+class LandmarkEncoder(nn.Module):
+    """Strided convolutions from a landmark picture to latent resolution; the last one starts at zero."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        channels = config.landmark_channels
+        self.conv_in = nn.Conv2d(3, channels[0], 3, padding=1)
+        self.blocks = nn.ModuleList()
+        for narrow, wide in zip(channels[:-1], channels[1:], strict=True):
+            self.blocks.append(nn.Conv2d(narrow, narrow, 3, padding=1))
+            self.blocks.append(nn.Conv2d(narrow, wide, 3, padding=1, stride=2))
+        self.conv_out = nn.Conv2d(channels[-1], config.block_channels[0], 3, padding=1)
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """`pictures` (batch, 3, frames, height, width) in [0, 1] to (batch, first block width, frames, height / 8, width / 8)."""
+        batch, _, frames = pictures.shape[:3]
+        x = pictures.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
+        x = F.silu(self.conv_in(x))
+        for block in self.blocks:
+            x = F.silu(block(x))
+        x = self.conv_out(x)
+        return x.unflatten(0, (batch, frames)).transpose(1, 2)

@@ -1,0 +1,271 @@
+"""The face below the drawing: a person's shape, expression controls, eyes and gaze, all in metric space.
+
+Everything is centimetres in the canonical space of `face.topology.mean_face`: x right in the picture, y up, z to the
+camera. `data/face_shapes.npz` holds
+
+- ``expression_names``, ``expression_shapes_cm`` ``(18, 468, 3)``: displacement of the mesh by one unit of a control;
+  least squares (ridge) of mesh displacement on blendshape scores over 638 measured frames of 7 people, centred clip by
+  clip, mirrored to be symmetric and cut off smoothly outside the control's region;
+- ``identity_shapes_cm`` ``(7, 468, 3)``: symmetric principal shapes of 36 measured faces, one standard deviation each;
+- ``mirror`` ``(468,)``: the point on the other side of the face.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from followyouremoji.face.topology import (
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    mean_face,
+)
+
+MEASURED_CONTROLS = (
+    "brow_down_left", "brow_down_right", "brow_inner_up", "brow_outer_up_left", "brow_outer_up_right",
+    "squint_left", "squint_right", "smile_left", "smile_right", "jaw_open", "upper_lip_up", "lower_lip_down",
+    "lips_press", "mouth_stretch", "mouth_side", "jaw_side", "pucker", "funnel",
+)  # fmt: skip
+"""Controls with a displacement measured on people, in the order of the data file."""
+
+FORMED_CONTROLS = (
+    "kiss", "frown_left", "frown_right", "puff", "sneer",
+    "blink_left", "blink_right", "wide_left", "wide_right",
+)  # fmt: skip
+"""Controls formed by hand: what the measured people did too weakly."""
+
+CONTROLS = MEASURED_CONTROLS + FORMED_CONTROLS
+
+# Rings of the mesh around an eye, outer to inner corner: the crease above the upper lid and the fold below the lower.
+RIGHT_CREASE = (247, 30, 29, 27, 28, 56, 190)
+LEFT_CREASE = (467, 260, 259, 257, 258, 286, 414)
+RIGHT_FOLD = (25, 110, 24, 23, 22, 26, 112)
+LEFT_FOLD = (255, 339, 254, 253, 252, 256, 341)
+
+BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
+
+IRIS_RADIUS = 0.60
+"""Centimetres on the mean face; adults' irises are 11.7 mm across."""
+
+
+@dataclass(frozen=True)
+class FaceShape:
+    """What makes one face differ from the mean face; the defaults are the mean face.
+
+    Attributes
+    ----------
+    principal : weights of the measured principal shapes, standard deviations
+    eyes, irises, nose, mouth, lips : sizes relative to the mean face
+    width, jaw : breadth of the whole face and of its lower part, relative
+    chin, brow_height : centimetres longer, higher
+    flatness : 0 keeps the relief of the face, 1 lays it on a sphere (emoji)
+    muzzle : centimetres that nose and mouth stand out (animals)
+    """
+
+    principal: tuple[float, ...] = ()
+    eyes: float = 1.0
+    irises: float = 1.0
+    nose: float = 1.0
+    mouth: float = 1.0
+    lips: float = 1.0
+    width: float = 1.0
+    jaw: float = 1.0
+    chin: float = 0.0
+    brow_height: float = 0.0
+    flatness: float = 0.0
+    muzzle: float = 0.0
+
+
+@cache
+def _shapes() -> dict[str, np.ndarray]:
+    with (files(__package__) / "data" / "face_shapes.npz").open("rb") as file, np.load(file) as data:
+        return {name: data[name] for name in data.files}
+
+
+def mirror_points() -> np.ndarray:
+    """For every mesh point the one on the other side of the face, ``(468,)``."""
+    return _shapes()["mirror"].astype(np.int64)
+
+
+def _bump(points: np.ndarray, centre: tuple[float, float], spread: tuple[float, float]) -> np.ndarray:
+    """A Gaussian over the face's front plane, ``(N, 1)``, 1 at ``centre``."""
+    offset = (points[:, :2] - centre) / spread
+    return np.exp(-0.5 * (offset**2).sum(axis=1, keepdims=True))
+
+
+def _ramp(values: np.ndarray, start: float, stop: float) -> np.ndarray:
+    """0 up to ``start``, 1 from ``stop``, smooth between."""
+    t = np.clip((values - start) / (stop - start), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+@cache
+def _formed_shapes() -> dict[str, np.ndarray]:
+    """Displacements of the hand-formed controls that are linear, each ``(468, 3)`` centimetres."""
+    face = mean_face()
+    mouth = _bump(face, (0.0, -4.2), (2.6, 1.7))
+    side = np.sign(face[:, :1]) * _ramp(np.abs(face[:, :1]), 0.0, 1.2)
+    kiss = mouth * (face - [0.0, -4.2, 0.0]) * [-0.52, 0.10, 0.0] + mouth * [0.0, 0.0, 0.9]
+    left_corner, right_corner = (_bump(face, (s * 2.5, -4.3), (1.5, 1.3)) for s in (1, -1))
+    cheeks = _bump(face, (4.6, -3.4), (2.0, 2.2)) + _bump(face, (-4.6, -3.4), (2.0, 2.2))
+    nose = _bump(face, (1.6, -0.6), (1.2, 1.3)) + _bump(face, (-1.6, -0.6), (1.2, 1.3))
+    return {
+        "kiss": kiss,
+        "frown_left": left_corner * [0.05, -1.0, 0.0],
+        "frown_right": right_corner * [-0.05, -1.0, 0.0],
+        "puff": cheeks * side * [0.9, 0.0, 0.0] + cheeks * [0.0, 0.0, 1.0],
+        "sneer": nose * [0.0, 0.45, 0.15] + _bump(face, (0.0, -3.3), (1.6, 0.7)) * [0.0, 0.35, 0.0],
+    }
+
+
+@cache
+def _displacements() -> np.ndarray:
+    """All linear controls in the order of `CONTROLS`, ``(K, 468 * 3)``."""
+    data = _shapes()
+    if tuple(data["expression_names"]) != MEASURED_CONTROLS:
+        raise ValueError("data/face_shapes.npz does not hold the controls of this version")
+    formed = _formed_shapes()
+    linear = [formed[name] for name in FORMED_CONTROLS if name in formed]
+    stacked = np.concatenate([data["expression_shapes_cm"].astype(np.float64), np.stack(linear)])
+    return stacked.reshape(len(stacked), -1)
+
+
+def _scaled_around(points: np.ndarray, indices: tuple[int, ...], spread: tuple[float, float], factors: np.ndarray) -> None:
+    """Scale the region around the mean of ``indices`` in place, fading out with distance."""
+    centre = points[list(indices)].mean(axis=0)
+    weight = _bump(points, (centre[0], centre[1]), spread)
+    points += weight * (points - centre) * (factors - 1.0)
+
+
+@cache
+def face_at_rest(shape: FaceShape) -> np.ndarray:
+    """The mesh of a face without expression, ``(468, 3)`` centimetres; shared, not to be changed."""
+    face = mean_face()
+    if shape.principal:
+        basis = _shapes()["identity_shapes_cm"].astype(np.float64)[: len(shape.principal)]
+        face += np.tensordot(np.array(shape.principal[: len(basis)]), basis, axes=1)
+    face = 0.5 * (face + face[mirror_points()] * [-1.0, 1.0, 1.0])
+    # The mean of measured faces is a little sleepy and stern; drawn ones start awake, with the corners of the mouth up.
+    for upper, crease in ((RIGHT_EYE_UPPER, RIGHT_CREASE), (LEFT_EYE_UPPER, LEFT_CREASE)):
+        face[list(upper[1:-1]), 1] += 0.16 * np.sin(np.linspace(0, np.pi, 9)[1:-1])
+        face[list(crease), 1] += 0.10
+    brows = face[list(BROWS)]
+    nose, mouth = (1, 2, 98, 327), (61, 291, 0, 17)
+    _scaled_around(face, nose, (1.5, 2.2), np.array([shape.nose, 0.5 + 0.5 * shape.nose, shape.nose]))
+    _scaled_around(face, mouth, (2.8, 1.7), np.array([shape.mouth, shape.lips, 1.0]))
+    eye_factors = np.array([0.35 + 0.65 * shape.eyes, 0.1 + 0.9 * shape.eyes, 1.0])
+    for upper, lower in ((RIGHT_EYE_UPPER, RIGHT_EYE_LOWER), (LEFT_EYE_UPPER, LEFT_EYE_LOWER)):
+        _scaled_around(face, upper + lower[1:-1], (2.1, 1.5), eye_factors)
+    face[list(BROWS)] = brows + [0.0, 0.55 * (shape.eyes - 1.0), 0.0]
+    face[:, 1:2] += shape.brow_height * _bump(face, (0.0, 5.0), (9.0, 1.3))
+    low = _ramp(-face[:, 1:2], 0.5, 6.5)
+    face[:, 0:1] *= shape.width * (1.0 + (shape.jaw - 1.0) * low)
+    face[:, 1:2] -= shape.chin * _ramp(-face[:, 1:2], 4.5, 8.5)
+    if shape.muzzle:
+        face[:, 2:3] += shape.muzzle * _bump(face, (0.0, -2.6), (2.5, 2.4))
+    if shape.flatness:
+        radius, centre = EMOJI_RADIUS, EMOJI_CENTRE
+        inside = np.clip(radius**2 - ((face[:, :2] - centre[:2]) ** 2).sum(axis=1), 1.0, None)
+        face[:, 2] += shape.flatness * (centre[2] + np.sqrt(inside) - face[:, 2])
+    face.setflags(write=False)
+    return face
+
+
+EMOJI_RADIUS = 10.6
+EMOJI_CENTRE = np.array([0.0, -0.4, -3.2])
+"""The ball that an emoji's face lies on, centimetres."""
+
+
+def expressive_face(shape: FaceShape, controls: np.ndarray) -> np.ndarray:
+    """The mesh of a face with an expression, in canonical space.
+
+    Parameters
+    ----------
+    shape : whose face
+    controls : ``(K,)`` in the order of `CONTROLS`, 0 at rest and 1 for a full one (``mouth_side`` and ``jaw_side``
+        are signed: positive goes to the person's left)
+
+    Returns
+    -------
+    ``(468, 3)`` centimetres.
+    """
+    face = face_at_rest(shape)
+    linear = len(_displacements())
+    offset = (controls[:linear] @ _displacements()).reshape(-1, 3)
+    # A smaller mouth moves less; brows keep their reach.
+    reach = 0.5 + 0.5 * shape.mouth
+    face = face + offset * [reach, 1.0, 1.0 - 0.6 * shape.flatness]
+    named = dict(zip(CONTROLS, controls, strict=True))
+    _move_lids(face, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_CREASE, named["blink_right"], named["wide_right"])
+    _move_lids(face, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_CREASE, named["blink_left"], named["wide_left"])
+    _keep_lips_apart(face)
+    return face
+
+
+def _move_lids(
+    face: np.ndarray,
+    upper: tuple[int, ...],
+    lower: tuple[int, ...],
+    crease: tuple[int, ...],
+    blink: float,
+    wide: float,
+) -> None:
+    """Close (or open wider) an eye in place: lids meet a little above the lower lid, the crease follows."""
+    up, low = list(upper[1:-1]), list(lower[1:-1])
+    gap = np.clip(face[up, 1] - face[low, 1], 0.0, None)
+    opened = gap * (1.0 + 0.28 * wide) * (1.0 - np.clip(blink, 0.0, 1.0))
+    # At least a hair's breadth stays between the lids, as on detected faces.
+    opened = np.maximum(opened, 0.04)
+    meet = face[low, 1] + 0.22 * gap * np.clip(blink, 0.0, 1.0)
+    risen = meet + opened - face[up, 1]
+    face[low, 1] = meet
+    face[up, 1] += risen
+    face[list(crease), 1] += 0.3 * risen
+
+
+def _keep_lips_apart(face: np.ndarray) -> None:
+    """Lips touch but never cross: the upper inner lip stays on or above the lower one, in place."""
+    up, low = list(_INNER_UPPER), list(_INNER_LOWER)
+    crossing = np.clip(face[low, 1] + 0.02 - face[up, 1], 0.0, None)
+    face[up, 1] += 0.5 * crossing
+    face[low, 1] -= 0.5 * crossing
+
+
+_INNER_UPPER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
+_INNER_LOWER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
+
+
+def place_eyes(shape: FaceShape, gaze: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
+    """The irises in canonical space, centre and four rim points (right, top, left, bottom in the picture) per eye.
+
+    Parameters
+    ----------
+    gaze : (x, y) of the right and of the left eye in ``[-1, 1]``: x to the picture's right, y up
+
+    Returns
+    -------
+    ``(10, 3)`` centimetres: the person's right iris, then the left one, in the order of landmarks 468 to 477.
+    """
+    rest = face_at_rest(shape)
+    radius = iris_radius(shape)
+    rim = radius * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]], float)
+    irises = []
+    for (x, y), upper, lower in zip(
+        gaze, (RIGHT_EYE_UPPER, LEFT_EYE_UPPER), (RIGHT_EYE_LOWER, LEFT_EYE_LOWER), strict=True
+    ):
+        outline = rest[list(upper + lower[1:-1])]
+        low, high = outline.min(axis=0), outline.max(axis=0)
+        reach = np.array([0.5 * (high[0] - low[0]) - 0.75 * radius, 0.42 * (high[1] - low[1]), 0.0])
+        centre = 0.5 * (low + high) + [0.0, 0.02, 0.0]
+        # Depth of the surface between the corners, so that the iris lies in the opening and not in front of it.
+        centre[2] = outline[:, 2].mean()
+        irises.append(centre + reach * [x, y, 0.0] + rim)
+    return np.concatenate(irises)
+
+
+def iris_radius(shape: FaceShape) -> float:
+    """Centimetres; grows with the eyes, but less."""
+    return IRIS_RADIUS * shape.irises * (0.25 + 0.75 * shape.eyes)

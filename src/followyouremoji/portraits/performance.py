@@ -1,0 +1,270 @@
+"""What moves in a drawn portrait: named expressions, gaze and head pose, and smooth motion over time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from .anatomy import CONTROLS
+
+Gaze = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A named expression: control weights (`anatomy.CONTROLS`) and the gaze of the right and the left eye."""
+
+    controls: tuple[tuple[str, float], ...] = ()
+    gaze: tuple[Gaze, Gaze] = ((0.0, 0.0), (0.0, 0.0))
+
+    def vector(self) -> np.ndarray:
+        """Control weights in the order of `CONTROLS`, ``(K,)``."""
+        weights = np.zeros(len(CONTROLS))
+        for name, weight in self.controls:
+            weights[CONTROLS.index(name)] = weight
+        return weights
+
+
+def _expression(gaze: tuple[Gaze, Gaze] | Gaze = (0.0, 0.0), **controls: float) -> Expression:
+    """A control without a side stands for both sides; a gaze of one pair stands for both eyes."""
+    listed = []
+    for name, weight in controls.items():
+        both = [name] if name in CONTROLS else [f"{name}_left", f"{name}_right"]
+        listed += [(one, weight) for one in both]
+    eyes = gaze if isinstance(gaze[0], tuple) else (gaze, gaze)
+    return Expression(tuple(listed), eyes)  # type: ignore[arg-type]
+
+
+EXPRESSIONS: Mapping[str, Expression] = MappingProxyType(
+    {
+        "neutral": _expression(),
+        "smile": _expression(smile=0.75, squint=0.2),
+        "grin": _expression(smile=0.95, squint=0.3, upper_lip_up=0.55, lower_lip_down=0.45),
+        "laugh": _expression(smile=1.0, squint=0.5, jaw_open=0.75, upper_lip_up=0.4, blink=0.45, brow_outer_up=0.3),
+        "sad": _expression((0.0, -0.3), brow_inner_up=1.2, brow_down=0.25, frown=0.75, blink=0.2, pucker=0.2),
+        "angry": _expression(brow_down=1.9, squint=0.3, lips_press=0.3, frown=0.55, sneer=0.6, wide=0.3),
+        "surprised": _expression(brow_inner_up=1.1, brow_outer_up=1.0, wide=1.0, jaw_open=0.75, kiss=0.35),
+        "afraid": _expression(brow_inner_up=1.3, brow_down=0.3, wide=1.0, mouth_stretch=0.7, jaw_open=0.3, frown=0.4),
+        "disgusted": _expression(brow_down=1.0, sneer=1.1, squint=0.7, upper_lip_up=0.8, frown=0.5),
+        "wink_left": _expression(blink_left=1.0, smile=0.6, smile_left=0.8, squint_left=0.6),
+        "wink_right": _expression(blink_right=1.0, smile=0.6, smile_right=0.8, squint_right=0.6),
+        "eyes_closed": _expression(blink=1.0, smile=0.15),
+        "kiss": _expression(kiss=1.0, pucker=0.7, blink=0.15),
+        "pout": _expression(kiss=0.55, frown=0.5, brow_inner_up=0.7, lips_press=0.3),
+        "smirk_left": _expression((0.35, 0.0), smile_left=0.95, brow_outer_up_left=0.7),
+        "smirk_right": _expression((-0.35, 0.0), smile_right=0.95, brow_outer_up_right=0.7),
+        "frown": _expression(frown=0.9, brow_down=0.9),
+        "brows_up": _expression(brow_inner_up=0.9, brow_outer_up=1.1, wide=0.5, smile=0.2),
+        "one_brow_up": _expression(brow_outer_up_left=1.4, brow_down_right=0.8, smile_left=0.3),
+        "cross_eyed": _expression(((0.8, -0.15), (-0.8, -0.15)), brow_inner_up=0.4, kiss=0.3),
+        "look_left": _expression((0.8, 0.0)),
+        "look_right": _expression((-0.8, 0.0)),
+        "look_up": _expression((0.0, 0.75), brow_inner_up=0.5, brow_outer_up=0.4, wide=0.3),
+        "look_down": _expression((0.0, -0.8), blink=0.35),
+        "jaw_open": _expression(jaw_open=1.0),
+        "shout": _expression(jaw_open=0.95, mouth_stretch=0.4, upper_lip_up=0.6, brow_down=0.9, squint=0.4),
+        "oh": _expression(jaw_open=0.5, kiss=0.75, brow_inner_up=0.4),
+        "teeth": _expression(upper_lip_up=0.75, lower_lip_down=0.8, mouth_stretch=0.5),
+        "puff": _expression(puff=1.0, lips_press=0.5, brow_inner_up=0.4, wide=0.2),
+        "mouth_left": _expression(mouth_side=0.8, brow_outer_up_left=0.3),
+        "mouth_right": _expression(mouth_side=-0.8, brow_outer_up_right=0.3),
+        "sleepy": _expression((0.0, -0.4), blink=0.6, brow_inner_up=0.3, brow_outer_up=0.2, jaw_open=0.08),
+    }
+)
+"""Named expressions; "left" is the person's left, which is right in the picture."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """One moment of a portrait.
+
+    Attributes
+    ----------
+    controls : ``K`` weights in the order of `anatomy.CONTROLS`
+    gaze : (x, y) of the right and the left eye, ``[-1, 1]``, x to the picture's right, y up
+    yaw, pitch, roll : degrees; positive turns the face to the picture's right, up, and tilts it clockwise
+    shift : (x, y) of the head, in parts of the picture's side, x right, y down
+    scale : size of the head relative to the usual framing
+    """
+
+    controls: tuple[float, ...] = (0.0,) * len(CONTROLS)
+    gaze: tuple[Gaze, Gaze] = ((0.0, 0.0), (0.0, 0.0))
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
+
+    @classmethod
+    def neutral(cls) -> "Performance":
+        """A face at rest that looks into the camera."""
+        return cls()
+
+    @classmethod
+    def of(cls, name: str, intensity: float = 1.0) -> "Performance":
+        """A named expression, frontal. Raises KeyError for a name that is not in `EXPRESSIONS`."""
+        expression = EXPRESSIONS[name]
+        return cls(tuple(intensity * expression.vector()), _scaled_gaze(expression.gaze, intensity))
+
+    @classmethod
+    def random(cls, rng: np.random.Generator, turn: float = 1.0) -> "Performance":
+        """A blend of one or two named expressions with random strength, gaze and head pose.
+
+        ``turn`` scales the angles, whose standard deviations are 12, 8 and 6 degrees (yaw, pitch, roll).
+        """
+        names = list(EXPRESSIONS)
+        controls = np.zeros(len(CONTROLS))
+        gaze = np.zeros((2, 2))
+        shares = (1.0,) if rng.random() < 0.6 else (0.65, 0.5)
+        for share in shares:
+            expression = EXPRESSIONS[names[rng.integers(len(names))]]
+            strength = share * rng.uniform(0.4, 1.15)
+            controls += strength * expression.vector()
+            gaze += strength * np.array(expression.gaze)
+        controls += (rng.random(len(CONTROLS)) < 0.12) * rng.uniform(0.0, 0.3, len(CONTROLS))
+        if rng.random() < 0.75:
+            gaze += rng.normal(0.0, (0.35, 0.22))
+        angles = np.clip(rng.normal(0.0, 1.0, 3), -2.3, 2.3) * (12.0, 8.0, 6.0) * turn
+        return cls(
+            _bounded(controls),
+            _as_gaze(gaze),
+            *(float(angle) for angle in angles),
+            shift=(float(rng.normal(0.0, 0.015)), float(rng.normal(0.0, 0.012))),
+            scale=float(np.exp(rng.normal(0.0, 0.03))),
+        )
+
+    def posed(self, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> "Performance":
+        """The same expression with the head turned to these angles, degrees."""
+        return replace(self, yaw=yaw, pitch=pitch, roll=roll)
+
+
+def _bounded(controls: np.ndarray) -> tuple[float, ...]:
+    """Weights that the mesh bears: at most 2, blinks at most 1, and jaw and kiss not far open at once."""
+    bounded = np.clip(controls, 0.0, 2.0)
+    for name in ("mouth_side", "jaw_side"):
+        place = CONTROLS.index(name)
+        bounded[place] = np.clip(controls[place], -1.0, 1.0)
+    for name in ("blink_left", "blink_right", "jaw_open", "kiss", "smile_left", "smile_right", "puff"):
+        place = CONTROLS.index(name)
+        bounded[place] = min(bounded[place], 1.1 if "blink" not in name else 1.0)
+    return tuple(bounded.tolist())
+
+
+def _as_gaze(gaze: np.ndarray) -> tuple[Gaze, Gaze]:
+    (rx, ry), (lx, ly) = np.clip(gaze, -0.95, 0.95).tolist()
+    return (rx, ry), (lx, ly)
+
+
+def _scaled_gaze(gaze: tuple[Gaze, Gaze], intensity: float) -> tuple[Gaze, Gaze]:
+    return _as_gaze(intensity * np.array(gaze))
+
+
+def _wander(rng: np.random.Generator, frames: int, frame_rate: float, period: float) -> np.ndarray:
+    """A smooth random curve of about unit variance that changes over ``period`` seconds, ``(frames,)``."""
+    seconds = np.arange(frames) / frame_rate
+    rates = rng.uniform(0.4, 1.4, 4) / period
+    phases = rng.uniform(0.0, 2.0 * np.pi, 4)
+    return np.sin(2.0 * np.pi * rates * seconds[:, None] + phases).sum(axis=1) / np.sqrt(2.0)
+
+
+def _blinks(rng: np.random.Generator, frames: int, frame_rate: float) -> np.ndarray:
+    """Lid closing of natural blinks: every 2 to 5 seconds, about 0.25 s long, ``(frames,)`` in [0, 1]."""
+    seconds = np.arange(frames) / frame_rate
+    closing = np.zeros(frames)
+    moment = rng.uniform(0.3, 2.5)
+    while moment < frames / frame_rate:
+        closing = np.maximum(closing, np.clip(1.35 - np.abs(seconds - moment) / 0.11, 0.0, 1.0))
+        moment += rng.uniform(2.0, 5.0)
+    return closing
+
+
+def _saccades(rng: np.random.Generator, frames: int, frame_rate: float, reach: float) -> np.ndarray:
+    """Gaze that jumps and rests 0.5 to 2 seconds, jumps taking about two frames, ``(frames, 2)``."""
+    gaze = np.zeros((frames, 2))
+    frame, target = 0, np.zeros(2)
+    while frame < frames:
+        rest = max(1, int(rng.uniform(0.5, 2.0) * frame_rate))
+        gaze[frame : frame + rest] = target
+        frame += rest
+        target = np.clip(rng.normal(0.0, (reach, 0.6 * reach)), -0.9, 0.9)
+    kernel = np.array([0.25, 0.5, 0.25])
+    padded = np.pad(gaze, ((1, 1), (0, 0)), mode="edge")
+    return np.stack([np.convolve(padded[:, axis], kernel, "valid") for axis in (0, 1)], axis=1)
+
+
+def _frames(
+    rng: np.random.Generator, controls: np.ndarray, gaze: np.ndarray, frame_rate: float, sway: float
+) -> list[Performance]:
+    """Add blinks and head sway to control curves ``(T, K)`` and gaze ``(T, 2, 2)``."""
+    frames = len(controls)
+    blink = _blinks(rng, frames, frame_rate)
+    for name in ("blink_left", "blink_right"):
+        place = CONTROLS.index(name)
+        controls[:, place] = np.maximum(controls[:, place], blink)
+    angles = np.stack([_wander(rng, frames, frame_rate, 3.5) for _ in range(3)], axis=1) * (9.0, 5.0, 4.0) * sway
+    shifts = np.stack([_wander(rng, frames, frame_rate, 4.0) for _ in range(2)], axis=1) * (0.010, 0.007) * sway
+    scales = np.exp(0.015 * sway * _wander(rng, frames, frame_rate, 5.0))
+    return [
+        Performance(
+            _bounded(weights),
+            _as_gaze(eyes),
+            *angle.tolist(),
+            shift=(float(shift[0]), float(shift[1])),
+            scale=float(scale),
+        )
+        for weights, eyes, angle, shift, scale in zip(controls, gaze, angles, shifts, scales, strict=True)
+    ]
+
+
+def speech(rng: np.random.Generator, frames: int, frame_rate: float) -> list[Performance]:
+    """Motion like speech: about four syllables a second of changing mouth shapes, pauses, blinks, glances and sway.
+
+    Returns ``frames`` performances at ``frame_rate`` frames a second.
+    """
+    controls = np.zeros((frames, len(CONTROLS)))
+    seconds = np.arange(frames) / frame_rate
+    shapes = (
+        EXPRESSIONS["jaw_open"].vector() * 0.45,
+        EXPRESSIONS["oh"].vector() * 0.7,
+        EXPRESSIONS["teeth"].vector() * 0.55,
+        EXPRESSIONS["kiss"].vector() * 0.5,
+        _expression(jaw_open=0.25, mouth_stretch=0.5, smile=0.2).vector(),
+    )
+    moment = rng.uniform(0.0, 0.2)
+    while moment < frames / frame_rate:
+        syllable = shapes[rng.integers(len(shapes))] * rng.uniform(0.5, 1.2)
+        width = rng.uniform(0.06, 0.11)
+        controls += np.exp(-0.5 * ((seconds - moment) / width) ** 2)[:, None] * syllable
+        moment += rng.uniform(0.6, 1.0) if rng.random() < 0.12 else rng.uniform(0.15, 0.30)
+    mood = EXPRESSIONS[str(rng.choice(["smile", "neutral", "brows_up", "sad", "frown"]))].vector() * 0.4
+    controls += np.clip(0.5 + 0.5 * _wander(rng, frames, frame_rate, 3.0), 0.0, 1.0)[:, None] * mood
+    lift = np.clip(_wander(rng, frames, frame_rate, 1.2) - 0.4, 0.0, 1.0) * 0.7
+    for name in ("brow_inner_up", "brow_outer_up_left", "brow_outer_up_right"):
+        controls[:, CONTROLS.index(name)] += lift
+    glances = _saccades(rng, frames, frame_rate, 0.25)
+    return _frames(rng, controls, np.repeat(glances[:, None], 2, axis=1), frame_rate, sway=0.8)
+
+
+def expressive_motion(rng: np.random.Generator, frames: int, frame_rate: float) -> list[Performance]:
+    """Motion that goes through named expressions, each reached within 0.3 to 0.6 s and held up to 1.2 s.
+
+    Returns ``frames`` performances at ``frame_rate`` frames a second.
+    """
+    names = [name for name in EXPRESSIONS if name != "neutral"]
+    width = 4 + len(CONTROLS)
+    keys, moments = [np.zeros(width)], [0.0]
+    while moments[-1] < frames / frame_rate + 1.0:
+        expression = EXPRESSIONS["neutral" if rng.random() < 0.2 else names[rng.integers(len(names))]]
+        target = np.concatenate([expression.vector(), np.ravel(expression.gaze)]) * rng.uniform(0.5, 1.1)
+        reached = moments[-1] + rng.uniform(0.3, 0.6)
+        keys += [target, target]
+        moments += [reached, reached + rng.uniform(0.2, 1.2)]
+    seconds = np.arange(frames) / frame_rate
+    place = np.clip(np.searchsorted(moments, seconds, side="right") - 1, 0, len(moments) - 2)
+    start, stop = np.array(moments)[place], np.array(moments)[place + 1]
+    t = (seconds - start) / (stop - start)
+    eased = (t * t * (3.0 - 2.0 * t))[:, None]
+    curve = (1.0 - eased) * np.array(keys)[place] + eased * np.array(keys)[place + 1]
+    gaze = curve[:, -4:].reshape(frames, 2, 2) + _saccades(rng, frames, frame_rate, 0.2)[:, None]
+    return _frames(rng, curve[:, :-4], gaze, frame_rate, sway=1.1)

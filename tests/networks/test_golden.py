@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
 from safetensors.torch import load_file
 
 from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig
+from followyouremoji.sampling import ClipConditioning, ddim_schedule, predict_velocity
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "network_tiny"
-pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="golden network files are not beside the checkout")
+pytestmark = pytest.mark.skipif(
+    not GOLDEN.is_dir(), reason="golden network files are not beside the checkout"
+)
 TOLERANCE = 1e-4  # largest absolute difference relative to the output's standard deviation
 
 
@@ -54,20 +56,13 @@ def test_every_output_of_the_released_code(golden, networks) -> None:
     both = torch.cat([without, with_prompt])
     assert difference(both, golden["out.denoiser.t481.uncond_then_cond"]) < TOLERANCE
 
-    scheduler = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        steps_offset=1,
-        clip_sample=False,
-    )
-    scheduler.set_timesteps(4)
+    schedule = ddim_schedule(4)
     latents = golden["in.latents"]
-    for t in scheduler.timesteps:
-        without = denoiser(latents, t[None], features, unconditional)
-        guided = without + 3.5 * (denoiser(latents, t[None], features, conditional) - without)
-        latents = scheduler.step(guided, t, latents).prev_sample
+    nothing_known = torch.zeros(1, 1, latents.shape[2], 1, 1)
+    guidance = ClipConditioning(conditional, unconditional, guidance_scale=3.5)
+    for t in schedule.timesteps:
+        guided = predict_velocity(
+            denoiser, latents, torch.zeros_like(latents), nothing_known, t, features, guidance
+        )
+        latents = schedule.step(guided, t, latents).prev_sample
         assert difference(latents, golden[f"out.ddim.after_t{int(t)}"]) < TOLERANCE, int(t)

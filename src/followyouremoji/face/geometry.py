@@ -146,26 +146,41 @@ def project(vertices: np.ndarray, poses: np.ndarray, size: tuple[int, int]) -> n
 def place_irises(mesh_points: np.ndarray, driving_points: np.ndarray) -> np.ndarray:
     """Give a mesh the irises of another face, at the same place relative to the eyes (Sec. 3.1 of the paper).
 
-    An iris keeps its coordinates relative to the bounding box of its eye's contour.
-
     Parameters
     ----------
     mesh_points : ``(T, 468, 2)`` pixels, the face that gets the irises
-    driving_points : ``(T, 478, 2)`` points of the face whose gaze is taken, in any square-pixel unit
+    driving_points : ``(T, 478, 2)`` points of the face whose gaze is taken, in any unit
 
     Returns
     -------
     ``(T, 478, 2)``: ``mesh_points`` followed by the five points of the right and the five of the left iris.
     """
+    return irises_at(mesh_points, iris_places(driving_points))
+
+
+def iris_places(points: np.ndarray) -> np.ndarray:
+    """Where the irises are in the bounding boxes of their eyes' contours.
+
+    ``(T, 478, 2)`` points in any unit give ``(T, 10, 2)``: 0 is the left or upper side of the box, 1 the right or lower.
+    """
+    places = []
+    for loop, first in _EYES:
+        low, extent = _bounding_box(points[:, loop])
+        places.append((points[:, first : first + 5] - low) / np.maximum(extent, 1e-9))
+    return np.concatenate(places, axis=1)
+
+
+def irises_at(mesh_points: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Put irises at given places in a mesh's eyes: ``(T, 468, 2)`` and ``(T, 10, 2)`` make ``(T, 478, 2)``."""
     placed = np.empty((len(mesh_points), N_LANDMARKS, 2))
     placed[:, :N_MESH] = mesh_points
-    for loop, first in ((RIGHT_EYE_LOOP, RIGHT_IRIS), (LEFT_EYE_LOOP, LEFT_IRIS)):
-        iris = slice(first, first + 5)
-        low, extent = _bounding_box(driving_points[:, loop])
-        relative = (driving_points[:, iris] - low) / np.maximum(extent, 1e-9)
+    for index, (loop, first) in enumerate(_EYES):
         low, extent = _bounding_box(mesh_points[:, loop])
-        placed[:, iris] = low + relative * extent
+        placed[:, first : first + 5] = low + places[:, 5 * index : 5 * index + 5] * extent
     return placed
+
+
+_EYES = ((RIGHT_EYE_LOOP, RIGHT_IRIS), (LEFT_EYE_LOOP, LEFT_IRIS))
 
 
 def _bounding_box(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Reading clips: streamed frames with true times, a range of them, or resampled to a constant frame rate."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,11 @@ from followyouremoji.media.decoding import ClipInfo, ClipSource, open_clip
 from followyouremoji.media.pictures import check_file
 
 __all__ = ["ClipInfo", "ClipReader", "at_constant_rate", "nearest_frames"]
+
+
+def _last_regular(span: float, frame_rate: float) -> int:
+    """The index of the regular time nearest to `span` seconds; of two equally near, the earlier."""
+    return max(0, int(np.ceil(span * frame_rate - 0.5 - 1e-6)))
 
 
 def nearest_frames(timestamps: np.ndarray, frame_rate: float) -> np.ndarray:
@@ -32,7 +37,7 @@ def nearest_frames(timestamps: np.ndarray, frame_rate: float) -> np.ndarray:
     times = np.asarray(timestamps, dtype=np.float64)
     if len(times) == 0:
         return np.zeros(0, dtype=np.int64)
-    count = int(np.floor((times[-1] - times[0]) * frame_rate + 0.5 + 1e-6)) + 1
+    count = _last_regular(times[-1] - times[0], frame_rate) + 1
     regular = times[0] + np.arange(count) / frame_rate
     after = np.clip(np.searchsorted(times, regular), 1, max(1, len(times) - 1))
     if len(times) == 1:
@@ -43,7 +48,7 @@ def nearest_frames(timestamps: np.ndarray, frame_rate: float) -> np.ndarray:
 
 def at_constant_rate(
     frames: Iterable[tuple[float, np.ndarray]], frame_rate: float
-) -> Iterator[tuple[float, np.ndarray]]:
+) -> Generator[tuple[float, np.ndarray], None, None]:
     """`nearest_frames` on a stream: frames repeated or left out so that they come at a constant rate.
 
     Holds two frames at a time. Yields the regular times, with the picture nearest in time to each.
@@ -61,7 +66,7 @@ def at_constant_rate(
                 shown += 1
         before = (time, picture)
     if before is not None:
-        while shown <= np.floor((before[0] - begin) * frame_rate + 0.5 + 1e-6):
+        while shown <= _last_regular(before[0] - begin, frame_rate):
             yield begin + shown / frame_rate, before[1]
             shown += 1
 
@@ -108,7 +113,7 @@ class ClipReader:
             raise ClipError(f"a frame rate of {frame_rate} cannot be used; give frames a second, such as 25")
         self.start, self.stop, self.frame_rate = start, stop, frame_rate
         self._source: ClipSource = open_clip(self.path)
-        self._running: list[Iterator[tuple[float, np.ndarray]]] = []
+        self._running: list[Generator[tuple[float, np.ndarray], None, None]] = []
         if self.info.frames is not None and start >= self.info.frames:
             raise self._starts_too_late(self.info.frames)
 
@@ -141,7 +146,7 @@ class ClipReader:
     def _starts_too_late(self, frames: int) -> ClipError:
         return ClipError(f"{self.path} has {frames} frames (0 to {frames - 1}), none from {self.start} on")
 
-    def _range(self) -> Iterator[tuple[float, np.ndarray]]:
+    def _range(self) -> Generator[tuple[float, np.ndarray], None, None]:
         yielded, seen = False, 0
         decoded = self._source.frames()
         try:
@@ -151,7 +156,7 @@ class ClipReader:
                     yielded = True
                     yield time, make_picture()
         finally:
-            decoded.close()  # type: ignore[attr-defined]
+            decoded.close()
         if not yielded:
             raise self._starts_too_late(seen)
 
@@ -165,7 +170,7 @@ class ClipReader:
     def close(self) -> None:
         """Close the file if an iteration of it was left before its end."""
         while self._running:
-            self._running.pop().close()  # type: ignore[attr-defined]
+            self._running.pop().close()
 
     def __enter__(self) -> Self:
         return self

@@ -57,7 +57,8 @@ def _resample(
         return np.ascontiguousarray(source[whole[1] : whole[1] + height, whole[0] : whole[0] + width])
     # Output centre (i + 0.5) shows source position x + (i + 0.5) / scale; OpenCV counts from pixel centres.
     inverse = np.array(
-        [[1 / scale_x, 0.0, x + 0.5 / scale_x - 0.5], [0.0, 1 / scale_y, y + 0.5 / scale_y - 0.5]], dtype=np.float64
+        [[1 / scale_x, 0.0, x + 0.5 / scale_x - 0.5], [0.0, 1 / scale_y, y + 0.5 / scale_y - 0.5]],
+        dtype=np.float64,
     )
     return cv2.warpAffine(
         np.ascontiguousarray(source),
@@ -82,7 +83,9 @@ def _ramp(start: int, stop: int, low: float, side: float, extent: int) -> np.nda
 
 
 @lru_cache(maxsize=8)
-def _feather_mask(crop: "Crop", size: tuple[int, int]) -> tuple[tuple[int, int, int, int], np.ndarray, np.ndarray]:
+def _feather_mask(
+    crop: "Crop", size: tuple[int, int]
+) -> tuple[tuple[int, int, int, int], np.ndarray, np.ndarray]:
     """The touched region (left, top, right, bottom) of a picture of `size`, and float32 weights of new and old."""
     width, height = size
     left, top = max(0, int(np.floor(crop.x))), max(0, int(np.floor(crop.y)))

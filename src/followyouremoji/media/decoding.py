@@ -4,10 +4,10 @@ Both sources yield `(timestamp, make_picture)`: seconds from the clip's first fr
 frame, so that frames outside a range cost no conversion. Neither holds more than the frame at hand.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -23,7 +23,16 @@ ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "JPEG")  # what Pillow decodes here; 
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
 _ASSUMED_RATE = 25.0  # frames a second where a file tells nothing
-_LOST_END = 0.5  # seconds that may lack at the end before a clip without a frame count is called cut off
+_UNTIMED_FORMATS = (
+    "avi",
+    "h264",
+    "hevc",
+    "m4v",
+    "mpegvideo",
+)  # frames lie there in coding order, without times
+_UNSPECIFIED = 2  # ITU-T H.273, matrix coefficients
+_STANDARD_HEIGHT = 576  # of standard definition
+_LOST_END = 0.5  # seconds that may lack at the end before a clip of no known frame count is called cut off
 
 Frame = tuple[float, Callable[[], np.ndarray]]
 
@@ -50,7 +59,7 @@ class ClipSource(Protocol):
     info: ClipInfo
     damage: str | None  # why decoding ended before the clip did; None while all is well
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Every frame that can be decoded, in order."""
 
 
@@ -75,8 +84,10 @@ class AnimationSource:
         starts: list[float] = []
         duration = 0.0
         with open_image(path, ClipError, ANIMATION_FORMATS) as image:
-            size = to_rgb(image).shape[1::-1] if getattr(image, "n_frames", 1) == 1 else image.size
+            size = image.size
             for _ in self._seek_all(image):
+                if not starts:
+                    size = to_rgb(image).shape[1::-1]
                 starts.append(duration)
                 duration += self._delay(image)
         if not starts:
@@ -93,7 +104,9 @@ class AnimationSource:
 
     def _seek_all(self, image: Image.Image) -> Iterator[None]:
         """Step through the frames, decoding each, up to the first that is damaged."""
-        for index in range(getattr(image, "n_frames", 1)):
+        # A phone's JPEG may hold a second picture (MPO), its depth or brightness, which is no frame.
+        count = getattr(image, "n_frames", 1) if image.format in ("GIF", "WEBP", "PNG") else 1
+        for index in range(count):
             try:
                 image.seek(index)
                 image.load()
@@ -107,7 +120,7 @@ class AnimationSource:
         delay = float(image.info.get("duration", 0.0) or 0.0) / 1000.0
         return delay if delay >= _SHORTEST_DELAY else _USUAL_DELAY
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         with open_image(self._path, ClipError, ANIMATION_FORMATS) as image:
             for start, _ in zip(self._starts, self._seek_all(image), strict=False):
                 yield start, lambda: to_rgb(image)
@@ -119,7 +132,9 @@ def open_container(path: Path) -> "InputContainer":
 
     try:
         return av.open(
-            f"file:{path}", metadata_errors="replace", container_options={"protocol_whitelist": "file,crypto,data"}
+            f"file:{path}",
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file,crypto,data"},
         )
     except (av.FFmpegError, OSError, ValueError) as reason:
         raise ClipError(
@@ -140,7 +155,7 @@ def _turn(picture: np.ndarray, frame: "av.VideoFrame") -> np.ndarray:
     side_data = frame.side_data.get("DISPLAYMATRIX")
     if side_data is None:
         return picture
-    matrix = np.frombuffer(bytes(side_data), dtype=np.int32).reshape(3, 3)[:2, :2]
+    matrix = np.frombuffer(bytes(cast(Any, side_data)), dtype=np.int32).reshape(3, 3)[:2, :2]
     a, b, c, d = (int(value) for value in matrix.ravel())
     if abs(a) + abs(d) >= abs(b) + abs(c):
         mirrored_across, mirrored_down = a < 0, d < 0
@@ -154,21 +169,31 @@ def _turn(picture: np.ndarray, frame: "av.VideoFrame") -> np.ndarray:
     return np.ascontiguousarray(picture)
 
 
-def _frame_picture(frame: "av.VideoFrame", pixel_aspect: float) -> np.ndarray:
-    """A decoded frame as RGB with square pixels, upright, on white where it is transparent."""
-    width, height = frame.width, frame.height
+def _square_pixels(frame: "av.VideoFrame", pixel_aspect: float) -> tuple[int, int]:
+    """The (width, height) at which a frame of oblong pixels shows without loss."""
     if pixel_aspect > 1.0:
-        width = round(width * pixel_aspect)
-    elif pixel_aspect < 1.0:
-        height = round(height / pixel_aspect)
+        return round(frame.width * pixel_aspect), frame.height
+    return frame.width, round(frame.height / pixel_aspect)
+
+
+def _frame_picture(frame: "av.VideoFrame", size: tuple[int, int]) -> np.ndarray:
+    """A decoded frame as RGB, scaled to `size`, upright, on white where it is transparent."""
+    width, height = size
     if any(component.is_alpha for component in frame.format.components):
         layers = frame.reformat(width, height, format="rgba").to_ndarray().astype(np.float32)
         opacity = layers[..., 3:] / 255.0
-        on_white = layers[..., :3] * opacity + np.float32(BACKGROUND) * (1.0 - opacity)
-        picture = np.rint(on_white).astype(np.uint8)
-    else:
-        picture = frame.reformat(width, height, format="rgb24", interpolation="LANCZOS").to_ndarray()
-    return _turn(np.ascontiguousarray(picture), frame)
+        on_white = layers[..., :3] * opacity + np.asarray(BACKGROUND, dtype=np.float32) * (1.0 - opacity)
+        return _turn(np.rint(on_white).astype(np.uint8), frame)
+    # Players take high definition that names no colour matrix for BT.709, FFmpeg's scaler for BT.601.
+    unnamed_hd = frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) > _STANDARD_HEIGHT
+    picture = frame.reformat(
+        width,
+        height,
+        format="rgb24",
+        interpolation="LANCZOS",
+        src_colorspace="ITU709" if unnamed_hd else None,
+    ).to_ndarray()
+    return _turn(np.ascontiguousarray(picture, dtype=np.uint8), frame)
 
 
 class VideoSource:
@@ -216,7 +241,7 @@ class VideoSource:
                 return stream
         raise ClipError(f"{self._path} holds no video; give a clip such as an MP4 or a GIF")
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Frames up to the clip's end or its first damage; `damage` says which once they are exhausted."""
         import av
 
@@ -225,13 +250,15 @@ class VideoSource:
             stream.thread_type = "AUTO"
             pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
             frame_rate = float(stream.average_rate or stream.guessed_rate or _ASSUMED_RATE)
-            begin: float | None = None
-            index = 0
-            for frame in self._decode(container, stream, av.FFmpegError):
-                time = frame.time if frame.time is not None else index / frame_rate
+            counted = container.format.name in _UNTIMED_FORMATS
+            begin, latest, size = None, 0.0, None
+            for index, frame in enumerate(self._decode(container, stream, av.FFmpegError)):
+                time = index / frame_rate if counted or frame.time is None else frame.time
                 begin = time if begin is None else begin
-                yield time - begin, lambda frame=frame: _frame_picture(frame, pixel_aspect)  # type: ignore[misc]
-                index += 1
+                latest = max(latest, time - begin)
+                # Recordings of calls change their size on the way; a clip keeps that of its first frame.
+                size = size or _square_pixels(frame, pixel_aspect)
+                yield latest, lambda frame=frame, size=size: _frame_picture(frame, size)  # type: ignore[misc]
 
     def _decode(self, container: Any, stream: Any, decoding_error: type[Exception]) -> Iterator[Any]:
         self.damage = None
@@ -251,7 +278,8 @@ class VideoSource:
                     if frame.is_corrupt and shown:
                         self.damage = "a frame cannot be decoded"
                         return
-                    if not frame.is_corrupt:  # a clip cut open may begin with frames that lack their key frame
+                    # A clip cut open may begin with frames that lack their key frame: those are left out.
+                    if not frame.is_corrupt:
                         shown = True
                         yield frame
         except decoding_error as reason:
@@ -263,6 +291,9 @@ class VideoSource:
                 held_back = []
             yield from (frame for frame in held_back if not frame.is_corrupt)
             return
-        whole = (container.duration or 0) / 1e6
-        if packets < stream.frames if stream.frames else last_end - begin < whole - _LOST_END:
+        if "mp4" in container.format.name.split(","):  # its index counts the frames that should be there
+            cut_off = packets < stream.frames
+        else:
+            cut_off = last_end - begin < (container.duration or 0) / 1e6 - _LOST_END
+        if cut_off:
             self.damage = "its end is missing"

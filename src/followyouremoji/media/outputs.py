@@ -39,10 +39,10 @@ class PendingOutput:
         self._overwrite = overwrite
         self._error = error
         self._folder = folder
-        token = secrets.token_hex(4)
-        self.temporary = path.with_name(f".{path.stem}.{token}.part{path.suffix}")
-        self._replaced = path.with_name(f".{path.stem}.{token}.old{path.suffix}")
         self.check()
+        name = f".{path.stem[:40]}.{secrets.token_hex(4)}"
+        self.temporary = path.with_name(f"{name}.part{path.suffix}")
+        self._replaced = path.with_name(f"{name}.old{path.suffix}")
 
     def check(self) -> None:
         """Raise if the output could not be put in its place."""

@@ -50,7 +50,7 @@ def check_size(path: Path, size: tuple[int, int], error: type[UserError]) -> Non
 
 
 @contextmanager
-def open_image(path: Path, error: type[UserError], formats: Sequence[str] | None = None) -> Iterator:
+def open_image(path: Path, error: type[UserError], formats: tuple[str, ...] | None = None) -> Iterator:
     """A file as Pillow opens it, only its header read, of an allowed size.
 
     Raises `error` for sizes out of bounds, and `UnidentifiedImageError` where the file is of no format in `formats`
@@ -127,7 +127,9 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
         with open_image(path, PictureError) as image:
             return to_rgb(image)
     except UnidentifiedImageError as reason:
-        raise PictureError(f"{path} is not a picture that can be read; give a PNG, JPEG or WebP file") from reason
+        raise PictureError(
+            f"{path} is not a picture that can be read; give a PNG, JPEG or WebP file"
+        ) from reason
     except DECODING_ERRORS as reason:
         raise PictureError(f"{path} is damaged and cannot be read as a picture ({reason})") from reason
 
@@ -162,7 +164,9 @@ def write_picture(path: str | os.PathLike[str], picture: np.ndarray, overwrite: 
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_ENDINGS:
-        raise PictureError(f"cannot write {path}: a picture's name must end in one of {', '.join(PICTURE_ENDINGS)}")
+        raise PictureError(
+            f"cannot write {path}: a picture's name must end in one of {', '.join(PICTURE_ENDINGS)}"
+        )
     output = PendingOutput(path, overwrite, PictureError)
     try:
         save_image(output.temporary, picture)

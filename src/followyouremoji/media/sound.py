@@ -3,7 +3,7 @@
 Times here are seconds of the result: 0 is its first frame, which shows the moment `start` of the source.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,14 @@ from followyouremoji.media.decoding import ANIMATION_FORMATS, open_container
 from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 
 if TYPE_CHECKING:
-    import av
     from av.container import InputContainer, OutputContainer
 
 # Packets of these codecs go into an MP4 as they are, and everything that plays MP4 plays them.
 COPIED_CODECS = ("aac", "mp3")
 # Sample rates that AAC knows (ISO/IEC 14496-3, table 1.18), up to 48 kHz.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+
+_ROUNDING = 0.02  # seconds
 
 
 def _is_animation(path: Path) -> bool:
@@ -56,8 +57,9 @@ def open_sound(path: Path, start: float) -> "CopiedSound | EncodedSound | None":
         video = container.streams.video[0]
         begin += float((video.start_time or 0) * (video.time_base or 0))
     codec = stream.codec_context
+    name = codec.codec.canonical_name
     # AAC without its header beside the stream (in transport streams) is not laid out as MP4 wants it.
-    if codec.name in COPIED_CODECS and (codec.name != "aac" or codec.extradata):
+    if name in COPIED_CODECS and (name != "aac" or codec.extradata):
         return CopiedSound(container, begin)
     return EncodedSound(container, begin)
 
@@ -74,11 +76,11 @@ class CopiedSound:
     def attach(self, output: "OutputContainer") -> None:
         self._stream = output.add_stream_from_template(self._container.streams.audio[0])
 
-    def _wanted_packets(self) -> Iterator[tuple[float, Any]]:
+    def _wanted_packets(self) -> Generator[tuple[float, Any], None, None]:
         import av
 
         stream = self._container.streams.audio[0]
-        time_base = stream.time_base
+        time_base = stream.time_base or Fraction(1, stream.codec_context.sample_rate)
         offset = round(Fraction(self._begin) / time_base)
         try:
             for packet in self._container.demux(stream):
@@ -108,7 +110,7 @@ class CopiedSound:
         self.mux_until(output, seconds)
 
     def close(self) -> None:
-        self._packets.close()  # type: ignore[attr-defined]
+        self._packets.close()
         self._container.close()
 
 
@@ -128,10 +130,13 @@ class EncodedSound:
         self._stream = output.add_stream("aac", rate=self._rate, layout=self._layout)
         self._stream.bit_rate = 96_000 if self._layout == "mono" else 192_000
 
-    def _wanted_samples(self) -> Iterator[tuple[int, np.ndarray]]:
+    def _wanted_samples(self) -> Generator[tuple[int, np.ndarray], None, None]:
         """The place of the first sample on the result's clock, and float32 samples (channels, n)."""
         import av
 
+        # Containers round times to a millisecond or so: samples follow each other unless more than that is missing.
+        slack = round(_ROUNDING * self._rate)
+        heard_to: int | None = None
         resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
         try:
             for frame in self._container.decode(audio=0):
@@ -140,8 +145,12 @@ class EncodedSound:
                         continue
                     first = round((float(piece.pts * piece.time_base) - self._begin) * self._rate)
                     samples = piece.to_ndarray()
-                    if first < 0:
-                        samples, first = samples[:, -first:], 0
+                    if heard_to is not None and abs(first - heard_to) <= slack:
+                        first = heard_to
+                    heard_from = max(0, first if heard_to is None else heard_to)
+                    heard_to = first + samples.shape[1]
+                    if first < heard_from:
+                        samples, first = samples[:, heard_from - first :], heard_from
                     if samples.shape[1]:
                         yield first, samples
         except av.FFmpegError:
@@ -175,5 +184,5 @@ class EncodedSound:
         output.mux(self._stream.encode(None))
 
     def close(self) -> None:
-        self._pieces.close()  # type: ignore[attr-defined]
+        self._pieces.close()
         self._container.close()

@@ -7,6 +7,8 @@ camera. `data/face_shapes.npz` holds
   least squares (ridge) of mesh displacement on blendshape scores over 638 measured frames of 7 people, centred clip by
   clip, mirrored to be symmetric and cut off smoothly outside the control's region;
 - ``identity_shapes_cm`` ``(7, 468, 3)``: symmetric principal shapes of 36 measured faces, one standard deviation each;
+- ``agreement_<style>_cm`` ``(468, 2)``: how far a face detector (MediaPipe's face mesh) sees the points of jaw, cheeks,
+  nose and forehead from where they were, median over 20 drawings a style, repeated until little remained;
 - ``mirror`` ``(468,)``: the point on the other side of the face.
 """
 
@@ -32,7 +34,7 @@ MEASURED_CONTROLS = (
 """Controls with a displacement measured on people, in the order of the data file."""
 
 FORMED_CONTROLS = (
-    "kiss", "frown_left", "frown_right", "puff", "sneer",
+    "kiss", "frown_left", "frown_right", "puff", "sneer", "brow_knit",
     "blink_left", "blink_right", "wide_left", "wide_right",
 )  # fmt: skip
 """Controls formed by hand: what the measured people did too weakly."""
@@ -61,8 +63,11 @@ class FaceShape:
     eyes, irises, nose, mouth, lips : sizes relative to the mean face
     width, jaw : breadth of the whole face and of its lower part, relative
     chin, brow_height : centimetres longer, higher
+    smile : centimetres that the corners of the mouth stand higher at rest
     flatness : 0 keeps the relief of the face, 1 lays it on a sphere (emoji)
     muzzle : centimetres that nose and mouth stand out (animals)
+    liveliness : how far expressions go, relative to measured people
+    kind : the style whose agreement with face detectors is applied
     """
 
     principal: tuple[float, ...] = ()
@@ -75,8 +80,11 @@ class FaceShape:
     jaw: float = 1.0
     chin: float = 0.0
     brow_height: float = 0.0
+    smile: float = 0.0
     flatness: float = 0.0
     muzzle: float = 0.0
+    liveliness: float = 1.0
+    kind: str = "person"
 
 
 @cache
@@ -112,12 +120,21 @@ def _formed_shapes() -> dict[str, np.ndarray]:
     left_corner, right_corner = (_bump(face, (s * 2.5, -4.3), (1.5, 1.3)) for s in (1, -1))
     cheeks = _bump(face, (4.6, -3.4), (2.0, 2.2)) + _bump(face, (-4.6, -3.4), (2.0, 2.2))
     nose = _bump(face, (1.6, -0.6), (1.2, 1.3)) + _bump(face, (-1.6, -0.6), (1.2, 1.3))
+    inner_brows = _bump(face, (1.6, 5.1), (1.7, 1.2)) + _bump(face, (-1.6, 5.1), (1.7, 1.2))
+    outer_brows = _bump(face, (5.6, 4.9), (1.5, 1.2)) + _bump(face, (-5.6, 4.9), (1.5, 1.2))
+    brows = inner_brows * ([0.0, -0.85, 0.15] - 0.35 * side * [1.0, 0.0, 0.0]) + outer_brows * [
+        0.0,
+        0.30,
+        0.0,
+    ]
+    above_eyes = _ramp(face[:, 1:2], 3.1, 3.9)
     return {
         "kiss": kiss,
         "frown_left": left_corner * [0.05, -1.0, 0.0],
         "frown_right": right_corner * [-0.05, -1.0, 0.0],
         "puff": cheeks * side * [0.9, 0.0, 0.0] + cheeks * [0.0, 0.0, 1.0],
         "sneer": nose * [0.0, 0.45, 0.15] + _bump(face, (0.0, -3.3), (1.6, 0.7)) * [0.0, 0.35, 0.0],
+        "brow_knit": brows * above_eyes,
     }
 
 
@@ -133,11 +150,31 @@ def _displacements() -> np.ndarray:
     return stacked.reshape(len(stacked), -1)
 
 
-def _scaled_around(points: np.ndarray, indices: tuple[int, ...], spread: tuple[float, float], factors: np.ndarray) -> None:
+def _scaled_around(
+    points: np.ndarray, indices: tuple[int, ...], spread: tuple[float, float], factors: np.ndarray
+) -> None:
     """Scale the region around the mean of ``indices`` in place, fading out with distance."""
     centre = points[list(indices)].mean(axis=0)
     weight = _bump(points, (centre[0], centre[1]), spread)
     points += weight * (points - centre) * (factors - 1.0)
+
+
+def _enlarge_eye(face: np.ndarray, corners: tuple[int, int], gain: float) -> None:
+    """Make an eye larger in place: mostly by a higher upper lid; the line between the corners stays."""
+    centre = face[list(corners)].mean(axis=0)
+    weight = _bump(face, (centre[0], centre[1] + 0.2), (2.1, 1.6))
+    offset = face - centre
+    rise = np.where(offset[:, 1:2] > 0.0, 0.95, 0.75)
+    face += (
+        gain * weight * offset * np.concatenate([np.full_like(rise, 0.5), rise, np.zeros_like(rise)], axis=1)
+    )
+
+
+def _close_lips(face: np.ndarray) -> None:
+    """Lift the lower lip in place until it touches the upper one."""
+    gap = np.clip(face[list(_INNER_UPPER), 1] - face[list(_INNER_LOWER), 1] - 0.03, 0.0, None)
+    for row, share in zip(_LOWER_LIP_ROWS, (1.0, 0.9, 0.75, 0.6), strict=True):
+        face[list(row), 1] += share * gap
 
 
 @cache
@@ -147,25 +184,36 @@ def face_at_rest(shape: FaceShape) -> np.ndarray:
     if shape.principal:
         basis = _shapes()["identity_shapes_cm"].astype(np.float64)[: len(shape.principal)]
         face += np.tensordot(np.array(shape.principal[: len(basis)]), basis, axes=1)
+    # Measured at rest, mouths are a little open and stern; drawn ones start closed, with the corners up.
+    measured = dict(zip(MEASURED_CONTROLS, _shapes()["expression_shapes_cm"].astype(np.float64), strict=True))
+    face += 0.55 * (measured["smile_left"] + measured["smile_right"]) - 0.23 * measured["jaw_open"]
+    face += 0.35 * measured["brow_inner_up"]
     face = 0.5 * (face + face[mirror_points()] * [-1.0, 1.0, 1.0])
-    # The mean of measured faces is a little sleepy and stern; drawn ones start awake, with the corners of the mouth up.
+    # The mean of the measured faces is a little sleepy; drawn ones start awake.
     for upper, crease in ((RIGHT_EYE_UPPER, RIGHT_CREASE), (LEFT_EYE_UPPER, LEFT_CREASE)):
         face[list(upper[1:-1]), 1] += 0.16 * np.sin(np.linspace(0, np.pi, 9)[1:-1])
         face[list(crease), 1] += 0.10
+    _close_lips(face)
     brows = face[list(BROWS)]
     nose, mouth = (1, 2, 98, 327), (61, 291, 0, 17)
     _scaled_around(face, nose, (1.5, 2.2), np.array([shape.nose, 0.5 + 0.5 * shape.nose, shape.nose]))
     _scaled_around(face, mouth, (2.8, 1.7), np.array([shape.mouth, shape.lips, 1.0]))
-    eye_factors = np.array([0.35 + 0.65 * shape.eyes, 0.1 + 0.9 * shape.eyes, 1.0])
-    for upper, lower in ((RIGHT_EYE_UPPER, RIGHT_EYE_LOWER), (LEFT_EYE_UPPER, LEFT_EYE_LOWER)):
-        _scaled_around(face, upper + lower[1:-1], (2.1, 1.5), eye_factors)
-    face[list(BROWS)] = brows + [0.0, 0.55 * (shape.eyes - 1.0), 0.0]
+    for upper in (RIGHT_EYE_UPPER, LEFT_EYE_UPPER):
+        _enlarge_eye(face, (upper[0], upper[-1]), shape.eyes - 1.0)
+    face[list(BROWS)] = brows + np.array([0.0, 0.55 * (shape.eyes - 1.0), 0.0])
     face[:, 1:2] += shape.brow_height * _bump(face, (0.0, 5.0), (9.0, 1.3))
     low = _ramp(-face[:, 1:2], 0.5, 6.5)
     face[:, 0:1] *= shape.width * (1.0 + (shape.jaw - 1.0) * low)
     face[:, 1:2] -= shape.chin * _ramp(-face[:, 1:2], 4.5, 8.5)
     if shape.muzzle:
         face[:, 2:3] += shape.muzzle * _bump(face, (0.0, -2.6), (2.5, 2.4))
+    reach = 2.5 * shape.mouth
+    lips = _bump(face, (0.0, face[13, 1]), (2.2 * reach, 1.3))
+    face[:, 1:2] += shape.smile * lips * (np.clip((face[:, :1] / reach) ** 2, 0.0, 1.4) - 0.35)
+    agreement = _shapes().get(f"agreement_{shape.kind}_cm")
+    if agreement is not None:
+        face[:, :2] += agreement
+    _keep_lips_apart(face)
     if shape.flatness:
         radius, centre = EMOJI_RADIUS, EMOJI_CENTRE
         inside = np.clip(radius**2 - ((face[:, :2] - centre[:2]) ** 2).sum(axis=1), 1.0, None)
@@ -174,8 +222,8 @@ def face_at_rest(shape: FaceShape) -> np.ndarray:
     return face
 
 
-EMOJI_RADIUS = 10.6
-EMOJI_CENTRE = np.array([0.0, -0.4, -3.2])
+EMOJI_RADIUS = 9.9
+EMOJI_CENTRE = np.array([0.0, -0.3, -2.6])
 """The ball that an emoji's face lies on, centimetres."""
 
 
@@ -197,10 +245,10 @@ def expressive_face(shape: FaceShape, controls: np.ndarray) -> np.ndarray:
     offset = (controls[:linear] @ _displacements()).reshape(-1, 3)
     # A smaller mouth moves less; brows keep their reach.
     reach = 0.5 + 0.5 * shape.mouth
-    face = face + offset * [reach, 1.0, 1.0 - 0.6 * shape.flatness]
+    face = face + shape.liveliness * offset * [reach, 1.0, 1.0 - 0.6 * shape.flatness]
     named = dict(zip(CONTROLS, controls, strict=True))
-    _move_lids(face, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_CREASE, named["blink_right"], named["wide_right"])
-    _move_lids(face, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_CREASE, named["blink_left"], named["wide_left"])
+    _move_lids(face, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_CREASE, named, "right")
+    _move_lids(face, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_CREASE, named, "left")
     _keep_lips_apart(face)
     return face
 
@@ -210,16 +258,17 @@ def _move_lids(
     upper: tuple[int, ...],
     lower: tuple[int, ...],
     crease: tuple[int, ...],
-    blink: float,
-    wide: float,
+    controls: dict[str, float],
+    side: str,
 ) -> None:
-    """Close (or open wider) an eye in place: lids meet a little above the lower lid, the crease follows."""
+    """Close (or open wider) an eye in place: lids meet a little above the lower lid, with a squint halfway."""
+    blink, wide, squint = (controls[f"{name}_{side}"] for name in ("blink", "wide", "squint"))
     up, low = list(upper[1:-1]), list(lower[1:-1])
     gap = np.clip(face[up, 1] - face[low, 1], 0.0, None)
     opened = gap * (1.0 + 0.28 * wide) * (1.0 - np.clip(blink, 0.0, 1.0))
     # At least a hair's breadth stays between the lids, as on detected faces.
     opened = np.maximum(opened, 0.04)
-    meet = face[low, 1] + 0.22 * gap * np.clip(blink, 0.0, 1.0)
+    meet = face[low, 1] + (0.2 + 0.4 * min(squint, 1.0)) * gap * np.clip(blink, 0.0, 1.0)
     risen = meet + opened - face[up, 1]
     face[low, 1] = meet
     face[up, 1] += risen
@@ -235,6 +284,12 @@ def _keep_lips_apart(face: np.ndarray) -> None:
 
 
 _INNER_UPPER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
+_LOWER_LIP_ROWS = (
+    (95, 88, 178, 87, 14, 317, 402, 318, 324),
+    (96, 89, 179, 86, 15, 316, 403, 319, 325),
+    (77, 90, 180, 85, 16, 315, 404, 320, 307),
+    (146, 91, 181, 84, 17, 314, 405, 321, 375),
+)
 _INNER_LOWER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 
 
@@ -268,4 +323,4 @@ def place_eyes(shape: FaceShape, gaze: tuple[tuple[float, float], tuple[float, f
 
 def iris_radius(shape: FaceShape) -> float:
     """Centimetres; grows with the eyes, but less."""
-    return IRIS_RADIUS * shape.irises * (0.25 + 0.75 * shape.eyes)
+    return IRIS_RADIUS * shape.irises * (0.40 + 0.60 * shape.eyes)

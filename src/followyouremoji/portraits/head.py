@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from followyouremoji.face.topology import (
     TRIANGLES,
 )
 
+from .anatomy import FaceShape, face_at_rest
 from .performance import Performance
 
 RINGS = 5
@@ -64,17 +66,29 @@ def head_pose(performance: Performance) -> np.ndarray:
     rotation = about_z @ about_y @ about_x
     distance = HEAD_DISTANCE / performance.scale
     shift = np.array(performance.shift) * PICTURE_CM / performance.scale
-    place = np.array([shift[0], -shift[1] - 0.05 * PICTURE_CM - FACE_CENTRE_Y, 4.0 - distance]) + PIVOT - [0, 0, 4.0]
+    place = (
+        np.array([shift[0], -shift[1] - 0.05 * PICTURE_CM - FACE_CENTRE_Y, 4.0 - distance])
+        + PIVOT
+        - [0, 0, 4.0]
+    )
     pose = np.eye(4)
     pose[:3, :3] = rotation
     pose[:3, 3] = place - rotation @ PIVOT
     return pose
 
 
+@cache
+def framing(shape: FaceShape) -> float:
+    """The scale at which a face at rest fills half of the picture."""
+    face = face_at_rest(shape)
+    extent = (face.max(axis=0) - face.min(axis=0))[:2].max()
+    return float(0.5 * PICTURE_CM / extent)
+
+
 def to_picture(vertices: np.ndarray, pose: np.ndarray, size: int) -> np.ndarray:
     """Pixels ``(N, 2)`` of canonical points in a square picture: the middle of the 63 degree camera's view."""
     full = FULL_VIEW * size
-    points = project(vertices[None], pose[None], (full, full))[0]  # type: ignore[arg-type]
+    points = project(vertices[None], pose[None], (full, full))[0]
     return points - 0.5 * (full - size)
 
 
@@ -99,7 +113,7 @@ class Skull:
 def skull_behind(face: np.ndarray) -> Skull:
     """The skull that fits a face at rest."""
     half_width = np.abs(face[list(FACE_OVAL_LOOP), 0]).max()
-    return Skull(np.array([0.0, 2.2, -3.0]), np.array([half_width - 0.1, 9.1, 9.4]))
+    return Skull(np.array([0.0, 2.2, -3.0]), np.array([half_width - 0.1, 9.6, 9.6]))
 
 
 def _fill_strip(upper: tuple[int, ...], lower: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -121,12 +135,10 @@ def head_triangles() -> np.ndarray:
     loop = len(FACE_OVAL_LOOP)
     rows = [list(FACE_OVAL_LOOP)] + [[N_MESH + r * loop + k for k in range(loop)] for r in range(RINGS)]
     rings = []
-    for inner, outer in zip(rows[:-1], rows[1:], strict=True):
+    for inner, outer in pairwise(rows):
         for k in range(loop):
             n = (k + 1) % loop
             rings += [(inner[k], outer[n], outer[k]), (inner[k], inner[n], outer[n])]
-    # The oval runs clockwise seen from the front, so rings that go backwards are turned to point out.
-    rings = [(a, c, b) for a, b, c in rings]
     return np.concatenate([TRIANGLES, np.array(filled), np.array(rings)])
 
 
@@ -150,7 +162,7 @@ def head_surface(face: np.ndarray, skull: Skull) -> Surface:
     return Surface(np.concatenate(rows), head_triangles())
 
 
-HAIR_COLUMNS = 64
+HAIR_COLUMNS = 96
 HAIR_ROWS = 10
 
 
@@ -172,7 +184,13 @@ def hair_angles() -> np.ndarray:
 
 
 def hair_surface(
-    skull: Skull, front: np.ndarray, drop: np.ndarray, thickness: float, edge: float, flare: float
+    skull: Skull,
+    front: np.ndarray,
+    drop: np.ndarray,
+    thickness: float,
+    edge: float,
+    flare: float,
+    quiff: float = 0.0,
 ) -> Surface:
     """Hair (or a cap) that lies on the skull from the crown down to an edge.
 
@@ -181,6 +199,7 @@ def hair_surface(
     front : ``(HAIR_COLUMNS,)`` height of the edge above the skull's centre in degrees, 90 at the crown
     drop : ``(HAIR_COLUMNS,)`` centimetres that a column hangs straight down below the widest place of the skull
     thickness, edge : centimetres above the skull on top and at the edge
+    quiff : centimetres that the hair above the forehead stands up
     flare : how much hanging hair widens over 10 cm; negative curls in
 
     Returns
@@ -200,6 +219,8 @@ def hair_surface(
     on_skull = direction / np.linalg.norm(direction / skull.radii, axis=-1, keepdims=True)
     share = np.linspace(0.0, 1.0, HAIR_ROWS)[:, None, None]
     lift = edge + (thickness - edge) * (1.0 - share**3)
+    rise = np.exp(-0.5 * ((share - 0.70) / 0.20) ** 2)
+    lift = lift + quiff * rise * np.exp(-0.5 * (angles / 0.75) ** 2)[:, None]
     surface = skull.centre + on_skull + lift * direction
     widening = (1.0 + flare * hanging / 10.0)[..., None]
     surface = surface * [1.0, 1.0, 1.0] + (surface - skull.centre) * [1.0, 0.0, 1.0] * (widening - 1.0)

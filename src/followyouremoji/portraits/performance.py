@@ -32,8 +32,8 @@ def _expression(gaze: tuple[Gaze, Gaze] | Gaze = (0.0, 0.0), **controls: float) 
     for name, weight in controls.items():
         both = [name] if name in CONTROLS else [f"{name}_left", f"{name}_right"]
         listed += [(one, weight) for one in both]
-    eyes = gaze if isinstance(gaze[0], tuple) else (gaze, gaze)
-    return Expression(tuple(listed), eyes)  # type: ignore[arg-type]
+    (rx, ry), (lx, ly) = np.broadcast_to(gaze, (2, 2)).tolist()
+    return Expression(tuple(listed), ((rx, ry), (lx, ly)))
 
 
 EXPRESSIONS: Mapping[str, Expression] = MappingProxyType(
@@ -41,12 +41,20 @@ EXPRESSIONS: Mapping[str, Expression] = MappingProxyType(
         "neutral": _expression(),
         "smile": _expression(smile=0.75, squint=0.2),
         "grin": _expression(smile=0.95, squint=0.3, upper_lip_up=0.55, lower_lip_down=0.45),
-        "laugh": _expression(smile=1.0, squint=0.5, jaw_open=0.75, upper_lip_up=0.4, blink=0.45, brow_outer_up=0.3),
-        "sad": _expression((0.0, -0.3), brow_inner_up=1.2, brow_down=0.25, frown=0.75, blink=0.2, pucker=0.2),
-        "angry": _expression(brow_down=1.9, squint=0.3, lips_press=0.3, frown=0.55, sneer=0.6, wide=0.3),
+        "laugh": _expression(
+            smile=1.0, squint=0.9, jaw_open=0.75, upper_lip_up=0.4, blink=0.5, brow_outer_up=0.3
+        ),
+        "sad": _expression((0.0, -0.3), brow_inner_up=1.2, brow_down=0.2, frown=1.15, blink=0.2, pucker=0.2),
+        "angry": _expression(
+            brow_knit=1.1, brow_down=0.6, squint=0.3, lips_press=0.3, frown=0.85, sneer=0.6, wide=0.3
+        ),
         "surprised": _expression(brow_inner_up=1.1, brow_outer_up=1.0, wide=1.0, jaw_open=0.75, kiss=0.35),
-        "afraid": _expression(brow_inner_up=1.3, brow_down=0.3, wide=1.0, mouth_stretch=0.7, jaw_open=0.3, frown=0.4),
-        "disgusted": _expression(brow_down=1.0, sneer=1.1, squint=0.7, upper_lip_up=0.8, frown=0.5),
+        "afraid": _expression(
+            brow_inner_up=1.3, brow_down=0.3, wide=1.0, mouth_stretch=0.7, jaw_open=0.3, frown=0.4
+        ),
+        "disgusted": _expression(
+            brow_knit=0.5, brow_down=0.5, sneer=1.1, squint=0.7, upper_lip_up=0.8, frown=0.5
+        ),
         "wink_left": _expression(blink_left=1.0, smile=0.6, smile_left=0.8, squint_left=0.6),
         "wink_right": _expression(blink_right=1.0, smile=0.6, smile_right=0.8, squint_right=0.6),
         "eyes_closed": _expression(blink=1.0, smile=0.15),
@@ -54,7 +62,7 @@ EXPRESSIONS: Mapping[str, Expression] = MappingProxyType(
         "pout": _expression(kiss=0.55, frown=0.5, brow_inner_up=0.7, lips_press=0.3),
         "smirk_left": _expression((0.35, 0.0), smile_left=0.95, brow_outer_up_left=0.7),
         "smirk_right": _expression((-0.35, 0.0), smile_right=0.95, brow_outer_up_right=0.7),
-        "frown": _expression(frown=0.9, brow_down=0.9),
+        "frown": _expression(frown=1.2, brow_knit=0.6),
         "brows_up": _expression(brow_inner_up=0.9, brow_outer_up=1.1, wide=0.5, smile=0.2),
         "one_brow_up": _expression(brow_outer_up_left=1.4, brow_down_right=0.8, smile_left=0.3),
         "cross_eyed": _expression(((0.8, -0.15), (-0.8, -0.15)), brow_inner_up=0.4, kiss=0.3),
@@ -63,7 +71,7 @@ EXPRESSIONS: Mapping[str, Expression] = MappingProxyType(
         "look_up": _expression((0.0, 0.75), brow_inner_up=0.5, brow_outer_up=0.4, wide=0.3),
         "look_down": _expression((0.0, -0.8), blink=0.35),
         "jaw_open": _expression(jaw_open=1.0),
-        "shout": _expression(jaw_open=0.95, mouth_stretch=0.4, upper_lip_up=0.6, brow_down=0.9, squint=0.4),
+        "shout": _expression(jaw_open=0.95, mouth_stretch=0.4, upper_lip_up=0.6, brow_knit=0.7, squint=0.4),
         "oh": _expression(jaw_open=0.5, kiss=0.75, brow_inner_up=0.4),
         "teeth": _expression(upper_lip_up=0.75, lower_lip_down=0.8, mouth_stretch=0.5),
         "puff": _expression(puff=1.0, lips_press=0.5, brow_inner_up=0.4, wide=0.2),
@@ -129,7 +137,9 @@ class Performance:
         return cls(
             _bounded(controls),
             _as_gaze(gaze),
-            *(float(angle) for angle in angles),
+            yaw=float(angles[0]),
+            pitch=float(angles[1]),
+            roll=float(angles[2]),
             shift=(float(rng.normal(0.0, 0.015)), float(rng.normal(0.0, 0.012))),
             scale=float(np.exp(rng.normal(0.0, 0.03))),
         )
@@ -202,14 +212,20 @@ def _frames(
     for name in ("blink_left", "blink_right"):
         place = CONTROLS.index(name)
         controls[:, place] = np.maximum(controls[:, place], blink)
-    angles = np.stack([_wander(rng, frames, frame_rate, 3.5) for _ in range(3)], axis=1) * (9.0, 5.0, 4.0) * sway
-    shifts = np.stack([_wander(rng, frames, frame_rate, 4.0) for _ in range(2)], axis=1) * (0.010, 0.007) * sway
+    angles = (
+        np.stack([_wander(rng, frames, frame_rate, 3.5) for _ in range(3)], axis=1) * (9.0, 5.0, 4.0) * sway
+    )
+    shifts = (
+        np.stack([_wander(rng, frames, frame_rate, 4.0) for _ in range(2)], axis=1) * (0.010, 0.007) * sway
+    )
     scales = np.exp(0.015 * sway * _wander(rng, frames, frame_rate, 5.0))
     return [
         Performance(
             _bounded(weights),
             _as_gaze(eyes),
-            *angle.tolist(),
+            yaw=float(angle[0]),
+            pitch=float(angle[1]),
+            roll=float(angle[2]),
             shift=(float(shift[0]), float(shift[1])),
             scale=float(scale),
         )

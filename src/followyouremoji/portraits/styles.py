@@ -44,7 +44,9 @@ def mixed(first: Colour, second: Colour, share: float) -> Colour:
 def toned(colour: Colour, lightness: float = 0.0, chroma: float = 1.0) -> Colour:
     """A colour lighter by ``lightness`` (OKLab L) and with its chroma scaled."""
     lab = to_oklab(np.array(colour))
-    r, g, blue = from_oklab(np.array([np.clip(lab[0] + lightness, 0, 1), lab[1] * chroma, lab[2] * chroma])).tolist()
+    r, g, blue = from_oklab(
+        np.array([np.clip(lab[0] + lightness, 0, 1), lab[1] * chroma, lab[2] * chroma])
+    ).tolist()
     return r, g, blue
 
 
@@ -52,7 +54,7 @@ def _palette(text: str) -> tuple[Colour, ...]:
     return tuple(hex_colour(word) for word in text.split())
 
 
-SKIN = _palette("#FFE4D4 #FBD3B8 #F2C09C #E3A880 #CD9068 #B0754F #8E5A3C #6F4730 #523627")
+SKIN = _palette("#FFE6D9 #FAD5BF #F0C3A5 #E2AC8A #CB9474 #AF795B #8F5F47 #6F4A39 #54392D")
 FANTASY_SKIN = _palette("#A9D8C8 #B9B4EA #9CCBEF #F3B6CF #C6DE9B #F7CF8E")
 HAIR = _palette(
     "#201C1C #2E2320 #42302A #5B3E2E #7A5236 #9C6B43 #C5935A #E3BE82 #F0D9A8 #A6502C #C8693A #8F8B8A #D9D6D2"
@@ -67,9 +69,23 @@ CLOTHES = _palette(
 )
 EMOJI_SKIN = _palette("#FFD23F #FFCB2E #FFDA57 #FFC736")
 STONE = _palette("#D8D3CA #BDB9B4 #E9E4DA #A9A49C #C9B79C #8FA39A #B08D57 #8C6A45 #E2CDBE #9AA0AA")
-FUR = _palette("#E39A4F #B9793F #8A5B3A #D9B382 #F0DFC4 #8C8C90 #5C5A5E #C7C3BE #3F3A3C #D8743A #A98467 #EED9B6")
+FUR = _palette(
+    "#E39A4F #B9793F #8A5B3A #D9B382 #F0DFC4 #8C8C90 #5C5A5E #C7C3BE #3F3A3C #D8743A #A98467 #EED9B6"
+)
 
-HAIR_STYLES = ("short", "crop", "side_part", "bob", "long", "fringe_long", "bun", "ponytail", "curly", "afro", "bald")
+HAIR_STYLES = (
+    "short",
+    "crop",
+    "side_part",
+    "bob",
+    "long",
+    "fringe_long",
+    "bun",
+    "ponytail",
+    "curly",
+    "afro",
+    "bald",
+)
 COLLARS = ("round", "v", "high", "shirt", "hood")
 ANIMALS = ("cat", "dog", "bear", "fox", "rabbit", "panda", "mouse")
 
@@ -182,11 +198,20 @@ def _random_person(rng: np.random.Generator, common: Identity) -> Identity:
     feminine = rng.random() < 0.5
     pale_hair = HAIR[:5] if dark and rng.random() < 0.8 else HAIR
     hair = _pick(rng, BRIGHT_HAIR) if rng.random() < 0.08 else _varied(rng, _pick(rng, pale_hair))
-    styles = HAIR_STYLES[3:10] if feminine else ("short", "crop", "side_part", "short", "side_part", "curly", "bald", "afro")
-    lips = mixed(skin, hex_colour("#C2504F" if not dark else "#8E3B3A"), rng.uniform(0.45, 0.85) if feminine else rng.uniform(0.22, 0.4))
+    styles = (
+        HAIR_STYLES[3:10]
+        if feminine
+        else ("short", "crop", "side_part", "short", "side_part", "curly", "bald", "afro")
+    )
+    worn = str(rng.choice(styles))
+    lips = mixed(
+        skin,
+        hex_colour("#C2504F" if not dark else "#8E3B3A"),
+        rng.uniform(0.45, 0.85) if feminine else rng.uniform(0.22, 0.4),
+    )
     shape = FaceShape(
         principal=_principal(rng, 0.8),
-        eyes=float(rng.uniform(1.15, 1.5)),
+        eyes=float(rng.uniform(1.3, 1.7)),
         irises=float(rng.uniform(0.98, 1.12)),
         nose=float(rng.uniform(0.74, 0.98)),
         mouth=float(rng.uniform(0.88, 1.08)),
@@ -194,7 +219,8 @@ def _random_person(rng: np.random.Generator, common: Identity) -> Identity:
         width=float(rng.uniform(0.93, 1.03)),
         jaw=float(rng.uniform(0.82, 0.94) if feminine else rng.uniform(0.88, 1.0)),
         chin=float(rng.uniform(-1.0, -0.2)),
-        brow_height=float(rng.uniform(-0.15, 0.35)),
+        brow_height=float(rng.uniform(0.0, 0.5)),
+        smile=float(rng.uniform(0.15, 0.6)),
     )
     return replace(
         common,
@@ -203,19 +229,23 @@ def _random_person(rng: np.random.Generator, common: Identity) -> Identity:
         hair=hair,
         iris=IRIS[rng.integers(3)] if dark and rng.random() < 0.85 else common.iris,
         lips=lips,
-        hair_style=str(rng.choice(styles)),
-        hair_volume=float(rng.uniform(0.8, 1.3)),
+        hair_style=worn,
+        hair_volume=float(rng.uniform(0.8, 1.2)),
         hair_length=float(rng.uniform(6.0, 13.0)),
         sweep=float(rng.uniform(-1.0, 1.0)),
         ears=float(rng.uniform(0.9, 1.1)),
-        brow_thickness=float(rng.uniform(0.75, 1.05) if feminine else rng.uniform(0.95, 1.35)),
+        brow_thickness=float(rng.uniform(0.6, 0.85) if feminine else rng.uniform(0.8, 1.15)),
         lashes=float(rng.uniform(0.6, 1.0) if feminine else rng.uniform(0.1, 0.3)),
         blush=float(rng.uniform(0.25, 0.7)),
         eye_shadow=float(rng.uniform(0.2, 0.7)) if feminine and rng.random() < 0.4 else 0.0,
         freckles=bool(rng.random() < 0.12 and not dark),
-        beard=str(rng.choice(["none", "stubble", "full", "moustache"], p=[0.55, 0.2, 0.15, 0.1])) if not feminine else "none",
+        beard=str(rng.choice(["none", "stubble", "full", "moustache"], p=[0.55, 0.2, 0.15, 0.1]))
+        if not feminine
+        else "none",
         glasses=str(rng.choice(["none", "round", "square"], p=[0.82, 0.11, 0.07])),
-        hat=str(rng.choice(["none", "beanie", "band"], p=[0.86, 0.08, 0.06])),
+        hat="beanie"
+        if worn in ("short", "crop", "bob", "long", "fringe_long") and rng.random() < 0.16
+        else "none",
         earrings=bool(feminine and rng.random() < 0.35),
     )
 
@@ -224,15 +254,18 @@ def _random_cartoon(rng: np.random.Generator, common: Identity) -> Identity:
     person = _random_person(rng, common)
     shape = replace(
         person.shape,
+        liveliness=1.15,
+        kind="cartoon",
         principal=_principal(rng, 0.5),
-        eyes=float(rng.uniform(1.6, 2.05)),
+        eyes=float(rng.uniform(1.8, 2.3)),
         irises=float(rng.uniform(1.0, 1.2)),
         nose=float(rng.uniform(0.5, 0.75)),
         mouth=float(rng.uniform(0.85, 1.05)),
         width=float(rng.uniform(0.95, 1.08)),
         jaw=float(rng.uniform(0.76, 0.92)),
         chin=float(rng.uniform(-1.8, -0.8)),
-        brow_height=float(rng.uniform(0.0, 0.6)),
+        brow_height=float(rng.uniform(0.2, 0.8)),
+        smile=float(rng.uniform(0.3, 0.8)),
     )
     fantasy = rng.random() < 0.15
     skin = _pick(rng, FANTASY_SKIN) if fantasy else person.skin
@@ -241,23 +274,28 @@ def _random_cartoon(rng: np.random.Generator, common: Identity) -> Identity:
         shape=shape,
         skin=skin,
         lips=mixed(skin, hex_colour("#B8485A"), float(rng.uniform(0.4, 0.75))),
-        hair=_varied(rng, _pick(rng, BRIGHT_HAIR if rng.random() < 0.3 else HAIR)) if not fantasy else toned(skin, -0.35, 1.2),
+        hair=_varied(rng, _pick(rng, BRIGHT_HAIR if rng.random() < 0.3 else HAIR))
+        if not fantasy
+        else toned(skin, -0.35, 1.2),
         blush=float(rng.uniform(0.4, 0.9)),
-        brow_thickness=float(rng.uniform(0.9, 1.5)),
+        brow_thickness=float(rng.uniform(0.7, 1.15)),
     )
 
 
 def _random_emoji(rng: np.random.Generator, common: Identity) -> Identity:
     skin = _between(rng, EMOJI_SKIN)
     shape = FaceShape(
-        eyes=float(rng.uniform(1.6, 2.0)),
-        irises=float(rng.uniform(1.05, 1.25)),
+        eyes=float(rng.uniform(2.3, 2.9)),
+        irises=float(rng.uniform(1.0, 1.2)),
         nose=0.6,
-        mouth=float(rng.uniform(1.15, 1.4)),
+        mouth=float(rng.uniform(1.3, 1.55)),
         lips=0.8,
         chin=-1.0,
-        brow_height=float(rng.uniform(0.1, 0.5)),
+        brow_height=float(rng.uniform(0.4, 0.9)),
+        smile=float(rng.uniform(0.7, 1.3)),
         flatness=1.0,
+        liveliness=1.35,
+        kind="emoji",
     )
     return replace(
         common,
@@ -267,11 +305,11 @@ def _random_emoji(rng: np.random.Generator, common: Identity) -> Identity:
         hair=hex_colour("#5A3A12"),
         iris=hex_colour("#3B2412") if rng.random() < 0.6 else common.iris,
         hair_style="bald",
-        brow_thickness=float(rng.uniform(0.9, 1.3)),
+        brow_thickness=float(rng.uniform(0.55, 0.8)),
+        scale=common.scale * 1.07,
         lashes=float(rng.choice([0.1, 0.1, 0.8])),
         blush=float(rng.uniform(0.3, 0.9)),
         glasses=str(rng.choice(["none", "round", "square"], p=[0.9, 0.05, 0.05])),
-        scale=common.scale * 0.95,
     )
 
 
@@ -280,6 +318,7 @@ def _random_stone(rng: np.random.Generator, common: Identity) -> Identity:
     stone = _varied(rng, _pick(rng, STONE))
     return replace(
         person,
+        shape=replace(person.shape, kind="stone"),
         skin=stone,
         hair=toned(stone, -0.05),
         iris=toned(stone, -0.30),
@@ -308,16 +347,23 @@ def _random_animal(rng: np.random.Generator, common: Identity) -> Identity:
     fur = _varied(rng, fur)
     shape = FaceShape(
         principal=_principal(rng, 0.3),
-        eyes=float(rng.uniform(1.55, 1.95)),
-        irises=float(rng.uniform(1.2, 1.4)),
+        eyes=float(rng.uniform(1.7, 2.1)),
+        irises=float(rng.uniform(1.3, 1.5)),
         nose=float(rng.uniform(0.85, 1.0)),
         mouth=float(rng.uniform(1.0, 1.2)),
         lips=0.75,
         width=float(rng.uniform(1.04, 1.16)),
         jaw=float(rng.uniform(0.85, 1.0)),
         chin=float(rng.uniform(-1.8, -1.0)),
-        brow_height=0.2,
-        muzzle=float({"dog": 2.2, "fox": 2.2, "bear": 1.8, "cat": 1.0, "rabbit": 1.0, "panda": 1.5, "mouse": 1.6}[animal]),
+        brow_height=0.4,
+        smile=float(rng.uniform(0.5, 0.9)),
+        liveliness=1.15,
+        kind="animal",
+        muzzle=float(
+            {"dog": 2.2, "fox": 2.2, "bear": 1.8, "cat": 1.0, "rabbit": 1.0, "panda": 1.5, "mouse": 1.6}[
+                animal
+            ]
+        ),
     )
     pale = mixed(fur, hex_colour("#FFFBF2"), float(rng.uniform(0.6, 0.9)))
     return replace(

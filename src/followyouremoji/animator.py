@@ -1,0 +1,193 @@
+"""PortraitAnimator: a portrait and a motion in, frames out. The method of Sec. 3, each step a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from followyouremoji.checkpoints.config import LATENT_STRIDE
+from followyouremoji.checkpoints.model import Model, load_model
+from followyouremoji.errors import SettingsError
+from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.drawing import LandmarkStyle
+from followyouremoji.preparation import AnimationSettings, MotionSource, PortraitSource, Prepared, prepare
+from followyouremoji.sampling import SamplingSettings, condition_clip, sample
+from followyouremoji.sampling.sampler import Progress, check_fits
+
+__all__ = ["AlignmentSettings", "AnimationSettings", "PortraitAnimator", "Prepared"]
+
+DECODED_AT_ONCE = 4  # frames
+
+
+class PortraitAnimator:
+    """Animates portraits with one model.
+
+    >>> animator = PortraitAnimator.from_pretrained("bundled")
+    >>> for frame in animator("portrait.png", "driving.mp4"): ...
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path = "bundled",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> PortraitAnimator:
+        """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`."""
+        return cls(load_model(source, device, dtype))
+
+    def __call__(
+        self,
+        portrait: PortraitSource,
+        motion: MotionSource,
+        *,
+        alignment: AlignmentSettings | None = None,
+        settings: AnimationSettings | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Animate a portrait.
+
+        Faces are found before this returns; frames are generated as they are asked for.
+
+        Parameters
+        ----------
+        portrait : uint8 (height, width, 3), a Pillow image, or a path.
+        motion : a Motion, the path of a motion file, clip or picture, or a picture.
+        progress : called with the denoising steps done and the steps in all.
+
+        Returns
+        -------
+        One uint8 (height, width, 3) for each frame of the motion, of `Prepared.output_size`.
+
+        Raises
+        ------
+        UserError : a file, face or setting that cannot be used; see `preparation.prepare` and `AnimationSettings`.
+        """
+        settings = settings or AnimationSettings()
+        self._sampling(settings)  # a setting that does not fit should not cost the tracking of a clip
+        return self.frames(
+            self.prepare(portrait, motion, alignment=alignment, settings=settings), settings, progress
+        )
+
+    def prepare(
+        self,
+        portrait: PortraitSource,
+        motion: MotionSource,
+        *,
+        alignment: AlignmentSettings | None = None,
+        settings: AnimationSettings | None = None,
+        portrait_landmarks: Landmarks | None = None,
+    ) -> Prepared:
+        """Frame the portrait and align the motion for this model; see `preparation.prepare`."""
+        config = self.model.config
+        settings = settings or AnimationSettings()
+        self._check_size(settings.size or config.picture_size)
+        return prepare(
+            portrait,
+            motion,
+            size=config.picture_size,
+            style=LandmarkStyle(antialiased=config.antialiased_landmarks),
+            always_crop=config.network.layout
+            == "paper",  # this project trains them on squares around the face
+            alignment=alignment,
+            settings=settings,
+            portrait_landmarks=portrait_landmarks,
+        )
+
+    def frames(
+        self,
+        prepared: Prepared,
+        settings: AnimationSettings | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Generate the frames of what `prepare` returned, lazily. What concerns framing was decided there.
+
+        Raises SettingsError, before the first frame, for settings that do not fit the model.
+        """
+        settings = settings or AnimationSettings()
+        sampling = self._sampling(settings)
+        self._check_size(prepared.size)
+        scale = settings.guidance_scale or self.model.config.guidance_scale
+        return self._frames(prepared, sampling, scale, progress)
+
+    @torch.inference_mode()
+    def _frames(
+        self, prepared: Prepared, sampling: SamplingSettings, guidance_scale: float, progress: Progress | None
+    ) -> Iterator[np.ndarray]:
+        model = self.model
+        portrait = to_tensor(prepared.picture[None]).to(model.device) * 2 - 1
+        reference_latents = model.encode(portrait)
+        image_tokens = model.image_tokens(portrait)
+
+        def landmark_features(pictures: Sequence[np.ndarray]) -> Tensor:
+            drawn = to_tensor(np.stack(pictures)).to(model.device, model.dtype)
+            return model.landmark_encoder(drawn.transpose(0, 1)[None])  # f c h w -> 1 c f h w
+
+        reference_features = None
+        if model.config.network.reference_landmarks:
+            reference_features = landmark_features([prepared.reference_landmark_picture()])[:, :, 0]
+        conditioning = condition_clip(
+            model.appearance_net,
+            model.denoiser,
+            reference_latents,
+            image_tokens,
+            guidance_scale,
+            reference_features,
+        )
+        latent_pieces = sample(
+            model.denoiser,
+            conditioning,
+            lambda frames: landmark_features([prepared.landmark_picture(frame) for frame in frames]),
+            len(prepared),
+            (reference_latents.shape[1], reference_latents.shape[2], reference_latents.shape[3]),
+            sampling,
+            progress,
+        )
+        for piece in latent_pieces:
+            for latents in piece.split(DECODED_AT_ONCE):
+                for result in to_pictures(model.decode(latents)):
+                    yield prepared.finish(result)
+
+    def _sampling(self, settings: AnimationSettings) -> SamplingSettings:
+        """The sampler's settings, with the model's own where the user left them open."""
+        config = self.model.config
+        strategy = settings.long_clips
+        if strategy == "auto":
+            strategy = "keyframes" if config.network.layout == "paper" else "windows"
+        sampling = SamplingSettings(
+            steps=config.steps if settings.steps is None else settings.steps,
+            seed=settings.seed,
+            shared_noise=config.shared_noise if settings.shared_noise is None else settings.shared_noise,
+            window=config.window if settings.window is None else settings.window,
+            strategy=strategy,
+        )
+        check_fits(sampling, self.model.denoiser)
+        return sampling
+
+    def _check_size(self, size: int) -> None:
+        """Every level of the denoiser halves the latents, so their size must be divisible that often."""
+        multiple = LATENT_STRIDE * 2 ** (len(self.model.config.network.block_channels) - 1)
+        if size % multiple:
+            nearest = max(multiple, round(size / multiple) * multiple)
+            raise SettingsError(
+                f"The size must be a multiple of {multiple} pixels for this model, not {size}: use {nearest}."
+            )
+
+
+def to_tensor(pictures: np.ndarray) -> Tensor:
+    """Pictures uint8 (n, height, width, 3) to float32 (n, 3, height, width) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+
+
+def to_pictures(decoded: Tensor) -> np.ndarray:
+    """Decoded (n, 3, height, width) in [-1, 1] to pictures uint8 (n, height, width, 3)."""
+    levels = (decoded.float().clamp(-1, 1) + 1) * 127.5
+    return levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,172 @@
+"""What a checkpoint's `config.json` says: the sizes of its networks and how the model wants to be sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from followyouremoji.errors import WeightsError
+from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
+
+FORMAT = 1  # of config.json; a newer number means that this version cannot read the checkpoint
+LATENT_STRIDE = 8  # picture pixels to a latent pixel, in both autoencoders
+STABLE_DIFFUSION_LATENT_CHANNELS = 4
+LARGEST_SIZE = 65_536  # no network has a larger width or count: a larger number is a damaged file
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model's networks and the settings that it was trained for.
+
+    Raises
+    ------
+    WeightsError : values that no model can have, or that contradict each other.
+    """
+
+    name: str
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    autoencoder: AutoencoderConfig | None = None  # None: Stable Diffusion's, in a diffusers folder `vae/`
+    picture_size: int = 512  # pixels, height and width
+    antialiased_landmarks: bool = False  # how the landmark pictures of its training were drawn
+    steps: int = 30  # of DDIM
+    guidance_scale: float = 3.5
+    shared_noise: float = 0.0  # 0: every frame has its own noise, 1: all frames share one
+    window: int = 16  # frames sampled at once
+    provenance: str = ""  # one sentence for users: trained on what, by whom
+
+    def __post_init__(self) -> None:
+        network = self.network
+        _require(isinstance(self.name, str) and bool(self.name.strip()), "name", self.name, "some text")
+        _require(isinstance(self.provenance, str), "provenance", self.provenance, "text")
+        _require(
+            isinstance(self.antialiased_landmarks, bool),
+            "antialiased_landmarks",
+            self.antialiased_landmarks,
+            "true or false",
+        )
+        for name in ("picture_size", "steps", "window"):
+            value = getattr(self, name)
+            _require(_is_size(value), name, value, "a positive whole number")
+        _require(
+            self.picture_size % LATENT_STRIDE == 0,
+            "picture_size",
+            self.picture_size,
+            f"a multiple of {LATENT_STRIDE}",
+        )
+        _require(
+            not network.motion_modules or self.window <= network.max_frames,
+            "window",
+            self.window,
+            f"at most the {network.max_frames} frames of the motion modules",
+        )
+        _require(
+            _is_number(self.guidance_scale) and 1 <= self.guidance_scale <= 100,
+            "guidance_scale",
+            self.guidance_scale,
+            "1 or more",
+        )
+        _require(
+            _is_number(self.shared_noise) and 0 <= self.shared_noise <= 1,
+            "shared_noise",
+            self.shared_noise,
+            "0 to 1",
+        )
+        channels = self.autoencoder.latent_channels if self.autoencoder else STABLE_DIFFUSION_LATENT_CHANNELS
+        _require(
+            network.latent_channels == channels,
+            "latent_channels",
+            network.latent_channels,
+            f"{channels}, as in the autoencoder",
+        )
+        _require(
+            network.image_source in ("clip", "latents"),
+            "image_source",
+            network.image_source,
+            "'clip' or 'latents'",
+        )
+        if network.image_source == "latents":
+            width = channels + 2  # a latent pixel and its place, see `latent_tokens`
+            _require(
+                network.image_width == width, "image_width", network.image_width, f"{width} for latent tokens"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Read what `to_dict` wrote. Raises WeightsError on another format, an unknown or missing key, or a wrong value."""
+        if not isinstance(values, Mapping):
+            raise WeightsError("it does not hold a JSON object")
+        values = dict(values)
+        found = values.pop("format", None)
+        if found != FORMAT:
+            raise WeightsError(
+                f"its format is {found!r}, this version reads format {FORMAT}; "
+                "a file of a newer format needs a newer followyouremoji"
+            )
+        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
+        if unknown:
+            raise WeightsError(f"it has unknown entries: {', '.join(unknown)}")
+        missing = sorted({"name", "network"} - set(values))
+        if missing:
+            raise WeightsError(f"it lacks the entries: {', '.join(missing)}")
+        values["network"] = _network(values["network"])
+        if values.get("autoencoder") is not None:
+            values["autoencoder"] = AutoencoderConfig.from_dict(
+                _checked(values["autoencoder"], AutoencoderConfig(), "autoencoder")
+            )
+        return cls(**values)
+
+
+def _network(values: Any) -> NetworkConfig:
+    qformer = values.get("qformer") if isinstance(values, Mapping) else None
+    sizes = _checked(
+        {**values, "qformer": None} if qformer is not None else values, NetworkConfig(), "network"
+    )
+    if qformer is not None:
+        sizes["qformer"] = _checked(qformer, QFormerConfig(), "qformer")
+    return NetworkConfig.from_dict(sizes)
+
+
+def _checked(values: Any, defaults: Any, where: str) -> dict[str, Any]:
+    """`values` if every entry is of the kind that the config `defaults` has there; raises WeightsError where not."""
+    if not isinstance(values, Mapping):
+        raise WeightsError(f"its entry {where!r} is not a JSON object")
+    known = {entry.name: getattr(defaults, entry.name) for entry in fields(defaults)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise WeightsError(f"its entry {where!r} has unknown entries: {', '.join(unknown)}")
+    for name, value in values.items():
+        default = known[name]
+        if default is None or isinstance(default, str):
+            good = value is None if default is None else isinstance(value, str)
+        elif isinstance(default, bool):
+            good = isinstance(value, bool)
+        elif isinstance(default, int):
+            good = _is_size(value)
+        elif isinstance(default, float):
+            good = _is_number(value)
+        else:
+            good = (
+                isinstance(value, (list, tuple))
+                and len(value) > 0
+                and all(_is_size(entry) for entry in value)
+            )
+        if not good:
+            raise WeightsError(f"its entry {where}.{name} cannot be {value!r}")
+    return {**{name: known[name] for name in known}, **values}
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_SIZE
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _require(condition: bool, name: str, value: Any, wanted: str) -> None:
+    if not condition:
+        raise WeightsError(f"its {name} cannot be {value!r}: it must be {wanted}")

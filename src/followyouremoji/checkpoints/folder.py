@@ -1,0 +1,141 @@
+"""A checkpoint is a folder: `config.json`, one safetensors file a network, and diffusers' and transformers' folders for foreign parts.
+
+A folder appears whole or not at all: it is written under a temporary name beside its place and renamed when it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.errors import WeightsError
+
+CONFIG_FILE = "config.json"
+VAE_FOLDER = "vae"  # Stable Diffusion's autoencoder, as diffusers saves it
+IMAGE_ENCODER_FOLDER = "image_encoder"  # CLIP's image encoder, as transformers saves it
+NETWORK_FILES = {
+    name: f"{name}.safetensors"
+    for name in ("denoiser", "appearance_net", "landmark_encoder", "qformer", "autoencoder")
+}
+ENTRIES = {CONFIG_FILE, VAE_FOLDER, IMAGE_ENCODER_FOLDER, *NETWORK_FILES.values()}
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What `config.json` remembers of a file that was saved with it."""
+
+    size: int  # bytes
+    sha256: str
+
+
+def needed_entries(config: ModelConfig) -> list[str]:
+    """Names of the files and folders that a checkpoint of this config has beside `config.json`."""
+    names = [NETWORK_FILES[name] for name in ("denoiser", "appearance_net", "landmark_encoder")]
+    if config.network.qformer is not None:
+        names.append(NETWORK_FILES["qformer"])
+    names.append(VAE_FOLDER if config.autoencoder is None else NETWORK_FILES["autoencoder"])
+    if config.network.image_source == "clip":
+        names.append(IMAGE_ENCODER_FOLDER)
+    return names
+
+
+def read_config(folder: Path) -> tuple[ModelConfig, dict[str, FileRecord]]:
+    """A checkpoint's config and the records of its files. Raises WeightsError naming the file and what to do."""
+    file = folder / CONFIG_FILE
+    if not folder.is_dir():
+        raise WeightsError(
+            f"there is no folder {folder}; give a checkpoint's folder, 'bundled' or 'released'"
+        )
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{folder} is not a checkpoint: it has no {CONFIG_FILE}; weights as the authors published them are made one by "
+            "`fye weights convert`"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"{file} cannot be read as JSON ({error}); fetch or save the checkpoint again"
+        ) from error
+    try:
+        records = values.pop("files", {}) if isinstance(values, dict) else {}
+        return ModelConfig.from_dict(values), _records(records)
+    except WeightsError as error:
+        raise WeightsError(f"{file} cannot be used: {error}") from error
+
+
+def write_config(config: ModelConfig, folder: Path) -> None:
+    """Write `config.json` with the sizes and SHA-256 sums of all files that lie in `folder`."""
+    files = {
+        path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": sha256(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    text = json.dumps({**config.to_dict(), "files": files}, indent=1)
+    (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def check_free(folder: Path, overwrite: bool) -> None:
+    """Raise WeightsError unless a checkpoint may be written as `folder`; only a checkpoint is ever replaced."""
+    if not folder.parent.is_dir():
+        raise WeightsError(f"cannot write {folder}: there is no folder {folder.parent}; make it first")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise WeightsError(
+            f"cannot write the checkpoint {folder}: a file of that name exists; give another name"
+        )
+    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in ENTRIES)
+    if foreign:
+        raise WeightsError(
+            f"{folder} holds files that are not a checkpoint's ({foreign[0]}); give a new folder"
+        )
+    if any(folder.iterdir()) and not overwrite:
+        raise WeightsError(f"{folder} exists already; give another name, or ask to overwrite it")
+
+
+@contextmanager
+def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
+    """A temporary folder to write a checkpoint to, that takes the place of `folder` if all goes well and vanishes if not."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (a link stays a link)
+    check_free(folder, overwrite)
+    token = secrets.token_hex(4)
+    temporary = folder.with_name(f".{folder.name}.{token}.part")
+    replaced = folder.with_name(f".{folder.name}.{token}.old")
+    try:
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            folder.rename(replaced)
+        temporary.rename(folder)
+    except OSError as error:
+        raise WeightsError(f"cannot write the checkpoint {folder}: {error}") from error
+    finally:
+        if replaced.exists() and not folder.exists():
+            replaced.rename(folder)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _records(values: Any) -> dict[str, FileRecord]:
+    try:
+        return {
+            str(name): FileRecord(size=int(entry["size"]), sha256=str(entry["sha256"]))
+            for name, entry in values.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError("its entry 'files' is damaged") from error

@@ -1,0 +1,98 @@
+"""Where checkpoints are: bundled with the package, in the user's cache folder, or in a folder of the user's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config
+from followyouremoji.errors import WeightsError
+from followyouremoji.networks.config import Layout
+
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+def cache_folder() -> Path:
+    """The folder of downloaded and converted checkpoints: the environment's `FYE_HOME`, or the platform's cache folder."""
+    home = os.environ.get("FYE_HOME")
+    if home:
+        return Path(home).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "followyouremoji"
+
+
+def released_folder() -> Path:
+    """Where the authors' weights lie once they are downloaded or converted."""
+    return cache_folder() / "released"
+
+
+def find_checkpoint(source: str | Path) -> Path:
+    """The folder of a checkpoint: "bundled", "released", a folder, or the name of a folder in the cache folder.
+
+    Raises
+    ------
+    WeightsError : there is none; says how to get it.
+    """
+    if source == "bundled":
+        if not (BUNDLED / CONFIG_FILE).is_file():
+            raise WeightsError(
+                f"the bundled model is missing from this installation ({BUNDLED}); install followyouremoji again, or give a "
+                "checkpoint's folder"
+            )
+        return BUNDLED
+    if source == "released":
+        folder = released_folder()
+        if not (folder / CONFIG_FILE).is_file():
+            raise WeightsError(
+                f"the released weights are not in {folder}; fetch them with `fye weights download`, or convert files that you "
+                "have with `fye weights convert`"
+            )
+        return folder
+    folder = Path(source)
+    if folder.is_dir():
+        return folder
+    if folder.name == str(source) and (cache_folder() / folder).is_dir():
+        return cache_folder() / folder
+    raise WeightsError(
+        f"there is no checkpoint {str(source)!r}; give 'bundled', 'released' or a checkpoint's folder "
+        "(`fye weights list` shows what is there)"
+    )
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """One line of the list of checkpoints."""
+
+    name: str  # what `find_checkpoint` takes
+    where: Path
+    size: int  # bytes on disk
+    present: bool  # whether it is there and its config can be read
+    layout: Layout | None
+    note: str  # where it comes from, or what is wrong and what to do
+
+
+def list_checkpoints() -> list[CheckpointRow]:
+    """The bundled model, the released one, and every checkpoint in the cache folder, present or not."""
+    rows = [_row("bundled", BUNDLED), _row("released", released_folder())]
+    if cache_folder().is_dir():
+        others = sorted(path for path in cache_folder().iterdir() if (path / CONFIG_FILE).is_file())
+        rows += [_row(path.name, path) for path in others if path.name not in ("bundled", "released")]
+    return rows
+
+
+def _row(name: str, folder: Path) -> CheckpointRow:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    try:
+        config, _ = read_config(find_checkpoint(name))
+    except WeightsError as error:
+        return CheckpointRow(name, folder, size, present=False, layout=None, note=str(error))
+    return CheckpointRow(
+        name, folder, size, present=True, layout=config.network.layout, note=config.provenance
+    )

@@ -1,0 +1,121 @@
+"""Networks from and to safetensors files, strictly: every tensor in its place, none missing, none left over.
+
+Networks are built on the meta device, where they take no memory, and the file's tensors are put in their places. In the file's own type on
+a CPU they stay mapped from the file, so that a network is never held twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from followyouremoji.errors import WeightsError
+from followyouremoji.networks.motion_module import PositionTable
+
+Shape = tuple[int, ...]
+FLOATING = {"F16", "BF16", "F32", "F64"}  # safetensors' names
+
+
+def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network without memory for its weights."""
+    with torch.device("meta"):
+        return build()
+
+
+def expected_shapes(network: nn.Module) -> dict[str, Shape]:
+    """Every tensor that a file must hold."""
+    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
+
+
+def recomputed_shapes(network: nn.Module) -> dict[str, Shape]:
+    """Tensors that a file may hold and that are left there on purpose: the position tables `pe`, which are a formula."""
+    return {
+        f"{name}.pe": (1, module.rows, module.channels)
+        for name, module in network.named_modules()
+        if isinstance(module, PositionTable)
+    }
+
+
+def check_shapes(found: Mapping[str, Shape], network: nn.Module, file: Path) -> None:
+    """Raise WeightsError unless `found` (name to shape) is what `network` needs, no more and no less."""
+    expected = expected_shapes(network)
+    allowed = expected | recomputed_shapes(network)
+    missing = [name for name in expected if name not in found]
+    extra = [name for name in found if name not in allowed]
+    differing = [name for name in found if name in allowed and tuple(found[name]) != allowed[name]]
+    first = "conv_in.weight"
+    if first in differing and len(found[first]) == 4 and found[first][0] == expected[first][0]:
+        raise WeightsError(
+            f"{file} is of another layout: its network reads {found[first][1]} input channels, the config beside it says "
+            f"{expected[first][1]}; use the config that was saved with these weights"
+        )
+    problems = []
+    if missing:
+        problems.append(f"{_some(missing)} missing")
+    if extra:
+        problems.append(f"{_some(extra)} of no use to this network")
+    if differing:
+        name = differing[0]
+        problems.append(
+            f"{_some(differing)} of another shape ({name} is {tuple(found[name])}, expected {allowed[name]})"
+        )
+    if problems:
+        raise WeightsError(
+            f"{file} does not fit its network: {'; '.join(problems)}. It belongs to another model or is incomplete: "
+            "fetch or save the whole checkpoint again"
+        )
+
+
+def read_network(
+    network: nn.Module, file: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+) -> nn.Module:
+    """Fill `network`, built on the meta device, from `file`; ready to run: evaluation mode, no gradients.
+
+    `dtype` None keeps the file's type. Raises WeightsError if the file is missing, damaged or of another network.
+    """
+    if not file.is_file():
+        raise WeightsError(f"{file} is missing: the checkpoint is incomplete; fetch or save it again")
+    try:
+        with safe_open(file, framework="pt", device=str(device)) as opened:
+            slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118 (not a mapping)
+            check_shapes({name: tuple(part.get_shape()) for name, part in slices.items()}, network, file)
+            not_floating = [name for name, part in slices.items() if part.get_dtype() not in FLOATING]
+            if not_floating:
+                raise WeightsError(
+                    f"{file}: {_some(not_floating)} not floating-point numbers; fetch or save it again"
+                )
+            tensors = {name: opened.get_tensor(name).to(dtype=dtype) for name in expected_shapes(network)}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{file} is damaged or not a whole safetensors file ({_first_line(error)}); fetch or save it again"
+        ) from error
+    network.load_state_dict(tensors, strict=True, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], file: Path, dtype: torch.dtype | None = None) -> None:
+    """Write tensors to a safetensors file, floating-point ones as `dtype` (None: as they are)."""
+    with torch.no_grad():
+        saved = {name: value.detach().to("cpu", dtype).contiguous() for name, value in tensors.items()}
+    save_file(saved, file)
+
+
+def not_finite(file: Path) -> list[str]:
+    """Names of the file's tensors that hold an infinity or a NaN, read one at a time."""
+    with safe_open(file, framework="pt") as opened:
+        return [name for name in opened.keys() if not bool(torch.isfinite(opened.get_tensor(name)).all())]  # noqa: SIM118
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    text = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{text} {'is' if len(names) == 1 else 'are'}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,363 @@
+"""Faces in pictures and clips: the 478 landmarks of one chosen face.
+
+A picture is looked at hard: when nothing is found in the whole picture, it is searched again in padded and enlarged
+crops, and a face found that way counts only if several crops around it agree. A clip is looked at fast: a tracker
+follows the chosen face, and the detector runs again only where the face was lost.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from ..errors import FaceNotFound, SettingsError, WeightsError
+from .face_graphs import FaceGraph, FullRangeDetector, GraphFace, MeshGraph, TaskGraph
+
+MOST_FACES = 10
+"""Faces that are looked for in one picture."""
+
+SEARCH_SIZE = 512
+"""Pixels: the side of a search crop as the detector gets it."""
+
+# Agreement of a face that only a search crop shows: five crops around it, their sides as multiples of the face.
+CONFIRMING_CROPS = (1.5, 1.75, 2.0, 2.25, 2.5)
+CONFIRMATIONS = 3
+AGREEMENT = 0.06
+"""Largest mean distance to the median face, as a share of the distance between the outer eye corners."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """One face in one picture.
+
+    Attributes
+    ----------
+    normalised : ``(478, 3)`` float32
+        x / width, y / height, z on the scale of x (smaller is nearer). Points may lie outside the picture.
+    size : (width, height) of the picture in pixels
+    blendshapes : ``(52,)`` float32 scores in [0, 1] in MediaPipe's order (first `_neutral`), or None without a bundle
+    """
+
+    normalised: np.ndarray
+    size: tuple[int, int]
+    blendshapes: np.ndarray | None = None
+
+    @property
+    def points(self) -> np.ndarray:
+        """``(478, 2)`` float32 pixels."""
+        return self.normalised[:, :2] * np.array(self.size, np.float32)
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A square part of a picture, which may reach outside: its corner and side in pixels."""
+
+    x: float
+    y: float
+    side: float
+
+    @classmethod
+    def around(cls, x: float, y: float, side: float) -> "_Region":
+        return cls(x - side / 2, y - side / 2, side)
+
+    def cut(self, picture: np.ndarray) -> np.ndarray:
+        """The region at `SEARCH_SIZE`; outside the picture its border goes on."""
+        scale = SEARCH_SIZE / self.side
+        placing = np.array([[scale, 0, -scale * self.x], [0, scale, -scale * self.y]])
+        how = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
+        if scale < 0.5:  # warpAffine does not average; shrink the picture first
+            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            placing[:, :2] = np.eye(2)
+        size = (SEARCH_SIZE, SEARCH_SIZE)
+        return cv2.warpAffine(picture, placing, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+
+    def to_picture(self, face: GraphFace, size: tuple[int, int]) -> GraphFace:
+        width, height = size
+        scale = np.array([self.side / width, self.side / height, self.side / width])
+        offset = np.array([self.x / width, self.y / height, 0.0])
+        return GraphFace(face.normalised * scale + offset, face.blendshapes)
+
+
+class FaceDetector:
+    """Finds and follows faces; a context manager.
+
+    Parameters
+    ----------
+    bundle : Path, optional
+        Google's face-landmarker task bundle (``face_landmarker.task``). With it, every face has 52 blendshape scores;
+        without it, the face mesh inside the mediapipe wheel is used, about three times as fast.
+
+    Raises
+    ------
+    WeightsError
+        The bundle is missing or is none.
+
+    Nothing is loaded before the first picture. One detector must not be used by two threads at once.
+    """
+
+    def __init__(self, bundle: Path | None = None) -> None:
+        if bundle is not None and not Path(bundle).is_file():
+            raise WeightsError(
+                f"There is no face-landmarker bundle at {bundle}. Give its path, or leave it out."
+            )
+        self._bundle = None if bundle is None else Path(bundle)
+        self._picture_graph: FaceGraph | None = None
+        self._search_graphs: dict[float, MeshGraph] = {}
+        self._far: FullRangeDetector | None = None
+
+    def __enter__(self) -> "FaceDetector":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the graphs. The detector can be used again; it then loads them anew."""
+        for graph in (self._picture_graph, self._far, *self._search_graphs.values()):
+            if graph is not None:
+                graph.close()
+        self._picture_graph = self._far = None
+        self._search_graphs.clear()
+
+    def detect(self, picture: np.ndarray, face: int | None = None) -> Landmarks:
+        """The landmarks of one face in a picture.
+
+        Parameters
+        ----------
+        picture : ``uint8 (height, width, 3)`` RGB
+        face : 1 for the face furthest to the left, 2 for the next; None for the largest
+
+        A face that only the search in crops finds has no blendshape scores.
+
+        Raises
+        ------
+        FaceNotFound
+            No face, or fewer than `face`.
+        """
+        wanted = _checked_number(face)
+        size = _size(picture)
+        faces = self._in_picture(picture)
+        if len(faces) < wanted:
+            faces = self._searched(picture, faces, wanted)
+        if not faces:
+            raise FaceNotFound(
+                "No face was found in the picture. Use a picture in which the face is larger, nearly frontal and "
+                "uncovered, or crop it closer to the face."
+            )
+        return _landmarks(_chosen(faces, size, face), size)
+
+    def track(self, frames: Iterable[np.ndarray], face: int | None = None) -> Iterator[Landmarks | None]:
+        """Follow one face through the frames of a clip: one result a frame, None where the face is not seen.
+
+        Parameters
+        ----------
+        frames : RGB pictures of one size, read one at a time
+        face : which face of the first frame that has one, as in `detect`; afterwards the same face is followed, and
+            a lost one is taken up again where a face is nearest to the last place
+
+        Raises
+        ------
+        FaceNotFound
+            The first frame with faces has fewer than `face`.
+        """
+        _checked_number(face)
+        return self._tracked(frames, face)
+
+    def _tracked(self, frames: Iterable[np.ndarray], face: int | None) -> Iterator[Landmarks | None]:
+        follower: _Follower | None = None
+        last: GraphFace | None = None
+        try:
+            for picture in frames:
+                size = _size(picture)
+                current = follower.follow(picture) if follower else None
+                if current is None:
+                    if follower:
+                        follower.close()
+                        follower = None
+                    current, follower = self._taken_up(picture, last, face)
+                last = current or last
+                yield None if current is None else _landmarks(current, size)
+        finally:
+            if follower:
+                follower.close()
+
+    def _taken_up(
+        self, picture: np.ndarray, last: GraphFace | None, face: int | None
+    ) -> tuple[GraphFace | None, "_Follower | None"]:
+        """Find the face to follow in a frame, and a follower that has seen the frame."""
+        size = _size(picture)
+        region: _Region | None = None
+        faces = self._in_picture(picture)
+        if not faces:
+            # A face too small for the mesh graph's detector: follow it within an enlarged crop.
+            for x, y, box in self._far_boxes(picture):
+                region = _Region.around(x, y, 3 * box)
+                found = self._in_picture(region.cut(picture))
+                faces = [region.to_picture(one, size) for one in found]
+                if faces:
+                    break
+        if not faces:
+            return None, None
+        current = _chosen(faces, size, face) if last is None else _nearest(faces, last, size)
+        follower = _Follower(self._graph(True, len(faces)), region, current)
+        return follower.follow(picture) or current, follower
+
+    def _searched(self, picture: np.ndarray, known: list[GraphFace], wanted: int) -> list[GraphFace]:
+        """Faces in padded and enlarged crops besides the known ones, surest detection first.
+
+        The mesh graph searches, with a bundle too: it is faster and finds more unusual faces.
+        """
+        size = _size(picture)
+        regions = _search_regions(size, self._far_boxes(picture))
+        for confidence in (0.5, 0.2):
+            graph = self._search_graph(confidence)
+            for region in regions:
+                for found in graph.faces(region.cut(picture)):
+                    candidate = region.to_picture(found, size)
+                    if _is_known(candidate, known, size):
+                        continue
+                    confirmed = self._confirmed(picture, candidate)
+                    if confirmed and not _is_known(confirmed, known, size):
+                        known = [*known, confirmed]
+            if len(known) >= wanted:
+                break
+        return known
+
+    def _confirmed(self, picture: np.ndarray, candidate: GraphFace) -> GraphFace | None:
+        """The median of what crops around a candidate show, if enough of them agree."""
+        size = _size(picture)
+        graph = self._search_graph(0.2)
+        x, y, side = _place(candidate, size)
+        seen: list[GraphFace] = []
+        for share in CONFIRMING_CROPS:
+            region = _Region.around(x, y, share * side)
+            around = [region.to_picture(found, size) for found in graph.faces(region.cut(picture))]
+            same = [found for found in around if _is_known(found, [candidate], size)]
+            if same:
+                seen.append(_nearest(same, candidate, size))
+        while len(seen) >= CONFIRMATIONS:
+            faces = np.stack([found.normalised for found in seen])
+            median = np.median(faces, axis=0)
+            pixels = faces[..., :2] * size
+            middle = median[:, :2] * size
+            apart = np.linalg.norm(pixels - middle, axis=-1).mean(axis=1)
+            apart /= max(float(np.linalg.norm(middle[33] - middle[263])), 1e-6)
+            if apart.max() <= AGREEMENT:
+                return GraphFace(median, None)
+            del seen[int(apart.argmax())]
+        return None
+
+    def _graph(self, tracking: bool, faces: int) -> FaceGraph:
+        return (
+            MeshGraph(tracking, faces) if self._bundle is None else TaskGraph(self._bundle, tracking, faces)
+        )
+
+    def _in_picture(self, picture: np.ndarray) -> list[GraphFace]:
+        if self._picture_graph is None:
+            self._picture_graph = self._graph(False, MOST_FACES)
+        return self._picture_graph.faces(picture)
+
+    def _search_graph(self, confidence: float) -> MeshGraph:
+        if confidence not in self._search_graphs:
+            self._search_graphs[confidence] = MeshGraph(False, MOST_FACES, confidence)
+        return self._search_graphs[confidence]
+
+    def _far_boxes(self, picture: np.ndarray) -> list[tuple[float, float, float]]:
+        if self._far is None:
+            self._far = FullRangeDetector(0.3)
+        return self._far.boxes(picture)
+
+
+class _Follower:
+    """A tracking graph and the face of it that is followed."""
+
+    def __init__(self, graph: FaceGraph, region: _Region | None, start: GraphFace) -> None:
+        self._graph = graph
+        self._region = region
+        self._last = start
+
+    def follow(self, picture: np.ndarray) -> GraphFace | None:
+        size = _size(picture)
+        if self._region is None:
+            faces = self._graph.faces(picture)
+        else:
+            found = self._graph.faces(self._region.cut(picture))
+            faces = [self._region.to_picture(one, size) for one in found]
+        near = [face for face in faces if _is_known(face, [self._last], size)]
+        if not near:
+            return None
+        self._last = _nearest(near, self._last, size)
+        return self._last
+
+    def close(self) -> None:
+        self._graph.close()
+
+
+def _search_regions(size: tuple[int, int], boxes: list[tuple[float, float, float]]) -> list[_Region]:
+    """Where to look again: boxes of far faces, the picture with a border around, overlapping enlarged parts."""
+    width, height = size
+    long = max(width, height)
+    regions = [_Region.around(x, y, 2 * side) for x, y, side in boxes]
+    regions += [_Region.around(width / 2, height / 2, share * long) for share in (1.0, 1.5, 2.0)]
+    for parts, share in ((2, 0.66), (3, 0.45)):
+        side = share * long
+        for y in np.linspace(0, max(height - side, 0), parts):
+            regions += [
+                _Region(float(x), float(y), side) for x in np.linspace(0, max(width - side, 0), parts)
+            ]
+    return regions
+
+
+def _place(face: GraphFace, size: tuple[int, int]) -> tuple[float, float, float]:
+    """Centre and longer side of a face in pixels."""
+    points = face.normalised[:, :2] * size
+    low, high = points.min(axis=0), points.max(axis=0)
+    x, y = (low + high) / 2
+    return float(x), float(y), float((high - low).max())
+
+
+def _distance(one: GraphFace, other: GraphFace, size: tuple[int, int]) -> float:
+    """How far two faces are apart, in sides of the larger one; a difference in size counts too."""
+    x, y, side = _place(one, size)
+    other_x, other_y, other_side = _place(other, size)
+    return float(np.hypot(np.hypot(x - other_x, y - other_y), side - other_side)) / max(
+        side, other_side, 1e-6
+    )
+
+
+def _is_known(face: GraphFace, known: list[GraphFace], size: tuple[int, int]) -> bool:
+    return any(_distance(face, other, size) < 0.5 for other in known)
+
+
+def _nearest(faces: list[GraphFace], last: GraphFace, size: tuple[int, int]) -> GraphFace:
+    return min(faces, key=lambda face: _distance(face, last, size))
+
+
+def _chosen(faces: list[GraphFace], size: tuple[int, int], face: int | None) -> GraphFace:
+    if face is None:
+        return max(faces, key=lambda one: _place(one, size)[2])
+    if face > len(faces):
+        found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
+        raise FaceNotFound(
+            f"Face {face} was asked for, but only {found} found; they count from left to right, from 1."
+        )
+    return sorted(faces, key=lambda one: _place(one, size)[0])[face - 1]
+
+
+def _checked_number(face: int | None) -> int:
+    if face is not None and face < 1:
+        raise SettingsError(f"Faces count from 1 (left) to the right; {face} is not one.")
+    return face or 1
+
+
+def _size(picture: np.ndarray) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[0]
+
+
+def _landmarks(face: GraphFace, size: tuple[int, int]) -> Landmarks:
+    return Landmarks(face.normalised.astype(np.float32), size, face.blendshapes)

@@ -1,0 +1,202 @@
+"""MediaPipe's two face graphs behind one interface: a picture in, the faces in it out.
+
+The *mesh graph* comes with the mediapipe wheel: 478 landmarks, about 3 ms a frame when it follows a face, because it
+runs its landmark model on the place of the previous face and no detector. The *task graph* runs Google's
+face-landmarker task bundle, which also gives 52 blendshape scores and takes about three times as long.
+
+mediapipe is imported when the first graph is made. Its C++ parts write their start-up notes straight to file
+descriptor 2, past every Python and environment setting, so the descriptor points elsewhere while a graph starts.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import WeightsError
+from .topology import N_LANDMARKS
+
+N_BLENDSHAPES = 52
+"""Scores in MediaPipe's order; the first is `_neutral`."""
+
+_BLANK = np.zeros((64, 64, 3), np.uint8)
+"""Run once when a graph starts: its threads come up one after another, and each may write to standard error."""
+
+
+@dataclass(frozen=True)
+class GraphFace:
+    """One face as a graph saw it: ``(478, 3)`` float64 normalised landmarks and, from a task bundle, ``(52,)`` scores."""
+
+    normalised: np.ndarray
+    blendshapes: np.ndarray | None
+
+
+class FaceGraph(Protocol):
+    """What both graphs can do."""
+
+    def faces(self, picture: np.ndarray) -> list[GraphFace]:
+        """All faces in an RGB picture, in no particular order."""
+
+    def close(self) -> None: ...
+
+
+class MeshGraph:
+    """The face mesh with refined eyes and lips from the mediapipe wheel.
+
+    Parameters
+    ----------
+    tracking : follow faces from picture to picture (a clip), or look at every picture anew
+    max_faces : most faces to return
+    confidence : least detection score in [0, 1]
+    """
+
+    def __init__(self, tracking: bool, max_faces: int, confidence: float = 0.5) -> None:
+        with quiet_native_logs():
+            from mediapipe.python.solutions.face_mesh import FaceMesh
+
+            self._mesh = FaceMesh(
+                static_image_mode=not tracking,
+                refine_landmarks=True,
+                max_num_faces=max_faces,
+                min_detection_confidence=confidence,
+            )
+            self._mesh.process(_BLANK)
+        self._noisy = True
+
+    def faces(self, picture: np.ndarray) -> list[GraphFace]:
+        with quiet_native_logs(self._noisy):
+            found = self._mesh.process(np.ascontiguousarray(picture)).multi_face_landmarks or []
+        # The landmark stage starts, and speaks, with the first face.
+        self._noisy = self._noisy and not found
+        return [GraphFace(_coordinates(face.landmark), None) for face in found]
+
+    def close(self) -> None:
+        self._mesh.close()
+
+
+class TaskGraph:
+    """Google's face-landmarker task bundle; parameters as in `MeshGraph`.
+
+    Raises `WeightsError` if the file is not such a bundle.
+    """
+
+    def __init__(self, bundle: Path, tracking: bool, max_faces: int, confidence: float = 0.5) -> None:
+        with quiet_native_logs():
+            from mediapipe import Image, ImageFormat
+            from mediapipe.tasks.python import BaseOptions, vision
+
+            mode = vision.RunningMode.VIDEO if tracking else vision.RunningMode.IMAGE
+            options = vision.FaceLandmarkerOptions(
+                base_options=BaseOptions(model_asset_path=str(bundle)),
+                running_mode=mode,
+                num_faces=max_faces,
+                min_face_detection_confidence=confidence,
+                output_face_blendshapes=True,
+            )
+            try:
+                self._landmarker = vision.FaceLandmarker.create_from_options(options)
+            except (RuntimeError, ValueError) as error:
+                raise WeightsError(
+                    f"{bundle} is not a face-landmarker task bundle that MediaPipe can open: {_first_line(error)} "
+                    "Get face_landmarker.task from Google's MediaPipe page again, or leave it out."
+                ) from error
+            self._to_image = lambda picture: Image(image_format=ImageFormat.SRGB, data=picture)
+            self._tracking = tracking
+            self._milliseconds = 0
+            self._process(_BLANK)
+        self._noisy = True
+
+    def faces(self, picture: np.ndarray) -> list[GraphFace]:
+        with quiet_native_logs(self._noisy):
+            found = self._process(np.ascontiguousarray(picture))
+        self._noisy = self._noisy and not found.face_landmarks
+        return [
+            GraphFace(_coordinates(face), np.array([score.score for score in scores], np.float32))
+            for face, scores in zip(found.face_landmarks, found.face_blendshapes, strict=True)
+        ]
+
+    def _process(self, picture: np.ndarray) -> Any:
+        image = self._to_image(picture)
+        if not self._tracking:
+            return self._landmarker.detect(image)
+        self._milliseconds += (
+            33  # the tracker asks for rising times; their distance changes nothing but its smoothing
+        )
+        return self._landmarker.detect_for_video(image, self._milliseconds)
+
+    def close(self) -> None:
+        self._landmarker.close()
+
+
+class FullRangeDetector:
+    """MediaPipe's detector for faces far from the camera: boxes only, where the mesh graph's own detector sees nothing."""
+
+    def __init__(self, confidence: float) -> None:
+        with quiet_native_logs():
+            from mediapipe.python.solutions.face_detection import FaceDetection
+
+            self._detection = FaceDetection(model_selection=1, min_detection_confidence=confidence)
+            self._detection.process(_BLANK)
+
+    def boxes(self, picture: np.ndarray) -> list[tuple[float, float, float]]:
+        """Centre x, centre y and longer side in pixels of every face box."""
+        found = self._detection.process(np.ascontiguousarray(picture)).detections or []
+        height, width = picture.shape[:2]
+        boxes = [detection.location_data.relative_bounding_box for detection in found]
+        return [
+            (
+                (box.xmin + box.width / 2) * width,
+                (box.ymin + box.height / 2) * height,
+                max(box.width * width, box.height * height),
+            )
+            for box in boxes
+        ]
+
+    def close(self) -> None:
+        self._detection.close()
+
+
+def _coordinates(landmarks: Any) -> np.ndarray:
+    coordinates = np.array([(point.x, point.y, point.z) for point in landmarks], np.float64)
+    if coordinates.shape != (N_LANDMARKS, 3):
+        raise WeightsError(
+            f"The face landmark model gives {len(coordinates)} points; the refined {N_LANDMARKS}-point model is needed."
+        )
+    return coordinates
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".") + "."
+
+
+_quiet_lock = threading.RLock()
+
+
+@contextmanager
+def quiet_native_logs(active: bool = True) -> Iterator[None]:
+    """Send what C++ writes to file descriptor 2 nowhere while the block runs; errors still come as exceptions.
+
+    The descriptor belongs to the whole process, so the block should be short: the start of a graph, not a whole clip.
+    """
+    if not active:
+        yield
+        return
+    with _quiet_lock:
+        try:
+            saved = os.dup(2)
+        except OSError:  # no standard error to protect
+            yield
+            return
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,155 @@
+"""Writing clips: MP4 with sound, GIF, WebP or a folder of PNGs, whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from followyouremoji.errors import ClipError
+from followyouremoji.media.encoders import Encoder, open_encoder
+from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.media.pictures import check_file
+from followyouremoji.media.provenance import GENERATED_COMMENT
+from followyouremoji.media.sound import open_sound
+
+CLIP_ENDINGS = (".mp4", ".gif", ".webp")
+
+
+def exact_rate(frame_rate: float) -> Fraction:
+    """The fraction that a frame rate stands for: 25 is 25/1, 29.97 is 30000/1001."""
+    whole, broadcast = Fraction(round(frame_rate)), Fraction(round(frame_rate * 1.001) * 1000, 1001)
+    for rate in (whole, broadcast):
+        if rate > 0 and abs(float(rate) - frame_rate) < 1e-4 * frame_rate:
+            return rate
+    return Fraction(frame_rate).limit_denominator(1000)
+
+
+def _writing_errors() -> tuple[type[Exception], ...]:
+    import av
+
+    return OSError, RuntimeError, av.FFmpegError
+
+
+class ClipWriter:
+    """A clip being written, as a context manager: `with ClipWriter(...) as writer: writer.write(picture)`.
+
+    The output appears in its place when the block ends well; on an error or Ctrl-C nothing of it stays, and an
+    older output stays as it was.
+
+    Parameters
+    ----------
+    path : ends in .mp4 (H.264, yuv420p; odd sides get one more row or column), .gif or .webp; a path without an
+        ending is a folder, of frame_000000.png and so on.
+    frame_rate : frames a second.
+    size : (width, height) of every picture.
+    sound_from : a clip or audio file whose sound goes beside the frames of an MP4, cut to their length. AAC and MP3
+        are copied, other sound is encoded as AAC. The other kinds of output hold no sound.
+    sound_start : the moment of `sound_from` that the first frame shows, in seconds from its first video frame: the
+        timestamp that `ClipReader` gave with that frame.
+    overwrite : replace an output that exists. Of folders only those are replaced that hold nothing but frames.
+    comment : what the file says about itself.
+
+    Raises
+    ------
+    ClipError : unknown ending, the output exists, it cannot be written, the sound cannot be read, no frame was
+        written, or the disc is full.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        frame_rate: float,
+        size: tuple[int, int],
+        sound_from: str | os.PathLike[str] | None = None,
+        sound_start: float = 0.0,
+        overwrite: bool = False,
+        comment: str = GENERATED_COMMENT,
+    ) -> None:
+        self.path = Path(path)
+        self.size = size
+        self.frames_written = 0
+        self._ending = "" if self.path.is_dir() else self.path.suffix.lower()
+        if self._ending not in ("", *CLIP_ENDINGS):
+            raise ClipError(
+                f"cannot write {self.path}: a clip's name must end in one of {', '.join(CLIP_ENDINGS)}, or in nothing "
+                "for a folder of PNGs"
+            )
+        if not 0.0 < frame_rate <= 1000.0:
+            raise ClipError(
+                f"cannot write {self.path} at {frame_rate} frames a second; give a rate such as 25"
+            )
+        if min(size) < 1:
+            raise ValueError(f"a clip's size must be positive, not {size}")
+        self._rate = exact_rate(frame_rate)
+        self._sound_from = None if sound_from is None else Path(sound_from)
+        self._sound_start = sound_start
+        self._comment = comment
+        self._output = PendingOutput(self.path, overwrite, ClipError, folder=self._ending == "")
+        self._encoder: Encoder | None = None
+        self._stack = ExitStack()
+        self.has_sound = False
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.callback(self._output.discard)
+            sound = None
+            if self._sound_from is not None and self._ending == ".mp4":
+                check_file(self._sound_from, ClipError, "a clip or an audio file")
+                sound = open_sound(self._sound_from, self._sound_start)
+                if sound is not None:
+                    stack.callback(sound.close)
+            with self._told():
+                self._encoder = open_encoder(
+                    self._output.temporary, self._ending, self._rate, self.size, sound, self._comment
+                )
+            self.has_sound = sound is not None
+            stack.callback(self._close_encoder)
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, picture: np.ndarray) -> None:
+        """Append a frame, uint8 (height, width, 3) RGB of the clip's size."""
+        width, height = self.size
+        if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
+            raise ValueError(
+                f"a frame must be uint8 of shape {(height, width, 3)}, not {picture.dtype} {picture.shape}"
+            )
+        if self._encoder is None:
+            raise ValueError("the clip is not open: use ClipWriter as a context manager")
+        with self._told():
+            self._encoder.write(picture)
+        self.frames_written += 1
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What fails inside is told as a `ClipError` that names the output."""
+        try:
+            yield
+        except _writing_errors() as reason:
+            raise self._output.failure(reason) from reason
+
+    def _close_encoder(self) -> None:
+        """Let go of the files. What fails here failed before, or concerns a file about to be removed."""
+        encoder, self._encoder = self._encoder, None
+        if encoder is None:
+            return
+        with suppress(*_writing_errors()):
+            encoder.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._stack:
+            if kind is not None or self._encoder is None:
+                return
+            if self.frames_written == 0:
+                raise ClipError(f"{self.path} was not written: there is not one frame to write")
+            with self._told():
+                self._encoder.finish()
+            self._close_encoder()
+            self._output.commit()

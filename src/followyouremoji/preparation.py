@@ -1,0 +1,325 @@
+"""From a portrait and a motion to what is generated: the portrait framed, the motion aligned. Needs no torch.
+
+Everything that can be known before a network runs is here, so that a preview of the landmark pictures costs no model.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from followyouremoji.errors import FaceNotFound, PictureError, SettingsError
+from followyouremoji.face.alignment import AlignmentSettings, align_motion
+from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
+from followyouremoji.face.geometry import frustum_at_one, place_irises, project, solve_metric_faces
+from followyouremoji.face.motion import GapReport, Motion, track_clip
+from followyouremoji.face.topology import mean_face
+from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.cropping import Crop, face_crop
+from followyouremoji.media.pictures import LEAST_SIDE, read_picture, to_rgb
+
+MOTION_ENDING = ".fyemotion"
+RELEASED_MOTION_ENDING = ".npy"
+
+RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
+
+SMALL_FACE = 0.35
+"""A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
+
+PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
+MotionSource = Motion | PortraitSource
+Switch = bool | Literal["auto"]
+LongClips = Literal["auto", "keyframes", "windows", "tiles"]
+
+
+@dataclass(frozen=True)
+class AnimationSettings:
+    """How a portrait is animated. None means: as the model's config says.
+
+    Attributes
+    ----------
+    size : pixels a side of what the model generates; the model's own size is the one it is good at.
+    steps : of DDIM.
+    guidance_scale : 1 or more; 1 is one pass of the denoiser a step, more is two.
+    seed : of the noise; the same seed gives the same frames.
+    shared_noise : 0 to 1, the part of the noise that all frames have in common. More of it flickers less.
+    window : frames generated at once; fewer need less memory.
+    long_clips : how clips longer than a window are made: "keyframes" (first keyframes, then what lies between; paper
+        layout only), "windows" (overlapping, averaged), "tiles" (overlapping, Gaussian weights); "auto" takes
+        keyframes where the model can.
+    crop : animate a square around the face instead of the whole picture (of which, if it is not square, the middle is
+        taken). "auto": always for a model trained on such squares, else where the face is small or the picture not
+        square.
+    paste_back : put the square back into the picture; "auto": where it was cropped.
+    face : which face of the portrait, 1 is the furthest to the left; None the largest.
+    driving_face : the same, of a driving clip or picture.
+    detector_bundle : Google's face-landmarker task file, for blendshape scores; None does without.
+    landmark_style : of the landmark pictures; a model follows those drawn as in its training.
+
+    Raises SettingsError for a value that cannot be used.
+    """
+
+    size: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int = 0
+    shared_noise: float | None = None
+    window: int | None = None
+    long_clips: LongClips = "auto"
+    crop: Switch = "auto"
+    paste_back: Switch = "auto"
+    face: int | None = None
+    driving_face: int | None = None
+    detector_bundle: Path | None = None
+    landmark_style: LandmarkStyle | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 1:
+            raise SettingsError(f"The size must be a positive number of pixels, not {self.size}.")
+        if self.steps is not None and self.steps < 1:
+            raise SettingsError(f"The number of steps must be 1 or more, not {self.steps}.")
+        scale = self.guidance_scale
+        if scale is not None and not (math.isfinite(scale) and scale >= 1.0):
+            raise SettingsError(f"The guidance scale must be 1 or more, not {scale}.")
+        if self.seed < 0:
+            raise SettingsError(f"The seed must be 0 or a positive whole number, not {self.seed}.")
+        if self.shared_noise is not None and not 0.0 <= self.shared_noise <= 1.0:
+            raise SettingsError(f"The shared part of the noise must be 0 to 1, not {self.shared_noise}.")
+        if self.window is not None and self.window < 3:
+            raise SettingsError(f"A window must have at least 3 frames, not {self.window}.")
+        if self.long_clips not in get_args(LongClips):
+            raise SettingsError(
+                f"Unknown way to make long clips {self.long_clips!r}: use {', '.join(get_args(LongClips))}."
+            )
+        for name in ("crop", "paste_back"):
+            if getattr(self, name) not in (True, False, "auto"):
+                raise SettingsError(f"{name} must be true, false or 'auto', not {getattr(self, name)!r}.")
+        for face in (self.face, self.driving_face):
+            if face is not None and face < 1:
+                raise SettingsError(f"Faces are counted from 1, from left to right; there is no face {face}.")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A portrait and the motion that it will make, in the square picture that a model sees.
+
+    Attributes
+    ----------
+    portrait : uint8 (height, width, 3), the whole picture.
+    landmarks : of its face.
+    picture : uint8 (size, size, 3), the square of it that is animated.
+    crop : where that square lies in the portrait.
+    points : (T, 478, 2) aligned landmarks, in pixels of `picture`.
+    reference_points : (478, 2) the portrait's own, in pixels of `picture`.
+    style : how landmark pictures are drawn.
+    paste_back : whether results go back into the portrait.
+    motion : as it was driven, before alignment; its frame rate and times are the result's.
+    gaps : what was done about driving frames without a face; None where the motion was not tracked here.
+    """
+
+    portrait: np.ndarray
+    landmarks: Landmarks
+    picture: np.ndarray
+    crop: Crop
+    points: np.ndarray
+    reference_points: np.ndarray
+    style: LandmarkStyle
+    paste_back: bool
+    motion: Motion
+    gaps: GapReport | None
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def size(self) -> int:
+        """Pixels a side of `picture`."""
+        return int(self.picture.shape[0])
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(width, height) of the finished frames."""
+        height, width = self.portrait.shape[:2] if self.paste_back else self.picture.shape[:2]
+        return width, height
+
+    def landmark_picture(self, frame: int) -> np.ndarray:
+        """What the model is shown of a frame's motion: uint8 (size, size, 3)."""
+        return draw_landmarks(self.points[frame], (self.size, self.size), self.style)
+
+    def reference_landmark_picture(self) -> np.ndarray:
+        """The same of the portrait's own face."""
+        return draw_landmarks(self.reference_points, (self.size, self.size), self.style)
+
+    def finish(self, result: np.ndarray) -> np.ndarray:
+        """A generated square (size, size, 3) as the user gets it: in the portrait, or as it is."""
+        return self.crop.paste(self.portrait, result) if self.paste_back else result
+
+
+def prepare(
+    portrait: PortraitSource,
+    motion: MotionSource,
+    *,
+    size: int,
+    style: LandmarkStyle | None = None,
+    always_crop: bool = False,
+    alignment: AlignmentSettings | None = None,
+    settings: AnimationSettings | None = None,
+    portrait_landmarks: Landmarks | None = None,
+) -> Prepared:
+    """Find the faces, align the motion to the portrait (Sec. 3.1) and frame it.
+
+    Parameters
+    ----------
+    portrait : a picture: array uint8 (height, width, 3), Pillow image, or path.
+    motion : a Motion, the path of a motion file, clip or picture, or a picture, whose one pose the portrait takes.
+    size, style : of the picture and the landmark pictures that the model sees, where `settings` leave them open.
+    always_crop : what "auto" means for a model trained on squares around the face.
+    portrait_landmarks : of the portrait, where they are known; they are then not detected.
+
+    Raises
+    ------
+    PictureError, ClipError, MotionError : a file that cannot be used.
+    FaceNotFound : no face in the portrait, or in the driving clip or picture.
+    """
+    settings = settings or AnimationSettings()
+    size = settings.size or size
+    picture = as_picture(portrait, "the portrait")
+    with FaceDetector(settings.detector_bundle) as detector:
+        landmarks = portrait_landmarks or _detect(
+            detector, picture, settings.face, _described(portrait, "the portrait")
+        )
+        driving, gaps = read_motion(motion, detector, settings.driving_face)
+
+    aligned = align(driving, landmarks, alignment or AlignmentSettings())
+    crop, cropped = choose_crop(picture, landmarks.points, aligned, settings.crop, always_crop)
+    return Prepared(
+        portrait=picture,
+        landmarks=landmarks,
+        picture=crop.cut(picture, size),
+        crop=crop,
+        points=crop.to_crop(aligned, size),
+        reference_points=crop.to_crop(landmarks.points, size),
+        style=settings.landmark_style or style or LandmarkStyle(),
+        paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
+        motion=driving,
+        gaps=gaps,
+    )
+
+
+def align(motion: Motion, reference: Landmarks, settings: AlignmentSettings) -> np.ndarray:
+    """`align_motion`, for a motion of one frame too, which has no neutral frame to compare its expression with.
+
+    It is compared with the mean face, looking straight ahead from the same place. Returns (T, 478, 2) points.
+    """
+    if len(motion) > 1:
+        return align_motion(motion, reference, settings)
+    return align_motion(after_mean_face(motion), reference, replace(settings, neutral=0))[1:]
+
+
+def after_mean_face(motion: Motion) -> Motion:
+    """A motion of one frame with the mean face before it: same place and size in the picture, no turn of the head."""
+    pose = solve_metric_faces(motion.landmarks, motion.size).poses
+    straight = pose.copy()
+    straight[0, :3, :3] = np.eye(3) * np.cbrt(np.linalg.det(pose[0, :3, :3]))
+    distance = -(mean_face()[:, 2] * straight[0, 2, 2] + straight[0, 2, 3])
+    depth = (distance / distance.mean() - 1.0) / frustum_at_one(motion.size)[0]
+    mesh = project(mean_face()[None], straight, motion.size)
+    points = place_irises(mesh, motion.landmarks[..., :2].astype(np.float64)) / motion.size
+    depths = np.concatenate([depth, depth[[RIGHT_EYE_CORNER] * 5 + [LEFT_EYE_CORNER] * 5]])
+    mean = np.concatenate([points, depths[None, :, None]], axis=2).astype(np.float32)
+    return Motion(
+        landmarks=np.concatenate([mean, motion.landmarks]),
+        timestamps=motion.timestamps[0] + np.array([-1.0, 0.0]) / motion.frame_rate,
+        frame_rate=motion.frame_rate,
+        size=motion.size,
+        source=motion.source,
+        found=np.ones(2, bool),
+    )
+
+
+def choose_crop(
+    picture: np.ndarray, own: np.ndarray, aligned: np.ndarray, switch: Switch, always_crop: bool
+) -> tuple[Crop, bool]:
+    """The square to animate, one for the whole clip, and whether it is one around the face.
+
+    `own` (478, 2) and `aligned` (T, 478, 2) are pixels of the picture; the face's square holds them all.
+    """
+    height, width = picture.shape[:2]
+    if switch == "auto":
+        box = float(np.ptp(own, axis=0).max())
+        switch = always_crop or height != width or box < SMALL_FACE * width
+    if switch:
+        return face_crop(np.concatenate([aligned, own[None]])), True
+    side = min(height, width)
+    return Crop((width - side) / 2, (height - side) / 2, side), False
+
+
+def as_picture(source: PortraitSource, what: str) -> np.ndarray:
+    """A picture from an array, a Pillow image or a path; `what` names it in messages. Raises PictureError."""
+    if isinstance(source, (str, os.PathLike)):
+        return read_picture(source)
+    if isinstance(source, Image.Image):
+        source = to_rgb(source)
+    if not (isinstance(source, np.ndarray) and source.dtype == np.uint8):
+        kind = f"{source.dtype} values" if isinstance(source, np.ndarray) else type(source).__name__
+        raise PictureError(
+            f"{what} must be a path, a Pillow image or an array of bytes (0 to 255), not {kind}"
+        )
+    if source.ndim != 3 or source.shape[2] != 3:
+        raise PictureError(f"{what} must have the shape (height, width, 3), not {source.shape}")
+    if min(source.shape[:2]) < LEAST_SIDE:
+        raise PictureError(
+            f"{what} is too small: {source.shape[1]}x{source.shape[0]} pixels, at least {LEAST_SIDE} a side are needed"
+        )
+    return source
+
+
+def read_motion(
+    source: MotionSource, detector: FaceDetector, face: int | None = None
+) -> tuple[Motion, GapReport | None]:
+    """A motion from whatever a user may have: see `prepare`. A still picture gives a motion of one frame."""
+    if isinstance(source, Motion):
+        return source, None
+    if not isinstance(source, (str, os.PathLike)):
+        return _still(detector, as_picture(source, "the driving picture"), face, "the driving picture"), None
+    path = Path(source)
+    if path.suffix.lower() == MOTION_ENDING:
+        return Motion.load(path), None
+    if path.suffix.lower() == RELEASED_MOTION_ENDING:
+        return Motion.from_release(path), None
+    with ClipReader(path) as clip:
+        if clip.info.frames == 1:
+            _, picture = next(iter(clip))
+            return _still(detector, picture, face, str(path)), None
+        return track_clip(clip, clip.info.frame_rate, detector, str(path), face)
+
+
+def _still(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Motion:
+    found = _detect(detector, picture, face, source)
+    return Motion(
+        landmarks=found.normalised[None],
+        timestamps=np.zeros(1),
+        frame_rate=25.0,
+        size=found.size,
+        source=source,
+        found=np.ones(1, bool),
+        blendshapes=None if found.blendshapes is None else found.blendshapes[None],
+    )
+
+
+def _detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Landmarks:
+    try:
+        return detector.detect(picture, face)
+    except FaceNotFound as reason:
+        raise FaceNotFound(f"In {source}: {reason}") from reason
+
+
+def _described(source: PortraitSource, otherwise: str) -> str:
+    return str(source) if isinstance(source, (str, os.PathLike)) else otherwise

@@ -1,0 +1,73 @@
+"""The training losses: latent diffusion with v-prediction, and the facial fine-grained loss (Sec. 3.2, Eq. 1 and 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def signal_and_noise(timesteps: Tensor, alphas_cumprod: Tensor) -> tuple[Tensor, Tensor]:
+    """The factors of signal and noise at each timestep, `(batch, 1, 1, 1, 1)` each: their squares sum to one."""
+    signal_power = alphas_cumprod[timesteps].view(-1, 1, 1, 1, 1)
+    return signal_power.sqrt(), (1 - signal_power).sqrt()
+
+
+def add_noise(latents: Tensor, noise: Tensor, signal: Tensor, sigma: Tensor) -> Tensor:
+    return signal * latents + sigma * noise
+
+
+def v_target(latents: Tensor, noise: Tensor, signal: Tensor, sigma: Tensor) -> Tensor:
+    """What the denoiser has to predict: the velocity from clean latents to noise."""
+    return signal * noise - sigma * latents
+
+
+def predicted_latents(noisy: Tensor, v: Tensor, signal: Tensor, sigma: Tensor) -> Tensor:
+    """The clean latents that a predicted velocity stands for (the z-hat of Eq. 1)."""
+    return signal * noisy - sigma * v
+
+
+@dataclass(frozen=True)
+class Losses:
+    """`total` is Eq. 2; both parts are means over all values of a batch."""
+
+    diffusion: Tensor
+    facial: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        return self.diffusion + self.facial
+
+
+def facial_fine_grained(
+    latents: Tensor, predicted: Tensor, expression_mask: Tensor | None, face_mask: Tensor | None
+) -> Tensor:
+    """Eq. 1: `|| M_e (z - z_hat) + M_f (z - z_hat) ||^2`, as a mean. A mask given as None is left out (Table 2's ablations).
+
+    `latents`, `predicted` (batch, channels, frames, height, width); masks (batch, 1, frames, height, width) in [0, 1] at latent size.
+    """
+    weight = torch.zeros_like(latents[:, :1])
+    for mask in (expression_mask, face_mask):
+        if mask is not None:
+            weight = weight + mask
+    return (weight * (latents - predicted)).square().mean()
+
+
+def training_losses(
+    v: Tensor,
+    latents: Tensor,
+    noise: Tensor,
+    signal: Tensor,
+    sigma: Tensor,
+    expression_mask: Tensor | None,
+    face_mask: Tensor | None,
+    generated: Tensor,
+) -> Losses:
+    """Eq. 2 for a predicted velocity `v`. `generated` (batch, 1, frames, 1, 1) is 0 for frames given as known: those are not learnt."""
+    target = v_target(latents, noise, signal, sigma)
+    share = generated.mean().clamp_min(1e-6)
+    diffusion = (generated * (v - target)).square().mean() / share
+    predicted = predicted_latents(add_noise(latents, noise, signal, sigma), v, signal, sigma)
+    facial = facial_fine_grained(latents * generated, predicted * generated, expression_mask, face_mask) / share
+    return Losses(diffusion, facial)

@@ -1,0 +1,215 @@
+"""Published files to a checkpoint folder: every form, and every refusal."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from followyouremoji.checkpoints import convert_released, load_model, verify_checkpoint
+from followyouremoji.checkpoints.released import read_tensors
+from followyouremoji.errors import WeightsError
+from followyouremoji.networks import Denoiser, NetworkConfig
+from tests.checkpoints.small_models import (
+    RELEASED_NETWORK,
+    SHARED,
+    published_networks,
+    randomised,
+    write_image_encoder,
+    write_published,
+    write_vae,
+)
+
+GOLDEN = SHARED / "golden" / "network_tiny"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    return write_published(tmp_path_factory.mktemp("published") / "original")
+
+
+@pytest.fixture
+def copy(published, tmp_path):
+    return Path(shutil.copytree(published, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("half", [True, False])
+@torch.inference_mode()
+def test_the_authors_files_become_a_model_that_runs(published, tmp_path, half) -> None:
+    folder = convert_released(published, tmp_path / "released", half=half, network=RELEASED_NETWORK)
+    saved = load_file(folder / "denoiser.safetensors")
+    assert {value.dtype for value in saved.values()} == {torch.float16 if half else torch.float32}
+    assert not any(name.endswith(".pe") for name in saved)
+
+    model = load_model(folder, device="cpu")
+    original = randomised(Denoiser(RELEASED_NETWORK)).state_dict()
+    for name, value in model.denoiser.state_dict().items():
+        assert torch.equal(value, original[name].half().float() if half else original[name]), name
+
+    pictures = torch.rand(1, 3, 64, 64) * 2 - 1
+    latents = model.encode(pictures)
+    assert latents.shape == (1, 4, 8, 8)
+    assert model.decode(latents).shape == pictures.shape
+    tokens = model.image_tokens(pictures)
+    assert tokens.shape == (1, 17, 32)  # 16 patches and the class token
+    appearance = model.appearance_net(latents, tokens)
+    features = model.landmark_encoder(torch.rand(1, 3, 2, 64, 64))
+    conditioning = model.denoiser.condition(tokens, appearance)
+    out = model.denoiser(torch.randn(1, 4, 2, 8, 8), torch.tensor([500]), features, conditioning)
+    assert out.shape == (1, 4, 2, 8, 8)
+    assert out.isfinite().all()
+    assert verify_checkpoint(folder).problems == []
+
+
+def test_both_published_forms_give_the_same_model(published, tmp_path) -> None:
+    other = write_published(tmp_path / "conversion", "safetensors")
+    first = convert_released(published, tmp_path / "first", network=RELEASED_NETWORK)
+    second = convert_released(other, tmp_path / "second", network=RELEASED_NETWORK)
+    for file in (path for path in first.rglob("*") if path.is_file()):
+        assert file.read_bytes() == (second / file.relative_to(first)).read_bytes(), file.name
+
+
+def test_a_saved_released_model_holds_its_foreign_parts(published, tmp_path) -> None:
+    from followyouremoji.checkpoints import save_model
+
+    model = load_model(
+        convert_released(published, tmp_path / "released", network=RELEASED_NETWORK), device="cpu"
+    )
+    again = load_model(save_model(model, tmp_path / "again"), device="cpu")
+    for name in ("autoencoder", "image_encoder"):
+        found = getattr(again, name).state_dict()
+        for key, value in getattr(model, name).state_dict().items():
+            assert torch.equal(found[key], value), key
+    assert verify_checkpoint(tmp_path / "again").problems == []
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason="golden network files are not beside the checkout")
+def test_the_golden_networks_convert(tmp_path) -> None:
+    source = tmp_path / "golden"
+    source.mkdir()
+    names = {"unet": "FYE_unet-fp16", "referencenet": "FYE_referencenet-fp16", "lmk_guider": "FYE_lmk_guider"}
+    for name, published_name in names.items():
+        shutil.copyfile(GOLDEN / f"{name}.safetensors", source / f"{published_name}.safetensors")
+    write_vae(source / "vae")
+    write_image_encoder(source / "image_encoder")
+    network = NetworkConfig(block_channels=(32, 64, 64, 64))  # image tokens of 1024 channels, as released
+    folder = convert_released(source, tmp_path / "released", network=network)
+    golden = load_file(GOLDEN / "unet.safetensors")
+    saved = load_file(folder / "denoiser.safetensors")
+    assert {name for name in golden if name not in saved} == {
+        n for n in golden if n.endswith("pos_encoder.pe")
+    }
+    assert all(torch.equal(golden[name], value) for name, value in saved.items())
+
+
+class Bomb:
+    """A pickle of this would make a file when it is read by the ordinary reader."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return (Path.touch, (Path(self.target),))
+
+
+@pytest.mark.parametrize("protocol", ["torch", "plain pickle"])
+def test_a_file_that_would_run_code_is_refused_and_does_not(copy, tmp_path, protocol) -> None:
+    target = tmp_path / "ran"
+    bomb = {"conv_in.weight": Bomb(str(target))}
+    if protocol == "torch":
+        torch.save(bomb, copy / "unet.pth")
+    else:
+        (copy / "unet.pth").write_bytes(pickle.dumps(bomb))
+    with pytest.raises(WeightsError, match=r"unet\.pth") as caught:
+        convert_released(copy, tmp_path / "released", network=RELEASED_NETWORK)
+    assert "\n" not in str(caught.value)
+    if protocol == "torch":
+        assert "could run code" in str(caught.value)
+    assert not target.exists()
+    assert not (tmp_path / "released").exists()
+    torch.load(copy / "unet.pth", weights_only=False) if protocol == "torch" else pickle.loads(
+        (copy / "unet.pth").read_bytes()
+    )
+    assert target.exists()  # the file was armed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[torch.zeros(1)], {"state_dict": {"a": torch.zeros(1)}}, {1: torch.zeros(1)}, torch.zeros(3)],
+    ids=["list", "nested", "numbered", "tensor"],
+)
+def test_a_pth_of_anything_but_named_tensors_is_refused(tmp_path, content) -> None:
+    torch.save(content, tmp_path / "unet.pth")
+    with pytest.raises(WeightsError, match="named tensors"):
+        read_tensors(tmp_path / "unet.pth")
+
+
+def test_tensors_of_a_pth_are_mapped_not_copied(tmp_path) -> None:
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "a.pth")
+    assert read_tensors(tmp_path / "a.pth")["a"].untyped_storage().filename == str(tmp_path / "a.pth")
+
+
+def drop(file: Path, name: str) -> None:
+    tensors = torch.load(file, weights_only=True)
+    del tensors[name]
+    torch.save(tensors, file)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda f: (f / "unet.pth").write_bytes((f / "unet.pth").read_bytes()[:-5000]),
+            r"unet\.pth cannot be read",
+        ),
+        (lambda f: (f / "unet.pth").write_bytes(b""), r"unet\.pth cannot be read"),
+        (lambda f: (f / "lmk_guider.pth").write_text("<html>not found</html>"), r"lmk_guider\.pth"),
+        (
+            lambda f: drop(f / "referencenet.pth", "clip_fc.bias"),
+            r"referencenet\.pth .* clip_fc\.bias is missing",
+        ),
+        (lambda f: shutil.copyfile(f / "lmk_guider.pth", f / "unet.pth"), r"unet\.pth does not fit"),
+        (
+            lambda f: drop(f / "image_encoder/pytorch_model.bin", "vision_model.post_layernorm.bias"),
+            "post_layernorm",
+        ),
+        (lambda f: (f / "vae/config.json").write_text('{"block_'), "vae is damaged"),
+    ],
+    ids=["truncated", "empty", "a web page", "missing tensor", "another network", "clip", "vae config"],
+)
+def test_damaged_files_are_named_and_nothing_is_left(copy, tmp_path, damage, message) -> None:
+    damage(copy)
+    with pytest.raises(WeightsError, match=message) as caught:
+        convert_released(copy, tmp_path / "released", network=RELEASED_NETWORK)
+    assert str(copy) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
+def test_missing_files_are_listed_with_where_to_get_them(copy, tmp_path) -> None:
+    (copy / "unet.pth").unlink()
+    shutil.rmtree(copy / "vae")
+    with pytest.raises(WeightsError) as caught:
+        convert_released(copy, tmp_path / "released", network=RELEASED_NETWORK)
+    for part in (
+        "unet.pth",
+        "YueMafighting/FollowYourEmoji",
+        "stabilityai/sd-vae-ft-mse",
+        "huggingface.co",
+        str(copy),
+    ):
+        assert part in str(caught.value)
+    assert "referencenet" not in str(caught.value)
+
+
+def test_weights_of_another_size_are_refused(published, tmp_path) -> None:
+    with pytest.raises(WeightsError, match="does not fit"):
+        convert_released(published, tmp_path / "released")  # the networks of full size
+
+
+def test_published_networks_hold_position_tables() -> None:
+    """The stand-in files of these tests are of the released form: 21 motion modules at four levels, fewer at two."""
+    tables = [name for name in published_networks()["unet"] if name.endswith("pos_encoder.pe")]
+    assert len(tables) == 2 * (2 * 2 + 1 + 2 * 3)

@@ -1,0 +1,67 @@
+"""The released checkpoint's names and shapes against the networks at full size, without memory for a single weight."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from followyouremoji.checkpoints.model import network_builders
+from followyouremoji.checkpoints.released import CLIP_VIT_L14, released_config
+from followyouremoji.checkpoints.tensors import check_shapes, expected_shapes, on_meta, recomputed_shapes
+from followyouremoji.errors import WeightsError
+from tests.checkpoints.small_models import SHARED
+
+MANIFEST = SHARED / "golden" / "released_checkpoint_manifest.json"
+FILES = {"denoiser": "unet.pth", "appearance_net": "referencenet.pth", "landmark_encoder": "lmk_guider.pth"}
+VALUES = {
+    "denoiser": 1314.73,
+    "appearance_net": 857.96,
+    "landmark_encoder": 1.09,
+}  # millions, counted on the released files
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return {name: on_meta(build) for name, build in network_builders(released_config()).items()}
+
+
+def test_a_full_size_released_model_is_built_without_memory(networks) -> None:
+    for name, network in networks.items():
+        assert all(p.device.type == "meta" for p in [*network.parameters(), *network.buffers()])
+        shapes = [*expected_shapes(network).values(), *recomputed_shapes(network).values()]
+        assert sum(torch.Size(shape).numel() for shape in shapes) / 1e6 == pytest.approx(
+            VALUES[name], abs=0.005
+        )
+
+
+@pytest.mark.skipif(
+    not MANIFEST.is_file(), reason="the released checkpoint's manifest is not beside the checkout"
+)
+def test_every_released_tensor_has_its_place_and_every_place_its_tensor(networks) -> None:
+    manifest = json.loads(MANIFEST.read_text())
+    for name, network in networks.items():
+        released = {key: tuple(shape) for key, (shape, _) in manifest[FILES[name]].items()}
+        check_shapes(
+            released, network, Path(FILES[name])
+        )  # raises on anything missing, left over or of another shape
+        expected, recomputed = expected_shapes(network), recomputed_shapes(network)
+        assert expected | recomputed == released
+        assert all(key.endswith(".pos_encoder.pe") for key in recomputed)
+        assert len(recomputed) == (42 if name == "denoiser" else 0)  # 21 motion modules of two attentions
+
+        for key in (next(iter(released)), list(released)[-1]):
+            with pytest.raises(WeightsError, match="missing"):
+                check_shapes({k: v for k, v in released.items() if k != key}, network, Path(FILES[name]))
+            with pytest.raises(WeightsError, match="of another shape|another layout"):
+                check_shapes({**released, key: (*released[key], 1)}, network, Path(FILES[name]))
+
+
+def test_the_image_encoder_of_the_safetensors_conversion_is_clips_vit_l14() -> None:
+    """303.18 M values: CLIP's ViT-L/14 image tower without its projection."""
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    clip = on_meta(lambda: CLIPVisionModel(CLIPVisionConfig(**CLIP_VIT_L14)))
+    assert sum(p.numel() for p in clip.parameters()) == 303_179_776
+    tokens = clip(pixel_values=torch.empty(1, 3, 224, 224, device="meta")).last_hidden_state
+    assert tokens.shape == (1, 257, 1024)

@@ -1,0 +1,293 @@
+"""Clips are read as they are shown, with true times; damaged ones as far as they go."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from followyouremoji.errors import ClipError
+from followyouremoji.media.clips import ClipReader, at_constant_rate, nearest_frames
+from tests.media.synthetic import moving_picture, square_place, write_clip
+
+
+def difference(picture: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(picture.astype(int) - expected).mean())
+
+
+def test_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=30)
+    with ClipReader(tmp_path / "clip.mp4") as reader:
+        frames = list(reader)
+        assert reader.info.size == (96, 64)
+        assert reader.info.frame_rate == pytest.approx(25.0)
+        assert reader.info.frames == reader.expected_frames == len(frames) == 30
+        assert reader.info.duration == pytest.approx(30 / 25)
+        assert not reader.info.has_sound
+        assert not reader.truncated
+    np.testing.assert_allclose([time for time, _ in frames], np.arange(30) / 25, atol=1e-6)
+    for index, (_, picture) in enumerate(frames):
+        assert picture.dtype == np.uint8
+        assert picture.flags.c_contiguous
+        assert difference(picture, moving_picture(index)) < 4.0
+        assert square_place(picture) == pytest.approx(index, abs=0.3)
+
+
+def test_a_range_is_a_slice_of_the_frames_and_can_be_read_again(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=30)
+    with ClipReader(tmp_path / "clip.mp4", 7, 12) as reader:
+        for _ in range(2):
+            frames = list(reader)
+            np.testing.assert_allclose([time for time, _ in frames], np.arange(7, 12) / 25, atol=1e-6)
+            assert [round(square_place(picture)) for _, picture in frames] == [7, 8, 9, 10, 11]
+        assert reader.expected_frames == 5
+    assert len(list(ClipReader(tmp_path / "clip.mp4", 25, 99))) == 5
+
+
+@pytest.mark.parametrize(("start", "stop"), [(30, None), (5, 5), (8, 3), (-1, None)])
+def test_ranges_without_frames_are_refused(tmp_path: Path, start: int, stop: int | None) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=30)
+    with pytest.raises(ClipError, match=r"clip\.mp4"):
+        list(ClipReader(tmp_path / "clip.mp4", start, stop))
+
+
+def test_a_start_beyond_the_end_of_a_file_without_a_count(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mkv", frames=30)
+    reader = ClipReader(tmp_path / "clip.mkv", 40)
+    assert reader.info.frames is None
+    with pytest.raises(ClipError, match="has 30 frames"):
+        list(reader)
+
+
+@pytest.mark.parametrize("kind", ["mkv", "mov", "ts", "avi"])
+def test_other_containers(tmp_path: Path, kind: str) -> None:
+    write_clip(tmp_path / f"clip.{kind}", frames=20, audio_codec="mp2" if kind == "ts" else "pcm_s16le")
+    with ClipReader(tmp_path / f"clip.{kind}") as reader:
+        assert reader.info.has_sound
+        frames = list(reader)
+        assert not reader.truncated
+    assert [round(square_place(picture)) for _, picture in frames] == list(range(20))
+    np.testing.assert_allclose([time for time, _ in frames], np.arange(20) / 25, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "mirrored"), [(90, False), (180, False), (270, False), (0, True), (90, True)]
+)
+def test_phones_rotation_is_followed(tmp_path: Path, rotation: int, mirrored: bool) -> None:
+    write_clip(tmp_path / "phone.mp4", frames=3, rotation=rotation, mirrored=mirrored)
+    # FFmpeg turns counter-clockwise by the angle, then mirrors across.
+    expected = np.rot90(moving_picture(0), rotation // 90)
+    expected = expected[:, ::-1] if mirrored else expected
+    with ClipReader(tmp_path / "phone.mp4") as reader:
+        assert reader.info.size == (expected.shape[1], expected.shape[0])
+        _, picture = next(iter(reader))
+    assert difference(picture, expected) < 4.0
+
+
+def write_frames(
+    path: Path, pictures: list[np.ndarray], codec: str, pixels: str, **attributes: object
+) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = pixels
+        for name, value in attributes.items():
+            setattr(stream.codec_context, name, value)
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def test_oblong_pixels_become_square(tmp_path: Path) -> None:
+    pictures = [moving_picture(index) for index in range(3)]
+    write_frames(tmp_path / "wide.mp4", pictures, "libx264", "yuv420p", sample_aspect_ratio=Fraction(4, 3))
+    reader = ClipReader(tmp_path / "wide.mp4")
+    assert reader.info.size == (128, 64)
+    stretched = np.asarray(Image.fromarray(pictures[2]).resize((128, 64)))
+    assert difference([picture for _, picture in reader][2], stretched) < 5.0
+
+
+def test_transparent_video_shows_white(tmp_path: Path) -> None:
+    layers = np.zeros((40, 48, 4), np.uint8)
+    layers[10:30, 10:30] = (200, 20, 20, 255)
+    write_frames(tmp_path / "clear.mov", [layers] * 2, "png", "rgba")
+    for _, picture in ClipReader(tmp_path / "clear.mov"):
+        np.testing.assert_array_equal(picture[20, 20], [200, 20, 20])
+        assert (picture[:10] == 255).all()
+
+
+@pytest.mark.parametrize("matrix", [1, 2])  # BT.709 by name, and not named
+def test_colours_of_high_definition(tmp_path: Path, matrix: int) -> None:
+    picture = np.full((640, 640, 3), (30, 200, 60), np.uint8)
+    with av.open(str(tmp_path / "hd.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 640
+        stream.codec_context.colorspace = matrix
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+        frame.colorspace = matrix
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    ((_, shown),) = ClipReader(tmp_path / "hd.mp4")
+    np.testing.assert_allclose(shown[300, 300].astype(int), [30, 200, 60], atol=4)
+
+
+def test_a_varying_frame_rate_keeps_its_times(tmp_path: Path) -> None:
+    times = [0.0, 0.04, 0.08, 0.2, 0.3, 0.31, 0.5]
+    write_clip(tmp_path / "varying.mp4", frames=7, times=times)
+    frames = list(ClipReader(tmp_path / "varying.mp4"))
+    np.testing.assert_allclose([time for time, _ in frames], times, atol=1e-3)
+    regular = list(ClipReader(tmp_path / "varying.mp4", frame_rate=25.0))
+    np.testing.assert_allclose([time for time, _ in regular], np.arange(len(regular)) / 25, atol=1e-6)
+    shown = [round(square_place(picture)) for _, picture in regular]
+    # By hand: the nearest of `times` to 0, 0.04, ... 0.48; to 0.4 it is 0.31, to 0.44 it is 0.5.
+    assert shown[:4] == [0, 1, 2, 2]
+    assert shown[4:] == [3, 3, 3, 4, 5, 5, 5, 6, 6]
+
+
+@settings(max_examples=60, deadline=None)
+@given(gaps=st.lists(st.floats(0.001, 0.4), max_size=30), rate=st.floats(1.0, 60.0))
+def test_the_stream_and_the_array_choose_the_same_frames(gaps: list[float], rate: float) -> None:
+    times = np.concatenate([[0.7], 0.7 + np.cumsum(gaps)])
+    chosen = nearest_frames(times, rate)
+    pictures = [np.full((1, 1, 3), index, np.uint8) for index in range(len(times))]
+    streamed = list(at_constant_rate(zip(times, pictures, strict=True), rate))
+    assert [int(picture[0, 0, 0]) for _, picture in streamed] == chosen.tolist()
+    regular = np.array([time for time, _ in streamed])
+    np.testing.assert_allclose(regular, 0.7 + np.arange(len(chosen)) / rate)
+    distance = np.abs(times[:, None] - regular).min(axis=0)
+    np.testing.assert_allclose(np.abs(times[chosen] - regular), distance, atol=1e-8)
+    assert abs(regular[-1] - times[-1]) <= 0.5 / rate + 1e-5
+
+
+def test_a_constant_rate_is_left_as_it_is() -> None:
+    np.testing.assert_array_equal(nearest_frames(np.arange(50) / 30.0, 30.0), np.arange(50))
+    np.testing.assert_array_equal(nearest_frames(np.arange(50) / 50.0, 25.0), np.arange(0, 50, 2))
+    assert len(nearest_frames(np.zeros(0), 25.0)) == 0
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png"])
+def test_animations_are_clips(tmp_path: Path, kind: str) -> None:
+    pictures = [Image.fromarray(moving_picture(index)) for index in range(6)]
+    options = {"lossless": True} if kind == "webp" else {}
+    path = tmp_path / f"moving.{kind}"
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=[100, 50, 50, 200, 100, 100], **options
+    )
+    with ClipReader(path, 1) as reader:
+        assert reader.info.frames == 6
+        assert reader.info.duration == pytest.approx(0.6)
+        assert reader.info.frame_rate == pytest.approx(10.0)
+        frames = list(reader)
+    np.testing.assert_allclose([time for time, _ in frames], [0.1, 0.15, 0.2, 0.4, 0.5])
+    for index, (_, picture) in enumerate(frames, start=1):
+        assert difference(picture, moving_picture(index)) < (6.0 if kind == "gif" else 0.5)
+
+
+def test_transparent_animations_show_white(tmp_path: Path) -> None:
+    pictures = [Image.new("RGBA", (40, 40), (0, 0, 0, 0)) for _ in range(2)]
+    pictures[1].paste((200, 20, 20, 255), (10, 10, 30, 30))
+    pictures[0].save(tmp_path / "clear.webp", save_all=True, append_images=pictures[1:], lossless=True)
+    frames = [picture for _, picture in ClipReader(tmp_path / "clear.webp")]
+    assert (frames[0] == 255).all()
+    np.testing.assert_array_equal(frames[1][20, 20], [200, 20, 20])
+    assert (frames[1][:10] == 255).all()
+
+
+def test_a_still_picture_is_a_clip_of_one_frame(tmp_path: Path) -> None:
+    Image.fromarray(moving_picture(0)).save(tmp_path / "still.jpg", quality=95)
+    frames = list(ClipReader(tmp_path / "still.jpg"))
+    assert len(frames) == 1
+    assert difference(frames[0][1], moving_picture(0)) < 4.0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("text.mp4", b"This is not a clip at all.\n" * 50, "not a video"),
+        ("playlist.mp4", b"#EXTM3U\n#EXTINF:1,\nhttp://192.0.2.1/a.ts\n#EXT-X-ENDLIST\n", "playlist.mp4"),
+        ("notes.txt", b"Plain notes.\n" * 50, "notes.txt"),
+        ("empty.mp4", b"", "empty"),
+        ("missing.mp4", None, "no file"),
+    ],
+)
+def test_what_is_no_clip(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ClipError) as error:
+        ClipReader(path)
+    assert words in str(error.value)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_and_sound_alone_are_no_clips(tmp_path: Path) -> None:
+    with pytest.raises(ClipError, match="folder"):
+        ClipReader(tmp_path)
+    with av.open(str(tmp_path / "sound.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+    with pytest.raises(ClipError, match="no video"):
+        ClipReader(tmp_path / "sound.wav")
+
+
+def test_tiny_and_huge_clips_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.gif")
+    with pytest.raises(ClipError, match="too small"):
+        ClipReader(tmp_path / "dot.gif")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    with pytest.raises(ClipError, match="100 megapixels"):
+        ClipReader(tmp_path / "huge.png")
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "avi"])
+def test_a_clip_cut_off_is_read_up_to_the_damage(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"cut.{kind}"
+    write_clip(path, frames=38, faststart=kind == "mp4")
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
+    with ClipReader(path) as reader:
+        assert not reader.truncated
+        frames = list(reader)
+        assert reader.truncated
+        assert reader.damage
+    assert 5 < len(frames) < 38
+    assert [round(square_place(picture)) for _, picture in frames] == list(range(len(frames)))
+
+
+def test_a_clip_without_its_index_cannot_be_read(tmp_path: Path) -> None:
+    write_clip(tmp_path / "cut.mp4", frames=30)  # its index comes last
+    data = (tmp_path / "cut.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ClipError, match=r"cut\.mp4.*cut off"):
+        ClipReader(tmp_path / "cut.mp4")
+
+
+def test_an_animation_cut_off_is_read_up_to_the_damage(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(picture) for picture in noise]
+    path = tmp_path / "cut.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
+    with ClipReader(path) as reader:
+        assert 2 <= len(list(reader)) <= 5
+        assert reader.truncated
+
+
+def test_an_iteration_left_early_lets_go_of_the_file(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=30)
+    open_files = Path("/proc/self/fd")
+    before = len(list(open_files.iterdir())) if open_files.exists() else 0
+    with ClipReader(tmp_path / "clip.mp4") as reader:
+        frames = iter(reader)
+        next(frames)
+    assert next(frames, None) is None
+    if before:
+        assert len(list(open_files.iterdir())) == before

@@ -1,0 +1,263 @@
+"""Laws of sampling, on small random networks."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from followyouremoji.errors import SettingsError
+from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, QFormerConfig
+from followyouremoji.sampling import (
+    ClipConditioning,
+    SamplingSettings,
+    condition_clip,
+    ddim_schedule,
+    frame_noise,
+    join_known,
+    predict_velocity,
+    sample,
+)
+
+SHAPE = (4, 8, 8)
+SIZES = {
+    "latent_channels": 4,
+    "block_channels": (32, 64),
+    "norm_groups": 8,
+    "heads": 2,
+    "layers_per_block": 1,
+    "context_width": 32,
+    "image_source": "latents",
+    "image_width": 6,
+}
+
+
+def randomised(module: torch.nn.Module, seed: int) -> torch.nn.Module:
+    """Weights without the zeros that new motion modules start from, so that every frame matters to every other."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in module.named_parameters():
+        if name.endswith("bias"):
+            parameter.data.zero_()
+        elif parameter.dim() > 1:
+            parameter.data = torch.randn(parameter.shape, generator=generator) / parameter[0].numel() ** 0.5
+    return module.eval()
+
+
+class Case:
+    """A denoiser of one layout, a portrait and landmark features by frame."""
+
+    def __init__(self, layout: str, **sizes: object) -> None:
+        qformer = QFormerConfig(layers=1, queries=4, width=32, heads=2) if layout == "paper" else None
+        config = NetworkConfig(layout=layout, qformer=qformer, **{**SIZES, **sizes})
+        self.denoiser = randomised(Denoiser(config), 0)
+        self.appearance_net = randomised(AppearanceNet(config), 1)
+        generator = torch.Generator().manual_seed(2)
+        self.reference = torch.randn(1, *SHAPE, generator=generator)
+        self.tokens = torch.randn(1, 5, 6, generator=generator)
+        self.features = torch.randn(1, 32, 64, *SHAPE[1:], generator=generator)
+        self.asked: list[tuple[int, ...]] = []
+
+    @torch.inference_mode()
+    def conditioning(self, guidance_scale: float) -> ClipConditioning:
+        return condition_clip(self.appearance_net, self.denoiser, self.reference, self.tokens, guidance_scale)
+
+    def landmarks(self, frames: Sequence[int]) -> Tensor:
+        self.asked.append(tuple(frames))
+        return self.features[:, :, list(frames)]
+
+    def chunks(self, frames: int, guidance_scale: float = 1.0, progress=None, **settings) -> list[Tensor]:
+        settings = SamplingSettings(**{"steps": 2, "window": 4, **settings})
+        return list(
+            sample(
+                self.denoiser,
+                self.conditioning(guidance_scale),
+                self.landmarks,
+                frames,
+                SHAPE,
+                settings,
+                progress,
+            )
+        )
+
+    def clip(self, frames: int, guidance_scale: float = 1.0, **settings) -> Tensor:
+        return torch.cat(self.chunks(frames, guidance_scale, **settings))
+
+
+@pytest.fixture(scope="module")
+def paper() -> Case:
+    return Case("paper")
+
+
+@pytest.fixture(scope="module")
+def released() -> Case:
+    return Case("released")
+
+
+@pytest.mark.parametrize("strategy", ["keyframes", "windows", "tiles"])
+@pytest.mark.parametrize("frames", [1, 4, 5, 11])
+def test_every_frame_comes_once_and_the_seed_decides(paper: Case, frames: int, strategy: str) -> None:
+    first = paper.clip(frames, strategy=strategy)
+    assert first.shape == (frames, *SHAPE)
+    assert torch.isfinite(first).all()
+    assert torch.equal(first, paper.clip(frames, strategy=strategy))
+    assert not torch.allclose(first, paper.clip(frames, strategy=strategy, seed=1), atol=0.1)
+
+
+def test_a_long_clip_streams_in_order_piece_by_piece(paper: Case) -> None:
+    """17 frames by windows of 4: two levels of keyframes; the first piece comes before most segments are made."""
+    done: list[int] = []
+    settings = SamplingSettings(steps=1, window=4)
+    stream = sample(
+        paper.denoiser,
+        paper.conditioning(1.0),
+        paper.landmarks,
+        17,
+        SHAPE,
+        settings,
+        lambda n, _: done.append(n),
+    )
+    pieces, steps_before = [], []
+    for piece in stream:
+        pieces.append(piece)
+        steps_before.append(len(done))
+    assert len(pieces) > 4
+    assert steps_before == sorted(set(steps_before))
+    assert steps_before[1] < len(done) / 2
+    assert sum(len(piece) for piece in pieces) == 17
+
+
+def test_known_frames_stay_as_they_were_made(paper: Case) -> None:
+    """5 frames by windows of 4 begin with keyframes 0, 2, 4: the same that a clip of just these frames would have."""
+    whole = paper.clip(5)
+    settings = SamplingSettings(steps=2, window=4)
+    # The same three keyframes drawn on their own, by hand: noise and landmarks of frames 0, 2, 4, none known.
+    with torch.inference_mode():
+        conditioning = paper.conditioning(1.0)
+        latents = frame_noise(settings.seed, (0, 2, 4), SHAPE)
+        nothing, mask = torch.zeros_like(latents), torch.zeros(1, 1, 3, 1, 1)
+        schedule = ddim_schedule(2)
+        for timestep in schedule.timesteps:
+            velocity = predict_velocity(
+                paper.denoiser,
+                latents,
+                nothing,
+                mask,
+                timestep,
+                paper.features[:, :, [0, 2, 4]],
+                conditioning,
+            )
+            latents = schedule.step(velocity, timestep, latents).prev_sample
+    torch.testing.assert_close(whole[[0, 2, 4]], latents[0].transpose(0, 1))
+
+
+def test_frames_between_keyframes_depend_on_them(paper: Case) -> None:
+    """Frame 1 of 5 is drawn from the known frames 0 and 2: other landmarks of frame 4 reach it only through them."""
+    before = paper.clip(5)
+    features = paper.features
+    try:
+        paper.features = features.clone()
+        paper.features[:, :, 4] += 1.0
+        after = paper.clip(5)
+    finally:
+        paper.features = features
+    assert not torch.allclose(before[0], after[0], atol=1e-3)
+    assert not torch.allclose(before[1], after[1], atol=1e-3)
+
+
+def test_without_motion_modules_frames_do_not_depend_on_windows() -> None:
+    """Each frame stands alone, its noise too: neither the strategy nor the window can matter."""
+    single = Case("released", motion_modules=False)
+    clips = [
+        single.clip(9, strategy=strategy, window=window)
+        for strategy, window in (("windows", 4), ("tiles", 6))
+    ]
+    alone = single.clip(9, strategy="windows", window=9)
+    for clip in clips:
+        torch.testing.assert_close(clip, alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("frames", "strategy", "steps", "passes"),
+    [(4, "keyframes", 3, 1), (5, "keyframes", 2, 3), (10, "windows", 3, 4), (1, "tiles", 1, 1)],
+)
+def test_progress_counts_each_step_of_each_window(
+    paper: Case, frames: int, strategy: str, steps: int, passes: int
+) -> None:
+    calls: list[tuple[int, int]] = []
+    paper.chunks(frames, steps=steps, strategy=strategy, progress=lambda *call: calls.append(call))
+    total = steps * passes
+    assert calls == [(done, total) for done in range(1, total + 1)]
+
+
+def test_guidance_of_scale_1_is_the_conditional_pass_alone(released: Case) -> None:
+    assert released.conditioning(1.0).nothing is None
+    with torch.inference_mode():
+        latents, known = frame_noise(0, range(3), SHAPE), torch.zeros(1, 4, 3, 8, 8)
+        arguments = (
+            released.denoiser,
+            latents,
+            known,
+            torch.zeros(1, 1, 3, 1, 1),
+            torch.tensor(500),
+            released.features[:, :, :3],
+        )
+        one = predict_velocity(*arguments, released.conditioning(1.0))
+        guided = released.conditioning(3.0)
+        three = predict_velocity(*arguments, guided)
+        without = released.denoiser(latents, torch.tensor([500]), released.features[:, :, :3], guided.nothing)
+    torch.testing.assert_close(three, without + 3.0 * (one - without))
+    assert not torch.allclose(one, without, atol=1e-2)
+
+
+def test_known_latents_reach_the_denoiser_of_the_paper_layout(paper: Case) -> None:
+    noisy, known = frame_noise(0, range(3), SHAPE), frame_noise(1, range(3), SHAPE)
+    mask = torch.tensor([1.0, 0.0, 1.0])[None, None, :, None, None]
+    features, timestep = paper.features[:, :, :3], torch.tensor(300)
+    with torch.inference_mode():
+        conditioning = paper.conditioning(1.0)
+        result = predict_velocity(paper.denoiser, noisy, known, mask, timestep, features, conditioning)
+        joined = join_known(noisy, known, mask)
+        expected = paper.denoiser(joined, timestep[None], features, conditioning.portrait)
+    assert torch.equal(result, expected)
+
+
+def test_landmark_features_are_read_once_a_segment(paper: Case) -> None:
+    paper.asked.clear()
+    paper.chunks(5, steps=3)
+    assert paper.asked == [(0, 2, 4), (0, 1, 2), (2, 3, 4)]
+
+
+def test_half_precision_follows_full_precision(released: Case) -> None:
+    full = released.clip(3, strategy="windows")
+    half = Case("released")
+    half.denoiser.half()
+    half.appearance_net.half()
+    half.reference, half.tokens = half.reference.half(), half.tokens.half()
+    half.features = half.features.half()
+    result = half.clip(3, strategy="windows")
+    assert result.dtype == torch.float32
+    assert (result - full).abs().mean() < 0.05 * full.std()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": 0}, "steps must be 1 to 1000, not 0"),
+        ({"steps": 1001}, "steps must be 1 to 1000"),
+        ({"seed": -1}, "seed"),
+        ({"shared_noise": 1.5}, "noise must be 0 to 1"),
+        ({"shared_noise": float("nan")}, "noise must be 0 to 1"),
+        ({"window": 2}, "at least 3 frames"),
+        ({"strategy": "magic"}, "Unknown strategy 'magic'"),
+    ],
+)
+def test_settings_that_cannot_be_used(values: dict, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        SamplingSettings(**values)
+
+
+def test_settings_that_a_model_cannot_be_used_with(released: Case, paper: Case) -> None:
+    with pytest.raises(SettingsError, match="'windows' or 'tiles'"):
+        released.chunks(5, strategy="keyframes")
+    with pytest.raises(SettingsError, match="at most 32 frames"):
+        paper.chunks(5, window=33)

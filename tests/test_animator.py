@@ -1,0 +1,208 @@
+"""From a portrait and a motion to frames, with a small model of random weights."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from followyouremoji.animator import AnimationSettings, PortraitAnimator, to_pictures, to_tensor
+from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.checkpoints.model import Model, load_model, save_model
+from followyouremoji.errors import SettingsError
+from followyouremoji.networks import (
+    AppearanceNet,
+    AutoencoderConfig,
+    Denoiser,
+    LandmarkEncoder,
+    NetworkConfig,
+    QFormer,
+    QFormerConfig,
+    SmallAutoencoder,
+)
+from followyouremoji.preparation import Prepared
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+from followyouremoji.portraits import DrawnPortrait, Identity, Performance, draw_portrait
+from tests.test_preparation import drawn_motion, landmarks_of
+
+
+def small_model(layout: str = "paper", **sizes: object) -> Model:
+    torch.manual_seed(0)
+    autoencoder = AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1)
+    network = NetworkConfig(
+        **{
+            "layout": layout,
+            "qformer": QFormerConfig(layers=1, queries=4, width=16, heads=2) if layout == "paper" else None,
+            "latent_channels": 4,
+            "block_channels": (32, 64),
+            "norm_groups": 8,
+            "heads": 2,
+            "layers_per_block": 1,
+            "context_width": 16,
+            "image_source": "latents",
+            "image_width": 6,
+            "landmark_channels": (8, 8, 8, 8),
+            "reference_landmarks": layout == "paper",
+            **sizes,
+        }
+    )
+    model = Model(
+        config=ModelConfig(
+            name="small",
+            network=network,
+            autoencoder=autoencoder,
+            picture_size=64,
+            antialiased_landmarks=True,
+            steps=2,
+            guidance_scale=1.0,
+            window=4,
+        ),
+        appearance_net=AppearanceNet(network),
+        denoiser=Denoiser(network),
+        landmark_encoder=LandmarkEncoder(network),
+        qformer=QFormer(network) if layout == "paper" else None,
+        autoencoder=SmallAutoencoder(autoencoder),
+        image_encoder=None,
+    )
+    # The layers that start at zero would hide the landmarks and the other frames.
+    model.landmark_encoder.conv_out.reset_parameters()
+    for name, parameter in model.denoiser.named_parameters():
+        if "temporal_transformer.proj_out.weight" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+@pytest.fixture(scope="module")
+def animator() -> PortraitAnimator:
+    return PortraitAnimator(small_model())
+
+
+@pytest.fixture(scope="module")
+def portrait() -> DrawnPortrait:
+    return draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 96)
+
+
+@pytest.fixture(scope="module")
+def prepared(animator: PortraitAnimator, portrait: DrawnPortrait) -> Prepared:
+    return animator.prepare(portrait.picture, drawn_motion(6), portrait_landmarks=landmarks_of(portrait))
+
+
+def frames(animator: PortraitAnimator, prepared: Prepared, progress=None, **settings) -> np.ndarray:
+    return np.stack(list(animator.frames(prepared, AnimationSettings(**settings), progress)))
+
+
+def test_one_frame_a_driving_frame_pasted_into_the_portrait(
+    animator: PortraitAnimator, prepared: Prepared, portrait: DrawnPortrait
+) -> None:
+    """Six frames by windows of four: keyframes 0, 2 or 3, 5, then what lies between them."""
+    result = frames(animator, prepared)
+    assert result.shape == (6, 96, 96, 3)
+    assert result.dtype == np.uint8
+    assert all((frame != portrait.picture).any() for frame in result)
+    assert any((result[0] != frame).any() for frame in result[1:])
+
+
+def test_the_seed_decides(animator: PortraitAnimator, prepared: Prepared) -> None:
+    first = frames(animator, prepared, seed=5)
+    assert np.array_equal(first, frames(animator, prepared, seed=5))
+    assert not np.array_equal(first, frames(animator, prepared, seed=6))
+
+
+def test_frames_come_lazily_and_in_pieces(animator: PortraitAnimator, prepared: Prepared) -> None:
+    steps: list[tuple[int, int]] = []
+    stream = animator.frames(prepared, AnimationSettings(), lambda *step: steps.append(step))
+    assert isinstance(stream, Iterator)
+    assert steps == []
+    next(stream)
+    total = 2 * 3  # steps of three segments
+    assert 0 < len(steps) < total
+    assert sum(1 for _ in stream) == 5
+    assert steps == [(done, total) for done in range(1, total + 1)]
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_inference_mode_does_not_leak_out_of_an_abandoned_stream(
+    animator: PortraitAnimator, prepared: Prepared
+) -> None:
+    stream = animator.frames(prepared)
+    next(stream)
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+    stream.close()
+
+
+def test_the_landmarks_and_the_portrait_matter(
+    animator: PortraitAnimator, prepared: Prepared, portrait: DrawnPortrait
+) -> None:
+    before = frames(animator, prepared)
+    other_motion = animator.prepare(
+        portrait.picture, drawn_motion(6, seed=9), portrait_landmarks=landmarks_of(portrait)
+    )
+    assert not np.array_equal(before, frames(animator, other_motion))
+    same_frame = animator.prepare(
+        255 - portrait.picture, drawn_motion(6), portrait_landmarks=landmarks_of(portrait)
+    )
+    alone = AnimationSettings(paste_back=False)
+    dark = animator.prepare(
+        255 - portrait.picture, drawn_motion(6), settings=alone, portrait_landmarks=landmarks_of(portrait)
+    )
+    bright = animator.prepare(
+        portrait.picture, drawn_motion(6), settings=alone, portrait_landmarks=landmarks_of(portrait)
+    )
+    assert np.array_equal(same_frame.points, dark.points)
+    assert not np.array_equal(frames(animator, dark), frames(animator, bright))
+
+
+def test_a_call_does_it_all(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:
+    """With MediaPipe on the drawn portrait; settings that cannot be used are told before anything is looked for."""
+    result = list(animator(portrait.picture, drawn_motion(2)))
+    assert len(result) == 2
+    assert result[0].shape == portrait.picture.shape
+    with pytest.raises(SettingsError, match="at most 32 frames"):
+        animator("nowhere.png", "nowhere.mp4", settings=AnimationSettings(window=40))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"size": 72}, "multiple of 16 pixels for this model, not 72: use 64 "),
+        ({"size": 8}, "multiple of 16 .* use 16"),
+    ],
+)
+def test_sizes_that_the_denoiser_cannot_halve(
+    animator: PortraitAnimator, portrait: DrawnPortrait, values: dict, message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message.rstrip()):
+        animator.prepare(portrait.picture, drawn_motion(1), settings=AnimationSettings(**values))
+
+
+def test_another_size(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:
+    settings = AnimationSettings(size=80, paste_back=False)
+    prepared = animator.prepare(
+        portrait.picture, drawn_motion(2), settings=settings, portrait_landmarks=landmarks_of(portrait)
+    )
+    assert frames(animator, prepared, steps=1).shape == (2, 80, 80, 3)
+
+
+def test_the_released_layout_takes_windows_and_the_whole_square(portrait: DrawnPortrait) -> None:
+    animator = PortraitAnimator(small_model("released"))
+    prepared = animator.prepare(portrait.picture, drawn_motion(6), portrait_landmarks=landmarks_of(portrait))
+    assert (prepared.crop.x, prepared.crop.y, prepared.crop.side) == (0, 0, 96)
+    result = frames(animator, prepared, guidance_scale=3.5)
+    assert result.shape == (6, 64, 64, 3)
+    assert not np.array_equal(result, frames(animator, prepared, guidance_scale=3.5, long_clips="tiles"))
+    assert not np.array_equal(result, frames(animator, prepared, guidance_scale=1.0))
+    with pytest.raises(SettingsError, match="'windows' or 'tiles'"):
+        animator.frames(prepared, AnimationSettings(long_clips="keyframes"))
+
+
+def test_a_saved_model_animates_the_same(animator: PortraitAnimator, prepared: Prepared, tmp_path) -> None:
+    save_model(animator.model, tmp_path / "small")
+    loaded = PortraitAnimator(load_model(tmp_path / "small", device="cpu"))
+    assert np.array_equal(frames(animator, prepared), frames(loaded, prepared))
+
+
+def test_pictures_to_tensors_and_back() -> None:
+    pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    assert np.array_equal(to_pictures(to_tensor(pictures) * 2 - 1), pictures)

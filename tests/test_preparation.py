@@ -1,0 +1,258 @@
+"""Framing and aligning: what a model will see, before any model runs. Faces are drawn; one test detects them for real."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from followyouremoji.errors import ClipError, FaceNotFound, MotionError, PictureError, SettingsError
+from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face.geometry import solve_metric_faces
+from followyouremoji.face.motion import Motion
+from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
+from followyouremoji.media.pictures import write_picture
+from followyouremoji.preparation import (
+    AnimationSettings,
+    after_mean_face,
+    as_picture,
+    choose_crop,
+    prepare,
+    read_motion,
+)
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+from followyouremoji.portraits import (
+    EXPRESSIONS,
+    DrawnPortrait,
+    Identity,
+    Performance,
+    draw_portrait,
+    expressive_motion,
+)
+
+DRAWN = 256
+
+
+def truth(drawn: DrawnPortrait) -> np.ndarray:
+    """Normalised landmarks (478, 3) of a drawn portrait; irises get the depth of the eyes' outer corners."""
+    camera = drawn.vertices @ drawn.pose[:3, :3].T + drawn.pose[:3, 3]
+    size = drawn.picture.shape[0]
+    pixels_a_centimetre = np.ptp(drawn.points[:468, 0]) / np.ptp(camera[:, 0])
+    depth = -(camera[:, 2] - camera[:, 2].mean()) * pixels_a_centimetre / size
+    depth = np.concatenate([depth, depth[[33] * 5 + [263] * 5]])
+    return np.concatenate([drawn.points / size, depth[:, None]], axis=1).astype(np.float32)
+
+
+def landmarks_of(drawn: DrawnPortrait) -> Landmarks:
+    return Landmarks(truth(drawn), (drawn.picture.shape[1], drawn.picture.shape[0]))
+
+
+def drawn_motion(frames: int, seed: int = 0) -> Motion:
+    rng = np.random.default_rng(seed)
+    identity = Identity.random(rng, "person")
+    pictures = [draw_portrait(identity, p, 64) for p in expressive_motion(rng, frames, 25.0)]
+    return Motion(
+        landmarks=np.stack([truth(picture) for picture in pictures]),
+        timestamps=np.arange(frames) / 25.0,
+        frame_rate=25.0,
+        size=(64, 64),
+        source="a drawn motion",
+        found=np.ones(frames, bool),
+    )
+
+
+@pytest.fixture(scope="module")
+def portrait() -> DrawnPortrait:
+    rng = np.random.default_rng(3)
+    return draw_portrait(Identity.random(rng, "person"), Performance(), DRAWN)
+
+
+@pytest.fixture(scope="module")
+def motion() -> Motion:
+    return drawn_motion(6)
+
+
+def test_points_and_picture_share_the_crop_s_pixels(portrait: DrawnPortrait, motion: Motion) -> None:
+    prepared = prepare(
+        portrait.picture, motion, size=128, always_crop=True, portrait_landmarks=landmarks_of(portrait)
+    )
+    assert prepared.picture.shape == (128, 128, 3)
+    assert len(prepared) == 6
+    assert prepared.points.shape == (6, 478, 2)
+    scale = 128 / prepared.crop.side
+    expected = (portrait.points - (prepared.crop.x, prepared.crop.y)) * scale
+    np.testing.assert_allclose(prepared.reference_points, expected, atol=1e-3)
+    assert prepared.points.min() > 0
+    assert prepared.points.max() < 128
+    assert prepared.landmark_picture(0).shape == (128, 128, 3)
+    assert prepared.landmark_picture(0).any()
+
+
+def test_without_a_motion_the_points_stay_the_portrait_s_own(portrait: DrawnPortrait, motion: Motion) -> None:
+    still = AlignmentSettings(expression=0.0, gaze=0.0, head="none")
+    prepared = prepare(
+        portrait.picture, motion, size=128, alignment=still, portrait_landmarks=landmarks_of(portrait)
+    )
+    expected = np.broadcast_to(prepared.reference_points, prepared.points.shape)
+    np.testing.assert_allclose(prepared.points, expected, atol=0.01)
+
+
+def test_pasting_back_restores_the_portrait_outside_and_the_result_inside(
+    portrait: DrawnPortrait, motion: Motion
+) -> None:
+    wide = np.pad(portrait.picture, ((200, 200), (100, 300), (0, 0)), mode="edge")
+    points = portrait.points + np.array([100, 200])
+    height, width = wide.shape[:2]
+    normalised = truth(portrait)
+    normalised[:, :2] = points / (width, height)
+    normalised[:, 2] *= DRAWN / width
+    known = Landmarks(normalised, (width, height))
+    prepared = prepare(wide, motion, size=128, portrait_landmarks=known)
+    assert prepared.paste_back
+    assert prepared.output_size == (width, height)
+    finished = prepared.finish(np.full((128, 128, 3), 255, np.uint8))
+    x, y, side = prepared.crop.x, prepared.crop.y, prepared.crop.side
+    assert finished.shape == wide.shape
+    assert np.array_equal(finished[: int(y) - 1], wide[: int(y) - 1])
+    assert np.array_equal(finished[:, int(x + side) + 2 :], wide[:, int(x + side) + 2 :])
+    assert (finished[int(y + side / 2), int(x + side / 2)] == 255).all()
+
+    alone = prepare(
+        wide, motion, size=128, settings=AnimationSettings(paste_back=False), portrait_landmarks=known
+    )
+    result = np.full((128, 128, 3), 7, np.uint8)
+    assert alone.output_size == (128, 128)
+    assert np.array_equal(alone.finish(result), result)
+
+
+@pytest.mark.parametrize(
+    ("shape", "face", "always", "switch", "cropped"),
+    [
+        ((100, 100), 50, False, "auto", False),
+        ((100, 100), 50, True, "auto", True),
+        ((100, 100), 20, False, "auto", True),  # a small face
+        ((100, 140), 50, False, "auto", True),  # not square
+        ((100, 140), 50, True, False, False),
+        ((100, 100), 50, False, True, True),
+    ],
+)
+def test_what_is_cropped(shape: tuple[int, int], face: int, always: bool, switch, cropped: bool) -> None:
+    picture = np.zeros((*shape, 3), np.uint8)
+    own = np.array([[0.0, 0.0], [face, face]]) + 30
+    crop, around_face = choose_crop(picture, own, own[None] + 5, switch, always)
+    assert around_face is cropped
+    if cropped:
+        for corner in (own[0], own[1] + 5):
+            assert (crop.to_crop(corner, 1) > 0).all()
+            assert (crop.to_crop(corner, 1) < 1).all()
+    else:  # the middle of the picture
+        assert (crop.x, crop.y, crop.side) == ((shape[1] - 100) / 2, 0, 100)
+
+
+def test_a_picture_s_one_pose_is_compared_with_the_mean_face(portrait: DrawnPortrait) -> None:
+    """The mean face set before it looks straight ahead from the same place; so an open mouth opens the portrait's."""
+    rng = np.random.default_rng(8)
+    identity = Identity.random(rng, "person")
+    opened = []
+    for name in ("neutral", "surprised"):
+        drawn = draw_portrait(
+            identity, replace(Performance(), controls=tuple(EXPRESSIONS[name].vector())), 256
+        )
+        motion = replace(
+            drawn_motion(1), landmarks=truth(drawn)[None], size=(256, 256), source=f"{name} picture"
+        )
+        both = solve_metric_faces(after_mean_face(motion).landmarks, motion.size)
+        np.testing.assert_allclose(both.vertices[0], mean_face(), atol=1e-3)
+        np.testing.assert_allclose(both.poses[0, :3, 3], both.poses[1, :3, 3], atol=1e-3)
+        prepared = prepare(portrait.picture, motion, size=256, portrait_landmarks=landmarks_of(portrait))
+        assert len(prepared) == 1
+        opened.append(np.ptp(prepared.points[0, list(INNER_LIPS_LOOP), 1]))
+    assert opened[1] > opened[0] + 5
+
+
+def test_portraits_come_as_arrays_images_and_paths(portrait: DrawnPortrait, tmp_path: Path) -> None:
+    path = tmp_path / "portrait.png"
+    write_picture(path, portrait.picture)
+    for source in (portrait.picture, Image.fromarray(portrait.picture), path, str(path)):
+        assert np.array_equal(as_picture(source, "the portrait"), portrait.picture)
+
+
+def test_files_are_detected_and_read_by_what_they_are(
+    portrait: DrawnPortrait, motion: Motion, tmp_path: Path
+) -> None:
+    """With MediaPipe: the portrait's face and a driving picture's are found; motion files are loaded as they are."""
+    path = tmp_path / "portrait.png"
+    write_picture(path, portrait.picture)
+    motion.save(tmp_path / "drawn.fyemotion")
+    prepared = prepare(path, tmp_path / "drawn.fyemotion", size=128, always_crop=True)
+    assert np.array_equal(prepared.motion.landmarks, motion.landmarks)
+    eyes = np.linalg.norm(portrait.points[468] - portrait.points[473])
+    off = np.linalg.norm(prepared.landmarks.points - portrait.points, axis=1).mean()
+    assert off < 0.15 * eyes
+    with FaceDetector() as detector:
+        for source in (path, portrait.picture):
+            still, gaps = read_motion(source, detector)
+            assert len(still) == 1
+            assert gaps is None
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((32, 32, 3), np.float32), "array of bytes .* not float32"),
+        (np.zeros((32, 32), np.uint8), r"shape \(height, width, 3\), not \(32, 32\)"),
+        (np.zeros((32, 8, 3), np.uint8), "too small: 8x32"),
+        (7, "not int"),
+    ],
+)
+def test_arrays_that_are_no_pictures(array: object, message: str) -> None:
+    with pytest.raises(PictureError, match=message):
+        as_picture(array, "the portrait")  # type: ignore[arg-type]
+
+
+def test_files_that_cannot_be_used_are_named(portrait: DrawnPortrait, motion: Motion, tmp_path: Path) -> None:
+    known = landmarks_of(portrait)
+    blank = tmp_path / "blank.png"
+    write_picture(blank, np.full((64, 64, 3), 128, np.uint8))
+    with pytest.raises(FaceNotFound, match=r"blank\.png"):
+        prepare(blank, motion, size=128)
+    with pytest.raises(FaceNotFound, match=r"blank\.png"):
+        prepare(portrait.picture, blank, size=128, portrait_landmarks=known)
+    with pytest.raises(PictureError, match=r"nowhere\.png"):
+        prepare(tmp_path / "nowhere.png", motion, size=128)
+    with pytest.raises(ClipError, match=r"nowhere\.mp4"):
+        prepare(portrait.picture, tmp_path / "nowhere.mp4", size=128, portrait_landmarks=known)
+    with pytest.raises(MotionError, match=r"nowhere\.fyemotion"):
+        prepare(portrait.picture, tmp_path / "nowhere.fyemotion", size=128, portrait_landmarks=known)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"size": 0},
+        {"steps": 0},
+        {"guidance_scale": 0.5},
+        {"guidance_scale": float("nan")},
+        {"seed": -1},
+        {"shared_noise": 2.0},
+        {"window": 2},
+        {"long_clips": "magic"},
+        {"crop": "maybe"},
+        {"paste_back": "maybe"},
+        {"face": 0},
+        {"driving_face": -1},
+    ],
+)
+def test_settings_that_cannot_be_used(values: dict) -> None:
+    with pytest.raises(SettingsError):
+        AnimationSettings(**values)
+
+
+def test_a_preview_needs_no_torch() -> None:
+    code = "import sys, followyouremoji.preparation; sys.exit('torch' in sys.modules or 'mediapipe' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

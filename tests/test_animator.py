@@ -1,6 +1,8 @@
 """From a portrait and a motion to frames, with a small model of random weights."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,8 +67,10 @@ def small_model(layout: str = "paper", **sizes: object) -> Model:
         autoencoder=SmallAutoencoder(autoencoder),
         image_encoder=None,
     )
-    # The layers that start at zero would hide the landmarks and the other frames.
+    # Layers that start at zero or nearly so would hide the landmarks and the other frames.
     model.landmark_encoder.conv_out.reset_parameters()
+    for parameter in model.landmark_encoder.parameters():
+        parameter.data *= 4
     for name, parameter in model.denoiser.named_parameters():
         if "temporal_transformer.proj_out.weight" in name:
             torch.nn.init.normal_(parameter, std=0.1)
@@ -132,26 +136,15 @@ def test_inference_mode_does_not_leak_out_of_an_abandoned_stream(
     stream.close()
 
 
-def test_the_landmarks_and_the_portrait_matter(
-    animator: PortraitAnimator, prepared: Prepared, portrait: DrawnPortrait
-) -> None:
-    before = frames(animator, prepared)
-    other_motion = animator.prepare(
-        portrait.picture, drawn_motion(6, seed=9), portrait_landmarks=landmarks_of(portrait)
-    )
-    assert not np.array_equal(before, frames(animator, other_motion))
-    same_frame = animator.prepare(
-        255 - portrait.picture, drawn_motion(6), portrait_landmarks=landmarks_of(portrait)
-    )
-    alone = AnimationSettings(paste_back=False)
-    dark = animator.prepare(
-        255 - portrait.picture, drawn_motion(6), settings=alone, portrait_landmarks=landmarks_of(portrait)
-    )
-    bright = animator.prepare(
-        portrait.picture, drawn_motion(6), settings=alone, portrait_landmarks=landmarks_of(portrait)
-    )
-    assert np.array_equal(same_frame.points, dark.points)
-    assert not np.array_equal(frames(animator, dark), frames(animator, bright))
+def test_the_landmarks_matter(animator: PortraitAnimator, prepared: Prepared) -> None:
+    still = replace(prepared, points=prepared.points[[0] * len(prepared)])
+    assert not np.array_equal(frames(animator, prepared), frames(animator, still))
+
+
+def test_the_portrait_matters(animator: PortraitAnimator, prepared: Prepared) -> None:
+    alone = replace(prepared, paste_back=False)
+    other = replace(alone, picture=255 - alone.picture)
+    assert not np.array_equal(frames(animator, alone), frames(animator, other))
 
 
 def test_a_call_does_it_all(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:
@@ -197,7 +190,9 @@ def test_the_released_layout_takes_windows_and_the_whole_square(portrait: DrawnP
         animator.frames(prepared, AnimationSettings(long_clips="keyframes"))
 
 
-def test_a_saved_model_animates_the_same(animator: PortraitAnimator, prepared: Prepared, tmp_path) -> None:
+def test_a_saved_model_animates_the_same(
+    animator: PortraitAnimator, prepared: Prepared, tmp_path: Path
+) -> None:
     save_model(animator.model, tmp_path / "small")
     loaded = PortraitAnimator(load_model(tmp_path / "small", device="cpu"))
     assert np.array_equal(frames(animator, prepared), frames(loaded, prepared))

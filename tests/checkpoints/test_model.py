@@ -32,7 +32,9 @@ def test_a_saved_model_is_loaded_exactly(folder) -> None:
         assert expected.keys() == found.keys()
         for key, value in expected.items():
             assert torch.equal(value.half().float(), found[key]), (name, key)
-    again = save_model(loaded, folder.with_name("again"), dtype=torch.float16)
+    again = save_model(
+        load_model(folder, device="cpu", dtype=torch.float16), folder.with_name("again"), dtype=torch.float16
+    )
     for file in folder.iterdir():
         assert file.read_bytes() == (again / file.name).read_bytes(), file.name
 
@@ -144,6 +146,20 @@ DAMAGE = {
     ),
     "text for files": (lambda f: edit_config(f, lambda c: c.update(files="all")), "'files' is damaged"),
     "odd size": (lambda f: edit_config(f, lambda c: c.update(picture_size=100)), "picture_size"),
+    "one width": (lambda f: edit_config(f, lambda c: c["autoencoder"].update(channels=[8])), "2 widths"),
+    "no scale": (
+        lambda f: edit_config(f, lambda c: c["autoencoder"].update(scale=0.0)),
+        r"autoencoder\.scale",
+    ),
+    "odd heads": (
+        lambda f: edit_config(f, lambda c: c["network"]["qformer"].update(heads=3)),
+        r"qformer\.width",
+    ),
+    "few widths": (
+        lambda f: edit_config(f, lambda c: c["network"].update(landmark_channels=[4, 4])),
+        "4 widths",
+    ),
+    "groups": (lambda f: edit_config(f, lambda c: c["network"].update(norm_groups=5)), "divisible by 5"),
     "missing file": (lambda f: (f / "qformer.safetensors").unlink(), r"qformer\.safetensors is missing"),
     "truncated": (
         lambda f: truncate(f / "appearance_net.safetensors"),

@@ -7,8 +7,15 @@ import pytest
 import torch
 
 from followyouremoji.checkpoints.model import network_builders
-from followyouremoji.checkpoints.released import CLIP_VIT_L14, released_config
-from followyouremoji.checkpoints.tensors import check_shapes, expected_shapes, on_meta, recomputed_shapes
+from followyouremoji.checkpoints.released import CLIP_VIT_L14, read_tensors, released_config
+from followyouremoji.checkpoints.tensors import (
+    check_shapes,
+    expected_shapes,
+    on_meta,
+    read_network,
+    recomputed_shapes,
+    write_tensors,
+)
 from followyouremoji.errors import WeightsError
 from tests.checkpoints.small_models import SHARED
 
@@ -53,8 +60,21 @@ def test_every_released_tensor_has_its_place_and_every_place_its_tensor(networks
         for key in (next(iter(released)), list(released)[-1]):
             with pytest.raises(WeightsError, match="missing"):
                 check_shapes({k: v for k, v in released.items() if k != key}, network, Path(FILES[name]))
-            with pytest.raises(WeightsError, match="of another shape|another layout"):
+            with pytest.raises(WeightsError, match=r"another (shape|layout)"):
                 check_shapes({**released, key: (*released[key], 1)}, network, Path(FILES[name]))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="needs Linux's /proc to see mapped files")
+def test_weights_in_their_own_type_stay_mapped_from_the_file(tmp_path) -> None:
+    """Loading holds no second copy: neither of a checkpoint nor of the authors' files."""
+    torch.save({"weight": torch.ones(64, 64), "bias": torch.ones(64)}, tmp_path / "linear.pth")
+    tensors = read_tensors(tmp_path / "linear.pth")
+    write_tensors(tensors, tmp_path / "linear.safetensors", torch.float16)
+    linear = read_network(on_meta(lambda: torch.nn.Linear(64, 64)), tmp_path / "linear.safetensors")
+    assert linear.weight.dtype == torch.float16
+    maps = Path("/proc/self/maps").read_text()
+    assert str(tmp_path / "linear.pth") in maps
+    assert str(tmp_path / "linear.safetensors") in maps
 
 
 def test_the_image_encoder_of_the_safetensors_conversion_is_clips_vit_l14() -> None:

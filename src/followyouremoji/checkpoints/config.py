@@ -80,6 +80,12 @@ class ModelConfig:
             f"{channels}, as in the autoencoder",
         )
         _require(
+            len(network.landmark_channels) == 4,
+            "landmark_channels",
+            network.landmark_channels,
+            "4 widths, between which pictures shrink to an eighth",
+        )
+        _require(
             network.image_source in ("clip", "latents"),
             "image_source",
             network.image_source,
@@ -90,6 +96,14 @@ class ModelConfig:
             _require(
                 network.image_width == width, "image_width", network.image_width, f"{width} for latent tokens"
             )
+
+        if network.qformer is not None:
+            width, heads = network.qformer.width, network.qformer.heads
+            _require(width % heads == 0, "qformer.width", width, f"a multiple of its {heads} heads")
+        if self.autoencoder is not None:
+            widths, scale = self.autoencoder.channels, self.autoencoder.scale
+            _require(len(widths) == 2, "autoencoder.channels", widths, "2 widths")
+            _require(scale > 0, "autoencoder.scale", scale, "more than 0")
 
     def to_dict(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.errors import WeightsError
 
@@ -122,7 +124,7 @@ def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         if folder.exists():
             folder.rename(replaced)
         temporary.rename(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write the checkpoint {folder}: {error}") from error
     finally:
         if replaced.exists() and not folder.exists():

@@ -22,6 +22,12 @@ MOST_FACES = 10
 SEARCH_SIZE = 512
 """Pixels: the side of a search crop as the detector gets it."""
 
+SMALLEST_PART = 100
+"""Pixels: smaller parts of a picture hold no face worth animating."""
+
+SAME_FACE = 0.5
+"""Two faces nearer than this, in sides of the larger one, are taken for the same."""
+
 # Agreement of a face that only a search crop shows: five crops around it, their sides as multiples of the face.
 CONFIRMING_CROPS = (1.5, 1.75, 2.0, 2.25, 2.5)
 CONFIRMATIONS = 3
@@ -208,24 +214,24 @@ class FaceDetector:
         return follower.follow(picture) or current, follower
 
     def _searched(self, picture: np.ndarray, known: list[GraphFace], wanted: int) -> list[GraphFace]:
-        """Faces in padded and enlarged crops besides the known ones, surest detection first.
+        """Faces in padded and enlarged crops besides the known ones, from coarse to fine until there are enough.
 
         The mesh graph searches, with a bundle too: it is faster and finds more unusual faces.
         """
         size = _size(picture)
-        regions = _search_regions(size, self._far_boxes(picture))
-        for confidence in (0.5, 0.2):
-            graph = self._search_graph(confidence)
-            for region in regions:
-                for found in graph.faces(region.cut(picture)):
-                    candidate = region.to_picture(found, size)
-                    if _is_known(candidate, known, size):
-                        continue
-                    confirmed = self._confirmed(picture, candidate)
-                    if confirmed and not _is_known(confirmed, known, size):
-                        known = [*known, confirmed]
-            if len(known) >= wanted:
-                break
+        for regions in _search_levels(size, self._far_boxes(picture)):
+            for confidence in (0.5, 0.2):
+                graph = self._search_graph(confidence)
+                for region in regions:
+                    for found in graph.faces(region.cut(picture)):
+                        candidate = region.to_picture(found, size)
+                        if _is_known(candidate, known, size):
+                            continue
+                        confirmed = self._confirmed(picture, candidate)
+                        if confirmed and not _is_known(confirmed, known, size):
+                            known = [*known, confirmed]
+                if len(known) >= wanted:
+                    return known
         return known
 
     def _confirmed(self, picture: np.ndarray, candidate: GraphFace) -> GraphFace | None:
@@ -288,29 +294,28 @@ class _Follower:
         else:
             found = self._graph.faces(self._region.cut(picture))
             faces = [self._region.to_picture(one, size) for one in found]
-        near = [face for face in faces if _is_known(face, [self._last], size)]
-        if not near:
+        distances = [_distance(face, self._last, size) for face in faces]
+        if not distances or min(distances) >= SAME_FACE:
             return None
-        self._last = _nearest(near, self._last, size)
+        self._last = faces[distances.index(min(distances))]
         return self._last
 
     def close(self) -> None:
         self._graph.close()
 
 
-def _search_regions(size: tuple[int, int], boxes: list[tuple[float, float, float]]) -> list[_Region]:
-    """Where to look again: boxes of far faces, the picture with a border around, overlapping enlarged parts."""
+def _search_levels(size: tuple[int, int], boxes: list[tuple[float, float, float]]) -> Iterator[list[_Region]]:
+    """Where to look again: boxes of far faces and the picture with a border around, then smaller and smaller parts."""
     width, height = size
     long = max(width, height)
-    regions = [_Region.around(x, y, 2 * side) for x, y, side in boxes]
-    regions += [_Region.around(width / 2, height / 2, share * long) for share in (1.0, 1.5, 2.0)]
-    for parts, share in ((2, 0.66), (3, 0.45)):
+    bordered = [_Region.around(width / 2, height / 2, share * long) for share in (1.0, 1.5, 2.0)]
+    yield [_Region.around(x, y, 2 * side) for x, y, side in boxes] + bordered
+    for parts, share in ((2, 0.66), (3, 0.45), (5, 0.27)):
         side = share * long
-        for y in np.linspace(0, max(height - side, 0), parts):
-            regions += [
-                _Region(float(x), float(y), side) for x in np.linspace(0, max(width - side, 0), parts)
-            ]
-    return regions
+        if side < SMALLEST_PART:
+            return
+        xs, ys = (np.linspace(0, max(extent - side, 0), parts) for extent in size)
+        yield [_Region(float(x), float(y), side) for y in ys for x in xs]
 
 
 def _place(face: GraphFace, size: tuple[int, int]) -> tuple[float, float, float]:
@@ -331,7 +336,7 @@ def _distance(one: GraphFace, other: GraphFace, size: tuple[int, int]) -> float:
 
 
 def _is_known(face: GraphFace, known: list[GraphFace], size: tuple[int, int]) -> bool:
-    return any(_distance(face, other, size) < 0.5 for other in known)
+    return any(_distance(face, other, size) < SAME_FACE for other in known)
 
 
 def _nearest(faces: list[GraphFace], last: GraphFace, size: tuple[int, int]) -> GraphFace:

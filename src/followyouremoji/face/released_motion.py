@@ -273,7 +273,7 @@ def read_released_frames(path: Path) -> list[dict[str, Any]]:
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
         _, _, dtype = read_header(stream)
-    except (ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # numpy's header reader lets the tokenizer's and the parser's errors through
         raise MotionError(
             f"{path} is not a motion template of the Follow-Your-Emoji release (.npy). Give such a file, "
             "a .fyemotion file or a driving clip."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -64,15 +64,17 @@ class SamplingSettings:
                 f"Unknown strategy {self.strategy!r} for long clips: use {', '.join(get_args(Strategy))}."
             )
 
-    def segments(self, frames: int) -> list[tuple[Segment, list[Window]]]:
-        """What is generated, in order: frames of the clip, and the windows within them that are denoised together."""
+    def segments(self, frames: int) -> list[Segment]:
+        """The parts of a clip that are made one after the other."""
         if self.strategy == "keyframes":
-            parts = plan(frames, self.window)
-            return [(part, overlapping_windows(len(part.frames), self.window, overlap=0)) for part in parts]
-        whole = Segment(tuple(range(frames)), (False,) * frames)
-        length = self.window if self.strategy == "windows" else min(TILE, self.window)
-        blend: Blend = "even" if self.strategy == "windows" else "gaussian"
-        return [(whole, overlapping_windows(frames, length, min(OVERLAP, length // 2), blend))]
+            return plan(frames, self.window)
+        return plan(frames, max(frames, 1))  # all at once
+
+    def windows(self, frames: int) -> list[Window]:
+        """The windows that the frames of one segment are denoised in, side by side; a single one where they fit."""
+        length = min(TILE, self.window) if self.strategy == "tiles" else self.window
+        blend: Blend = "gaussian" if self.strategy == "tiles" else "even"
+        return overlapping_windows(frames, length, min(OVERLAP, length // 2), blend)
 
 
 def check_fits(settings: SamplingSettings, denoiser: Denoiser) -> None:
@@ -118,10 +120,9 @@ def sample(
     SettingsError : settings that this denoiser cannot be sampled with.
     """
     check_fits(settings, denoiser)
-    device = next(denoiser.parameters()).device
     segments = settings.segments(frames)
-    total = settings.steps * sum(len(windows) for _, windows in segments)
-    last_use = {frame: index for index, (segment, _) in enumerate(segments) for frame in segment.frames}
+    total = settings.steps * sum(len(settings.windows(len(segment.frames))) for segment in segments)
+    last_use = {frame: index for index, segment in enumerate(segments) for frame in segment.frames}
     done, complete = 0, 0
     made: dict[int, Tensor] = {}  # frames that a later segment reads or that wait for earlier ones
 
@@ -131,22 +132,11 @@ def sample(
         if progress is not None:
             progress(done, total)
 
-    for index, (segment, windows) in enumerate(segments):
-        noise = frame_noise(settings.seed, segment.frames, shape, settings.shared_noise).to(device)
-        known, mask = known_latents(segment, made, noise)
+    for index, segment in enumerate(segments):
         latents = denoise(
-            denoiser,
-            conditioning,
-            landmark_features,
-            segment,
-            windows,
-            noise,
-            known,
-            mask,
-            settings.steps,
-            step_done,
+            denoiser, conditioning, landmark_features, segment, made, shape, settings, step_done
         )
-        made.update({frame: latents[0, :, i] for i, frame in enumerate(segment.frames)})
+        made.update(zip(segment.frames, latents, strict=True))
 
         ready = []
         while complete in made:
@@ -157,35 +147,27 @@ def sample(
             yield torch.stack(ready)
 
 
-def known_latents(segment: Segment, made: dict[int, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
-    """The known frames of a segment, zeros elsewhere, shaped as `noise`; and the mask (1, 1, frames, 1, 1) of them."""
-    known = torch.zeros_like(noise)
-    for i, frame in enumerate(segment.frames):
-        if segment.known[i]:
-            known[0, :, i] = made[frame]
-    mask = torch.tensor(segment.known, dtype=noise.dtype, device=noise.device)
-    return known, mask[None, None, :, None, None]
-
-
 def denoise(
     denoiser: Denoiser,
     conditioning: ClipConditioning,
     landmark_features: LandmarkFeatures,
     segment: Segment,
-    windows: list[Window],
-    noise: Tensor,
-    known: Tensor,
-    mask: Tensor,
-    steps: int,
+    made: Mapping[int, Tensor],
+    shape: tuple[int, int, int],
+    settings: SamplingSettings,
     step_done: Callable[[], None],
 ) -> Tensor:
-    """Take the frames of one segment from noise to clean latents (1, channels, frames, height, width).
+    """Take the frames of one segment from noise to clean latents (frames, channels, height, width).
 
-    Known frames go along the path from their noise that ends at them, so that the denoiser meets them as noisy as the
-    others, as in training.
+    `made` holds the segment's known frames, each (channels, height, width). They go along the path from their noise that
+    ends at them, so that the denoiser meets them as noisy as the others, as in training; and they come out unchanged.
     """
-    schedule = ddim_schedule(steps)
+    noise = frame_noise(settings.seed, segment.frames, shape, settings.shared_noise)
+    noise = noise.to(denoiser.conv_in.weight.device)
+    known, mask = known_latents(segment, made, noise)
+    windows = settings.windows(len(segment.frames))
     read_features = lru_cache(maxsize=1)(landmark_features)  # a segment of one window reads them once
+    schedule = ddim_schedule(settings.steps)
     latents = noise
     for timestep in schedule.timesteps:
         latents = torch.where(mask == 1, schedule.add_noise(known, noise, timestep[None]), latents)
@@ -205,4 +187,14 @@ def denoise(
             velocity[:, :, inside] += shares[:, None, None] * predicted
             step_done()
         latents = schedule.step(velocity, timestep, latents, return_dict=False)[0]
-    return torch.where(mask == 1, known, latents)
+    return torch.where(mask == 1, known, latents)[0].transpose(0, 1)
+
+
+def known_latents(segment: Segment, made: Mapping[int, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
+    """The known frames of a segment, zeros elsewhere, shaped as `noise`; and the mask (1, 1, frames, 1, 1) of them."""
+    known = torch.zeros_like(noise)
+    for i, frame in enumerate(segment.frames):
+        if segment.known[i]:
+            known[0, :, i] = made[frame]
+    mask = torch.tensor(segment.known, dtype=noise.dtype, device=noise.device)
+    return known, mask[None, None, :, None, None]

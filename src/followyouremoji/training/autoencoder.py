@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ GRADIENT_WEIGHT = 1.0  # of errors between neighbouring pixels: keeps edges of e
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
     """Pictures (batch, height, width, 3) uint8 to (batch, 3, height, width) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def differences(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,7 +65,7 @@ def train_autoencoder(run: AutoencoderRun, minutes: float | None = None) -> None
         state.step(loss)
         if state.step_number % run.log_every == 0:
             mse = F.mse_loss(decoded.float().clamp(-1, 1), pictures)
-            state.log(loss=loss.item(), psnr=float(10 * torch.log10(4 / mse)))
+            state.log(loss=loss.item(), psnr=10 * math.log10(4 / mse.item()))
         out_of_time = minutes is not None and state.elapsed() - begun > 60 * minutes
         if state.step_number % run.save_every == 0 or state.finished or out_of_time:
             state.save()

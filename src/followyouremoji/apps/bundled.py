@@ -1,0 +1,42 @@
+"""Portraits and motions that come with the package, by name: `bundled:NAME`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from followyouremoji.errors import MotionError, PictureError
+
+PREFIX = "bundled:"
+EXAMPLES = Path(__file__).parent / "examples"
+PORTRAIT_ENDING, MOTION_ENDING = ".png", ".fyemotion"
+
+
+def example_names(ending: str) -> list[str]:
+    """Names of the bundled files of an ending, sorted."""
+    return sorted(path.stem for path in EXAMPLES.glob(f"*{ending}"))
+
+
+def portrait_path(given: str) -> Path:
+    """The path that a user means as PORTRAIT. Raises PictureError for a bundled name that does not exist."""
+    if not given.startswith(PREFIX):
+        return Path(given)
+    names = example_names(PORTRAIT_ENDING)
+    if (name := given.removeprefix(PREFIX)) not in names:
+        raise PictureError(
+            f"there is no bundled portrait {name!r}; the bundled portraits are {_listed(names)}"
+        )
+    return EXAMPLES / f"{name}{PORTRAIT_ENDING}"
+
+
+def driving_path(given: str) -> Path:
+    """The path that a user means as DRIVING. Raises MotionError for a bundled name that does not exist."""
+    if not given.startswith(PREFIX):
+        return Path(given)
+    names = example_names(MOTION_ENDING)
+    if (name := given.removeprefix(PREFIX)) not in names:
+        raise MotionError(f"there is no bundled motion {name!r}; the bundled motions are {_listed(names)}")
+    return EXAMPLES / f"{name}{MOTION_ENDING}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"{PREFIX}{name}" for name in names) or "none in this installation; install it again"

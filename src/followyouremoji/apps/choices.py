@@ -1,0 +1,138 @@
+"""Options that several commands share, each with its help text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RESULT, MODEL, MOTION, FRAMING, ADVANCED = "Result", "Model", "Motion", "Framing", "Advanced"
+
+
+class Head(StrEnum):
+    """`HeadMotion` of the alignment as the command line offers it."""
+
+    relative = "relative"
+    absolute = "absolute"
+    none = "none"
+    image = "image"
+
+
+class Dtype(StrEnum):
+    fp32 = "fp32"
+    fp16 = "fp16"
+    bf16 = "bf16"
+
+
+class LongClips(StrEnum):
+    auto = "auto"
+    keyframes = "keyframes"
+    windows = "windows"
+    tiles = "tiles"
+
+
+def strength(text: str) -> typer.models.OptionInfo:
+    return typer.Option(help=text, min=0.0, max=5.0, rich_help_panel=MOTION, show_default=True)
+
+
+Portrait = Annotated[
+    str,
+    typer.Argument(
+        metavar="PORTRAIT",
+        help="The picture to animate, or [bold]bundled:NAME[/] (ada, max, emoji, stone, fox).",
+    ),
+]
+DrivingFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="DRIVING",
+        help="What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or "
+        "[bold]bundled:NAME[/] (hello, talk).",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the output if it exists.", rich_help_panel=RESULT)
+]
+Start = Annotated[
+    int, typer.Option(help="First frame of the driving to use, from 0.", min=0, rich_help_panel=MOTION)
+]
+Stop = Annotated[
+    int | None,
+    typer.Option(help="Frame to stop before.", min=0, rich_help_panel=MOTION, show_default="the end"),
+]
+Face = Annotated[
+    int | None,
+    typer.Option(
+        help="Which face of the portrait, 1 is the furthest to the left.",
+        min=1,
+        rich_help_panel=FRAMING,
+        show_default="the largest",
+    ),
+]
+DrivingFace = Annotated[
+    int | None,
+    typer.Option(
+        help="Which face of the driving clip.", min=1, rich_help_panel=MOTION, show_default="the largest"
+    ),
+]
+HeadMotion = Annotated[
+    Head,
+    typer.Option(
+        help="Head motion: [bold]relative[/] to the portrait's own pose, [bold]absolute[/] as in the driving, "
+        "[bold]none[/], or [bold]image[/]: landmarks as they are, not fitted to the portrait.",
+        rich_help_panel=MOTION,
+    ),
+]
+HeadStrength = Annotated[float, strength("How far the head moves.")]
+Expression = Annotated[float, strength("How strong the expression is; 0 keeps the portrait's own.")]
+Brows = Annotated[float, strength("The same for the brows alone.")]
+Eyes = Annotated[float, strength("The same for the lids alone.")]
+Mouth = Annotated[float, strength("The same for the mouth alone.")]
+Gaze = Annotated[float, strength("How far the eyes look around.")]
+Neutral = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of the driving frame with a relaxed face, counted from --start.",
+        min=0,
+        rich_help_panel=MOTION,
+        show_default="found by itself",
+    ),
+]
+Smooth = Annotated[
+    float,
+    typer.Option(
+        help="How much trembling of a clip's landmarks to take out; 0 is none.",
+        min=0.0,
+        max=5.0,
+        rich_help_panel=MOTION,
+    ),
+]
+Cropping = Annotated[
+    bool | None,
+    typer.Option(
+        "--crop/--no-crop",
+        help="Animate a square around the face, or the whole picture.",
+        rich_help_panel=FRAMING,
+        show_default="what suits model and picture",
+    ),
+]
+Pasting = Annotated[
+    bool | None,
+    typer.Option(
+        "--paste/--no-paste",
+        help="Put the animated square back into the picture, or give the square alone.",
+        rich_help_panel=FRAMING,
+        show_default="paste what was cropped",
+    ),
+]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(
+        help="Google's face_landmarker.task (fye weights download --face-landmarker): the relaxed frame is then chosen "
+        "by its 52 expression scores, as in the released code. Slower.",
+        rich_help_panel=ADVANCED,
+        show_default=False,
+    ),
+]

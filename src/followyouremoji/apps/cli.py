@@ -1,0 +1,266 @@
+"""The command `fye`. Commands import what they need when they run, so that help comes at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from followyouremoji import __version__
+from followyouremoji.apps import choices
+from followyouremoji.apps.choices import ADVANCED, MODEL, RESULT
+from followyouremoji.apps.motion import motion_app
+from followyouremoji.apps.training import portraits_app, train_app
+from followyouremoji.apps.weights import weights_app
+from followyouremoji.errors import UserError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+class PlainErrors(TyperGroup):
+    """What a user can cause ends in one line, not in a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            fail(str(error))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fail(f"{error.filename}: {error.strerror}")
+        except KeyboardInterrupt:
+            print("Stopped; nothing half-written is left.", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def fail(message: str) -> NoReturn:
+    print(f"Error: {' '.join(message.split())}", file=sys.stderr)
+    raise typer.Exit(BAD_INPUT)
+
+
+app = typer.Typer(
+    cls=PlainErrors,
+    name="fye",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Follow Your Emoji: animate [bold]any portrait[/] with the expressions of a driving video.",
+    epilog="[bold]To begin[/]\n\n"
+    "fye animate bundled:ada bundled:hello  [dim]both come with the program[/]\n\n"
+    "fye animate me.jpg smile.mp4  [dim]makes me_smile.mp4, with the clip's sound[/]\n\n"
+    "fye motion preview me.jpg smile.mp4 look.mp4  [dim]a look ahead, quick[/]\n\n"
+    "fye weights list  [dim]which models are there[/]\n\n"
+    "fye doctor  [dim]if something does not work[/]",
+)
+app.add_typer(motion_app, name="motion")
+app.add_typer(weights_app, name="weights")
+app.add_typer(portraits_app, name="portraits")
+app.add_typer(train_app, name="train")
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fye {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="[bold]Examples[/]\n\n"
+    "fye animate me.jpg smile.mp4  [dim]writes me_smile.mp4[/]\n\n"
+    "fye animate me.jpg smile.mp4 -o out.gif --stop 50  [dim]the first 50 frames, as a GIF[/]\n\n"
+    "fye animate me.jpg wink.png -o wink.jpg  [dim]one pose, one picture[/]\n\n"
+    "fye animate me.jpg talk.fyemotion --mouth 1.3 --head none  [dim]a stronger mouth, a still head[/]\n\n"
+    "fye animate me.jpg smile.mp4 --side-by-side --weights released --steps 20"
+)
+def animate(
+    portrait: choices.Portrait,
+    driving: choices.DrivingFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The result: .mp4, .gif, .webp, or a folder of PNGs; a picture where the driving is one.",
+            show_default="PORTRAIT_DRIVING.mp4 in this folder",
+            rich_help_panel=RESULT,
+        ),
+    ] = None,
+    side_by_side: Annotated[
+        bool,
+        typer.Option(
+            "--side-by-side", help="Driving, landmarks, portrait and result in a row.", rich_help_panel=RESULT
+        ),
+    ] = False,
+    no_sound: Annotated[
+        bool, typer.Option("--no-sound", help="Leave out the driving clip's sound.", rich_help_panel=RESULT)
+    ] = False,
+    overwrite: choices.Overwrite = False,
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="The model: [bold]bundled[/] (drawn portraits), [bold]released[/] (the authors', for photographs), "
+            "or a checkpoint's folder.",
+            rich_help_panel=MODEL,
+        ),
+    ] = "bundled",
+    size: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of the generated square, pixels.",
+            min=1,
+            rich_help_panel=MODEL,
+            show_default="the model's",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Denoising steps: fewer are quicker, more are finer.",
+            min=1,
+            rich_help_panel=MODEL,
+            show_default="the model's",
+        ),
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            help="How strictly the result follows portrait and motion; 1 is quickest.",
+            min=1.0,
+            rich_help_panel=MODEL,
+            show_default="the model's",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same result.", min=0, rich_help_panel=MODEL)
+    ] = 0,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="cuda, cuda:1, mps or cpu.", rich_help_panel=MODEL, show_default="a GPU if there is one"
+        ),
+    ] = None,
+    dtype: Annotated[
+        choices.Dtype | None,
+        typer.Option(
+            help="Precision of the networks.",
+            rich_help_panel=MODEL,
+            show_default="bf16 or fp16 on GPUs, fp32 on CPUs",
+        ),
+    ] = None,
+    start: choices.Start = 0,
+    stop: choices.Stop = None,
+    driving_face: choices.DrivingFace = None,
+    head: choices.HeadMotion = choices.Head.relative,
+    head_strength: choices.HeadStrength = 1.0,
+    expression: choices.Expression = 1.0,
+    brows: choices.Brows = 1.0,
+    eyes: choices.Eyes = 1.0,
+    mouth: choices.Mouth = 1.0,
+    gaze: choices.Gaze = 1.0,
+    neutral: choices.Neutral = None,
+    smooth: choices.Smooth = 1.0,
+    face: choices.Face = None,
+    crop: choices.Cropping = None,
+    paste: choices.Pasting = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Frames generated at once; fewer need less memory.",
+            min=3,
+            rich_help_panel=ADVANCED,
+            show_default="the model's",
+        ),
+    ] = None,
+    long_clips: Annotated[
+        choices.LongClips,
+        typer.Option(
+            help="How clips longer than a window are made: [bold]keyframes[/] first and then what lies between, "
+            "overlapping [bold]windows[/], or [bold]tiles[/] as in the released code.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = choices.LongClips.auto,
+    shared_noise: Annotated[
+        float | None,
+        typer.Option(
+            help="Part of the noise that all frames share; more flickers less.",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=ADVANCED,
+            show_default="the model's",
+        ),
+    ] = None,
+    bundle: choices.Bundle = None,
+) -> None:
+    """Animate a portrait: PORTRAIT makes the faces of DRIVING."""
+    from followyouremoji.apps.animate import Output
+    from followyouremoji.apps.animate import animate as run
+    from followyouremoji.apps.driving import FrameRange
+    from followyouremoji.face.alignment import AlignmentSettings
+    from followyouremoji.preparation import AnimationSettings
+
+    run(
+        portrait,
+        driving,
+        Output(output, side_by_side, not no_sound, overwrite),
+        weights=weights,
+        device=device,
+        dtype=dtype,
+        frames=FrameRange(start, stop),
+        smooth=smooth,
+        alignment=AlignmentSettings(
+            head=head.value,
+            expression=expression,
+            brows=brows,
+            eyes=eyes,
+            mouth=mouth,
+            gaze=gaze,
+            head_strength=head_strength,
+            neutral=neutral,
+        ),
+        settings=AnimationSettings(
+            size=size,
+            steps=steps,
+            guidance_scale=guidance,
+            seed=seed,
+            shared_noise=shared_noise,
+            window=window,
+            long_clips=long_clips.value,
+            crop="auto" if crop is None else crop,
+            paste_back="auto" if paste is None else paste,
+            face=face,
+            driving_face=driving_face,
+            detector_bundle=bundle,
+        ),
+    )
+
+
+@app.command()
+def doctor() -> None:
+    """What is installed, which device and precision would be used, which weights are there."""
+    from followyouremoji.apps.doctor import examine
+
+    if not examine():
+        raise typer.Exit(1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point; ends the process, with exit code 2 for bad input and 130 for Ctrl-C."""
+    app(args=None if arguments is None else list(arguments), prog_name="fye")

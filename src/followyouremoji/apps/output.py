@@ -1,0 +1,72 @@
+"""Where results go, checked before the work starts, and what the user sees meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from followyouremoji.errors import UserError
+
+Advance = Callable[[int, int | None], None]
+"""Called with what is done and what is to be done in all, None where that is not known."""
+
+
+def say(message: str) -> None:
+    """A line for the user, on the standard output."""
+    print(message, flush=True)
+
+
+def note(message: str) -> None:
+    """A remark beside the result, on the standard error output."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False, style="yellow")
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Advance]:
+    """A bar with the time left on the standard error output; nothing where that is not a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def check_output(
+    path: Path, endings: tuple[str, ...], overwrite: bool, error: type[UserError], what: str
+) -> None:
+    """Raise `error` if the output could not be written at the end of the work.
+
+    An ending of "" stands for a folder. Something is written beside the output and removed, which is the one sure way
+    to know that it can be.
+    """
+    from followyouremoji.media.outputs import PendingOutput
+
+    ending = "" if path.is_dir() and "" in endings else path.suffix.lower()
+    if ending not in endings:
+        named = ", ".join(one or "nothing for a folder of PNGs" for one in endings)
+        raise error(f"cannot write {what} to {path}: its name must end in {named}")
+    output = PendingOutput(path, overwrite, error, folder=ending == "")
+    try:
+        output.temporary.touch()
+    except OSError as reason:
+        raise output.failure(reason) from reason
+    finally:
+        output.discard()

@@ -1,0 +1,126 @@
+"""`fye portraits` and `fye train`: drawn portraits, and training on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+portraits_app = typer.Typer(
+    no_args_is_help=True, help="Drawn portraits, the bundled model's training pictures."
+)
+train_app = typer.Typer(
+    no_args_is_help=True,
+    help="Train a model of your own on drawn portraits.",
+    epilog="[bold]In this order[/]\n\n"
+    "fye train draw data/singles --identities 2000 --pictures 8\n\n"
+    "fye train run autoencoder.toml\n\n"
+    "fye train latents data/singles --autoencoder autoencoder.toml\n\n"
+    "fye train run denoiser.toml",
+)
+
+
+@portraits_app.callback()
+def portraits() -> None:
+    pass
+
+
+@portraits_app.command()
+def sheet(
+    out: Annotated[Path, typer.Argument(help="The picture to write: .png, .jpg or .webp.")],
+    identities: Annotated[int, typer.Option(help="Rows: portraits.", min=1, max=100)] = 10,
+    performances: Annotated[int, typer.Option(help="Columns: expressions.", min=1, max=100)] = 6,
+    size: Annotated[int, typer.Option(help="Side of a portrait, pixels.", min=32, max=1024)] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same sheet.", min=0)] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the picture if it exists.")] = False,
+) -> None:
+    """Draw random portraits in random expressions, all in one picture."""
+    import numpy as np
+
+    from followyouremoji.apps.output import check_output, say
+    from followyouremoji.errors import PictureError
+    from followyouremoji.media.pictures import PICTURE_ENDINGS, write_picture
+
+    check_output(out, PICTURE_ENDINGS, overwrite, PictureError, "the sheet")
+    require_skia()
+    from followyouremoji.portraits.sheet import contact_sheet
+
+    write_picture(out, contact_sheet(np.random.default_rng(seed), identities, performances, size), overwrite)
+    say(f"{out}: {identities} portraits, {performances} expressions.")
+
+
+@train_app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="The run: a TOML file of kind autoencoder or denoiser.")],
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after this time.", min=0.0, show_default="at the last step")
+    ] = None,
+) -> None:
+    """Train, or go on with a stopped training. Losses go to log.csv in the run's output folder."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.training.config import AutoencoderRun, load_run
+
+    settings = load_run(config)
+    say(f"{config}: training {settings.optimisation.steps} steps into {settings.output}")
+    if isinstance(settings, AutoencoderRun):
+        from followyouremoji.training.autoencoder import train_autoencoder
+
+        train_autoencoder(settings, minutes)
+    else:
+        from followyouremoji.training.trainer import train_denoiser
+
+        train_denoiser(settings, minutes)
+    say(f"{settings.output}: stopped at a saved state; the same command goes on unless it is finished.")
+
+
+@train_app.command()
+def draw(
+    folder: Annotated[Path, typer.Argument(help="Folder for the drawings.")],
+    identities: Annotated[int, typer.Option(help="How many people.", min=1)],
+    pictures: Annotated[int, typer.Option(help="How many pictures of each.", min=2)] = 8,
+    clips: Annotated[bool, typer.Option("--clips", help="Draw successive frames of motion.")] = False,
+    size: Annotated[int, typer.Option(help="Side of a picture, pixels; a multiple of 8.", min=32)] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same people.", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="Drawn at once.", min=1)] = 1,
+) -> None:
+    """Draw training pictures with their landmarks."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.errors import SettingsError
+
+    if size % 8:
+        raise SettingsError(f"the size must be a multiple of 8 pixels, not {size}: use {round(size / 8) * 8}")
+    require_skia()
+    from followyouremoji.training.drawings import DrawingSettings, draw_folder
+
+    draw_folder(folder, DrawingSettings(identities, pictures, size, seed, clips), processes)
+    say(f"{folder}: {identities} people, {pictures} pictures of each.")
+
+
+@train_app.command()
+def latents(
+    folder: Annotated[Path, typer.Argument(help="A folder of drawings.")],
+    autoencoder: Annotated[Path, typer.Option(help="TOML file of the autoencoder's run, trained before.")],
+) -> None:
+    """Encode drawings with a trained autoencoder, as the denoiser's training needs them."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.errors import SettingsError
+    from followyouremoji.training.config import AutoencoderRun, load_run
+
+    settings = load_run(autoencoder)
+    if not isinstance(settings, AutoencoderRun):
+        raise SettingsError(f"{autoencoder} is the run of a denoiser; give that of an autoencoder.")
+    from followyouremoji.training.autoencoder import finished_autoencoder, write_latents
+
+    write_latents(folder, finished_autoencoder(settings))
+    say(f"{folder / 'latents.npy'}: written.")
+
+
+def require_skia() -> None:
+    """Raise SettingsError where portraits cannot be drawn."""
+    from importlib.util import find_spec
+
+    from followyouremoji.errors import SettingsError
+
+    if find_spec("skia") is None:
+        raise SettingsError("drawing portraits needs skia: pip install 'followyouremoji[portraits]'")

@@ -1,0 +1,132 @@
+"""`fye weights`: which models are there, fetching, converting and checking them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+weights_app = typer.Typer(
+    no_args_is_help=True,
+    help="Models: list, download, convert, verify.",
+    epilog="The bundled model draws; the authors' released weights are made for photographs: fye weights download",
+)
+
+
+class Form(StrEnum):
+    safetensors = "safetensors"
+    original = "original"
+
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a converted model that is there.")]
+FullPrecision = Annotated[
+    bool, typer.Option("--full-precision", help="Keep 32 bits where the files have them; twice the size.")
+]
+
+
+@weights_app.command("list")
+def list_weights() -> None:
+    """Which models are there, and what `--weights` calls them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from followyouremoji.checkpoints import cache_folder, list_checkpoints
+
+    table = Table("name", "there", "MB", "layout", "what it is", box=None, pad_edge=False)
+    for row in list_checkpoints():
+        there = "yes" if row.present else "no"
+        table.add_row(
+            row.name, there, f"{row.size / 1e6:.0f}" if row.size else "", row.layout or "", row.note
+        )
+    Console(highlight=False, markup=False).print(table)
+    print(f"\nModels of your own in {cache_folder()} are listed too.")
+
+
+@weights_app.command()
+def download(
+    form: Annotated[
+        Form,
+        typer.Option(help="The converted half-precision files, or the authors' own (twice as large)."),
+    ] = Form.safetensors,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before fetching.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep-originals", help="Keep the fetched files beside the converted model.")
+    ] = False,
+    full_precision: FullPrecision = False,
+    face_landmarker: Annotated[
+        bool,
+        typer.Option(
+            "--face-landmarker", help="Fetch Google's face_landmarker.task (4 MB) instead, for --bundle."
+        ),
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fetch the authors' released weights, check and convert them. Goes on where it was stopped."""
+    from followyouremoji import checkpoints
+    from followyouremoji.apps.output import progress_bar, say
+
+    if face_landmarker:
+        say(f"{checkpoints.download_face_landmarker()}: give this to --bundle.")
+        return
+    plan = checkpoints.plan_download(form.value)
+    for file in plan.files:
+        say(f"{file.size / 1e6:8.0f} MB  {file.repository}/{file.path}")
+    say(f"{plan.size / 1e6:8.0f} MB in all, into {checkpoints.released_folder()}")
+    say("The terms of use are those of these repositories (https://huggingface.co).")
+    if not yes:
+        typer.confirm("Fetch them?", abort=True)
+    there: dict[str, int] = {}
+    with progress_bar("Fetching") as advance:
+
+        def fetched(file: checkpoints.RemoteFile, done: int) -> None:
+            there[f"{file.repository}/{file.path}"] = done
+            advance(sum(there.values()), plan.size)
+
+        folder = checkpoints.download(
+            plan, half=not full_precision, overwrite=overwrite, keep_originals=keep, progress=fetched
+        )
+    say(f"{folder}: ready; use it with --weights released.")
+
+
+@weights_app.command()
+def convert(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with unet.pth, referencenet.pth, lmk_guider.pth, vae/ ...")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The model's folder.", show_default="where --weights released looks"
+        ),
+    ] = None,
+    full_precision: FullPrecision = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make published files that you have a model that `--weights` takes. Nothing in them is run."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.checkpoints import convert_released
+
+    made = convert_released(folder, output, half=not full_precision, overwrite=overwrite)
+    say(f"{made}: ready; use it with --weights {'released' if output is None else made}.")
+
+
+@weights_app.command()
+def verify(
+    source: Annotated[str, typer.Argument(help="bundled, released, or a model's folder.")] = "bundled",
+) -> None:
+    """Check every file of a model: names, shapes, values and checksums."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.checkpoints import verify_checkpoint
+    from followyouremoji.errors import WeightsError
+
+    found = verify_checkpoint(source)
+    say(f"{found.config.name} in {found.folder}")
+    for part in found.parts:
+        state = "ok" if not part.problems else "PROBLEM"
+        say(f"{state:8} {part.part}  {part.size / 1e6:.1f} MB, {part.values / 1e6:.2f} million values")
+        for problem in part.problems:
+            say(f"         {problem}")
+    if not found.ok:
+        raise WeightsError(f"{found.folder} has {len(found.problems)} problems, listed above")

@@ -1,0 +1,58 @@
+"""From finished runs to a checkpoint folder that `fye animate --weights` takes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.checkpoints.model import Model, save_model
+from followyouremoji.errors import SettingsError
+from followyouremoji.training.autoencoder import finished_autoencoder
+from followyouremoji.training.config import AutoencoderRun, DenoiserRun, load_run
+from followyouremoji.training.drawings import Drawings
+from followyouremoji.training.run import averaged_weights
+from followyouremoji.training.trainer import Networks
+
+PROVENANCE = "Trained by the Follow Your Emoji project on portraits that it drew itself; it knows drawn faces, not photographs."
+
+
+def export_model(
+    denoiser_run: Path, autoencoder_run: Path, folder: Path, *, name: str, steps: int, shared_noise: float, overwrite: bool
+) -> Path:
+    """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint.
+
+    `denoiser_run` and `autoencoder_run` are the runs' TOML files; `steps` and `shared_noise` become the model's defaults for sampling.
+    Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights yet.
+    """
+    run, coder_run = load_run(denoiser_run), load_run(autoencoder_run)
+    if not isinstance(run, DenoiserRun) or not isinstance(coder_run, AutoencoderRun):
+        raise SettingsError(f"{denoiser_run} must describe a denoiser's run and {autoencoder_run} an autoencoder's.")
+    autoencoder = finished_autoencoder(coder_run)
+    network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
+    networks = Networks(network).eval()
+    networks.load_state_dict(averaged_weights(run.output))
+    config = ModelConfig(
+        name=name,
+        network=network,
+        autoencoder=autoencoder.config,
+        picture_size=Drawings.open(run.drawings).pictures.shape[2],
+        antialiased_landmarks=True,
+        steps=steps,
+        guidance_scale=1.0,
+        shared_noise=shared_noise,
+        window=run.targets if run.stage == 2 else 16,
+        provenance=PROVENANCE,
+    )
+    model = Model(
+        config=config,
+        appearance_net=networks.appearance_net,
+        denoiser=networks.denoiser,
+        landmark_encoder=networks.landmark_encoder,
+        qformer=networks.qformer,
+        autoencoder=autoencoder,
+        image_encoder=None,
+    )
+    return save_model(model, folder, dtype=torch.float16, overwrite=overwrite)

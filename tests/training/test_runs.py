@@ -1,0 +1,180 @@
+"""Training runs, for real but tiny: they learn, they resume exactly, and what they refuse they refuse in words."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("skia", reason="drawn portraits need skia-python")
+
+from followyouremoji.checkpoints import load_model
+from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.training.autoencoder import finished_autoencoder, train_autoencoder, write_latents
+from followyouremoji.training.config import AutoencoderRun, DenoiserRun, Optimisation, load_run
+from followyouremoji.training.drawings import Drawings, DrawingSettings, draw_folder, draw_identity
+from followyouremoji.training.export import export_model
+from followyouremoji.training.run import averaged_weights
+from followyouremoji.training.trainer import make_batch, train_denoiser
+
+AUTOENCODER = """
+kind = "autoencoder"
+drawings = "{folder}/drawings"
+output = "{folder}/autoencoder"
+batch = 4
+log_every = 2
+[optimisation]
+steps = 6
+warmup = 2
+[autoencoder]
+latent_channels = 4
+channels = [8, 16]
+blocks = 1
+"""
+
+DENOISER = """
+kind = "denoiser"
+stage = {stage}
+drawings = "{folder}/drawings"
+output = "{folder}/stage{stage}"
+autoencoder = "{folder}/autoencoder"
+{more}
+references = 2
+targets = 3
+log_every = 1
+[optimisation]
+steps = 4
+warmup = 1
+decay = 1
+[network]
+layout = "paper"
+latent_channels = 4
+block_channels = [16, 16]
+layers_per_block = 1
+heads = 2
+norm_groups = 8
+context_width = 8
+image_source = "latents"
+image_width = 6
+landmark_channels = [4, 4, 4, 4]
+reference_landmarks = true
+[network.qformer]
+layers = 4
+queries = 2
+width = 8
+heads = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Drawings, read into latents by an autoencoder of a few steps."""
+    folder = tmp_path_factory.mktemp("runs")
+    draw_folder(folder / "drawings", DrawingSettings(identities=3, pictures=5, size=64, seed=7, clips=True))
+    (folder / "autoencoder.toml").write_text(AUTOENCODER.format(folder=folder))
+    (folder / "stage1.toml").write_text(DENOISER.format(folder=folder, stage=1, more=""))
+    initial = f'initial = "{folder}/stage1"'
+    (folder / "stage2.toml").write_text(DENOISER.format(folder=folder, stage=2, more=initial))
+    run = load_run(folder / "autoencoder.toml")
+    assert isinstance(run, AutoencoderRun)
+    train_autoencoder(run)
+    write_latents(folder / "drawings", finished_autoencoder(run))
+    return folder
+
+
+def denoiser_run(folder: Path, stage: int, output: str, **changes: object) -> DenoiserRun:
+    run = load_run(folder / f"stage{stage}.toml")
+    assert isinstance(run, DenoiserRun)
+    return dataclasses.replace(run, output=folder / output, **changes)  # type: ignore[arg-type]
+
+
+def test_drawings_are_a_function_of_seed_and_identity(folder) -> None:
+    settings = DrawingSettings(identities=3, pictures=5, size=64, seed=7, clips=True)
+    drawings = Drawings.open(folder / "drawings")
+    pictures, points = draw_identity(settings, 2)
+    np.testing.assert_array_equal(drawings.pictures[2], pictures)
+    np.testing.assert_array_equal(drawings.points[2], points)
+    assert not np.array_equal(drawings.pictures[0], drawings.pictures[1])
+    draw_folder(folder / "drawings", settings)  # the same again costs nothing
+    with pytest.raises(SettingsError, match="other drawings"):
+        draw_folder(folder / "drawings", dataclasses.replace(settings, seed=8))
+
+
+def test_a_stopped_run_goes_on_as_if_unbroken(folder) -> None:
+    train_denoiser(denoiser_run(folder, 1, "stage1"))
+    broken = denoiser_run(folder, 1, "broken")
+    half = dataclasses.replace(broken, save_every=2)
+    train_denoiser(half, minutes=0)  # one step, then out of time
+    train_denoiser(half)
+    whole, resumed = averaged_weights(folder / "stage1"), averaged_weights(folder / "broken")
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+    rows = (folder / "broken" / "log.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4  # a header and one row a step, none twice
+
+
+def test_stage_2_moves_the_temporal_layers_alone_and_exports(folder) -> None:
+    if not (folder / "stage1" / "training.pt").exists():
+        train_denoiser(denoiser_run(folder, 1, "stage1"))
+    train_denoiser(denoiser_run(folder, 2, "stage2"))
+    before, after = averaged_weights(folder / "stage1"), averaged_weights(folder / "stage2")
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"denoiser.conv_in.weight", "denoiser.conv_in.bias"}
+    assert any("motion_modules" in name for name in set(after) - set(before))
+
+    files = folder / "stage2.toml", folder / "autoencoder.toml"
+    export_model(*files, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
+    model = load_model(folder / "model", "cpu")
+    assert (model.config.picture_size, model.config.window, model.config.steps) == (64, 3, 3)
+    with pytest.raises(WeightsError, match="exists"):
+        export_model(*files, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
+
+
+def test_batches_are_a_function_of_the_step(folder) -> None:
+    run = denoiser_run(folder, 2, "unused")
+    drawings = Drawings.open(run.drawings)
+    one, again, other = (make_batch(run, drawings, step) for step in (5, 5, 6))
+    assert torch.equal(one.latents, again.latents)
+    assert torch.equal(one.landmarks, again.landmarks)
+    assert not torch.equal(one.latents, other.latents)
+    assert one.latents.shape == (2, 4, 3, 8, 8)
+    assert one.landmarks.shape == (2, 3, 3, 64, 64)
+    assert one.expression_mask.shape == one.face_mask.shape == (2, 1, 3, 8, 8)
+    assert 0 < float(one.expression_mask.mean()) < 1
+
+
+def test_learning_rate_rises_holds_and_falls() -> None:
+    settings = Optimisation(steps=100, learning_rate=1.0, warmup=10, decay=20)
+    assert [settings.rate(step) for step in (0, 9, 50, 80)] == pytest.approx([0.1, 1, 1, 1])
+    assert settings.rate(90) == pytest.approx(0.5)
+    assert settings.rate(100) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('kind = "denoiser"', 'kind = "painter"'), "`kind` must be one of"),
+        (("references = 2", "refrences = 2"), "unknown entry 'refrences'"),
+        (("heads = 2\nnorm", "heads = 3\nnorm"), "divisible"),
+        (("[network]", "[network"), "not a TOML file"),
+        (("steps = 4", ""), "steps"),
+    ],
+)
+def test_a_config_with_a_mistake_is_refused_in_words(folder, tmp_path, change, message) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text((folder / "stage1.toml").read_text().replace(*change))
+    with pytest.raises(SettingsError, match=message) as error:
+        load_run(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(folder) -> None:
+    if not (folder / "stage1" / "training.pt").exists():
+        train_denoiser(denoiser_run(folder, 1, "stage1"))
+    wide = denoiser_run(folder, 1, "stage1")
+    wide = dataclasses.replace(wide, network=dataclasses.replace(wide.network, context_width=16))
+    with pytest.raises(WeightsError, match=r"training\.pt does not belong"):
+        train_denoiser(wide)
+    with pytest.raises(WeightsError, match="no training run"):
+        averaged_weights(folder / "nowhere")

@@ -37,6 +37,7 @@ from followyouremoji.face.topology import (
     RIGHT_EYEBROW,
     RIGHT_IRIS,
 )
+from followyouremoji.face.warping import warp_portrait
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.portraits import STYLES, Identity, Performance, draw_portrait, expressive_motion
 from followyouremoji.sampling import SamplingSettings, condition_clip, sample
@@ -104,7 +105,14 @@ def cross_case(index: int, size: int, detector: FaceDetector) -> Case | None:
     points = align_motion(motion, own, AlignmentSettings(neutral=0))[1:] * size / 512
     truth = [draw_portrait(identity, clip[1 + i], size) for i in COMPARED]
     small = draw_portrait(identity, Performance.neutral(), size).picture
-    return Case(identity, small, own.points * size / 512, points, [t.picture for t in truth], np.stack([t.points for t in truth]))
+    return Case(
+        identity,
+        small,
+        own.points * size / 512,
+        points,
+        [t.picture for t in truth],
+        np.stack([t.points for t in truth]),
+    )
 
 
 def pupil_distance(points: np.ndarray) -> float:
@@ -127,12 +135,16 @@ def region_masks(points: np.ndarray, size: int) -> dict[str, np.ndarray]:
 def thin_plate_warp(picture: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The picture bent so that its landmarks `source` lie at `target`; the border stays."""
     size = picture.shape[0]
-    ends = np.array([(x, y) for x in (0, size / 2, size) for y in (0, size / 2, size) if (x, y) != (size / 2, size / 2)])
+    ends = np.array(
+        [(x, y) for x in (0, size / 2, size) for y in (0, size / 2, size) if (x, y) != (size / 2, size / 2)]
+    )
     at = np.concatenate([target[WARP_POINTS], ends])
     grid = np.stack(np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5), axis=-1).reshape(-1, 2)
     back = RBFInterpolator(at, np.concatenate([source[WARP_POINTS], ends]), smoothing=1e-3)(grid)
     places = (back - 0.5).reshape(size, size, 2).astype(np.float32)
-    return cv2.remap(picture, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(
+        picture, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 @torch.inference_mode()
@@ -141,19 +153,37 @@ def animate(animator: PortraitAnimator, case: Case, settings: SamplingSettings) 
     model, size = animator.model, case.reference.shape[0]
     style = LandmarkStyle(antialiased=model.config.antialiased_landmarks)
 
-    def features(points: np.ndarray) -> torch.Tensor:
+    def features(points: np.ndarray, guess: bool) -> torch.Tensor:
         drawn = np.stack([draw_landmarks(p, (size, size), style) for p in points])
-        return model.landmark_encoder(to_tensor(drawn).transpose(0, 1)[None])
+        warped = None
+        if guess and model.config.network.warped_reference:
+            bent = np.stack([warp_portrait(case.reference, case.reference_points, p) for p in points])
+            warped = model.encode(to_tensor(bent) * 2 - 1).transpose(0, 1)[None]
+        return model.landmark_encoder(to_tensor(drawn).transpose(0, 1)[None], warped)
 
     portrait = to_tensor(case.reference[None]) * 2 - 1
     latents = model.encode(portrait)
-    own = features(case.reference_points[None])[:, :, 0] if model.config.network.reference_landmarks else None
+    own = (
+        features(case.reference_points[None], guess=False)[:, :, 0]
+        if model.config.network.reference_landmarks
+        else None
+    )
     conditioning = condition_clip(
-        model.appearance_net, model.denoiser, latents, model.image_tokens(portrait), model.config.guidance_scale, own
+        model.appearance_net,
+        model.denoiser,
+        latents,
+        model.image_tokens(portrait),
+        model.config.guidance_scale,
+        own,
     )
     shape = (latents.shape[1], latents.shape[2], latents.shape[3])
     pieces = sample(
-        model.denoiser, conditioning, lambda frames: features(case.points[list(frames)]), len(case.points), shape, settings
+        model.denoiser,
+        conditioning,
+        lambda frames: features(case.points[list(frames)], guess=True),
+        len(case.points),
+        shape,
+        settings,
     )
     return [picture for piece in pieces for picture in to_pictures(model.decode(piece))]
 
@@ -162,7 +192,9 @@ def compare(result: np.ndarray, case: Case, index: int) -> dict[str, float]:
     """L1 in [0, 1] by region, against the true drawing."""
     truth, points = case.truth[index], case.truth_points[index]
     difference = np.abs(result.astype(np.float32) - truth.astype(np.float32)).mean(axis=-1) / 255
-    scores = {name: float(difference[mask].mean()) for name, mask in region_masks(points, truth.shape[0]).items()}
+    scores = {
+        name: float(difference[mask].mean()) for name, mask in region_masks(points, truth.shape[0]).items()
+    }
     return {**scores, "picture": float(difference.mean())}
 
 
@@ -207,10 +239,15 @@ def run_suite(
                 drawn = draw_landmarks(case.points[frame], (size, size), LandmarkStyle(antialiased=True))
                 row += [drawn, truth, methods["thin-plate warp"], frames[frame]]
         rows.append(row)
-    table = {name: {key: float(np.mean([s[key] for s in all_])) for key in all_[0]} for name, all_ in scores.items()}
+    table = {
+        name: {key: float(np.mean([s[key] for s in all_])) for key in all_[0]}
+        for name, all_ in scores.items()
+    }
     for name, values in errors.items():
         found = [value for value in values if value is not None]
-        table.setdefault(name, {}).update(found=len(found) / len(values), landmark_error=float(np.mean(found or [np.nan])))
+        table.setdefault(name, {}).update(
+            found=len(found) / len(values), landmark_error=float(np.mean(found or [np.nan]))
+        )
     table["model"]["unsteadiness"] = float(np.mean(flicker))
     return table, rows
 
@@ -246,12 +283,18 @@ def main() -> None:
             if suite == "self":
                 cases = [self_case(i, config.picture_size) for i in indices]
             else:
-                cases = [c for c in (cross_case(i, config.picture_size, detector) for i in indices) if c is not None]
+                cases = [
+                    c
+                    for c in (cross_case(i, config.picture_size, detector) for i in indices)
+                    if c is not None
+                ]
             table, rows = run_suite(cases, animator, settings, detector)
             print_table(f"{suite}, {len(cases)} identities, {settings.steps} steps", table)
             report[suite] = {"identities": len(cases), "steps": settings.steps, "scores": table}
             pictures = [picture for row in rows[:20] for picture in row]
-            write_picture(arguments.output / f"{suite}.png", contact_sheet(pictures, len(rows[0])), overwrite=True)
+            write_picture(
+                arguments.output / f"{suite}.png", contact_sheet(pictures, len(rows[0])), overwrite=True
+            )
     (arguments.output / "report.json").write_text(json.dumps(report, indent=1))
 
 

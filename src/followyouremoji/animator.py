@@ -127,9 +127,19 @@ class PortraitAnimator:
         reference_latents = model.encode(portrait)
         image_tokens = model.image_tokens(portrait)
 
-        def landmark_features(pictures: Sequence[np.ndarray]) -> Tensor:
+        def landmark_features(pictures: Sequence[np.ndarray], guesses: Sequence[np.ndarray] = ()) -> Tensor:
             drawn = to_tensor(np.stack(pictures)).to(model.device, model.dtype)
-            return model.landmark_encoder(drawn.transpose(0, 1)[None])  # f c h w -> 1 c f h w
+            warped = None
+            if guesses:
+                warped = model.encode(to_tensor(np.stack(guesses)) * 2 - 1).transpose(0, 1)[None]
+            return model.landmark_encoder(drawn.transpose(0, 1)[None], warped)  # f c h w -> 1 c f h w
+
+        def features_of(frames: tuple[int, ...]) -> Tensor:
+            guessed = frames if model.config.network.warped_reference else ()
+            return landmark_features(
+                [prepared.landmark_picture(frame) for frame in frames],
+                [prepared.warped_picture(frame) for frame in guessed],
+            )
 
         reference_features = None
         if model.config.network.reference_landmarks:
@@ -145,7 +155,7 @@ class PortraitAnimator:
         latent_pieces = sample(
             model.denoiser,
             conditioning,
-            lambda frames: landmark_features([prepared.landmark_picture(frame) for frame in frames]),
+            features_of,
             len(prepared),
             (reference_latents.shape[1], reference_latents.shape[2], reference_latents.shape[3]),
             sampling,

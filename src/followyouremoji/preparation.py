@@ -21,6 +21,7 @@ from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.geometry import frustum_at_one, place_irises, project, solve_metric_faces
 from followyouremoji.face.motion import GapReport, Motion, track_clip
 from followyouremoji.face.topology import mean_face
+from followyouremoji.face.warping import warp_portrait
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import LEAST_SIDE, read_picture, to_rgb
@@ -152,6 +153,10 @@ class Prepared:
     def landmark_picture(self, frame: int) -> np.ndarray:
         """What the model is shown of a frame's motion: uint8 (size, size, 3)."""
         return draw_landmarks(self.points[frame], (self.size, self.size), self.style)
+
+    def warped_picture(self, frame: int) -> np.ndarray:
+        """The portrait bent by a frame's landmarks, a first guess of the result: uint8 (size, size, 3)."""
+        return warp_portrait(self.picture, self.reference_points, self.points[frame])
 
     def reference_landmark_picture(self) -> np.ndarray:
         """The same of the portrait's own face."""

@@ -187,7 +187,7 @@ def test_values_out_of_range_are_usage_errors(fye: Run) -> None:
 
 
 def test_ctrl_c_leaves_nothing_behind(model: Path, tmp_path: Path) -> None:
-    """Interrupted while frames are generated and half of the clip lies under its temporary name."""
+    """Interrupted while frames are generated and the clip lies under its temporary name."""
     # A shell may have started the tests with SIGINT ignored, which a child inherits.
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
@@ -197,7 +197,7 @@ def test_ctrl_c_leaves_nothing_behind(model: Path, tmp_path: Path) -> None:
         "bundled:ada",
         "bundled:hello",
         "-o",
-        "result.mp4",
+        "result.gif",
         "--weights",
         str(model),
         "--steps",

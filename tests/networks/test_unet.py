@@ -48,7 +48,10 @@ def test_the_released_size_has_the_released_number_of_values() -> None:
     """857.96 M, 1314.73 M and 1.09 M values, as counted on the authors' files (position tables, 0.64 M, are a formula here)."""
     config = NetworkConfig()
     with torch.device("meta"):
-        counts = [sum(p.numel() for p in net(config).parameters()) for net in (AppearanceNet, Denoiser, LandmarkEncoder)]
+        counts = [
+            sum(p.numel() for p in net(config).parameters())
+            for net in (AppearanceNet, Denoiser, LandmarkEncoder)
+        ]
     tables = 2 * 32 * (5 * 320 + 5 * 640 + 10 * 1280 + 1280)
     assert counts[0] == pytest.approx(857.96e6, abs=1e4)
     assert counts[1] + tables == pytest.approx(1314.73e6, abs=1e4)

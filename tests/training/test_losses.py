@@ -27,13 +27,18 @@ def case() -> dict[str, torch.Tensor]:
 
 def test_the_schedule_ends_in_pure_noise(case) -> None:
     torch.testing.assert_close(case["signal"] ** 2 + case["sigma"] ** 2, torch.ones(3, 1, 1, 1, 1))
-    assert float(case["signal"][2]) == 0  # zero terminal SNR: nothing of the picture is left at the last timestep
+    assert (
+        float(case["signal"][2]) == 0
+    )  # zero terminal SNR: nothing of the picture is left at the last timestep
 
 
 def test_the_true_velocity_gives_back_the_latents(case) -> None:
     noisy = add_noise(**case)
     torch.testing.assert_close(
-        predicted_latents(noisy, v_target(**case), case["signal"], case["sigma"]), case["latents"], atol=1e-5, rtol=1e-5
+        predicted_latents(noisy, v_target(**case), case["signal"], case["sigma"]),
+        case["latents"],
+        atol=1e-5,
+        rtol=1e-5,
     )
 
 
@@ -54,9 +59,13 @@ def test_known_frames_teach_nothing(case) -> None:
     wrong_on_known, wrong_on_generated = v.clone(), v.clone()
     wrong_on_known[:, :, 0] += 1
     wrong_on_generated[:, :, 1] += 1
-    losses = training_losses(wrong_on_known, **case, expression_mask=mask, face_mask=mask, generated=generated)
+    losses = training_losses(
+        wrong_on_known, **case, expression_mask=mask, face_mask=mask, generated=generated
+    )
     assert float(losses.total) == pytest.approx(0, abs=1e-9)
-    losses = training_losses(wrong_on_generated, **case, expression_mask=mask, face_mask=mask, generated=generated)
+    losses = training_losses(
+        wrong_on_generated, **case, expression_mask=mask, face_mask=mask, generated=generated
+    )
     assert float(losses.diffusion) == pytest.approx(1, rel=1e-4)
 
 

@@ -38,7 +38,7 @@ kind = "denoiser"
 stage = {stage}
 drawings = "{folder}/drawings"
 output = "{folder}/stage{stage}"
-autoencoder = "{folder}/autoencoder"
+autoencoder = "{folder}/autoencoder.toml"
 {more}
 references = 2
 targets = 3
@@ -59,6 +59,7 @@ image_source = "latents"
 image_width = 6
 landmark_channels = [4, 4, 4, 4]
 reference_landmarks = true
+warped_reference = true
 [network.qformer]
 layers = 4
 queries = 2
@@ -123,12 +124,12 @@ def test_stage_2_moves_the_temporal_layers_alone_and_exports(folder) -> None:
     assert moved == {"denoiser.conv_in.weight", "denoiser.conv_in.bias"}
     assert any("motion_modules" in name for name in set(after) - set(before))
 
-    files = folder / "stage2.toml", folder / "autoencoder.toml"
-    export_model(*files, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
+    file = folder / "stage2.toml"
+    export_model(file, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
     model = load_model(folder / "model", "cpu")
     assert (model.config.picture_size, model.config.window, model.config.steps) == (64, 3, 3)
     with pytest.raises(WeightsError, match="exists"):
-        export_model(*files, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
+        export_model(file, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
 
 
 def test_batches_are_a_function_of_the_step(folder) -> None:

@@ -135,7 +135,7 @@ def preview(
             for count, frame in enumerate(frames):
                 writer.write(frame)
                 advance(count + 1, len(prepared))
-    say(f"{path}: {len(motion)} frames of landmarks, {motion.duration:.1f} s.")
+    say(f"{path}: the landmarks of {'1 frame' if len(motion) == 1 else f'{len(motion)} frames'}.")
 
 
 def overlaid(picture: np.ndarray, lines: np.ndarray) -> np.ndarray:

@@ -30,11 +30,12 @@ FullPrecision = Annotated[
 def list_weights() -> None:
     """Which models are there, and what `--weights` calls them."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from followyouremoji.checkpoints import cache_folder, list_checkpoints
 
-    table = Table("name", "there", "MB", "layout", "what it is", box=None, pad_edge=False)
+    columns = [Column(name, overflow="fold") for name in ("name", "there", "MB", "layout", "what it is")]
+    table = Table(*columns, box=None, pad_edge=False)
     for row in list_checkpoints():
         there = "yes" if row.present else "no"
         table.add_row(

@@ -45,7 +45,9 @@ class NetworkConfig:
     qformer: QFormerConfig | None = None  # paper layout only
     landmark_channels: tuple[int, ...] = (16, 32, 96, 256)
     motion_modules: bool = True  # False: a stage-1 network, single frames only
+    motion_levels: tuple[int, ...] | None = None  # levels with motion modules, 0 is the finest; None: all
     max_frames: int = 32  # rows of the motion modules' position table
+    warped_reference: bool = False  # the denoiser also reads latents of the portrait bent by its landmarks
     reference_landmarks: bool = False  # the appearance net also sees where the portrait's own features are
 
     def __post_init__(self) -> None:
@@ -58,6 +60,10 @@ class NetworkConfig:
                 raise WeightsError(
                     f"Block width {channels} must be divisible by {self.norm_groups} groups and {self.heads} heads."
                 )
+
+    def moves(self, level: int) -> bool:
+        """Whether the denoiser has motion modules at a level; the middle belongs to the last one."""
+        return self.motion_modules and (self.motion_levels is None or level in self.motion_levels)
 
     @property
     def denoiser_channels(self) -> int:
@@ -80,7 +86,7 @@ class NetworkConfig:
         values = dict(values)
         if values.get("qformer") is not None:
             values["qformer"] = QFormerConfig(**values["qformer"])
-        for name in ("block_channels", "landmark_channels"):
-            if name in values:
+        for name in ("block_channels", "landmark_channels", "motion_levels"):
+            if values.get(name) is not None:
                 values[name] = tuple(values[name])
         return cls(**values)

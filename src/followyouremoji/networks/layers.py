@@ -18,7 +18,9 @@ KeyValue = tuple[Tensor, Tensor]  # each (batch, heads, tokens, channels of a he
 def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
     """Sinusoidal embedding `(batch, width)` of diffusion timesteps `(batch,)`, cosines first, periods from 2 pi to 20000 pi."""
     half = width // 2
-    frequencies = torch.exp(-math.log(10_000) / half * torch.arange(half, device=timesteps.device, dtype=torch.float32))
+    frequencies = torch.exp(
+        -math.log(10_000) / half * torch.arange(half, device=timesteps.device, dtype=torch.float32)
+    )
     angles = timesteps.float()[:, None] * frequencies
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
@@ -142,7 +144,9 @@ class TransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = FeedForward(channels)
 
-    def forward(self, tokens: Tensor, context: KeyValue, appearance: KeyValue | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, context: KeyValue, appearance: KeyValue | None = None
+    ) -> tuple[Tensor, Tensor]:
         """`tokens` (batch, height * width, channels). Returns the new tokens and the normed ones that self-attention read."""
         normed = self.norm1(tokens)
         own = self.attn1.keys_values(normed)
@@ -163,7 +167,9 @@ class NormOnlyBlock(nn.Module):
 class SpatialTransformer(nn.Module):
     """One transformer block over the pixels of each frame, between two 1x1 convolutions, with a residual."""
 
-    def __init__(self, channels: int, heads: int, context_width: int, groups: int, *, norm_only: bool = False) -> None:
+    def __init__(
+        self, channels: int, heads: int, context_width: int, groups: int, *, norm_only: bool = False
+    ) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Conv2d(channels, channels, 1)
@@ -178,7 +184,9 @@ class SpatialTransformer(nn.Module):
     def tokens(self, x: Tensor) -> Tensor:
         return self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)  # b c h w -> b (h w) c
 
-    def forward(self, x: Tensor, context: KeyValue, appearance: KeyValue | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, context: KeyValue, appearance: KeyValue | None = None
+    ) -> tuple[Tensor, Tensor]:
         """`x` (batch, channels, height, width). Returns the new `x` and the block's normed tokens."""
         tokens, normed = self.block(self.tokens(x), context, appearance)
         hidden = tokens.transpose(1, 2).unflatten(2, x.shape[2:])  # b (h w) c -> b c h w

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,15 +34,19 @@ class PositionTable(nn.Module):
         self.rows = rows
         self.channels = channels
 
-    def _load_from_state_dict(self, state_dict, prefix, metadata, strict, missing, unexpected, errors) -> None:  # type: ignore[no-untyped-def]
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *arguments: Any) -> None:
         saved = state_dict.get(f"{prefix}pe")
+        errors = arguments[-1]
         if saved is not None and tuple(saved.shape) != (1, self.rows, self.channels):
             errors.append(f"{prefix}pe has shape {tuple(saved.shape)}, not {(1, self.rows, self.channels)}")
         known = {key: value for key, value in state_dict.items() if key != f"{prefix}pe"}
-        super()._load_from_state_dict(known, prefix, metadata, strict, missing, unexpected, errors)
+        super()._load_from_state_dict(known, prefix, *arguments)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return tokens + sinusoidal_table(self.rows, self.channels, tokens.device, tokens.dtype)[: tokens.shape[1]]
+        return (
+            tokens
+            + sinusoidal_table(self.rows, self.channels, tokens.device, tokens.dtype)[: tokens.shape[1]]
+        )
 
 
 class TemporalAttention(Attention):
@@ -59,7 +64,9 @@ class TemporalAttention(Attention):
 class TemporalBlock(nn.Module):
     def __init__(self, channels: int, heads: int, max_frames: int) -> None:
         super().__init__()
-        self.attention_blocks = nn.ModuleList([TemporalAttention(channels, heads, max_frames) for _ in range(2)])
+        self.attention_blocks = nn.ModuleList(
+            [TemporalAttention(channels, heads, max_frames) for _ in range(2)]
+        )
         self.norms = nn.ModuleList([nn.LayerNorm(channels) for _ in range(2)])
         self.ff = FeedForward(channels)
         self.ff_norm = nn.LayerNorm(channels)
@@ -83,9 +90,13 @@ class TemporalTransformer(nn.Module):
     def forward(self, x: Tensor, frames: int) -> Tensor:
         batch_frames, channels, height, width = x.shape
         tokens = self.norm(x).flatten(2).transpose(1, 2)  # (b f) c h w -> (b f) n c
-        tokens = self.proj_in(tokens).unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # (b f) n c -> (b n) f c
+        tokens = (
+            self.proj_in(tokens).unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)
+        )  # (b f) n c -> (b n) f c
         tokens = self.transformer_blocks[0](tokens)
-        tokens = tokens.unflatten(0, (-1, height * width)).transpose(1, 2).flatten(0, 1)  # (b n) f c -> (b f) n c
+        tokens = (
+            tokens.unflatten(0, (-1, height * width)).transpose(1, 2).flatten(0, 1)
+        )  # (b n) f c -> (b f) n c
         return x + self.proj_out(tokens).transpose(1, 2).reshape(batch_frames, channels, height, width)
 
 

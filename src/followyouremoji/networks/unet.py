@@ -6,8 +6,9 @@ is how appearance tokens find their place: entry `i` of the list that `Appearanc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 import torch.nn.functional as F
@@ -20,9 +21,12 @@ from followyouremoji.networks.layers import (
     ResnetBlock,
     SpatialTransformer,
     TimeEmbedding,
+    TransformerBlock,
     Upsample,
 )
 from followyouremoji.networks.motion_module import MotionModule
+
+Layer = tuple[ResnetBlock, SpatialTransformer | None, MotionModule | None]
 
 
 class Stage(nn.Module):
@@ -39,25 +43,25 @@ class Stage(nn.Module):
         norm_only_last: bool = False,
     ) -> None:
         super().__init__()
-        groups = config.norm_groups
-        self.resnets = nn.ModuleList([ResnetBlock(c, channels, config.time_width, groups) for c in in_channels])
-        if attention:
-            self.attentions = nn.ModuleList(
-                [
-                    SpatialTransformer(
-                        channels,
-                        config.heads,
-                        config.context_width,
-                        groups,
-                        norm_only=norm_only_last and i == attention - 1,
-                    )
-                    for i in range(attention)
-                ]
+        groups, heads = config.norm_groups, config.heads
+        self.resnets = nn.ModuleList(
+            [ResnetBlock(c, channels, config.time_width, groups) for c in in_channels]
+        )
+        self.attentions = nn.ModuleList()
+        for i in range(attention):
+            norm_only = norm_only_last and i == attention - 1
+            self.attentions.append(
+                SpatialTransformer(channels, heads, config.context_width, groups, norm_only=norm_only)
             )
-        if motion:
-            self.motion_modules = nn.ModuleList(
-                [MotionModule(channels, config.heads, groups, config.max_frames) for _ in range(motion)]
-            )
+        self.motion_modules = nn.ModuleList(
+            [MotionModule(channels, heads, groups, config.max_frames) for _ in range(motion)]
+        )
+        self.downsamplers = nn.ModuleList()
+        self.upsamplers = nn.ModuleList()
+
+    def layers(self) -> Iterator[Layer]:
+        """Resnets, each with the transformer and the motion module that follow it, None where there is none."""
+        return zip_longest(self.resnets, self.attentions, self.motion_modules)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,9 @@ class Conditioning:
 class UNet(nn.Module):
     """The structure that both networks share."""
 
-    def __init__(self, config: NetworkConfig, in_channels: int, *, motion: bool, hand_over: bool) -> None:
+    def __init__(
+        self, config: NetworkConfig, in_channels: int, *, moves: Callable[[int], bool], hand_over: bool
+    ) -> None:
         super().__init__()
         self.config = config
         widths, layers = config.block_channels, config.layers_per_block
@@ -88,14 +94,22 @@ class UNet(nn.Module):
         self.down_blocks = nn.ModuleList()
         for level, width in enumerate(widths):
             inputs = [skips[-1]] + [width] * (layers - 1)
-            stage = Stage(config, inputs, width, attention=layers if level < last else 0, motion=layers if motion else 0)
+            stage = Stage(
+                config,
+                inputs,
+                width,
+                attention=layers if level < last else 0,
+                motion=layers if moves(level) else 0,
+            )
             skips += [width] * layers
             if level < last:
-                stage.downsamplers = nn.ModuleList([Downsample(width)])
+                stage.downsamplers.append(Downsample(width))
                 skips.append(width)
             self.down_blocks.append(stage)
 
-        self.mid_block = Stage(config, [widths[-1]] * 2, widths[-1], attention=1, motion=1 if motion else 0)
+        self.mid_block = Stage(
+            config, [widths[-1]] * 2, widths[-1], attention=1, motion=1 if moves(last) else 0
+        )
 
         self.up_blocks = nn.ModuleList()
         hidden = widths[-1]
@@ -109,30 +123,54 @@ class UNet(nn.Module):
                 inputs,
                 width,
                 attention=layers + 1 if level < last else 0,
-                motion=layers + 1 if motion else 0,
+                motion=layers + 1 if moves(level) else 0,
                 norm_only_last=hand_over and level == 0,
             )
             if level > 0:
-                stage.upsamplers = nn.ModuleList([Upsample(width)])
+                stage.upsamplers.append(Upsample(width))
             self.up_blocks.append(stage)
 
-    def transformers(self) -> Iterator[SpatialTransformer]:
+    def stages(self) -> tuple[list[Stage], Stage, list[Stage]]:
+        """The stages down, the middle, and the stages up."""
+        return list(self.down_blocks), self.mid_block, list(self.up_blocks)  # type: ignore[arg-type]
+
+    def transformers(self) -> list[SpatialTransformer]:
         """All spatial transformers in the order in which a forward pass meets them."""
-        for stage in [*self.down_blocks, self.mid_block, *self.up_blocks]:
-            yield from getattr(stage, "attentions", [])
+        down, middle, up = self.stages()
+        return [transformer for stage in [*down, middle, *up] for transformer in stage.attentions]  # type: ignore[misc]
+
+    def run_stages(self, x: Tensor, run: Callable[[Layer, Tensor], Tensor]) -> Tensor:
+        """From the first convolution's output down, through the middle and up again; `run` does one layer."""
+        down, middle, up = self.stages()
+        skips = [x]
+        for stage in down:
+            for layer in stage.layers():
+                x = run(layer, x)
+                skips.append(x)
+            for downsample in stage.downsamplers:
+                x = downsample(x)
+                skips.append(x)
+        for layer in middle.layers():
+            x = run(layer, x)
+        for stage in up:
+            for layer in stage.layers():
+                x = run(layer, torch.cat([x, skips.pop()], dim=1))
+            for upsample in stage.upsamplers:
+                x = upsample(x, skips[-1].shape[2:])
+        return x
 
     def context(self, image_tokens: Tensor) -> list[KeyValue]:
-        """Keys and values of the image prompt `(batch, tokens, image width)` for every transformer block."""
+        """Keys and values of the image prompt `(batch, tokens, image width)` for every whole transformer block."""
         tokens = self.clip_fc(image_tokens)
-        blocks = (transformer.transformer_blocks[0] for transformer in self.transformers())
-        return [block.attn2.keys_values(tokens) for block in blocks if hasattr(block, "attn2")]
+        blocks = [transformer.transformer_blocks[0] for transformer in self.transformers()]
+        return [block.attn2.keys_values(tokens) for block in blocks if isinstance(block, TransformerBlock)]
 
 
 class AppearanceNet(UNet):
     """The reference network: run once a portrait, at timestep 0, it gives the tokens that the denoiser's frames attend to."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__(config, config.latent_channels, motion=False, hand_over=True)
+        super().__init__(config, config.latent_channels, moves=lambda level: False, hand_over=True)
 
     def forward(
         self, latents: Tensor, image_tokens: Tensor, landmark_features: Tensor | None = None
@@ -145,42 +183,23 @@ class AppearanceNet(UNet):
         """
         time = self.time_embedding(torch.zeros(latents.shape[0], device=latents.device))
         contexts = iter(self.context(image_tokens))
+        final = self.transformers()[-1]
         handed_over: list[Tensor] = []
 
-        def attend(transformer: SpatialTransformer, x: Tensor) -> Tensor:
-            x, normed = transformer(x, next(contexts))
-            handed_over.append(normed)
+        def run(layer: Layer, x: Tensor) -> Tensor:
+            resnet, transformer, _ = layer
+            x = resnet(x, time)
+            if transformer is final:
+                handed_over.append(transformer.block.norm1(transformer.tokens(x)))
+            elif transformer is not None:
+                x, normed = transformer(x, next(contexts))
+                handed_over.append(normed)
             return x
 
         x = self.conv_in(latents)
         if landmark_features is not None:
             x = x + landmark_features
-        skips = [x]
-        for stage in self.down_blocks:
-            attentions = getattr(stage, "attentions", [None] * len(stage.resnets))
-            for resnet, attention in zip(stage.resnets, attentions, strict=True):
-                x = resnet(x, time)
-                x = attend(attention, x) if attention is not None else x
-                skips.append(x)
-            if hasattr(stage, "downsamplers"):
-                x = stage.downsamplers[0](x)
-                skips.append(x)
-
-        x = self.mid_block.resnets[0](x, time)
-        x = attend(self.mid_block.attentions[0], x)
-        x = self.mid_block.resnets[1](x, time)
-
-        final = self.up_blocks[-1].attentions[-1]
-        for stage in self.up_blocks:
-            attentions = getattr(stage, "attentions", [None] * len(stage.resnets))
-            for resnet, attention in zip(stage.resnets, attentions, strict=True):
-                x = resnet(torch.cat([x, skips.pop()], dim=1), time)
-                if attention is final:
-                    handed_over.append(attention.block.norm1(attention.tokens(x)))
-                elif attention is not None:
-                    x = attend(attention, x)
-            if hasattr(stage, "upsamplers"):
-                x = stage.upsamplers[0](x, skips[-1].shape[2:])
+        self.run_stages(x, run)
         return handed_over
 
 
@@ -188,7 +207,7 @@ class Denoiser(UNet):
     """Predicts `v` for every frame of a clip from noisy latents, landmark features and a portrait's `Conditioning`."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__(config, config.denoiser_channels, motion=config.motion_modules, hand_over=False)
+        super().__init__(config, config.denoiser_channels, moves=config.moves, hand_over=False)
         self.conv_norm_out = nn.GroupNorm(config.norm_groups, config.block_channels[0], eps=1e-5)
         self.conv_out = nn.Conv2d(config.block_channels[0], config.latent_channels, 3, padding=1)
 
@@ -213,36 +232,18 @@ class Denoiser(UNet):
         batch, _, frames = latents.shape[:3]
         time = self.time_embedding(timesteps).repeat_interleave(frames, dim=0)
         contexts = iter(conditioning.context)
-        appearances = iter(conditioning.appearance or [None] * len(conditioning.context))
+        alone: list[KeyValue | None] = [None] * len(conditioning.context)
+        appearances = iter(conditioning.appearance or alone)
 
-        def layer(stage: nn.Module, index: int, x: Tensor) -> Tensor:
-            x = stage.resnets[index](x, time)
-            if hasattr(stage, "attentions"):
-                x, _ = stage.attentions[index](x, next(contexts), next(appearances))
-            if hasattr(stage, "motion_modules"):
-                x = stage.motion_modules[index](x, frames)
-            return x
+        def run(layer: Layer, x: Tensor) -> Tensor:
+            resnet, transformer, motion_module = layer
+            x = resnet(x, time)
+            if transformer is not None:
+                x, _ = transformer(x, next(contexts), next(appearances))
+            return x if motion_module is None else motion_module(x, frames)
 
         x = latents.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
         x = self.conv_in(x) + landmark_features.transpose(1, 2).flatten(0, 1)
-        skips = [x]
-        for stage in self.down_blocks:
-            for index in range(len(stage.resnets)):
-                x = layer(stage, index, x)
-                skips.append(x)
-            if hasattr(stage, "downsamplers"):
-                x = stage.downsamplers[0](x)
-                skips.append(x)
-
-        x = layer(self.mid_block, 0, x)
-        x = self.mid_block.resnets[1](x, time)
-
-        for stage in self.up_blocks:
-            for index in range(len(stage.resnets)):
-                hidden = torch.cat([x, skips.pop()], dim=1)
-                x = layer(stage, index, hidden)
-            if hasattr(stage, "upsamplers"):
-                x = stage.upsamplers[0](x, skips[-1].shape[2:])
-
+        x = self.run_stages(x, run)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
         return x.unflatten(0, (batch, frames)).transpose(1, 2)  # (b f) c h w -> b c f h w

@@ -1,7 +1,13 @@
 """Drawn people with exact landmarks: identities that stay, performances that move. Needs skia to draw."""
 
+from typing import TYPE_CHECKING
+
 from .performance import EXPRESSIONS, Expression, Performance, expressive_motion, speech
 from .styles import STYLES, Identity
+
+if TYPE_CHECKING:
+    from .drawing import DrawnPortrait, draw_portrait
+    from .sheet import contact_sheet
 
 __all__ = [
     "EXPRESSIONS",

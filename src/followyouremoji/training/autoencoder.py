@@ -41,14 +41,17 @@ def reconstruction_loss(decoded: Tensor, pictures: Tensor, weight: Tensor) -> Te
 def train_autoencoder(run: AutoencoderRun, minutes: float | None = None) -> None:
     """Train until the run's last step, or for `minutes`; a stopped run goes on from its last checkpoint."""
     drawings = Drawings.open(run.drawings)
-    module = SmallAutoencoder(run.autoencoder).to(memory_format=torch.channels_last)
+    module = SmallAutoencoder(run.autoencoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     state = Run(module, run.output, run.optimisation)
     size = drawings.pictures.shape[2]
     bf16 = run.optimisation.precision == "bf16"
     begun = state.elapsed()
     while not state.finished:
         rng = np.random.default_rng((run.optimisation.seed, state.step_number))
-        which = [(int(rng.integers(len(drawings))), int(rng.integers(drawings.pictures.shape[1]))) for _ in range(run.batch)]
+        which = [
+            (int(rng.integers(len(drawings))), int(rng.integers(drawings.pictures.shape[1])))
+            for _ in range(run.batch)
+        ]
         pictures = to_tensor(np.stack([drawings.pictures[i] for i in which]))
         weights = [
             1
@@ -101,6 +104,8 @@ def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) 
     latents = open_memmap(temporary, "w+", np.float16, shape)
     for i in range(identities):
         for j in range(0, pictures, batch):
-            latents[i, j : j + batch] = autoencoder.encode(to_tensor(drawings.pictures[i, j : j + batch])).numpy()
+            latents[i, j : j + batch] = autoencoder.encode(
+                to_tensor(drawings.pictures[i, j : j + batch])
+            ).numpy()
     latents.flush()
     temporary.replace(folder / "latents.npy")

@@ -55,16 +55,20 @@ class DenoiserRun:
     stage: Literal[1, 2]
     drawings: Path
     output: Path
-    autoencoder: Path
+    autoencoder: Path  # the TOML file of the autoencoder's finished run
     optimisation: Optimisation
     network: NetworkConfig
     initial: Path | None = None  # a finished run to start from; stage 2 needs one
     references: int = 4  # portraits in a step
-    targets: int = 4  # frames that each portrait is animated to: single ones in stage 1, successive ones in stage 2
+    targets: int = (
+        4  # frames that each portrait is animated to: single ones in stage 1, successive ones in stage 2
+    )
     expression_mask: bool = True  # Eq. 1's two masks
     face_mask: bool = True
     unknown_clips: float = 0.25  # see masking.random_known_frames
-    landmark_jitter: float = 0.015  # common offset of each facial feature, in pupil distances, as a detector's bias
+    landmark_jitter: float = (
+        0.015  # common offset of each facial feature, in pupil distances, as a detector's bias
+    )
     log_every: int = 50
     save_every: int = 500
 
@@ -73,7 +77,9 @@ Run = AutoencoderRun | DenoiserRun
 KINDS: dict[str, type[Any]] = {"autoencoder": AutoencoderRun, "denoiser": DenoiserRun}
 NESTED: dict[str, Any] = {
     "optimisation": lambda values: build(Optimisation, values),
-    "autoencoder": lambda values: AutoencoderConfig.from_dict(values) if isinstance(values, dict) else Path(values),
+    "autoencoder": lambda values: (
+        AutoencoderConfig.from_dict(values) if isinstance(values, dict) else Path(values)
+    ),
     "network": NetworkConfig.from_dict,
 }
 
@@ -113,3 +119,11 @@ def load_run(path: Path) -> Run:
         return build(KINDS[kind], values)
     except (SettingsError, WeightsError, TypeError, KeyError) as error:
         raise SettingsError(f"{path}: {error}") from None
+
+
+def load_autoencoder_run(path: Path) -> AutoencoderRun:
+    """Read an autoencoder's run; raises SettingsError where the file describes another kind."""
+    run = load_run(path)
+    if not isinstance(run, AutoencoderRun):
+        raise SettingsError(f"{path} does not describe an autoencoder's run.")
+    return run

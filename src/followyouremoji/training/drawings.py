@@ -37,15 +37,19 @@ def performances(rng: np.random.Generator, settings: DrawingSettings) -> list[Pe
     if not settings.clips:
         return [Performance.random(rng) for _ in range(settings.pictures)]
     frame_rate = float(rng.uniform(*CLIP_FRAME_RATES))
-    motion = speech if rng.random() < 0.4 else expressive_motion
-    return [Performance.random(rng), *motion(rng, settings.pictures - 1, frame_rate)]
+    talks, frames = rng.random() < 0.4, settings.pictures - 1
+    first = Performance.random(rng)
+    motion = speech(rng, frames, frame_rate) if talks else expressive_motion(rng, frames, frame_rate)
+    return [first, *motion]
 
 
 def draw_identity(settings: DrawingSettings, index: int) -> tuple[np.ndarray, np.ndarray]:
     """All pictures (pictures, size, size, 3) and points (pictures, 478, 2) of identity `index`: a pure function of seed and index."""
     rng = np.random.default_rng((settings.seed, index))
     identity = Identity.random(rng)
-    drawn = [draw_portrait(identity, performance, settings.size) for performance in performances(rng, settings)]
+    drawn = [
+        draw_portrait(identity, performance, settings.size) for performance in performances(rng, settings)
+    ]
     return np.stack([d.picture for d in drawn]), np.stack([d.points for d in drawn]).astype(np.float32)
 
 
@@ -70,7 +74,10 @@ def draw_folder(folder: Path, settings: DrawingSettings, processes: int = 1) -> 
     open_memmap(folder / "points.npy", "w+", np.float32, (*shape, 478, 2)).flush()
     starts = range(0, settings.identities, 16)
     with ProcessPoolExecutor(processes) as pool:
-        tasks = [pool.submit(_draw_slice, str(folder), settings, s, min(s + 16, settings.identities)) for s in starts]
+        tasks = [
+            pool.submit(_draw_slice, str(folder), settings, s, min(s + 16, settings.identities))
+            for s in starts
+        ]
         for task in tasks:
             task.result()
     described.write_text(json.dumps(asdict(settings), indent=1))

@@ -11,7 +11,7 @@ from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.autoencoder import finished_autoencoder
-from followyouremoji.training.config import AutoencoderRun, DenoiserRun, load_run
+from followyouremoji.training.config import DenoiserRun, load_autoencoder_run, load_run
 from followyouremoji.training.drawings import Drawings
 from followyouremoji.training.run import averaged_weights
 from followyouremoji.training.trainer import Networks
@@ -20,17 +20,23 @@ PROVENANCE = "Trained by the Follow Your Emoji project on portraits that it drew
 
 
 def export_model(
-    denoiser_run: Path, autoencoder_run: Path, folder: Path, *, name: str, steps: int, shared_noise: float, overwrite: bool
+    denoiser_run: Path,
+    folder: Path,
+    *,
+    name: str,
+    steps: int,
+    shared_noise: float,
+    overwrite: bool,
 ) -> Path:
     """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint.
 
-    `denoiser_run` and `autoencoder_run` are the runs' TOML files; `steps` and `shared_noise` become the model's defaults for sampling.
+    `denoiser_run` is the run's TOML file; `steps` and `shared_noise` become the model's defaults for sampling.
     Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights yet.
     """
-    run, coder_run = load_run(denoiser_run), load_run(autoencoder_run)
-    if not isinstance(run, DenoiserRun) or not isinstance(coder_run, AutoencoderRun):
-        raise SettingsError(f"{denoiser_run} must describe a denoiser's run and {autoencoder_run} an autoencoder's.")
-    autoencoder = finished_autoencoder(coder_run)
+    run = load_run(denoiser_run)
+    if not isinstance(run, DenoiserRun):
+        raise SettingsError(f"{denoiser_run} does not describe a denoiser's run.")
+    autoencoder = finished_autoencoder(load_autoencoder_run(run.autoencoder))
     network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
     networks = Networks(network).eval()
     networks.load_state_dict(averaged_weights(run.output))

@@ -69,5 +69,7 @@ def training_losses(
     share = generated.mean().clamp_min(1e-6)
     diffusion = (generated * (v - target)).square().mean() / share
     predicted = predicted_latents(add_noise(latents, noise, signal, sigma), v, signal, sigma)
-    facial = facial_fine_grained(latents * generated, predicted * generated, expression_mask, face_mask) / share
+    facial = (
+        facial_fine_grained(latents * generated, predicted * generated, expression_mask, face_mask) / share
+    )
     return Losses(diffusion, facial)

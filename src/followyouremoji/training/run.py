@@ -62,7 +62,9 @@ class Run:
             self.average.values = {name: value.clone() for name, value in state["average"].items()}
             self.step_number, self.seconds = state["step"], state["seconds"]
         except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
-            raise WeightsError(f"{checkpoint} does not belong to this run's settings or is damaged: {error}") from None
+            raise WeightsError(
+                f"{checkpoint} does not belong to this run's settings or is damaged: {error}"
+            ) from None
 
     def step(self, loss: Tensor) -> float:
         """Learn from `loss`; a loss that is not finite is skipped. Returns the gradient's norm."""

@@ -22,10 +22,20 @@ from followyouremoji.face.topology import (
     RIGHT_EYEBROW,
     RIGHT_IRIS,
 )
-from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig, QFormer, latent_tokens
+from followyouremoji.face.warping import warp_portrait
+from followyouremoji.networks import (
+    AppearanceNet,
+    Denoiser,
+    LandmarkEncoder,
+    NetworkConfig,
+    QFormer,
+    SmallAutoencoder,
+    latent_tokens,
+)
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.sampling.schedule import ddim_schedule
-from followyouremoji.training.config import DenoiserRun
+from followyouremoji.training.autoencoder import finished_autoencoder, to_tensor
+from followyouremoji.training.config import DenoiserRun, load_autoencoder_run
 from followyouremoji.training.drawings import Drawings
 from followyouremoji.training.losses import add_noise, signal_and_noise, training_losses
 from followyouremoji.training.masking import random_known_frames
@@ -50,7 +60,7 @@ class Networks(nn.Module):
         self.denoiser = Denoiser(config)
         self.landmark_encoder = LandmarkEncoder(config)
         self.qformer = QFormer(config)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def learn_from_nothing(self) -> None:
         """Give the landmark encoder's last layer, zero for a pretrained denoiser's sake, the ordinary initialisation."""
@@ -62,11 +72,18 @@ class Networks(nn.Module):
             parameter.requires_grad_("motion_modules" in name or name.startswith("denoiser.conv_in"))
 
     def animate(
-        self, portrait: Tensor, portrait_landmarks: Tensor, landmarks: Tensor, noisy: Tensor, timesteps: Tensor
+        self,
+        portrait: Tensor,
+        portrait_landmarks: Tensor,
+        landmarks: Tensor,
+        warped: Tensor | None,
+        noisy: Tensor,
+        timesteps: Tensor,
     ) -> Tensor:
-        """`portrait` latents (b, c, h, w) and its landmark picture (b, 3, 1, H, W); `landmarks` (n, 3, f, H, W); `noisy` (n, 2c + 1, f, h, w)
-        with n a multiple of b, sample-major; `timesteps` (n,). Returns v (n, c, f, h, w)."""
-        features = self.landmark_encoder(landmarks)
+        """`portrait` latents (b, c, h, w) and its landmark picture (b, 3, 1, H, W); `landmarks` (n, 3, f, H, W) and the latents
+        of the portrait bent by them, `warped` (n, c, f, h, w); `noisy` (n, 2c + 1, f, h, w), n a multiple of b, sample-major;
+        `timesteps` (n,). Returns v (n, c, f, h, w)."""
+        features = self.landmark_encoder(landmarks, warped)
         own = self.landmark_encoder(portrait_landmarks)[:, :, 0] if self.config.reference_landmarks else None
         image_tokens = self.qformer(latent_tokens(portrait))
         appearance = self.appearance_net(portrait, image_tokens, own)
@@ -81,6 +98,7 @@ class Batch:
     portrait_landmarks: Tensor
     latents: Tensor
     landmarks: Tensor
+    warped: Tensor  # pictures (n, 3, f, H, W) in [-1, 1], not yet latents
     expression_mask: Tensor
     face_mask: Tensor
     known: Tensor
@@ -133,9 +151,17 @@ def make_batch(run: DenoiserRun, drawings: Drawings, step: int) -> Batch:
             truth = drawings.points[identity][clip]
             rows["latents"].append(latents[clip].transpose(0, 1))
             rows["landmarks"].append(landmark_tensor(points[clip], size))
-            rows["expression_mask"].append(mask_tensor([expression_mask(p, (size, size)) for p in truth], latent_size))
+            bent = [warp_portrait(drawings.pictures[identity, first], points[first], p) for p in points[clip]]
+            rows["warped"].append(to_tensor(np.stack(bent)).transpose(0, 1))
+            rows["expression_mask"].append(
+                mask_tensor([expression_mask(p, (size, size)) for p in truth], latent_size)
+            )
             rows["face_mask"].append(mask_tensor([face_mask(p, (size, size)) for p in truth], latent_size))
-            known = random_known_frames(rng, len(clip), run.unknown_clips) if run.stage == 2 else np.zeros(1, bool)
+            known = (
+                random_known_frames(rng, len(clip), run.unknown_clips)
+                if run.stage == 2
+                else np.zeros(1, bool)
+            )
             rows["known"].append(torch.from_numpy(known))
     return Batch(**{name: torch.stack(values) for name, values in rows.items()})
 
@@ -153,6 +179,7 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None) -> None:
         start_from(networks, run)
     if run.stage == 2:
         networks.learn_time_alone()
+    autoencoder = finished_autoencoder(load_autoencoder_run(run.autoencoder))
     state = Run(networks, run.output, run.optimisation)
     alphas_cumprod = ddim_schedule(1).alphas_cumprod
     bf16 = run.optimisation.precision == "bf16"
@@ -167,7 +194,14 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None) -> None:
         known = batch.known[:, None, :, None, None].float()
         noisy = join_known(add_noise(batch.latents, noise, signal, sigma), batch.latents, known)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            v = networks.animate(batch.portrait, batch.portrait_landmarks, batch.landmarks, noisy, timesteps)
+            v = networks.animate(
+                batch.portrait,
+                batch.portrait_landmarks,
+                batch.landmarks,
+                encode_clips(autoencoder, batch.warped) if run.network.warped_reference else None,
+                noisy,
+                timesteps,
+            )
         losses = training_losses(
             v.float(),
             batch.latents,
@@ -191,10 +225,20 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None) -> None:
             break
 
 
+@torch.no_grad()
+def encode_clips(autoencoder: SmallAutoencoder, pictures: Tensor) -> Tensor:
+    """Pictures (n, 3, f, H, W) in [-1, 1] to latents (n, c, f, h, w)."""
+    batch = pictures.shape[0]
+    latents = autoencoder.encode(pictures.transpose(1, 2).flatten(0, 1))
+    return latents.unflatten(0, (batch, -1)).transpose(1, 2)
+
+
 def start_from(networks: Networks, run: DenoiserRun) -> None:
     """Load a finished run's averaged weights; a stage-1 run may lack the temporal layers and nothing else."""
     assert run.initial is not None
     missing, unexpected = networks.load_state_dict(averaged_weights(run.initial), strict=False)
     missing = [name for name in missing if "motion_modules" not in name]
     if missing or unexpected:
-        raise SettingsError(f"{run.initial} has another network: {', '.join([*missing, *unexpected][:3])} do not fit.")
+        raise SettingsError(
+            f"{run.initial} has another network: {', '.join([*missing, *unexpected][:3])} do not fit."
+        )

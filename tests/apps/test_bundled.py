@@ -1,0 +1,60 @@
+"""The bundled examples are small, and what their README says made them makes them."""
+
+import re
+
+import numpy as np
+import pytest
+
+from followyouremoji.apps.bundled import EXAMPLES, driving_path, example_names, portrait_path
+from followyouremoji.face.motion import Motion
+from followyouremoji.media.pictures import read_picture
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+
+
+@pytest.fixture(scope="module")
+def readme() -> dict:
+    """The names that the README's program defines; what it writes at its end is left out."""
+    program = re.search(r"```python\n(.*?)```", (EXAMPLES / "README.md").read_text(), re.DOTALL)
+    assert program is not None
+    definitions, _, _ = program[1].partition("for name, (style, seed) in PORTRAITS")
+    names: dict = {}
+    exec(definitions, names)
+    return names
+
+
+def test_names_and_sizes() -> None:
+    assert example_names(".png") == ["ada", "emoji", "fox", "max", "stone"]
+    assert example_names(".fyemotion") == ["hello", "talk"]
+    assert sum(path.stat().st_size for path in EXAMPLES.iterdir()) < 1_500_000
+
+
+@pytest.mark.parametrize("name", ["ada", "fox"])
+def test_portraits_are_drawn_as_the_readme_says(readme: dict, name: str) -> None:
+    """Another skia may differ in single pixels."""
+    from followyouremoji.portraits import Identity, Performance, draw_portrait
+
+    style, seed = readme["PORTRAITS"][name]
+    identity = Identity.random(np.random.default_rng(seed), style)
+    drawn = draw_portrait(identity, Performance.neutral(), 512).picture.astype(int)
+    assert np.abs(drawn - read_picture(portrait_path(f"bundled:{name}"))).mean() < 0.5
+
+
+def test_hello_is_as_the_readme_says(readme: dict) -> None:
+    """Neutral at both ends, and three frames between them made again."""
+    hello = Motion.load(driving_path("bundled:hello"))
+    assert (len(hello), hello.frame_rate) == (100, 25.0)
+    np.testing.assert_allclose(hello.landmarks[0], hello.landmarks[-1], atol=1e-4)
+    some = [22, 47, 65]
+    performances = readme["showreel"]()
+    again = readme["as_motion"]([performances[frame] for frame in some], "again")
+    np.testing.assert_allclose(again.landmarks, hello.landmarks[some], atol=1e-4)
+
+
+def test_talk_is_as_the_readme_says(readme: dict) -> None:
+    from followyouremoji.portraits import speech
+
+    talk = Motion.load(driving_path("bundled:talk"))
+    performances = speech(np.random.default_rng(readme["TALK_SEED"]), readme["FRAMES"], readme["RATE"])
+    again = readme["as_motion"](performances[::40], "again")
+    np.testing.assert_allclose(again.landmarks, talk.landmarks[::40], atol=1e-4)

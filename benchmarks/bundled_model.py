@@ -41,6 +41,7 @@ from followyouremoji.face.warping import warp_portrait
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.portraits import STYLES, Identity, Performance, draw_portrait, expressive_motion
 from followyouremoji.sampling import SamplingSettings, condition_clip, sample
+from followyouremoji.sampling.guess import onto_guess
 
 FIRST_SEED = 900_000  # far from every seed that a training run draws with
 FRAMES = 16
@@ -151,22 +152,22 @@ def thin_plate_warp(picture: np.ndarray, source: np.ndarray, target: np.ndarray)
 def animate(animator: PortraitAnimator, case: Case, settings: SamplingSettings) -> list[np.ndarray]:
     """All frames of a case, without detection or cropping: the drawings are framed as the model expects."""
     model, size = animator.model, case.reference.shape[0]
+    network = model.config.network
     style = LandmarkStyle(antialiased=model.config.antialiased_landmarks)
 
-    def features(points: np.ndarray, guess: bool) -> torch.Tensor:
+    def guess(points: np.ndarray) -> torch.Tensor:
+        bent = np.stack([warp_portrait(case.reference, case.reference_points, p) for p in points])
+        return model.encode(to_tensor(bent) * 2 - 1)
+
+    def features(points: np.ndarray, guessed: bool) -> torch.Tensor:
         drawn = np.stack([draw_landmarks(p, (size, size), style) for p in points])
-        warped = None
-        if guess and model.config.network.warped_reference:
-            bent = np.stack([warp_portrait(case.reference, case.reference_points, p) for p in points])
-            warped = model.encode(to_tensor(bent) * 2 - 1).transpose(0, 1)[None]
+        warped = guess(points).transpose(0, 1)[None] if guessed else None
         return model.landmark_encoder(to_tensor(drawn).transpose(0, 1)[None], warped)
 
     portrait = to_tensor(case.reference[None]) * 2 - 1
     latents = model.encode(portrait)
     own = (
-        features(case.reference_points[None], guess=False)[:, :, 0]
-        if model.config.network.reference_landmarks
-        else None
+        features(case.reference_points[None], guessed=False)[:, :, 0] if network.reference_landmarks else None
     )
     conditioning = condition_clip(
         model.appearance_net,
@@ -180,12 +181,15 @@ def animate(animator: PortraitAnimator, case: Case, settings: SamplingSettings) 
     pieces = sample(
         model.denoiser,
         conditioning,
-        lambda frames: features(case.points[list(frames)], guess=True),
+        lambda frames: features(case.points[list(frames)], guessed=network.warped_reference),
         len(case.points),
         shape,
         settings,
     )
-    return [picture for piece in pieces for picture in to_pictures(model.decode(piece))]
+    latents = torch.cat(list(pieces))
+    if network.warped_reference:
+        latents = onto_guess(latents, guess(case.points), network.residual_scale)
+    return list(to_pictures(model.decode(latents)))
 
 
 def compare(result: np.ndarray, case: Case, index: int) -> dict[str, float]:

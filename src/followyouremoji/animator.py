@@ -17,6 +17,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.preparation import AnimationSettings, MotionSource, PortraitSource, Prepared, prepare
 from followyouremoji.sampling import SamplingSettings, condition_clip, sample
+from followyouremoji.sampling.guess import onto_guess
 from followyouremoji.sampling.sampler import Progress, check_fits
 
 __all__ = ["AlignmentSettings", "AnimationSettings", "PortraitAnimator", "Prepared"]
@@ -72,10 +73,15 @@ class PortraitAnimator:
         UserError : a file, face or setting that cannot be used; see `preparation.prepare` and `AnimationSettings`.
         """
         settings = settings or AnimationSettings()
-        self._sampling(settings)  # a setting that does not fit should not cost the tracking of a clip
+        self.check(settings)  # a setting that does not fit should not cost the tracking of a clip
         return self.frames(
             self.prepare(portrait, motion, alignment=alignment, settings=settings), settings, progress
         )
+
+    def check(self, settings: AnimationSettings) -> None:
+        """Raise SettingsError for settings that do not fit this model."""
+        self._check_size(settings.size or self.model.config.picture_size)
+        self._sampling(settings)
 
     def prepare(
         self,
@@ -127,22 +133,23 @@ class PortraitAnimator:
         reference_latents = model.encode(portrait)
         image_tokens = model.image_tokens(portrait)
 
-        def landmark_features(pictures: Sequence[np.ndarray], guesses: Sequence[np.ndarray] = ()) -> Tensor:
+        network = model.config.network
+
+        def landmark_features(pictures: Sequence[np.ndarray], guesses: Tensor | None = None) -> Tensor:
             drawn = to_tensor(np.stack(pictures)).to(model.device, model.dtype)
-            warped = None
-            if guesses:
-                warped = model.encode(to_tensor(np.stack(guesses)) * 2 - 1).transpose(0, 1)[None]
+            warped = None if guesses is None else guesses.transpose(0, 1)[None]
             return model.landmark_encoder(drawn.transpose(0, 1)[None], warped)  # f c h w -> 1 c f h w
 
+        def guessed_latents(frames: Sequence[int]) -> Tensor:
+            pictures = np.stack([prepared.warped_picture(frame) for frame in frames])
+            return model.encode(to_tensor(pictures) * 2 - 1)
+
         def features_of(frames: tuple[int, ...]) -> Tensor:
-            guessed = frames if model.config.network.warped_reference else ()
-            return landmark_features(
-                [prepared.landmark_picture(frame) for frame in frames],
-                [prepared.warped_picture(frame) for frame in guessed],
-            )
+            pictures = [prepared.landmark_picture(frame) for frame in frames]
+            return landmark_features(pictures, guessed_latents(frames) if network.warped_reference else None)
 
         reference_features = None
-        if model.config.network.reference_landmarks:
+        if network.reference_landmarks:
             reference_features = landmark_features([prepared.reference_landmark_picture()])[:, :, 0]
         conditioning = condition_clip(
             model.appearance_net,
@@ -161,10 +168,15 @@ class PortraitAnimator:
             sampling,
             progress,
         )
+        frame = 0
         for piece in latent_pieces:
             for latents in piece.split(DECODED_AT_ONCE):
+                if network.warped_reference:
+                    guess = guessed_latents(range(frame, frame + len(latents)))
+                    latents = onto_guess(latents, guess, network.residual_scale)
                 for result in to_pictures(model.decode(latents)):
                     yield prepared.finish(result)
+                frame += len(latents)
 
     def _sampling(self, settings: AnimationSettings) -> SamplingSettings:
         """The sampler's settings, with the model's own where the user left them open."""

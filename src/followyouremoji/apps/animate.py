@@ -78,6 +78,7 @@ def animate(
     with FaceDetector(settings.detector_bundle) as detector:
         landmarks = detect(detector, picture, settings.face, str(portrait_file))
         animator = load_animator(weights, device, dtype)
+        animator.check(settings)
         motion = tracked(source, detector, settings.driving_face, smooth)
     prepared = animator.prepare(
         picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks

@@ -118,7 +118,9 @@ def preview(
     )
     frames = (overlaid(prepared.picture, prepared.landmark_picture(i)) for i in range(len(prepared)))
     if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
-        write_picture(path, next(frames), overwrite)
+        write_picture(
+            path, next(frames), overwrite, comment="Landmarks drawn over a portrait by Follow Your Emoji."
+        )
     else:
         with (
             progress_bar("Drawing") as advance,

@@ -17,7 +17,8 @@ train_app = typer.Typer(
     "fye train draw data/singles --identities 2000 --pictures 8\n\n"
     "fye train run autoencoder.toml\n\n"
     "fye train latents data/singles --autoencoder autoencoder.toml\n\n"
-    "fye train run denoiser.toml",
+    "fye train run denoiser.toml\n\n"
+    "fye train export denoiser.toml my_model",
 )
 
 
@@ -46,7 +47,10 @@ def sheet(
     require_skia()
     from followyouremoji.portraits.sheet import contact_sheet
 
-    write_picture(out, contact_sheet(np.random.default_rng(seed), identities, performances, size), overwrite)
+    drawn = contact_sheet(np.random.default_rng(seed), identities, performances, size)
+    write_picture(
+        out, drawn, overwrite, comment="Portraits drawn by Follow Your Emoji; nobody was photographed."
+    )
     say(f"{out}: {identities} portraits, {performances} expressions.")
 
 
@@ -124,3 +128,23 @@ def require_skia() -> None:
 
     if find_spec("skia") is None:
         raise SettingsError("drawing portraits needs skia: pip install 'followyouremoji[portraits]'")
+
+
+@train_app.command()
+def export(
+    config: Annotated[Path, typer.Argument(help="TOML file of a denoiser's run, trained before.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
+    steps: Annotated[int, typer.Option(help="Denoising steps that it uses by default.", min=1)] = 10,
+    shared_noise: Annotated[
+        float, typer.Option(help="Part of the noise that all frames share by default.", min=0.0, max=1.0)
+    ] = 0.9,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
+) -> None:
+    """Make a checkpoint of a run that `fye animate --weights FOLDER` takes."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.training.export import export_model
+
+    export_model(
+        config, folder, name=folder.name, steps=steps, shared_noise=shared_noise, overwrite=overwrite
+    )
+    say(f"{folder}: fye animate PORTRAIT DRIVING --weights {folder}")

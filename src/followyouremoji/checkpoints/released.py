@@ -80,9 +80,12 @@ class PublishedFiles:
 
 
 def released_config(network: NetworkConfig | None = None) -> ModelConfig:
-    """How the released model is sampled: 512x512, 16 frames, 30 steps, guidance 3.5."""
+    """How the released model is sampled: 512x512, windows of 24 frames, 30 steps, guidance 3.5."""
     return ModelConfig(
-        name="Follow-Your-Emoji (2024)", network=network or NetworkConfig(), provenance=PROVENANCE
+        name="Follow-Your-Emoji (2024)",
+        network=network or NetworkConfig(),
+        window=24,
+        provenance=PROVENANCE,
     )
 
 

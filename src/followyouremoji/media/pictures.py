@@ -150,13 +150,19 @@ def save_image(path: Path, picture: np.ndarray, comment: str = GENERATED_COMMENT
         image.save(path, format="JPEG", quality=95, subsampling=0, comment=comment, xmp=xmp_packet(comment))
 
 
-def write_picture(path: str | os.PathLike[str], picture: np.ndarray, overwrite: bool = False) -> None:
+def write_picture(
+    path: str | os.PathLike[str],
+    picture: np.ndarray,
+    overwrite: bool = False,
+    comment: str = GENERATED_COMMENT,
+) -> None:
     """Write a picture as PNG, JPEG or WebP, by the path's ending, marked as generated.
 
     Parameters
     ----------
     picture : uint8 (height, width, 3) RGB.
     overwrite : replace a file that exists.
+    comment : what the file says about itself.
 
     Raises
     ------
@@ -169,7 +175,7 @@ def write_picture(path: str | os.PathLike[str], picture: np.ndarray, overwrite: 
         )
     output = PendingOutput(path, overwrite, PictureError)
     try:
-        save_image(output.temporary, picture)
+        save_image(output.temporary, picture, comment)
         output.commit()
     except (OSError, ValueError) as reason:
         raise output.failure(reason) from reason

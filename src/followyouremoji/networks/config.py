@@ -47,7 +47,10 @@ class NetworkConfig:
     motion_modules: bool = True  # False: a stage-1 network, single frames only
     motion_levels: tuple[int, ...] | None = None  # levels with motion modules, 0 is the finest; None: all
     max_frames: int = 32  # rows of the motion modules' position table
-    warped_reference: bool = False  # the denoiser also reads latents of the portrait bent by its landmarks
+    warped_reference: bool = (
+        False  # latents are generated relative to those of the portrait bent by its landmarks,
+    )
+    residual_scale: float = 1.0  # times this; the denoiser also reads the bent portrait's latents
     reference_landmarks: bool = False  # the appearance net also sees where the portrait's own features are
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ from followyouremoji.networks import (
     SmallAutoencoder,
     latent_tokens,
 )
+from followyouremoji.sampling.guess import relative_to_guess
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.autoencoder import finished_autoencoder, to_tensor
@@ -187,24 +188,30 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None) -> None:
     recent: list[tuple[float, float, float]] = []
     while not state.finished:
         batch = make_batch(run, drawings, state.step_number)
+        guess, latents = None, batch.latents
+        if run.network.warped_reference:
+            guess = encode_clips(autoencoder, batch.warped)
+            latents = relative_to_guess(latents, guess, run.network.residual_scale)
         generator = torch.Generator().manual_seed(run.optimisation.seed * 1_000_003 + state.step_number)
-        timesteps = torch.randint(0, 1000, (len(batch.latents),), generator=generator)
-        noise = torch.randn(batch.latents.shape, generator=generator)
+        timesteps = torch.randint(0, 1000, (len(latents),), generator=generator)
+        terminal = torch.rand(len(latents), generator=generator) < run.terminal_share
+        timesteps = torch.where(terminal, 999, timesteps)
+        noise = torch.randn(latents.shape, generator=generator)
         signal, sigma = signal_and_noise(timesteps, alphas_cumprod)
         known = batch.known[:, None, :, None, None].float()
-        noisy = join_known(add_noise(batch.latents, noise, signal, sigma), batch.latents, known)
+        noisy = join_known(add_noise(latents, noise, signal, sigma), latents, known)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             v = networks.animate(
                 batch.portrait,
                 batch.portrait_landmarks,
                 batch.landmarks,
-                encode_clips(autoencoder, batch.warped) if run.network.warped_reference else None,
+                guess,
                 noisy,
                 timesteps,
             )
         losses = training_losses(
             v.float(),
-            batch.latents,
+            latents,
             noise,
             signal,
             sigma,

@@ -201,3 +201,28 @@ def test_a_saved_model_animates_the_same(
 def test_pictures_to_tensors_and_back() -> None:
     pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
     assert np.array_equal(to_pictures(to_tensor(pictures) * 2 - 1), pictures)
+
+
+def test_a_denoiser_that_says_nothing_shows_the_guess(prepared: Prepared) -> None:
+    """Relative to a guess, a zero velocity at the last timestep means no difference: the bent portrait, in the frames' order."""
+    model = small_model(warped_reference=True, residual_scale=1.5)
+    torch.nn.init.zeros_(model.denoiser.conv_out.weight)
+    torch.nn.init.zeros_(model.denoiser.conv_out.bias)
+    result = list(PortraitAnimator(model).frames(prepared, AnimationSettings(steps=1)))
+    for index, frame in enumerate(result):
+        guess = to_tensor(prepared.warped_picture(index)[None]) * 2 - 1
+        with torch.inference_mode():
+            expected = to_pictures(model.decode(model.encode(guess)))[0]
+        assert np.abs(frame.astype(int) - prepared.finish(expected)).max() <= 1
+
+
+@torch.inference_mode()
+def test_the_landmark_encoder_reads_the_guess() -> None:
+    encoder = small_model(warped_reference=True).landmark_encoder
+    pictures, guess = torch.rand(1, 3, 2, 64, 64), torch.randn(1, 4, 2, 8, 8)
+    alone = encoder(pictures)
+    torch.testing.assert_close(
+        encoder(pictures, torch.zeros_like(guess)) - alone,
+        encoder(pictures * 0, guess * 0) - encoder(pictures * 0),
+    )
+    assert (encoder(pictures, guess) - alone).abs().mean() > 0.1

@@ -66,7 +66,9 @@ class DenoiserRun:
     expression_mask: bool = True  # Eq. 1's two masks
     face_mask: bool = True
     unknown_clips: float = 0.25  # see masking.random_known_frames
-    terminal_share: float = 0.0  # of the timesteps that are the last one, pure noise: more for sampling in very few steps
+    terminal_share: float = (
+        0.0  # of the timesteps that are the last one, pure noise: more for sampling in very few steps
+    )
     landmark_jitter: float = (
         0.015  # common offset of each facial feature, in pupil distances, as a detector's bias
     )

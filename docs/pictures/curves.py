@@ -1,0 +1,34 @@
+"""Plots the losses of docs/logs as docs/pictures/training.png: `python docs/pictures/curves.py`."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+DOCS = Path(__file__).parents[1]
+CURVES = {
+    "autoencoder.csv": ("psnr", "autoencoder: PSNR, dB"),
+    "stage1a.csv": ("diffusion", "stage 1, whole latents: v loss"),
+    "stage1b.csv": ("diffusion", "stage 1, relative to the guess: v loss"),
+    "stage2.csv": ("diffusion", "stage 2: v loss"),
+}
+
+
+def main() -> None:
+    figure, axes = plt.subplots(1, len(CURVES), figsize=(15, 3.2), layout="constrained")
+    for axis, (name, (column, title)) in zip(axes, CURVES.items(), strict=True):
+        with (DOCS / "logs" / name).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        axis.plot([int(row["step"]) for row in rows], [float(row[column]) for row in rows])
+        axis.set(title=title, xlabel="step")
+        axis.grid(alpha=0.3)
+    figure.savefig(DOCS / "pictures" / "training.png", dpi=100)
+
+
+if __name__ == "__main__":
+    main()

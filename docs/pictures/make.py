@@ -1,0 +1,91 @@
+"""Makes the README's pictures from the bundled examples: `python docs/pictures/make.py`, in the checkout.
+
+With a folder of portraits and a driving clip or motion, also photographs.png: `python docs/pictures/make.py PORTRAITS DRIVING`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from followyouremoji.animator import PortraitAnimator
+from followyouremoji.apps.bundled import driving_path, portrait_path
+from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
+from followyouremoji.face.motion import Motion
+from followyouremoji.media.cropping import face_crop
+from followyouremoji.media.pictures import contact_sheet, read_picture, resize_picture, write_picture
+
+HERE = Path(__file__).parent
+PORTRAITS = ("ada", "max", "emoji", "stone", "fox")
+SHOWN = (0, 17, 29, 43, 54, 66, 79, 83)  # frames of `hello`: smile, brows, looks, wink, words
+TILE = 144
+
+
+def tile(picture: np.ndarray) -> np.ndarray:
+    return resize_picture(picture, (TILE, TILE))
+
+
+def results(
+    animator: PortraitAnimator, portrait: Path, motion: Motion, shown: tuple[int, ...]
+) -> list[np.ndarray]:
+    """The portrait and some frames of its animation, around the face."""
+    prepared = animator.prepare(portrait, motion)
+    frames = list(animator.frames(prepared))
+    crop = face_crop(prepared.landmarks.points)
+    picture = read_picture(portrait)
+    return [tile(crop.cut(p, 2 * TILE)) for p in [picture, *(frames[i] for i in shown)]]
+
+
+def captioned(pictures: list[np.ndarray], captions: list[str]) -> np.ndarray:
+    sheet = Image.fromarray(contact_sheet(pictures, len(pictures)))
+    page = Image.new("RGB", (sheet.width, sheet.height + 22), "white")
+    page.paste(sheet, (0, 0))
+    for index, caption in enumerate(captions):
+        place = ((index + 0.5) * sheet.width / len(captions), sheet.height + 4)
+        ImageDraw.Draw(page).text(place, caption, fill="black", anchor="ma", font=ImageFont.load_default(13))
+    return np.asarray(page)
+
+
+def method(animator: PortraitAnimator, portrait: Path, motion: Motion, frame: int) -> np.ndarray:
+    prepared = animator.prepare(portrait, motion)
+    style = LandmarkStyle(antialiased=True)
+    driving = face_crop(motion.points).to_crop(motion.points[frame], TILE)
+    result = list(animator.frames(prepared))[frame]
+    pictures = [
+        tile(prepared.picture),
+        draw_landmarks(driving, (TILE, TILE), style),
+        tile(prepared.landmark_picture(frame)),
+        tile(prepared.warped_picture(frame)),
+        tile(prepared.crop.cut(result, 2 * TILE)),
+    ]
+    return captioned(
+        pictures, ["portrait", "driving landmarks", "aligned to the portrait", "bent: the guess", "result"]
+    )
+
+
+def main() -> None:
+    animator = PortraitAnimator.from_pretrained("bundled")
+    hello = Motion.load(driving_path("bundled:hello"))
+    rows = [
+        picture
+        for name in PORTRAITS
+        for picture in results(animator, portrait_path(f"bundled:{name}"), hello, SHOWN)
+    ]
+    write_picture(HERE / "hello.png", contact_sheet(rows, len(SHOWN) + 1), overwrite=True)
+    write_picture(
+        HERE / "method.png", method(animator, portrait_path("bundled:ada"), hello, SHOWN[5]), overwrite=True
+    )
+    if len(sys.argv) == 3:
+        folder, motion = Path(sys.argv[1]), Motion.load(Path(sys.argv[2]))
+        shown = tuple(range(5, len(motion), max(1, len(motion) // 7)))[:7]
+        rows = [
+            p for portrait in sorted(folder.iterdir()) for p in results(animator, portrait, motion, shown)
+        ]
+        write_picture(HERE / "photographs.png", contact_sheet(rows, len(shown) + 1), overwrite=True)
+
+
+if __name__ == "__main__":
+    main()

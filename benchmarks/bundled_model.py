@@ -37,7 +37,7 @@ from followyouremoji.face.topology import (
     RIGHT_EYEBROW,
     RIGHT_IRIS,
 )
-from followyouremoji.face.warping import warp_portrait
+from followyouremoji.face.warping import blend_face, warp_portrait
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.portraits import STYLES, Identity, Performance, draw_portrait, expressive_motion
 from followyouremoji.sampling import SamplingSettings, condition_clip, sample
@@ -189,7 +189,11 @@ def animate(animator: PortraitAnimator, case: Case, settings: SamplingSettings) 
     latents = torch.cat(list(pieces))
     if network.warped_reference:
         latents = onto_guess(latents, guess(case.points), network.residual_scale)
-    return list(to_pictures(model.decode(latents)))
+    results = list(to_pictures(model.decode(latents)))
+    if network.warped_reference:
+        bent = [warp_portrait(case.reference, case.reference_points, p) for p in case.points]
+        results = [blend_face(b, r, p) for b, r, p in zip(bent, results, case.points, strict=True)]
+    return results
 
 
 def compare(result: np.ndarray, case: Case, index: int) -> dict[str, float]:

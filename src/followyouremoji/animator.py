@@ -175,8 +175,9 @@ class PortraitAnimator:
                     guess = guessed_latents(range(frame, frame + len(latents)))
                     latents = onto_guess(latents, guess, network.residual_scale)
                 for result in to_pictures(model.decode(latents)):
-                    yield prepared.finish(result)
-                frame += len(latents)
+                    face_alone = network.warped_reference
+                    yield prepared.finish_face(result, frame) if face_alone else prepared.finish(result)
+                    frame += 1
 
     def _sampling(self, settings: AnimationSettings) -> SamplingSettings:
         """The sampler's settings, with the model's own where the user left them open."""

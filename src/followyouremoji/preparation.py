@@ -21,15 +21,17 @@ from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.geometry import frustum_at_one, place_irises, project, solve_metric_faces
 from followyouremoji.face.motion import GapReport, Motion, track_clip
 from followyouremoji.face.topology import mean_face
-from followyouremoji.face.warping import warp_portrait
+from followyouremoji.face.warping import blend_face, warp_portrait
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
-from followyouremoji.media.pictures import LEAST_SIDE, read_picture, to_rgb
+from followyouremoji.media.pictures import LEAST_SIDE, read_picture, resize_picture, to_rgb
 
 MOTION_ENDING = ".fyemotion"
 RELEASED_MOTION_ENDING = ".npy"
 
 RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
+
+LARGEST_BENT = 1024  # pixels a side of the bent portrait around a generated face
 
 SMALL_FACE = 0.35
 """A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
@@ -165,6 +167,21 @@ class Prepared:
     def finish(self, result: np.ndarray) -> np.ndarray:
         """A generated square (size, size, 3) as the user gets it: in the portrait, or as it is."""
         return self.crop.paste(self.portrait, result) if self.paste_back else result
+
+    def finish_face(self, result: np.ndarray, frame: int) -> np.ndarray:
+        """As `finish`, but only the face is the generated one: around it is the bent portrait, in its own resolution.
+
+        For models that generate relative to the bent portrait; what they make around the face is softer than it.
+        """
+        side = self.size
+        if self.paste_back:
+            side = max(self.size, min(round(self.crop.side), LARGEST_BENT))
+        scale = side / self.size
+        picture = self.picture if side == self.size else self.crop.cut(self.portrait, side)
+        guess = warp_portrait(picture, scale * self.reference_points, scale * self.points[frame])
+        return self.finish(
+            blend_face(guess, resize_picture(result, (side, side)), scale * self.points[frame])
+        )
 
 
 def prepare(

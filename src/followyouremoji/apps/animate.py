@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
 DRAWN_ONLY = (
-    "Note: the bundled model is trained on drawn portraits only; a photograph comes out as a drawing-like "
-    "approximation of it. The released weights (fye weights download) are made for photographs."
+    "Note: the bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their "
+    "eyes and mouths come out soft and drawn-like. The released weights (fye weights download) are made for photographs."
 )
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 

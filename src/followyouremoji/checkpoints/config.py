@@ -154,7 +154,9 @@ def _checked(values: Any, defaults: Any, where: str) -> dict[str, Any]:
         raise WeightsError(f"its entry {where!r} has unknown entries: {', '.join(unknown)}")
     for name, value in values.items():
         default = known[name]
-        if default is None or isinstance(default, str):
+        if name == "motion_levels":
+            good = value is None or (isinstance(value, (list, tuple)) and all(_is_level(v) for v in value))
+        elif default is None or isinstance(default, str):
             good = value is None if default is None else isinstance(value, str)
         elif isinstance(default, bool):
             good = isinstance(value, bool)
@@ -175,6 +177,10 @@ def _checked(values: Any, defaults: Any, where: str) -> dict[str, Any]:
 
 def _is_size(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_SIZE
+
+
+def _is_level(value: Any) -> bool:
+    return value == 0 or _is_size(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from followyouremoji.face.drawing import face_mask
 from followyouremoji.face.topology import FACE_OVAL_LOOP, LEFT_EYEBROW, RIGHT_EYEBROW
 
 NOSE_CHEEKS_FOREHEAD = (1, 2, 4, 6, 168, 98, 327, 50, 280, 205, 425, 9, 151)
@@ -25,6 +26,7 @@ GUIDES = np.array(
     ]
 )
 STIFFNESS = 1e-3  # keeps the plate from folding where landmarks of a turned head crowd together
+EDGE = 0.03  # of the face's height: how softly a generated face goes over into the guess, inside its contour
 GRID = 4  # pixels between the places at which the plate is evaluated
 
 
@@ -72,3 +74,16 @@ def warp_portrait(picture: np.ndarray, own_points: np.ndarray, points: np.ndarra
     return cv2.remap(
         picture, x + offsets[..., 0], y + offsets[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def blend_face(guess: np.ndarray, generated: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A generated face, softly edged, in the bent portrait, whose contour and surroundings are sharp and follow the landmarks.
+
+    `guess` and `generated` uint8 (height, width, 3); `points` (478, 2) are the face's landmarks in their pixels. Returns uint8 alike.
+    """
+    height, width = guess.shape[:2]
+    edge = max(1.0, EDGE * float(np.ptp(points[:, 1])))
+    mask = face_mask(points, (width, height)).astype(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(1.5 * edge) + 1,) * 2)
+    soft = cv2.GaussianBlur(cv2.erode(mask, kernel).astype(np.float32), (0, 0), edge)[..., None]
+    return np.rint(guess + soft * (generated.astype(np.float32) - guess)).astype(np.uint8)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from scipy.interpolate import RBFInterpolator
 
-from followyouremoji.animator import PortraitAnimator, to_pictures, to_tensor
+from followyouremoji.animator import AnimationSettings, PortraitAnimator, Prepared, to_pictures, to_tensor
 from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.alignment import AlignmentSettings, align_motion
 from followyouremoji.face.detection import FaceDetector, Landmarks
@@ -37,11 +37,9 @@ from followyouremoji.face.topology import (
     RIGHT_EYEBROW,
     RIGHT_IRIS,
 )
-from followyouremoji.face.warping import blend_face, warp_portrait
+from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.portraits import STYLES, Identity, Performance, draw_portrait, expressive_motion
-from followyouremoji.sampling import SamplingSettings, condition_clip, sample
-from followyouremoji.sampling.guess import onto_guess
 
 FIRST_SEED = 900_000  # far from every seed that a training run draws with
 FRAMES = 16
@@ -148,52 +146,26 @@ def thin_plate_warp(picture: np.ndarray, source: np.ndarray, target: np.ndarray)
     )
 
 
-@torch.inference_mode()
-def animate(animator: PortraitAnimator, case: Case, settings: SamplingSettings) -> list[np.ndarray]:
+def animate(animator: PortraitAnimator, case: Case, settings: AnimationSettings) -> list[np.ndarray]:
     """All frames of a case, without detection or cropping: the drawings are framed as the model expects."""
-    model, size = animator.model, case.reference.shape[0]
-    network = model.config.network
-    style = LandmarkStyle(antialiased=model.config.antialiased_landmarks)
-
-    def guess(points: np.ndarray) -> torch.Tensor:
-        bent = np.stack([warp_portrait(case.reference, case.reference_points, p) for p in points])
-        return model.encode(to_tensor(bent) * 2 - 1)
-
-    def features(points: np.ndarray, guessed: bool) -> torch.Tensor:
-        drawn = np.stack([draw_landmarks(p, (size, size), style) for p in points])
-        warped = guess(points).transpose(0, 1)[None] if guessed else None
-        return model.landmark_encoder(to_tensor(drawn).transpose(0, 1)[None], warped)
-
-    portrait = to_tensor(case.reference[None]) * 2 - 1
-    latents = model.encode(portrait)
-    own = (
-        features(case.reference_points[None], guessed=False)[:, :, 0] if network.reference_landmarks else None
+    size = case.reference.shape[0]
+    depth = np.zeros((len(case.points), case.points.shape[1], 1))
+    normalised = np.concatenate([case.points / size, depth], axis=-1).astype(np.float32)
+    times = np.arange(len(normalised)) / 10.0
+    motion = Motion(normalised, times, 10.0, (size, size), "drawn", np.ones(len(times), bool), None)
+    prepared = Prepared(
+        portrait=case.reference,
+        landmarks=Landmarks(normalised[0], (size, size)),
+        picture=case.reference,
+        crop=Crop(0.0, 0.0, float(size)),
+        points=case.points,
+        reference_points=case.reference_points,
+        style=LandmarkStyle(antialiased=animator.model.config.antialiased_landmarks),
+        paste_back=False,
+        motion=motion,
+        gaps=None,
     )
-    conditioning = condition_clip(
-        model.appearance_net,
-        model.denoiser,
-        latents,
-        model.image_tokens(portrait),
-        model.config.guidance_scale,
-        own,
-    )
-    shape = (latents.shape[1], latents.shape[2], latents.shape[3])
-    pieces = sample(
-        model.denoiser,
-        conditioning,
-        lambda frames: features(case.points[list(frames)], guessed=network.warped_reference),
-        len(case.points),
-        shape,
-        settings,
-    )
-    latents = torch.cat(list(pieces))
-    if network.warped_reference:
-        latents = onto_guess(latents, guess(case.points), network.residual_scale)
-    results = list(to_pictures(model.decode(latents)))
-    if network.warped_reference:
-        bent = [warp_portrait(case.reference, case.reference_points, p) for p in case.points]
-        results = [blend_face(b, r, p) for b, r, p in zip(bent, results, case.points, strict=True)]
-    return results
+    return list(animator.frames(prepared, settings))
 
 
 def compare(result: np.ndarray, case: Case, index: int) -> dict[str, float]:
@@ -216,7 +188,7 @@ def landmark_error(detector: FaceDetector, picture: np.ndarray, points: np.ndarr
 
 
 def run_suite(
-    cases: list[Case], animator: PortraitAnimator, settings: SamplingSettings, detector: FaceDetector
+    cases: list[Case], animator: PortraitAnimator, settings: AnimationSettings, detector: FaceDetector
 ) -> tuple[dict[str, dict[str, float]], list[list[np.ndarray]]]:
     """Mean scores by method and region, and rows of pictures: reference, then landmarks, truth, warp and result of a frame."""
     size = cases[0].reference.shape[0]
@@ -278,10 +250,8 @@ def main() -> None:
     arguments = parser.parse_args()
     animator = PortraitAnimator.from_pretrained(arguments.weights)
     config = animator.model.config
-    settings = SamplingSettings(
-        steps=arguments.steps or config.steps,
-        shared_noise=config.shared_noise if arguments.shared_noise is None else arguments.shared_noise,
-        window=FRAMES,
+    settings = AnimationSettings(
+        steps=arguments.steps or config.steps, shared_noise=arguments.shared_noise, window=FRAMES
     )
     arguments.output.mkdir(parents=True, exist_ok=True)
     report = {}

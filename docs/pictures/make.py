@@ -1,6 +1,6 @@
 """Makes the README's pictures from the bundled examples: `python docs/pictures/make.py`, in the checkout.
 
-With a folder of portraits and a driving clip or motion, also photographs.png: `python docs/pictures/make.py PORTRAITS DRIVING`.
+With a folder of portraits and a driving clip or motion, also photographs.jpg: `python docs/pictures/make.py PORTRAITS DRIVING`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
         for name in PORTRAITS
         for picture in results(animator, portrait_path(f"bundled:{name}"), hello, SHOWN)
     ]
-    write_picture(HERE / "hello.png", contact_sheet(rows, len(SHOWN) + 1), overwrite=True)
+    write_picture(HERE / "hello.jpg", contact_sheet(rows, len(SHOWN) + 1), overwrite=True)
     write_picture(
         HERE / "method.png", method(animator, portrait_path("bundled:ada"), hello, SHOWN[5]), overwrite=True
     )
@@ -84,7 +84,7 @@ def main() -> None:
         rows = [
             p for portrait in sorted(folder.iterdir()) for p in results(animator, portrait, motion, shown)
         ]
-        write_picture(HERE / "photographs.png", contact_sheet(rows, len(shown) + 1), overwrite=True)
+        write_picture(HERE / "photographs.jpg", contact_sheet(rows, len(shown) + 1), overwrite=True)
 
 
 if __name__ == "__main__":

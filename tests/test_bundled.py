@@ -55,3 +55,8 @@ def test_it_follows_landmarks_of_people_it_never_saw() -> None:
         )
     animated, copied = np.mean(errors, axis=0)
     assert animated < 0.75 * copied
+
+
+def test_the_package_offers_its_animator() -> None:
+    assert followyouremoji.PortraitAnimator is PortraitAnimator
+    assert followyouremoji.AnimationSettings is AnimationSettings

@@ -160,6 +160,9 @@ def test_learning_rate_rises_holds_and_falls() -> None:
         (("heads = 2\nnorm", "heads = 3\nnorm"), "divisible"),
         (("[network]", "[network"), "not a TOML file"),
         (("steps = 4", ""), "steps"),
+        (("stage = 1", "stage = 3"), "`stage` must be 1 or 2"),
+        (("stage = 1", "stage = 2"), "stage 2 needs `initial`"),
+        (("targets = 3", "targets = 0"), "`targets` must be 1 or more"),
     ],
 )
 def test_a_config_with_a_mistake_is_refused_in_words(folder, tmp_path, change, message) -> None:
@@ -168,6 +171,11 @@ def test_a_config_with_a_mistake_is_refused_in_words(folder, tmp_path, change, m
     with pytest.raises(SettingsError, match=message) as error:
         load_run(path)
     assert str(path) in str(error.value)
+
+
+def test_more_references_than_people_are_refused(folder) -> None:
+    with pytest.raises(SettingsError, match="too few for 9 references"):
+        train_denoiser(denoiser_run(folder, 1, "unused", references=9))
 
 
 def test_a_checkpoint_of_other_settings_is_refused(folder) -> None:
@@ -179,3 +187,9 @@ def test_a_checkpoint_of_other_settings_is_refused(folder) -> None:
         train_denoiser(wide)
     with pytest.raises(WeightsError, match="no training run"):
         averaged_weights(folder / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "stage1", "stage2"])
+def test_the_bundled_model_s_configs_are_runs(name) -> None:
+    run = load_run(Path(__file__).parents[2] / "configs" / "bundled" / f"{name}.toml")
+    assert run.output == Path("runs") / name

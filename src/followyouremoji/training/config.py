@@ -75,6 +75,21 @@ class DenoiserRun:
     log_every: int = 50
     save_every: int = 500
 
+    def __post_init__(self) -> None:
+        if self.stage not in (1, 2):
+            raise SettingsError(f"`stage` must be 1 or 2, not {self.stage!r}")
+        if self.stage == 2 and self.initial is None:
+            raise SettingsError("stage 2 needs `initial`, the output folder of a stage-1 run to start from")
+        if self.network.layout != "paper" or self.network.image_source != "latents":
+            raise SettingsError(
+                "only networks of the paper layout that read latents as image prompt can be trained yet"
+            )
+        for name in ("references", "targets", "log_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"`{name}` must be 1 or more, not {getattr(self, name)}")
+        if not 0 <= self.terminal_share <= 1 or not 0 <= self.unknown_clips <= 1:
+            raise SettingsError("`terminal_share` and `unknown_clips` are shares from 0 to 1")
+
 
 Run = AutoencoderRun | DenoiserRun
 KINDS: dict[str, type[Any]] = {"autoencoder": AutoencoderRun, "denoiser": DenoiserRun}

@@ -40,13 +40,13 @@ class Run:
         self.optimiser = torch.optim.AdamW(
             self.trained, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
         )
+        self.average = Average(module, settings.ema)
         self.step_number = 0
         self.seconds = 0.0
         folder.mkdir(parents=True, exist_ok=True)
         checkpoint = folder / "training.pt"
         if checkpoint.exists():
             self.resume(checkpoint)
-        self.average = getattr(self, "average", None) or Average(module, settings.ema)
         self.started = time.monotonic()
 
     @property
@@ -58,7 +58,6 @@ class Run:
             state = torch.load(checkpoint, weights_only=True, mmap=True)
             self.module.load_state_dict(state["module"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.average = Average(self.module, self.settings.ema)
             self.average.values = {name: value.clone() for name, value in state["average"].items()}
             self.step_number, self.seconds = state["step"], state["seconds"]
         except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:

@@ -172,6 +172,12 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None) -> None:
     drawings = Drawings.open(run.drawings)
     if drawings.latents is None:
         raise SettingsError(f"{run.drawings} has no latents yet; train the autoencoder on it first.")
+    identities, pictures = drawings.latents.shape[:2]
+    if run.references > identities or run.targets >= pictures:
+        raise SettingsError(
+            f"{run.drawings} has {identities} identities of {pictures} pictures: too few for {run.references} "
+            f"references with {run.targets} targets each."
+        )
     torch.manual_seed(run.optimisation.seed)
     networks = Networks(dataclasses.replace(run.network, motion_modules=run.stage == 2))
     if run.initial is None:

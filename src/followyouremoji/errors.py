@@ -31,3 +31,7 @@ class WeightsError(UserError):
 
 class SettingsError(UserError):
     """A setting has a value that cannot be used."""
+
+
+class DataError(UserError):
+    """Training data cannot be read, or is not what it should be."""

@@ -1,0 +1,1 @@
+"""From folders of video to shards: found, cut at scene changes, tracked, filtered, cropped, packed and reported on."""

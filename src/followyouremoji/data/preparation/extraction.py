@@ -1,0 +1,223 @@
+"""One unit of work: a source clip becomes training clips.
+
+The first pass surveys every frame, the second cuts the chosen ones out. Between them no picture is kept, so that clips of any length fit
+in memory; in the second, one piece's encoded frames are.
+"""
+
+from __future__ import annotations
+
+import errno
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from followyouremoji.data.preparation.discovery import Unit, open_unit
+from followyouremoji.data.preparation.records import (
+    ClipEntry,
+    UnitRecord,
+    Workspace,
+    failed,
+    temporary_path,
+)
+from followyouremoji.data.preparation.selection import (
+    SECOND_FACE,
+    UNCONFIRMED,
+    Piece,
+    box_overlap,
+    select_pieces,
+)
+from followyouremoji.data.preparation.settings import Filters, PrepareSettings
+from followyouremoji.data.preparation.statistics import histograms, measured
+from followyouremoji.data.preparation.survey import Survey, survey_clip
+from followyouremoji.data.stored_clip import annotate, encode_picture, write_clip
+from followyouremoji.errors import UserError
+from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.face_graphs import MeshGraph
+
+CONFIRMED_FRAMES = 5
+"""Frames of a piece at which a detector looks anew."""
+
+CONFIRMED_DISTANCE = 0.08
+"""Mean distance of its points from the tracked ones, over the face's size, up to which they agree."""
+
+SAME_FACE = 0.3
+"""Faces whose boxes overlap by more (intersection over union) are one face seen twice."""
+
+MOST_FACES = 4
+"""Faces that are looked for in a crop."""
+
+STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""Errors of the output's disc: not the clip is to blame, and the next one would fare no better."""
+
+
+def prepare_unit(unit: Unit, out: Path, settings: PrepareSettings) -> None:
+    """Prepare one clip: its training clips go to `parts/`, its record to `units/`, each moved into place when it is complete.
+
+    Whatever is wrong with the clip goes into its record. Raises OSError where the output cannot be written.
+    """
+    workspace = Workspace(out)
+    temporary = temporary_path(workspace.part_path(unit.name))
+    try:
+        record = _prepared(unit, temporary, settings)
+        if record.clips:
+            temporary.replace(workspace.part_path(unit.name))
+    except UserError as reason:
+        record = failed(unit, str(reason))
+    except MemoryError:
+        record = failed(unit, "memory ran out")
+    except OSError as reason:
+        if reason.errno in STOPPING:
+            raise
+        record = failed(unit, f"it cannot be read: {reason.strerror or reason}")
+    except (
+        Exception
+    ) as reason:  # damaged media fail in many ways inside decoders; one clip must not end the run
+        record = failed(unit, f"unexpected {type(reason).__name__}: {reason}")
+    finally:
+        temporary.unlink(missing_ok=True)
+    workspace.save(record)
+
+
+def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
+    clip, frame_rate = open_unit(unit.path, settings.frame_rate)
+    with clip, FaceDetector() as detector:
+        survey = survey_clip(clip, detector, settings.cutting)
+        damage = clip.damage
+    selection = select_pieces(survey, settings)
+    reasons, dropped = selection.reasons, dict(selection.dropped_pieces)
+
+    entries: list[ClipEntry] = []
+    if selection.pieces:
+        with clip, _Confirmation(settings.filters) as confirmation, part.open("wb") as file:
+            archive = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (its end is not wanted)
+            for cut in cut_pieces(clip, survey, selection.pieces, settings):
+                reason = confirmation.objection(cut)
+                if reason:
+                    reasons[cut.piece.frames] = reason
+                    dropped[reason] = dropped.get(reason, 0) + 1
+                    continue
+                key = f"{unit.name}-{len(entries):04d}"
+                offset = archive.offset
+                facts = _facts(unit, cut, survey, settings, frame_rate)
+                write_clip(archive, key, cut.pictures, annotate(cut.points, settings.size), facts)
+                frames = len(cut.pictures)
+                entries.append(ClipEntry(key, frames, frames / frame_rate, offset, archive.offset - offset))
+
+    kept = reasons == ""
+    names, counts = np.unique(reasons[~kept].astype(str), return_counts=True)
+    return UnitRecord(
+        name=unit.name,
+        source=unit.source,
+        stamp=unit.stamp,
+        damage=damage,
+        frames=len(survey),
+        seconds=len(survey) / frame_rate,
+        dropped_frames={str(name): int(count) for name, count in zip(names, counts, strict=True)},
+        dropped_pieces=dropped,
+        clips=tuple(entries),
+        histograms=histograms(measured(survey), survey.found, kept),
+    )
+
+
+@dataclass(frozen=True)
+class CutPiece:
+    """A piece cut out: its frames, encoded; the points ``(T, 478, 3)`` in pixels of them; and some frames as pictures, by their place."""
+
+    piece: Piece
+    pictures: Sequence[bytes]
+    points: np.ndarray
+    looked_at: dict[int, np.ndarray]
+
+
+def cut_pieces(
+    frames: Iterable[tuple[float, np.ndarray]],
+    survey: Survey,
+    pieces: Sequence[Piece],
+    settings: PrepareSettings,
+) -> Iterator[CutPiece]:
+    """Cut the pieces of a clip, which follow one another, out of its frames as they stream by."""
+    stream = enumerate(picture for _, picture in frames)
+    for piece in pieces:
+        looked_at_places = set(np.linspace(0, len(piece.frames) - 1, CONFIRMED_FRAMES).astype(int).tolist())
+        looked_at: dict[int, np.ndarray] = {}
+        pictures: list[bytes] = []
+        for place, frame in enumerate(piece.frames.tolist()):
+            picture = next(picture for number, picture in stream if number == frame)
+            cut = piece.crop.cut(picture, settings.size)
+            pictures.append(encode_picture(cut, settings.quality))
+            if place in looked_at_places:
+                looked_at[place] = cut
+        scale = settings.size / piece.crop.side
+        depth = survey.landmarks[piece.frames, :, 2:] * survey.size[0] * scale
+        flat = piece.crop.to_crop(survey.points[piece.frames], settings.size)
+        yield CutPiece(piece, pictures, np.concatenate([flat, depth], axis=2), looked_at)
+
+
+class _Confirmation:
+    """A detector that looks anew at single frames of a finished crop."""
+
+    def __init__(self, filters: Filters) -> None:
+        self._filters = filters
+        self._graph = MeshGraph(False, MOST_FACES, filters.confidence)
+
+    def __enter__(self) -> _Confirmation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._graph.close()
+
+    def objection(self, cut: CutPiece) -> str | None:
+        """Why a piece should not be used; None if all is well."""
+        agreeing = crowded = 0
+        for place, picture in cut.looked_at.items():
+            faces = [face.normalised[:, :2] * picture.shape[0] for face in self._graph.faces(picture)]
+            agrees, others = compared(cut.points[place, :, :2], faces)
+            agreeing += agrees
+            crowded += others > self._filters.other_face
+        if agreeing < self._filters.confirmed_share * len(cut.looked_at):
+            return UNCONFIRMED
+        # One look may be mistaken about a face on a wall; two are believed.
+        return SECOND_FACE if crowded > 1 else None
+
+
+def compared(tracked: np.ndarray, faces: Sequence[np.ndarray]) -> tuple[bool, float]:
+    """Whether one of the faces ``(478, 2)`` found in a picture is the tracked one, and the size of the largest other one relative to it."""
+    box = _box(tracked)
+    side = _side(box)
+    agrees = any(np.linalg.norm(face - tracked, axis=1).mean() <= CONFIRMED_DISTANCE * side for face in faces)
+    others = [_side(other) for other in map(_box, faces) if box_overlap(box, other) < SAME_FACE]
+    return agrees, max(others, default=0.0) / side
+
+
+def _box(points: np.ndarray) -> np.ndarray:
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+def _side(box: np.ndarray) -> float:
+    return max(float((box[2:] - box[:2]).max()), 1e-6)
+
+
+def _facts(
+    unit: Unit, cut: CutPiece, survey: Survey, settings: PrepareSettings, frame_rate: float
+) -> dict[str, Any]:
+    frames = cut.piece.frames
+    yaw, pitch, roll = np.median(survey.angles[frames], axis=0).tolist()
+    crop = cut.piece.crop
+    return {
+        "size": settings.size,
+        "frame_rate": frame_rate,
+        "times": [round(time, 4) for time in survey.times[frames].tolist()],
+        "source": unit.source,
+        "source_frames": frames.tolist(),
+        "source_size": list(survey.size),
+        "crop": {"x": crop.x, "y": crop.y, "side": crop.side},
+        "face_size": round(float(np.median(survey.face_sizes[frames])), 2),
+        "sharpness": round(float(np.median(survey.sharpness[frames])), 4),
+        "yaw": round(yaw, 2),
+        "pitch": round(pitch, 2),
+        "roll": round(roll, 2),
+    }

@@ -1,0 +1,155 @@
+"""The pictures of a report: a sheet of training clips with what is known about them, and histograms of all frames."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from followyouremoji.data.preparation.records import UnitRecord
+from followyouremoji.data.preparation.settings import Filters
+from followyouremoji.data.preparation.statistics import QUANTITIES
+from followyouremoji.data.shards import Shards, StoredClip
+from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
+from followyouremoji.face.geometry import project
+from followyouremoji.face.topology import TRIANGLES
+
+CELL = 144  # pixels
+ROWS = 24
+MOMENTS = 5
+TITLE = 16  # pixels above a row
+DIMMED = 0.45  # of a picture's brightness, under what is drawn over it
+EXPRESSION_TINT, FACE_TINT = (255, 120, 40), (60, 130, 255)
+MESH_COLOUR = (90, 230, 160)
+
+
+def contact_sheet(shards: Shards, rows: int = ROWS) -> np.ndarray:
+    """Clips evenly chosen from all, one a row: moments from its beginning to its end, then of the middle one the landmarks, the metric
+    face projected back, and the expression mask (orange) in the face mask (blue). ``uint8 (height, width, 3)`` RGB."""
+    chosen = np.unique(np.linspace(0, len(shards) - 1, min(rows, len(shards))).round().astype(int))
+    return np.concatenate([_row(shards, int(number)) for number in chosen])
+
+
+def _row(shards: Shards, number: int) -> np.ndarray:
+    frames = np.linspace(0, shards.lengths[number] - 1, MOMENTS).round().astype(int)
+    clip = shards.stored(number, frames.tolist())
+    middle = MOMENTS // 2
+    cells = [_small(picture) for picture in clip.pictures]
+    cells += [_with_landmarks(clip, middle), _with_mesh(clip, middle), _with_masks(clip, middle)]
+    row = np.concatenate(cells, axis=1)
+    title = np.full((TITLE, row.shape[1], 3), 255, np.uint8)
+    said = (
+        f"{clip.key}   {shards.lengths[number]} frames   face {clip.facts.get('face_size', 0):.0f} px   "
+        f"sharpness {clip.facts.get('sharpness', 0):.2f}   yaw {clip.facts.get('yaw', 0):.0f}"
+    )
+    cv2.putText(title, said, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (20, 20, 20), 1, cv2.LINE_AA)
+    return np.concatenate([title, row])
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)
+
+
+def _dimmed(clip: StoredClip, frame: int) -> np.ndarray:
+    return (_small(clip.pictures[frame]) * DIMMED).astype(np.uint8)
+
+
+def _with_landmarks(clip: StoredClip, frame: int) -> np.ndarray:
+    size = clip.pictures.shape[1]
+    points = clip.annotations.points[frame, :, :2] * (CELL / size)
+    drawn = draw_landmarks(points, (CELL, CELL), LandmarkStyle(antialiased=True))
+    return np.maximum(_dimmed(clip, frame), drawn)
+
+
+def _with_mesh(clip: StoredClip, frame: int) -> np.ndarray:
+    faces = clip.annotations.faces
+    points = project(faces.vertices[[frame]].astype(float), faces.poses[[frame]].astype(float), (CELL, CELL))[
+        0
+    ]
+    picture = _dimmed(clip, frame)
+    corners = np.round(points[TRIANGLES] * 16).astype(np.int32)
+    cv2.polylines(picture, list(corners), True, MESH_COLOUR, 1, cv2.LINE_AA, 4)
+    return picture
+
+
+def _with_masks(clip: StoredClip, frame: int) -> np.ndarray:
+    picture = clip.pictures[frame].astype(np.float32)
+    face = clip.annotations.face_masks[frame]
+    expression = clip.annotations.expression_masks[frame]
+    for mask, tint in ((face, FACE_TINT), (expression, EXPRESSION_TINT)):
+        picture[mask] = 0.45 * picture[mask] + 0.55 * np.array(tint)
+    return _small(picture.astype(np.uint8))
+
+
+def collected(records: Sequence[UnitRecord]) -> dict[str, dict[str, np.ndarray]]:
+    """The histograms of all clips together: counts by quantity and by "all" or "kept"."""
+    return {
+        name: {
+            part: sum(
+                (np.array(record.histograms[name][part]) for record in records if record.histograms),
+                np.zeros(len(quantity.edges) - 1, int),
+            )
+            for part in ("all", "kept")
+        }
+        for name, quantity in QUANTITIES.items()
+    }
+
+
+def limits(filters: Filters) -> dict[str, tuple[float, ...]]:
+    """Where the filters draw a line on a quantity."""
+    return {
+        "face_size": (filters.face_size,),
+        "yaw": (-filters.yaw, filters.yaw),
+        "pitch": (-filters.pitch, filters.pitch),
+        "roll": (-filters.roll, filters.roll),
+        "sharpness": (filters.sharpness,),
+        "change": (filters.duplicate,),
+    }
+
+
+def histogram_plots(
+    records: Sequence[UnitRecord], filters: Filters, piece_seconds: Sequence[float]
+) -> bytes | None:
+    """All quantities of all frames with a face and of those kept, with the filters' limits, as a PNG; None without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        return None
+    counts, lines = collected(records), limits(filters)
+    figure = Figure(figsize=(13, 7.5), layout="constrained")
+    axes = figure.subplots(2, 4).ravel()
+    for axis, (name, quantity) in zip(axes, QUANTITIES.items(), strict=False):
+        _plot(axis, quantity.label, quantity.edges, counts[name], lines.get(name, ()))
+    seconds = np.array(piece_seconds)
+    edges = np.linspace(0, max(float(seconds.max(initial=0.0)), 1.0) * 1.001, 31)
+    axes[-1].hist(seconds, edges, color="#2f7f78")
+    axes[-1].set_xlabel("length of the training clips, seconds")
+    axes[-1].set_ylabel("clips")
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.suptitle(
+        f"{sum(record.frames for record in records)} frames of {len(records)} clips, {len(seconds)} training clips"
+    )
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _plot(
+    axis: object, label: str, edges: np.ndarray, counts: Mapping[str, np.ndarray], lines: Sequence[float]
+) -> None:
+    from matplotlib.axes import Axes
+
+    assert isinstance(axis, Axes)
+    axis.stairs(counts["all"], edges, fill=True, color="#c9cfd6", label="with a face")
+    axis.stairs(counts["kept"], edges, fill=True, color="#2f7f78", alpha=0.85, label="kept")
+    for line in lines:
+        axis.axvline(line, color="#c0392b", linewidth=1, linestyle="--")
+    filled = np.flatnonzero(counts["all"])
+    if len(filled):  # the part of the scale that is used, and the limits
+        low, high = edges[filled[0]], edges[filled[-1] + 1]
+        span = max(high - low, (edges[-1] - edges[0]) / 20)
+        axis.set_xlim(min(low, *lines, low) - 0.03 * span, max(high, *lines, high) + 0.03 * span)
+    axis.set_xlabel(label)
+    axis.set_ylabel("frames")

@@ -1,0 +1,137 @@
+"""What a preparation keeps about each clip it has worked on: one JSON file a clip, which says that the work is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from followyouremoji.data.preparation.discovery import Unit
+from followyouremoji.data.preparation.statistics import Histograms
+from followyouremoji.errors import DataError
+
+
+@dataclass(frozen=True)
+class ClipEntry:
+    """A training clip in the part of its unit: its key, length, and where its members lie, in bytes."""
+
+    key: str
+    frames: int
+    seconds: float
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class UnitRecord:
+    """The result of a unit.
+
+    Attributes
+    ----------
+    failure : why nothing could be done with it; None where it was worked on to its end
+    damage : why it ended early; what came before was used
+    frames, seconds : of the source
+    dropped_frames, dropped_pieces : counts by reason, see `selection.REASONS`
+    clips : what came of it
+    """
+
+    name: str
+    source: str
+    stamp: tuple[int, int]
+    failure: str | None = None
+    damage: str | None = None
+    frames: int = 0
+    seconds: float = 0.0
+    dropped_frames: dict[str, int] = field(default_factory=dict)
+    dropped_pieces: dict[str, int] = field(default_factory=dict)
+    clips: Sequence[ClipEntry] = ()
+    histograms: Histograms = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders of a preparation: `out` holds the shards, `units` the records, `parts` what is not yet packed."""
+
+    out: Path
+
+    @property
+    def units(self) -> Path:
+        return self.out / "units"
+
+    @property
+    def parts(self) -> Path:
+        return self.out / "parts"
+
+    @property
+    def report(self) -> Path:
+        return self.out / "report"
+
+    @property
+    def settings(self) -> Path:
+        return self.out / "settings.json"
+
+    def record_path(self, unit: str) -> Path:
+        return self.units / f"{unit}.json"
+
+    def part_path(self, unit: str) -> Path:
+        return self.parts / f"{unit}.tar"
+
+    def save(self, record: UnitRecord) -> None:
+        write_json(self.record_path(record.name), dataclasses.asdict(record))
+
+    def load(self, unit: str) -> UnitRecord | None:
+        """The record of a unit; None if there is none that can be used."""
+        try:
+            fields = json.loads(self.record_path(unit).read_text(encoding="utf-8"))
+            clips = tuple(ClipEntry(**clip) for clip in fields.pop("clips"))
+            size, changed = fields.pop("stamp")
+            return UnitRecord(**fields, stamp=(size, changed), clips=clips)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def records(self) -> list[UnitRecord]:
+        """All records, in the order of their sources."""
+        loaded = [self.load(path.stem) for path in self.units.glob("*.json")]
+        return sorted((record for record in loaded if record), key=lambda record: record.source)
+
+    def make(self) -> None:
+        """Make the folders, and remove what a killed run left half-written.
+
+        Raises DataError where they cannot be made.
+        """
+        try:
+            for folder in (self.out, self.units, self.parts, self.report):
+                folder.mkdir(parents=True, exist_ok=True)
+                for leftover in folder.glob(".*.part"):
+                    leftover.unlink(missing_ok=True)
+        except OSError as reason:
+            raise DataError(
+                f"The folder {self.out} cannot be written to: {reason.strerror or reason}. Name another."
+            ) from reason
+
+
+def failed(unit: Unit, reason: str) -> UnitRecord:
+    return UnitRecord(unit.name, unit.source, unit.stamp, failure=reason)
+
+
+def temporary_path(path: Path) -> Path:
+    """A name beside `path` that no other process uses."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file whole or not at all."""
+    temporary = temporary_path(path)
+    try:
+        # A file name that is no valid text in any encoding still makes a valid JSON text.
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,177 @@
+"""What a preparation reports, in a folder `report/` beside the shards: `report.json` for programs, `report.md` for people, a contact
+sheet and histograms."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from followyouremoji.data.preparation.pictures import collected, contact_sheet, histogram_plots
+from followyouremoji.data.preparation.records import UnitRecord, Workspace, write_json
+from followyouremoji.data.preparation.run import Prepared
+from followyouremoji.data.preparation.selection import REASONS
+from followyouremoji.data.preparation.settings import PrepareSettings
+from followyouremoji.data.preparation.statistics import QUANTITIES
+from followyouremoji.data.shards import Shards
+
+SHEET, PLOTS = "contact_sheet.png", "histograms.png"
+LISTED = 200
+"""Files named one by one in the readable report; `report.json` has them all."""
+
+
+def summary(prepared: Prepared, settings: PrepareSettings) -> dict[str, Any]:
+    """The counts of a preparation, as `report.json` has them. Frames and pieces by filter are those that it took away."""
+    records = [record for record in prepared.records if record.failure is None]
+    frames: Counter[str] = Counter()
+    pieces: Counter[str] = Counter()
+    for record in records:
+        frames.update(record.dropped_frames)
+        pieces.update(record.dropped_pieces)
+    counts = collected(records)
+    return {
+        "sources": {
+            "found": len(prepared.records),
+            "failed": len(prepared.failures),
+            "without_clip": sum(not record.clips for record in records),
+            "frames": sum(record.frames for record in records),
+            "seconds": round(sum(record.seconds for record in records), 2),
+        },
+        "kept": {
+            "shards": len(prepared.shards),
+            "clips": prepared.clips,
+            "frames": prepared.frames,
+            "seconds": round(sum(clip.seconds for record in records for clip in record.clips), 2),
+        },
+        "frames_by_filter": {reason: frames[reason] for reason in REASONS if frames[reason]},
+        "pieces_by_filter": {reason: pieces[reason] for reason in REASONS if pieces[reason]},
+        "failures": [{"source": record.source, "reason": record.failure} for record in prepared.failures],
+        "damaged": [
+            {"source": record.source, "reason": record.damage, "frames_read": record.frames}
+            for record in records
+            if record.damage
+        ],
+        "changed_since": list(prepared.changed),
+        "settings": settings.as_dict(),
+        "histograms": {
+            name: {
+                "label": QUANTITIES[name].label,
+                "edges": [round(float(edge), 6) for edge in QUANTITIES[name].edges],
+                "with_a_face": counts[name]["all"].tolist(),
+                "kept": counts[name]["kept"].tolist(),
+            }
+            for name in QUANTITIES
+        },
+        "clips_by_source": {record.source: len(record.clips) for record in records},
+    }
+
+
+def write_report(prepared: Prepared, settings: PrepareSettings) -> dict[str, Any]:
+    """Write the report's four files, each whole or not at all, in place of an earlier run's; returns the summary."""
+    folder = Workspace(prepared.out).report
+    counts = summary(prepared, settings)
+    write_json(folder / "report.json", counts)
+    records = [record for record in prepared.records if record.failure is None]
+    pictures: dict[str, bytes | None] = {
+        PLOTS: histogram_plots(records, settings.filters, _lengths(records)),
+        SHEET: None,
+    }
+    if prepared.clips:
+        pictures[SHEET] = encoded(contact_sheet(Shards(prepared.out)))
+    for name, content in pictures.items():
+        if content is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            _write(folder / name, content)
+    shown = [name for name, content in pictures.items() if content is not None]
+    _write(folder / "report.md", readable(counts, shown).encode())
+    return counts
+
+
+def encoded(picture: np.ndarray) -> bytes:
+    """A picture as PNG. It shows real frames, so it does not bear the mark of generated pictures."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def readable(counts: dict[str, Any], pictures: Sequence[str]) -> str:
+    """The report in Markdown; `pictures` are the names of those that lie beside it."""
+    sources, kept = counts["sources"], counts["kept"]
+    share = kept["frames"] / max(sources["frames"], 1)
+    lines = [
+        "# Training clips",
+        "",
+        f"{kept['clips']} clips ({kept['frames']} frames, {_duration(kept['seconds'])}) in {kept['shards']} shards, of {sources['found']} "
+        f"source clips ({sources['frames']} frames, {_duration(sources['seconds'])}): {share:.1%} of the frames were kept.",
+        f"{sources['without_clip']} source clips gave none, {sources['failed']} could not be read.",
+        "",
+        "## What the filters took",
+        "",
+        "Each frame counts once, for the first reason that applies. Pieces are unbroken runs of frames that passed so far.",
+        "",
+        "| reason | frames | share | pieces |",
+        "|---|---:|---:|---:|",
+    ]
+    for reason in REASONS:
+        frames, pieces = (
+            counts["frames_by_filter"].get(reason, 0),
+            counts["pieces_by_filter"].get(reason, 0),
+        )
+        if frames:
+            lines.append(
+                f"| {reason} | {frames} | {frames / max(sources['frames'], 1):.1%} | {pieces or ''} |"
+            )
+    lines.append(f"| *kept* | {kept['frames']} | {share:.1%} | {kept['clips']} |")
+    for picture in pictures:
+        lines += ["", f"![{picture}]({picture})"]
+    lines += _listed("Could not be read", counts["failures"])
+    lines += _listed("Damaged: used up to the damage", counts["damaged"])
+    lines += _listed(
+        "Changed after they were packed: the shards hold the older clips",
+        [{"source": source, "reason": ""} for source in counts["changed_since"]],
+    )
+    none = [source for source, clips in counts["clips_by_source"].items() if not clips]
+    lines += _listed("Gave no clip", [{"source": source, "reason": ""} for source in none])
+    return "\n".join(lines) + "\n"
+
+
+def _listed(title: str, entries: Sequence[dict[str, Any]]) -> list[str]:
+    if not entries:
+        return []
+    lines = ["", f"## {title}", ""]
+    for entry in entries[:LISTED]:
+        reason = " ".join(str(entry["reason"]).split())
+        lines.append(f"- `{entry['source']}`{': ' + reason if reason else ''}")
+    if len(entries) > LISTED:
+        lines.append(f"- ... and {len(entries) - LISTED} more, see report.json")
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.1f} s"
+        if seconds < 120
+        else f"{seconds / 60:.1f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def _lengths(records: Sequence[UnitRecord]) -> list[float]:
+    return [clip.seconds for record in records for clip in record.clips]
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

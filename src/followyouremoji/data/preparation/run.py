@@ -1,0 +1,181 @@
+"""A whole preparation: find the clips, work on those that are not done, pack the results, report.
+
+Whatever moment a run is killed at, the same command goes on from there and ends with the same shards.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from followyouremoji.data.preparation.discovery import Unit, find_units
+from followyouremoji.data.preparation.extraction import prepare_unit
+from followyouremoji.data.preparation.packing import PlannedShard, pack, read_plan
+from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed, write_json
+from followyouremoji.data.preparation.settings import PrepareSettings
+from followyouremoji.errors import DataError, SettingsError
+
+SETTINGS_FORMAT = "followyouremoji-preparation"
+
+Work = Callable[[Callable[[Unit], None], Sequence[Unit]], Iterator[tuple[Unit, str | None]]]
+"""Calls a function for every unit, somewhere, and yields each unit when it is done, with the reason where no worker survived it."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a preparation made.
+
+    Attributes
+    ----------
+    records : of every clip that was ever worked on in the folder
+    shards : in order
+    changed : sources that were changed after they were packed; their clips are those of before
+    """
+
+    out: Path
+    records: Sequence[UnitRecord]
+    shards: Sequence[PlannedShard]
+    changed: Sequence[str]
+
+    @property
+    def failures(self) -> list[UnitRecord]:
+        return [record for record in self.records if record.failure is not None]
+
+    @property
+    def clips(self) -> int:
+        return sum(shard.clips for shard in self.shards)
+
+    @property
+    def frames(self) -> int:
+        return sum(shard.frames for shard in self.shards)
+
+
+def prepare(
+    source: Path,
+    out: Path,
+    settings: PrepareSettings,
+    work: Work,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Prepared:
+    """Prepare all clips below `source` into shards in `out`; goes on with what is there of an earlier run.
+
+    Parameters
+    ----------
+    work : where the work is done: `workers.work_locally` or `cluster.work_on_ray`, told how many or where
+    progress : called with how many clips are done, and of how many
+
+    Raises
+    ------
+    DataError : no clip is found, `out` cannot be used, holds other things or the result of other settings, another run is working in
+        it, or its disc is full. What is done by then stays.
+    """
+    out = Path(out)
+    if Path(source).resolve() == out.resolve():
+        raise DataError(f"The output folder must be another than {source}, where the clips are.")
+    _check_out(out, settings)
+    units = find_units(Path(source), leave_out=out)
+    workspace = Workspace(out)
+    with _only_run(workspace):
+        try:
+            if not workspace.settings.is_file():
+                write_json(workspace.settings, _described(settings))
+            packed = {run.unit for shard in read_plan(out) for run in shard.runs}
+            waiting, changed = _unfinished(units, workspace, packed)
+            done = len(units) - len(waiting)
+            progress(done, len(units))
+            for unit, reason in work(partial(prepare_unit, out=out, settings=settings), waiting):
+                if reason is not None:
+                    workspace.save(failed(unit, reason))
+                done += 1
+                progress(done, len(units))
+            records = workspace.records()
+            shards = pack(workspace, records, settings.shard_megabytes)
+        except OSError as reason:
+            raise DataError(
+                f"Cannot write to {out}: {reason.strerror or reason}. What is done stays: make room, and give the same command again."
+            ) from reason
+    return Prepared(out, records, shards, changed)
+
+
+def _described(settings: PrepareSettings) -> dict[str, object]:
+    return {"format": SETTINGS_FORMAT, "version": 1, **settings.as_dict()}
+
+
+def _check_out(out: Path, settings: PrepareSettings) -> None:
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file; name a folder for the shards.")
+    path = Workspace(out).settings
+    if not path.is_file():
+        if out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+            raise DataError(f"{out} holds other files; name a new folder for the shards.")
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        before = None
+    if not isinstance(before, dict) or before.get("format") != SETTINGS_FORMAT:
+        raise DataError(f"{path} is not one that `fye data prepare` wrote; name a new folder for the shards.")
+    # Through JSON, as what was written: tuples become lists.
+    wanted = json.loads(json.dumps(_described(settings)))
+    if before != wanted:
+        raise SettingsError(
+            f"{out} was begun with other settings ({'; '.join(_differences(before, wanted))}). Give the same ones to go on, or name a "
+            "new folder."
+        )
+
+
+def _differences(before: dict[str, object], wanted: dict[str, object], within: str = "") -> list[str]:
+    found = []
+    for name in sorted({*before, *wanted}):
+        old, new = before.get(name), wanted.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{name}.")
+        elif old != new:
+            found.append(f"{within}{name} was {old}, is now {new}")
+    return found
+
+
+def _unfinished(
+    units: Sequence[Unit], workspace: Workspace, packed: set[str]
+) -> tuple[list[Unit], list[str]]:
+    """Units to work on, and the sources of those that have changed but are packed already. Failures are forgotten: those whose files
+    are still there are tried again."""
+    for past in workspace.records():
+        if past.failure is not None:
+            workspace.record_path(past.name).unlink(missing_ok=True)
+    waiting, changed = [], []
+    for unit in units:
+        record = workspace.load(unit.name)
+        same = record is not None and record.stamp == unit.stamp
+        if record is not None and not same and unit.name in packed:
+            changed.append(unit.source)
+        elif not same:
+            waiting.append(unit)
+    return waiting, changed
+
+
+@contextmanager
+def _only_run(workspace: Workspace) -> Iterator[None]:
+    """Keep a second run out of the folder; ends with the process, however that ends."""
+    out = workspace.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / ".lock").open("w")
+    except OSError as reason:
+        raise DataError(
+            f"The folder {out} cannot be written to: {reason.strerror or reason}. Name another."
+        ) from reason
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as reason:
+            raise DataError(
+                f"Another preparation is working in {out}. Wait for its end, or end it."
+            ) from reason
+        workspace.make()
+        yield

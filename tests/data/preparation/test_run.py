@@ -1,0 +1,322 @@
+"""A whole preparation on drawn clips: what comes out, what is reported, and that kills, broken files and full discs lose nothing."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from followyouremoji.data import Shards
+from followyouremoji.data.preparation.discovery import Unit
+from followyouremoji.data.preparation.report import write_report
+from followyouremoji.data.preparation.run import Prepared, prepare
+from followyouremoji.data.preparation.selection import TOO_SHORT
+from followyouremoji.data.preparation.settings import Filters, PrepareSettings
+from followyouremoji.data.preparation.workers import work_locally
+from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.media.cropping import HEAD_SHIFT
+from tests.data.samples import talk, write_talk
+
+pytest.importorskip("skia", reason="the clips are drawn, which needs skia")
+
+SETTINGS = PrepareSettings(size=64, shard_megabytes=0.03, filters=Filters(face_size=60, min_frames=6))
+OPTIONS = "--size 64 --shard-megabytes 0.03 --face-size 60 --min-frames 6"
+FRAMES = 8
+
+
+def here(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
+    """Work in the tests' own process."""
+    for unit in units:
+        function(unit)
+        yield unit, None
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people after each other; one in numbered pictures; one too short; a file that is no clip; one that was cut off."""
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "studio").mkdir()
+    write_talk(folder / "studio" / "two people.mp4", FRAMES, people=(0, 1))
+    write_talk(folder / "short.mp4", 4)
+    (folder / "broken.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42 and nothing that follows" * 20)
+    whole = (folder / "studio" / "two people.mp4").read_bytes()
+    (folder / "cut off.mp4").write_bytes(whole[: len(whole) // 2])
+    write_pictures(folder / "vfhq" / "Clip+x+P0")
+    return folder
+
+
+def write_pictures(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for index, picture in enumerate(talk(2, 9), 100):
+        Image.fromarray(picture).save(folder / f"{index:08d}.png")
+
+
+@pytest.fixture(scope="module")
+def prepared(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepare(source, tmp_path_factory.mktemp("out") / "shards", SETTINGS, here)
+
+
+def shard_bytes(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.glob("*.tar"))}
+
+
+def leftovers(out: Path) -> list[str]:
+    return [path.name for path in out.rglob(".*.part")] + [path.name for path in (out / "parts").iterdir()]
+
+
+def test_every_good_scene_becomes_a_clip_of_one_face(prepared: Prepared) -> None:
+    shards = Shards(prepared.out)
+    keys = [shards.key(number) for number in range(len(shards))]
+    assert len(keys) == prepared.clips == 3
+    assert keys[0].startswith("studio-two-people-")
+    assert keys[0].endswith("-0000")
+    assert keys[1] == keys[0].removesuffix("0") + "1"
+    assert keys[2].startswith("vfhq-Clip-x-P0-")
+    assert shards.lengths.tolist() == [FRAMES, FRAMES, 9]
+    assert len(prepared.shards) > 1  # small shards were asked for
+    assert leftovers(prepared.out) == []
+
+
+def test_clips_show_what_their_source_shows_and_points_lie_on_the_face(
+    prepared: Prepared, source: Path
+) -> None:
+    from followyouremoji.media.clips import ClipReader
+
+    clip = Shards(prepared.out).stored(1)
+    assert clip.facts["source"] == "studio/two people.mp4"
+    assert clip.facts["source_frames"] == list(range(FRAMES, 2 * FRAMES))
+    assert clip.facts["times"] == pytest.approx(np.arange(FRAMES, 2 * FRAMES) / 25, abs=1e-3)
+    with ClipReader(source / "studio" / "two people.mp4", FRAMES) as reader:
+        picture = next(iter(reader))[1]
+    x, y, side = (clip.facts["crop"][name] for name in ("x", "y", "side"))
+    assert min(x, y) >= 0
+    assert max(x, y) + side <= 224
+    # The middle of the stored frame has the colour of the middle of the crop in the source.
+    middle = picture[
+        int(y + side / 2) - 6 : int(y + side / 2) + 6, int(x + side / 2) - 6 : int(x + side / 2) + 6
+    ]
+    stored = clip.pictures[0][30:34, 30:34]
+    assert np.abs(middle.mean(axis=(0, 1)) - stored.mean(axis=(0, 1))).max() < 12
+    points = clip.annotations.points
+    assert points.shape == (FRAMES, 478, 3)
+    size = np.ptp(points[:, :468, :2], axis=1).max(axis=1)
+    assert (size > 64 / 2.6).all()  # margin 2, a little more where the head moves
+    assert (size < 64 / 1.25).all()
+    centre = points[:, :468, :2].mean(axis=(0, 1))
+    assert np.abs(centre - (32, 32 + HEAD_SHIFT * size.mean())).max() < 10
+
+
+def test_broken_and_cut_off_files_are_listed_and_the_rest_is_done(prepared: Prepared) -> None:
+    counts = write_report(prepared, SETTINGS)
+    failed = {entry["source"]: entry["reason"] for entry in counts["failures"]}
+    assert set(failed) == {"broken.mp4"}
+    assert "cannot be read as a clip" in failed["broken.mp4"]
+    assert [entry["source"] for entry in counts["damaged"]] == ["cut off.mp4"]
+    short = 4 + counts["damaged"][0]["frames_read"]
+    assert short > 4
+    assert counts["sources"] == {
+        "found": 5,
+        "failed": 1,
+        "without_clip": 2,
+        "frames": 2 * FRAMES + 9 + short,
+        "seconds": pytest.approx((2 * FRAMES + 9 + short) / 25, abs=0.01),
+    }
+    assert counts["frames_by_filter"] == {TOO_SHORT: short}
+    assert counts["pieces_by_filter"] == {TOO_SHORT: 2}
+    assert counts["kept"]["frames"] == 2 * FRAMES + 9
+    for name, histogram in counts["histograms"].items():
+        assert sum(histogram["with_a_face"]) == 2 * FRAMES + 9 + short, name
+        assert sum(histogram["kept"]) == 2 * FRAMES + 9, name
+    report = prepared.out / "report"
+    assert json.loads((report / "report.json").read_text())["kept"] == counts["kept"]
+    text = (report / "report.md").read_text()
+    for word in (
+        "`broken.mp4`",
+        f"too short | {short} |",
+        "`cut off.mp4`",
+        "short.mp4",
+        "contact_sheet.png",
+        "3 clips",
+    ):
+        assert word in text
+    with Image.open(report / "contact_sheet.png") as sheet:
+        assert sheet.size == (8 * 144, 3 * (144 + 16))
+
+
+def test_a_second_run_changes_nothing_and_other_settings_are_refused(
+    prepared: Prepared, source: Path
+) -> None:
+    before = shard_bytes(prepared.out)
+    asked: list[str] = []
+
+    def watched(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
+        asked.extend(unit.source for unit in units)
+        return here(function, units)
+
+    again = prepare(source, prepared.out, SETTINGS, watched)
+    assert asked == ["broken.mp4"]  # failures are tried again, nothing else
+    assert shard_bytes(prepared.out) == before
+    assert again.shards == prepared.shards
+    other = replace(SETTINGS, filters=replace(SETTINGS.filters, face_size=90))
+    with pytest.raises(SettingsError, match=r"face_size was 60.*is now 90"):
+        prepare(source, prepared.out, other, here)
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_shards(
+    prepared: Prepared, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = (
+        "import sys; from followyouremoji.apps.data import data_app; data_app(sys.argv[1:], prog_name='data')"
+    )
+    arguments = ["prepare", str(source), str(out), "--processes", "1", *OPTIONS.split()]
+    # A session of its own, so that the kill takes the worker along, as a machine that goes down does.
+    running = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    records = out / "units"
+    while not (records.is_dir() and any(path.name.startswith("studio") for path in records.glob("*.json"))):
+        assert running.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert shard_bytes(out) == {}
+    assert len(list((out / "parts").glob("*.tar"))) >= 1
+    (out / "parts" / ".two.tar.1.abcd.part").write_bytes(b"half")  # what a kill while writing leaves
+    prepare(source, out, SETTINGS, here)
+    assert shard_bytes(out) == shard_bytes(prepared.out)
+    assert leftovers(out) == []
+
+
+def test_a_run_killed_while_packing_goes_on_with_its_plan(
+    prepared: Prepared, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    stopped = SystemExit("as if killed here")
+
+    def stop_before_packing(
+        function: Callable[[Unit], None], units: Sequence[Unit]
+    ) -> Iterator[tuple[Unit, str | None]]:
+        yield from here(function, units)
+        raise stopped
+
+    with pytest.raises(SystemExit):
+        prepare(source, out, SETTINGS, stop_before_packing)
+    # The first shard is in place, and the part of a unit that is wholly in it is gone.
+    for name in ("shards.json", "shard-000000.tar"):
+        shutil.copy(prepared.out / name, out / name)
+    prepare(source, out, SETTINGS, here)
+    assert shard_bytes(out) == shard_bytes(prepared.out)
+    assert leftovers(out) == []
+
+
+def kill_at(unit: Unit, function: Callable[[Unit], None], victim: str) -> None:
+    if victim in unit.source:
+        os.kill(os.getpid(), signal.SIGKILL)
+    function(unit)
+
+
+def test_a_clip_that_kills_its_worker_is_listed_and_the_others_are_done(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def deadly(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
+        return work_locally(partial(kill_at, function=function, victim="vfhq"), units, 1)
+
+    result = prepare(source, out, SETTINGS, deadly)
+    failed = {record.source: record.failure for record in result.failures}
+    assert "killed by signal 9, 2 times" in str(failed["vfhq/Clip+x+P0"])
+    assert result.clips == 2
+    healed = prepare(source, out, SETTINGS, here)
+    assert healed.clips == 3
+    assert "vfhq/Clip+x+P0" not in {record.source for record in healed.failures}
+
+
+def out_of_room(unit: Unit, function: Callable[[Unit], None]) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, resource.RLIM_INFINITY))
+    function(unit)
+
+
+def test_no_room_on_the_disc_stops_the_run_and_the_same_command_goes_on(
+    prepared: Prepared, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def cramped(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
+        return work_locally(partial(out_of_room, function=function), units, 1)
+
+    with pytest.raises(DataError, match="What is done stays: make room"):
+        prepare(source, out, SETTINGS, cramped)
+    assert leftovers(out) == []
+    prepare(source, out, SETTINGS, here)
+    assert shard_bytes(out) == shard_bytes(prepared.out)
+
+
+def test_clips_added_later_go_to_a_further_shard(source: Path, tmp_path: Path) -> None:
+    clips, out = tmp_path / "clips", tmp_path / "out"
+    shutil.copytree(source / "vfhq", clips / "vfhq")
+    first = prepare(clips, out, SETTINGS, here)
+    before = shard_bytes(out)
+    shutil.copytree(source / "studio", clips / "a studio")
+    second = prepare(clips, out, SETTINGS, here)
+    assert {name: shard_bytes(out)[name] for name in before} == before
+    assert second.shards[: len(first.shards)] == first.shards
+    assert second.clips == 3
+    assert len(Shards(out)) == 3
+    (clips / "a studio" / "two people.mp4").write_bytes(b"other")
+    assert prepare(clips, out, SETTINGS, here).changed == ["a studio/two people.mp4"]
+
+
+def test_folders_that_cannot_be_the_output_are_refused(source: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "thesis.txt").write_text("mine")
+    with pytest.raises(DataError, match="holds other files"):
+        prepare(source, taken, SETTINGS, here)
+    assert [path.name for path in taken.iterdir()] == ["thesis.txt"]
+    with pytest.raises(DataError, match="is a file"):
+        prepare(source, taken / "thesis.txt", SETTINGS, here)
+    with pytest.raises(DataError, match="must be another"):
+        prepare(source, source, SETTINGS, here)
+    with pytest.raises(DataError, match="There is no folder"):
+        prepare(tmp_path / "nowhere", tmp_path / "new", SETTINGS, here)
+    assert not (tmp_path / "new").exists()
+
+
+def test_two_runs_do_not_work_in_one_folder(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def meanwhile(
+        function: Callable[[Unit], None], units: Sequence[Unit]
+    ) -> Iterator[tuple[Unit, str | None]]:
+        with pytest.raises(DataError, match="Another preparation"):
+            prepare(source, out, SETTINGS, here)
+        yield from ()
+
+    prepare(source, out, SETTINGS, meanwhile)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"size": 100}, "multiple of 8"),
+        ({"margin": 1.0}, "`margin`"),
+        ({"quality": 0}, "`quality`"),
+        ({"filters": {"yaw": -1}}, "`yaw`"),
+        ({"filters": {"min_frames": 300}}, "300 frames"),
+    ],
+)
+def test_impossible_settings_are_refused(values: dict, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        PrepareSettings(**{n: Filters(**v) if n == "filters" else v for n, v in values.items()})

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from .looks import HELD_OUT_TEXTURES, TEXTURES, Look
 from .performance import EXPRESSIONS, Expression, Performance, expressive_motion, speech
-from .styles import STYLES, Identity
+from .styles import HELD_OUT_STYLES, STYLES, Identity
 
 if TYPE_CHECKING:
     from .drawing import DrawnPortrait, draw_portrait
@@ -11,10 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXPRESSIONS",
+    "HELD_OUT_STYLES",
+    "HELD_OUT_TEXTURES",
     "STYLES",
+    "TEXTURES",
     "DrawnPortrait",
     "Expression",
     "Identity",
+    "Look",
     "Performance",
     "contact_sheet",
     "draw_portrait",

@@ -1,8 +1,10 @@
 """Drawing with skia: smooth paths, paints and shaded meshes in pixels. The one place that imports skia."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 
 from followyouremoji.errors import UserError
@@ -78,10 +80,11 @@ class Canvas:
         self.surface = skia.Surface(self.pixels, colorType=skia.kRGBA_8888_ColorType)
         self.skia = self.surface.getCanvas()
 
-    def picture(self) -> np.ndarray:
-        """The drawing so far, ``(side, side, 3)`` RGB."""
+    def halved(self) -> np.ndarray:
+        """The drawing so far at half its size, ``(side / 2, side / 2, 3)`` RGB."""
         self.surface.flushAndSubmit()
-        return self.pixels[..., :3]
+        half = (self.side // 2, self.side // 2)
+        return np.ascontiguousarray(cv2.resize(self.pixels, half, interpolation=cv2.INTER_AREA)[..., :3])
 
     def fill(self, path: Any, colour: Colour, alpha: float = 1.0, blur: float = 0.0) -> None:
         """Fill a path; ``blur`` pixels soften its edge."""
@@ -127,30 +130,55 @@ class Canvas:
         x, y = map(float, centre)
         self.skia.drawCircle(x, y, radius, _paint(colour, alpha, blur))
 
-    def backdrop(self, top: Colour, bottom: Colour) -> None:
-        """Fill the whole picture with a soft glow behind the head."""
-        paint = skia.Paint()
-        centre = skia.Point(0.5 * self.side, 0.42 * self.side)
-        paint.setShader(
-            skia.GradientShader.MakeRadial(centre, 0.78 * self.side, [packed(top), packed(bottom)])
-        )
-        self.skia.drawPaint(paint)
+    def backdrop(self, picture: np.ndarray) -> None:
+        """Lay an opaque picture uint8 ``(side, side, 4)`` under what is drawn; to be called first."""
+        self.pixels[...] = picture
 
-    def mesh(self, points: np.ndarray, triangles: np.ndarray, colours: np.ndarray) -> None:
-        """Triangles with a colour at every vertex, drawn in the order given."""
+    def mesh(
+        self,
+        points: np.ndarray,
+        triangles: np.ndarray,
+        colours: np.ndarray,
+        texture: np.ndarray | None = None,
+        places: np.ndarray | None = None,
+    ) -> None:
+        """Triangles with a colour at every vertex, drawn in the order given.
+
+        ``texture`` uint8 ``(h, w, 3)``, repeated, multiplies them; ``places`` ``(N, 2)`` are the vertices' pixels on it.
+        """
         if not len(triangles):
             return
         positions = [skia.Point(x, y) for x, y in points.tolist()]
+        paint = skia.Paint(AntiAlias=True)
         # Without texture coordinates skia drops the vertex colours, so the positions stand in for them.
+        on_texture, mode = positions, skia.BlendMode.kDst
+        if texture is not None and places is not None:
+            on_texture = [skia.Point(x, y) for x, y in places.tolist()]
+            paint = _textured(texture, multiplies=False)
+            mode = skia.BlendMode.kModulate
         vertices = skia.Vertices(
             skia.Vertices.kTriangles_VertexMode,
             positions,
-            positions,
+            on_texture,
             packed_all(colours),
             triangles.ravel().tolist(),
         )
-        paint = skia.Paint(AntiAlias=True)
-        self.skia.drawVertices(vertices, paint, skia.BlendMode.kDst)
+        self.skia.drawVertices(vertices, paint, mode)
+
+    def multiply(self, path: Any, texture: np.ndarray, origin: Iterable[float], scale: float) -> None:
+        """Darken the inside of a path by a texture uint8 ``(h, w, 3)``, repeated from ``origin``, ``scale`` pixels a texture pixel."""
+        with self.clipped(path):
+            self.skia.translate(*map(float, origin))
+            self.skia.scale(scale, scale)
+            self.skia.drawPaint(_textured(texture, multiplies=True))
+
+    def lines(self, points: np.ndarray, segments: np.ndarray, colour: Colour, width: float) -> None:
+        """Separate lines between pairs of points, ``(M, 2)`` indices, with round ends."""
+        path = skia.Path()
+        for (x0, y0), (x1, y1) in points[segments].tolist():
+            path.moveTo(x0, y0)
+            path.lineTo(x1, y1)
+        self.stroke(path, colour, width)
 
     def clipped(self, path: Any) -> "_Clip":
         """Context in which only the inside of ``path`` is drawn."""
@@ -174,3 +202,27 @@ def _paint(colour: Colour, alpha: float, blur: float) -> "skia.Paint":
     if blur > 0.0:
         paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, blur))
     return paint
+
+
+_TEXTURED: OrderedDict[tuple[int, bool], tuple[np.ndarray, "skia.Paint"]] = OrderedDict()
+_KEPT = 64
+
+
+def _textured(texture: np.ndarray, multiplies: bool) -> "skia.Paint":
+    """A paint with a texture. Kept, because making one costs more than drawing with it: skia's binding copies a paint's picture by
+    encoding and decoding it. As a BMP that is a plain copy; from an array it would be compressed each time."""
+    key = (id(texture), multiplies)
+    if key not in _TEXTURED:
+        encoded = cv2.imencode(".bmp", texture[..., ::-1])[1].tobytes()
+        image = skia.Image.MakeFromEncoded(skia.Data(encoded))
+        repeat, linear = skia.TileMode.kRepeat, skia.SamplingOptions(skia.FilterMode.kLinear)
+        paint = skia.Paint(AntiAlias=True)
+        paint.setShader(image.makeShader(repeat, repeat, linear, skia.Matrix()))
+        if multiplies:
+            paint.setBlendMode(skia.BlendMode.kMultiply)
+        # The array stays alive beside its paint, so that no other can get its id.
+        _TEXTURED[key] = (texture, paint)
+        if len(_TEXTURED) > _KEPT:
+            _TEXTURED.popitem(last=False)
+    _TEXTURED.move_to_end(key)
+    return _TEXTURED[key][1]

@@ -1,7 +1,5 @@
 """Eyes, brows, nose, mouth, and what is worn on them, drawn through the projected landmarks."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from followyouremoji.face.topology import (
@@ -24,27 +22,11 @@ from followyouremoji.face.topology import (
 )
 
 from .anatomy import LEFT_CREASE, RIGHT_CREASE
+from .animals import draw_animal_nose
 from .canvas import Canvas, polygon, smooth_line, smooth_loop, tapered
-from .styles import Identity, hex_colour, mixed, toned
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What the features are drawn from.
-
-    Attributes
-    ----------
-    points : ``(478, 2)`` landmarks in pixels of the canvas
-    paint : ``(468, 3)`` lit skin colours at the mesh points
-    normals : ``(468, 3)`` in camera space
-    unit : pixels a centimetre
-    """
-
-    points: np.ndarray
-    paint: np.ndarray
-    normals: np.ndarray
-    unit: float
-
+from .palettes import hex_colour, mixed, toned
+from .sight import Sight
+from .styles import Identity
 
 INK = hex_colour("#2A1C1A")
 
@@ -71,7 +53,7 @@ def _draw_eye(
 ) -> None:
     points, unit = sight.points, sight.unit
     skin = sight.paint[list(crease)].mean(axis=0)
-    stone = identity.style == "stone"
+    stone = identity.material != "none"
     outline, top, bottom = points[list(loop)], points[list(upper)], points[list(lower)]
     height = float(np.linalg.norm(top[4] - bottom[4]))
     across = float(np.linalg.norm(top[0] - top[-1]))
@@ -85,12 +67,12 @@ def _draw_eye(
         if identity.style != "emoji"
         else np.array(hex_colour("#4A2C0C"))
     )
-    if identity.style in ("person", "cartoon") and not stone:
+    if identity.style != "emoji" and not stone:
         ink = np.minimum(ink, 0.35)
 
     path = smooth_loop(outline, 0.9)
     if height > 0.06 * unit:
-        white = skin * 1.10 if stone else np.array([0.985, 0.98, 0.97])
+        white = np.minimum(1.12 * skin + 0.04, 1.0) if stone else np.array([0.985, 0.98, 0.97])
         if not stone:
             white = white * (0.90 + 0.10 * min(1.0, float(skin.mean()) + 0.35))
         canvas.fill(path, white)
@@ -104,12 +86,17 @@ def _draw_eye(
             canvas.stroke(shade, skin * 0.35, 0.30 * min(height, 1.6 * unit), alpha=0.22, blur=0.08 * unit)
     closed = np.clip(1.0 - height / (0.9 * unit), 0.0, 1.0)
     # Lash line: thicker over the middle and towards the outer corner.
-    thick = (0.15 + 0.11 * identity.lashes + 0.05 * (identity.style in ("cartoon", "emoji"))) * unit
+    thick = (
+        0.15
+        + 0.11 * identity.lashes
+        + 0.08 * identity.liner
+        + 0.05 * (identity.style in ("cartoon", "emoji"))
+    ) * unit
     profile = np.array([0.55, 0.85, 1.0, 1.0, 0.95, 0.9, 0.75, 0.55, 0.25])
     line = top + np.array([0.0, -0.25 * thick])
     canvas.fill(tapered(line, thick * profile), ink, 0.95)
     if identity.lashes > 0.45 and not stone:
-        _draw_wing(canvas, top, bottom, ink, unit, across, identity.lashes)
+        _draw_wing(canvas, top, bottom, ink, unit, across, identity.lashes + 0.8 * identity.liner)
     canvas.stroke(smooth_line(bottom[1:-1]), skin * 0.55, 0.07 * unit, alpha=0.55)
     if identity.style != "emoji":
         canvas.stroke(
@@ -149,9 +136,9 @@ def _draw_iris(canvas: Canvas, identity: Identity, centre: np.ndarray, radius: f
 
 
 def _draw_stone_iris(canvas: Canvas, centre: np.ndarray, radius: float, skin: np.ndarray) -> None:
-    canvas.disc(centre, radius, skin * 0.62)
-    canvas.disc(centre, 0.82 * radius, skin * 0.80)
-    canvas.disc(centre, 0.46 * radius, skin * 0.38)
+    canvas.disc(centre, radius, skin * 0.46)
+    canvas.disc(centre, 0.82 * radius, skin * 0.66)
+    canvas.disc(centre, 0.46 * radius, skin * 0.26)
 
 
 def draw_brows(canvas: Canvas, identity: Identity, sight: Sight) -> None:
@@ -165,9 +152,9 @@ def draw_brows(canvas: Canvas, identity: Identity, sight: Sight) -> None:
         half = across * identity.brow_thickness * np.array([0.35, 0.72, 0.95, 1.0, 0.85])[:, None]
         path = smooth_loop(np.concatenate([middle + half, (middle - half)[::-1]]), 0.9)
         skin = sight.paint[list(upper)].mean(axis=0)
-        if identity.style == "stone":
-            canvas.fill(path, skin * 0.74)
-        elif identity.style == "animal":
+        if identity.material != "none":
+            canvas.fill(path, skin * 0.62)
+        elif identity.animal != "none":
             canvas.fill(path, toned(identity.skin, -0.16, 0.8), 0.30, blur=0.14 * sight.unit)
         else:
             shade = toned(identity.hair, -0.06) if sum(identity.hair) < 1.9 else toned(identity.hair, -0.22)
@@ -179,8 +166,8 @@ def draw_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     points, unit, skin = sight.points, sight.unit, sight.paint[2]
     if identity.style == "emoji":
         return
-    if identity.style == "animal":
-        _draw_animal_nose(canvas, identity, sight)
+    if identity.animal != "none":
+        draw_animal_nose(canvas, identity, sight)
         return
     base = points[[129, 98, 97, 2, 326, 327, 358]]
     canvas.stroke(
@@ -209,65 +196,9 @@ def draw_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     )
 
 
-def _draw_animal_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
-    points, unit = sight.points, sight.unit
-    left, right, tip, under = points[48], points[278], points[195], points[2]
-    across = right - left
-    down = under - tip
-    middle = points[1]
-    colour = (
-        hex_colour("#D9868A")
-        if identity.animal in ("rabbit", "mouse") or (identity.animal == "cat" and identity.marking > 0.5)
-        else hex_colour("#2D2526")
-    )
-    outline = np.stack(
-        [
-            middle - 0.52 * across - 0.18 * down,
-            middle - 0.28 * across - 0.38 * down,
-            middle + 0.28 * across - 0.38 * down,
-            middle + 0.52 * across - 0.18 * down,
-            middle + 0.20 * across + 0.14 * down,
-            middle + 0.30 * down,
-            middle - 0.20 * across + 0.14 * down,
-        ]
-    )
-    for pad in (points[[37, 206]].mean(axis=0), points[[267, 426]].mean(axis=0)):
-        shade = np.minimum(
-            np.array(identity.trim) * (0.4 + 0.6 * sight.paint[2] / np.maximum(identity.skin, 0.1)), 1.0
-        )
-        canvas.disc(pad + np.array([0.0, 0.1 * unit]), 1.55 * unit, shade, 0.85, blur=0.35 * unit)
-    canvas.fill(smooth_loop(outline), colour)
-    canvas.disc(middle - 0.14 * across - 0.16 * down, 0.22 * unit, (1.0, 1.0, 1.0), 0.45, blur=0.06 * unit)
-    philtrum = np.stack([middle + 0.28 * down, 0.5 * (middle + 0.28 * down + points[0]), points[0]])
-    canvas.stroke(smooth_line(philtrum), toned(identity.skin, -0.32, 0.7), 0.14 * unit, alpha=0.8)
-    for side, root in ((-1.0, points[206]), (1.0, points[426])):
-        for k in (-1.0, 0.0, 1.0):
-            start = root + np.array([0.0, 0.45 * k * unit])
-            bend = start + np.array([side * 2.6, 0.1 + 0.55 * k]) * unit
-            stop = start + np.array([side * 4.6, 0.7 + 0.9 * k]) * unit
-            if identity.animal in ("cat", "mouse", "rabbit", "fox"):
-                canvas.stroke(
-                    smooth_line(np.stack([start, bend, stop])), (1.0, 0.99, 0.96), 0.09 * unit, alpha=0.6
-                )
-            canvas.disc(start, 0.09 * unit, toned(identity.skin, -0.25, 0.7), 0.6)
-
-
-_FRECKLES = (101, 118, 117, 50, 36, 205, 330, 347, 346, 280, 266, 425, 195, 5)
-
-
-def draw_freckles(canvas: Canvas, identity: Identity, sight: Sight) -> None:
-    """A few soft freckles over cheeks and nose, in places that stay with the identity."""
-    if not identity.freckles:
-        return
-    rng = np.random.default_rng(identity.seed)
-    for index in _FRECKLES:
-        place = sight.points[index] + rng.uniform(-0.4, 0.4, 2) * sight.unit
-        canvas.disc(place, rng.uniform(0.11, 0.17) * sight.unit, sight.paint[index] * 0.68, 0.55)
-
-
 def draw_moustache(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     """A moustache on the upper lip, for those who wear one."""
-    if identity.beard not in ("moustache", "full"):
+    if identity.beard not in ("moustache", "full", "goatee"):
         return
     points = sight.points
     lip = points[[61, 40, 37, 0, 267, 270, 291]]
@@ -278,6 +209,9 @@ def draw_moustache(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     light = sight.paint[0] / np.maximum(np.array(identity.skin), 0.05)
     colour = np.clip(np.array(toned(identity.hair, 0.02)) * (0.3 + 0.7 * light), 0.0, 1.0)
     canvas.fill(smooth_loop(np.concatenate([above, below[::-1]])), colour, 0.95)
+    for k in range(1, 6):
+        strand = np.stack([above[k], 0.5 * (above[k] + below[k]), below[k] + 0.12 * (below[k] - points[0])])
+        canvas.stroke(smooth_line(strand), colour * 0.7, 0.12 * sight.unit, alpha=0.5)
 
 
 def draw_mouth(canvas: Canvas, identity: Identity, sight: Sight) -> None:
@@ -285,7 +219,7 @@ def draw_mouth(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     points, unit = sight.points, sight.unit
     skin = sight.paint[[17, 0, 61, 291]].mean(axis=0)
     light = skin / np.maximum(np.array(identity.skin), 0.05)
-    stone = identity.style == "stone"
+    stone, plain = identity.material != "none", identity.style == "emoji" or identity.animal != "none"
     outer, inner = (
         smooth_loop(points[list(OUTER_LIPS_LOOP)], 0.9),
         smooth_loop(points[list(INNER_LIPS_LOOP)], 0.8),
@@ -293,7 +227,7 @@ def draw_mouth(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     lips = np.clip(np.array(identity.lips) * (0.35 + 0.65 * light), 0.0, 1.0)
     dark = skin * 0.38 if stone else np.array(hex_colour("#5A1F26"))
     gape = float(np.linalg.norm(points[13] - points[14]))
-    if identity.style not in ("emoji", "animal"):
+    if not plain:
         canvas.fill(outer, lips)
         with canvas.clipped(outer):
             rows = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
@@ -313,7 +247,7 @@ def draw_mouth(canvas: Canvas, identity: Identity, sight: Sight) -> None:
             _draw_mouth_inside(canvas, identity, sight, dark, skin)
     line = 0.5 * (points[list(INNER_LIPS_UPPER)] + points[list(INNER_LIPS_LOWER)])
     openness = min(1.0, gape / (0.35 * unit))
-    if identity.style in ("emoji", "animal"):
+    if plain:
         ink = hex_colour("#6B3F10") if identity.style == "emoji" else toned(identity.skin, -0.36, 0.7)
         width = (0.34 if identity.style == "emoji" else 0.22) * unit
         if openness < 1.0:
@@ -328,9 +262,14 @@ def draw_mouth(canvas: Canvas, identity: Identity, sight: Sight) -> None:
             alpha=1.0 - 0.7 * openness,
         )
     corners = points[[61, 291]]
-    if not stone and identity.style not in ("emoji", "animal"):
+    if not (stone or plain):
         for corner in corners:
             canvas.disc(corner, 0.13 * unit, skin * 0.5, 0.45, blur=0.06 * unit)
+
+
+def _in_mouth_light(identity: Identity, skin: np.ndarray) -> np.ndarray:
+    """How bright teeth are, next to skin that is lit so: half as much darker as the skin is."""
+    return np.asarray(np.minimum(0.5 + 0.5 * skin / np.maximum(np.array(identity.skin), 0.05), 1.0))
 
 
 def _draw_mouth_inside(
@@ -340,52 +279,18 @@ def _draw_mouth_inside(
     up, low = points[list(INNER_LIPS_UPPER)], points[list(INNER_LIPS_LOWER)]
     down = points[152] - points[1]
     down = down / np.linalg.norm(down)
-    tongue = skin * 0.55 if identity.style == "stone" else np.array(hex_colour("#D9686B"))
+    tongue = skin * 0.55 if identity.material != "none" else np.array(hex_colour("#D9686B"))
     middle = low[5] + 0.10 * unit * down
     breadth = 0.30 * float(np.linalg.norm(low[0] - low[-1]))
     canvas.disc(middle + (0.72 * breadth - 0.55 * unit) * down, 1.15 * breadth, tongue)
     # Teeth hang from the skull: they stay at the height of the nose while the jaw drops.
     bend = np.array([0.35, 0.65, 0.85, 0.95, 1.0, 1.0, 1.0, 0.95, 0.85, 0.65, 0.35])[:, None]
     teeth = np.concatenate([up - 0.3 * unit * down, (up + 0.62 * unit * bend * down)[::-1]])
-    white = skin * 1.05 if identity.style == "stone" else np.array([0.975, 0.965, 0.94])
+    white = (
+        skin * 1.05
+        if identity.material != "none"
+        else np.array([0.975, 0.965, 0.94]) * _in_mouth_light(identity, skin)
+    )
     canvas.fill(smooth_loop(teeth, 0.8), white)
     lower = np.concatenate([low + 0.3 * unit * down, (low - 0.20 * unit * bend * down)[::-1]])
     canvas.fill(smooth_loop(lower, 0.8), white * 0.93, 0.9)
-
-
-def draw_glasses(canvas: Canvas, identity: Identity, sight: Sight) -> None:
-    """Frames around both eyes, a bridge and temples that go to the ears."""
-    if identity.glasses == "none":
-        return
-    points, unit = sight.points, sight.unit
-    colour = toned(identity.accent, -0.25, 0.7)
-    centres, reach = [], []
-    for loop in (RIGHT_EYE_LOOP, LEFT_EYE_LOOP):
-        outline = points[list(loop)]
-        centres.append(0.5 * (outline[0] + outline[8]) + [0.0, 0.1 * unit])
-        reach.append(0.5 * (outline[8] - outline[0]))
-    across = points[454] - points[234]
-    up = points[10] - points[152]
-    up = up / np.linalg.norm(up)
-    turn = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
-    size = (1.75 + 0.55 * (identity.shape.eyes - 1.0)) * unit
-    power = 1.0 if identity.glasses == "round" else 0.55
-    circle = (
-        np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** power,
-        np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** power,
-    )
-    for centre, half in zip(centres, reach, strict=True):
-        direction = half / max(np.linalg.norm(half), 1e-6)
-        wide = 1.22 * float(np.linalg.norm(half)) + 0.2 * unit
-        outline = centre + wide * circle[0][:, None] * direction + size * circle[1][:, None] * up
-        path = smooth_loop(outline)
-        canvas.fill(path, (1.0, 1.0, 1.0), 0.08)
-        canvas.stroke(path, colour, 0.26 * unit)
-    inner = [centres[0] + 1.22 * reach[0] + 0.2 * unit * reach[0] / max(np.linalg.norm(reach[0]), 1e-6)]
-    inner.append(centres[1] + 1.22 * reach[1] + 0.2 * unit * reach[1] / max(np.linalg.norm(reach[1]), 1e-6))
-    bridge = np.stack([inner[0], 0.5 * (inner[0] + inner[1]) + 0.25 * unit * up, inner[1]])
-    canvas.stroke(smooth_line(bridge), colour, 0.26 * unit)
-    for centre, half, ear, normal in zip(centres, reach, (127, 356), (127, 356), strict=True):
-        if sight.normals[normal, 2] > -0.15:
-            start = centre - 1.22 * half - 0.2 * unit * half / max(np.linalg.norm(half), 1e-6)
-            canvas.stroke(polygon(np.stack([start, points[ear] + 0.02 * across])), colour, 0.24 * unit)

@@ -239,3 +239,20 @@ def ear_outline(skull: Skull, side: int, size: float) -> tuple[np.ndarray, np.nd
     normal = np.cross(out, up) * side
     normal = normal if normal[2] > 0 else -normal
     return outline, normal / np.linalg.norm(normal)
+
+
+def brim_surface(skull: Skull, front: np.ndarray, lift: float, width: float) -> Surface:
+    """A hat's brim: a ring of 4 rows of `HAIR_COLUMNS` points that starts ``lift`` centimetres above the skull at the edge ``front``
+    (degrees, as in `hair_surface`) and goes ``width`` centimetres outwards, bent down a little."""
+    angles = hair_angles()
+    elevation = np.radians(front)
+    direction = np.stack(
+        [np.sin(angles) * np.cos(elevation), np.sin(elevation), np.cos(angles) * np.cos(elevation)], axis=-1
+    )
+    start = skull.centre + direction / np.linalg.norm(direction / skull.radii, axis=-1, keepdims=True)
+    start = start + lift * direction
+    outwards = np.stack([np.sin(angles), np.zeros_like(angles), np.cos(angles)], axis=-1)
+    shares = np.linspace(0.0, 1.0, 4)
+    rows = [start + t * width * outwards - [0.0, 0.22 * width * t * t, 0.0] for t in shares]
+    triangles = _hair_triangles()
+    return Surface(np.concatenate(rows), triangles[: 2 * 3 * HAIR_COLUMNS])

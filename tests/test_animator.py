@@ -12,6 +12,7 @@ from followyouremoji.animator import AnimationSettings, PortraitAnimator, to_pic
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, load_model, save_model
 from followyouremoji.errors import SettingsError
+from followyouremoji.face.warping import warp_portrait
 from followyouremoji.networks import (
     AppearanceNet,
     AutoencoderConfig,
@@ -213,7 +214,26 @@ def test_a_denoiser_that_says_nothing_shows_the_guess(prepared: Prepared) -> Non
         guess = to_tensor(prepared.warped_picture(index)[None]) * 2 - 1
         with torch.inference_mode():
             expected = to_pictures(model.decode(model.encode(guess)))[0]
-        assert np.abs(frame.astype(int) - prepared.finish_face(expected, index)).max() <= 1
+        assert np.abs(frame.astype(int) - prepared.finish_face(expected, index, expected)).max() <= 1
+
+
+def test_a_face_alone_that_says_nothing_is_the_bent_portrait_in_full_resolution(
+    portrait: DrawnPortrait,
+) -> None:
+    """What the autoencoder loses is carried over: where the network changes nothing, the guess's own pixels stay."""
+    model = small_model(warped_reference=True, residual_scale=1.5)
+    model = replace(model, config=replace(model.config, framing="window"))
+    torch.nn.init.zeros_(model.denoiser.conv_out.weight)
+    torch.nn.init.zeros_(model.denoiser.conv_out.bias)
+    animator = PortraitAnimator(model)
+    prepared = animator.prepare(portrait.picture, drawn_motion(3), portrait_landmarks=landmarks_of(portrait))
+    assert prepared.picture.shape == (64, 64, 3)
+    assert prepared.face is not None
+    result = list(animator.frames(prepared, AnimationSettings(steps=1)))
+    for index, frame in enumerate(result):
+        face = prepared.face
+        bent = warp_portrait(face.square, face.own_points, face.points[index])
+        assert np.abs(frame.astype(int) - prepared.crop.paste(portrait.picture, bent)).max() <= 1
 
 
 @torch.inference_mode()

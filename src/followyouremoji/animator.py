@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from followyouremoji.checkpoints.config import LATENT_STRIDE
+from followyouremoji.checkpoints.lora import Merged, merge_lora, read_lora
 from followyouremoji.checkpoints.model import Model, load_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.preparation import AnimationSettings, MotionSource, PortraitSource, Prepared, prepare
 from followyouremoji.sampling import SamplingSettings, condition_clip, sample
 from followyouremoji.sampling.guess import onto_guess
@@ -34,6 +34,7 @@ class PortraitAnimator:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.loras: list[Merged] = []
 
     @classmethod
     def from_pretrained(
@@ -44,6 +45,19 @@ class PortraitAnimator:
     ) -> PortraitAnimator:
         """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`."""
         return cls(load_model(source, device, dtype))
+
+    def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
+        """Add a LoRA (`fye train lora`) to the model's weights, on top of those that are there; costs nothing while animating.
+
+        `scale` 1 is as it was trained, 0.5 half of it. Raises WeightsError, with the model unchanged, for a file that is no LoRA or belongs
+        to another model.
+        """
+        self.loras.append(merge_lora(self.model, read_lora(Path(file)), scale, str(file)))
+
+    def unload_lora(self) -> None:
+        """Take all LoRAs out: the weights are exactly what they were before the first."""
+        while self.loras:
+            self.loras.pop().undo(self.model)
 
     def __call__(
         self,
@@ -100,7 +114,9 @@ class PortraitAnimator:
             portrait,
             motion,
             size=config.picture_size,
-            style=LandmarkStyle(antialiased=config.antialiased_landmarks),
+            style=config.landmark_style,
+            in_picture=config.landmark_points == "image",
+            face_alone=config.framing == "window",
             always_crop=config.network.layout
             == "paper",  # this project trains them on squares around the face
             alignment=alignment,
@@ -140,9 +156,14 @@ class PortraitAnimator:
             warped = None if guesses is None else guesses.transpose(0, 1)[None]
             return model.landmark_encoder(drawn.transpose(0, 1)[None], warped)  # f c h w -> 1 c f h w
 
+        guesses_ahead: dict[int, Tensor] = {}  # of frames that are being sampled, not yet decoded
+
         def guessed_latents(frames: Sequence[int]) -> Tensor:
-            pictures = np.stack([prepared.warped_picture(frame) for frame in frames])
-            return model.encode(to_tensor(pictures) * 2 - 1)
+            missing = [frame for frame in frames if frame not in guesses_ahead]
+            if missing:
+                pictures = np.stack([prepared.warped_picture(frame) for frame in missing])
+                guesses_ahead.update(zip(missing, model.encode(to_tensor(pictures) * 2 - 1), strict=True))
+            return torch.stack([guesses_ahead[frame] for frame in frames])
 
         def features_of(frames: tuple[int, ...]) -> Tensor:
             pictures = [prepared.landmark_picture(frame) for frame in frames]
@@ -171,12 +192,15 @@ class PortraitAnimator:
         frame = 0
         for piece in latent_pieces:
             for latents in piece.split(DECODED_AT_ONCE):
-                if network.warped_reference:
-                    guess = guessed_latents(range(frame, frame + len(latents)))
-                    latents = onto_guess(latents, guess, network.residual_scale)
-                for result in to_pictures(model.decode(latents)):
-                    face_alone = network.warped_reference
-                    yield prepared.finish_face(result, frame) if face_alone else prepared.finish(result)
+                if not network.warped_reference:
+                    for result in to_pictures(model.decode(latents)):
+                        yield prepared.finish(result)
+                    continue
+                guess = guessed_latents(range(frame, frame + len(latents)))
+                results = to_pictures(model.decode(onto_guess(latents, guess, network.residual_scale)))
+                for result, coded in zip(results, to_pictures(model.decode(guess)), strict=True):
+                    del guesses_ahead[frame]
+                    yield prepared.finish_face(result, frame, coded)
                     frame += 1
 
     def _sampling(self, settings: AnimationSettings) -> SamplingSettings:

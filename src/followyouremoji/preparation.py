@@ -20,18 +20,17 @@ from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.geometry import frustum_at_one, place_irises, project, solve_metric_faces
 from followyouremoji.face.motion import GapReport, Motion, track_clip
-from followyouremoji.face.topology import mean_face
+from followyouremoji.face.topology import FACE_OVAL_LOOP, mean_face
 from followyouremoji.face.warping import blend_face, warp_portrait
+from followyouremoji.framing import WindowedFace
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
-from followyouremoji.media.pictures import LEAST_SIDE, read_picture, resize_picture, to_rgb
+from followyouremoji.media.pictures import LEAST_SIDE, read_picture, to_rgb
 
 MOTION_ENDING = ".fyemotion"
 RELEASED_MOTION_ENDING = ".npy"
 
 RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
-
-LARGEST_BENT = 1024  # pixels a side of the bent portrait around a generated face
 
 SMALL_FACE = 0.35
 """A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
@@ -125,6 +124,8 @@ class Prepared:
     paste_back : whether results go back into the portrait.
     motion : as it was driven, before alignment; its frame rate and times are the result's.
     gaps : what was done about driving frames without a face; None where the motion was not tracked here.
+    face : for models that make faces alone, the windows in which they make them; `picture` is then the portrait's own window, and
+        `points` and `reference_points` are in pixels of their windows.
     """
 
     portrait: np.ndarray
@@ -137,6 +138,7 @@ class Prepared:
     paste_back: bool
     motion: Motion
     gaps: GapReport | None
+    face: WindowedFace | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -149,7 +151,8 @@ class Prepared:
     @property
     def output_size(self) -> tuple[int, int]:
         """(width, height) of the finished frames."""
-        height, width = self.portrait.shape[:2] if self.paste_back else self.picture.shape[:2]
+        square = self.picture if self.face is None else self.face.square
+        height, width = self.portrait.shape[:2] if self.paste_back else square.shape[:2]
         return width, height
 
     def landmark_picture(self, frame: int) -> np.ndarray:
@@ -158,6 +161,8 @@ class Prepared:
 
     def warped_picture(self, frame: int) -> np.ndarray:
         """The portrait bent by a frame's landmarks, a first guess of the result: uint8 (size, size, 3)."""
+        if self.face is not None:
+            return self.face.guess(frame)
         return warp_portrait(self.picture, self.reference_points, self.points[frame])
 
     def reference_landmark_picture(self) -> np.ndarray:
@@ -168,20 +173,15 @@ class Prepared:
         """A generated square (size, size, 3) as the user gets it: in the portrait, or as it is."""
         return self.crop.paste(self.portrait, result) if self.paste_back else result
 
-    def finish_face(self, result: np.ndarray, frame: int) -> np.ndarray:
+    def finish_face(self, result: np.ndarray, frame: int, coded_guess: np.ndarray) -> np.ndarray:
         """As `finish`, but only the face is the generated one: around it is the bent portrait, in its own resolution.
 
-        For models that generate relative to the bent portrait; what they make around the face is softer than it.
+        For models that generate relative to the bent portrait; what they make around the face is softer than it. `coded_guess` is what
+        the autoencoder makes of `warped_picture`.
         """
-        side = self.size
-        if self.paste_back:
-            side = max(self.size, min(round(self.crop.side), LARGEST_BENT))
-        scale = side / self.size
-        picture = self.picture if side == self.size else self.crop.cut(self.portrait, side)
-        guess = warp_portrait(picture, scale * self.reference_points, scale * self.points[frame])
-        return self.finish(
-            blend_face(guess, resize_picture(result, (side, side)), scale * self.points[frame])
-        )
+        if self.face is not None:
+            return self.finish(self.face.finished(result, coded_guess, frame))
+        return self.finish(blend_face(self.warped_picture(frame), result, self.points[frame]))
 
 
 def prepare(
@@ -191,6 +191,8 @@ def prepare(
     size: int,
     style: LandmarkStyle | None = None,
     always_crop: bool = False,
+    in_picture: bool = False,
+    face_alone: bool = False,
     alignment: AlignmentSettings | None = None,
     settings: AnimationSettings | None = None,
     portrait_landmarks: Landmarks | None = None,
@@ -203,6 +205,8 @@ def prepare(
     motion : a Motion, the path of a motion file, clip or picture, or a picture, whose one pose the portrait takes.
     size, style : of the picture and the landmark pictures that the model sees, where `settings` leave them open.
     always_crop : what "auto" means for a model trained on squares around the face.
+    in_picture : align the driving landmarks in the picture alone, see `align_in_picture`; `alignment` is not read then.
+    face_alone : the model makes faces alone, in windows of `size`; "auto" then always crops.
     portrait_landmarks : of the portrait, where they are known; they are then not detected.
 
     Raises
@@ -219,19 +223,41 @@ def prepare(
         )
         driving, gaps = read_motion(motion, detector, settings.driving_face)
 
-    aligned = align(driving, landmarks, alignment or AlignmentSettings())
-    crop, cropped = choose_crop(picture, landmarks.points, aligned, settings.crop, always_crop)
-    return Prepared(
-        portrait=picture,
-        landmarks=landmarks,
-        picture=crop.cut(picture, size),
-        crop=crop,
-        points=crop.to_crop(aligned, size),
-        reference_points=crop.to_crop(landmarks.points, size),
-        style=settings.landmark_style or style or LandmarkStyle(),
-        paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
-        motion=driving,
-        gaps=gaps,
+    if in_picture:
+        aligned = align_in_picture(driving, landmarks)
+    else:
+        aligned = align(driving, landmarks, alignment or AlignmentSettings())
+    crop, cropped = choose_crop(picture, landmarks.points, aligned, settings.crop, always_crop or face_alone)
+    return frame_face(
+        Prepared(
+            portrait=picture,
+            landmarks=landmarks,
+            picture=crop.cut(picture, size),
+            crop=crop,
+            points=crop.to_crop(aligned, size),
+            reference_points=crop.to_crop(landmarks.points, size),
+            style=settings.landmark_style or style or LandmarkStyle(),
+            paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
+            motion=driving,
+            gaps=gaps,
+        ),
+        face_alone,
+    )
+
+
+def frame_face(prepared: Prepared, face_alone: bool) -> Prepared:
+    """The same for a model that makes faces alone; for other models, as it is."""
+    if not face_alone:
+        return prepared
+    size, crop = prepared.size, prepared.crop
+    own, aligned = (crop.from_crop(points, size) for points in (prepared.reference_points, prepared.points))
+    face = WindowedFace.within(prepared.portrait, crop, own, aligned, size)
+    return replace(
+        prepared,
+        face=face,
+        picture=face.portrait,
+        points=face.window_points,
+        reference_points=face.portrait_points,
     )
 
 
@@ -243,6 +269,20 @@ def align(motion: Motion, reference: Landmarks, settings: AlignmentSettings) -> 
     if len(motion) > 1:
         return align_motion(motion, reference, settings)
     return align_motion(after_mean_face(motion), reference, replace(settings, neutral=0))[1:]
+
+
+def align_in_picture(motion: Motion, reference: Landmarks) -> np.ndarray:
+    """The driving landmarks as they were detected, with one shift and one scale for the whole clip: (T, 478, 2) points.
+
+    These bring the face oval of the first frame to the middle and size of the portrait's. It is all that the ablation "2D landmarks" of
+    Table 2 can do: the driving face keeps its own proportions, and a head that is turned otherwise stays so.
+    """
+    points = motion.landmarks[..., :2].astype(np.float64) * motion.size
+    oval = list(FACE_OVAL_LOOP)
+    own, driving = reference.points[oval].astype(np.float64), points[0, oval]
+    scale = np.linalg.norm(np.ptp(own, axis=0)) / max(float(np.linalg.norm(np.ptp(driving, axis=0))), 1e-9)
+    middle = (own.min(axis=0) + own.max(axis=0)) / 2
+    return middle + scale * (points - (driving.min(axis=0) + driving.max(axis=0)) / 2)
 
 
 def after_mean_face(motion: Motion) -> Motion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,7 @@ def animate(
     smooth: float,
     alignment: AlignmentSettings,
     settings: AnimationSettings,
+    loras: Sequence[str] = (),
 ) -> None:
     """Animate a portrait and tell where the result is. Raises UserError for whatever cannot be used."""
     started = time.monotonic()
@@ -77,7 +78,7 @@ def animate(
     path = output.resolved(portrait_file, source)
     with FaceDetector(settings.detector_bundle) as detector:
         landmarks = detect(detector, picture, settings.face, str(portrait_file))
-        animator = load_animator(weights, device, dtype)
+        animator = load_animator(weights, device, dtype, loras)
         animator.check(settings)
         motion = tracked(source, detector, settings.driving_face, smooth)
     prepared = animator.prepare(
@@ -93,11 +94,16 @@ def animate(
     say(f"{path}: {what}{', with sound' if has_sound else ''}; made in {took:.0f} s.")
 
 
-def load_animator(weights: str, device: str | None, dtype: str | None) -> PortraitAnimator:
-    """The model, with what a user should know of it told."""
+def load_animator(
+    weights: str, device: str | None, dtype: str | None, loras: Sequence[str] = ()
+) -> PortraitAnimator:
+    """The model with its LoRAs, each `FILE` or `FILE:SCALE`, and with what a user should know of it told."""
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.checkpoints.lora import parse_lora
 
     animator = PortraitAnimator.from_pretrained(weights, device, torch_type(dtype))
+    for text in loras:
+        animator.load_lora(*parse_lora(text))
     if weights == "bundled":
         note(DRAWN_ONLY)
     if animator.model.device.type == "cpu" and animator.model.config.picture_size > LARGE_PICTURE:

@@ -52,6 +52,17 @@ DrivingFile = Annotated[
         "[bold]bundled:NAME[/] (hello, talk).",
     ),
 ]
+Loras = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lora",
+        metavar="FILE[:SCALE]",
+        help="A LoRA of one person or character (fye train lora), at full strength or as much as SCALE says; may be given "
+        "several times.",
+        rich_help_panel=MODEL,
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the output if it exists.", rich_help_panel=RESULT)
 ]

@@ -13,7 +13,10 @@ from typer.core import TyperGroup
 from followyouremoji import __version__
 from followyouremoji.apps import choices
 from followyouremoji.apps.choices import ADVANCED, MODEL, RESULT
+from followyouremoji.apps.data import data_app
+from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
+from followyouremoji.apps.plan import plan
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
 from followyouremoji.errors import UserError
@@ -64,7 +67,10 @@ app = typer.Typer(
 app.add_typer(motion_app, name="motion")
 app.add_typer(weights_app, name="weights")
 app.add_typer(portraits_app, name="portraits")
+app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
+train_app.command()(plan)
+train_app.command("lora")(lora_command)
 
 
 def print_version(wanted: bool) -> None:
@@ -121,6 +127,7 @@ def animate(
             rich_help_panel=MODEL,
         ),
     ] = "bundled",
+    lora: choices.Loras = None,
     size: Annotated[
         int | None,
         typer.Option(
@@ -221,6 +228,7 @@ def animate(
         driving,
         Output(output, side_by_side, not no_sound, overwrite),
         weights=weights,
+        loras=lora or (),
         device=device,
         dtype=dtype,
         frames=FrameRange(start, stop),

@@ -12,7 +12,7 @@ portraits_app = typer.Typer(
 )
 train_app = typer.Typer(
     no_args_is_help=True,
-    help="Train a model of your own on drawn portraits.",
+    help="Train a model of your own, on drawn portraits or on clips.",
     epilog="[bold]In this order[/]\n\n"
     "fye train draw data/singles --identities 2000 --pictures 8\n\n"
     "fye train run autoencoder.toml\n\n"
@@ -54,28 +54,44 @@ def sheet(
     say(f"{out}: {identities} portraits, {performances} expressions.")
 
 
-@train_app.command()
+@train_app.command(
+    epilog="[bold]Many GPUs or machines[/]\n\n"
+    "torchrun --nproc-per-node 8 -m followyouremoji train run stage1.toml\n\n"
+    "accelerate launch -m followyouremoji train run stage1.toml\n\n"
+    "[bold]Exit code[/] 0 when the run is finished or its time is over, 130 after Ctrl-C and 143 after SIGTERM (both are saved), "
+    "2 for what cannot be used."
+)
 def run(
     config: Annotated[Path, typer.Argument(help="The run: a TOML file of kind autoencoder or denoiser.")],
     minutes: Annotated[
         float | None, typer.Option(help="Stop after this time.", min=0.0, show_default="at the last step")
     ] = None,
 ) -> None:
-    """Train, or go on with a stopped training. Losses go to log.csv in the run's output folder."""
+    """Train, or go on with a stopped training.
+
+    Losses go to log.csv and to TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and samples/.
+    Ctrl-C ends the step, saves and leaves.
+    """
     from followyouremoji.apps.output import say
+    from followyouremoji.apps.training_progress import is_main_process, training_progress
     from followyouremoji.training.config import AutoencoderRun, load_run
 
     settings = load_run(config)
-    say(f"{config}: training {settings.optimisation.steps} steps into {settings.output}")
-    if isinstance(settings, AutoencoderRun):
-        from followyouremoji.training.autoencoder import train_autoencoder
+    if is_main_process():
+        say(f"{config}: training {settings.optimisation.steps} steps into {settings.output}")
+    with training_progress() as report:
+        if isinstance(settings, AutoencoderRun):
+            from followyouremoji.training.autoencoder import train_autoencoder
 
-        train_autoencoder(settings, minutes)
-    else:
-        from followyouremoji.training.trainer import train_denoiser
+            outcome = train_autoencoder(settings, minutes, report)
+        else:
+            from followyouremoji.training.trainer import train_denoiser
 
-        train_denoiser(settings, minutes)
-    say(f"{settings.output}: stopped at a saved state; the same command goes on unless it is finished.")
+            outcome = train_denoiser(settings, minutes, report)
+    if outcome.is_main:
+        say(f"{settings.output}: {outcome.told()}")
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
 
 
 @train_app.command()
@@ -106,14 +122,11 @@ def latents(
     folder: Annotated[Path, typer.Argument(help="A folder of drawings.")],
     autoencoder: Annotated[Path, typer.Option(help="TOML file of the autoencoder's run, trained before.")],
 ) -> None:
-    """Encode drawings with a trained autoencoder, as the denoiser's training needs them."""
+    """Encode drawings with a trained autoencoder, so that the denoiser's training need not do it again and again."""
     from followyouremoji.apps.output import say
-    from followyouremoji.errors import SettingsError
-    from followyouremoji.training.config import AutoencoderRun, load_run
+    from followyouremoji.training.config import load_autoencoder_run
 
-    settings = load_run(autoencoder)
-    if not isinstance(settings, AutoencoderRun):
-        raise SettingsError(f"{autoencoder} is the run of a denoiser; give that of an autoencoder.")
+    settings = load_autoencoder_run(autoencoder)
     from followyouremoji.training.autoencoder import finished_autoencoder, write_latents
 
     write_latents(folder, finished_autoencoder(settings))
@@ -138,6 +151,12 @@ def export(
     shared_noise: Annotated[
         float, typer.Option(help="Part of the noise that all frames share by default.", min=0.0, max=1.0)
     ] = 0.9,
+    guidance: Annotated[
+        float, typer.Option(help="Guidance scale by default; more than 1 needs reference_dropout.", min=1.0)
+    ] = 1.0,
+    provenance: Annotated[
+        str | None, typer.Option(help="One sentence for users: trained on what, by whom.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
 ) -> None:
     """Make a checkpoint of a run that `fye animate --weights FOLDER` takes."""
@@ -145,6 +164,13 @@ def export(
     from followyouremoji.training.export import export_model
 
     export_model(
-        config, folder, name=folder.name, steps=steps, shared_noise=shared_noise, overwrite=overwrite
+        config,
+        folder,
+        name=folder.name,
+        steps=steps,
+        shared_noise=shared_noise,
+        overwrite=overwrite,
+        guidance_scale=guidance,
+        provenance=provenance,
     )
     say(f"{folder}: fye animate PORTRAIT DRIVING --weights {folder}")

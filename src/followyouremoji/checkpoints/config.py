@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from followyouremoji.errors import WeightsError
+from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 
 FORMAT = 1  # of config.json; a newer number means that this version cannot read the checkpoint
@@ -28,7 +29,15 @@ class ModelConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     autoencoder: AutoencoderConfig | None = None  # None: Stable Diffusion's, in a diffusers folder `vae/`
     picture_size: int = 512  # pixels, height and width
-    antialiased_landmarks: bool = False  # how the landmark pictures of its training were drawn
+    antialiased_landmarks: bool = False  # how the landmark pictures of its training were drawn,
+    landmark_contour: bool = False  # with the facial contour or not,
+    landmark_pupils: bool = True  # with the pupils or not,
+    landmark_points: str = (
+        "metric"  # and aligned in metric space (Sec. 3.1), or "image": in the picture alone
+    )
+    framing: str = (
+        "picture"  # what it generates: the "picture", or the face alone in its "window" (face/window.py)
+    )
     steps: int = 30  # of DDIM
     guidance_scale: float = 3.5
     shared_noise: float = 0.0  # 0: every frame has its own noise, 1: all frames share one
@@ -39,11 +48,20 @@ class ModelConfig:
         network = self.network
         _require(isinstance(self.name, str) and bool(self.name.strip()), "name", self.name, "some text")
         _require(isinstance(self.provenance, str), "provenance", self.provenance, "text")
+        for name in ("antialiased_landmarks", "landmark_contour", "landmark_pupils"):
+            _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
         _require(
-            isinstance(self.antialiased_landmarks, bool),
-            "antialiased_landmarks",
-            self.antialiased_landmarks,
-            "true or false",
+            self.landmark_points in ("metric", "image"),
+            "landmark_points",
+            self.landmark_points,
+            "'metric' or 'image'",
+        )
+        _require(self.framing in ("picture", "window"), "framing", self.framing, "'picture' or 'window'")
+        _require(
+            self.framing == "picture" or network.warped_reference,
+            "framing",
+            self.framing,
+            "'picture' for a network that does not read the bent portrait",
         )
         for name in ("picture_size", "steps", "window"):
             value = getattr(self, name)
@@ -104,6 +122,15 @@ class ModelConfig:
             widths, scale = self.autoencoder.channels, self.autoencoder.scale
             _require(len(widths) == 2, "autoencoder.channels", widths, "2 widths")
             _require(scale > 0, "autoencoder.scale", scale, "more than 0")
+
+    @property
+    def landmark_style(self) -> LandmarkStyle:
+        """How its landmark pictures are drawn."""
+        return LandmarkStyle(
+            contour=self.landmark_contour,
+            pupils=self.landmark_pupils,
+            antialiased=self.antialiased_landmarks,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}

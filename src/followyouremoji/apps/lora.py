@@ -1,0 +1,133 @@
+"""`fye train lora`: teach a model one person or character."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from followyouremoji.apps.output import check_output, note, progress_bar, say
+from followyouremoji.errors import WeightsError
+
+ENDING = ".safetensors"
+SMALL_MODEL = (
+    256  # pixels; a GPU's memory holds the activations of larger ones only if they are computed anew
+)
+
+
+def lora(
+    arguments: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PORTRAIT_OR_CLIPS... OUT",
+            help="Pictures, clips or folders of them, all of one person or character; last the file to write, .safetensors.",
+        ),
+    ],
+    weights: Annotated[
+        str, typer.Option(help="The model to teach: bundled, released, or a checkpoint's folder.")
+    ] = "bundled",
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 100,
+    rank: Annotated[
+        int, typer.Option(help="How much can be learnt; the file grows with it.", min=1, max=256)
+    ] = 8,
+    alpha: Annotated[
+        float | None,
+        typer.Option(help="Factor of the changes, over the rank.", min=0.01, show_default="the rank"),
+    ] = None,
+    convolutions: Annotated[
+        bool, typer.Option("--convolutions", help="Change convolutions too, not the attentions alone.")
+    ] = False,
+    learning_rate: Annotated[float, typer.Option(help="Of AdamW.", min=1e-7, max=1.0)] = 2e-3,
+    drawn_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of drawn people with true expressions in the training, so that the model keeps its mouths and eyes.",
+            min=0.0,
+            max=0.9,
+            show_default="0.25, or 0 for a model trained on photographs",
+        ),
+    ] = None,
+    face: Annotated[
+        int | None,
+        typer.Option(help="Which face, 1 is the furthest to the left.", min=1, show_default="the largest"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same LoRA.", min=0)] = 0,
+    device: Annotated[
+        str | None, typer.Option(help="cuda, cuda:1, mps or cpu.", show_default="a GPU if there is one")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+) -> None:
+    """Teach a model one person's or character's look, from clips or even a single picture; fye animate --lora OUT then uses it.
+
+    Clips are learnt as they were filmed. A single picture is bent to other expressions, so the model learns how this face looks, not how
+    this person moves. Beside OUT, OUT_views.png shows held-out views before and after, and OUT_lora.json holds the figures.
+    """
+    if len(arguments) < 2:
+        raise WeightsError("give at least one picture, clip or folder, and last the file to write")
+    *sources, out = arguments
+    # Names of their own: the portrait may lie beside the LoRA under its very name.
+    record, sheet = out.with_name(f"{out.stem}_lora.json"), out.with_name(f"{out.stem}_views.png")
+    check_output(out, (ENDING,), overwrite, WeightsError, "the LoRA")
+    check_output(record, (".json",), overwrite, WeightsError, "the LoRA's figures")
+    check_output(sheet, (".png",), overwrite, WeightsError, "the LoRA's views")
+
+    import torch
+
+    from followyouremoji.checkpoints import load_model
+    from followyouremoji.checkpoints.lora import write_lora
+    from followyouremoji.media.pictures import write_picture
+    from followyouremoji.training.lora import LoraSettings, person_size, train_lora
+    from followyouremoji.training.person import read_person
+
+    started = time.monotonic()
+    model = load_model(weights, device, torch.float32)
+    config = model.config
+    if drawn_share is None:
+        drawn_share = 0.25 if config.network.image_source == "latents" else 0.0
+    settings = LoraSettings(
+        steps=steps,
+        rank=rank,
+        alpha=float(rank) if alpha is None else alpha,
+        convolutions=convolutions,
+        learning_rate=learning_rate,
+        drawn_share=drawn_share,
+        checkpointing=config.picture_size > SMALL_MODEL,
+        seed=seed,
+    )
+    person = read_person(sources, person_size(config), seed=seed, face=face)
+    frames = sum(len(take) for take in person.takes)
+    if frames == 1:
+        note(
+            "Note: from one picture the model learns a look, not expressions; clips of the person teach more."
+        )
+    about = ", ".join(source.name for source in sources)
+    with progress_bar("Training") as advance:
+        result = train_lora(model, person, settings, about, lambda done, total, loss: advance(done, total))
+    write_lora(result.lora, out, overwrite=overwrite)
+    write_picture(sheet, result.grid, overwrite)
+    figures = {
+        "learnt_from": [str(source) for source in sources],
+        "frames": frames,
+        "model": config.name,
+        "steps": steps,
+        "rank": rank,
+        "alpha": settings.alpha,
+        "convolutions": convolutions,
+        "learning_rate": learning_rate,
+        "drawn_share": drawn_share,
+        "seed": seed,
+        "seconds": round(time.monotonic() - started, 1),
+        "held_out_before": {name: round(value, 5) for name, value in result.before.items()},
+        "held_out_after": {name: round(value, 5) for name, value in result.after.items()},
+    }
+    record.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    before, after = result.before["face_l1"], result.after["face_l1"]
+    say(
+        f"{out}: {out.stat().st_size / 1e6:.1f} MB, learnt from {frames} frame{'s' if frames > 1 else ''} in "
+        f"{figures['seconds']:.0f} s. L1 of the face on held-out views: {before:.4f} before, {after:.4f} after ({sheet})."
+    )
+    if after >= before:
+        note("Note: the held-out views did not get better; try more --steps or a smaller --learning-rate.")

@@ -1,0 +1,280 @@
+"""The ablations of Table 2, trained at small scale on one budget and measured on the drawn suites, beside the paper's figures.
+
+What can be compared is the direction: whether leaving something out makes a figure worse, as it did in the paper. The paper's figures are
+of another network, trained on other data and measured on other clips.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from followyouremoji.benchmark.report import markdown, number, versus
+from followyouremoji.benchmark.scoring import METRICS, MethodScores
+from followyouremoji.errors import SettingsError
+from followyouremoji.training.autoencoder import finished_autoencoder, train_autoencoder, write_latents
+from followyouremoji.training.config import load_autoencoder_run, load_denoiser_run
+from followyouremoji.training.drawings import DrawingSettings, draw_folder
+from followyouremoji.training.export import export_model
+from followyouremoji.training.trainer import train_denoiser
+
+FULL = "full"  # the ablation that leaves nothing out
+PREFIX = "ablation_"
+SHARED_NOISE = 0.9
+SAMPLING_STEPS = 4
+WINDOW = 8  # frames sampled at once, as in training: less than a suite's clip
+ENTRIES = {"title", "paper", "sampling", "denoiser"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure that both tables have: the paper's name and whether more is better there, and our suite and metric."""
+
+    name: str
+    paper: str
+    more_is_better: bool
+    suite: str
+    metric: str
+    digits: int
+
+
+COLUMNS = (
+    Column("L1 ↓", "l1", False, "self", "picture", 3),
+    Column("SSIM ↑", "ssim", True, "self", "ssim", 3),
+    Column("identity ↑", "identity", True, "cross", "identity", 3),
+    # Table 2 prints an arrow down, but the text calls the figure an accuracy, and the full method has the largest.
+    Column("landmarks (ours: error ↓, paper: accuracy ↑)", "landmarks", True, "cross", "landmarks", 2),
+)
+OWN_COLUMNS = (("self", "face"), ("self", "gaze"), ("self", "flicker"), ("cross", "face"))
+"""What we measure besides."""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One row of Table 2: how the run differs from the full recipe, how its clips are sampled, and what the paper measured."""
+
+    name: str
+    title: str
+    paper: Mapping[str, float]
+    denoiser: Mapping[str, Any] = field(default_factory=dict)
+    sampling: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is drawn and trained.
+
+    Attributes
+    ----------
+    budget : times the steps that the configs state.
+    size : pixels a side of the drawings, a multiple of 8 times the denoiser's levels.
+    singles, clips : identities drawn in 8 single pictures, and in clips of 16 frames.
+    """
+
+    budget: float = 1.0
+    size: int = 64
+    singles: int = 600
+    clips: int = 60
+
+    def __post_init__(self) -> None:
+        if not self.budget > 0:
+            raise SettingsError(f"The budget must be above 0, not {self.budget}.")
+
+
+def read_ablation(path: Path) -> Ablation:
+    """Raises SettingsError naming the file where it is no ablation."""
+    values = read_toml(path)
+    unknown = set(values) - ENTRIES
+    if unknown or "title" not in values:
+        raise SettingsError(
+            f"{path}: an ablation has `title` and some of {', '.join(sorted(ENTRIES))}; not known: {', '.join(unknown)}."
+        )
+    return Ablation(
+        name=path.stem.removeprefix(PREFIX),
+        title=values["title"],
+        paper=values.get("paper", {}),
+        denoiser=values.get("denoiser", {}),
+        sampling=values.get("sampling", ""),
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not a TOML file: {error}.") from None
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the entries of `over`; tables are merged, everything else is replaced."""
+    both = dict(base)
+    for name, value in over.items():
+        known = both.get(name)
+        both[name] = merged(known, value) if isinstance(known, dict) and isinstance(value, Mapping) else value
+    return both
+
+
+def scaled(run: Mapping[str, Any], budget: float) -> dict[str, Any]:
+    """A run with the steps of its optimisation times `budget`, one of each kind at least."""
+    optimisation = dict(run["optimisation"])
+    for name in ("steps", "warmup", "decay"):
+        if name in optimisation:
+            optimisation[name] = max(1, round(optimisation[name] * budget))
+    log_every = max(1, min(run["log_every"], optimisation["steps"]))
+    return {**run, "optimisation": optimisation, "log_every": log_every}
+
+
+def located(run: Mapping[str, Any], shared: Path, own: Path) -> dict[str, Any]:
+    """A run with its folders: data and autoencoder are `shared` by all ablations, the rest is its `own`."""
+    places = {
+        "drawings": shared / str(run["drawings"]),
+        "output": own / str(run["output"]),
+        "autoencoder": shared / str(run["autoencoder"]) if isinstance(run.get("autoencoder"), str) else None,
+        "initial": own / str(run["initial"]) if "initial" in run else None,
+    }
+    return {**run, **{name: str(path) for name, path in places.items() if path is not None}}
+
+
+def write_toml(values: Mapping[str, Any], path: Path) -> None:
+    """Write numbers, texts, truth values, lists of them, and tables."""
+    path.write_text("\n".join(toml_lines(values, "")) + "\n")
+
+
+def toml_lines(values: Mapping[str, Any], table: str) -> list[str]:
+    lines = [
+        f"{name} = {toml_value(value)}" for name, value in values.items() if not isinstance(value, Mapping)
+    ]
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            inner = f"{table}{name}"
+            lines += ["", f"[{inner}]", *toml_lines(value, f"{inner}.")]
+    return lines
+
+
+def toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(entry) for entry in value) + "]"
+    return repr(value)
+
+
+def prepare_data(configs: Path, output: Path, scale: Scale, processes: int) -> Path:
+    """Draw the training pictures, train the autoencoder and encode them, as far as that is not done. Returns the shared folder."""
+    shared = output / "shared"
+    shared.mkdir(parents=True, exist_ok=True)
+    singles = DrawingSettings(scale.singles, 8, scale.size, seed=1)
+    clips = DrawingSettings(scale.clips, 17, scale.size, seed=2, clips=True)
+    draw_folder(shared / "singles", singles, processes)
+    draw_folder(shared / "clips", clips, processes)
+    config = shared / "autoencoder.toml"
+    write_toml(located(scaled(read_toml(configs / "autoencoder.toml"), scale.budget), shared, shared), config)
+    run = load_autoencoder_run(config)
+    train_autoencoder(run)
+    for drawings in ("singles", "clips"):
+        if not (shared / drawings / "latents.npy").exists():
+            write_latents(shared / drawings, finished_autoencoder(run))
+    return shared
+
+
+def train_ablation(ablation: Ablation, configs: Path, shared: Path, output: Path, scale: Scale) -> Path:
+    """Train both stages and export the model, as far as that is not done. Returns the model's folder."""
+    own = output / ablation.name
+    own.mkdir(parents=True, exist_ok=True)
+    model = own / "model"
+    for stage in ("stage1", "stage2"):
+        run = merged(read_toml(configs / f"{stage}.toml"), ablation.denoiser)
+        write_toml(located(scaled(run, scale.budget), shared, own), own / f"{stage}.toml")
+        if not model.exists():
+            train_denoiser(load_denoiser_run(own / f"{stage}.toml"))
+    if not model.exists():
+        export_model(
+            own / "stage2.toml",
+            model,
+            name=ablation.name,
+            steps=SAMPLING_STEPS,
+            shared_noise=SHARED_NOISE,
+            overwrite=False,
+        )
+    return model
+
+
+def method_of(ablation: Ablation, model: Path) -> str:
+    """The model as a method of the benchmark."""
+    entries = f"window={WINDOW}" + (f"&{ablation.sampling}" if ablation.sampling else "")
+    return f"{ablation.title}={model}?{entries}"
+
+
+def train_all(
+    ablations: Sequence[Ablation],
+    configs: Path,
+    output: Path,
+    scale: Scale,
+    processes: int,
+    say: Callable[[str], None] = print,
+) -> list[str]:
+    """Train what is not trained yet; the models as methods, in the order of the ablations."""
+    say(f"drawing {scale.singles} + {scale.clips} identities, training the autoencoder")
+    shared = prepare_data(configs, output, scale, processes)
+    methods = []
+    for ablation in ablations:
+        say(f"training: {ablation.title}")
+        methods.append(method_of(ablation, train_ablation(ablation, configs, shared, output, scale)))
+    return methods
+
+
+def comparison(ablations: Sequence[Ablation], results: Mapping[str, Sequence[MethodScores]]) -> str:
+    """Table 2 beside ours: ours / paper's, and whether the change from the full recipe goes the same way.
+
+    "agrees" and "differs" stand only where our cases show a change with 95 % confidence; otherwise "open".
+    """
+    digits = {metric.name: metric.digits for metric in METRICS}
+    titles = {metric.name: metric.title for metric in METRICS}
+    by_title = {suite: {one.name: one for one in scores} for suite, scores in results.items()}
+    full = next((one for one in ablations if one.name == FULL), None)
+    if full is None:
+        raise SettingsError("The full recipe is what ablations are compared with; do not leave it out.")
+    columns = [column for column in COLUMNS if column.suite in results]
+    own = [(suite, metric) for suite, metric in OWN_COLUMNS if suite in results]
+    rows = [
+        [
+            "",
+            *(f"{column.name}, ours / paper" for column in columns),
+            *(f"{suite} {titles[metric]}" for suite, metric in own),
+        ]
+    ]
+    for ablation in ablations:
+        cells = []
+        for column in columns:
+            scores = by_title[column.suite][ablation.title]
+            ours = number(scores.mean(column.metric), digits[column.metric])
+            paper = number(ablation.paper.get(column.paper, float("nan")), column.digits)
+            cells.append(f"{ours} / {paper}" + verdict(ablation, full, column, by_title[column.suite]))
+        cells += [
+            number(by_title[suite][ablation.title].mean(metric), digits[metric]) for suite, metric in own
+        ]
+        rows.append([ablation.title, *cells])
+    return markdown(rows)
+
+
+def verdict(ablation: Ablation, full: Ablation, column: Column, by_title: Mapping[str, MethodScores]) -> str:
+    """Whether the ablation harms where it harmed in the paper; nothing for the full recipe itself."""
+    if ablation.name == full.name or column.paper not in ablation.paper or column.paper not in full.paper:
+        return ""
+    harmed_there = (ablation.paper[column.paper] < full.paper[column.paper]) == column.more_is_better
+    compared = versus(by_title[ablation.title], by_title[full.title])
+    if column.metric not in compared:
+        return " (open)"
+    difference, low, high = compared[column.metric]
+    if low <= 0 <= high:
+        return " (open)"
+    better = next(metric.better for metric in METRICS if metric.name == column.metric)
+    harmed_here = (difference < 0) == (better == "more")
+    return " (agrees)" if harmed_here == harmed_there else " (differs)"

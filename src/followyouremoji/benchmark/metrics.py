@@ -1,0 +1,184 @@
+"""What is measured of a generated picture, as pure functions. Pictures are uint8 (height, width, 3) RGB; points are (478, 2) pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from followyouremoji.face.drawing import face_mask
+from followyouremoji.face.topology import (
+    LEFT_EYE_LOOP,
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    LEFT_IRIS,
+    OUTER_LIPS_LOOP,
+    RIGHT_EYE_LOOP,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    RIGHT_IRIS,
+)
+
+REGION_MARGIN = (
+    0.1  # of the distance between the pupils: what belongs to the eyes and the mouth around their contours
+)
+WINDOW, WINDOW_SIGMA = 11, 1.5  # pixels: SSIM's window (Wang et al. 2004, Sec. III-C)
+SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+EYES = ((RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_IRIS), (LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_IRIS))
+EYE_PIXELS = 40  # an eye's width where irises are searched for
+IRIS_REACH, IRIS_SEARCH = (
+    0.3,
+    0.3,
+)  # of the eye's width: how far the iris's surroundings reach, and how far away they are searched for
+OPEN_EYE = 0.15  # an eye whose lids are nearer than this share of its width shows no gaze
+
+
+def pupil_distance(points: np.ndarray) -> float:
+    """Pixels between the irises' centres."""
+    return float(np.linalg.norm(points[LEFT_IRIS].astype(np.float64) - points[RIGHT_IRIS]))
+
+
+def region_masks(points: np.ndarray, size: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Where the `face` is, its oval filled, and the `eyes` and the `mouth` with a margin: bool (height, width)."""
+    masks = {"face": face_mask(points, size)}
+    margin = max(1, round(REGION_MARGIN * pupil_distance(points)))
+    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    for name, loops in (("eyes", (RIGHT_EYE_LOOP, LEFT_EYE_LOOP)), ("mouth", (OUTER_LIPS_LOOP,))):
+        mask = np.zeros((size[1], size[0]), np.uint8)
+        for loop in loops:
+            cv2.fillPoly(mask, [np.rint(points[list(loop)]).astype(np.int32)], (1,))
+        masks[name] = cv2.dilate(mask, kernel).astype(bool)
+    return masks
+
+
+def l1_by_region(picture: np.ndarray, truth: np.ndarray, truth_points: np.ndarray) -> dict[str, float]:
+    """Mean absolute difference of values in [0, 1], all three channels: of the `picture` and of each region of the truth.
+
+    NaN for a region that lies outside the picture.
+    """
+    difference = np.abs(picture.astype(np.float64) - truth).mean(axis=-1) / 255
+    masks = region_masks(truth_points, (truth.shape[1], truth.shape[0]))
+    scores = {
+        name: float(difference[mask].mean()) if mask.any() else float("nan") for name, mask in masks.items()
+    }
+    return {**scores, "picture": float(difference.mean())}
+
+
+def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB over all three channels; infinite for equal pictures."""
+    error = float(((picture.astype(np.float64) - truth) ** 2).mean())
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
+    """Structural similarity of the luma (BT.601): Wang et al. 2004, Eq. 13, mean over all places where the window fits.
+
+    An 11x11 Gaussian window of 1.5 pixels, K1 = 0.01, K2 = 0.03. From -1 to 1, which is reached by equal pictures alone.
+    """
+
+    def local_mean(values: np.ndarray) -> np.ndarray:
+        blurred = cv2.GaussianBlur(values, (WINDOW, WINDOW), WINDOW_SIGMA)
+        half = WINDOW // 2
+        return blurred[half:-half, half:-half]
+
+    x, y = picture @ LUMA, truth @ LUMA
+    mean_x, mean_y = local_mean(x), local_mean(y)
+    variance_x, variance_y = local_mean(x * x) - mean_x**2, local_mean(y * y) - mean_y**2
+    covariance = local_mean(x * y) - mean_x * mean_y
+    similarity = ((2 * mean_x * mean_y + SSIM_C1) * (2 * covariance + SSIM_C2)) / (
+        (mean_x**2 + mean_y**2 + SSIM_C1) * (variance_x + variance_y + SSIM_C2)
+    )
+    return float(similarity.mean())
+
+
+def landmark_error(points: np.ndarray, wanted: np.ndarray) -> float:
+    """Mean distance of the 478 points to where they should be, in distances between the (wanted) pupils; NaN where there are none."""
+    return float(np.linalg.norm(points.astype(np.float64) - wanted, axis=-1).mean() / pupil_distance(wanted))
+
+
+def eye_openings(points: np.ndarray) -> np.ndarray:
+    """Distance of the middles of the lids over the width of the eye, of the right and the left eye: (2,)."""
+    openings = []
+    for upper, lower, _ in EYES:
+        width = np.linalg.norm(points[upper[0]].astype(np.float64) - points[upper[-1]])
+        middle = len(upper) // 2
+        gap = np.linalg.norm(points[upper[middle]].astype(np.float64) - points[lower[middle]])
+        openings.append(gap / max(float(width), 1e-9))
+    return np.array(openings)
+
+
+def gaze_error(
+    picture: np.ndarray, truth: np.ndarray, points: np.ndarray, seen: np.ndarray, truth_points: np.ndarray
+) -> float:
+    """How far the irises are from their true places in the eyes, in widths of the eye: the mean over the eyes that are open in truth.
+
+    Landmark detectors follow a drawn gaze only in part, so irises are found by their looks: what surrounds the true iris is searched for
+    by normalised cross-correlation, around where it should be. An eye that as a whole lies elsewhere is not held against the gaze: its
+    corners' shift, between what the detector finds in both pictures, is taken off.
+
+    Parameters
+    ----------
+    picture, truth : uint8 (h, w, 3)
+    points, seen : (478, 2) what the detector finds in `picture` and in `truth`
+    truth_points : (478, 2) of the truth
+
+    Returns
+    -------
+    0 to about `IRIS_SEARCH` times 1.4; NaN where both eyes are closed in truth, or the detector found no face in one of the pictures.
+    """
+    opened = eye_openings(truth_points) >= OPEN_EYE
+    if not opened.any() or not np.isfinite(points).all() or not np.isfinite(seen).all():
+        return float("nan")
+    luma, true_luma = (picture @ LUMA).astype(np.float32), (truth @ LUMA).astype(np.float32)
+    reach, search = round(IRIS_REACH * EYE_PIXELS), round(IRIS_SEARCH * EYE_PIXELS)
+    errors = []
+    for (upper, _, iris), is_open in zip(EYES, opened, strict=True):
+        if not is_open:
+            continue
+        corners = [upper[0], upper[-1]]
+        scale = EYE_PIXELS / max(float(np.linalg.norm(np.diff(truth_points[corners], axis=0))), 1e-6)
+        shift = (points[corners] - seen[corners]).mean(axis=0)
+        wanted = cut_around(true_luma, truth_points[iris], scale, reach)
+        field = cut_around(luma, truth_points[iris] + shift, scale, reach + search)
+        likeness = cv2.matchTemplate(field, wanted, cv2.TM_CCOEFF_NORMED)
+        row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
+        errors.append(float(np.hypot(column - search, row - search)) / EYE_PIXELS)
+    return float(np.mean(errors))
+
+
+def cut_around(luma: np.ndarray, centre: np.ndarray, scale: float, reach: int) -> np.ndarray:
+    """The square of 2 reach + 1 pixels around a place of a picture float32 (h, w), magnified by `scale`."""
+    offset = reach + 0.5 - scale * centre
+    matrix = np.array([[scale, 0.0, offset[0]], [0.0, scale, offset[1]]])
+    matrix[:, 2] += 0.5 * scale - 0.5  # OpenCV counts from pixel centres
+    size = (2 * reach + 1, 2 * reach + 1)
+    return cv2.warpAffine(luma, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
+    """How much more a clip shakes than its truth, in [0, 1] values: 0 for the truth, and for a still picture.
+
+    The mean over pixels of what the absolute second temporal difference of the frames, uint8 (T, h, w, 3), exceeds that of the truth by.
+    """
+
+    def second_difference(clip: np.ndarray) -> np.ndarray:
+        values = clip.astype(np.float32) / 255
+        return np.abs(values[2:] - 2 * values[1:-1] + values[:-2])
+
+    return float(np.maximum(second_difference(frames) - second_difference(truth), 0.0).mean())
+
+
+def bootstrap_interval(
+    values: np.ndarray, share: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """The interval that holds the mean of `values` (n,) in that share of resamples with replacement (Efron's percentile method).
+
+    NaN values are left out; of none, the interval is NaN.
+    """
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return float("nan"), float("nan")
+    chosen = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    means = values[chosen].mean(axis=1)
+    low, high = np.quantile(means, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)

@@ -1,0 +1,73 @@
+"""What a model that makes faces alone sees of a portrait, and how its faces go back: one window a frame, see `face.window`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from followyouremoji.face.warping import blend_face, warp_into_window, warp_portrait, with_texture_of_guess
+from followyouremoji.face.window import FaceWindow, face_window
+from followyouremoji.media.cropping import Crop
+
+LARGEST_SQUARE = 1024  # pixels a side in which faces are put back
+SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
+
+
+@dataclass(frozen=True)
+class WindowedFace:
+    """The square around a portrait's face in its own resolution, and the windows in which frames are generated.
+
+    `own_points` (478, 2) and `points` (T, 478, 2) are the landmarks as they are and as they shall be, in pixels of `square`, which is
+    uint8 (side, side, 3); `size` is that of the windows, pixels a side.
+    """
+
+    square: np.ndarray
+    own_points: np.ndarray
+    points: np.ndarray
+    size: int
+
+    @classmethod
+    def within(
+        cls, picture: np.ndarray, crop: Crop, own: np.ndarray, aligned: np.ndarray, size: int
+    ) -> WindowedFace:
+        """The face in a crop of a picture; `own` (478, 2) and `aligned` (T, 478, 2) are in pixels of the picture."""
+        side = min(max(round(crop.side), round(SQUARE_OVER_WINDOW * size)), LARGEST_SQUARE)
+        return cls(crop.cut(picture, side), crop.to_crop(own, side), crop.to_crop(aligned, side), size)
+
+    @cached_property
+    def own_window(self) -> FaceWindow:
+        return face_window(self.own_points, self.size)
+
+    @cached_property
+    def windows(self) -> tuple[FaceWindow, ...]:
+        return tuple(face_window(points, self.size) for points in self.points)
+
+    @property
+    def portrait(self) -> np.ndarray:
+        """The portrait's own face: uint8 (size, size, 3)."""
+        return self.own_window.cut(self.square)
+
+    @property
+    def portrait_points(self) -> np.ndarray:
+        """Its landmarks (478, 2) in pixels of `portrait`."""
+        return self.own_window.to_window(self.own_points)
+
+    @cached_property
+    def window_points(self) -> np.ndarray:
+        """(T, 478, 2): each frame's landmarks in pixels of its window."""
+        return np.stack([w.to_window(p) for w, p in zip(self.windows, self.points, strict=True)])
+
+    def guess(self, frame: int) -> np.ndarray:
+        """The bent portrait in a frame's window: uint8 (size, size, 3)."""
+        return warp_into_window(self.square, self.own_points, self.points[frame], self.windows[frame])
+
+    def finished(self, result: np.ndarray, coded_guess: np.ndarray, frame: int) -> np.ndarray:
+        """A frame's square: the bent portrait with the generated face in it.
+
+        `result` and `coded_guess` uint8 (size, size, 3) are what was generated and the guess once through the autoencoder.
+        """
+        points = self.points[frame]
+        bent = warp_portrait(self.square, self.own_points, points)
+        return blend_face(bent, with_texture_of_guess(bent, result, coded_guess, self.windows[frame]), points)

@@ -1,0 +1,48 @@
+"""`fye train lora` and what `fye animate --lora` reads, on a drawn person and a small model."""
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+pytest.importorskip("peft", reason="training a LoRA needs peft")
+
+from followyouremoji.apps.animate import load_animator
+from followyouremoji.apps.lora import lora
+from followyouremoji.errors import WeightsError
+from followyouremoji.media.pictures import read_picture, write_picture
+from followyouremoji.portraits import Identity, Performance, draw_portrait
+
+app = typer.Typer()
+app.command()(lora)
+
+
+def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
+    who = Identity.random(np.random.default_rng(17), "person")
+    write_picture(tmp_path / "ada.png", draw_portrait(who, Performance.neutral(), 192).picture)
+    out = tmp_path / "ada.safetensors"
+    arguments = [tmp_path / "ada.png", out, "--weights", model, "--steps", 2, "--rank", 2]
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "learnt from 1 frame" in result.output
+    record = json.loads((tmp_path / "ada_lora.json").read_text())
+    assert record["steps"] == 2
+    assert record["held_out_before"]["face_l1"] > 0
+    assert read_picture(tmp_path / "ada_views.png").shape[0] >= 64
+
+    animator = load_animator(str(model), "cpu", None, [f"{out}:0.5"])
+    assert [merged.scale for merged in animator.loras] == [0.5]
+    with pytest.raises(WeightsError, match="does not fit the model 'bundled'"):
+        load_animator("bundled", "cpu", None, [str(out)])
+    again = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert isinstance(again.exception, WeightsError)
+    assert "exists already" in str(again.exception)
+
+
+def test_one_path_is_too_few(tmp_path) -> None:
+    result = CliRunner().invoke(app, [str(tmp_path / "ada.png")])
+    assert isinstance(result.exception, WeightsError)
+    assert "at least one picture" in str(result.exception)

@@ -1,0 +1,70 @@
+"""`fye train run` as a user and a scheduler meet it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("skia", reason="drawn portraits need skia-python")
+
+from tests.apps.conftest import Run
+
+AUTOENCODER = """
+kind = "autoencoder"
+data = [{drawn = {size = 64}}]
+output = "ae"
+batch = 2
+log_every = 1
+tensorboard = false
+[optimisation]
+steps = STEPS
+[autoencoder]
+latent_channels = 4
+channels = [8, 8]
+blocks = 1
+"""
+
+
+def test_sigterm_saves_and_leaves_with_143_and_the_same_command_goes_on(tmp_path, fye: Run) -> None:
+    (tmp_path / "run.toml").write_text(AUTOENCODER.replace("STEPS", "100000"))
+    started = subprocess.Popen(
+        [sys.executable, "-m", "followyouremoji", "train", "run", "run.toml"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    for line in started.stdout:
+        if line.startswith("step 2 of 100000"):
+            break
+    started.send_signal(signal.SIGTERM)
+    rest = started.stdout.read()
+    assert started.wait() == 143
+    assert "ae: saved at step" in rest
+    assert "SIGTERM" in rest
+    (saved,) = (tmp_path / "ae" / "checkpoints").iterdir()
+
+    step = int(saved.stem.split("-")[1])
+    os.chdir(tmp_path)
+    Path("run.toml").write_text(AUTOENCODER.replace("STEPS", str(step + 1)))
+    ended = fye("train", "run", "run.toml")
+    assert ended.code == 0
+    assert f"step {step + 1} of {step + 1}: loss" in ended.out
+    assert f"finished after {step + 1} steps" in ended.out
+
+
+def test_a_run_that_cannot_be_read_is_told_in_a_line(fye: Run) -> None:
+    Path("run.toml").write_text(AUTOENCODER.replace("STEPS", '"many"'))
+    ended = fye("train", "run", "run.toml")
+    assert (ended.code, ended.err) == (2, "Error: run.toml: `steps` must be a whole number, not 'many'\n")
+
+
+def test_help_names_the_exit_codes_and_launchers(fye: Run) -> None:
+    ended = fye("train", "run", "--help")
+    assert ended.code == 0
+    for words in ("torchrun", "accelerate launch", "143", "130"):
+        assert words in ended.out

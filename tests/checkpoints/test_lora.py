@@ -1,0 +1,134 @@
+"""LoRA files: written and read back, merged and taken out, refused where they do not fit."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from followyouremoji.animator import PortraitAnimator
+from followyouremoji.checkpoints.lora import Lora, merge_lora, parse_lora, read_lora, write_lora
+from followyouremoji.errors import WeightsError
+from tests.checkpoints.small_models import small_paper_model
+
+QUERY = "denoiser.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+CONVOLUTION = "appearance_net.mid_block.resnets.0.conv1"
+
+
+def small_lora(rank: int = 2) -> Lora:
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    tensors = {
+        f"{QUERY}.lora_A.weight": random(rank, 16),
+        f"{QUERY}.lora_B.weight": random(16, rank),
+        f"{CONVOLUTION}.lora_A.weight": random(rank, 32, 3, 3),
+        f"{CONVOLUTION}.lora_B.weight": random(32, rank, 1, 1),
+    }
+    return Lora(tensors, rank, 4.0, "small paper model", "a test's character")
+
+
+def test_a_file_holds_what_was_written_in_half_precision(tmp_path) -> None:
+    lora = small_lora()
+    file = write_lora(lora, tmp_path / "ada.safetensors")
+    again = read_lora(file)
+    assert (again.rank, again.alpha, again.base, again.about) == (2, 4.0, lora.base, lora.about)
+    assert again.targets == sorted([QUERY, CONVOLUTION])
+    for name, value in lora.tensors.items():
+        assert torch.equal(again.tensors[name], value.half())
+    assert file.stat().st_size < 4096
+    with pytest.raises(WeightsError, match="exists already"):
+        write_lora(lora, file)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ada.safetensors"]
+
+
+def test_merging_adds_scale_alpha_over_rank_times_b_a_and_undoing_is_exact() -> None:
+    model, lora = small_paper_model(), small_lora()
+    query = model.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
+    convolution = model.appearance_net.get_submodule(CONVOLUTION.removeprefix("appearance_net."))
+    before = query.weight.clone(), convolution.weight.clone()
+    merged = merge_lora(model, lora, 0.5, "ada")
+    a, b = lora.tensors[f"{QUERY}.lora_A.weight"], lora.tensors[f"{QUERY}.lora_B.weight"]
+    torch.testing.assert_close(query.weight, before[0] + 0.5 * (4.0 / 2) * b @ a)
+    a, b = lora.tensors[f"{CONVOLUTION}.lora_A.weight"], lora.tensors[f"{CONVOLUTION}.lora_B.weight"]
+    change = torch.einsum("or,rihw->oihw", b[:, :, 0, 0], a)
+    torch.testing.assert_close(convolution.weight, before[1] + 0.5 * (4.0 / 2) * change)
+    merged.undo(model)
+    assert torch.equal(query.weight, before[0])
+    assert torch.equal(convolution.weight, before[1])
+
+
+def test_an_animator_loads_several_and_unloads_all(tmp_path) -> None:
+    animator = PortraitAnimator(small_paper_model())
+    query = animator.model.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
+    before = query.weight
+    file = write_lora(small_lora(), tmp_path / "ada.safetensors")
+    animator.load_lora(file)
+    once = query.weight.clone()
+    animator.load_lora(str(file), scale=-1.0)
+    torch.testing.assert_close(query.weight, before, atol=1e-6, rtol=0)
+    animator.load_lora(file)
+    torch.testing.assert_close(query.weight, once, atol=1e-6, rtol=0)
+    animator.unload_lora()
+    assert query.weight is before
+
+
+def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
+    model = small_paper_model()
+    before = {name: value.clone() for name, value in model.denoiser.state_dict().items()}
+    lora = small_lora()
+    names = {name.replace("down_blocks.0", "down_blocks.7"): value for name, value in lora.tensors.items()}
+    wide = {
+        name: value.repeat(1, 2) if name == f"{QUERY}.lora_A.weight" else value
+        for name, value in lora.tensors.items()
+    }
+    for tensors, there in [(names, "has no such layer"), (wide, r"has one of \(16, 16\)")]:
+        with pytest.raises(WeightsError, match=there) as error:
+            merge_lora(model, Lora(tensors, 2, 4.0, "another model"), 1.0, "ada.safetensors")
+        assert "trained on 'another model'" in str(error.value)
+    for name, value in model.denoiser.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_files_that_are_no_loras_are_refused(tmp_path) -> None:
+    file = write_lora(small_lora(), tmp_path / "ada.safetensors")
+    tensors = load_file(file)
+    cases: dict[str, tuple[bytes | None, str]] = {
+        "missing": (None, "there is no LoRA file"),
+        "cut": (file.read_bytes()[:200], "damaged or no safetensors file"),
+        "text": (b"not a LoRA", "damaged or no safetensors file"),
+    }
+    for name, (contents, message) in cases.items():
+        path = tmp_path / f"{name}.safetensors"
+        if contents is not None:
+            path.write_bytes(contents)
+        with pytest.raises(WeightsError, match=message) as error:
+            read_lora(path)
+        assert str(path) in str(error.value)
+    other = tmp_path / "diffusers.safetensors"
+    save_file(tensors, other, {"format": "pt"})
+    with pytest.raises(WeightsError, match="not a LoRA of this program"):
+        read_lora(other)
+    lora = small_lora()
+    for change, message in [
+        ({f"{QUERY}.lora_B.weight": None}, "without its counterpart"),
+        ({f"{QUERY}.lora_A.weight": torch.full((2, 16), torch.nan)}, "not finite"),
+        ({f"{QUERY}.lora_A.weight": torch.zeros(3, 16)}, "of the shapes"),
+    ]:
+        changed = {name: value for name, value in {**lora.tensors, **change}.items() if value is not None}
+        write_lora(Lora(changed, 2, 4.0, "x"), other, overwrite=True)
+        with pytest.raises(WeightsError, match=message):
+            read_lora(other)
+
+
+def test_the_command_line_s_scale(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parse_lora("ada.safetensors") == (Path("ada.safetensors"), 1.0)
+    assert parse_lora("ada.safetensors:0.7") == (Path("ada.safetensors"), 0.7)
+    assert parse_lora("C:ada") == (Path("C:ada"), 1.0)
+    Path("odd:2").touch()
+    assert parse_lora("odd:2") == (Path("odd:2"), 1.0)
+    with pytest.raises(WeightsError, match="scale must be between"):
+        parse_lora("ada.safetensors:1e9")

@@ -1,9 +1,10 @@
-"""Training of the small autoencoder on drawings, and the reading of a folder of drawings into latents."""
+"""Training of the small autoencoder, and the reading of a folder of drawings into latents."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,17 @@ from torch import Tensor
 
 from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
+from followyouremoji.training.batch import sample_rng, to_pixels
+from followyouremoji.training.checkpointing import averaged_weights
 from followyouremoji.training.config import AutoencoderRun
 from followyouremoji.training.drawings import Drawings
-from followyouremoji.training.run import Run, averaged_weights
+from followyouremoji.training.loop import Outcome, Report, train
+from followyouremoji.training.picks import PickSource, open_picks
+from followyouremoji.training.run import Run
 
 GRADIENT_WEIGHT = 1.0  # of errors between neighbouring pixels: keeps edges of eyes and lips from blurring
+LATENT_WEIGHT = 1e-3  # of the latents' mean square: keeps them from growing
+MEASURED = 256  # pictures that the latents' mean and variance are taken of
 
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
@@ -38,54 +45,112 @@ def reconstruction_loss(decoded: Tensor, pictures: Tensor, weight: Tensor) -> Te
     return loss
 
 
-def train_autoencoder(run: AutoencoderRun, minutes: float | None = None) -> None:
+class Reconstruction(SmallAutoencoder):
+    """The autoencoder with a training step's forward."""
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (batch, 3, height, width) in [-1, 1] to what is decoded of them, and their latents before normalising."""
+        latents = self.encoder(pictures)
+        return self.decoder(latents), latents
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """Pictures to reconstruct and how much each pixel counts."""
+
+    pictures: Tensor  # uint8 (batch, 3, height, width)
+    weight: (
+        Tensor  # (batch, 1, height, width), of mean 1 in each picture, so that a batch may be split in parts
+    )
+
+    def to(self, device: torch.device) -> PictureBatch:
+        return PictureBatch(
+            self.pictures.to(device, non_blocking=True), self.weight.to(device, non_blocking=True)
+        )
+
+
+@dataclass(frozen=True)
+class MakePicture:
+    """Makes one picture of a step; a class, so that worker processes can take it over."""
+
+    run: AutoencoderRun
+    source: PickSource
+
+    def __call__(self, step: int, index: int) -> PictureBatch:
+        run = self.run
+        rng = sample_rng(run.optimisation.seed, step, index)
+        pick = self.source.pick(step * run.batch + index, rng, 1, successive=False)
+        size = (self.source.size, self.source.size)
+        weight = (
+            1.0
+            + run.face_weight * face_mask(pick.points[1], size)
+            + run.expression_weight * expression_mask(pick.points[1], size)
+        )
+        pictures = torch.from_numpy(np.array(pick.targets)).permute(0, 3, 1, 2)
+        return PictureBatch(
+            pictures, torch.from_numpy((weight / weight.mean()).astype(np.float32))[None, None]
+        )
+
+
+def join_pictures(samples: list[PictureBatch]) -> PictureBatch:
+    return PictureBatch(
+        torch.cat([sample.pictures for sample in samples]), torch.cat([sample.weight for sample in samples])
+    )
+
+
+def train_autoencoder(
+    run: AutoencoderRun, minutes: float | None = None, report: Report | None = None
+) -> Outcome:
     """Train until the run's last step, or for `minutes`; a stopped run goes on from its last checkpoint."""
-    drawings = Drawings.open(run.drawings)
-    module = SmallAutoencoder(run.autoencoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    state = Run(module, run.output, run.optimisation)
-    size = drawings.pictures.shape[2]
-    bf16 = run.optimisation.precision == "bf16"
-    begun = state.elapsed()
-    while not state.finished:
-        rng = np.random.default_rng((run.optimisation.seed, state.step_number))
-        which = [
-            (int(rng.integers(len(drawings))), int(rng.integers(drawings.pictures.shape[1])))
-            for _ in range(run.batch)
-        ]
-        pictures = to_tensor(np.stack([drawings.pictures[i] for i in which]))
-        weights = [
-            1
-            + run.face_weight * face_mask(drawings.points[i], (size, size))
-            + run.expression_weight * expression_mask(drawings.points[i], (size, size))
-            for i in which
-        ]
-        weight = torch.from_numpy(np.stack(weights)).float()[:, None]
-        weight = weight / weight.mean()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            latents = module.encoder(pictures)
-            decoded = module.decoder(latents)
-        loss = reconstruction_loss(decoded.float(), pictures, weight) + 1e-3 * latents.float().square().mean()
-        state.step(loss)
-        if state.step_number % run.log_every == 0:
-            mse = F.mse_loss(decoded.float().clamp(-1, 1), pictures)
-            state.log(loss=loss.item(), psnr=10 * math.log10(4 / mse.item()))
-        out_of_time = minutes is not None and state.elapsed() - begun > 60 * minutes
-        if state.step_number % run.save_every == 0 or state.finished or out_of_time:
-            state.save()
-        if out_of_time:
-            break
+    torch.manual_seed(run.optimisation.seed)
+    source = open_picks(run.drawings, run.data, 2, run.optimisation.seed, run.window)
+    module = Reconstruction(run.autoencoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if run.optimisation.compile:
+        module.compile(dynamic=False)
+    state = Run(
+        module,
+        run.output,
+        run.optimisation,
+        samples=run.batch,
+        keep=run.keep,
+        tensorboard=run.tensorboard,
+    )
+
+    def losses(batch: PictureBatch) -> dict[str, Tensor]:
+        batch = batch.to(state.device)
+        pictures = to_pixels(batch.pictures)
+        decoded, latents = state.prepared(pictures)
+        loss = reconstruction_loss(decoded.float(), pictures, batch.weight)
+        mse = F.mse_loss(decoded.detach().float().clamp(-1, 1), pictures)
+        return {"loss": loss + LATENT_WEIGHT * latents.float().square().mean(), "mse": mse}
+
+    def figures(means: dict[str, float]) -> dict[str, float]:
+        return {"loss": means["loss"], "psnr": 10 * math.log10(4 / max(means["mse"], 1e-12))}
+
+    make = MakePicture(run, source)
+    return train(state, run, make, join_pictures, losses, figures=figures, minutes=minutes, report=report)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
-    """The averaged autoencoder of a run, its latents brought to zero mean and unit variance over the run's drawings."""
+    """The averaged autoencoder of a run, its latents brought to zero mean and unit variance over the run's pictures."""
     module = SmallAutoencoder(run.autoencoder)
     module.load_state_dict(averaged_weights(run.output))
-    drawings = Drawings.open(run.drawings)
-    step = max(1, len(drawings) // 256)
-    latents = module.encode(to_tensor(drawings.pictures[::step, 0]))
+    latents = module.encode(to_tensor(measured_pictures(run)))
     config = dataclasses.replace(run.autoencoder, shift=float(latents.mean()), scale=float(1 / latents.std()))
     return with_config(module, config)
+
+
+def measured_pictures(run: AutoencoderRun) -> np.ndarray:
+    """Pictures (n, size, size, 3) that a run's latents are measured on: of about 256 people spread over the drawings, or the first clips."""
+    if run.drawings is not None:
+        drawings = Drawings.open(run.drawings)
+        return drawings.pictures[:: max(1, len(drawings) // MEASURED), 0]
+    source = open_picks(None, run.data, frames=2, seed=run.optimisation.seed)
+    rng = np.random.default_rng(run.optimisation.seed)
+    return np.stack(
+        [source.pick(position, rng, 1, successive=False).portrait for position in range(MEASURED)]
+    )
 
 
 def with_config(module: SmallAutoencoder, config: AutoencoderConfig) -> SmallAutoencoder:

@@ -9,14 +9,16 @@ import torch
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
-from followyouremoji.errors import SettingsError
-from followyouremoji.training.autoencoder import finished_autoencoder
-from followyouremoji.training.config import DenoiserRun, load_autoencoder_run, load_run
-from followyouremoji.training.drawings import Drawings
-from followyouremoji.training.run import averaged_weights
-from followyouremoji.training.trainer import Networks
+from followyouremoji.networks import SmallAutoencoder
+from followyouremoji.training.checkpointing import averaged_weights
+from followyouremoji.training.config import DenoiserRun, load_denoiser_run
+from followyouremoji.training.encoders import load_encoders
+from followyouremoji.training.networks import Networks
+from followyouremoji.training.picks import open_picks
+from followyouremoji.training.starts import Start
 
-PROVENANCE = "Trained by the Follow Your Emoji project on portraits that it drew itself; it knows drawn faces, not photographs."
+DRAWN = "Trained by the Follow Your Emoji project on portraits that it drew itself; it knows drawn faces, not photographs."
+OWN_DATA = "Trained with Follow Your Emoji on clips of its owner's choice."
 
 
 def export_model(
@@ -27,30 +29,38 @@ def export_model(
     steps: int,
     shared_noise: float,
     overwrite: bool,
+    guidance_scale: float = 1.0,
+    provenance: str | None = None,
 ) -> Path:
     """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint.
 
-    `denoiser_run` is the run's TOML file; `steps` and `shared_noise` become the model's defaults for sampling.
-    Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights yet.
+    `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for sampling, `provenance`
+    what it says about its training. Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights.
     """
-    run = load_run(denoiser_run)
-    if not isinstance(run, DenoiserRun):
-        raise SettingsError(f"{denoiser_run} does not describe a denoiser's run.")
-    autoencoder = finished_autoencoder(load_autoencoder_run(run.autoencoder))
+    run = load_denoiser_run(denoiser_run)
+    encoders = load_encoders(run)
     network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    networks = Networks(network).eval()
-    networks.load_state_dict(averaged_weights(run.output))
+    with torch.device("meta"):
+        networks = Networks(network)
+    networks.load_state_dict(averaged_weights(run.output), assign=True)
+    networks.eval().requires_grad_(False)
+    autoencoder = encoders.autoencoder
     config = ModelConfig(
         name=name,
         network=network,
-        autoencoder=autoencoder.config,
-        picture_size=Drawings.open(run.drawings).pictures.shape[2],
-        antialiased_landmarks=True,
+        autoencoder=autoencoder.config if isinstance(autoencoder, SmallAutoencoder) else None,
+        picture_size=run.window
+        or open_picks(run.drawings, run.data, run.clip_frames, run.optimisation.seed).size,
+        framing="picture" if run.window is None else "window",
+        antialiased_landmarks=run.landmarks.antialiased,
+        landmark_contour=run.landmarks.contour,
+        landmark_pupils=run.landmarks.pupils,
+        landmark_points=run.landmarks.points,
         steps=steps,
-        guidance_scale=1.0,
+        guidance_scale=guidance_scale,
         shared_noise=shared_noise,
         window=run.targets if run.stage == 2 else 16,
-        provenance=PROVENANCE,
+        provenance=provenance or default_provenance(run),
     )
     model = Model(
         config=config,
@@ -59,6 +69,12 @@ def export_model(
         landmark_encoder=networks.landmark_encoder,
         qformer=networks.qformer,
         autoencoder=autoencoder,
-        image_encoder=None,
+        image_encoder=encoders.image_encoder,
     )
     return save_model(model, folder, dtype=torch.float16, overwrite=overwrite)
+
+
+def default_provenance(run: DenoiserRun) -> str:
+    """What can be said of a model's training without asking: whether it saw anything but drawn portraits."""
+    drawn_alone = run.drawings is not None or all(part.drawn is not None for part in run.data)
+    return DRAWN if drawn_alone and not isinstance(run.initial, Start) else OWN_DATA

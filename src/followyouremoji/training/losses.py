@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+FACE_EDGE = 2  # latent pixels around a face that count as face
 
 
 def signal_and_noise(timesteps: Tensor, alphas_cumprod: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,14 +33,16 @@ def predicted_latents(noisy: Tensor, v: Tensor, signal: Tensor, sigma: Tensor) -
 
 @dataclass(frozen=True)
 class Losses:
-    """`total` is Eq. 2; both parts are means over all values of a batch."""
+    """`total` is Eq. 2, whose two parts are means over all values of a batch, and the weighted error of decoded pictures where a run has one."""
 
     diffusion: Tensor
     facial: Tensor
+    picture: Tensor | None = None
 
     @property
     def total(self) -> Tensor:
-        return self.diffusion + self.facial
+        total = self.diffusion + self.facial
+        return total if self.picture is None else total + self.picture
 
 
 def facial_fine_grained(
@@ -63,13 +68,25 @@ def training_losses(
     expression_mask: Tensor | None,
     face_mask: Tensor | None,
     generated: Tensor,
+    surroundings: float = 1.0,
 ) -> Losses:
-    """Eq. 2 for a predicted velocity `v`. `generated` (batch, 1, frames, 1, 1) is 0 for frames given as known: those are not learnt."""
+    """Eq. 2 for a predicted velocity `v`. `generated` (batch, 1, frames, 1, 1) is 0 for frames given as known: those are not learnt.
+
+    Each sample's loss is a mean over the frames it has to generate and a batch's loss the mean over its samples, so that a batch may be
+    split in equal parts and the mean of the parts is the same number. `surroundings` weighs the first part outside the face mask, widened
+    by `FACE_EDGE`, which must then be there.
+    """
     target = v_target(latents, noise, signal, sigma)
-    share = generated.mean().clamp_min(1e-6)
-    diffusion = (generated * (v - target)).square().mean() / share
+    share = generated.mean(dim=(1, 2, 3, 4), keepdim=True)
+    learnt = generated * share.clamp_min(1e-6).rsqrt()  # squared below: 1 / share in the mean
+    diffusion = (learnt * (v - target)).square()
+    if surroundings < 1:
+        assert face_mask is not None
+        reach = 2 * FACE_EDGE + 1
+        around = F.max_pool3d(face_mask, (1, reach, reach), 1, (0, FACE_EDGE, FACE_EDGE))
+        weight = surroundings + (1 - surroundings) * around
+        diffusion = diffusion * weight / weight.mean(dim=(1, 2, 3, 4), keepdim=True)
+    diffusion = diffusion.mean()
     predicted = predicted_latents(add_noise(latents, noise, signal, sigma), v, signal, sigma)
-    facial = (
-        facial_fine_grained(latents * generated, predicted * generated, expression_mask, face_mask) / share
-    )
+    facial = facial_fine_grained(latents * learnt, predicted * learnt, expression_mask, face_mask)
     return Losses(diffusion, facial)

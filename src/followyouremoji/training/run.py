@@ -1,120 +1,312 @@
-"""What every training run shares: the optimiser, the moving average, the log, and saving so that a run resumes exactly."""
+"""What every training run shares, on one process or many: optimiser, moving average, guard against NaN, saving and resuming exactly.
+
+`accelerate` places the module on its device and joins the processes; a run in one process on a CPU passes through it almost untouched.
+"""
 
 from __future__ import annotations
 
-import csv
+import math
+import os
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
+from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
-from followyouremoji.errors import WeightsError
-from followyouremoji.training.config import Optimisation
+from followyouremoji.errors import SettingsError, UserError, WeightsError
+from followyouremoji.training.average import Average, spread_like, whole
+from followyouremoji.training.checkpointing import (
+    OLD_FILE,
+    State,
+    check_layout,
+    checkpoints,
+    read_checkpoint,
+    survivors,
+    write_checkpoint,
+)
+from followyouremoji.training.feed import Share
+from followyouremoji.training.journal import LOG, Journal
+from followyouremoji.training.settings import Optimisation
+
+BETAS = (0.9, 0.99)
+SHARDED_LAYERS = [
+    "ResnetBlock",
+    "MotionModule",
+]  # layers that are only ever called whole; the rest is gathered with the root
 
 
-class Average:
-    """Exponential moving average of a module's parameters, with a warm-up so that early steps do not linger."""
+class Diverged(UserError):
+    """A run stopped because its losses or gradients were no numbers any more."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.values = {name: p.detach().clone() for name, p in module.named_parameters()}
 
-    @torch.no_grad()
-    def update(self, module: nn.Module, step: int) -> None:
-        decay = min(self.decay, (1 + step) / (10 + step))
-        parameters = dict(module.named_parameters())
-        averages = [self.values[name] for name in self.values]
-        torch._foreach_lerp_(averages, [parameters[name].detach() for name in self.values], 1 - decay)
+def make_accelerator(settings: Optimisation) -> Accelerator:
+    """How this process computes: precision, and its place among others, as the launcher's environment says."""
+    if settings.precision == "fp16" and not torch.cuda.is_available():
+        raise SettingsError("precision fp16 needs a GPU; use bf16 or fp32 on a CPU")
+    AcceleratorState._reset_state()  # a process may train several runs of different precision after each other
+    plugin = None
+    if settings.sharding == "fsdp":
+        plugin = FullyShardedDataParallelPlugin(
+            fsdp_version=2,
+            reshard_after_forward=True,
+            auto_wrap_policy="transformer_based_wrap",
+            transformer_cls_names_to_wrap=SHARDED_LAYERS,
+            cpu_ram_efficient_loading=False,
+        )
+    ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
+    wanted = int(os.environ.get("WORLD_SIZE", "1"))  # what torchrun and its like tell each process
+    accelerator = Accelerator(
+        cpu=wanted > 1 and not torch.cuda.is_available(),
+        mixed_precision="no" if settings.precision == "fp32" else settings.precision,
+        fsdp_plugin=plugin,
+        kwargs_handlers=[ddp],
+    )
+    if accelerator.num_processes != wanted:
+        raise SettingsError(
+            f"the launcher started {wanted} processes, but this one found {accelerator.num_processes}: alone, each would write the same "
+            "checkpoints. Launch with torchrun or `accelerate launch`"
+        )
+    if getattr(accelerator.state, "fsdp_plugin", None) is not None and not accelerator.is_fsdp2:
+        raise SettingsError("FSDP of version 1 is not supported; launch with --fsdp_version 2")
+    if accelerator.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    return accelerator
+
+
+def make_optimiser(settings: Optimisation, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """AdamW, with moments in 8 bits where that is asked for. Raises SettingsError where bitsandbytes is not installed."""
+    kind: Any = torch.optim.AdamW
+    if settings.optimiser == "adamw8bit":
+        try:
+            from bitsandbytes.optim import AdamW8bit
+
+            kind = AdamW8bit
+        except ImportError:
+            raise SettingsError(
+                "the optimiser adamw8bit needs bitsandbytes: pip install bitsandbytes"
+            ) from None
+    return kind(parameters, lr=settings.learning_rate, betas=BETAS, weight_decay=settings.weight_decay)
 
 
 class Run:
-    """One module in training: `step(loss)` learns from a loss, `save` and the constructor make a stopped run go on as if unbroken.
+    """One module in training; the constructor makes a stopped run go on as if unbroken.
 
-    Everything random in a run is drawn from generators seeded by (seed, step), so the step number is all that has to be remembered.
+    A step: for each part of the batch, `with part(last): backward(loss)`; then `update()`. Everything random in a run is drawn from
+    generators seeded by (seed, step, sample), so the step number is all that has to be remembered.
+
+    `samples` of the joined batch are shared evenly by processes and parts. Raises SettingsError where they cannot be, WeightsError where
+    the folder holds a run of other networks.
     """
 
-    def __init__(self, module: nn.Module, folder: Path, settings: Optimisation) -> None:
-        self.module, self.folder, self.settings = module, folder, settings
-        self.trained = [p for p in module.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            self.trained, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
-        )
+    def __init__(
+        self,
+        module: nn.Module,
+        folder: Path,
+        settings: Optimisation,
+        *,
+        samples: int,
+        keep: int = 3,
+        tensorboard: bool = True,
+    ) -> None:
+        self.module, self.folder, self.settings, self.keep = module, folder, settings, keep
+        self.accelerator = accelerator = make_accelerator(settings)
+        processes = accelerator.num_processes
+        if samples % (processes * settings.accumulation):
+            raise SettingsError(
+                f"{samples} samples a step cannot be shared evenly by {processes} processes in {settings.accumulation} parts each; "
+                f"use a multiple of {processes * settings.accumulation}"
+            )
+        self.share = Share(samples, accelerator.process_index, processes, settings.accumulation)
+        if settings.sharding == "fsdp":
+            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # shards cannot be strided
+        optimiser = make_optimiser(settings, [p for p in module.parameters() if p.requires_grad])
+        self.prepared, self.optimiser = accelerator.prepare(module, optimiser)
+        self.trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.average = Average(module, settings.ema)
-        self.step_number = 0
-        self.seconds = 0.0
-        folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = folder / "training.pt"
-        if checkpoint.exists():
-            self.resume(checkpoint)
+        self.step_number, self.seconds = 0, 0.0
+        self.skipped = self.skipped_in_a_row = 0
+        self.saved_step = -1
+        found = checkpoints(folder)
+        if found:
+            self.resume(found[-1])
+        elif (folder / OLD_FILE).exists():
+            raise WeightsError(
+                f"{folder / OLD_FILE} was trained with an earlier version and cannot go on exactly: name another `output`, and this folder "
+                "as `initial`."
+            )
+        self.journal: Journal | None = None
+        if accelerator.is_main_process:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.journal = Journal(folder, self.step_number, tensorboard=tensorboard)
         self.started = time.monotonic()
 
     @property
     def finished(self) -> bool:
         return self.step_number >= self.settings.steps
 
-    def resume(self, checkpoint: Path) -> None:
-        try:
-            state = torch.load(checkpoint, weights_only=True, mmap=True)
-            self.module.load_state_dict(state["module"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.average.values = {name: value.clone() for name, value in state["average"].items()}
-            self.step_number, self.seconds = state["step"], state["seconds"]
-        except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
-            raise WeightsError(
-                f"{checkpoint} does not belong to this run's settings or is damaged: {error}"
-            ) from None
+    @property
+    def device(self) -> torch.device:
+        return self.accelerator.device
 
-    def step(self, loss: Tensor) -> float:
-        """Learn from `loss`; a loss that is not finite is skipped. Returns the gradient's norm."""
-        norm = 0.0
-        if torch.isfinite(loss):
-            loss.backward()
-            norm = float(nn.utils.clip_grad_norm_(self.trained, self.settings.gradient_norm))
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.settings.rate(self.step_number)
-            self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        self.average.update(self.module, self.step_number)
-        self.step_number += 1
-        return norm
-
-    def log(self, **values: float) -> None:
-        """Append a row to the run's `log.csv`: step, seconds of training so far, learning rate and `values`."""
-        row = {
-            "step": self.step_number,
-            "seconds": round(self.elapsed(), 1),
-            "learning_rate": f"{self.settings.rate(self.step_number):.3g}",
-            **{name: f"{value:.5g}" for name, value in values.items()},
-        }
-        path = self.folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes and reports."""
+        return self.accelerator.is_main_process
 
     def elapsed(self) -> float:
+        """Seconds of training, those before earlier stops included."""
         return self.seconds + time.monotonic() - self.started
 
-    def save(self) -> None:
-        """Write the whole state to a temporary file and move it into place: the last good checkpoint survives any failure."""
-        temporary = self.folder / "training.pt.part"
-        state = {
-            "module": self.module.state_dict(),
-            "average": self.average.values,
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step_number,
-            "seconds": self.elapsed(),
+    @contextmanager
+    def part(self, last: bool) -> Iterator[None]:
+        """Around forward and backward of one part of a batch; processes exchange gradients with the last one."""
+        if last or self.accelerator.num_processes == 1:
+            yield
+        else:
+            with self.accelerator.no_sync(self.prepared):
+                yield
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a part's loss, the mean over its samples."""
+        self.accelerator.backward(loss / self.settings.accumulation)
+
+    def update(self) -> float:
+        """Learn from the gradients; if they hold a NaN or an infinity, as they do where a loss did, the step is skipped and counted.
+
+        Returns the gradient's norm before clipping. Raises Diverged after too many skipped steps in a row.
+        """
+        norm = float(
+            whole(self.accelerator.clip_grad_norm_(list(self.trained.values()), self.settings.gradient_norm))
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.step_number)
+        finite = math.isfinite(norm)
+        if (
+            finite or self.accelerator.scaler is not None
+        ):  # the scaler of fp16 skips by itself and learns from it
+            self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        if finite:
+            self.average.update(self.step_number)
+        self.step_number += 1
+        self.skipped_in_a_row = 0 if finite else self.skipped_in_a_row + 1
+        self.skipped += not finite
+        if self.skipped_in_a_row >= self.settings.non_finite_limit:
+            raise Diverged(
+                f"{self.folder}: the loss or its gradient was not finite in {self.skipped_in_a_row} steps in a row, up to step "
+                f"{self.step_number}; {survivors(self.folder)} Use a lower learning_rate, or precision fp32 or bf16 instead of fp16."
+            )
+        return norm
+
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The means of figures over all processes."""
+        if self.accelerator.num_processes == 1:
+            return dict(values)
+        stacked = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
+        return dict(zip(values, self.accelerator.reduce(stacked, "mean").tolist(), strict=True))
+
+    def agree(self, stop: bool) -> bool:
+        """Whether any process wants to stop; all get the same answer."""
+        if self.accelerator.num_processes == 1:
+            return stop
+        return bool(self.accelerator.reduce(torch.tensor(float(stop), device=self.device), "sum") > 0)
+
+    def log(self, values: Mapping[str, float]) -> None:
+        """Append a row to the run's `log.csv`: seconds of training so far, learning rate, `values` and steps skipped so far."""
+        if self.journal is not None:
+            row = {
+                "seconds": self.elapsed(),
+                "learning_rate": self.settings.rate(self.step_number),
+                **values,
+                "skipped": float(self.skipped),
+            }
+            self.journal.write(LOG, self.step_number, row)
+
+    def state(self) -> State:
+        """All that the run has to remember, whole and on the CPU in the main process, empty in the others."""
+        optimiser = self.optimiser.optimizer
+        moments = {
+            name: optimiser.state[parameter]
+            for name, parameter in self.trained.items()
+            if parameter in optimiser.state
         }
-        torch.save(state, temporary)
-        temporary.replace(self.folder / "training.pt")
+        tensors = {
+            "module": self.gathered(self.module.state_dict()),
+            "average": self.gathered(self.average.values),
+            "optimiser": {name: self.gathered(values) for name, values in moments.items()},
+        }
+        if not self.is_main:
+            return {}
+        scaler = self.accelerator.scaler
+        counts = {"step": self.step_number, "seconds": self.elapsed(), "skipped": self.skipped}
+        return {**tensors, **counts, "scaler": {} if scaler is None else scaler.state_dict()}
 
+    def gathered(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values on the CPU of the main process, tensors whole."""
+        result = {}
+        for name, value in values.items():
+            value = whole(value) if isinstance(value, Tensor) else value
+            if self.is_main:
+                result[name] = value.cpu() if isinstance(value, Tensor) else value
+        return result
 
-def averaged_weights(folder: Path) -> dict[str, Tensor]:
-    """The averaged parameters of a run's last checkpoint, by name."""
-    path = folder / "training.pt"
-    if not path.exists():
-        raise WeightsError(f"{folder} holds no training run (no training.pt); train it first.")
-    return torch.load(path, weights_only=True, mmap=True)["average"]
+    def save(self) -> None:
+        """Save the state unless it is saved already, or was reached by skipped steps, which must not push good checkpoints out.
+
+        Raises WeightsError, in all processes, where it cannot be written.
+        """
+        if self.skipped_in_a_row or self.saved_step == self.step_number:
+            return
+        state, failure = self.state(), ""
+        if self.is_main:
+            try:
+                write_checkpoint(self.folder, state, self.keep)
+            except WeightsError as error:
+                failure = str(error)
+        if self.accelerator.num_processes > 1:
+            failure = broadcast_object_list([failure])[0]
+        if failure:
+            raise WeightsError(failure)
+        self.saved_step = self.step_number
+
+    def resume(self, file: Path) -> None:
+        """Go on from a checkpoint. Raises WeightsError where it belongs to other settings."""
+        state = read_checkpoint(file)
+        check_layout(file, state["module"], self.module)
+        own = self.module.state_dict()
+        self.module.load_state_dict(
+            {name: spread_like(value, own[name]) for name, value in state["module"].items()}
+        )
+        self.average.restore(state["average"])
+        optimiser = self.optimiser.optimizer
+        layout = optimiser.state_dict()
+        if set(state["optimiser"]) - set(self.trained):
+            raise WeightsError(
+                f"{file} does not belong to this run's settings: it trained other parts of the networks."
+            )
+        layout["state"] = {
+            number: {
+                key: spread_like(value, parameter) if isinstance(value, Tensor) and value.ndim else value
+                for key, value in state["optimiser"][name].items()
+            }
+            for number, (name, parameter) in enumerate(self.trained.items())
+            if name in state["optimiser"]
+        }
+        optimiser.load_state_dict(layout)
+        if self.accelerator.scaler is not None and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.step_number = self.saved_step = state["step"]
+        self.seconds, self.skipped = state["seconds"], state["skipped"]
+
+    def close(self) -> None:
+        """Finish the logs and leave the other processes."""
+        if self.journal is not None:
+            self.journal.close()
+        if self.accelerator.num_processes > 1:
+            self.accelerator.end_training()

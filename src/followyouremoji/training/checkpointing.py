@@ -1,0 +1,135 @@
+"""Checkpoints of a training run: written whole or not at all, the last few kept, read without unpickling.
+
+A run's folder holds `checkpoints/step-00000500.pt`: the networks' weights, their moving average, the optimiser's moments by the names of
+their parameters, and the step. Everything random is a function of the seed and the step, so no generator has to be saved.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from followyouremoji.errors import WeightsError
+
+FORMAT = 2  # 1 was a single training.pt, whose moments had no names
+FOLDER = "checkpoints"
+OLD_FILE = "training.pt"
+State = dict[str, Any]
+
+
+def checkpoint_file(folder: Path, step: int) -> Path:
+    return folder / FOLDER / f"step-{step:08d}.pt"
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """A run's checkpoints, oldest first."""
+    return sorted((folder / FOLDER).glob("step-*.pt"))
+
+
+def write_checkpoint(folder: Path, state: State, keep: int) -> Path:
+    """Write a state as the run's newest checkpoint and remove all but the last `keep`.
+
+    Raises WeightsError where it cannot be written; what was there before is still there then.
+    """
+    file = checkpoint_file(folder, state["step"])
+    temporary = file.with_name(file.name + ".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as opened:
+            torch.save({"format": FORMAT, **state}, opened)
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.replace(file)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise WeightsError(
+            f"cannot save {file} ({reason(error)}); {survivors(folder)} Make room on the disk and start again."
+        ) from error
+    for old in checkpoints(folder)[:-keep]:
+        old.unlink()
+    return file
+
+
+def reason(error: BaseException) -> str:
+    """Why something could not be written; torch hides the system's own words behind its own."""
+    while error.__context__ is not None and not (isinstance(error, OSError) and error.strerror):
+        error = error.__context__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def survivors(folder: Path) -> str:
+    whole = checkpoints(folder)
+    return f"the last good checkpoint is {whole[-1]}." if whole else "there is no earlier checkpoint."
+
+
+def read_checkpoint(file: Path) -> State:
+    """The state in a checkpoint, tensors mapped from the file. Raises WeightsError where it is damaged or none."""
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        if (
+            not isinstance(state, dict)
+            or not isinstance(state["module"], dict)
+            or not isinstance(state["step"], int)
+        ):
+            raise KeyError("module")
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{file} is refused: it holds more than tensors, and reading it could run code."
+        ) from error
+    except (OSError, RuntimeError, KeyError, ValueError, EOFError, TypeError) as error:
+        raise WeightsError(
+            f"{file} is damaged or no checkpoint of a training run; delete it to go on from the one before it."
+        ) from error
+    return state
+
+
+def newest_state(folder: Path) -> State:
+    """The last checkpoint of a run, also of one that an earlier version trained. Raises WeightsError where there is none."""
+    found = checkpoints(folder)
+    if not found and (folder / OLD_FILE).is_file():
+        found = [folder / OLD_FILE]
+    if not found:
+        raise WeightsError(f"{folder} holds no training run (no {FOLDER}/step-*.pt); train it first.")
+    return read_checkpoint(found[-1])
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is the output of a training run."""
+    return bool(checkpoints(folder)) or (folder / OLD_FILE).is_file()
+
+
+def averaged_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of a run's last checkpoint by name: averaged where they were trained with an average, else as they are."""
+    state = newest_state(folder)
+    return {**state["module"], **state.get("average", {})}
+
+
+def check_layout(file: Path, saved: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Raise WeightsError unless `saved` holds exactly a module's tensors."""
+    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in saved.items()}
+    differing = [name for name in expected if name in found and found[name] != expected[name]]
+    problems = [
+        *some("lacks", [name for name in expected if name not in found]),
+        *some("also has", [name for name in found if name not in expected]),
+        *some("has another shape of", differing),
+    ]
+    if problems:
+        raise WeightsError(
+            f"{file} does not belong to this run's settings: it {'; it '.join(problems)}. Name another `output`, or go back to the settings "
+            "it was trained with."
+        )
+
+
+def some(what: str, names: Iterable[str]) -> list[str]:
+    names = list(names)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"{what} {', '.join(names[:3])}{more}"] if names else []

@@ -1,0 +1,164 @@
+"""Batches made ahead of the training: by a thread of the process, or by worker processes."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from followyouremoji.errors import DataError, UserError
+
+Sample = TypeVar("Sample")
+MakeSample = Callable[[int, int], Sample]
+"""(step, place in the joined batch) to a sample."""
+
+AHEAD = 3  # batches made before they are asked for
+WAIT = 0.2  # seconds between looks at whether a batch is still wanted
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of each step's joined batch that one process computes, in `accumulation` parts one after the other."""
+
+    samples: int
+    process: int = 0
+    processes: int = 1
+    accumulation: int = 1
+
+    def parts(self) -> list[range]:
+        """Places in the joined batch, part by part."""
+        each = self.samples // (self.processes * self.accumulation)
+        first = self.process * self.accumulation * each
+        return [range(first + i * each, first + (i + 1) * each) for i in range(self.accumulation)]
+
+
+class Feed(Generic[Sample]):
+    """Parts of batches in order, from step `first` to before step `last`, each part a joined batch.
+
+    Parameters
+    ----------
+    make : makes one sample; called in the thread or in the workers, which get a copy of it.
+    join : makes samples one batch.
+    workers : processes; 0: one thread.
+    pin : makes a batch quicker to copy to a GPU; None: not.
+    """
+
+    def __init__(
+        self,
+        make: MakeSample[Sample],
+        join: Callable[[list[Sample]], Sample],
+        share: Share,
+        first: int,
+        last: int,
+        workers: int = 0,
+        pin: Callable[[Sample], Sample] | None = None,
+    ) -> None:
+        self.make, self.join, self.pin, self.workers = make, join, pin, workers
+        self.steps, self.parts = range(first, last), share.parts()
+        self.stopped = threading.Event()
+        self.batches: Iterator[Sample] = self.from_workers() if workers else self.from_thread()
+
+    def __iter__(self) -> Iterator[Sample]:
+        return self.batches
+
+    def order(self) -> Iterator[tuple[int, range]]:
+        return ((step, part) for step in self.steps for part in self.parts)
+
+    def close(self) -> None:
+        """End the thread or the workers."""
+        self.stopped.set()
+        self.batches.close()  # type: ignore[attr-defined]
+
+    def from_thread(self) -> Iterator[Sample]:
+        made: queue.Queue[Sample | BaseException] = queue.Queue(AHEAD)
+
+        def put(item: Sample | BaseException) -> None:
+            while not self.stopped.is_set():
+                with suppress(queue.Full):
+                    made.put(item, timeout=WAIT)
+                    return
+
+        def work() -> None:
+            try:
+                for step, part in self.order():
+                    if self.stopped.is_set():
+                        return
+                    batch = self.join([self.make(step, index) for index in part])
+                    put(batch if self.pin is None else self.pin(batch))
+            except BaseException as error:
+                put(error)  # raised again where the batch is asked for
+
+        thread = threading.Thread(target=work, name="batches", daemon=True)
+        thread.start()
+        try:
+            for _ in self.order():
+                item = made.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            self.stopped.set()
+            thread.join()
+
+    def from_workers(self) -> Iterator[Sample]:
+        loader = DataLoader(
+            Samples(self.make),
+            batch_sampler=([(step, index) for index in part] for step, part in self.order()),
+            collate_fn=Collate(self.join),
+            num_workers=self.workers,
+            prefetch_factor=AHEAD,
+            worker_init_fn=begin_worker,
+            multiprocessing_context="spawn",  # forked processes would share the locks of whatever threads run here
+        )
+        try:
+            for item in loader:
+                if isinstance(item, UserError):
+                    raise item
+                yield item if self.pin is None else self.pin(item)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DataError(
+                f"a process that makes batches was killed ({str(error).splitlines()[0]}); most often memory ran out: use fewer "
+                "`workers`"
+            ) from error
+
+
+class Samples(Dataset[Any]):
+    """Samples by (step, place), as a DataLoader asks for them. A user's error travels as a value, to keep its message."""
+
+    def __init__(self, make: MakeSample[Any]) -> None:
+        self.make = make
+
+    def __getitem__(self, place: tuple[int, int]) -> Any:
+        try:
+            return self.make(*place)
+        except UserError as error:
+            return error
+
+
+class Collate:
+    def __init__(self, join: Callable[[list[Any]], Any]) -> None:
+        self.join = join
+
+    def __call__(self, samples: list[Any]) -> Any:
+        errors = [sample for sample in samples if isinstance(sample, UserError)]
+        return errors[0] if errors else self.join(samples)
+
+
+def begin_worker(worker: int) -> None:
+    """A worker is one of many: more threads each would only get in each other's way. Ctrl-C and SIGTERM reach all processes of a group, and
+    it is for the training process to end the others."""
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

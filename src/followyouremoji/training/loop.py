@@ -1,0 +1,164 @@
+"""The loop that all runs go through: batches in, steps, logs, validation, checkpoints, and leaving when time or a signal says so."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from followyouremoji.errors import UserError, WeightsError
+from followyouremoji.training.feed import Feed
+from followyouremoji.training.interruption import listening
+from followyouremoji.training.run import Run
+from followyouremoji.training.settings import AutoencoderRun, DenoiserRun
+
+Means = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run is; `figures` are those of its last row in the log."""
+
+    step: int
+    steps: int
+    seconds_a_step: float  # over the steps since the last row
+    skipped: int
+    figures: Mapping[str, float]
+    saved: bool  # whether the state of this step is on the disk
+
+
+Report = Callable[[Status], None]
+"""Told after each step, in the main process."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: "finished", "time" or the signal that came; and whether this process is the one to tell of it."""
+
+    step: int
+    saved_step: int  # of the state that the run goes on from; before `step` where the last steps were skipped
+    reason: str | signal.Signals
+    is_main: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 128 and the signal's number as a shell has it: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.reason if isinstance(self.reason, signal.Signals) else 0
+
+    def told(self) -> str:
+        """The outcome in a user's words."""
+        if self.reason == "finished":
+            return f"finished after {self.step} steps."
+        why = self.reason.name if isinstance(self.reason, signal.Signals) else "time is over"
+        if self.saved_step < 0:
+            return f"stopped at step {self.step} ({why}); there was no state to save yet."
+        return f"saved at step {self.saved_step} ({why}); the same command goes on from there."
+
+
+class Recent:
+    """Losses, gradient norms and time since the last row of the log. Skipped steps, whose losses are no numbers, are left out."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.parts: list[Tensor] = []
+        self.norms: list[float] = []
+        self.steps, self.since = 0, time.monotonic()
+        self.seconds_a_step = 0.0
+
+    def add(self, named: Mapping[str, Tensor], parts: list[Tensor], norm: float) -> None:
+        self.names, self.steps = list(named), self.steps + 1
+        if math.isfinite(norm):
+            self.parts += parts
+            self.norms.append(norm)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Around what is not training and shall not count as its time."""
+        begun = time.monotonic()
+        yield
+        self.since += time.monotonic() - begun
+
+    def row(self, state: Run, figures: Callable[[Means], Means]) -> Means:
+        """The figures of the log's next row, and begin anew."""
+        means = torch.stack(self.parts).mean(dim=0) if self.parts else torch.full([len(self.names)], math.nan)
+        norm = sum(self.norms) / len(self.norms) if self.norms else math.nan
+        now = time.monotonic()
+        self.seconds_a_step = (now - self.since) / self.steps
+        self.steps, self.since, self.parts, self.norms = 0, now, [], []
+        shown = figures(state.mean(dict(zip(self.names, means.tolist(), strict=True))))
+        return {**shown, "gradient_norm": norm, "seconds_a_step": self.seconds_a_step}
+
+
+def train(
+    state: Run,
+    run: AutoencoderRun | DenoiserRun,
+    make: Callable[[int, int], Any],
+    join: Callable[[list[Any]], Any],
+    losses: Callable[[Any], dict[str, Tensor]],
+    *,
+    pin: Callable[[Any], Any] | None = None,
+    figures: Callable[[Means], Means] = dict,
+    validate: tuple[int, Callable[[], None]] | None = None,
+    minutes: float | None = None,
+    report: Report | None = None,
+) -> Outcome:
+    """Train to the run's last step, for `minutes`, or until a signal asks to leave; the state is saved in each case.
+
+    Parameters
+    ----------
+    make, join : a sample of (step, place in the joined batch), and samples as a batch; see `Feed`.
+    losses : of a batch, by name; the first is what is learnt.
+    figures : what the log shows of the losses' means.
+    validate : called every so many steps, in all processes.
+    """
+    feed = Feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
+    recent, shown, begun = Recent(), Means(), time.monotonic()
+    reason: str | signal.Signals = "finished"
+    with closing(feed), listening(tell=state.is_main) as interruption:
+        batches = iter(feed)
+        try:
+            while not state.finished:
+                parts = []
+                for part in range(state.share.accumulation):
+                    batch = next(batches)
+                    with state.part(last=part == state.share.accumulation - 1):
+                        named = losses(batch)
+                        state.backward(next(iter(named.values())))
+                    parts.append(torch.stack([value.detach() for value in named.values()]))
+                recent.add(named, parts, state.update())
+                step = state.step_number
+                if step % run.log_every == 0:
+                    shown = recent.row(state, figures)
+                    state.log(shown)
+                if validate is not None and (step % validate[0] == 0 or state.finished):
+                    with recent.pause():
+                        validate[1]()
+                out_of_time = minutes is not None and time.monotonic() - begun > 60 * minutes
+                stop = state.agree(out_of_time or interruption.signal is not None)
+                if step % run.save_every == 0 or state.finished or stop:
+                    state.save()
+                if report is not None and state.is_main:
+                    saved = state.saved_step == step
+                    report(
+                        Status(
+                            step, run.optimisation.steps, recent.seconds_a_step, state.skipped, shown, saved
+                        )
+                    )
+                if stop and not state.finished:
+                    reason = interruption.signal or "time"
+                    break
+        except UserError as error:
+            # Of several processes, the others would have to save too, and know nothing of the error.
+            if state.accelerator.num_processes == 1 and not isinstance(error, WeightsError):
+                state.save()
+            raise
+        finally:
+            state.close()
+    return Outcome(state.step_number, state.saved_step, reason, state.is_main)

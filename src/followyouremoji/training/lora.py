@@ -1,0 +1,277 @@
+"""Personal fine-tuning: low-rank changes of the attentions, learnt from one person's pictures or clips (Hu et al. 2022, with peft).
+
+The batches, the objective and the sampling are those of the trainer; what differs is that the model's own weights stand still. From single
+pictures the targets are bent ones (`training.bending`), so the network learns a person's look, not their way of moving; a share of drawn people
+with true expressions stays in the batches, so that the model does not forget how eyes and mouths open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.checkpoints.lora import DOWN, UP, Lora
+from followyouremoji.checkpoints.model import Model
+from followyouremoji.checkpoints.tensors import on_meta
+from followyouremoji.data.drawn import Drawn
+from followyouremoji.data.mixture import Mixture
+from followyouremoji.data.source import ClipSource
+from followyouremoji.errors import SettingsError
+from followyouremoji.sampling.schedule import ddim_schedule
+from followyouremoji.training.batch import make_batch, sample_rng
+from followyouremoji.training.encoders import Encoders
+from followyouremoji.training.networks import Networks
+from followyouremoji.training.objective import batch_losses
+from followyouremoji.training.person import Person, held_out_views
+from followyouremoji.training.picks import ClipPicks, Pick, PickSource, WindowPicks
+from followyouremoji.training.settings import (
+    DataPart,
+    DenoiserRun,
+    LandmarkOptions,
+    Optimisation,
+    Validation,
+)
+from followyouremoji.training.validation import animate, compare, grid_row, joined
+
+ATTENTION = r"(denoiser|appearance_net)\..*attentions\.\d+\.transformer_blocks\.0\.attn[12]\.(to_q|to_k|to_v|to_out\.0)"
+CONVOLUTIONS = r"(denoiser|appearance_net)\..*resnets\.\d+\.conv[12]"
+FEW_STEPS = (
+    4  # a model sampled in so few steps starts them from almost pure noise: that is then practised most
+)
+TERMINAL_SHARE = 0.6  # as the bundled model was trained
+NON_FINITE_LIMIT = 10  # steps in a row without a finite loss
+
+Report = Callable[[int, int, float], None]
+"""Called after each step with the steps done, the steps in all, and the step's loss."""
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """How a LoRA is trained.
+
+    Attributes
+    ----------
+    rank : of the changes; more can learn more and makes a larger file. alpha : their factor is alpha / rank.
+    convolutions : change the resnets' convolutions too, not the attentions alone: several times the file, a little more likeness.
+    references, targets : portraits in a step and frames that each is animated to.
+    drawn_share : share of the portraits that are drawn people instead of this person.
+    checkpointing : compute activations anew in the backward pass: a third more time for much less memory.
+    views : held-out views that are judged before and after.
+
+    Raises SettingsError for values that cannot be used.
+    """
+
+    steps: int = 150
+    rank: int = 8
+    alpha: float = 8.0
+    convolutions: bool = False
+    learning_rate: float = 1e-3
+    references: int = 2
+    targets: int = 4
+    drawn_share: float = 0.25
+    checkpointing: bool = False
+    views: int = 12
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "rank", "references", "targets", "views"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"`{name}` must be 1 or more, not {getattr(self, name)}")
+        for name in ("alpha", "learning_rate"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise SettingsError(f"`{name}` must be a number above 0, not {value}")
+        if not 0 <= self.drawn_share < 1:
+            raise SettingsError(f"`drawn_share` is a share from 0 to below 1, not {self.drawn_share}")
+        if self.seed < 0:
+            raise SettingsError(f"`seed` must be 0 or more, not {self.seed}")
+
+
+@dataclass(frozen=True)
+class LoraResult:
+    """What a training gave. `before` and `after` are means over the held-out views, see `validation.compare`; `loss` is that of the last steps."""
+
+    lora: Lora
+    before: dict[str, float]
+    after: dict[str, float]
+    loss: float
+    grid: np.ndarray  # uint8 (height, width, 3): rows of portrait, landmarks, before, truth, after, truth
+
+
+def networks_of(model: Model) -> Networks:
+    """A model's networks as the trainer knows them, sharing their weights."""
+    networks = on_meta(lambda: Networks(model.config.network))
+    assert isinstance(networks, Networks)
+    networks.appearance_net, networks.denoiser = model.appearance_net, model.denoiser
+    networks.landmark_encoder, networks.qformer = model.landmark_encoder, model.qformer
+    return networks
+
+
+def lora_run(model: Model, settings: LoraSettings) -> DenoiserRun:
+    """The training of single frames that a LoRA's is, for the trainer's batches and sampling."""
+    config = model.config
+    return DenoiserRun(
+        stage=1,
+        output=Path(),
+        autoencoder=Path(),
+        image_encoder=Path() if config.network.image_source == "clip" else None,
+        data=(DataPart(drawn={}),),
+        network=config.network,
+        optimisation=Optimisation(
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            schedule="linear",
+            warmup=min(10, settings.steps),
+            seed=settings.seed,
+        ),
+        references=settings.references,
+        targets=settings.targets,
+        span=settings.targets + 1,
+        landmarks=LandmarkOptions(
+            contour=config.landmark_contour,
+            pupils=config.landmark_pupils,
+            antialiased=config.antialiased_landmarks,
+        ),
+        window=config.picture_size if config.framing == "window" else None,
+        terminal_share=TERMINAL_SHARE if config.steps <= FEW_STEPS else 0.0,
+        validation=Validation(steps=config.steps, shared_noise=config.shared_noise),
+    )
+
+
+def train_lora(
+    model: Model, person: Person, settings: LoraSettings, about: str = "", report: Report | None = None
+) -> LoraResult:
+    """Learn a LoRA; the model is as it was when this returns.
+
+    `model` with float32 weights. `person` from `read_person`, of `person_size`. `about` goes into the file, for people.
+    Raises SettingsError where the loss is no number any more, or peft is missing.
+    """
+    run, networks, device = lora_run(model, settings), networks_of(model), model.device
+    encoders = Encoders(model.autoencoder, model.image_encoder)
+    views = held_out_picks(person, run, settings.views)
+    before = [animate(networks, encoders, run, pick, device) for pick in views]
+    with adapted(networks, settings):
+        loss = _learn(networks, encoders, run, _source(person, settings), report)
+        networks.eval()
+        after = [animate(networks, encoders, run, pick, device) for pick in views]
+        tensors = adapter_tensors(networks)
+    lora = Lora(tensors, settings.rank, settings.alpha, model.config.name, about)
+    rows = [
+        joined([grid_row(pick, one, run), two[0], pick.targets[0]], axis=1)
+        for pick, one, two in zip(views[:6], before, after, strict=False)
+    ]
+    return LoraResult(lora, _means(before, views), _means(after, views), loss, joined(rows, axis=0))
+
+
+@contextmanager
+def adapted(networks: Networks, settings: LoraSettings) -> Iterator[None]:
+    """Networks whose layers carry trainable low-rank changes; on leaving, the layers are the plain ones again."""
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ModuleNotFoundError as error:
+        raise SettingsError("training a LoRA needs peft: pip install 'followyouremoji[train]'") from error
+    targets = f"({ATTENTION}|{CONVOLUTIONS})" if settings.convolutions else ATTENTION
+    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=targets)  # type: ignore[arg-type]
+    learnt = [parameter for parameter in networks.parameters() if parameter.requires_grad]
+    networks.requires_grad_(False)
+    torch.manual_seed(settings.seed)
+    inject_adapter_in_model(config, networks)
+    if settings.checkpointing:
+        networks.save_activation_memory()
+    try:
+        yield
+    finally:
+        for module in list(networks.modules()):
+            module.__dict__.pop("forward", None)  # what recomputes activations
+            for name, child in list(module.named_children()):
+                if hasattr(child, "lora_A"):
+                    setattr(module, name, child.base_layer)
+        for parameter in learnt:
+            parameter.requires_grad_(True)
+
+
+def adapter_tensors(networks: nn.Module) -> dict[str, Tensor]:
+    """The low-rank factors of adapted networks, by the names that a LoRA file has."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in networks.named_modules():
+        if hasattr(module, "lora_A"):
+            layer: Any = module
+            tensors[name + DOWN] = layer.lora_A["default"].weight.detach().clone()
+            tensors[name + UP] = layer.lora_B["default"].weight.detach().clone()
+    return tensors
+
+
+def held_out_picks(person: Person, run: DenoiserRun, count: int) -> list[Pick]:
+    """Portraits with one target each, in views that are not trained on."""
+    source = framed(ClipPicks(held_out_views(person), 2), run)
+    return [
+        source.pick(i, sample_rng(run.optimisation.seed, 0, i), 1, successive=False) for i in range(count)
+    ]
+
+
+def person_size(config: ModelConfig) -> int:
+    """Pixels a side of the pictures that a person is read in: a face's window takes about half of a crop around it."""
+    return config.picture_size * (2 if config.framing == "window" else 1)
+
+
+def framed(picks: PickSource, run: DenoiserRun) -> PickSource:
+    return picks if run.window is None else WindowPicks(picks, run.window)
+
+
+def _source(person: Person, settings: LoraSettings) -> ClipSource:
+    if settings.drawn_share == 0:
+        return person
+    drawn = Drawn(size=person.size, seed=settings.seed, acting="singles")
+    return Mixture((person, drawn), (1 - settings.drawn_share, settings.drawn_share), settings.seed)
+
+
+def _learn(
+    networks: Networks, encoders: Encoders, run: DenoiserRun, source: ClipSource, report: Report | None
+) -> float:
+    """Train what is trainable; returns the mean loss of the last tenth of the steps."""
+    picks = framed(ClipPicks(source, run.clip_frames), run)
+    trained = [parameter for parameter in networks.parameters() if parameter.requires_grad]
+    device = trained[0].device
+    optimiser = torch.optim.AdamW(
+        trained, lr=run.optimisation.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
+    losses: list[float] = []
+    skipped = 0
+    networks.train()
+    for step in range(run.optimisation.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = run.optimisation.rate(step)
+        batch = make_batch(run, picks, step).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss = batch_losses(networks, run, encoders, batch, alphas_cumprod).total
+        if not torch.isfinite(loss):
+            skipped += 1
+            if skipped == NON_FINITE_LIMIT:
+                raise SettingsError(
+                    f"the training of the LoRA failed at step {step}: its loss is no number any more; try a smaller learning rate"
+                )
+            continue
+        skipped = 0
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, run.optimisation.gradient_norm)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        if report is not None:
+            report(step + 1, run.optimisation.steps, losses[-1])
+    return float(np.mean(losses[-max(1, len(losses) // 10) :]))
+
+
+def _means(generated: list[np.ndarray], views: list[Pick]) -> dict[str, float]:
+    figures = [compare(pictures, pick) for pictures, pick in zip(generated, views, strict=True)]
+    return {name: float(np.mean([row[name] for row in figures])) for name in figures[0]}

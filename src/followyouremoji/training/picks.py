@@ -1,0 +1,205 @@
+"""What a sample is made of: a portrait and frames of the same face, picked from a folder of drawings or from a clip source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from followyouremoji.errors import SettingsError
+from followyouremoji.face.warping import warp_into_window, warp_portrait
+from followyouremoji.face.window import face_window
+from followyouremoji.training.config import DataPart
+from followyouremoji.training.drawings import Drawings
+
+if TYPE_CHECKING:
+    from followyouremoji.data import ClipSource, Drawn
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A portrait and the frames it is animated to.
+
+    `points` (1 + frames, 478, 2) pixels and `latents` (1 + frames, channels, h, w), where they are cached, begin with the portrait's.
+    """
+
+    key: str
+    portrait: np.ndarray  # uint8 (size, size, 3)
+    targets: np.ndarray  # uint8 (frames, size, size, 3)
+    points: np.ndarray
+    latents: np.ndarray | None
+    bent: np.ndarray | None = (
+        None  # uint8 as `targets`: the portrait bent to them, where it was bent before it was cut
+    )
+
+    def bent_portraits(self, points: np.ndarray) -> np.ndarray:
+        """The portrait bent by landmarks (1 + frames, 478, 2), its own first: uint8 (frames, size, size, 3)."""
+        if self.bent is not None:
+            return self.bent
+        return np.stack([warp_portrait(self.portrait, points[0], one) for one in points[1:]])
+
+
+class PickSource(Protocol):
+    """Picks by position in an endless, reproducible order."""
+
+    @property
+    def size(self) -> int:
+        """Width and height of the pictures, in pixels."""
+
+    def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
+        """The pick at `position`: a portrait and `targets` frames, `successive` ones or any."""
+
+
+@lru_cache(maxsize=4)
+def shuffled(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order in which `count` things are seen in an epoch."""
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+class DrawingsPicks:
+    """Picks from a folder of drawings: every identity once an epoch, in an order that the seed and the epoch give."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder, self.seed = folder, seed
+        self.drawings = Drawings.open(folder)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DrawingsPicks, (self.folder, self.seed)  # worker processes map the files themselves
+
+    @property
+    def size(self) -> int:
+        return int(self.drawings.pictures.shape[2])
+
+    def check(self, references: int, targets: int, latent_channels: int) -> None:
+        """Raise SettingsError where a step needs more people or pictures than there are, or the latents are another autoencoder's."""
+        people, pictures = self.drawings.pictures.shape[:2]
+        if references > people or targets >= pictures:
+            raise SettingsError(
+                f"{self.folder} has {people} identities of {pictures} pictures: too few for {references} references with {targets} "
+                "targets each."
+            )
+        latents = self.drawings.latents
+        if latents is not None and latents.shape[2] != latent_channels:
+            raise SettingsError(
+                f"{self.folder} holds latents of {latents.shape[2]} channels, the network has {latent_channels}: encode it anew with "
+                "`fye train latents`, or delete latents.npy to encode while training."
+            )
+
+    def identity(self, position: int) -> int:
+        epoch, place = divmod(position, len(self.drawings))
+        return int(shuffled(self.seed, epoch, len(self.drawings))[place])
+
+    def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
+        identity = self.identity(position)
+        pictures = self.drawings.pictures.shape[1]
+        if successive:  # picture 0 is any performance, the others follow each other
+            begin = int(rng.integers(1, pictures - targets + 1))
+            frames = [0, *range(begin, begin + targets)]
+        else:
+            frames = rng.permutation(pictures)[: targets + 1].tolist()
+        latents = self.drawings.latents
+        return Pick(
+            key=f"{self.folder}, identity {identity}",
+            portrait=np.array(self.drawings.pictures[identity, frames[0]]),
+            targets=self.drawings.pictures[identity, frames[1:]],
+            points=np.array(self.drawings.points[identity, frames]),
+            latents=None if latents is None else latents[identity, frames].astype(np.float32),
+        )
+
+
+class ClipPicks:
+    """Picks from clips: any frame of a clip is the portrait (the I_0 of Sec. 3), the targets are among its other frames."""
+
+    def __init__(self, source: ClipSource, frames: int) -> None:
+        self.source, self.frames = source, frames
+
+    @property
+    def size(self) -> int:
+        return self.source.size
+
+    def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
+        clip = self.source.clip(position, max(self.frames, targets + 1))
+        if successive:
+            begin = int(rng.integers(len(clip) - targets + 1))
+            chosen = list(range(begin, begin + targets))
+            others = [frame for frame in range(len(clip)) if not begin <= frame < begin + targets]
+            frames = [int(rng.choice(others)) if others else int(rng.integers(len(clip))), *chosen]
+        else:
+            frames = rng.permutation(len(clip))[: targets + 1].tolist()
+        return Pick(
+            key=clip.key,
+            portrait=clip.pictures[frames[0]],
+            targets=clip.pictures[frames[1:]],
+            points=clip.points[frames, :, :2].astype(np.float32),
+            latents=None,
+        )
+
+
+class WindowPicks:
+    """Picks of another source in the windows of their faces, of `size` pixels a side; the portrait is bent in its whole picture."""
+
+    def __init__(self, source: PickSource, size: int) -> None:
+        self.source, self.window_size = source, size
+
+    @property
+    def size(self) -> int:
+        return self.window_size
+
+    def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
+        pick = self.source.pick(position, rng, targets, successive)
+        own, *windows = [face_window(points, self.window_size) for points in pick.points]
+        return Pick(
+            key=pick.key,
+            portrait=own.cut(pick.portrait),
+            targets=np.stack([w.cut(picture) for w, picture in zip(windows, pick.targets, strict=True)]),
+            points=np.stack([w.to_window(p) for w, p in zip((own, *windows), pick.points, strict=True)]),
+            latents=None,
+            bent=np.stack(
+                [
+                    warp_into_window(pick.portrait, pick.points[0], points, window)
+                    for points, window in zip(pick.points[1:], windows, strict=True)
+                ]
+            ),
+        )
+
+
+def open_clips(parts: tuple[DataPart, ...], seed: int) -> ClipSource:
+    """The clips that the entries of `data` name, mixed by their weights.
+
+    Raises DataError or SettingsError where there are none, or of different sizes.
+    """
+    from followyouremoji.data import Mixture, Shards
+
+    shards = [Shards(part.shards, seed, part.strides) if part.shards is not None else None for part in parts]
+    sizes = [source.size for source in shards if source is not None]
+    beside = {"seed": seed, **({"size": sizes[0]} if sizes else {})}
+    sources = [
+        source or drawn_clips({**beside, **(part.drawn or {})})
+        for source, part in zip(shards, parts, strict=True)
+    ]
+    return Mixture(sources, [part.weight for part in parts], seed) if len(sources) > 1 else sources[0]
+
+
+def drawn_clips(settings: Mapping[str, Any]) -> Drawn:
+    """Drawn people; raises SettingsError for a setting that they do not have."""
+    from followyouremoji.data import Drawn
+
+    known = [entry.name for entry in fields(Drawn)]
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise SettingsError(f"unknown entry {unknown[0]!r} of `drawn`; known are {', '.join(known)}")
+    return Drawn(**settings)
+
+
+def open_picks(
+    drawings: Path | None, data: tuple[DataPart, ...], frames: int, seed: int, window: int | None = None
+) -> PickSource:
+    """The source of picks that a config names. `frames` is the length of the clips to pick from, `window` the size of the faces' windows."""
+    source: PickSource = (
+        DrawingsPicks(drawings, seed) if drawings is not None else ClipPicks(open_clips(data, seed), frames)
+    )
+    return source if window is None else WindowPicks(source, window)

@@ -1,0 +1,174 @@
+"""Looking at a run while it trains: losses, figures and sample grids of the averaged weights, on portraits that stay the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+
+from followyouremoji.face.drawing import face_mask
+from followyouremoji.media.pictures import write_picture
+from followyouremoji.sampling import SamplingSettings, condition_clip, ddim_schedule, sample
+from followyouremoji.sampling.guess import onto_guess
+from followyouremoji.training.average import whole
+from followyouremoji.training.batch import channels_first, landmark_pictures, sample_of
+from followyouremoji.training.config import DenoiserRun
+from followyouremoji.training.encoders import Encoders
+from followyouremoji.training.journal import VALIDATION_LOG
+from followyouremoji.training.metrics import l1, psnr, ssim
+from followyouremoji.training.networks import Networks
+from followyouremoji.training.objective import batch_losses
+from followyouremoji.training.picks import Pick, PickSource, open_picks
+from followyouremoji.training.run import Run
+
+FOLDER = "samples"
+STREAM = 1_000_003  # of the generators, apart from the steps'
+LARGEST_TILE = 256  # pixels
+GAP = 4  # pixels between the tiles of a grid
+
+
+class Validator:
+    """Validates a run on the same portraits each time, shared by all processes."""
+
+    def __init__(self, run: DenoiserRun, state: Run, encoders: Encoders, source: PickSource) -> None:
+        assert run.validation is not None
+        self.settings = settings = run.validation
+        self.run = dataclasses.replace(run, reference_dropout=0.0)
+        self.state, self.encoders, self.source = state, encoders, source
+        if settings.drawings is not None or settings.data:
+            seed = run.optimisation.seed
+            self.source = open_picks(settings.drawings, settings.data, run.clip_frames, seed, run.window)
+
+    def validate(self) -> None:
+        """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to TensorBoard."""
+        networks = averaged_networks(self.state)
+        share = range(self.state.share.process, self.settings.samples, self.state.share.processes)
+        results = [self.examine(networks, index) for index in share]
+        if self.state.share.processes > 1:
+            results = sorted(gather_object(results), key=lambda result: result["index"])
+        if self.state.journal is not None:
+            step = self.state.step_number
+            names = list(results[0]["figures"])
+            means = {
+                name: float(np.nanmean([result["figures"][name] for result in results])) for name in names
+            }
+            self.state.journal.write(VALIDATION_LOG, step, means)
+            grid = joined([result["row"] for result in results[: self.settings.rows]], axis=0)
+            folder = self.state.folder / FOLDER
+            folder.mkdir(exist_ok=True)
+            write_picture(folder / f"step-{step:08d}.png", grid, overwrite=True)
+            self.state.journal.picture("samples", step, grid)
+
+    @torch.no_grad()
+    def examine(self, networks: Networks, index: int) -> dict[str, Any]:
+        """Losses, figures and the grid's row of one portrait."""
+        run, device = self.run, self.state.device
+        rng = np.random.default_rng((run.optimisation.seed, STREAM, index))
+        pick = self.source.pick(index, rng, run.targets, successive=run.stage == 2)
+        alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
+        with self.state.accelerator.autocast():
+            batch = sample_of(run, pick, rng).to(device)
+            losses = batch_losses(networks, run, self.encoders, batch, alphas_cumprod)
+            generated = animate(networks, self.encoders, run, pick, device)
+        return {
+            "index": index,
+            "figures": {
+                "diffusion": float(losses.diffusion),
+                "facial": float(losses.facial),
+                **compare(generated, pick),
+            },
+            "row": grid_row(pick, generated, run) if index < self.settings.rows else None,
+        }
+
+
+def averaged_networks(state: Run) -> Networks:
+    """The run's networks with their averaged weights, apart from those in training; tensors are shared with them where they can be."""
+    module = state.module
+    assert isinstance(module, Networks)
+    with torch.device("meta"):
+        networks = Networks(module.config)
+    weights = {name: whole(value) for name, value in module.state_dict().items()}
+    weights |= {name: whole(value) for name, value in state.average.values.items()}
+    networks.load_state_dict(weights, assign=True)
+    return networks.eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def animate(
+    networks: Networks, encoders: Encoders, run: DenoiserRun, pick: Pick, device: torch.device
+) -> np.ndarray:
+    """The targets of a pick, generated from its portrait and their landmarks alone: uint8 (frames, size, size, 3)."""
+    assert run.validation is not None
+    config, size = networks.config, pick.portrait.shape[0]
+    portrait = channels_first(pick.portrait[None], 1)[:, :, 0].to(device)
+    reference = encoders.latents(portrait)
+    drawn = (
+        channels_first(landmark_pictures(pick.points, size, run.landmarks.style), 1).to(device).float() / 255
+    )
+    guess = None
+    if config.warped_reference:
+        bent = channels_first(pick.bent_portraits(pick.points), 1)
+        guess = encoders.clip_latents(bent.to(device))
+    tokens = encoders.image_tokens(portrait, reference)
+    own = networks.landmark_encoder(drawn[:, :, :1])[:, :, 0] if config.reference_landmarks else None
+    conditioning = condition_clip(
+        networks.appearance_net, networks.denoiser, reference, networks.prompt(tokens), 1.0, own
+    )
+
+    def features(frames: tuple[int, ...]) -> torch.Tensor:
+        chosen = list(frames)
+        return networks.landmark_encoder(
+            drawn[:, :, 1:][:, :, chosen], None if guess is None else guess[:, :, chosen]
+        )
+
+    frames = len(pick.points) - 1
+    settings = SamplingSettings(
+        steps=run.validation.steps,
+        seed=run.optimisation.seed,
+        shared_noise=run.validation.shared_noise,
+        window=max(3, min(frames, config.max_frames)),
+        strategy="keyframes" if config.layout == "paper" else "windows",
+    )
+    shape = (reference.shape[1], reference.shape[2], reference.shape[3])
+    latents = torch.cat(list(sample(networks.denoiser, conditioning, features, frames, shape, settings)))
+    if guess is not None:
+        latents = onto_guess(latents, guess[0].transpose(0, 1), config.residual_scale)
+    pictures = (encoders.decode(latents.float()).float() + 1) * 127.5
+    return pictures.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def compare(generated: np.ndarray, pick: Pick) -> Mapping[str, float]:
+    """Figures of generated targets: L1 of the whole picture and inside the face mask, PSNR in dB, SSIM."""
+    size = generated.shape[1]
+    faces = np.stack([face_mask(points, (size, size)) for points in pick.points[1:]])
+    pairs = list(zip(generated, pick.targets, strict=True))
+    return {
+        "l1": l1(generated, pick.targets),
+        "face_l1": l1(generated, pick.targets, faces),
+        "psnr": float(np.mean([psnr(*pair) for pair in pairs])),
+        "ssim": float(np.mean([ssim(*pair) for pair in pairs])),
+    }
+
+
+def grid_row(pick: Pick, generated: np.ndarray, run: DenoiserRun) -> np.ndarray:
+    """The portrait, and of the first and last target the landmarks, what was generated, and the truth."""
+    size = pick.portrait.shape[0]
+    tiles = [pick.portrait]
+    for target in sorted({0, len(generated) - 1}):
+        landmarks = landmark_pictures(pick.points[[1 + target]], size, run.landmarks.style)[0]
+        tiles += [landmarks, generated[target], pick.targets[target]]
+    side = min(size, LARGEST_TILE)
+    return joined([cv2.resize(tile, (side, side), interpolation=cv2.INTER_AREA) for tile in tiles], axis=1)
+
+
+def joined(pictures: list[np.ndarray], axis: int) -> np.ndarray:
+    """Pictures of one size beside (axis 1) or below each other (axis 0), with white gaps."""
+    padding = [(0, 0), (0, 0), (0, 0)]
+    padding[axis] = (0, GAP)
+    padded = [np.pad(picture, padding, constant_values=255) for picture in pictures[:-1]]
+    return np.concatenate([*padded, pictures[-1]], axis=axis)

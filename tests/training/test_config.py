@@ -1,0 +1,134 @@
+"""Run files: every entry is read, a mistake is refused in words that name the file."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from followyouremoji.errors import SettingsError
+from followyouremoji.training.config import AutoencoderRun, DenoiserRun, Optimisation, load_run
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+DENOISER = """
+kind = "denoiser"
+stage = 1
+data = [{shards = "clips", weight = 2, strides = [1, 2]}, {drawn = {size = 64, styles = ["emoji"]}}]
+output = "out"
+autoencoder = "autoencoder.toml"
+references = 2
+targets = 3
+reference_dropout = 0.1
+workers = 2
+[optimisation]
+steps = 4
+schedule = "cosine"
+precision = "bf16"
+accumulation = 2
+[landmarks]
+contour = true
+points = "image"
+[validation]
+every = 2
+drawings = "held out"
+[network]
+layout = "paper"
+latent_channels = 4
+block_channels = [16, 16]
+heads = 2
+norm_groups = 8
+image_source = "latents"
+image_width = 6
+[network.qformer]
+layers = 4
+"""
+
+
+def load(folder: Path, text: str) -> DenoiserRun | AutoencoderRun:
+    path = folder / "run.toml"
+    path.write_text(text)
+    return load_run(path)
+
+
+def test_all_entries_are_read(tmp_path) -> None:
+    run = load(tmp_path, DENOISER)
+    assert isinstance(run, DenoiserRun)
+    shards, drawn = run.data
+    assert (shards.shards, shards.strides, shards.weight) == (Path("clips"), (1, 2), 2)
+    assert drawn.drawn == {"size": 64, "styles": ["emoji"]}
+    assert (run.optimisation.schedule, run.optimisation.accumulation) == ("cosine", 2)
+    assert (run.landmarks.points, run.landmarks.style.contour, run.landmarks.style.pupils) == (
+        "image",
+        True,
+        True,
+    )
+    assert run.validation is not None
+    assert run.validation.drawings == Path("held out")
+    assert run.network.qformer is not None
+    assert run.clip_frames == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('kind = "denoiser"', 'kind = "painter"'), "`kind` must be one of"),
+        (("references = 2", "refrences = 2"), "unknown entry 'refrences'"),
+        (("heads = 2\nnorm", "heads = 3\nnorm"), "divisible"),
+        (("[network]", "[network"), "not a TOML file"),
+        (("steps = 4", ""), "entry 'steps' is missing"),
+        (("stage = 1", "stage = 3"), "`stage` must be 1 or 2"),
+        (("stage = 1", "stage = 2"), "stage 2 needs `initial`"),
+        (("targets = 3", "targets = 0"), "`targets` must be 1 or more"),
+        (("targets = 3", "targets = 2.5"), "`targets` must be a whole number"),
+        (("steps = 4", 'steps = "many"'), "`steps` must be a whole number"),
+        (("weight = 2", "weight = -2"), "`weight`"),
+        (("shards =", "shard ="), "unknown entry 'shard'"),
+        (('{drawn = {size = 64, styles = ["emoji"]}}', "{weight = 1.0}"), "names either `shards` or `drawn`"),
+        (("data =", 'drawings = "x"\ndata ='), "one of the two"),
+        (
+            ('schedule = "cosine"', 'schedule = "cosinus"'),
+            "`schedule` must be one of constant, cosine, linear",
+        ),
+        (('precision = "bf16"', 'precision = "half"'), "`precision` must be one of"),
+        (("reference_dropout = 0.1", "reference_dropout = 10"), "a share from 0 to 1"),
+        (("contour = true", "contour = 1"), "`contour` must be true or false"),
+        (('points = "image"', 'points = "3d"'), "`points` must be one of metric, image"),
+        (("image_width = 6", "image_width = 7"), "`image_width` must be 6"),
+        (('image_source = "latents"', 'image_source = "clip"'), "needs `image_encoder`"),
+        (("[validation]\nevery = 2", "[validation]\nevery = 0"), "`every` must be 1 or more"),
+        (('autoencoder = "autoencoder.toml"', "autoencoder = 3"), "`autoencoder` must be a path"),
+    ],
+)
+def test_a_mistake_is_refused_in_words(tmp_path, change, message) -> None:
+    assert change[0] in DENOISER
+    with pytest.raises(SettingsError, match=re.escape(message)) as error:
+        load(tmp_path, DENOISER.replace(*change))
+    assert str(tmp_path / "run.toml") in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.toml: no such file"):
+        load_run(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "stage1", "stage2"])
+def test_the_bundled_model_s_runs_go_to_their_folders(name) -> None:
+    assert load_run(CONFIGS / "bundled" / f"{name}.toml").output == Path("runs") / name
+
+
+def test_the_constant_rate_rises_holds_and_falls() -> None:
+    settings = Optimisation(steps=100, learning_rate=1.0, warmup=10, decay=20)
+    assert [settings.rate(step) for step in (0, 9, 50, 80)] == pytest.approx([0.1, 1, 1, 1])
+    assert settings.rate(90) == pytest.approx(0.5)
+    assert settings.rate(100) == 0
+
+
+@pytest.mark.parametrize(("schedule", "middle"), [("cosine", 0.5), ("linear", 0.5)])
+def test_other_rates_fall_from_the_warm_up_to_the_end(schedule, middle) -> None:
+    settings = Optimisation(steps=110, learning_rate=2.0, warmup=10, schedule=schedule, final_rate=0.1)
+    rates = [settings.rate(step) for step in range(111)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == pytest.approx(2.0)
+    assert rates[60] == pytest.approx(2 * (0.1 + 0.9 * middle))
+    assert rates[110] == pytest.approx(0.2)
+    assert all(later <= earlier for earlier, later in pairwise(rates[10:]))

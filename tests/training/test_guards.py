@@ -1,0 +1,133 @@
+"""What goes wrong while training: losses that are no numbers, signals, and runs of other settings."""
+
+import csv
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.training.average import Average
+from followyouremoji.training.batch import Batch, join
+from followyouremoji.training.checkpointing import checkpoints, newest_state
+from followyouremoji.training.loop import Outcome, Status, train
+from followyouremoji.training.picks import ClipPicks
+from followyouremoji.training.run import Diverged, Run
+from followyouremoji.training.settings import DenoiserRun
+from followyouremoji.training.trainer import MakeSample
+
+from .tiny import Faces, networks_of, run_of
+
+
+class Quick:
+    """A run of the tiny networks whose loss is quick: the squares of some of their weights, not a number at chosen steps."""
+
+    def __init__(self, run: DenoiserRun, broken: range = range(0)) -> None:
+        self.run, self.broken = run, broken
+        self.state = Run(
+            networks_of(run), run.output, run.optimisation, samples=4, keep=run.keep, tensorboard=False
+        )
+        self.reports: list[Status] = []
+
+    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        loss = batch.noise.mean() * self.state.module.denoiser.conv_in.weight.square().sum()  # type: ignore[union-attr, operator]
+        return {"total": loss * float("nan") if self.state.step_number in self.broken else loss}
+
+    def train(self) -> Outcome:
+        make = MakeSample(self.run, ClipPicks(Faces(), 4))
+        return train(self.state, self.run, make, join, self.losses, report=self.reports.append)
+
+
+def steps_of(folder: Path) -> list[int]:
+    return [int(file.stem.split("-")[1]) for file in checkpoints(folder)]
+
+
+def test_steps_without_a_number_are_skipped_and_counted(tmp_path) -> None:
+    quick = Quick(run_of(tmp_path, steps=6, save_every=1, keep=9), broken=range(2, 4))
+    quick.train()
+    assert quick.state.skipped == quick.reports[-1].skipped == 2
+    assert steps_of(tmp_path) == [1, 2, 5, 6]  # states that skipped steps led to are not saved
+    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    assert [row["skipped"] for row in rows] == ["0", "0", "1", "2", "2", "2"]
+    assert rows[2]["total"] == "nan"
+    assert all(bool(value.isfinite().all()) for value in newest_state(tmp_path)["module"].values())
+
+
+def test_too_many_in_a_row_stop_the_run_and_the_last_good_checkpoint_stays(tmp_path) -> None:
+    quick = Quick(run_of(tmp_path, steps=20, save_every=2, keep=1, non_finite_limit=3), broken=range(4, 20))
+    with pytest.raises(Diverged, match=r"not finite in 3 steps in a row.*step-00000004\.pt"):
+        quick.train()
+    assert steps_of(tmp_path) == [4]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_step_and_saves(tmp_path, number, code) -> None:
+    quick = Quick(run_of(tmp_path, steps=50))
+    quick.reports = Stopper(number)  # type: ignore[assignment]
+    outcome = quick.train()
+    assert (outcome.reason, outcome.exit_code, outcome.step) == (number, code, 3)
+    assert number.name in outcome.told()
+    assert steps_of(tmp_path) == [3]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+class Stopper(list[Status]):
+    """Sends this process a signal after the second step, as a scheduler or a terminal would."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def append(self, status: Status) -> None:
+        if status.step == 2:
+            os.kill(os.getpid(), self.number)
+
+
+def test_rows_after_the_checkpoint_a_run_goes_on_from_come_once(tmp_path) -> None:
+    run = run_of(tmp_path, steps=6, save_every=4)
+    Quick(run).train()
+    checkpoints(tmp_path)[-1].unlink()  # as if killed at step 6
+    Quick(run).train()
+    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
+    with pytest.raises(
+        SettingsError, match="4 samples a step cannot be shared evenly by 1 processes in 3 parts"
+    ):
+        Quick(run_of(tmp_path, accumulation=3))
+
+
+def test_a_run_of_an_earlier_version_is_not_gone_on_with(tmp_path) -> None:
+    torch.save({"module": {}, "average": {}, "step": 3}, tmp_path / "training.pt")
+    with pytest.raises(WeightsError, match=r"training\.pt was trained with an earlier version.*`initial`"):
+        Quick(run_of(tmp_path))
+
+
+def test_fp16_without_a_gpu_and_a_missing_library_are_told(tmp_path) -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(SettingsError, match="fp16 needs a GPU"):
+            Quick(run_of(tmp_path, precision="fp16"))
+    try:
+        import bitsandbytes  # noqa: F401
+    except ImportError:
+        with pytest.raises(SettingsError, match="pip install bitsandbytes"):
+            Quick(run_of(tmp_path, optimiser="adamw8bit"))
+
+
+def test_the_average_is_the_exponential_one_and_can_be_left_out(tmp_path) -> None:
+    module = nn.Linear(1, 1)
+    module.bias.requires_grad_(False)
+    nn.init.zeros_(module.weight)
+    average = Average(module, decay=0.5)
+    nn.init.ones_(module.weight)
+    average.update(0)  # the warm-up's decay, 1 / 10
+    assert float(average.values["weight"]) == pytest.approx(0.9)
+    average.update(1000)
+    assert float(average.values["weight"]) == pytest.approx(0.95)
+    assert set(average.values) == {"weight"}  # what is frozen has no average
+    Quick(run_of(tmp_path, steps=1, ema=0.0)).train()
+    assert newest_state(tmp_path)["average"] == {}

@@ -1,0 +1,108 @@
+"""All networks as one module: what is trained in which stage, withheld portraits, activations computed anew, both layouts."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from followyouremoji.sampling.schedule import ddim_schedule
+from followyouremoji.training.losses import Losses
+from followyouremoji.training.networks import Networks
+from followyouremoji.training.objective import batch_losses
+from followyouremoji.training.settings import DenoiserRun
+
+from .tiny import NETWORK, batch_of, encoders, networks_of, run_of
+
+
+def losses_of(run: DenoiserRun, networks: Networks, **changes: object) -> Losses:
+    batch = dataclasses.replace(batch_of(run, 0), **changes)  # type: ignore[arg-type]
+    return batch_losses(networks, run, encoders(), batch, ddim_schedule(1).alphas_cumprod)
+
+
+@pytest.mark.parametrize("layout", ["paper", "released"])
+@pytest.mark.parametrize("stage", [1, 2])
+def test_each_stage_of_each_layout_trains_its_part_and_nothing_else(tmp_path, layout, stage) -> None:
+    network = NETWORK
+    if layout == "released":
+        network = dataclasses.replace(network, layout="released", qformer=None, warped_reference=False)
+    run = run_of(tmp_path, stage, network=network)
+    networks = networks_of(run)
+    losses_of(run, networks).total.backward()
+    with_gradient = {
+        name for name, p in networks.named_parameters() if p.grad is not None and bool(p.grad.any())
+    }
+    trained = {name for name, p in networks.named_parameters() if p.requires_grad}
+    assert with_gradient == trained  # so DDP, which waits for each of them, never hangs
+    if stage == 2:
+        assert {name.split(".")[0] for name in trained} == {"denoiser"}
+        assert any("motion_modules" in name for name in trained)
+        others = {name for name in trained if "motion_modules" not in name}
+        assert others == (
+            {"denoiser.conv_in.weight", "denoiser.conv_in.bias"} if layout == "paper" else set()
+        )
+    else:
+        assert {name.split(".")[0] for name in trained} >= {"denoiser", "appearance_net", "landmark_encoder"}
+
+
+def test_a_withheld_portrait_is_guidance_s_second_pass(tmp_path) -> None:
+    run = run_of(tmp_path)
+    networks = networks_of(run)
+    batch = batch_of(run, 0)
+    mixed = torch.tensor([True, False, True, False])
+
+    def predict(kept: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        portrait = encoders().latents(batch.portrait) * scale
+        tokens = encoders().image_tokens(batch.portrait, portrait)
+        noisy = torch.cat(
+            [batch.noise, torch.zeros_like(batch.noise), torch.zeros_like(batch.noise[:, :1])], dim=1
+        )
+        guess = encoders().clip_latents(batch.warped)
+        landmarks, own = batch.landmarks / 255, batch.portrait_landmarks / 255
+        with torch.no_grad():
+            return networks(portrait, tokens, own, landmarks, guess, noisy, batch.timesteps, kept)
+
+    all_kept, none_kept, some = (
+        predict(torch.ones(4, dtype=bool)),
+        predict(torch.zeros(4, dtype=bool)),
+        predict(mixed),
+    )
+    rows = mixed.repeat_interleave(run.targets)
+    torch.testing.assert_close(some[rows], all_kept[rows])
+    torch.testing.assert_close(some[~rows], none_kept[~rows])
+    assert not torch.allclose(all_kept, none_kept, atol=1e-3)
+    torch.testing.assert_close(
+        predict(torch.zeros(4, dtype=bool), scale=3.0), none_kept
+    )  # reads nothing of the portrait
+
+
+def test_every_parameter_has_a_gradient_also_where_all_portraits_are_withheld(tmp_path) -> None:
+    run = run_of(tmp_path)
+    networks = networks_of(run)
+    losses_of(run, networks, kept=torch.zeros(4, dtype=bool)).total.backward()
+    assert all(p.grad is not None for p in networks.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_activations_computed_anew_give_the_same_gradients(tmp_path, stage) -> None:
+    run = run_of(tmp_path, stage)
+    kept, anew = networks_of(run), networks_of(run)
+    anew.save_activation_memory()
+    for networks in (kept, anew):
+        losses_of(run, networks).total.backward()
+    names = [name for name, p in kept.named_parameters() if p.grad is not None]
+    gradients = dict(anew.named_parameters())
+    for name, parameter in kept.named_parameters():
+        if name in names:
+            assert torch.equal(parameter.grad, gradients[name].grad), name
+
+
+def test_the_masks_of_the_loss_can_be_left_out(tmp_path) -> None:
+    networks = networks_of(run_of(tmp_path))
+    facial = {
+        switches: losses_of(
+            run_of(tmp_path, expression_mask=switches[0], face_mask=switches[1]), networks
+        ).facial.item()
+        for switches in [(True, True), (True, False), (False, True), (False, False)]
+    }
+    assert facial[False, False] == 0
+    assert facial[True, True] > max(facial[True, False], facial[False, True]) > 0

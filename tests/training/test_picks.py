@@ -1,0 +1,71 @@
+"""Faces in their windows, and the losses of models that make faces alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from followyouremoji.errors import SettingsError
+from followyouremoji.face.window import face_window
+from followyouremoji.sampling.schedule import ddim_schedule
+from followyouremoji.training.batch import join, make_sample
+from followyouremoji.training.objective import batch_losses
+from followyouremoji.training.picks import ClipPicks, WindowPicks
+
+from .tiny import Faces, encoders, networks_of, run_of
+
+WINDOW = 32
+
+
+def window_picks() -> WindowPicks:
+    return WindowPicks(ClipPicks(Faces(), 4), WINDOW)
+
+
+def test_faces_lie_upright_and_equally_large_in_their_windows() -> None:
+    rng = np.random.default_rng(0)
+    pick = window_picks().pick(3, rng, 2, successive=False)
+    assert pick.portrait.shape == (WINDOW, WINDOW, 3)
+    assert pick.targets.shape == (2, WINDOW, WINDOW, 3)
+    for points in pick.points:
+        np.testing.assert_allclose(face_window(points, WINDOW).matrix, np.eye(2, 3), atol=1e-4)
+
+
+def test_the_portrait_bent_to_its_own_place_is_the_portrait() -> None:
+    """The faces of `Faces` only move, so that in their windows nothing is left to bend but the mark on the nose."""
+    pick = window_picks().pick(3, np.random.default_rng(0), 2, successive=False)
+    assert np.abs(pick.bent_portraits(pick.points).astype(int) - pick.portrait).mean() < 6
+
+
+def test_what_is_around_the_face_counts_less_and_decoded_pictures_count(tmp_path) -> None:
+    run = run_of(tmp_path, window=WINDOW)
+    networks, source = networks_of(run), window_picks()
+    batch = join([make_sample(run, source, 0, index) for index in range(run.samples)])
+    small = torch.zeros_like(batch.face_mask)
+    small[..., 0, 0] = 1.0  # a face in the corner, for the window has few latent pixels
+    batch = dataclasses.replace(batch, face_mask=small)
+    alphas = ddim_schedule(1).alphas_cumprod
+
+    def losses(**changes):
+        return batch_losses(networks, dataclasses.replace(run, **changes), encoders(), batch, alphas)
+
+    plain, faces = losses(), losses(surroundings=0.1)
+    assert plain.picture is None
+    assert faces.diffusion != plain.diffusion
+    torch.testing.assert_close(faces.facial, plain.facial)
+    once, twice = losses(picture_loss=1.0), losses(picture_loss=2.0)
+    assert once.picture > 0
+    torch.testing.assert_close(2 * once.picture, twice.picture)
+    networks.zero_grad()
+    once.picture.backward()
+    assert networks.denoiser.conv_out.weight.grad.abs().sum() > 0
+
+
+def test_a_window_needs_the_bent_portrait_and_a_size_that_latents_divide(tmp_path) -> None:
+    run = run_of(tmp_path)
+    with pytest.raises(SettingsError, match="multiple of 8"):
+        dataclasses.replace(run, window=60)
+    with pytest.raises(SettingsError, match="warped_reference"):
+        dataclasses.replace(run, window=64, network=dataclasses.replace(run.network, warped_reference=False))
+    with pytest.raises(SettingsError, match="face mask"):
+        dataclasses.replace(run, surroundings=0.5, face_mask=False)

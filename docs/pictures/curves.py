@@ -13,14 +13,13 @@ import matplotlib.pyplot as plt
 DOCS = Path(__file__).parents[1]
 CURVES = {
     "autoencoder.csv": ("psnr", "autoencoder: PSNR, dB"),
-    "stage1a.csv": ("diffusion", "stage 1, whole latents: v loss"),
-    "stage1b.csv": ("diffusion", "stage 1, relative to the guess: v loss"),
-    "stage2.csv": ("diffusion", "stage 2: v loss"),
+    "stage1.csv": ("facial", "stage 1: facial fine-grained loss"),
+    "stage2.csv": ("facial", "stage 2: facial fine-grained loss"),
 }
 
 
 def main() -> None:
-    figure, axes = plt.subplots(1, len(CURVES), figsize=(15, 3.2), layout="constrained")
+    figure, axes = plt.subplots(1, len(CURVES), figsize=(12, 3.2), layout="constrained")
     for axis, (name, (column, title)) in zip(axes, CURVES.items(), strict=True):
         with (DOCS / "logs" / name).open(newline="") as file:
             rows = list(csv.DictReader(file))

@@ -65,13 +65,14 @@ def test_too_many_in_a_row_stop_the_run_and_the_last_good_checkpoint_stays(tmp_p
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_step_and_saves(tmp_path, number, code) -> None:
+    before = signal.getsignal(signal.SIGTERM)
     quick = Quick(run_of(tmp_path, steps=50))
     quick.reports = Stopper(number)  # type: ignore[assignment]
     outcome = quick.train()
     assert (outcome.reason, outcome.exit_code, outcome.step) == (number, code, 3)
     assert number.name in outcome.told()
     assert steps_of(tmp_path) == [3]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 class Stopper(list[Status]):

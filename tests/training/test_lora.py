@@ -125,7 +125,7 @@ def test_a_bent_face_has_the_mouth_and_eyes_it_was_asked_for() -> None:
     bent = bend(rest.picture, rest.points, open_mouth.points)
     middle = open_mouth.points[[13, 14]].mean(axis=0).astype(int)
     assert bent[middle[1], middle[0]].mean() < 0.5 * rest.picture[middle[1], middle[0]].mean()  # dark inside
-    np.testing.assert_array_equal(bent[:2], rest.picture[:2])  # the border stays
+    np.testing.assert_allclose(bent[:2].astype(int), rest.picture[:2], atol=1)  # the border stays
     same = bend(rest.picture, rest.points, rest.points)
     assert np.abs(same.astype(int) - rest.picture).mean() < 1.0
 

@@ -34,7 +34,8 @@ from followyouremoji.checkpoints.folder import CONFIG_FILE
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.warping import warp_portrait
+from followyouremoji.face.warping import blend_face, warp_portrait
+from followyouremoji.face.window import face_window
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
 from followyouremoji.preparation import LongClips, Prepared, frame_face
@@ -199,7 +200,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class AutoencoderAlone:
-    """The true drawings through a model's autoencoder at the model's own size."""
+    """The true drawings through a model's autoencoder at the model's own size; of a model that makes faces alone, their faces."""
 
     name: str
     source: str
@@ -210,7 +211,7 @@ class AutoencoderAlone:
 
     @property
     def fingerprint(self) -> str:
-        return f"autoencoder {weights_hash(self.source)} {code_hash('checkpoints', 'networks')}"
+        return f"autoencoder {weights_hash(self.source)} {code_hash('checkpoints', 'networks', 'face/window.py')}"
 
     @torch.inference_mode()
     def animate(self, case: Case) -> np.ndarray:
@@ -218,9 +219,18 @@ class AutoencoderAlone:
         own, size = (model.config.picture_size,) * 2, (case.size,) * 2
         frames: list[np.ndarray] = []
         for start in range(0, len(case.truth), DECODED_AT_ONCE):
-            pictures = np.stack([resize_picture(p, own) for p in case.truth[start : start + DECODED_AT_ONCE]])
-            coded = to_pictures(model.decode(model.encode(to_tensor(pictures) * 2 - 1)))
-            frames += [resize_picture(picture, size) for picture in coded]
+            truth = case.truth[start : start + DECODED_AT_ONCE]
+            points = case.truth_points[start : start + DECODED_AT_ONCE]
+            windows = [face_window(p, own[0]) for p in points] if model.config.framing == "window" else []
+            pictures = [resize_picture(p, own) for p in truth]
+            if windows:
+                pictures = [window.cut(p) for window, p in zip(windows, truth, strict=True)]
+            coded = to_pictures(model.decode(model.encode(to_tensor(np.stack(pictures)) * 2 - 1)))
+            if windows:
+                laid = [w.lay_over(c.astype(np.float32), size) for w, c in zip(windows, coded, strict=True)]
+                frames += [blend_face(*one) for one in zip(truth, laid, points, strict=True)]
+            else:
+                frames += [resize_picture(picture, size) for picture in coded]
         return np.stack(frames)
 
 

@@ -26,7 +26,7 @@ from followyouremoji.checkpoints.tensors import on_meta
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.networks.layers import ResnetBlock
-from followyouremoji.networks.motion_module import MotionModule
+from followyouremoji.networks.motion_module import MotionModule, sinusoidal_table
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.settings import DenoiserRun, Optimisation
 
@@ -192,13 +192,21 @@ ATTENTION = {
 @contextmanager
 def without_memory(networks: nn.Module) -> Iterator[None]:
     """Tensors that have a shape and a type and no values; `networks`, built on the meta device, become such too."""
-    with FakeTensorMode():
-        for module in networks.modules():
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    empty = torch.empty(parameter.shape)
-                    module._parameters[name] = nn.Parameter(empty, parameter.requires_grad)
-        yield
+    sinusoidal_table.cache_clear()  # tables with values and tables without do not mix
+    try:
+        with FakeTensorMode():
+            _empty(networks)
+            yield
+    finally:
+        sinusoidal_table.cache_clear()
+
+
+def _empty(networks: nn.Module) -> None:
+    for module in networks.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                empty = torch.empty(parameter.shape)
+                module._parameters[name] = nn.Parameter(empty, parameter.requires_grad)
 
 
 def count_pass(run: DenoiserRun, size: int, portraits: int, checkpointing: bool) -> Count:

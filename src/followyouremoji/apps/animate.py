@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DRAWN_ONLY = (
     "Note: the bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their "
-    "eyes and mouths come out soft and drawn-like. The released weights (fye weights download) are made for photographs."
+    "mouths and eyes that open come out soft and drawn-like. The released weights (fye weights download) are made for photographs."
 )
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 

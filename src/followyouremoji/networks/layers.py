@@ -165,7 +165,7 @@ class NormOnlyBlock(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """One transformer block over the pixels of each frame, between two 1x1 convolutions, with a residual."""
+    """One transformer block over the pixels of each frame, between two 1x1 convolutions; its result is added to what it read."""
 
     def __init__(
         self, channels: int, heads: int, context_width: int, groups: int, *, norm_only: bool = False
@@ -187,7 +187,7 @@ class SpatialTransformer(nn.Module):
     def forward(
         self, x: Tensor, context: KeyValue, appearance: KeyValue | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`x` (batch, channels, height, width). Returns the new `x` and the block's normed tokens."""
+        """`x` (batch, channels, height, width). Returns what is to be added to `x` and the block's normed tokens."""
         tokens, normed = self.block(self.tokens(x), context, appearance)
         hidden = tokens.transpose(1, 2).unflatten(2, x.shape[2:])  # b (h w) c -> b c h w
-        return x + self.proj_out(hidden), normed
+        return self.proj_out(hidden), normed

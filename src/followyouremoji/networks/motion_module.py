@@ -97,11 +97,11 @@ class TemporalTransformer(nn.Module):
         tokens = (
             tokens.unflatten(0, (-1, height * width)).transpose(1, 2).flatten(0, 1)
         )  # (b n) f c -> (b f) n c
-        return x + self.proj_out(tokens).transpose(1, 2).reshape(batch_frames, channels, height, width)
+        return self.proj_out(tokens).transpose(1, 2).reshape(batch_frames, channels, height, width)
 
 
 class MotionModule(nn.Module):
-    """Adds what the other frames say at the same pixel; a new one changes nothing (its last layer is zero)."""
+    """What the other frames say at the same pixel, to be added; a new one says zero (its last layer is)."""
 
     def __init__(self, channels: int, heads: int, groups: int, max_frames: int) -> None:
         super().__init__()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +29,24 @@ from followyouremoji.networks.layers import (
 from followyouremoji.networks.motion_module import MotionModule
 
 Layer = tuple[ResnetBlock, SpatialTransformer | None, MotionModule | None]
+Place = Literal["inside", "resnet", "attention", "motion"]
+
+
+class Recall(Protocol):
+    """Stands at the places of a denoiser whose features can be told from those of earlier steps instead of computing them.
+
+    `("inside", depth)` is what lies within its outermost `depth` layers up and the layers down whose skips they read; 0 is everything between
+    the first convolution and the head. `("resnet", i)`, `("attention", i)` and `("motion", i)` are what the `i`-th layer's modules return, counted in the order
+    of a pass: the resnet's output, and what a transformer or a motion module adds to its input.
+    """
+
+    def __call__(self, place: Place, index: int, compute: Callable[[], Tensor]) -> Tensor:
+        """The features of a place, of the shape that `compute` would return."""
+
+
+def compute_always(place: Place, index: int, compute: Callable[[], Tensor]) -> Tensor:
+    """Remembers nothing."""
+    return compute()
 
 
 class Stage(nn.Module):
@@ -139,25 +159,44 @@ class UNet(nn.Module):
         down, middle, up = self.stages()
         return [transformer for stage in [*down, middle, *up] for transformer in stage.attentions]  # type: ignore[misc]
 
-    def run_stages(self, x: Tensor, run: Callable[[Layer, Tensor], Tensor]) -> Tensor:
-        """From the first convolution's output down, through the middle and up again; `run` does one layer."""
+    def layers(self) -> list[Layer]:
+        """All layers in the order of a pass."""
         down, middle, up = self.stages()
-        skips = [x]
-        for stage in down:
-            for layer in stage.layers():
-                x = run(layer, x)
-                skips.append(x)
-            for downsample in stage.downsamplers:
-                x = downsample(x)
-                skips.append(x)
-        for layer in middle.layers():
-            x = run(layer, x)
-        for stage in up:
-            for layer in stage.layers():
-                x = run(layer, torch.cat([x, skips.pop()], dim=1))
-            for upsample in stage.upsamplers:
-                x = upsample(x, skips[-1].shape[2:])
-        return x
+        return [layer for stage in [*down, middle, *up] for layer in stage.layers()]
+
+    def run_stages(
+        self, x: Tensor, run: Callable[[int, Tensor], Tensor], recall: Recall = compute_always
+    ) -> Tensor:
+        """From the first convolution's output down, through the middle and up again; `run` does one layer, named by its number.
+
+        A UNet is a nest of pairs: a layer up reads what the next inner pair returned, joined with its skip. `recall` stands before each pair.
+        """
+        down, middle, up = self.stages()
+        numbers = iter(range(len(self.layers())))
+        inward: list[
+            tuple[Callable[[Tensor], Tensor], nn.Module | None]
+        ] = []  # to the next skip; what undoes it
+        for stage, below in zip_longest(down, reversed(up[:-1])):
+            inward += [(partial(run, next(numbers)), None) for _ in stage.layers()]
+            inward += [(downsample, below.upsamplers[0]) for downsample in stage.downsamplers]
+        middle_layers = [next(numbers) for _ in middle.layers()]
+        outward = list(numbers)[::-1]  # the layer up that reads each skip
+
+        def pair(depth: int, skip: Tensor) -> Tensor:
+            if depth < len(inward):
+                inner = recall("inside", depth + 1, partial(inside, depth, skip))
+            else:
+                inner = skip
+                for number in middle_layers:
+                    inner = run(number, inner)
+            return run(outward[depth], torch.cat([inner, skip], dim=1))
+
+        def inside(depth: int, skip: Tensor) -> Tensor:
+            step, enlarge = inward[depth]
+            inner = pair(depth + 1, step(skip))
+            return inner if enlarge is None else enlarge(inner, skip.shape[2:])
+
+        return recall("inside", 0, partial(pair, 0, x))
 
     def context(self, image_tokens: Tensor) -> list[KeyValue]:
         """Keys and values of the image prompt `(batch, tokens, image width)` for every whole transformer block."""
@@ -183,16 +222,18 @@ class AppearanceNet(UNet):
         """
         time = self.time_embedding(torch.zeros(latents.shape[0], device=latents.device))
         contexts = iter(self.context(image_tokens))
+        layers = self.layers()
         final = self.transformers()[-1]
         handed_over: list[Tensor] = []
 
-        def run(layer: Layer, x: Tensor) -> Tensor:
-            resnet, transformer, _ = layer
+        def run(number: int, x: Tensor) -> Tensor:
+            resnet, transformer, _ = layers[number]
             x = resnet(x, time)
             if transformer is final:
                 handed_over.append(transformer.block.norm1(transformer.tokens(x)))
             elif transformer is not None:
-                x, normed = transformer(x, next(contexts))
+                change, normed = transformer(x, next(contexts))
+                x = x + change
                 handed_over.append(normed)
             return x
 
@@ -220,30 +261,38 @@ class Denoiser(UNet):
         return Conditioning(self.context(image_tokens), keys_values)
 
     def forward(
-        self, latents: Tensor, timesteps: Tensor, landmark_features: Tensor, conditioning: Conditioning
+        self,
+        latents: Tensor,
+        timesteps: Tensor,
+        landmark_features: Tensor,
+        conditioning: Conditioning,
+        recall: Recall = compute_always,
     ) -> Tensor:
         """One pass.
 
         `latents` (batch, denoiser channels, frames, height, width): noisy latents, in the paper layout joined by known frames and
         their mask; `timesteps` (batch,) in 0..999; `landmark_features` (batch, first block width, frames, height, width).
-        A conditioning of a smaller batch is shared: sample `i` of it serves the next `batch / its batch` samples.
+        `recall` may tell features instead of computing them. A conditioning of a smaller batch is shared: sample `i` of it serves the next `batch / its batch` samples.
         Returns the prediction (batch, latent channels, frames, height, width).
         """
         batch, _, frames = latents.shape[:3]
         time = self.time_embedding(timesteps).repeat_interleave(frames, dim=0)
-        contexts = iter(conditioning.context)
         alone: list[KeyValue | None] = [None] * len(conditioning.context)
-        appearances = iter(conditioning.appearance or alone)
+        appearance = conditioning.appearance or alone
+        read = dict(zip(self.transformers(), zip(conditioning.context, appearance, strict=True), strict=True))
+        layers = self.layers()
 
-        def run(layer: Layer, x: Tensor) -> Tensor:
-            resnet, transformer, motion_module = layer
-            x = resnet(x, time)
+        def run(number: int, x: Tensor) -> Tensor:
+            resnet, transformer, motion_module = layers[number]
+            x = recall("resnet", number, lambda: resnet(x, time))
             if transformer is not None:
-                x, _ = transformer(x, next(contexts), next(appearances))
-            return x if motion_module is None else motion_module(x, frames)
+                x = x + recall("attention", number, lambda: transformer(x, *read[transformer])[0])
+            if motion_module is not None:
+                x = x + recall("motion", number, lambda: motion_module(x, frames))
+            return x
 
         x = latents.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
         x = self.conv_in(x) + landmark_features.transpose(1, 2).flatten(0, 1)
-        x = self.run_stages(x, run)
+        x = self.run_stages(x, run, recall)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
         return x.unflatten(0, (batch, frames)).transpose(1, 2)  # (b f) c h w -> b c f h w

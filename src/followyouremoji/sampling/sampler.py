@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -12,10 +12,10 @@ from torch import Tensor
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import Denoiser
-from followyouremoji.sampling.guidance import ClipConditioning, predict_velocity
+from followyouremoji.sampling.denoising import denoise
+from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.sampling.noise import frame_noise
 from followyouremoji.sampling.progressive import Segment, plan
-from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.sampling.windows import OVERLAP, TILE, Blend, Window, overlapping_windows
 
 Strategy = Literal["keyframes", "windows", "tiles"]
@@ -133,10 +133,21 @@ def sample(
             progress(done, total)
 
     for index, segment in enumerate(segments):
+        noise = frame_noise(settings.seed, segment.frames, shape, settings.shared_noise)
+        noise = noise.to(denoiser.conv_in.weight.device)
+        known, mask = known_latents(segment, made, noise)
         latents = denoise(
-            denoiser, conditioning, landmark_features, segment, made, shape, settings, step_done
+            denoiser,
+            conditioning,
+            partial(features_in, landmark_features, segment),
+            noise,
+            known,
+            mask,
+            settings.windows(len(segment.frames)),
+            settings.steps,
+            step_done,
         )
-        made.update(zip(segment.frames, latents, strict=True))
+        made.update(zip(segment.frames, latents[0].transpose(0, 1), strict=True))
 
         ready = []
         while complete in made:
@@ -147,47 +158,9 @@ def sample(
             yield torch.stack(ready)
 
 
-def denoise(
-    denoiser: Denoiser,
-    conditioning: ClipConditioning,
-    landmark_features: LandmarkFeatures,
-    segment: Segment,
-    made: Mapping[int, Tensor],
-    shape: tuple[int, int, int],
-    settings: SamplingSettings,
-    step_done: Callable[[], None],
-) -> Tensor:
-    """Take the frames of one segment from noise to clean latents (frames, channels, height, width).
-
-    `made` holds the segment's known frames, each (channels, height, width). They go along the path from their noise that
-    ends at them, so that the denoiser meets them as noisy as the others, as in training; and they come out unchanged.
-    """
-    noise = frame_noise(settings.seed, segment.frames, shape, settings.shared_noise)
-    noise = noise.to(denoiser.conv_in.weight.device)
-    known, mask = known_latents(segment, made, noise)
-    windows = settings.windows(len(segment.frames))
-    read_features = lru_cache(maxsize=1)(landmark_features)  # a segment of one window reads them once
-    schedule = ddim_schedule(settings.steps)
-    latents = noise
-    for timestep in schedule.timesteps:
-        latents = torch.where(mask == 1, schedule.add_noise(known, noise, timestep[None]), latents)
-        velocity = torch.zeros_like(latents)
-        for window in windows:
-            inside = slice(window.start, window.stop)
-            predicted = predict_velocity(
-                denoiser,
-                latents[:, :, inside],
-                known[:, :, inside],
-                mask[:, :, inside],
-                timestep,
-                read_features(segment.frames[inside]),
-                conditioning,
-            )
-            shares = torch.as_tensor(window.shares, dtype=latents.dtype, device=latents.device)
-            velocity[:, :, inside] += shares[:, None, None] * predicted
-            step_done()
-        latents = schedule.step(velocity, timestep, latents, return_dict=False)[0]
-    return torch.where(mask == 1, known, latents)[0].transpose(0, 1)
+def features_in(landmark_features: LandmarkFeatures, segment: Segment, window: Window) -> Tensor:
+    """The landmark features of a window of a segment."""
+    return landmark_features(segment.frames[window.start : window.stop])
 
 
 def known_latents(segment: Segment, made: Mapping[int, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:

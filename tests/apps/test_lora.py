@@ -1,6 +1,10 @@
 """`fye train lora` and what `fye animate --lora` reads, on a drawn person and a small model."""
 
 import json
+import os
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture
 from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.training.lora_settings import LoraSettings
 
 app = typer.Typer()
 app.command()(lora)
@@ -40,6 +45,33 @@ def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
     again = CliRunner().invoke(app, [str(a) for a in arguments])
     assert isinstance(again.exception, WeightsError)
     assert "exists already" in str(again.exception)
+
+
+def test_sigterm_leaves_what_is_learnt_so_far(model, tmp_path) -> None:
+    who = Identity.random(np.random.default_rng(17), "person")
+    write_picture(tmp_path / "ada.png", draw_portrait(who, Performance.neutral(), 192).picture)
+    out, unfinished = tmp_path / "ada.safetensors", tmp_path / "ada_unfinished.safetensors"
+    arguments = [tmp_path / "ada.png", out, "--weights", model, "--steps", 100_000, "--drawn-share", 0]
+
+    def terminate() -> None:
+        while not unfinished.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate, daemon=True).start()
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 143
+    assert "of 100000 steps (SIGTERM)" in result.output
+    assert not out.exists()
+    assert [merged.scale for merged in load_animator(str(model), "cpu", None, [str(unfinished)]).loras] == [
+        1.0
+    ]
+
+
+def test_the_command_s_defaults_are_the_settings_defaults() -> None:
+    defaults = {p.name: p.default for p in typer.main.get_command(app).params}
+    for name in ("steps", "rank", "convolutions", "learning_rate", "seed"):
+        assert defaults[name] == getattr(LoraSettings(), name)
 
 
 def test_one_path_is_too_few(tmp_path) -> None:

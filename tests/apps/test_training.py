@@ -57,6 +57,18 @@ def test_sigterm_saves_and_leaves_with_143_and_the_same_command_goes_on(tmp_path
     assert f"finished after {step + 1} steps" in ended.out
 
 
+def test_a_missing_accelerate_is_told_in_a_line(tmp_path) -> None:
+    (tmp_path / "run.toml").write_text(AUTOENCODER.replace("STEPS", "1"))
+    code = (
+        "import sys; sys.modules['accelerate'] = None\n"
+        "from followyouremoji.apps.cli import main; main(['train', 'run', 'run.toml'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "training needs accelerate: pip install 'followyouremoji[train]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_run_that_cannot_be_read_is_told_in_a_line(fye: Run) -> None:
     Path("run.toml").write_text(AUTOENCODER.replace("STEPS", '"many"'))
     ended = fye("train", "run", "run.toml")

@@ -24,7 +24,7 @@ from followyouremoji.benchmark.ablations import (
 from followyouremoji.benchmark.methods import Checkpoint, make_method
 from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.errors import SettingsError
-from followyouremoji.training.config import DenoiserRun, load_autoencoder_run, load_denoiser_run
+from followyouremoji.training.config import DenoiserRun, load_denoiser_run
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "ablations"
 ABLATIONS = sorted(CONFIGS.glob(f"{PREFIX}*.toml"))
@@ -63,15 +63,6 @@ def test_all_rows_of_the_table_are_there() -> None:
     assert all(set(row) == {"l1", "ssim", "identity", "landmarks"} for row in figures)
     full = read_ablation(CONFIGS / f"{PREFIX}{FULL}.toml").paper
     assert all(row["l1"] >= full["l1"] and row["identity"] <= full["identity"] for row in figures)
-
-
-def test_the_shared_autoencoder_is_a_run(tmp_path) -> None:
-    values = located(scaled(read_toml(CONFIGS / "autoencoder.toml"), 0.01), tmp_path, tmp_path)
-    write_toml(values, tmp_path / "autoencoder.toml")
-    run = load_autoencoder_run(tmp_path / "autoencoder.toml")
-    assert run.optimisation.steps == 15
-    assert run.drawings == tmp_path / "singles"
-    assert run.log_every == 15
 
 
 def test_what_is_written_is_read_back(tmp_path) -> None:

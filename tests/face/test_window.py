@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followyouremoji.face.topology import mean_face
-from followyouremoji.face.window import WINDOW_SIDE, face_window
+from followyouremoji.face.window import WINDOW_SIDE, averaged, face_window
 
 FACE = mean_face()[:, :2] * [1, -1]
 
@@ -47,3 +47,21 @@ def test_a_large_picture_is_averaged_not_sampled() -> None:
     picture[::2] = 200  # every other line: sampled, it would beat
     cut = face_window(landmarks(0, 50, (512, 512)), 128).cut(picture)
     assert np.abs(cut.astype(int) - 100).max() <= 15
+
+
+def test_averaging_takes_the_whole_part_of_the_scale() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (65, 50, 3), np.uint8)
+    same, one = averaged(picture, 1.9)
+    assert one == 1
+    assert same is picture
+    shrunk, factor = averaged(picture, 3.7)
+    assert factor == 3
+    blocks = picture[:63, :48].reshape(21, 3, 16, 3, 3).mean(axis=(1, 3))
+    assert np.abs(shrunk - blocks).max() <= 0.51
+
+
+def test_a_window_over_a_part_of_the_picture_shows_the_same() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (200, 240, 3), np.uint8)
+    window = face_window(landmarks(0.4, 5, (120, 100)), 64)
+    part = window.seen_from(20, 10).cut(picture[10:, 20:])
+    np.testing.assert_array_equal(part, window.cut(picture))

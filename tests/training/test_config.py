@@ -97,6 +97,15 @@ def test_all_entries_are_read(tmp_path) -> None:
         (('image_source = "latents"', 'image_source = "clip"'), "needs `image_encoder`"),
         (("[validation]\nevery = 2", "[validation]\nevery = 0"), "`every` must be 1 or more"),
         (('autoencoder = "autoencoder.toml"', "autoencoder = 3"), "`autoencoder` must be a path"),
+        (("layers = 4", "layer = 4"), "'qformer' has unknown entries: layer; known are layers, "),
+        (("layers = 4", "layers = 0"), "qformer.layers cannot be 0"),
+        (("heads = 2\nnorm", "heads = 0\nnorm"), "network.heads cannot be 0"),
+        (
+            ('image_source = "latents"', 'image_source = "words"'),
+            "`image_source` must be one of clip, latents",
+        ),
+        (("[1, 2]", "1"), "`strides` must be a list of whole numbers"),
+        (("reference_dropout = 0.1", 'reference_dropout = "little"'), "`reference_dropout` must be a number"),
     ],
 )
 def test_a_mistake_is_refused_in_words(tmp_path, change, message) -> None:
@@ -104,6 +113,33 @@ def test_a_mistake_is_refused_in_words(tmp_path, change, message) -> None:
     with pytest.raises(SettingsError, match=re.escape(message)) as error:
         load(tmp_path, DENOISER.replace(*change))
     assert str(tmp_path / "run.toml") in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["stage1", "stage2"])
+def test_the_paper_s_runs_take_held_out_people_where_the_comment_says(tmp_path, name) -> None:
+    text = (CONFIGS / "paper" / f"{name}.toml").read_text()
+    as_it_is = load(tmp_path, text)
+    named = load(
+        tmp_path, text.replace('# data = [{ shards = "data/held_out"', 'data = [{ shards = "data/held_out"')
+    )
+    assert isinstance(as_it_is, DenoiserRun)
+    assert isinstance(named, DenoiserRun)
+    assert as_it_is.validation is not None
+    assert as_it_is.validation.data == ()
+    assert named.validation is not None
+    assert named.validation.data[0].shards == Path("data/held_out")
+    assert named.data == as_it_is.data
+
+
+def test_a_table_of_the_autoencoder_may_name_a_part_of_its_sizes(tmp_path) -> None:
+    text = 'kind = "autoencoder"\noutput = "out"\ndrawings = "x"\n[optimisation]\nsteps = 4\n[autoencoder]\n'
+    run = load(tmp_path, text + "latent_channels = 8\n")
+    assert isinstance(run, AutoencoderRun)
+    assert (run.autoencoder.latent_channels, run.autoencoder.channels) == (8, (64, 128))
+    with pytest.raises(SettingsError, match=r"autoencoder.channels cannot be 64"):
+        load(tmp_path, text + "channels = 64\n")
+    with pytest.raises(SettingsError, match="`autoencoder` must be a table"):
+        load(tmp_path, text.replace("[autoencoder]\n", "").replace("[opt", "autoencoder = 3\n[opt"))
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:

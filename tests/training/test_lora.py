@@ -1,5 +1,8 @@
 """Personal fine-tuning on a small random model and drawn people: what is learnt, what stays, and that merging changes nothing."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +16,8 @@ from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.portraits import Identity, Performance, draw_portrait
 from followyouremoji.training.bending import bend, drawn_expressions, expressive_points, kept_open
-from followyouremoji.training.lora import LoraSettings, adapted, adapter_tensors, networks_of, train_lora
+from followyouremoji.training.lora import Interrupted, adapted, adapter_tensors, networks_of, train_lora
+from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
 from tests.test_animator import small_model
 from tests.test_preparation import landmarks_of
@@ -94,6 +98,29 @@ def test_training_brings_the_loss_down_and_leaves_the_model_as_it_was(model, per
     assert list(after) == list(before)
     for name, value in before.items():
         assert torch.equal(after[name], value), name
+
+
+def test_what_is_learnt_is_handed_out_now_and_then_and_when_told_to_leave(model, person) -> None:
+    kept: list[Lora] = []
+    settings = LoraSettings(steps=6, rank=2, targets=2, drawn_share=0.0, views=1, save_every=4)
+    train_lora(model, person, settings, "ada", keep=kept.append)
+    assert len(kept) == 2  # after four steps and at the end
+    again: list[Lora] = []
+
+    def leave(done: int, total: int, loss: float) -> None:
+        if done == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = [value.clone() for value in model.denoiser.state_dict().values()]
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted) as left:
+        train_lora(model, person, settings, "ada", leave, again.append)
+    assert (left.value.signal, left.value.steps) == (signal.SIGTERM, 3)
+    assert len(again) == 1
+    assert any(tensor.any() for name, tensor in again[0].tensors.items() if "lora_B" in name)
+    assert signal.getsignal(signal.SIGTERM) is handler
+    after = model.denoiser.state_dict().values()
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 def test_clips_of_a_person_are_a_function_of_the_position(person) -> None:

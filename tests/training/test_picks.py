@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from followyouremoji.data import TrainingClip
 from followyouremoji.errors import SettingsError
+from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.window import face_window
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import join, make_sample
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.picks import ClipPicks, WindowPicks
+from followyouremoji.training.picks import ClipPicks, StillGaze, WindowPicks
 
 from .tiny import Faces, encoders, networks_of, run_of
 
@@ -35,6 +37,27 @@ def test_the_portrait_bent_to_its_own_place_is_the_portrait() -> None:
     """The faces of `Faces` only move, so that in their windows nothing is left to bend but the mark on the nose."""
     pick = window_picks().pick(3, np.random.default_rng(0), 2, successive=False)
     assert np.abs(pick.bent_portraits(pick.points).astype(int) - pick.portrait).mean() < 6
+
+
+class LookingAround(Faces):
+    """The same faces, whose irises wander from frame to frame."""
+
+    def clip(self, position: int, frames: int) -> TrainingClip:
+        clip = super().clip(position, frames)
+        points = clip.points.copy()
+        points[:, 468:] += np.arange(frames, dtype=np.float32)[:, None, None]
+        return dataclasses.replace(clip, points=points)
+
+
+def test_without_pupils_every_frame_looks_as_the_portrait_does() -> None:
+    source = ClipPicks(LookingAround(), 4)
+    pick, still = (
+        one.pick(3, np.random.default_rng(0), 2, successive=False) for one in (source, StillGaze(source))
+    )
+    np.testing.assert_array_equal(still.points[:, :468], pick.points[:, :468])
+    places, still_places = iris_places(pick.points), iris_places(still.points)
+    assert np.ptp(places, axis=0).max() > 0.05
+    np.testing.assert_allclose(still_places, np.broadcast_to(places[:1], places.shape), atol=1e-3)
 
 
 def test_what_is_around_the_face_counts_less_and_decoded_pictures_count(tmp_path) -> None:

@@ -9,22 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from followyouremoji.training.checkpointing import newest_state
+from followyouremoji.training.checkpointing import checkpoints, newest_state
 
 ROOT = Path(__file__).parents[2]
 Gradients = list[dict[str, torch.Tensor]]
 
 
-def trained(
-    output: Path, processes: int, steps: int = 2, sharding: str = "ddp", accumulation: int = 1, stage: int = 1
-) -> Gradients:
-    """Start processes as a launcher does, each told its rank; return the gradients of their steps."""
+def launched(outputs: list[Path], *settings: object) -> list[tuple[int, str]]:
+    """Start a process for each output folder, as a launcher does, each told its rank; their exit codes and errors."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = [str(output), str(steps), sharding, str(accumulation), str(stage)]
-    started = []
-    for rank in range(processes):
+    started, processes = [], len(outputs)
+    for rank, output in enumerate(outputs):
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
         several = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **place} if processes > 1 else {}
         environment = {
@@ -33,15 +30,22 @@ def trained(
             "CUDA_VISIBLE_DEVICES": "",
         }
         environment |= {name: str(value) for name, value in several.items()}
-        command = [sys.executable, "-m", "tests.training.processes", *arguments]
+        command = [sys.executable, "-m", "tests.training.processes", str(output), *map(str, settings)]
         started.append(
             subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
         )
-    for process in started:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors.decode()[-2000:]
+    ended = [process.communicate(timeout=300)[1].decode() for process in started]
+    return [(process.returncode, errors) for process, errors in zip(started, ended, strict=True)]
+
+
+def trained(
+    output: Path, processes: int, steps: int = 2, sharding: str = "ddp", accumulation: int = 1, stage: int = 1
+) -> Gradients:
+    """Train on several processes; return the gradients of their steps."""
+    for code, errors in launched([output] * processes, steps, sharding, accumulation, stage):
+        assert code == 0, errors[-2000:]
     return torch.load(output / "gradients.pt", weights_only=True)
 
 
@@ -73,3 +77,14 @@ def test_weights_in_shares_are_the_same_and_one_process_goes_on_from_them(tmp_pa
     assert len(gradients) == 3
     for own, others in zip(alone[0], gradients, strict=True):
         equal(own, others)
+
+
+def test_processes_that_see_different_checkpoints_do_not_go_on(tmp_path) -> None:
+    trained(tmp_path / "here", 1, steps=2)
+    before = checkpoints(tmp_path / "here")
+    for code, errors in launched([tmp_path / "here", tmp_path / "there"], 3, "fsdp", 1, 1):
+        assert code != 0
+        assert "process 0 step 2, process 1 step 0" in errors
+        assert "must lie on a file system that all machines share" in errors
+    assert checkpoints(tmp_path / "here") == before
+    assert not (tmp_path / "there").exists()

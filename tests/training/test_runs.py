@@ -11,6 +11,7 @@ import torch
 pytest.importorskip("skia", reason="drawn portraits need skia-python")
 
 from followyouremoji.checkpoints import load_model
+from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.training.autoencoder import finished_autoencoder, train_autoencoder, write_latents
@@ -19,6 +20,7 @@ from followyouremoji.training.checkpointing import averaged_weights
 from followyouremoji.training.config import AutoencoderRun, DenoiserRun, load_run
 from followyouremoji.training.drawings import Drawings, DrawingSettings, draw_folder, draw_identity
 from followyouremoji.training.export import export_model
+from followyouremoji.training.origin import DRAWN
 from followyouremoji.training.picks import DrawingsPicks
 from followyouremoji.training.trainer import train_denoiser
 
@@ -146,8 +148,29 @@ def test_stage_2_moves_the_temporal_layers_alone_and_exports(folder) -> None:
     model = load_model(folder / "model", "cpu")
     assert (model.config.picture_size, model.config.window, model.config.steps) == (64, 3, 3)
     assert model.config.landmark_style == LandmarkStyle(antialiased=True)
+    assert model.config.provenance == DRAWN
+    assert model.config.makes_keyframes
     with pytest.raises(WeightsError, match="exists"):
         export_model(file, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
+
+
+def test_a_run_that_never_knew_a_frame_is_exported_without_keyframes(folder) -> None:
+    if not (folder / "stage1" / "checkpoints").exists():
+        train_denoiser(denoiser_run(folder, 1, "stage1"))
+    if not (folder / "stage2" / "checkpoints").exists():
+        train_denoiser(denoiser_run(folder, 2, "stage2"))
+    file = folder / "without_progressive.toml"
+    file.write_text(
+        (folder / "stage2.toml").read_text().replace("stage = 2", "stage = 2\nprogressive = false")
+    )
+    for source in (file, folder / "stage1.toml"):
+        export_model(source, folder / "apart", name="apart", steps=3, shared_noise=0.5, overwrite=True)
+        config = load_model(folder / "apart", "cpu").config
+        assert not config.known_frames
+        assert not config.makes_keyframes
+    values = config.to_dict()
+    del values["known_frames"]  # as versions before this entry wrote it
+    assert ModelConfig.from_dict(values).makes_keyframes
 
 
 def test_batches_are_a_function_of_the_step(folder) -> None:

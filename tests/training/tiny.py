@@ -12,29 +12,16 @@ import torch
 
 from followyouremoji.data import TrainingClip
 from followyouremoji.face.topology import mean_face
-from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig, SmallAutoencoder
+from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.training.batch import Batch, join, make_sample
 from followyouremoji.training.encoders import Encoders
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.picks import ClipPicks
 from followyouremoji.training.settings import DenoiserRun, Optimisation
+from tests.tiny import tiny_network
 
 SIZE = 64
-NETWORK = NetworkConfig(
-    layout="paper",
-    latent_channels=4,
-    block_channels=(16, 16),
-    layers_per_block=1,
-    heads=2,
-    norm_groups=8,
-    context_width=8,
-    image_source="latents",
-    image_width=6,
-    qformer=QFormerConfig(layers=1, queries=2, width=8, heads=2),
-    landmark_channels=(4, 4, 4, 4),
-    warped_reference=True,
-    reference_landmarks=True,
-)
+NETWORK = tiny_network(block_channels=(16, 16), warped_reference=True, reference_landmarks=True)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ import typer
 
 from followyouremoji.apps.output import check_output, note, progress_bar, say
 from followyouremoji.errors import WeightsError
+from followyouremoji.training.lora_settings import LoraSettings
 
+DEFAULTS = LoraSettings()
 ENDING = ".safetensors"
 SMALL_MODEL = (
     256  # pixels; a GPU's memory holds the activations of larger ones only if they are computed anew
@@ -29,32 +31,34 @@ def lora(
     weights: Annotated[
         str, typer.Option(help="The model to teach: bundled, released, or a checkpoint's folder.")
     ] = "bundled",
-    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 100,
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = DEFAULTS.steps,
     rank: Annotated[
         int, typer.Option(help="How much can be learnt; the file grows with it.", min=1, max=256)
-    ] = 8,
+    ] = DEFAULTS.rank,
     alpha: Annotated[
         float | None,
         typer.Option(help="Factor of the changes, over the rank.", min=0.01, show_default="the rank"),
     ] = None,
     convolutions: Annotated[
         bool, typer.Option("--convolutions", help="Change convolutions too, not the attentions alone.")
-    ] = False,
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW.", min=1e-7, max=1.0)] = 2e-3,
+    ] = DEFAULTS.convolutions,
+    learning_rate: Annotated[
+        float, typer.Option(help="Of AdamW.", min=1e-7, max=1.0)
+    ] = DEFAULTS.learning_rate,
     drawn_share: Annotated[
         float | None,
         typer.Option(
             help="Share of drawn people with true expressions in the training, so that the model keeps its mouths and eyes.",
             min=0.0,
             max=0.9,
-            show_default="0.25, or 0 for a model trained on photographs",
+            show_default=f"{DEFAULTS.drawn_share}, or 0 for a model trained on photographs",
         ),
     ] = None,
     face: Annotated[
         int | None,
         typer.Option(help="Which face, 1 is the furthest to the left.", min=1, show_default="the largest"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same LoRA.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same LoRA.", min=0)] = DEFAULTS.seed,
     device: Annotated[
         str | None, typer.Option(help="cuda, cuda:1, mps or cpu.", show_default="a GPU if there is one")
     ] = None,
@@ -64,29 +68,32 @@ def lora(
 
     Clips are learnt as they were filmed. A single picture is bent to other expressions, so the model learns how this face looks, not how
     this person moves. Beside OUT, OUT_views.png shows held-out views before and after, and OUT_lora.json holds the figures.
+    Ctrl-C or SIGTERM leave what is learnt so far in OUT_unfinished.safetensors.
     """
     if len(arguments) < 2:
         raise WeightsError("give at least one picture, clip or folder, and last the file to write")
     *sources, out = arguments
     # Names of their own: the portrait may lie beside the LoRA under its very name.
     record, sheet = out.with_name(f"{out.stem}_lora.json"), out.with_name(f"{out.stem}_views.png")
+    unfinished = out.with_name(f"{out.stem}_unfinished{ENDING}")
     check_output(out, (ENDING,), overwrite, WeightsError, "the LoRA")
+    check_output(unfinished, (ENDING,), overwrite, WeightsError, "the unfinished LoRA")
     check_output(record, (".json",), overwrite, WeightsError, "the LoRA's figures")
     check_output(sheet, (".png",), overwrite, WeightsError, "the LoRA's views")
 
     import torch
 
     from followyouremoji.checkpoints import load_model
-    from followyouremoji.checkpoints.lora import write_lora
+    from followyouremoji.checkpoints.lora import Lora, write_lora
     from followyouremoji.media.pictures import write_picture
-    from followyouremoji.training.lora import LoraSettings, person_size, train_lora
+    from followyouremoji.training.lora import Interrupted, person_size, train_lora
     from followyouremoji.training.person import read_person
 
     started = time.monotonic()
     model = load_model(weights, device, torch.float32)
     config = model.config
     if drawn_share is None:
-        drawn_share = 0.25 if config.network.image_source == "latents" else 0.0
+        drawn_share = DEFAULTS.drawn_share if config.network.image_source == "latents" else 0.0
     settings = LoraSettings(
         steps=steps,
         rank=rank,
@@ -104,9 +111,22 @@ def lora(
             "Note: from one picture the model learns a look, not expressions; clips of the person teach more."
         )
     about = ", ".join(source.name for source in sources)
-    with progress_bar("Training") as advance:
-        result = train_lora(model, person, settings, about, lambda done, total, loss: advance(done, total))
+
+    def keep(learnt: Lora) -> None:
+        write_lora(learnt, unfinished, overwrite=True)
+
+    try:
+        with progress_bar("Training") as advance:
+            result = train_lora(
+                model, person, settings, about, lambda done, total, loss: advance(done, total), keep
+            )
+    except Interrupted as interrupted:
+        say(
+            f"{unfinished}: learnt in {interrupted.steps} of {steps} steps ({interrupted.signal.name}); fye animate --lora takes it as it is."
+        )
+        raise typer.Exit(128 + interrupted.signal) from None
     write_lora(result.lora, out, overwrite=overwrite)
+    unfinished.unlink(missing_ok=True)
     write_picture(sheet, result.grid, overwrite)
     figures = {
         "learnt_from": [str(source) for source in sources],

@@ -14,9 +14,9 @@ from typing import Any
 
 from followyouremoji.benchmark.report import markdown, number, versus
 from followyouremoji.benchmark.scoring import METRICS, MethodScores
+from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
-from followyouremoji.training.autoencoder import finished_autoencoder, train_autoencoder, write_latents
-from followyouremoji.training.config import load_autoencoder_run, load_denoiser_run
+from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
 from followyouremoji.training.export import export_model
 from followyouremoji.training.trainer import train_denoiser
@@ -24,7 +24,7 @@ from followyouremoji.training.trainer import train_denoiser
 FULL = "full"  # the ablation that leaves nothing out
 PREFIX = "ablation_"
 SHARED_NOISE = 0.9
-SAMPLING_STEPS = 4
+SAMPLING_STEPS = 1
 WINDOW = 8  # frames sampled at once, as in training: less than a suite's clip
 ENTRIES = {"title", "paper", "sampling", "denoiser"}
 
@@ -75,7 +75,7 @@ class Scale:
     """
 
     budget: float = 1.0
-    size: int = 64
+    size: int = 128
     singles: int = 600
     clips: int = 60
 
@@ -130,11 +130,11 @@ def scaled(run: Mapping[str, Any], budget: float) -> dict[str, Any]:
 
 
 def located(run: Mapping[str, Any], shared: Path, own: Path) -> dict[str, Any]:
-    """A run with its folders: data and autoencoder are `shared` by all ablations, the rest is its `own`."""
+    """A run with its folders: drawings are `shared` by all ablations, the autoencoder is a model's, the rest is its `own`."""
     places = {
         "drawings": shared / str(run["drawings"]),
         "output": own / str(run["output"]),
-        "autoencoder": shared / str(run["autoencoder"]) if isinstance(run.get("autoencoder"), str) else None,
+        "autoencoder": find_checkpoint(str(run["autoencoder"])),
         "initial": own / str(run["initial"]) if "initial" in run else None,
     }
     return {**run, **{name: str(path) for name, path in places.items() if path is not None}}
@@ -166,21 +166,14 @@ def toml_value(value: Any) -> str:
     return repr(value)
 
 
-def prepare_data(configs: Path, output: Path, scale: Scale, processes: int) -> Path:
-    """Draw the training pictures, train the autoencoder and encode them, as far as that is not done. Returns the shared folder."""
+def prepare_data(output: Path, scale: Scale, processes: int) -> Path:
+    """Draw the training pictures, as far as that is not done. Returns the shared folder."""
     shared = output / "shared"
     shared.mkdir(parents=True, exist_ok=True)
     singles = DrawingSettings(scale.singles, 8, scale.size, seed=1)
     clips = DrawingSettings(scale.clips, 17, scale.size, seed=2, clips=True)
     draw_folder(shared / "singles", singles, processes)
     draw_folder(shared / "clips", clips, processes)
-    config = shared / "autoencoder.toml"
-    write_toml(located(scaled(read_toml(configs / "autoencoder.toml"), scale.budget), shared, shared), config)
-    run = load_autoencoder_run(config)
-    train_autoencoder(run)
-    for drawings in ("singles", "clips"):
-        if not (shared / drawings / "latents.npy").exists():
-            write_latents(shared / drawings, finished_autoencoder(run))
     return shared
 
 
@@ -221,8 +214,8 @@ def train_all(
     say: Callable[[str], None] = print,
 ) -> list[str]:
     """Train what is not trained yet; the models as methods, in the order of the ablations."""
-    say(f"drawing {scale.singles} + {scale.clips} identities, training the autoencoder")
-    shared = prepare_data(configs, output, scale, processes)
+    say(f"drawing {scale.singles} + {scale.clips} identities")
+    shared = prepare_data(output, scale, processes)
     methods = []
     for ablation in ablations:
         say(f"training: {ablation.title}")

@@ -17,13 +17,25 @@ from followyouremoji.face.topology import (
     RIGHT_EYE_UPPER,
     RIGHT_IRIS,
 )
+from followyouremoji.media.fidelity import LUMA, l1, psnr, ssim
+
+__all__ = [
+    "bootstrap_interval",
+    "cut_around",
+    "eye_openings",
+    "flicker",
+    "gaze_error",
+    "l1_by_region",
+    "landmark_error",
+    "psnr",
+    "pupil_distance",
+    "region_masks",
+    "ssim",
+]
 
 REGION_MARGIN = (
     0.1  # of the distance between the pupils: what belongs to the eyes and the mouth around their contours
 )
-WINDOW, WINDOW_SIGMA = 11, 1.5  # pixels: SSIM's window (Wang et al. 2004, Sec. III-C)
-SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 EYES = ((RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_IRIS), (LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_IRIS))
 EYE_PIXELS = 40  # an eye's width where irises are searched for
 IRIS_REACH, IRIS_SEARCH = (
@@ -56,39 +68,11 @@ def l1_by_region(picture: np.ndarray, truth: np.ndarray, truth_points: np.ndarra
 
     NaN for a region that lies outside the picture.
     """
-    difference = np.abs(picture.astype(np.float64) - truth).mean(axis=-1) / 255
     masks = region_masks(truth_points, (truth.shape[1], truth.shape[0]))
-    scores = {
-        name: float(difference[mask].mean()) if mask.any() else float("nan") for name, mask in masks.items()
+    return {
+        **{name: l1(picture, truth, mask) for name, mask in masks.items()},
+        "picture": l1(picture, truth),
     }
-    return {**scores, "picture": float(difference.mean())}
-
-
-def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB over all three channels; infinite for equal pictures."""
-    error = float(((picture.astype(np.float64) - truth) ** 2).mean())
-    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
-
-
-def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
-    """Structural similarity of the luma (BT.601): Wang et al. 2004, Eq. 13, mean over all places where the window fits.
-
-    An 11x11 Gaussian window of 1.5 pixels, K1 = 0.01, K2 = 0.03. From -1 to 1, which is reached by equal pictures alone.
-    """
-
-    def local_mean(values: np.ndarray) -> np.ndarray:
-        blurred = cv2.GaussianBlur(values, (WINDOW, WINDOW), WINDOW_SIGMA)
-        half = WINDOW // 2
-        return blurred[half:-half, half:-half]
-
-    x, y = picture @ LUMA, truth @ LUMA
-    mean_x, mean_y = local_mean(x), local_mean(y)
-    variance_x, variance_y = local_mean(x * x) - mean_x**2, local_mean(y * y) - mean_y**2
-    covariance = local_mean(x * y) - mean_x * mean_y
-    similarity = ((2 * mean_x * mean_y + SSIM_C1) * (2 * covariance + SSIM_C2)) / (
-        (mean_x**2 + mean_y**2 + SSIM_C1) * (variance_x + variance_y + SSIM_C2)
-    )
-    return float(similarity.mean())
 
 
 def landmark_error(points: np.ndarray, wanted: np.ndarray) -> float:

@@ -45,6 +45,7 @@ DRAWN_BY = (
     "face/face_graphs.py",
     "face/geometry.py",
     "face/topology.py",
+    "face/warping.py",
     "face/data",
 )  # whose change makes another suite
 LAYOUT = 1  # of a case's file

@@ -42,13 +42,14 @@ class ModelConfig:
     guidance_scale: float = 3.5
     shared_noise: float = 0.0  # 0: every frame has its own noise, 1: all frames share one
     window: int = 16  # frames sampled at once
+    known_frames: bool = True  # whether a paper-layout network learnt to heed known frames (Sec. 3.3)
     provenance: str = ""  # one sentence for users: trained on what, by whom
 
     def __post_init__(self) -> None:
         network = self.network
         _require(isinstance(self.name, str) and bool(self.name.strip()), "name", self.name, "some text")
         _require(isinstance(self.provenance, str), "provenance", self.provenance, "text")
-        for name in ("antialiased_landmarks", "landmark_contour", "landmark_pupils"):
+        for name in ("antialiased_landmarks", "landmark_contour", "landmark_pupils", "known_frames"):
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
         _require(
             self.landmark_points in ("metric", "image"),
@@ -124,6 +125,11 @@ class ModelConfig:
             _require(scale > 0, "autoencoder.scale", scale, "more than 0")
 
     @property
+    def makes_keyframes(self) -> bool:
+        """Whether it can go on from known frames: make keyframes of a long clip first, and then what lies between."""
+        return self.network.layout == "paper" and self.known_frames
+
+    @property
     def landmark_style(self) -> LandmarkStyle:
         """How its landmark pictures are drawn."""
         return LandmarkStyle(
@@ -153,15 +159,19 @@ class ModelConfig:
         missing = sorted({"name", "network"} - set(values))
         if missing:
             raise WeightsError(f"it lacks the entries: {', '.join(missing)}")
-        values["network"] = _network(values["network"])
+        values["network"] = network_config(values["network"])
         if values.get("autoencoder") is not None:
-            values["autoencoder"] = AutoencoderConfig.from_dict(
-                _checked(values["autoencoder"], AutoencoderConfig(), "autoencoder")
-            )
+            values["autoencoder"] = autoencoder_config(values["autoencoder"])
         return cls(**values)
 
 
-def _network(values: Any) -> NetworkConfig:
+def autoencoder_config(values: Any) -> AutoencoderConfig:
+    """Sizes of a small autoencoder, each entry checked; what is not named has its default. Raises WeightsError."""
+    return AutoencoderConfig.from_dict(_checked(values, AutoencoderConfig(), "autoencoder"))
+
+
+def network_config(values: Any) -> NetworkConfig:
+    """Sizes of the networks, each entry checked; what is not named has its default. Raises WeightsError."""
     qformer = values.get("qformer") if isinstance(values, Mapping) else None
     sizes = _checked(
         {**values, "qformer": None} if qformer is not None else values, NetworkConfig(), "network"
@@ -178,7 +188,9 @@ def _checked(values: Any, defaults: Any, where: str) -> dict[str, Any]:
     known = {entry.name: getattr(defaults, entry.name) for entry in fields(defaults)}
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise WeightsError(f"its entry {where!r} has unknown entries: {', '.join(unknown)}")
+        raise WeightsError(
+            f"its entry {where!r} has unknown entries: {', '.join(unknown)}; known are {', '.join(known)}"
+        )
     for name, value in values.items():
         default = known[name]
         if name == "motion_levels":

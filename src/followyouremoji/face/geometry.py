@@ -158,6 +158,11 @@ def place_irises(mesh_points: np.ndarray, driving_points: np.ndarray) -> np.ndar
     return irises_at(mesh_points, iris_places(driving_points))
 
 
+def with_gaze_of(points: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Points (T, 478, 2) with the irises of one `face` (478, 2), each at its place relative to the eye: who looks as that face does."""
+    return place_irises(points[:, :N_MESH], np.repeat(face[None], len(points), axis=0))
+
+
 def iris_places(points: np.ndarray) -> np.ndarray:
     """Where the irises are in the bounding boxes of their eyes' contours.
 

@@ -35,6 +35,10 @@ class FaceWindow:
         """Pixels of the picture to one of the window."""
         return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
 
+    def seen_from(self, left: int, top: int) -> FaceWindow:
+        """The same window over the part of the picture that begins at (left, top)."""
+        return FaceWindow(self.matrix - [[0, 0, left], [0, 0, top]], self.size)
+
     def to_window(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) in pixels of the picture as pixels of the window."""
         return _transformed(self.inverse, points)
@@ -50,16 +54,10 @@ class FaceWindow:
         """
         import cv2
 
-        matrix, factor = self.matrix, int(self.scale)
-        if factor > 1:
-            height, width = picture.shape[0] // factor, picture.shape[1] // factor
-            picture = cv2.resize(
-                picture[: height * factor, : width * factor], (width, height), interpolation=cv2.INTER_AREA
-            )
-            matrix = matrix / factor
+        picture, factor = averaged(picture, self.scale)
         return cv2.warpAffine(
             picture,
-            _between_centres(matrix),
+            _between_centres(self.matrix / factor),
             (self.size, self.size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
@@ -93,6 +91,21 @@ def face_window(points: np.ndarray, size: int) -> FaceWindow:
     linear = np.array([[along, -across], [across, along]]) * (WINDOW_SIDE / size)
     middle = np.full(2, size / 2)
     return FaceWindow(np.concatenate([linear, (centre - linear @ middle)[:, None]], axis=1), size)
+
+
+def averaged(picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
+    """A picture of which `scale` pixels shall become one, shrunk by the whole part of that, averaging; and that whole factor.
+
+    What is left to resample is less than 2, which linear interpolation does without aliasing. Places (x, y) lie at (x, y) / factor after.
+    """
+    import cv2
+
+    factor = max(1, int(scale))
+    if factor == 1:
+        return picture, 1
+    height, width = picture.shape[0] // factor, picture.shape[1] // factor
+    whole = picture[: height * factor, : width * factor]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), factor
 
 
 @cache

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from followyouremoji.face.topology import FACE_OVAL_LOOP, N_MESH, mean_face
+from followyouremoji.face.warping import ThinPlate
 
 from .textures import HELD_OUT_TEXTURES, TEXTURES, TILE, texture_tile
 
@@ -45,7 +46,6 @@ GUIDES = (
     425,
 )
 """The landmarks that a texture sticks to: enough for its place, few enough to be quick."""
-STIFFNESS = 1e-3
 
 Row = tuple[float, float, float, float]
 
@@ -175,32 +175,19 @@ def _sheet(kind: str, seed: int, size: int) -> np.ndarray:
 def _places(points: np.ndarray, size: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Where in the tile each pixel's texture lies, float32 ``(size, size)`` each: on the face, where the mean face has that spot.
 
-    A thin plate through `GUIDES` (Bookstein 1989), evaluated on a coarse grid.
+    A thin plate through `GUIDES`, evaluated on a coarse grid.
     """
-    at = points[list(GUIDES)] / size
-    border = np.array([(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0) if (x, y) != (0.5, 0.5)])
-    at = np.concatenate([at, border])
-    target = np.concatenate([_on_tile()[list(GUIDES)], border])
-    n = len(at)
-    system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = _radial(at, at) + STIFFNESS * np.eye(n)
-    system[:n, n:] = np.concatenate([np.ones((n, 1)), at], axis=1)
-    system[n:, :n] = system[:n, n:].T
-    weights = np.linalg.solve(system, np.concatenate([target, np.zeros((3, 2))]))
+    guides = list(GUIDES)
+    plate = ThinPlate.through(points[guides] / size, _on_tile()[guides])
     steps = (np.arange(GRID) + 0.5) / GRID
-    nodes = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    found = _radial(nodes, at) @ weights[:n] + weights[n] + nodes @ weights[n + 1 :]
+    found = plate.sources(np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2))
     coarse = (found * (TILE * scale)).reshape(GRID, GRID, 2)
     coarse = np.pad(coarse, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd").astype(np.float32)
+    # OpenCV interpolates in steps of 1/32 of a cell; all published figures are of portraits textured so.
     rows = ((np.arange(size) + 0.5) * GRID / size + 0.5).astype(np.float32)
     across, down = np.meshgrid(rows, rows)
     dense = cv2.remap(coarse, across, down, cv2.INTER_LINEAR)
     return np.ascontiguousarray(dense[..., 0]), np.ascontiguousarray(dense[..., 1])
-
-
-def _radial(places: np.ndarray, guides: np.ndarray) -> np.ndarray:
-    squared = ((places[:, None] - guides) ** 2).sum(axis=-1)
-    return np.asarray(0.5 * squared * np.log(squared + 1e-12))
 
 
 @lru_cache(maxsize=1)

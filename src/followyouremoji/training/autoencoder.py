@@ -20,10 +20,10 @@ from followyouremoji.training.checkpointing import averaged_weights
 from followyouremoji.training.config import AutoencoderRun
 from followyouremoji.training.drawings import Drawings
 from followyouremoji.training.loop import Outcome, Report, train
+from followyouremoji.training.losses import reconstruction_loss
 from followyouremoji.training.picks import PickSource, open_picks
 from followyouremoji.training.run import Run
 
-GRADIENT_WEIGHT = 1.0  # of errors between neighbouring pixels: keeps edges of eyes and lips from blurring
 LATENT_WEIGHT = 1e-3  # of the latents' mean square: keeps them from growing
 MEASURED = 256  # pictures that the latents' mean and variance are taken of
 
@@ -31,18 +31,6 @@ MEASURED = 256  # pictures that the latents' mean and variance are taken of
 def to_tensor(pictures: np.ndarray) -> Tensor:
     """Pictures (batch, height, width, 3) uint8 to (batch, 3, height, width) in [-1, 1]."""
     return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def differences(x: Tensor) -> tuple[Tensor, Tensor]:
-    return x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
-
-
-def reconstruction_loss(decoded: Tensor, pictures: Tensor, weight: Tensor) -> Tensor:
-    """Weighted L1 of the pictures and of the differences of neighbouring pixels; `weight` (batch, 1, height, width)."""
-    loss = (weight * (decoded - pictures).abs()).mean()
-    for d, p in zip(differences(decoded), differences(pictures), strict=True):
-        loss = loss + GRADIENT_WEIGHT * (weight[..., : d.shape[-2], : d.shape[-1]] * (d - p).abs()).mean()
-    return loss
 
 
 class Reconstruction(SmallAutoencoder):

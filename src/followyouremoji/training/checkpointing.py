@@ -32,6 +32,11 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted((folder / FOLDER).glob("step-*.pt"))
 
 
+def step_of(file: Path) -> int:
+    """The step of a checkpoint's state, by its name."""
+    return int(file.stem.rpartition("-")[2])
+
+
 def write_checkpoint(folder: Path, state: State, keep: int) -> Path:
     """Write a state as the run's newest checkpoint and remove all but the last `keep`.
 

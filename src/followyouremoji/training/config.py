@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from followyouremoji.checkpoints.config import autoencoder_config, network_config
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
 from followyouremoji.training.settings import (
@@ -20,6 +21,7 @@ from followyouremoji.training.settings import (
     Optimisation,
     Run,
     Validation,
+    is_number,
 )
 from followyouremoji.training.starts import Start
 
@@ -38,8 +40,8 @@ __all__ = [
 
 KINDS: dict[str, type[Any]] = {"autoencoder": AutoencoderRun, "denoiser": DenoiserRun}
 TABLES: dict[type[Any], Any] = {
-    AutoencoderConfig: AutoencoderConfig.from_dict,
-    NetworkConfig: NetworkConfig.from_dict,
+    AutoencoderConfig: autoencoder_config,
+    NetworkConfig: network_config,
     Optimisation: lambda values: build(Optimisation, values),
     LandmarkOptions: lambda values: build(LandmarkOptions, values),
     Validation: lambda values: build(Validation, values),
@@ -88,6 +90,10 @@ def entry(name: str, value: Any, kind: Any) -> Any:
         raise SettingsError(f"`{name}` must be true or false, not {value!r}")
     if int in kinds and (not isinstance(value, int) or isinstance(value, bool)):
         raise SettingsError(f"`{name}` must be a whole number, not {value!r}")
+    if tuple[int, ...] in kinds:
+        raise SettingsError(f"`{name}` must be a list of whole numbers, not {value!r}")
+    if float in kinds and not is_number(value):
+        raise SettingsError(f"`{name}` must be a number, not {value!r}")
     if Path in kinds:
         raise SettingsError(f"`{name}` must be a path, not {value!r}")
     return value
@@ -119,7 +125,7 @@ def load_run(path: Path) -> Run:
         raise SettingsError(f"{path}: `kind` must be one of {', '.join(KINDS)}, not {kind!r}.")
     try:
         return build(KINDS[kind], values)
-    except (SettingsError, WeightsError, TypeError, KeyError) as error:
+    except (SettingsError, WeightsError) as error:
         raise SettingsError(f"{path}: {error}") from None
 
 

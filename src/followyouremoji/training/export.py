@@ -11,14 +11,11 @@ from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.training.checkpointing import averaged_weights
-from followyouremoji.training.config import DenoiserRun, load_denoiser_run
+from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.encoders import load_encoders
 from followyouremoji.training.networks import Networks
+from followyouremoji.training.origin import origin_of, read_origin
 from followyouremoji.training.picks import open_picks
-from followyouremoji.training.starts import Start
-
-DRAWN = "Trained by the Follow Your Emoji project on portraits that it drew itself; it knows drawn faces, not photographs."
-OWN_DATA = "Trained with Follow Your Emoji on clips of its owner's choice."
 
 
 def export_model(
@@ -35,7 +32,7 @@ def export_model(
     """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint.
 
     `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for sampling, `provenance`
-    what it says about its training. Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights.
+    what it says about its training; by default, what is recorded of the run and those that it began with. Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights.
     """
     run = load_denoiser_run(denoiser_run)
     encoders = load_encoders(run)
@@ -60,7 +57,8 @@ def export_model(
         guidance_scale=guidance_scale,
         shared_noise=shared_noise,
         window=run.targets if run.stage == 2 else 16,
-        provenance=provenance or default_provenance(run),
+        known_frames=run.masks_frames,
+        provenance=provenance or (read_origin(run.output) or origin_of(run)).told(),
     )
     model = Model(
         config=config,
@@ -72,9 +70,3 @@ def export_model(
         image_encoder=encoders.image_encoder,
     )
     return save_model(model, folder, dtype=torch.float16, overwrite=overwrite)
-
-
-def default_provenance(run: DenoiserRun) -> str:
-    """What can be said of a model's training without asking: whether it saw anything but drawn portraits."""
-    drawn_alone = run.drawings is not None or all(part.drawn is not None for part in run.data)
-    return DRAWN if drawn_alone and not isinstance(run.initial, Start) else OWN_DATA

@@ -7,7 +7,7 @@ with true expressions stays in the batches, so that the model does not forget ho
 
 from __future__ import annotations
 
-import math
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import make_batch, sample_rng
 from followyouremoji.training.encoders import Encoders
+from followyouremoji.training.interruption import listening
+from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.person import Person, held_out_views
@@ -52,48 +54,16 @@ NON_FINITE_LIMIT = 10  # steps in a row without a finite loss
 
 Report = Callable[[int, int, float], None]
 """Called after each step with the steps done, the steps in all, and the step's loss."""
+Keep = Callable[[Lora], None]
+"""Given what is learnt so far, now and then and where the training is told to leave."""
 
 
-@dataclass(frozen=True)
-class LoraSettings:
-    """How a LoRA is trained.
+class Interrupted(Exception):
+    """A training of a LoRA was told to leave by `signal` after `steps`; what it had learnt by then has been handed out to be kept."""
 
-    Attributes
-    ----------
-    rank : of the changes; more can learn more and makes a larger file. alpha : their factor is alpha / rank.
-    convolutions : change the resnets' convolutions too, not the attentions alone: several times the file, a little more likeness.
-    references, targets : portraits in a step and frames that each is animated to.
-    drawn_share : share of the portraits that are drawn people instead of this person.
-    checkpointing : compute activations anew in the backward pass: a third more time for much less memory.
-    views : held-out views that are judged before and after.
-
-    Raises SettingsError for values that cannot be used.
-    """
-
-    steps: int = 150
-    rank: int = 8
-    alpha: float = 8.0
-    convolutions: bool = False
-    learning_rate: float = 1e-3
-    references: int = 2
-    targets: int = 4
-    drawn_share: float = 0.25
-    checkpointing: bool = False
-    views: int = 12
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "rank", "references", "targets", "views"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"`{name}` must be 1 or more, not {getattr(self, name)}")
-        for name in ("alpha", "learning_rate"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise SettingsError(f"`{name}` must be a number above 0, not {value}")
-        if not 0 <= self.drawn_share < 1:
-            raise SettingsError(f"`drawn_share` is a share from 0 to below 1, not {self.drawn_share}")
-        if self.seed < 0:
-            raise SettingsError(f"`seed` must be 0 or more, not {self.seed}")
+    def __init__(self, signal: signal.Signals, steps: int) -> None:
+        super().__init__(f"{signal.name} after {steps} steps")
+        self.signal, self.steps = signal, steps
 
 
 @dataclass(frozen=True)
@@ -148,23 +118,46 @@ def lora_run(model: Model, settings: LoraSettings) -> DenoiserRun:
 
 
 def train_lora(
-    model: Model, person: Person, settings: LoraSettings, about: str = "", report: Report | None = None
+    model: Model,
+    person: Person,
+    settings: LoraSettings,
+    about: str = "",
+    report: Report | None = None,
+    keep: Keep | None = None,
 ) -> LoraResult:
-    """Learn a LoRA; the model is as it was when this returns.
+    """Learn a LoRA; the model is as it was when this returns or raises.
 
-    `model` with float32 weights. `person` from `read_person`, of `person_size`. `about` goes into the file, for people.
-    Raises SettingsError where the loss is no number any more, or peft is missing.
+    Parameters
+    ----------
+    model : with float32 weights.
+    person : from `read_person`, of `person_size`.
+    about : goes into the file, for people.
+    keep : given what is learnt so far every `save_every` steps, at the last step, and at SIGTERM or Ctrl-C.
+
+    Raises
+    ------
+    SettingsError : the loss is no number any more, or peft is missing.
+    Interrupted : SIGTERM or Ctrl-C came; `keep` has what was learnt.
     """
     run, networks, device = lora_run(model, settings), networks_of(model), model.device
     encoders = Encoders(model.autoencoder, model.image_encoder)
     views = held_out_picks(person, run, settings.views)
     before = [animate(networks, encoders, run, pick, device) for pick in views]
     with adapted(networks, settings):
-        loss = _learn(networks, encoders, run, _source(person, settings), report)
+
+        def learnt() -> Lora:
+            return Lora(adapter_tensors(networks), settings.rank, settings.alpha, model.config.name, about)
+
+        def stepped(done: int, loss: float, stop: bool) -> None:
+            if report is not None:
+                report(done, settings.steps, loss)
+            if keep is not None and (stop or done % settings.save_every == 0 or done == settings.steps):
+                keep(learnt())
+
+        loss = _learn(networks, encoders, run, _source(person, settings), stepped)
         networks.eval()
         after = [animate(networks, encoders, run, pick, device) for pick in views]
-        tensors = adapter_tensors(networks)
-    lora = Lora(tensors, settings.rank, settings.alpha, model.config.name, about)
+        lora = learnt()
     rows = [
         joined([grid_row(pick, one, run), two[0], pick.targets[0]], axis=1)
         for pick, one, two in zip(views[:6], before, after, strict=False)
@@ -235,9 +228,16 @@ def _source(person: Person, settings: LoraSettings) -> ClipSource:
 
 
 def _learn(
-    networks: Networks, encoders: Encoders, run: DenoiserRun, source: ClipSource, report: Report | None
+    networks: Networks,
+    encoders: Encoders,
+    run: DenoiserRun,
+    source: ClipSource,
+    stepped: Callable[[int, float, bool], None],
 ) -> float:
-    """Train what is trainable; returns the mean loss of the last tenth of the steps."""
+    """Train what is trainable; returns the mean loss of the last tenth of the steps.
+
+    `stepped` is told the steps done, the step's loss, and whether a signal asks to leave; then Interrupted is raised.
+    """
     picks = framed(ClipPicks(source, run.clip_frames), run)
     trained = [parameter for parameter in networks.parameters() if parameter.requires_grad]
     device = trained[0].device
@@ -248,27 +248,29 @@ def _learn(
     losses: list[float] = []
     skipped = 0
     networks.train()
-    for step in range(run.optimisation.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = run.optimisation.rate(step)
-        batch = make_batch(run, picks, step).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = batch_losses(networks, run, encoders, batch, alphas_cumprod).total
-        if not torch.isfinite(loss):
-            skipped += 1
+    with listening(tell=True) as interruption:
+        for step in range(run.optimisation.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = run.optimisation.rate(step)
+            batch = make_batch(run, picks, step).to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss = batch_losses(networks, run, encoders, batch, alphas_cumprod).total
+            finite = bool(torch.isfinite(loss))
+            skipped = 0 if finite else skipped + 1
             if skipped == NON_FINITE_LIMIT:
                 raise SettingsError(
                     f"the training of the LoRA failed at step {step}: its loss is no number any more; try a smaller learning rate"
                 )
-            continue
-        skipped = 0
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, run.optimisation.gradient_norm)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        if report is not None:
-            report(step + 1, run.optimisation.steps, losses[-1])
+            if finite:
+                loss.backward()
+                nn.utils.clip_grad_norm_(trained, run.optimisation.gradient_norm)
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
+                losses.append(loss.item())
+            told = interruption.signal  # once: one that comes from here on ends the next step
+            stepped(step + 1, loss.item(), told is not None)
+            if told is not None:
+                raise Interrupted(told, step + 1)
     return float(np.mean(losses[-max(1, len(losses) // 10) :]))
 
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from followyouremoji.sampling.guess import onto_guess, relative_to_guess
 from followyouremoji.sampling.known_frames import join_known
-from followyouremoji.training.autoencoder import reconstruction_loss
 from followyouremoji.training.batch import Batch, to_pixels
 from followyouremoji.training.encoders import Encoders
 from followyouremoji.training.losses import (
     Losses,
     add_noise,
     predicted_latents,
+    reconstruction_loss,
     signal_and_noise,
     training_losses,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from followyouremoji.errors import SettingsError
+from followyouremoji.face.geometry import with_gaze_of
 from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import face_window
 from followyouremoji.training.config import DataPart
@@ -139,6 +140,23 @@ class ClipPicks:
         )
 
 
+class StillGaze:
+    """Picks of another source in which every frame looks as the portrait does, for networks that are not shown the pupils: what the portrait is
+    bent by must not tell them either.
+    """
+
+    def __init__(self, source: PickSource) -> None:
+        self.source = source
+
+    @property
+    def size(self) -> int:
+        return self.source.size
+
+    def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
+        pick = self.source.pick(position, rng, targets, successive)
+        return replace(pick, points=with_gaze_of(pick.points, pick.points[0]).astype(pick.points.dtype))
+
+
 class WindowPicks:
     """Picks of another source in the windows of their faces, of `size` pixels a side; the portrait is bent in its whole picture."""
 
@@ -196,10 +214,20 @@ def drawn_clips(settings: Mapping[str, Any]) -> Drawn:
 
 
 def open_picks(
-    drawings: Path | None, data: tuple[DataPart, ...], frames: int, seed: int, window: int | None = None
+    drawings: Path | None,
+    data: tuple[DataPart, ...],
+    frames: int,
+    seed: int,
+    window: int | None = None,
+    pupils: bool = True,
 ) -> PickSource:
-    """The source of picks that a config names. `frames` is the length of the clips to pick from, `window` the size of the faces' windows."""
+    """The source of picks that a config names.
+
+    `frames` is the length of the clips to pick from, `window` the size of the faces' windows; without `pupils` no frame looks elsewhere than the portrait.
+    """
     source: PickSource = (
         DrawingsPicks(drawings, seed) if drawings is not None else ClipPicks(open_clips(data, seed), frames)
     )
+    if not pupils:
+        source = StillGaze(source)
     return source if window is None else WindowPicks(source, window)

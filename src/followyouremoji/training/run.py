@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
-from accelerate.state import AcceleratorState
-from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
 from followyouremoji.errors import SettingsError, UserError, WeightsError
@@ -27,12 +24,20 @@ from followyouremoji.training.checkpointing import (
     check_layout,
     checkpoints,
     read_checkpoint,
+    step_of,
     survivors,
     write_checkpoint,
 )
 from followyouremoji.training.feed import Share
 from followyouremoji.training.journal import LOG, Journal
 from followyouremoji.training.settings import Optimisation
+
+try:
+    from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import broadcast_object_list
+except ModuleNotFoundError as error:
+    raise SettingsError("training needs accelerate: pip install 'followyouremoji[train]'") from error
 
 BETAS = (0.9, 0.99)
 SHARDED_LAYERS = [
@@ -133,6 +138,7 @@ class Run:
         self.skipped = self.skipped_in_a_row = 0
         self.saved_step = -1
         found = checkpoints(folder)
+        self.require_same_beginning(step_of(found[-1]) if found else 0)
         if found:
             self.resume(found[-1])
         elif (folder / OLD_FILE).exists():
@@ -274,6 +280,18 @@ class Run:
         if failure:
             raise WeightsError(failure)
         self.saved_step = self.step_number
+
+    def require_same_beginning(self, step: int) -> None:
+        """Raise SettingsError, in all processes, unless all have found the same step to go on from in the run's folder."""
+        if self.accelerator.num_processes == 1:
+            return
+        steps = self.accelerator.gather(torch.tensor([step], device=self.device)).tolist()
+        if len(set(steps)) > 1:
+            found = ", ".join(f"process {rank} step {one}" for rank, one in enumerate(steps))
+            raise SettingsError(
+                f"the processes do not see the same checkpoints in {self.folder}: they would go on from {found}. `output` must lie on a file "
+                "system that all machines share, under the same path"
+            )
 
     def resume(self, file: Path) -> None:
         """Go on from a checkpoint. Raises WeightsError where it belongs to other settings."""

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
+from followyouremoji.networks.config import ImageSource
 from followyouremoji.training.starts import Start
 
 Schedule = Literal["constant", "cosine", "linear"]
@@ -264,6 +265,7 @@ class DenoiserRun:
         if self.span is not None and self.span <= self.targets:
             raise SettingsError(f"`span` must be more than the {self.targets} targets, not {self.span}")
         network = self.network
+        require_choices(network, image_source=ImageSource)
         if self.stage == 2 and self.targets > network.max_frames:
             raise SettingsError(f"`targets` must be at most `max_frames`, {network.max_frames}")
         if self.stage == 2 and not network.motion_modules:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from followyouremoji.checkpoints.folder import CONFIG_FILE
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import Batch, join, make_sample
-from followyouremoji.training.checkpointing import checkpoints, holds_run
+from followyouremoji.training.checkpointing import checkpoints
 from followyouremoji.training.config import DenoiserRun
 from followyouremoji.training.encoders import load_encoders
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.picks import DrawingsPicks, PickSource, WindowPicks, open_picks
+from followyouremoji.training.origin import origin_of, write_origin
+from followyouremoji.training.picks import DrawingsPicks, PickSource, StillGaze, WindowPicks, open_picks
 from followyouremoji.training.run import Run
-from followyouremoji.training.starts import Start, StartReport, initial_weights
+from followyouremoji.training.starts import StartReport, initial_weights, start_of
 from followyouremoji.training.validation import Validator
 
 START_FILE = "start.txt"  # what a run's first weights came from
@@ -55,26 +54,28 @@ def build_networks(run: DenoiserRun) -> tuple[Networks, StartReport | None]:
     return networks, report
 
 
-def start_of(initial: Path | Start) -> Start:
-    """What a config's `initial` names: a path is a model's folder if it is one, else a run's."""
-    if isinstance(initial, Start):
-        return initial
-    is_model = (initial / CONFIG_FILE).exists() and not holds_run(initial)
-    return Start(model=str(initial)) if is_model else Start(run=initial)
-
-
 def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Report | None = None) -> Outcome:
     """Train a stage until its last step, or for `minutes`; a stopped run goes on exactly from its last checkpoint.
 
     Raises SettingsError, WeightsError or DataError for settings, weights or clips that cannot be used, Diverged where training fails, and
     WeightsError where a checkpoint cannot be saved.
     """
-    source = open_picks(run.drawings, run.data, run.clip_frames, run.optimisation.seed, run.window)
-    whole = source.source if isinstance(source, WindowPicks) else source
+    source = open_picks(
+        run.drawings,
+        run.data,
+        run.clip_frames,
+        run.optimisation.seed,
+        run.window,
+        run.landmarks.pupils,
+    )
+    whole: PickSource = source
+    while isinstance(whole, (WindowPicks, StillGaze)):
+        whole = whole.source
     if isinstance(whole, DrawingsPicks):
         whole.check(run.references, run.targets, run.network.latent_channels)
     encoders = load_encoders(run)
     networks, start_report = build_networks(run)
+    origin = None if checkpoints(run.output) else origin_of(run)
     state = Run(
         networks,
         run.output,
@@ -83,6 +84,8 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         keep=run.keep,
         tensorboard=run.tensorboard,
     )
+    if origin is not None and state.is_main:
+        write_origin(run.output, origin)
     if start_report is not None and state.is_main:
         (run.output / START_FILE).write_text("\n".join(start_report.lines()) + "\n", encoding="utf-8")
     encoders = encoders.to(state.device)

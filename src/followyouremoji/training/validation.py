@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from accelerate.utils import gather_object
 
 from followyouremoji.face.drawing import face_mask
+from followyouremoji.media.fidelity import l1, psnr, ssim
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.sampling import SamplingSettings, condition_clip, ddim_schedule, sample
 from followyouremoji.sampling.guess import onto_guess
@@ -20,7 +20,6 @@ from followyouremoji.training.batch import channels_first, landmark_pictures, sa
 from followyouremoji.training.config import DenoiserRun
 from followyouremoji.training.encoders import Encoders
 from followyouremoji.training.journal import VALIDATION_LOG
-from followyouremoji.training.metrics import l1, psnr, ssim
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.picks import Pick, PickSource, open_picks
@@ -42,7 +41,9 @@ class Validator:
         self.state, self.encoders, self.source = state, encoders, source
         if settings.drawings is not None or settings.data:
             seed = run.optimisation.seed
-            self.source = open_picks(settings.drawings, settings.data, run.clip_frames, seed, run.window)
+            self.source = open_picks(
+                settings.drawings, settings.data, run.clip_frames, seed, run.window, run.landmarks.pupils
+            )
 
     def validate(self) -> None:
         """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to TensorBoard."""
@@ -50,6 +51,8 @@ class Validator:
         share = range(self.state.share.process, self.settings.samples, self.state.share.processes)
         results = [self.examine(networks, index) for index in share]
         if self.state.share.processes > 1:
+            from accelerate.utils import gather_object
+
             results = sorted(gather_object(results), key=lambda result: result["index"])
         if self.state.journal is not None:
             step = self.state.step_number

@@ -1,87 +1,154 @@
-"""How fast landmarks come out of a clip, beside the way of the authors' release.
+"""What faces cost of the wait for an animation: landmarks out of a clip, drawing, bending, writing, and what overlaps.
 
-    python benchmarks/landmarks.py CLIP --bundle face_landmarker.task [--frames 350] [--size 512]
+    python benchmarks/landmarks.py [CLIP] [--bundle face_landmarker.task] [--frames 350] [--size 512] [--json FILE]
 
 The clip is cut square, scaled and played forwards and backwards until it has the wanted number of frames, and written as
-an mp4 in a temporary folder. Then each way reads that file from disk and takes the landmarks out of every frame:
+an mp4 in a temporary folder; without a CLIP, the bundled portrait performs the bundled motion. Three tables, each measured
+in turns, of which the best of the rounds counts:
 
-- *release*: the task bundle in picture mode, every frame on its own, decoding and detection one after the other, as the
-  authors' code does;
-- *tracked*: `track_clip` with the mesh model of the mediapipe wheel, the default of this project;
-- *tracked, with scores*: `track_clip` with the task bundle, which gives blendshape scores.
+- *Extraction*: that file read from disk and the landmarks taken out of every frame. *release*: the task bundle in picture
+  mode, every frame on its own, decoding and detection one after the other, as the authors' code does; *tracked*:
+  `track_clip` with the mesh model of the mediapipe wheel, the default of this project, with decoding before each frame or
+  ahead in a thread; *tracked, with scores*: the same with the task bundle, which gives blendshape scores. The first and the
+  last need `--bundle`.
+- *A frame*: each part that is not the networks' alone, see `faces.py`. One core.
+- *The wait*: what `fye animate` does, from the start of Python to the written file, each time in a new process: one after
+  the other, and with the model loading, the clip decoding and the result being encoded beside the rest.
 
-All run in turns on one core, and the best of the rounds counts. Processor time stands beside the time on the clock: on
-a machine that does other things as well, it is the fairer one of the two to compare.
+Processor time, of all threads together, stands beside the time on the clock: on a machine that does other things as well,
+it is the fairer one to compare where nothing overlaps. What overlaps needs cores: the first and the last table use all that
+the process may use (`taskset` limits them), and print how many.
 """
 
+from __future__ import annotations
+
 import argparse
+import hashlib
+import json
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from itertools import cycle, islice
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict
+from itertools import chain, cycle, islice
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from mediapipe import Image, ImageFormat
-from mediapipe.tasks.python import BaseOptions, vision
+from faces import PORTRAIT, Cost, alternated, bundled_performance, frame_costs
 
+from followyouremoji.apps.bundled import portrait_path
+from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.motion import track_clip
-from followyouremoji.media.clips import ClipReader
-from followyouremoji.media.writing import ClipWriter
+from followyouremoji.face.motion import Motion, track_clip
+from followyouremoji.media.ahead import ahead
+from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
+from followyouremoji.media.encoders import open_encoder
+from followyouremoji.media.pictures import read_picture
+from followyouremoji.media.provenance import GENERATED_COMMENT
+from followyouremoji.media.writing import ClipWriter, exact_rate
 
-ROUNDS = 3
+if TYPE_CHECKING:
+    from followyouremoji.animator import PortraitAnimator
+
+RELEASE = "release"
+WAITS = ("one after the other", "overlapped")
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("clip", type=Path)
-    parser.add_argument("--bundle", type=Path, required=True, help="Google's face-landmarker task bundle")
+    parser.add_argument("clip", type=Path, nargs="?", help="otherwise the bundled portrait and motion")
+    parser.add_argument("--bundle", type=Path, help="Google's face-landmarker task bundle")
     parser.add_argument("--frames", type=int, default=350)
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--size", type=int, default=512, help="pixels a side of the clip")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--wait-frames", type=int, default=100, help="of the third table; 0 leaves it out")
+    parser.add_argument("--json", type=Path, help="the figures, in a file that is replaced")
     options = parser.parse_args()
+    try:
+        measure(options)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure and print the three tables; write them as JSON where asked to."""
+    cores = sorted(os.sched_getaffinity(0))
+    name = options.clip.name if options.clip else "the bundled performance"
+    print(
+        f"{name} as {options.frames} frames of {options.size}x{options.size}; best of {options.rounds} rounds; "
+        f"{len(cores)} cores"
+    )
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         write_clip(options.clip, clip, options.frames, options.size)
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        runs: dict[str, Callable[[], int]] = {
-            "decoding alone": lambda: sum(1 for _ in frames_of(clip)),
-            "release": lambda: as_released(clip, options.bundle),
-            "tracked": lambda: tracked(clip, None),
-            "tracked, with scores": lambda: tracked(clip, options.bundle),
+        extraction = extraction_costs(clip, options.bundle, options.rounds)
+        print_costs("extraction", extraction, RELEASE if RELEASE in extraction else "tracked")
+
+        motion = track(clip, None, decode_ahead=False)
+        os.sched_setaffinity(0, cores[:1])
+        cv2.setNumThreads(1)
+        frame = frame_costs(clip, motion, Path(folder), options.rounds)
+        os.sched_setaffinity(0, cores)
+        print_costs("a frame's part, on one core", frame, None)
+
+        waits = wait_times(clip, Path(folder), options.wait_frames, options.rounds)
+        print_waits(waits)
+    if options.json is not None:
+        figures = {
+            "clip": name,
+            "frames": options.frames,
+            "size": options.size,
+            "rounds": options.rounds,
+            "cores": len(cores),
+            "extraction_ms_a_frame": {way: asdict(cost) for way, cost in extraction.items()},
+            "frame_ms": {part: asdict(cost) for part, cost in frame.items()},
+            "wait_frames": options.wait_frames,
+            "wait_s": waits,
         }
-        clock = dict.fromkeys(runs, float("inf"))
-        processor = dict.fromkeys(runs, float("inf"))
-        found = dict.fromkeys(runs, 0)
-        for _ in range(ROUNDS):
-            for name, run in runs.items():
-                clock_start, processor_start = time.perf_counter(), time.process_time()
-                found[name] = run()
-                processor[name] = min(processor[name], time.process_time() - processor_start)
-                clock[name] = min(clock[name], time.perf_counter() - clock_start)
-
-    print(
-        f"{options.clip.name} as {options.frames} frames of {options.size}x{options.size}, best of {ROUNDS} rounds"
-    )
-    print(f"{'':24}{'on the clock':>24}{'processor time':>24}")
-    print(f"{'way':24}" + 2 * f"{'ms a frame':>12}{'rate, ratio':>12}" + f"{'faces':>8}")
-    for name in runs:
-        columns = [
-            f"{1000 * t[name] / options.frames:12.2f}{t['release'] / t[name]:12.2f}"
-            for t in (clock, processor)
-        ]
-        print(f"{name:24}{''.join(columns)}{found[name]:8}")
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-def write_clip(source: Path, target: Path, frames: int, size: int) -> None:
+def print_costs(title: str, costs: dict[str, Cost], unit: str | None) -> None:
+    """A line a cost; with how many times as fast as `unit` each is."""
+    wide = max(len(title), *map(len, costs))
+    ratio = f"{'times as fast':>16}" if unit else ""
+    print(f"\n{title:{wide}}{'clock, ms':>16}{ratio}{'processor, ms':>16}{ratio}")
+    for name, cost in costs.items():
+        columns = ""
+        for which in ("clock", "processor"):
+            columns += f"{getattr(cost, which):16.3f}"
+            columns += f"{getattr(costs[unit], which) / getattr(cost, which):16.2f}" if unit else ""
+        print(f"{name:{wide}}{columns}")
+
+
+def print_waits(waits: dict[str, dict[str, float]]) -> None:
+    """The wait's marks, seconds since the start, and the ratio of the whole."""
+    if not waits:
+        return
+    print(f"\n{'the wait, seconds since the start':34}{''.join(f'{way:>22}' for way in waits)}")
+    for mark in next(iter(waits.values())):
+        print(f"{mark:34}{''.join(f'{marks[mark]:22.2f}' for marks in waits.values())}")
+    first, second = (marks["written"] for marks in waits.values())
+    print(f"{'times as fast':34}{1.0:22.2f}{first / second:22.2f}")
+
+
+def write_clip(source: Path | None, target: Path, frames: int, size: int) -> None:
     """The middle square of a clip, scaled, forwards and backwards until there are enough frames."""
-    with ClipReader(source) as reader:
-        pictures = [middle_square(picture, size) for _, picture in islice(reader, frames)]
+    if source is None:
+        pictures = list(islice(bundled_performance(size), frames))
+    else:
+        with ClipReader(source) as reader:
+            pictures = [middle_square(picture, size) for _, picture in islice(reader, frames)]
     there_and_back = pictures + pictures[-2:0:-1]
     with ClipWriter(target, 30.0, (size, size)) as writer:
         for picture in islice(cycle(there_and_back), frames):
@@ -97,34 +164,124 @@ def middle_square(picture: np.ndarray, size: int) -> np.ndarray:
     )
 
 
+def extraction_costs(clip: Path, bundle: Path | None, rounds: int) -> dict[str, Cost]:
+    """The first table."""
+    runs: dict[str, Callable[[], int]] = {
+        "decoded": lambda: sum(1 for _ in frames_of(clip)),
+        "tracked": lambda: len(track(clip, None, decode_ahead=False)),
+        "tracked, decoded ahead": lambda: len(track(clip, None, decode_ahead=True)),
+    }
+    if bundle is not None:
+        runs |= {
+            RELEASE: lambda: as_released(clip, bundle),
+            "tracked, decoded ahead, with scores": lambda: len(track(clip, bundle, decode_ahead=True)),
+        }
+    return alternated(runs, rounds)
+
+
 def frames_of(clip: Path) -> Iterator[tuple[float, np.ndarray]]:
     with ClipReader(clip) as reader:
         yield from reader
 
 
 def as_released(clip: Path, bundle: Path) -> int:
-    """Frames with a face, found one by one with MediaPipe's own interface, as the release uses it."""
+    """Frames, whose faces were found one by one with MediaPipe's own interface, as the release uses it."""
+    from mediapipe import Image, ImageFormat
+    from mediapipe.tasks.python import BaseOptions, vision
+
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(bundle)),
         running_mode=vision.RunningMode.IMAGE,
         output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,
     )
-    found = 0
+    frames = 0
     with vision.FaceLandmarker.create_from_options(options) as landmarker:
         for _, picture in frames_of(clip):
             faces = landmarker.detect(Image(image_format=ImageFormat.SRGB, data=picture)).face_landmarks
-            # The release makes an array of every face.
-            found += len([np.array([(point.x, point.y, point.z) for point in face]) for face in faces]) > 0
-    return found
+            for face in faces:  # the release makes an array of every face
+                np.array([(point.x, point.y, point.z) for point in face])
+            frames += 1
+    return frames
 
 
-def tracked(clip: Path, bundle: Path | None) -> int:
-    """Frames with a face, tracked."""
+def track(clip: Path, bundle: Path | None, decode_ahead: bool) -> Motion:
     with ClipReader(clip) as reader, FaceDetector(bundle) as detector:
-        motion, _ = track_clip(reader, reader.info.frame_rate, detector, clip.name)
-    return int(motion.found.sum())
+        return tracked_by(detector, reader, decode_ahead)
+
+
+def tracked_by(detector: FaceDetector, reader: ClipReader, decode_ahead: bool) -> Motion:
+    rate = reader.info.frame_rate
+    if not decode_ahead:
+        return track_clip(reader, rate, detector, "the clip")[0]
+    with closing(ahead(reader, DECODED_AHEAD)) as frames:
+        return track_clip(frames, rate, detector, "the clip")[0]
+
+
+def wait_times(clip: Path, folder: Path, frames: int, rounds: int) -> dict[str, dict[str, float]]:
+    """The third table: seconds from a process's start until each mark, of the quickest run of each way."""
+    waits: dict[str, dict[str, float]] = {}
+    results = set()
+    for _ in range(rounds if frames else 0):
+        for way in WAITS:
+            target = folder / "result.mp4"
+            target.unlink(missing_ok=True)
+            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                begun = time.time()
+                marks = process.submit(wait, clip, target, frames, way).result()
+            since = {mark: at - begun for mark, at in marks.items()}
+            waits[way] = min(waits.get(way, since), since, key=lambda one: one["written"])
+            results.add(hashlib.sha256(target.read_bytes()).hexdigest())
+    if len(results) > 1:
+        print("\nThe ways to wait made different files.")
+    return waits
+
+
+def wait(clip: Path, target: Path, frames: int, way: str) -> dict[str, float]:
+    """What `fye animate` does with the bundled model, in a process of its own: the clock's seconds at each mark."""
+    overlapped = way == "overlapped"
+    marks = {"started": time.time()}
+
+    def mark(name: str) -> None:
+        marks[name] = time.time()
+
+    def load() -> PortraitAnimator:
+        from followyouremoji.animator import PortraitAnimator
+
+        animator = PortraitAnimator.from_pretrained("bundled")
+        mark("model loaded")
+        return animator
+
+    with ThreadPoolExecutor(1) as pool, FaceDetector() as detector:
+        loading = pool.submit(load)
+        if not overlapped:
+            loading.result()
+        picture = read_picture(portrait_path(PORTRAIT))
+        landmarks = detector.detect(picture)
+        mark("portrait's face found")
+        with ClipReader(clip, 0, frames) as reader:
+            motion = tracked_by(detector, reader, overlapped).smoothed()
+        mark("clip tracked")
+        animator = loading.result()
+    prepared = animator.prepare(picture, motion, portrait_landmarks=landmarks)
+    results = animator.frames(prepared)
+    first = next(results)
+    mark("first frame generated")
+    rows: Iterable[np.ndarray] = chain([first], results)
+    if overlapped:
+        with ClipWriter(target, motion.frame_rate, prepared.output_size) as writer:
+            for row in rows:
+                writer.write(row)
+    else:
+        encoder = open_encoder(
+            target, ".mp4", exact_rate(motion.frame_rate), prepared.output_size, None, GENERATED_COMMENT
+        )
+        for row in rows:
+            encoder.write(row)
+        encoder.finish()
+    mark("written")
+    return marks
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

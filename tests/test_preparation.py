@@ -12,7 +12,8 @@ from PIL import Image
 from followyouremoji.errors import ClipError, FaceNotFound, MotionError, PictureError, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector, Landmarks
-from followyouremoji.face.geometry import solve_metric_faces
+from followyouremoji.face.drawing import LandmarkStyle
+from followyouremoji.face.geometry import iris_places, solve_metric_faces
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
 from followyouremoji.media.pictures import write_picture
@@ -100,6 +101,26 @@ def test_without_a_motion_the_points_stay_the_portrait_s_own(portrait: DrawnPort
     )
     expected = np.broadcast_to(prepared.reference_points, prepared.points.shape)
     np.testing.assert_allclose(prepared.points, expected, atol=0.01)
+
+
+def test_a_model_that_is_not_shown_the_pupils_is_not_told_the_gaze(
+    portrait: DrawnPortrait, motion: Motion
+) -> None:
+    shown, hidden = (
+        prepare(
+            portrait.picture,
+            motion,
+            size=128,
+            style=LandmarkStyle(pupils=pupils),
+            portrait_landmarks=landmarks_of(portrait),
+        )
+        for pupils in (True, False)
+    )
+    np.testing.assert_allclose(hidden.points[:, :468], shown.points[:, :468])
+    own = iris_places(hidden.reference_points[None])
+    places = iris_places(hidden.points)
+    np.testing.assert_allclose(places, np.broadcast_to(own, places.shape), atol=1e-6)
+    assert np.abs(iris_places(shown.points) - own).max() > 0.01
 
 
 def test_pasting_back_restores_the_portrait_outside_and_the_result_inside(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -18,12 +19,20 @@ from followyouremoji.errors import FaceNotFound, PictureError, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings, align_motion
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
-from followyouremoji.face.geometry import frustum_at_one, place_irises, project, solve_metric_faces
+from followyouremoji.face.geometry import (
+    frustum_at_one,
+    place_irises,
+    project,
+    solve_metric_faces,
+    with_gaze_of,
+)
 from followyouremoji.face.motion import GapReport, Motion, track_clip
+from followyouremoji.face.timeline import Loop, looped
 from followyouremoji.face.topology import FACE_OVAL_LOOP, mean_face
 from followyouremoji.face.warping import blend_face, warp_portrait
 from followyouremoji.framing import WindowedFace
-from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.ahead import ahead
+from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import LEAST_SIDE, read_picture, to_rgb
 
@@ -38,7 +47,8 @@ SMALL_FACE = 0.35
 PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
 MotionSource = Motion | PortraitSource
 Switch = bool | Literal["auto"]
-LongClips = Literal["auto", "keyframes", "windows", "tiles"]
+SPEEDS = ("exact", "lossless", "fast", "fastest")
+LongClips = Literal["auto", "keyframes", "windows", "tiles", "chain"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +60,17 @@ class AnimationSettings:
     size : pixels a side of what the model generates; the model's own size is the one it is good at.
     steps : of DDIM.
     guidance_scale : 1 or more; 1 is one pass of the denoiser a step, more is two.
+    speed : "exact" computes every pass of the denoiser; "lossless", "fast" and "fastest" forecast ever more of them, as was found best for the model
+        (`fye calibrate`); or a forecast written out, as `sampling.forecast.Forecast.from_text` reads it.
     seed : of the noise; the same seed gives the same frames.
     shared_noise : 0 to 1, the part of the noise that all frames have in common. More of it flickers less.
     window : frames generated at once; fewer need less memory.
     long_clips : how clips longer than a window are made: "keyframes" (first keyframes, then what lies between; paper
-        layout only), "windows" (overlapping, averaged), "tiles" (overlapping, Gaussian weights); "auto" takes
-        keyframes where the model can.
+        layout only), "windows" (overlapping, averaged), "tiles" (overlapping, Gaussian weights), "chain" (window after window, each
+        going on from the last frame of the one before; paper layout only); "auto" takes keyframes where the model can.
+    batch : parts of a long clip made at once, 1 or more; None: as many as suit the device's memory.
+    loop : how the end is joined to the beginning: "off", "blend" (the last half second is led back into the first pose; keyframes also
+        generate it so that it joins) or "pingpong" (forwards and backwards).
     crop : animate a square around the face instead of the whole picture (of which, if it is not square, the middle is
         taken). "auto": always for a model trained on such squares, else where the face is small or the picture not
         square.
@@ -71,10 +86,13 @@ class AnimationSettings:
     size: int | None = None
     steps: int | None = None
     guidance_scale: float | None = None
+    speed: str = "lossless"
     seed: int = 0
     shared_noise: float | None = None
     window: int | None = None
     long_clips: LongClips = "auto"
+    batch: int | None = None
+    loop: Loop = "off"
     crop: Switch = "auto"
     paste_back: Switch = "auto"
     face: int | None = None
@@ -90,6 +108,8 @@ class AnimationSettings:
         scale = self.guidance_scale
         if scale is not None and not (math.isfinite(scale) and scale >= 1.0):
             raise SettingsError(f"The guidance scale must be 1 or more, not {scale}.")
+        if self.speed not in SPEEDS and "=" not in self.speed:
+            raise SettingsError(f"There is no speed {self.speed!r}; choose from {', '.join(SPEEDS)}.")
         if self.seed < 0:
             raise SettingsError(f"The seed must be 0 or a positive whole number, not {self.seed}.")
         if self.shared_noise is not None and not 0.0 <= self.shared_noise <= 1.0:
@@ -100,6 +120,10 @@ class AnimationSettings:
             raise SettingsError(
                 f"Unknown way to make long clips {self.long_clips!r}: use {', '.join(get_args(LongClips))}."
             )
+        if self.batch is not None and self.batch < 1:
+            raise SettingsError(f"At least 1 part of a clip is made at once, not {self.batch}.")
+        if self.loop not in get_args(Loop):
+            raise SettingsError(f"Unknown way to make a loop {self.loop!r}: use {', '.join(get_args(Loop))}.")
         for name in ("crop", "paste_back"):
             if getattr(self, name) not in (True, False, "auto"):
                 raise SettingsError(f"{name} must be true, false or 'auto', not {getattr(self, name)!r}.")
@@ -123,6 +147,7 @@ class Prepared:
     style : how landmark pictures are drawn.
     paste_back : whether results go back into the portrait.
     motion : as it was driven, before alignment; its frame rate and times are the result's.
+    loop : how `motion` was closed.
     gaps : what was done about driving frames without a face; None where the motion was not tracked here.
     face : for models that make faces alone, the windows in which they make them; `picture` is then the portrait's own window, and
         `points` and `reference_points` are in pixels of their windows.
@@ -139,6 +164,7 @@ class Prepared:
     motion: Motion
     gaps: GapReport | None
     face: WindowedFace | None = None
+    loop: Loop = "off"
 
     def __len__(self) -> int:
         return len(self.points)
@@ -147,6 +173,11 @@ class Prepared:
     def size(self) -> int:
         """Pixels a side of `picture`."""
         return int(self.picture.shape[0])
+
+    @property
+    def points_in_picture(self) -> np.ndarray:
+        """(T, 478, 2): the aligned landmarks in one picture that stands still, where windows would hide that a face moves."""
+        return self.points if self.face is None else self.face.points
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -222,6 +253,7 @@ def prepare(
             detector, picture, settings.face, _described(portrait, "the portrait")
         )
         driving, gaps = read_motion(motion, detector, settings.driving_face)
+    driving = looped(driving, settings.loop)
 
     if in_picture:
         aligned = align_in_picture(driving, landmarks)
@@ -240,13 +272,16 @@ def prepare(
             paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
             motion=driving,
             gaps=gaps,
+            loop=settings.loop,
         ),
         face_alone,
     )
 
 
 def frame_face(prepared: Prepared, face_alone: bool) -> Prepared:
-    """The same for a model that makes faces alone; for other models, as it is."""
+    """The same for a model that makes faces alone, and for one that is not shown the pupils: no frame then looks elsewhere than the portrait."""
+    if not prepared.style.pupils:
+        prepared = replace(prepared, points=with_gaze_of(prepared.points, prepared.reference_points))
     if not face_alone:
         return prepared
     size, crop = prepared.size, prepared.crop
@@ -360,7 +395,8 @@ def read_motion(
         if clip.info.frames == 1:
             _, picture = next(iter(clip))
             return _still(detector, picture, face, str(path)), None
-        return track_clip(clip, clip.info.frame_rate, detector, str(path), face)
+        with closing(ahead(clip, DECODED_AHEAD)) as frames:
+            return track_clip(frames, clip.info.frame_rate, detector, str(path), face)
 
 
 def _still(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Motion:

@@ -133,6 +133,33 @@ def test_tracking_reads_one_frame_at_a_time(detector: FaceDetector) -> None:
     tracking.close()  # type: ignore[attr-defined]
 
 
+def test_a_held_picture_keeps_its_landmarks_and_costs_no_detection(detector: FaceDetector) -> None:
+    """Frames of a doubled frame rate; without a look at the bytes, the tracker moves the points of a still face."""
+    picture, _ = drawn(3, 256)
+    shown = [np.roll(picture, shift, axis=1) for shift in (0, 4, 8)]
+    doubled = list(detector.track([one.copy() for one in shown for _ in range(2)]))
+    plain = list(detector.track(shown))
+    for first, second, alone in zip(doubled[::2], doubled[1::2], plain, strict=True):
+        assert first is not None
+        assert first is second
+        assert alone is not None
+        np.testing.assert_array_equal(first.normalised, alone.normalised)
+
+
+def test_a_buffer_that_is_read_over_is_not_taken_for_a_held_picture(detector: FaceDetector) -> None:
+    picture, points = drawn(3, 256)
+    buffer = np.empty_like(picture)
+
+    def frames() -> Iterator[np.ndarray]:
+        for shift in (0, 6, 12):
+            buffer[:] = np.roll(picture, shift, axis=1)
+            yield buffer
+
+    for shift, face in zip((0, 6, 12), detector.track(frames()), strict=True):
+        assert face is not None
+        assert error(face.points, np.add(points, (shift, 0))) < 0.08
+
+
 def test_a_bundle_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no face-landmarker bundle at .*absent\.task"):
         FaceDetector(tmp_path / "absent.task")

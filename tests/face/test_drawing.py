@@ -51,6 +51,14 @@ def test_the_default_leaves_out_the_contour_and_the_outer_lips() -> None:
     np.testing.assert_array_equal(draw_landmarks(points, (512, 512)), draw_landmarks(moved, (512, 512)))
 
 
+def test_the_contour_lies_under_everything_else() -> None:
+    points = face_points(512)
+    plain, contour = (draw_landmarks(points, (512, 512), LandmarkStyle(contour=c)) for c in (False, True))
+    drawn = plain.any(axis=-1)
+    np.testing.assert_array_equal(contour[drawn], plain[drawn])
+    assert has_colour(contour[~drawn], CONTOUR_COLOUR)
+
+
 @pytest.mark.parametrize("antialiased", [False, True])
 def test_the_variants_of_table_2(antialiased: bool) -> None:
     points = face_points(512)
@@ -119,6 +127,16 @@ def test_the_expression_mask_dilates_every_point_and_no_other() -> None:
     nearest = np.min([np.hypot(x - px, y - py) for px, py in points[list(EXPRESSION_POINTS)]], axis=0)
     assert mask[nearest < 4].all()
     assert not mask[nearest > 6].any()
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (90, 0), (150, 120), (-60, -140)])
+def test_the_expression_mask_of_a_part_is_the_part_of_the_mask(shift: tuple[int, int]) -> None:
+    points = face_points(256) + 256
+    whole = expression_mask(points, (768, 768), radius=7.5)
+    left, top = np.add(256, shift)
+    part = expression_mask(points - (left, top), (256, 200), radius=7.5)
+    np.testing.assert_array_equal(part, whole[top : top + 200, left : left + 256])
+    assert part.any()
 
 
 def test_the_expression_mask_scales_with_the_face() -> None:

@@ -1,5 +1,6 @@
 """Clips are read as they are shown, with true times; damaged ones as far as they go."""
 
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from followyouremoji.errors import ClipError
-from followyouremoji.media.clips import ClipReader, at_constant_rate, nearest_frames
+from followyouremoji.media.ahead import ahead
+from followyouremoji.media.clips import DECODED_AHEAD, ClipReader, at_constant_rate, nearest_frames
 from tests.media.synthetic import moving_picture, square_place, write_clip
 
 
@@ -35,6 +37,16 @@ def test_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
         assert picture.flags.c_contiguous
         assert difference(picture, moving_picture(index)) < 4.0
         assert square_place(picture) == pytest.approx(index, abs=0.3)
+
+
+def test_a_clip_decoded_ahead_gives_the_same_frames_and_can_be_left(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=30)
+    with ClipReader(tmp_path / "clip.mp4") as reader:
+        for (time, picture), (shown, beside) in zip(reader, ahead(reader, DECODED_AHEAD), strict=True):
+            assert time == shown
+            np.testing.assert_array_equal(picture, beside)
+    with ClipReader(tmp_path / "clip.mp4") as reader, closing(ahead(reader, 2)) as frames:
+        next(frames)
 
 
 def test_a_range_is_a_slice_of_the_frames_and_can_be_read_again(tmp_path: Path) -> None:
@@ -257,6 +269,9 @@ def test_a_clip_cut_off_is_read_up_to_the_damage(tmp_path: Path, kind: str) -> N
         assert not reader.truncated
         frames = list(reader)
         assert reader.truncated
+        assert reader.damage
+        read_ahead = [time for time, _ in ahead(reader, 2)]
+        assert read_ahead == [time for time, _ in frames]
         assert reader.damage
     assert 5 < len(frames) < 38
     assert [round(square_place(picture)) for _, picture in frames] == list(range(len(frames)))

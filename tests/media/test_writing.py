@@ -333,6 +333,16 @@ def test_a_full_disc_is_told_and_leaves_nothing(tmp_path: Path, name: str) -> No
     assert names(tmp_path) == []
 
 
+def test_an_array_may_be_used_again_for_the_next_frame(tmp_path: Path) -> None:
+    picture = np.empty((64, 96, 3), np.uint8)
+    with ClipWriter(tmp_path / "made", 25, (96, 64)) as writer:
+        for index in range(12):
+            picture[:] = moving_picture(index)
+            writer.write(picture)
+    for index, shown in enumerate(read_back(tmp_path / "made")):
+        np.testing.assert_array_equal(shown, moving_picture(index))
+
+
 def test_misuse_is_told(tmp_path: Path) -> None:
     with ClipWriter(tmp_path / "made.mp4", 25, (96, 64)) as writer:
         writer.write(moving_picture(0))

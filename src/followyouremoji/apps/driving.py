@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from followyouremoji.errors import ClipError, FaceNotFound, MotionError
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion, track_clip
-from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.ahead import ahead
+from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.preparation import MOTION_ENDING, RELEASED_MOTION_ENDING, read_motion
 
 SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside the result
@@ -72,7 +74,7 @@ class Driving:
     def track(
         self, detector: FaceDetector, face: int | None, smooth: float, advance: Advance | None = None
     ) -> Motion:
-        """The motion; of a clip frame by frame, never held in memory, at a constant rate, and smoothed.
+        """The motion; of a clip frame by frame, never held in memory, at a constant rate, and smoothed. A thread decodes ahead.
 
         Frames without a face and a damaged end are told to the user. A motion file is taken as it is.
         """
@@ -82,11 +84,11 @@ class Driving:
             return read_motion(self.path, detector, face)[0]
         with self._reader() as clip:
             rate = clip.info.frame_rate
-        with self._reader(rate) as clip:
+        with self._reader(rate) as clip, closing(ahead(clip, DECODED_AHEAD)) as decoded:
             expected = clip.expected_frames
 
             def counted() -> Iterator[tuple[float, np.ndarray]]:
-                for count, frame in enumerate(clip):
+                for count, frame in enumerate(decoded):
                     yield frame
                     if advance is not None:
                         advance(count + 1, expected)

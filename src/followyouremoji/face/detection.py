@@ -28,6 +28,9 @@ SMALLEST_PART = 100
 SAME_FACE = 0.5
 """Two faces nearer than this, in sides of the larger one, are taken for the same."""
 
+ROWS_APART = 16
+"""Of the rows by which most frames are told apart before whole pictures are compared."""
+
 # Agreement of a face that only a search crop shows: five crops around it, their sides as multiples of the face.
 CONFIRMING_CROPS = (1.5, 1.75, 2.0, 2.25, 2.5)
 CONFIRMATIONS = 3
@@ -162,7 +165,8 @@ class FaceDetector:
 
         Parameters
         ----------
-        frames : RGB pictures of one size, read one at a time
+        frames : RGB pictures of one size, read one at a time; one that is byte for byte the picture before it, as in a
+            clip of a doubled frame rate or with a held picture, has the same landmarks and costs no detection
         face : which face of the first frame that has one, as in `detect`; afterwards the same face is followed, and
             a lost one is taken up again where a face is nearest to the last place
 
@@ -177,8 +181,14 @@ class FaceDetector:
     def _tracked(self, frames: Iterable[np.ndarray], face: int | None) -> Iterator[Landmarks | None]:
         follower: _Follower | None = None
         last: GraphFace | None = None
+        before: np.ndarray | None = None
+        seen: Landmarks | None = None
         try:
             for picture in frames:
+                if before is not None and _is_held(picture, before):
+                    yield seen
+                    continue
+                before = picture
                 size = _size(picture)
                 current = follower.follow(picture) if follower else None
                 if current is None:
@@ -187,7 +197,8 @@ class FaceDetector:
                         follower = None
                     current, follower = self._taken_up(picture, last, face)
                 last = current or last
-                yield None if current is None else _landmarks(current, size)
+                seen = None if current is None else _landmarks(current, size)
+                yield seen
         finally:
             if follower:
                 follower.close()
@@ -302,6 +313,16 @@ class _Follower:
 
     def close(self) -> None:
         self._graph.close()
+
+
+def _is_held(picture: np.ndarray, before: np.ndarray) -> bool:
+    """Whether a frame shows what the frame before it showed. False, too, where it lies in the same memory: read over it, nothing tells."""
+    return (
+        picture.shape == before.shape
+        and not np.may_share_memory(picture, before)
+        and np.array_equal(picture[::ROWS_APART], before[::ROWS_APART])
+        and np.array_equal(picture, before)
+    )
 
 
 def _search_levels(size: tuple[int, int], boxes: list[tuple[float, float, float]]) -> Iterator[list[_Region]]:

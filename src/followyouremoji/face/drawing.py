@@ -7,6 +7,7 @@ show a glance or a half-closed lid.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import cv2
@@ -59,7 +60,9 @@ EXPRESSION_POINTS: tuple[int, ...] = (
     *range(LEFT_IRIS, LEFT_IRIS + 5),
 )
 """The points that a landmark picture shows, whole irises included."""
+_EXPRESSION_POINTS = np.array(EXPRESSION_POINTS)
 
+_FACE_OVAL_LOOP = np.array(FACE_OVAL_LOOP)
 _SHIFT = 4
 """Binary places of a sub-pixel coordinate in OpenCV's line drawing."""
 
@@ -86,6 +89,31 @@ class LandmarkStyle:
 RELEASED_STYLE = LandmarkStyle()
 
 
+@dataclass(frozen=True)
+class _Lines:
+    """What a style draws, ready for OpenCV: `shown` are the numbers of its landmarks, edges count within these.
+
+    `parts` are (colour, edges as pairs, the same as an array (n, 2)), in drawing order; `pupils` are the two pupils' places in `shown`.
+    """
+
+    shown: np.ndarray
+    parts: tuple[tuple[Colour, Edges, np.ndarray], ...]
+    pupils: tuple[int, int]
+
+
+@cache
+def _lines(contour: bool) -> _Lines:
+    drawn = ((CONTOUR_COLOUR, FACE_OVAL), *PARTS) if contour else PARTS
+    corners = {point for _, edges in drawn for edge in edges for point in edge}
+    shown = sorted(corners | {RIGHT_IRIS, LEFT_IRIS})
+    place = {point: index for index, point in enumerate(shown)}
+    parts = []
+    for colour, edges in drawn:
+        renumbered = tuple((place[start], place[end]) for start, end in edges)
+        parts.append((colour, renumbered, np.array(renumbered)))
+    return _Lines(np.array(shown), tuple(parts), (place[RIGHT_IRIS], place[LEFT_IRIS]))
+
+
 def draw_landmarks(
     points: np.ndarray, size: tuple[int, int], style: LandmarkStyle = RELEASED_STYLE
 ) -> np.ndarray:
@@ -110,16 +138,20 @@ def draw_landmarks(
 
 def _draw_whole_pixels(picture: np.ndarray, points: np.ndarray, style: LandmarkStyle) -> None:
     height, width = picture.shape[:2]
-    inside = ((points >= 0) & (points < (width, height))).all(axis=1)
-    pixels = np.floor(np.where(inside[:, None], points, 0)).astype(int).tolist()
-    parts = ((CONTOUR_COLOUR, FACE_OVAL), *PARTS) if style.contour else PARTS
-    for colour, edges in parts:
+    lines = _lines(style.contour)
+    points = points[lines.shown]
+    within = ((points >= 0) & (points < (width, height))).all(axis=1)
+    # Python's own numbers: OpenCV reads them faster than NumPy's. What lies inside is not negative, so that cutting off the fraction
+    # is rounding down.
+    pixels = np.where(within[:, None], points, 0).astype(int).tolist()
+    inside = within.tolist()
+    for colour, edges, _ in lines.parts:
         for start, end in edges:
             if inside[start] and inside[end]:
                 cv2.line(picture, pixels[start], pixels[end], colour, 1)
     if style.pupils:
         radius = round(style.pupil_radius)
-        for centre in (RIGHT_IRIS, LEFT_IRIS):
+        for centre in lines.pupils:
             if inside[centre]:
                 x, y = pixels[centre]
                 picture[max(y - radius, 0) : y + radius, max(x - radius, 0) : x + radius] = PUPIL_COLOUR
@@ -128,15 +160,15 @@ def _draw_whole_pixels(picture: np.ndarray, points: np.ndarray, style: LandmarkS
 def _draw_antialiased(picture: np.ndarray, points: np.ndarray, style: LandmarkStyle) -> None:
     height, width = picture.shape[:2]
     short = min(width, height)
+    lines = _lines(style.contour)
+    points = points[lines.shown]
     fixed = _fixed_point(points, (width, height))
     thickness = max(1, round(short / 256))
-    parts = ((CONTOUR_COLOUR, FACE_OVAL), *PARTS) if style.contour else PARTS
-    for colour, edges in parts:
-        lines = fixed[np.array(edges)]
-        cv2.polylines(picture, lines, False, colour, thickness, cv2.LINE_AA, _SHIFT)
+    for colour, _, edges in lines.parts:
+        cv2.polylines(picture, fixed[edges], False, colour, thickness, cv2.LINE_AA, _SHIFT)
     if style.pupils:
         radius = max(style.pupil_radius * short / 512, 1.0)
-        for centre in (RIGHT_IRIS, LEFT_IRIS):
+        for centre in lines.pupils:
             _blend_disc(picture, points[centre], radius, PUPIL_COLOUR)
 
 
@@ -170,16 +202,24 @@ def expression_mask(points: np.ndarray, size: tuple[int, int], radius: float | N
     points = np.asarray(points, np.float64)
     if radius is None:
         radius = max(float(np.linalg.norm(points[RIGHT_IRIS] - points[LEFT_IRIS])) / 9, 2.0)
-    # A border as wide as the radius keeps what points just outside the picture reach inside it.
+    places = np.floor(np.nan_to_num(points[_EXPRESSION_POINTS]))
+    # Points up to a border outside the picture still reach into it; only the box around the dilated points is looked at.
     border = int(np.ceil(radius)) + 1
-    elsewhere = np.ones((size[1] + 2 * border, size[0] + 2 * border), np.uint8)
-    x, y = (np.floor(np.nan_to_num(points[list(EXPRESSION_POINTS)])) + border).astype(int).T
-    inside = (x >= 0) & (x < elsewhere.shape[1]) & (y >= 0) & (y < elsewhere.shape[0])
-    elsewhere[y[inside], x[inside]] = 0
-    if not inside.any():
-        return np.zeros((size[1], size[0]), bool)
+    mask = np.zeros((size[1], size[0]), bool)
+    reaching = ((places >= -border) & (places < np.add(size, border))).all(axis=1)
+    if not reaching.any():
+        return mask
+    near = places[reaching].astype(int)
+    low, high = near.min(axis=0) - border, near.max(axis=0) + border + 1
+    elsewhere = np.ones((high - low)[::-1], np.uint8)
+    x, y = (near - low).T
+    elsewhere[y, x] = 0
     distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_5)
-    return distance[border:-border, border:-border] <= radius
+    (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, size)
+    mask[top:bottom, left:right] = (
+        distance[top - low[1] : bottom - low[1], left - low[0] : right - low[0]] <= radius
+    )
+    return mask
 
 
 def face_mask(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -187,7 +227,7 @@ def face_mask(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Parameters and result as in `expression_mask`; the 468 mesh points are enough.
     """
-    contour = _fixed_point(np.asarray(points, np.float64)[:N_MESH][list(FACE_OVAL_LOOP)], size)
+    contour = _fixed_point(np.asarray(points, np.float64)[:N_MESH][_FACE_OVAL_LOOP], size)
     mask = np.zeros((size[1], size[0]), np.uint8)
     cv2.fillPoly(mask, [contour], (1,), shift=_SHIFT)
     return mask.astype(bool)

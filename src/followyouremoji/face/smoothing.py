@@ -70,7 +70,7 @@ def smooth_landmarks(
 
 
 def _moved(points: np.ndarray, transforms: np.ndarray) -> np.ndarray:
-    return np.einsum("tij,tnj->tni", transforms[:, :3, :3], points) + transforms[:, None, :3, 3]
+    return points @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
 
 
 def _smoothed_heads(heads: np.ndarray, reach: float) -> np.ndarray:
@@ -101,21 +101,25 @@ def _bilateral(values: np.ndarray, reach: float, limit: float) -> np.ndarray:
     bend = values[2:] - 2 * values[1:-1] + values[:-2]
     jitter = float(np.quantile(_largest(bend), 0.25)) / np.sqrt(3.0)
     scale = max(JITTER_UNITS * min(jitter, limit), 1e-12)
-    total = np.zeros_like(values)
-    weight_sum = np.zeros(frames)
+    total = values.copy()  # a frame's own weight is 1
+    weight_sum = np.ones(frames)
     furthest = min(int(np.ceil(3 * reach)), frames - 1)
-    for offset in range(-furthest, furthest + 1):
-        here = np.arange(max(0, -offset), min(frames, frames - offset))
-        apart = _largest(values[here + offset] - values[here]) / scale
+    for offset in range(1, furthest + 1):
+        # Two frames weigh the same for each other.
+        earlier, later = values[:-offset], values[offset:]
+        apart = _largest(later - earlier) / scale
         weight = np.exp(-0.5 * (offset / reach) ** 2 - 0.5 * apart**2)
-        total[here] += weight[:, None, None] * values[here + offset]
-        weight_sum[here] += weight
-    return total / weight_sum[:, None, None]
+        total[:-offset] += weight[:, None, None] * later
+        total[offset:] += weight[:, None, None] * earlier
+        weight_sum[:-offset] += weight
+        weight_sum[offset:] += weight
+    total /= weight_sum[:, None, None]
+    return total
 
 
 def _largest(differences: np.ndarray) -> np.ndarray:
     """``(T, N, C)`` to the length of the longest of the N vectors, ``(T,)``."""
-    return np.sqrt((differences**2).sum(axis=2).max(axis=1))
+    return np.sqrt(np.einsum("tnc,tnc->tn", differences, differences).max(axis=1))
 
 
 def _parts() -> list[np.ndarray]:

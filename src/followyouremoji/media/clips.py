@@ -13,7 +13,10 @@ from followyouremoji.errors import ClipError
 from followyouremoji.media.decoding import ClipInfo, ClipSource, open_clip
 from followyouremoji.media.pictures import check_file
 
-__all__ = ["ClipInfo", "ClipReader", "at_constant_rate", "nearest_frames"]
+__all__ = ["DECODED_AHEAD", "ClipInfo", "ClipReader", "at_constant_rate", "nearest_frames"]
+
+DECODED_AHEAD = 4
+"""Frames that are decoded `ahead` of who looks at them: enough to even out their times, and little memory in high definition."""
 
 
 def _last_regular(span: float, frame_rate: float) -> int:

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from followyouremoji.errors import ClipError
+from followyouremoji.media.ahead import Behind
 from followyouremoji.media.encoders import Encoder, open_encoder
 from followyouremoji.media.outputs import PendingOutput
 from followyouremoji.media.pictures import check_file
@@ -18,6 +19,11 @@ from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.sound import open_sound
 
 CLIP_ENDINGS = (".mp4", ".gif", ".webp")
+
+WAITING_BYTES = 1 << 26
+"""Of pictures that wait for the encoder: enough for the frames that a model finishes at once at 512 pixels a side, and a bound for large ones."""
+MOST_WAITING = 64
+LEAST_WAITING = 2
 
 
 def exact_rate(frame_rate: float) -> Fraction:
@@ -39,7 +45,8 @@ class ClipWriter:
     """A clip being written, as a context manager: `with ClipWriter(...) as writer: writer.write(picture)`.
 
     The output appears in its place when the block ends well; on an error or Ctrl-C nothing of it stays, and an
-    older output stays as it was.
+    older output stays as it was. Frames are encoded in a thread while the next ones are made: an error of the encoder
+    is raised by a later `write`, or at the end of the block.
 
     Parameters
     ----------
@@ -91,6 +98,7 @@ class ClipWriter:
         self._comment = comment
         self._output = PendingOutput(self.path, overwrite, ClipError, folder=self._ending == "")
         self._encoder: Encoder | None = None
+        self._encoding: Behind[np.ndarray] | None = None
         self._stack = ExitStack()
         self.has_sound = False
 
@@ -109,20 +117,24 @@ class ClipWriter:
                 )
             self.has_sound = sound is not None
             stack.callback(self._close_encoder)
+            width, height = self.size
+            waiting = min(max(WAITING_BYTES // (3 * width * height), LEAST_WAITING), MOST_WAITING)
+            self._encoding = Behind(self._encoder.write, waiting)
+            stack.callback(self._encoding.give_up)
             self._stack = stack.pop_all()
         return self
 
     def write(self, picture: np.ndarray) -> None:
-        """Append a frame, uint8 (height, width, 3) RGB of the clip's size."""
+        """Append a frame, uint8 (height, width, 3) RGB of the clip's size. It is copied, so the array may be used again."""
         width, height = self.size
         if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
             raise ValueError(
                 f"a frame must be uint8 of shape {(height, width, 3)}, not {picture.dtype} {picture.shape}"
             )
-        if self._encoder is None:
+        if self._encoder is None or self._encoding is None:
             raise ValueError("the clip is not open: use ClipWriter as a context manager")
         with self._told():
-            self._encoder.write(picture)
+            self._encoding.put(picture.copy())
         self.frames_written += 1
 
     @contextmanager
@@ -145,11 +157,12 @@ class ClipWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._stack:
-            if kind is not None or self._encoder is None:
+            if kind is not None or self._encoder is None or self._encoding is None:
                 return
             if self.frames_written == 0:
                 raise ClipError(f"{self.path} was not written: there is not one frame to write")
             with self._told():
+                self._encoding.finish()
                 self._encoder.finish()
             self._close_encoder()
             self._output.commit()

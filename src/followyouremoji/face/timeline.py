@@ -1,0 +1,123 @@
+"""A motion's course in time: where scenes begin, which poses are held, and how an end is joined to its beginning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from followyouremoji.face.motion import Motion
+
+Loop = Literal["off", "blend", "pingpong"]
+
+CUT = 0.06
+"""Share of the face's size that all points move by, on the mean, from one frame to the next where a scene begins."""
+
+ABRUPT = 4.0
+"""How many times as far as between the frames before and after it: a fast turn of the head takes more than one frame."""
+
+HELD = 1e-3
+"""Pixels that points may differ by in a held pose: rounding, no movement."""
+
+JOINED_SECONDS = 0.5
+"""The end of a clip that is led back into its beginning; never more than half of the clip."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What has to be generated of a clip, and when it is shown.
+
+    A pose that is held over frames is generated once, and so is one that a ping-pong shows again on its way back.
+
+    Attributes
+    ----------
+    frames : (P,) the frame that each pose is made for, ascending.
+    shown : (T,) the pose that each frame shows.
+    cuts : poses that begin a scene, ascending, without the first.
+    circular : whether the first pose follows the last.
+    """
+
+    frames: np.ndarray
+    shown: np.ndarray
+    cuts: tuple[int, ...] = ()
+    circular: bool = False
+
+    def __len__(self) -> int:
+        """How many poses there are."""
+        return len(self.frames)
+
+
+def timeline(points: np.ndarray, loop: Loop = "off") -> Timeline:
+    """The course of aligned landmarks (T, 478, 2), pixels; `loop` says how their motion was closed, see `looped`."""
+    forward = len(points) // 2 + 1 if loop == "pingpong" else len(points)
+    shown = held_poses(points[:forward])
+    frames = np.flatnonzero(np.diff(shown, prepend=-1))
+    cuts = tuple(int(shown[cut]) for cut in find_cuts(points[:forward]))
+    back = shown[1 : forward - 1][::-1] if forward < len(points) else shown[:0]
+    return Timeline(frames, np.concatenate([shown, back]), cuts, loop == "blend" and len(frames) > 1)
+
+
+def find_cuts(points: np.ndarray) -> tuple[int, ...]:
+    """Frames of landmarks (T, 478, 2) at which the face jumps: another scene, or a face found again elsewhere."""
+    if len(points) < 2:
+        return ()
+    size = np.ptp(points, axis=1).mean(axis=1)
+    moved = np.linalg.norm(np.diff(points, axis=0), axis=-1).mean(axis=1) / np.maximum(size[1:], 1e-9)
+    around = np.pad(moved, 1)
+    abrupt = moved > ABRUPT * np.maximum(around[:-2], around[2:])
+    return tuple((np.flatnonzero(abrupt & (moved > CUT)) + 1).tolist())
+
+
+def held_poses(points: np.ndarray) -> np.ndarray:
+    """Number the poses of landmarks (T, 478, 2): a frame that differs from the first one of its pose by rounding alone has its number.
+
+    Returns (T,) whole numbers that begin with 0 and rise by at most 1.
+    """
+    poses, first = np.zeros(len(points), int), 0
+    for frame in range(1, len(points)):
+        held = np.abs(points[frame] - points[first]).max() <= HELD
+        poses[frame] = poses[frame - 1] + (not held)
+        first = first if held else frame
+    return poses
+
+
+def looped(motion: Motion, loop: Loop) -> Motion:
+    """A motion whose end goes on with its beginning.
+
+    "blend" keeps its length: the last half second is led into the first pose, and comes to rest there. "pingpong" plays it forwards and
+    backwards, the turning frames once: T frames become 2 T - 2. A motion of one frame, and "off", stay as they are.
+    """
+    if loop == "off" or len(motion) < 2:
+        return motion
+    return _led_back(motion) if loop == "blend" else _back_and_forth(motion)
+
+
+def _led_back(motion: Motion) -> Motion:
+    joined = min(round(JOINED_SECONDS * motion.frame_rate), len(motion) // 2)
+    if joined < 1:
+        return motion
+    # The weight of the first pose reaches 1 one frame after the last, where the loop begins again.
+    t = np.arange(1, joined + 1) / (joined + 1)
+    weight = t * t * (3.0 - 2.0 * t)
+
+    def led(values: np.ndarray) -> np.ndarray:
+        result = values.copy()
+        by_frame = weight.reshape(-1, *[1] * (values.ndim - 1))
+        result[-joined:] = (1.0 - by_frame) * values[-joined:] + by_frame * values[0]
+        return result
+
+    scores = None if motion.blendshapes is None else led(motion.blendshapes)
+    return replace(motion, landmarks=led(motion.landmarks), blendshapes=scores)
+
+
+def _back_and_forth(motion: Motion) -> Motion:
+    order = np.concatenate([np.arange(len(motion)), np.arange(len(motion) - 2, 0, -1)])
+    times = motion.timestamps[0] + np.arange(len(order)) / motion.frame_rate
+    return replace(
+        motion,
+        landmarks=motion.landmarks[order],
+        timestamps=times,
+        found=motion.found[order],
+        blendshapes=None if motion.blendshapes is None else motion.blendshapes[order],
+    )

@@ -1,0 +1,39 @@
+"""A driving clip is decoded ahead of the tracking, and let go of when the tracking ends early."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from followyouremoji.apps.driving import Driving, FrameRange
+from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.motion import track_clip
+from followyouremoji.media.clips import ClipReader
+from tests.media.synthetic import write_clip
+
+
+def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    with FaceDetector() as detector:
+        motion = Driving(clip, FrameRange()).track(
+            detector, None, 0.0, lambda done, of: seen.append((done, of))
+        )
+        with ClipReader(clip) as reader:
+            plain, _ = track_clip(reader, reader.info.frame_rate, detector, "clip")
+    np.testing.assert_array_equal(motion.landmarks, plain.landmarks)
+    np.testing.assert_allclose(motion.timestamps, plain.timestamps, atol=1e-6)
+    assert seen == [(frame + 1, len(plain)) for frame in range(len(plain))]
+
+
+def test_ctrl_c_while_a_clip_is_tracked_leaves_no_thread(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=40)
+    threads = threading.active_count()
+
+    def interrupt(done: int, of: int | None) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with FaceDetector() as detector, pytest.raises(KeyboardInterrupt):
+        Driving(tmp_path / "clip.mp4", FrameRange()).track(detector, None, 0.0, interrupt)
+    assert threading.active_count() == threads

@@ -133,6 +133,9 @@ def load_model(
         )
         for name, build in network_builders(config).items()
     }
+    if device.type == "cuda":  # the layout in which its convolutions compute
+        for network in networks.values():
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.autoencoder is None:
         networks["autoencoder"] = load_stable_diffusion_autoencoder(folder / VAE_FOLDER, device)
     if config.network.image_source == "clip":

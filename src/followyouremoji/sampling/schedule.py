@@ -1,21 +1,64 @@
-"""The noise schedule of the release: DDIM with zero terminal SNR, v-prediction, trailing spacing."""
+"""The noise schedule of the release: DDIM with zero terminal SNR, v-prediction, trailing spacing; other solvers of the same schedule."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
+
+from followyouremoji.sampling.forecast.settings import Clock, Solver
+
+LEAST_SIGNAL = 2.0**-24
+"""Squared share of the clean latents in pure noise, as a multistep solver has to pretend: their clock, log-SNR, would stand at minus infinity."""
+
+NOISE: dict[str, Any] = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "steps_offset": 1,
+}
+
+
+Schedule = DDIMScheduler | DPMSolverMultistepScheduler | UniPCMultistepScheduler
 
 
 def ddim_schedule(steps: int) -> DDIMScheduler:
     """diffusers' DDIM scheduler set as in the released pipeline, with `steps` timesteps (the first is 999)."""
-    schedule = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        steps_offset=1,
-        clip_sample=False,
-    )
+    schedule = DDIMScheduler(**NOISE, clip_sample=False)
     schedule.set_timesteps(steps)
     return schedule
+
+
+def solver_schedule(solver: Solver, steps: int) -> Schedule:
+    """The schedule of a solver: DDIM as released, or one of second order for the same differential equation.
+
+    The others keep state from step to step, so each clip needs its own. Their last step ends at clean latents, as DDIM's does.
+    """
+    if solver == "ddim":
+        return ddim_schedule(steps)
+    make = DPMSolverMultistepScheduler if solver == "dpm++" else UniPCMultistepScheduler
+    schedule = make(**NOISE, solver_order=2, final_sigmas_type="zero")
+    schedule.set_timesteps(steps)
+    return schedule
+
+
+def clock_times(schedule: Schedule, clock: Clock) -> np.ndarray:
+    """When the passes of a schedule's timesteps are, on the clock that forecasts are told by, (steps,) float64.
+
+    "angle" is arctan(sigma / alpha), pi / 2 for pure noise: along it the path's velocity is the network's `v`, so that this is the clock on which the
+    differential equation is plainest. "timestep" is the timestep over 1000; "log-snr" is log(alpha^2 / sigma^2), pure noise as if it held `LEAST_SIGNAL`.
+    """
+    timesteps = schedule.timesteps.cpu().numpy()
+    if clock == "timestep":
+        return np.asarray(timesteps / 1000.0)
+    signal = schedule.alphas_cumprod.double().numpy()[timesteps]
+    if clock == "angle":
+        return np.asarray(np.arctan2(np.sqrt(1 - signal), np.sqrt(signal)))
+    signal = np.maximum(signal, LEAST_SIGNAL)
+    return np.asarray(np.log(signal / (1 - signal)))

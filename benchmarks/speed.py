@@ -1,0 +1,258 @@
+"""Speed against quality: feature forecasts, fewer steps and better solvers against 30 steps of DDIM, and what another seed changes.
+
+    python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--methods NAME=FORECAST ...] [--full-size]
+
+Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever else the machine does. Passes, time,
+memory of the forecasts and all figures go to a table, `speed.json`, `speed.png` (speed against the distance from the exact result) and `sheet.png` (the truth,
+exact, and the presets). Forecasts are written as in `followyouremoji/sampling/forecast/settings.py`, presets by name. Finished cases are kept in
+`rows.jsonl`, and the same command goes on. `--full-size` measures time alone, on the released layout with random weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from followyouremoji.benchmark.report import SHEET_ROWS, markdown, number
+from followyouremoji.benchmark.runner import suite_settings
+from followyouremoji.benchmark.scoring import METRICS, SHOWN_FRAMES, identity_scale
+from followyouremoji.benchmark.speed import (
+    EXACT_METHOD,
+    JUDGED,
+    SpeedMethod,
+    SpeedRow,
+    is_lossless,
+    judge,
+    measure_case,
+    seed_methods,
+)
+from followyouremoji.benchmark.suites import COMPARED, Suite, drawn_suite
+from followyouremoji.checkpoints.acceleration import SPEEDS, forecast_for, read_acceleration
+from followyouremoji.checkpoints.model import load_model
+from followyouremoji.checkpoints.sources import cache_folder, find_checkpoint
+from followyouremoji.errors import UserError
+from followyouremoji.face.detection import FaceDetector
+from followyouremoji.media.pictures import contact_sheet, write_picture
+
+LEAST_SHOWN = 1e-3  # of the distances in the plot, whose axis is logarithmic
+COMPARISON = {
+    "DDIM, 10 steps": "passes=10",
+    "DDIM, 6 steps": "passes=6",
+    "DDIM, 3 steps": "passes=3",
+    "DDIM, 1 step": "passes=1",
+    "DPM-Solver++ 2M, 10 steps": "solver=dpm++,passes=10",
+    "DPM-Solver++ 2M, 6 steps": "solver=dpm++,passes=6",
+    "UniPC, 10 steps": "solver=unipc,passes=10",
+    "UniPC, 6 steps": "solver=unipc,passes=6",
+    "reuse all, every 5th (DeepCache's idea)": "what=inside,depth=1,order=0,interval=5",
+    "inside 2, reuse, gated 0.1 (first-block cache)": "what=inside,depth=2,order=0,threshold=0.1,first=2",
+    "inside 2, Taylor 1, gated 0.1": "what=inside,depth=2,basis=taylor,order=1,threshold=0.1,first=2",
+    "modules, Taylor 1, every 5th (TaylorSeer)": "what=modules,basis=taylor,order=1,clock=timestep,interval=5,first=3",
+    "inside 0, Taylor 2, every 5th": "what=inside,depth=0,basis=taylor,order=2,clock=timestep,interval=5,first=3",
+    "v, Taylor 1, every 5th": "what=velocity,basis=taylor,order=1,clock=timestep,interval=5,first=3",
+    "v, Hermite 2, every 5th (HiCache)": "what=velocity,basis=hermite,order=2,clock=timestep,interval=5,first=3",
+    "v, Chebyshev 2, every 5th (Spectrum)": "what=velocity,basis=chebyshev,order=2,clock=timestep,interval=5,first=3",
+    "v, polynomial 2 on log-SNR, every 5th": "what=velocity,order=2,clock=log-snr,interval=5,first=2,last=1",
+    "the same, corrected": "what=velocity,order=2,clock=log-snr,interval=5,first=2,last=1,correct=true",
+    "clean, polynomial 2 on t, every 5th": "what=clean,order=2,clock=timestep,interval=5,first=2,last=1",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--weights", default="bundled")
+    parser.add_argument("--cases", type=int, default=24)
+    parser.add_argument("--size", type=int, default=256, help="pixels a side at which results are compared")
+    parser.add_argument("--steps", type=int, default=30, help="of the exact result")
+    parser.add_argument("--seeds", type=int, default=3, help="of the exact sampler")
+    parser.add_argument(
+        "--methods", nargs="+", help="NAME=FORECAST, or a preset; otherwise all that is known"
+    )
+    parser.add_argument("--suite-cache", type=Path, default=cache_folder() / "suites")
+    parser.add_argument("--full-size", action="store_true")
+    parser.add_argument("--frames", type=int, default=4, help="of the full-size clip")
+    parser.add_argument("--latents", type=int, default=32, help="side of the full-size clip's latents")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    try:
+        if options.full_size:
+            from followyouremoji.benchmark.full_size_speed import full_size_table
+
+            page = full_size_table(options.steps, options.frames, options.latents)
+            (options.output / "full_size.md").write_text(page + "\n")
+            print(page)
+        else:
+            compare(options)
+    except UserError as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Measure what is missing and write everything."""
+    if options.seeds < 2:
+        raise UserError("What another seed changes needs at least --seeds 2.")
+    model = load_model(options.weights)
+    guidance, shared = model.config.guidance_scale, model.config.shared_noise
+    seeds = seed_methods(options.steps, options.seeds)
+    methods = [*seeds, *compared_methods(options.methods, options.weights, options.steps)]
+    settings = suite_settings("self", options.cases, options.size)
+    suite = drawn_suite(settings, options.suite_cache)
+    scale = identity_scale(suite)
+    kept = options.output / "rows.jsonl"
+    pictures = options.output / "pictures"
+    pictures.mkdir(exist_ok=True)
+    described = {
+        "about": [settings.fingerprint, str(find_checkpoint(options.weights)), [str(m) for m in methods]]
+    }
+    rows = read_rows(kept, described)
+    with FaceDetector() as detector, kept.open("a") as file:
+        for index in range(len(suite)):
+            if any(row.case == index for row in rows):
+                continue
+            case, made = suite.case(index), []
+            for row, frames in measure_case(model, case, methods, detector, scale, guidance, shared):
+                made.append(row)
+                if row.method in SPEEDS:
+                    np.save(pictures / f"{row.method}_{index}.npy", frames[list(COMPARED)])
+            file.write("".join(json.dumps(asdict(row)) + "\n" for row in made))
+            file.flush()
+            rows += made
+            print(f"case {index + 1} of {len(suite)}", flush=True)
+    names = [seed.name for seed in seeds]
+    page = "\n\n".join([table(rows, methods, names), notes(rows, names)])
+    print(page)
+    (options.output / "speed.md").write_text(page + "\n")
+    summary = [summarised(rows, method, names) for method in methods]
+    (options.output / "speed.json").write_text(json.dumps({**described, "methods": summary}, indent=1))
+    plot(options.output / "speed.png", summary)
+    presets = [method.name for method in methods if method.name in SPEEDS]  # exact among them
+    write_sheet(options.output / "sheet.png", suite, pictures, presets)
+
+
+def compared_methods(described: Sequence[str] | None, weights: str, steps: int) -> list[SpeedMethod]:
+    """Methods from their texts, or the presets of the weights and all of `COMPARISON`."""
+    acceleration = read_acceleration(find_checkpoint(weights))
+    texts = described or [*SPEEDS[1:], *(f"{name}={text}" for name, text in COMPARISON.items())]
+    methods = []
+    for text in texts:
+        name, _, forecast = text.partition("=")
+        methods.append(SpeedMethod(name, forecast_for(acceleration, forecast or name, steps), steps))
+    return methods
+
+
+def read_rows(kept: Path, described: dict[str, object]) -> list[SpeedRow]:
+    """Rows of an earlier run of the same; anything else is begun anew."""
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    if not lines or json.loads(lines[0]) != described:
+        kept.write_text(json.dumps(described) + "\n")
+        return []
+    return [SpeedRow(**json.loads(line)) for line in lines[1:]]
+
+
+def summarised(rows: Sequence[SpeedRow], method: SpeedMethod, seeds: Sequence[str]) -> dict[str, object]:
+    """One method's line of the table."""
+    own = [row for row in rows if row.method == method.name]
+    exact = [row for row in rows if row.method == EXACT_METHOD]
+    judged = judge(rows, method.name, seeds)
+    return {
+        "method": method.name,
+        "forecast": str(method.forecast),
+        "seed": method.seed,
+        "faster": sum(row.seconds for row in exact) / sum(row.seconds for row in own),
+        "faster_on_processor": sum(r.processor_seconds for r in exact)
+        / sum(r.processor_seconds for r in own),
+        "seconds": float(np.mean([row.seconds for row in own])),
+        "computed": float(np.mean([row.computed for row in own])),
+        "told": float(np.mean([row.told for row in own])),
+        "megabytes": max(row.bytes for row in own) / 1e6,
+        "away": float(np.mean([row.away for row in own])),
+        "figures": {one.figure: asdict(one) for one in judged},
+        "lossless_in_mean": all(one.kept_in_mean for one in judged),
+        "lossless_by_case": all(one.kept_by_case for one in judged),
+        "lossless": is_lossless(judged),
+    }
+
+
+def table(rows: Sequence[SpeedRow], methods: Sequence[SpeedMethod], seeds: Sequence[str]) -> str:
+    """A line a method; behind each figure, how far it is from exact in units of what seeds differ by: of the means, and case by case."""
+    known = {metric.name: metric for metric in METRICS}
+    heads = ["", "faster", "by CPU time", "passes", "MB", "latents away"]
+    lines = [[*heads, *(known[name].title for name in JUDGED), "lossless"]]
+    for method in methods:
+        line = summarised(rows, method, seeds)
+        cells = [
+            method.name,
+            *(f"{line[name]:.2f}x" for name in ("faster", "faster_on_processor")),
+            *(number(float(line[name]), digits) for name, digits in (("computed", 1), ("megabytes", 1))),  # type: ignore[arg-type]
+            number(float(line["away"]), 3),  # type: ignore[arg-type]
+        ]
+        for one in judge(rows, method.name, seeds):
+            share = one.of_means / max(one.seeds_of_means, 1e-12)
+            cells.append(
+                f"{number(one.mean, known[one.figure].digits)} ({share:+.2f}, {one.of_cases / max(one.seeds_of_cases, 1e-12):.2f})"
+            )
+        lines.append([*cells, "yes" if line["lossless"] else "by case" if line["lossless_by_case"] else "no"])
+    return markdown(lines)
+
+
+def notes(rows: Sequence[SpeedRow], seeds: Sequence[str]) -> str:
+    between = judge(rows, seeds[0], seeds)
+    told = "; ".join(f"{o.figure} {o.seeds_of_means:.5f} and {o.seeds_of_cases:.5f}" for o in between)
+    return (
+        "In brackets: the difference of the suite's mean from exact, and the mean absolute difference case by case, both over what two seeds "
+        f"of the exact sampler differ by. Seeds differ by (means, case by case): {told}. Lossless: all of these at most 1."
+    )
+
+
+def plot(path: Path, summary: Sequence[dict[str, object]]) -> None:
+    """Speed against the distance from the exact result."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
+    panel = figure.subplots()
+    for line in summary:
+        if line["method"] == EXACT_METHOD or line["seed"]:
+            continue
+        preset = line["method"] in SPEEDS
+        marker = "*" if preset else "o" if line["lossless"] else "x"
+        speed, away = float(line["faster"]), max(float(line["away"]), LEAST_SHOWN)  # type: ignore[arg-type]
+        panel.plot(speed, away, marker, color="C3" if preset else "C0", markersize=13 if preset else 7)
+        panel.annotate(
+            str(line["method"]), (speed, away), xytext=(6, 3), textcoords="offset points", fontsize=7.5
+        )
+    seeds = [float(line["away"]) for line in summary if line["seed"]]  # type: ignore[arg-type]
+    panel.axhline(float(np.mean(seeds)), color="0.6", linestyle="--", linewidth=1)
+    panel.annotate(
+        "another seed", (0.99, float(np.mean(seeds))), xycoords=("axes fraction", "data"), xytext=(0, 3),
+        textcoords="offset points", color="0.4", fontsize=8, ha="right",
+    )  # fmt: skip
+    panel.set(xlabel="times faster than exact", ylabel="distance of the latents from exact", yscale="log")
+    panel.set_title("red: presets; dots: lossless; crosses: not", fontsize=9)
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=140)
+
+
+def write_sheet(path: Path, suite: Suite, pictures: Path, presets: Sequence[str]) -> None:
+    """A row a case: the portrait, then for two frames the truth, the exact result and each preset's."""
+    cells: list[np.ndarray] = []
+    for index in range(min(SHEET_ROWS, len(suite))):
+        case = suite.case(index)
+        made = [np.load(pictures / f"{name}_{index}.npy", allow_pickle=False) for name in presets]
+        cells.append(case.portrait)
+        for place in SHOWN_FRAMES:
+            cells += [case.truth[COMPARED[place]], *(frames[place] for frames in made)]
+    columns = 1 + len(SHOWN_FRAMES) * (1 + len(presets))
+    write_picture(path, contact_sheet(cells, columns), overwrite=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""`fye calibrate`: which passes of a model can be forecast instead of computed, saved beside its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.preparation import Prepared
+
+
+def calibrate(
+    weights: Annotated[
+        str,
+        typer.Argument(help="The model: [bold]bundled[/], [bold]released[/] or a checkpoint's folder."),
+    ],
+    steps: Annotated[
+        int, typer.Option(help="Denoising steps of the exact result that speeds are measured against.")
+    ] = 30,
+    bound: Annotated[
+        float,
+        typer.Option(
+            help="How far from the exact latents 'lossless' may be, as a share of their norm; 'fast' may be nearly three times, "
+            "'fastest' eight times as far."
+        ),
+    ] = 0.015,
+    clips: Annotated[int, typer.Option(help="Drawn clips to measure on.", min=1)] = 6,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Measure on this portrait instead, driven by --driving.")
+    ] = None,
+    driving: Annotated[Path | None, typer.Option(help="A clip or motion; its first window is used.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Where to save.", show_default="acceleration.json beside the weights"
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier calibration.")] = False,
+    device: Annotated[
+        str | None, typer.Option(help="cuda, cuda:1, mps or cpu.", show_default="a GPU if there is one")
+    ] = None,
+) -> None:
+    """Find what a model's --speed lossless, fast and fastest mean.
+
+    The exact sampler runs on a few clips; then the cheapest forecasts within the bound are searched and run. Takes minutes.
+    """
+    from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.apps.output import check_output, say
+    from followyouremoji.benchmark.calibration import Calibration, drawn_clips
+    from followyouremoji.benchmark.calibration import calibrate as search
+    from followyouremoji.checkpoints.acceleration import (
+        Acceleration,
+        denoiser_checksum,
+        write_acceleration,
+    )
+    from followyouremoji.checkpoints.folder import ACCELERATION_FILE
+    from followyouremoji.checkpoints.sources import cache_folder, find_checkpoint
+    from followyouremoji.errors import SettingsError, WeightsError
+
+    if (portrait is None) != (driving is None):
+        raise SettingsError("Give both --portrait and --driving, or neither for drawn clips.")
+    calibration = Calibration(steps, bound)
+    folder = find_checkpoint(weights)
+    checksum = denoiser_checksum(folder)
+    file = output or folder / ACCELERATION_FILE
+    check_output(file, (".json",), overwrite, WeightsError, "the calibration")
+    animator = PortraitAnimator.from_pretrained(weights, device)
+    prepared: list[Prepared]
+    if portrait is not None and driving is not None:
+        prepared = [first_window(animator, portrait, driving)]
+    else:
+        prepared = list(drawn_clips(animator.model, clips, cache_folder() / "suites"))
+    say(f"{weights}: the exact result of {len(prepared)} clips in {steps} steps ...")
+    say("passes  faster    away  foretold  forecast")
+    presets = search(
+        animator.model,
+        prepared,
+        calibration,
+        lambda one: say(
+            f"{one.passes:6}  {one.faster:5.2f}x  {one.away:6.4f}  {one.foretold:8.4f}  {one.forecast}"
+        ),
+    )
+    write_acceleration(Acceleration(checksum, tuple(presets)), file, overwrite)
+    for preset in presets:
+        told = ", ".join(f"{name} {value:g}" for name, value in preset.measured.items())
+        say(f"{preset.speed}: {told or 'nothing within the bound, all is computed'}")
+    say(f"{file}: saved; fye animate --speed looks there.")
+
+
+def first_window(animator: PortraitAnimator, portrait: Path, driving: Path) -> Prepared:
+    """The first frames of a clip, as many as the model sees at once. Raises UserError for files that cannot be used."""
+    from followyouremoji.face.detection import FaceDetector
+    from followyouremoji.preparation import read_motion
+
+    with FaceDetector() as detector:
+        motion, _ = read_motion(driving, detector)
+    return animator.prepare(portrait, motion[: animator.model.config.window])

@@ -1,0 +1,118 @@
+"""The time of forecasts alone, on the released layout with random weights: a computed pass, and a told one of each kind."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+
+from followyouremoji.benchmark.report import markdown
+from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
+from followyouremoji.sampling import ClipConditioning, overlapping_windows
+from followyouremoji.sampling.denoising import Tally, denoise
+from followyouremoji.sampling.forecast import EXACT, Forecast
+from followyouremoji.sampling.forecast.presets import general_preset
+
+GUIDANCE = 3.5
+IMAGE_TOKENS = 257  # of CLIP
+COMPUTED, TOLD = 2, 2  # passes of a run, the first of which are computed
+KINDS = {
+    "prediction as v": "what=velocity",
+    "all but first convolution and head": "what=inside,depth=0",
+    "all but the outermost layer up": "what=inside,depth=1",
+    "all but the outermost three layers": "what=inside,depth=3",
+    "every module": "what=modules",
+}
+SPEEDS = ("lossless", "fast", "fastest")
+
+
+def full_size_table(
+    steps: int,
+    frames: int,
+    latents: int,
+    device: torch.device | str = "cpu",
+    config: NetworkConfig | None = None,
+) -> str:
+    """Seconds of passes and of whole runs of `steps` steps, as markdown: of clips of `frames` frames of `latents` x `latents`, guidance on.
+
+    A told pass is the time of a run with some told passes less that of one without, shared among them; a whole run is composed of its passes, since every
+    pass takes the same time. Runs alternate, so that whatever else the machine does strikes them alike.
+    """
+    config = config or NetworkConfig()
+    device = torch.device(device)
+    denoiser = random_denoiser(config, device)
+    conditioning = random_conditioning(denoiser, latents, device)
+    features = random_values((1, config.block_channels[0], frames, latents, latents), device)
+    noise = random_values((1, config.latent_channels, frames, latents, latents), device)
+
+    def run(forecast: Forecast, passes: int) -> tuple[float, Tally]:
+        tally = Tally()
+        begun = now(device)
+        known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=device)
+        window = overlapping_windows(frames, frames, 0)
+        with torch.inference_mode():
+            denoise(
+                denoiser, conditioning, lambda _: features, noise, known, mask, window, passes, lambda: None, forecast, tally
+            )  # fmt: skip
+        return now(device) - begun, tally
+
+    run(EXACT, 1)  # warms up
+    rows = [["told", "s a told pass", "of a computed one", "MB remembered"]]
+    full = []
+    told_of: dict[str, float] = {}
+    for name, text in KINDS.items():
+        seconds, _ = run(EXACT, COMPUTED)
+        full.append(seconds / COMPUTED)
+        due = ",computed=" + "+".join(map(str, range(COMPUTED)))
+        with_told, tally = run(Forecast.from_text(text + due), COMPUTED + TOLD)
+        told_of[name] = max(0.0, with_told - seconds) / TOLD
+        share = told_of[name] / full[-1]
+        rows.append([name, f"{told_of[name]:.3f}", f"{share:.1%}", f"{tally.bytes / 1e6:.1f}"])
+    computed = sum(full) / len(full)
+    lines = [["", "computed passes", "s a clip", "faster"]]
+    lines.append(["exact", str(steps), f"{steps * computed:.1f}", "1.00x"])
+    for speed in SPEEDS:
+        passes = sum(general_preset(speed, steps).computes(steps))
+        seconds = passes * computed + (steps - passes) * told_of["prediction as v"]
+        lines.append([speed, str(passes), f"{seconds:.1f}", f"{steps * computed / seconds:.2f}x"])
+    head = f"{steps} steps, {frames} frames of {latents}x{latents} latents, guidance on, {device.type}: {computed:.3f} s a computed pass of both halves."
+    return "\n\n".join([head, markdown(rows), markdown(lines)])
+
+
+def now(device: torch.device) -> float:
+    """Seconds, when all work that a GPU was given is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def random_values(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+def random_denoiser(config: NetworkConfig, device: torch.device) -> Denoiser:
+    """A denoiser of small random weights, in which nothing overflows."""
+    with torch.device("meta"):
+        denoiser = Denoiser(config)
+    denoiser.to_empty(device=device)
+    generator = torch.Generator(device).manual_seed(0)
+    for value in denoiser.state_dict().values():
+        value.normal_(0, 0.02, generator=generator)
+    return denoiser.eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def random_conditioning(denoiser: Denoiser, latents: int, device: torch.device) -> ClipConditioning:
+    """Random values of the sizes of what frames read of a portrait, which an appearance net without weights tells."""
+    config = denoiser.config
+    tokens = random_values((1, IMAGE_TOKENS, config.image_width), device)
+    with torch.device("meta"):
+        shapes = AppearanceNet(config)(
+            torch.empty(1, config.latent_channels, latents, latents),
+            torch.empty(tokens.shape),
+        )
+    appearance = [random_values(tuple(one.shape), device) for one in shapes]
+    return ClipConditioning(
+        denoiser.condition(tokens, appearance), denoiser.condition(torch.zeros_like(tokens), None), GUIDANCE
+    )

@@ -1,0 +1,258 @@
+"""Speed against quality: the denoising of drawn clips, timed, by forecasts of every kind, beside what other seeds make of the same clips.
+
+A forecast is *lossless* where its figures differ from the exact result's by less than another seed's do: of the two, a user could not tell which was
+forecast. That is asked of the suite's means and, stricter, of the differences case by case.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from followyouremoji.benchmark.identity import IdentityScale
+from followyouremoji.benchmark.methods import framed
+from followyouremoji.benchmark.scoring import score_case
+from followyouremoji.benchmark.suites import Case
+from followyouremoji.checkpoints.model import Model
+from followyouremoji.face.detection import FaceDetector
+from followyouremoji.generation import DECODED_AT_ONCE, features_of, read_portrait, to_pictures, to_tensor
+from followyouremoji.preparation import Prepared
+from followyouremoji.sampling import ClipConditioning, frame_noise, overlapping_windows
+from followyouremoji.sampling.denoising import Tally, denoise
+from followyouremoji.sampling.forecast import EXACT, Forecast
+from followyouremoji.sampling.guess import onto_guess
+
+JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
+"""The figures that a lossless forecast keeps: L1, SSIM, landmark error, identity and flicker of `scoring.METRICS`."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip as the denoiser is given it.
+
+    `features` (1, first block width, frames, height, width); `guess` (frames, channels, height, width) the latents of the bent portrait, None for a model
+    that needs none.
+    """
+
+    prepared: Prepared
+    conditioning: ClipConditioning
+    features: Tensor
+    guess: Tensor | None
+
+
+@torch.inference_mode()
+def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
+    """Everything but the denoising."""
+    guess = None
+    if model.config.network.warped_reference:
+        pictures = np.stack([prepared.warped_picture(frame) for frame in range(len(prepared))])
+        guess = model.encode(to_tensor(pictures) * 2 - 1)
+    drawn = [prepared.landmark_picture(frame) for frame in range(len(prepared))]
+    features = features_of(model, drawn, guess)
+    return Clip(prepared, read_portrait(model, prepared, guidance_scale), features, guess)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Latents (1, channels, frames, height, width) float32, what they took (seconds by the clock and of the thread's processor), and what was forecast."""
+
+    latents: Tensor
+    seconds: float
+    processor_seconds: float
+    tally: Tally
+
+
+def clip_noise(model: Model, clip: Clip, seed: int, shared_noise: float) -> Tensor:
+    """(1, channels, frames, height, width) float32 on the model's device."""
+    shape = (model.config.network.latent_channels, clip.features.shape[3], clip.features.shape[4])
+    return frame_noise(seed, range(len(clip.prepared)), shape, shared_noise).to(model.device)
+
+
+@torch.inference_mode()
+def draw(
+    model: Model,
+    clip: Clip,
+    forecast: Forecast,
+    steps: int,
+    seed: int,
+    shared_noise: float,
+    observe: Callable[[Tensor], None] | None = None,
+) -> Drawn:
+    """Denoise a clip in one window; `observe` as of `denoise`."""
+    frames = len(clip.prepared)
+    noise = clip_noise(model, clip, seed, shared_noise)
+    known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=model.device)
+    tally = Tally()
+    finish_queue(model)
+    begun, on_processor = time.perf_counter(), time.process_time()
+    latents = denoise(
+        model.denoiser,
+        clip.conditioning,
+        lambda window: clip.features,
+        noise,
+        known,
+        mask,
+        overlapping_windows(frames, frames, 0),
+        steps,
+        lambda: None,
+        forecast,
+        tally,
+        observe,
+    )
+    finish_queue(model)
+    return Drawn(latents, time.perf_counter() - begun, time.process_time() - on_processor, tally)
+
+
+def finish_queue(model: Model) -> None:
+    """Wait for a GPU, so that a clock tells what its work takes."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+
+
+@torch.inference_mode()
+def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
+    """The frames that a user gets, uint8 (frames, height, width, 3)."""
+    frames = []
+    for start in range(0, latents.shape[2], DECODED_AT_ONCE):
+        part = latents[0, :, start : start + DECODED_AT_ONCE].transpose(0, 1)
+        if clip.guess is None:
+            frames += [clip.prepared.finish(picture) for picture in to_pictures(model.decode(part))]
+            continue
+        guess = clip.guess[start : start + DECODED_AT_ONCE]
+        made = to_pictures(model.decode(onto_guess(part, guess, model.config.network.residual_scale)))
+        for place, (picture, coded) in enumerate(zip(made, to_pictures(model.decode(guess)), strict=True)):
+            frames.append(clip.prepared.finish_face(picture, start + place, coded))
+    return np.stack(frames)
+
+
+@dataclass(frozen=True)
+class SpeedMethod:
+    """A way to draw the clips, by a short name."""
+
+    name: str
+    forecast: Forecast
+    steps: int
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SpeedRow:
+    """One method on one case: `figures` by the names of `scoring.METRICS`; `away` the distance of its latents from the exact ones of seed 0, as a share of their norm."""
+
+    method: str
+    case: int
+    seconds: float
+    processor_seconds: float
+    computed: int
+    told: int
+    bytes: int
+    away: float
+    figures: dict[str, float]
+
+
+def measure_case(
+    model: Model,
+    case: Case,
+    methods: Sequence[SpeedMethod],
+    detector: FaceDetector,
+    scale: IdentityScale,
+    guidance_scale: float,
+    shared_noise: float,
+) -> Iterator[tuple[SpeedRow, np.ndarray]]:
+    """Each method's row and frames, one method after the other on the same clip, so that whatever else the machine does strikes them alike.
+
+    The first method is the exact one that the others' latents are compared with.
+    """
+    clip = read_clip(model, framed(case, model.config), guidance_scale)
+    draw(model, clip, Forecast(solver="ddim", passes=1), 1, 0, shared_noise)  # warms up
+    exact: Tensor | None = None
+    for method in methods:
+        drawn = draw(model, clip, method.forecast, method.steps, method.seed, shared_noise)
+        exact = drawn.latents if exact is None else exact
+        frames = finished_frames(model, clip, drawn.latents)
+        row = SpeedRow(
+            method.name,
+            case.index,
+            drawn.seconds,
+            drawn.processor_seconds,
+            drawn.tally.computed,
+            drawn.tally.told,
+            drawn.tally.bytes,
+            float((drawn.latents - exact).norm() / exact.norm()),
+            score_case(frames, case, detector, scale),
+        )
+        yield row, frames
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A figure of a method against the exact one's: the difference of the means and the mean absolute difference case by case, and the same between seeds.
+
+    Between seeds it is the mean over their pairs.
+    """
+
+    figure: str
+    mean: float
+    of_means: float
+    of_cases: float
+    seeds_of_means: float
+    seeds_of_cases: float
+
+    @property
+    def kept_in_mean(self) -> bool:
+        return abs(self.of_means) <= self.seeds_of_means
+
+    @property
+    def kept_by_case(self) -> bool:
+        return self.of_cases <= self.seeds_of_cases
+
+
+def judge(rows: Sequence[SpeedRow], method: str, seeds: Sequence[str]) -> list[Judgement]:
+    """Every figure of `JUDGED` of a method against the first of `seeds`, which are the exact methods of several seeds.
+
+    Cases in which one of the two has no figure are left out.
+    """
+    judgements = []
+    for figure in JUDGED:
+        values = {
+            name: np.array([row.figures[figure] for row in rows if row.method == name])
+            for name in (method, *seeds)
+        }
+        between = [_differences(values[a], values[b]) for a, b in combinations(seeds, 2)]
+        own = _differences(values[method], values[seeds[0]])
+        judgements.append(
+            Judgement(
+                figure,
+                float(np.nanmean(values[method])),
+                float(own.mean()),
+                float(np.abs(own).mean()),
+                float(np.mean([abs(pair.mean()) for pair in between])),
+                float(np.mean([np.abs(pair).mean() for pair in between])),
+            )
+        )
+    return judgements
+
+
+def _differences(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    differences = values - others
+    return differences[np.isfinite(differences)]
+
+
+def is_lossless(judgements: Sequence[Judgement]) -> bool:
+    """Whether every figure is kept, both in the mean and case by case."""
+    return all(one.kept_in_mean and one.kept_by_case for one in judgements)
+
+
+EXACT_METHOD = "exact"
+
+
+def seed_methods(steps: int, seeds: int) -> list[SpeedMethod]:
+    """The exact sampler with several seeds; the first is what forecasts are compared with."""
+    names = [EXACT_METHOD, *(f"{EXACT_METHOD}, seed {seed}" for seed in range(1, seeds))]
+    return [SpeedMethod(name, EXACT, steps, seed) for seed, name in enumerate(names)]

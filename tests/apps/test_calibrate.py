@@ -1,0 +1,49 @@
+"""`fye calibrate` and `--speed`, as a user runs them."""
+
+from pathlib import Path
+
+import pytest
+
+from followyouremoji.checkpoints.acceleration import read_acceleration
+from tests.apps.conftest import Run
+from tests.apps.test_bad_input import assert_refused
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+
+
+def test_a_models_speeds_are_found_and_saved_beside_it(fye: Run, model: Path, clip: Path) -> None:
+    ended = fye("calibrate", model, "--steps", 6, "--clips", 1, "--bound", 0.1)
+    assert ended.code == 0, ended.err
+    file = model / "acceleration.json"
+    assert f"{file}: saved" in ended.out
+    found = read_acceleration(model)
+    assert found is not None
+    assert {preset.speed for preset in found.presets} == {"lossless", "fast", "fastest"}
+    assert {preset.steps for preset in found.presets} == {6}
+    assert_refused(fye("calibrate", model, "--steps", 6), str(file), "--overwrite")
+    ended = fye("weights", "verify", model)
+    assert ended.code == 0, ended.out
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("calibrate", "nowhere"), ("no checkpoint 'nowhere'",)),
+        (("calibrate", "bundled", "--steps", 2), ("5 to 1000 steps",)),
+        (("calibrate", "bundled", "--bound", 2), ("bound must be",)),
+        (("calibrate", "bundled", "--portrait", "me.png"), ("both --portrait and --driving",)),
+        (("calibrate", "bundled", "--output", "speeds.txt"), ("speeds.txt", ".json")),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused(
+    fye: Run, arguments: tuple[object, ...], words: tuple[str, ...]
+) -> None:
+    assert_refused(fye(*arguments), *words)
+
+
+def test_an_unknown_speed_is_refused_with_those_that_exist(fye: Run) -> None:
+    ended = fye("animate", "me.png", "you.mp4", "--speed", "warp")
+    assert ended.code == 2
+    for speed in ("exact", "lossless", "fast", "fastest"):
+        assert speed in ended.err

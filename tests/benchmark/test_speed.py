@@ -1,0 +1,111 @@
+"""When a forecast counts as lossless, and finding one, with a small model of random weights."""
+
+import numpy as np
+import pytest
+
+from followyouremoji.benchmark.calibration import Calibration, Trial, calibrate
+from followyouremoji.benchmark.full_size_speed import full_size_table
+from followyouremoji.benchmark.speed import (
+    JUDGED,
+    SpeedRow,
+    draw,
+    finished_frames,
+    is_lossless,
+    judge,
+    read_clip,
+    seed_methods,
+)
+from followyouremoji.errors import SettingsError
+from followyouremoji.sampling.forecast import EXACT, Forecast
+from tests.tiny import tiny_network
+
+SEEDS = ("exact", "exact, seed 1", "exact, seed 2")
+
+
+def rows_of(method: str, *values: float) -> list[SpeedRow]:
+    return [
+        SpeedRow(method, case, 1.0, 1.0, 30, 0, 0, 0.0, dict.fromkeys(JUDGED, value))
+        for case, value in enumerate(values)
+    ]
+
+
+def test_a_forecast_is_judged_by_what_seeds_differ_by() -> None:
+    rows = rows_of(SEEDS[0], 1.0, 2.0) + rows_of(SEEDS[1], 1.2, 2.2) + rows_of(SEEDS[2], 0.8, 2.4)
+    rows += rows_of("near", 1.1, 1.95) + rows_of("biased", 1.3, 2.3) + rows_of("wild", 2.0, 1.0)
+    near, biased, wild = (judge(rows, name, SEEDS)[0] for name in ("near", "biased", "wild"))
+    # Seeds differ by 0.2, 0.1 and 0.1 in the mean, and case by case by 0.2, 0.3 and 0.3.
+    assert near.seeds_of_means == pytest.approx(0.4 / 3)
+    assert near.seeds_of_cases == pytest.approx(0.8 / 3)
+    assert (near.of_means, near.of_cases) == pytest.approx((0.025, 0.075))
+    assert (near.kept_in_mean, near.kept_by_case) == (True, True)
+    assert (biased.kept_in_mean, biased.kept_by_case) == (False, False)
+    assert (wild.kept_in_mean, wild.kept_by_case) == (True, False)
+    assert is_lossless(judge(rows, "near", SEEDS))
+    assert not is_lossless(judge(rows, "wild", SEEDS))
+
+
+def test_cases_without_a_figure_are_left_out() -> None:
+    rows = rows_of(SEEDS[0], 1.0, np.nan) + rows_of(SEEDS[1], 1.5, 7.0) + rows_of("told", 1.25, 3.0)
+    assert judge(rows, "told", SEEDS[:2])[0].of_cases == pytest.approx(0.25)
+
+
+def test_the_exact_sampler_comes_first() -> None:
+    methods = seed_methods(30, 3)
+    assert [method.name for method in methods] == list(SEEDS)
+    assert [method.seed for method in methods] == [0, 1, 2]
+    assert {method.forecast for method in methods} == {EXACT}
+
+
+def test_calibration_finds_fewer_passes_within_its_bounds_and_draws_what_the_animator_draws() -> None:
+    pytest.importorskip("skia", reason="drawn portraits need skia")
+    from followyouremoji.animator import AnimationSettings, PortraitAnimator
+    from followyouremoji.portraits import Identity, Performance, draw_portrait
+    from tests.test_animator import small_model
+    from tests.test_preparation import drawn_motion, landmarks_of
+
+    model = small_model()
+    animator = PortraitAnimator(model)
+    drawing = draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 96)
+    prepared = animator.prepare(drawing.picture, drawn_motion(3), portrait_landmarks=landmarks_of(drawing))
+    clip = read_clip(model, prepared, model.config.guidance_scale)
+    drawn = draw(model, clip, EXACT, 8, 0, model.config.shared_noise)
+    frames = list(animator.frames(prepared, AnimationSettings(steps=8, speed="exact")))
+    np.testing.assert_array_equal(finished_frames(model, clip, drawn.latents), np.stack(frames))
+    assert (drawn.tally.computed, drawn.tally.told) == (8, 0)
+
+    heard: list[Trial] = []
+    calibration = Calibration(steps=8, bound=0.05)
+    presets = calibrate(model, [prepared], calibration, heard.append)
+    assert [preset.speed for preset in presets] == ["lossless", "fast", "fastest"]
+    passes = [sum(preset.forecast.computes(8)) for preset in presets]
+    assert passes == sorted(passes, reverse=True)
+    assert passes[-1] < 8
+    for preset in presets:
+        if preset.forecast != EXACT:
+            again = draw(model, clip, preset.forecast, 8, 0, model.config.shared_noise).latents
+            assert (again - drawn.latents).norm() / drawn.latents.norm() <= calibration.bounds[preset.speed]
+    assert [trial.passes for trial in heard] == sorted(trial.passes for trial in heard)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"), [({"steps": 3}, "5 to 1000"), ({"bound": 0.0}, "bound must be")]
+)
+def test_a_calibration_that_makes_no_sense_is_refused(changed: dict[str, float], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Calibration(**changed)
+
+
+def test_the_full_size_table_counts_passes() -> None:
+    page = full_size_table(30, 2, 8, config=tiny_network())
+    assert "exact | 30 |" in page
+    assert "lossless | 11 |" in page
+    assert "| every module |" in page
+
+
+def test_a_forecast_written_out_is_a_speed() -> None:
+    from followyouremoji.benchmark.methods import Sampling
+
+    sampling = Sampling().changed("steps=30&speed=what=clean,interval=2")
+    assert Forecast.from_text(sampling.settings().speed) == Forecast(what="clean", interval=2)
+    with pytest.raises(SettingsError, match="no speed 'warp'"):
+        Sampling().changed("speed=warp")

@@ -1,5 +1,6 @@
 """From a portrait and a motion to frames, with a small model of random weights."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from followyouremoji.animator import AnimationSettings, PortraitAnimator, to_pictures, to_tensor
+from followyouremoji.animator import (
+    AnimationSettings,
+    PortraitAnimator,
+    split_devices,
+    to_pictures,
+    to_tensor,
+)
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, load_model, save_model
 from followyouremoji.errors import SettingsError
@@ -114,17 +121,45 @@ def test_the_seed_decides(animator: PortraitAnimator, prepared: Prepared) -> Non
     assert not np.array_equal(first, frames(animator, prepared, seed=6))
 
 
-def test_frames_come_lazily_and_in_pieces(animator: PortraitAnimator, prepared: Prepared) -> None:
+def test_frames_come_early_and_the_networks_go_only_a_little_ahead(
+    animator: PortraitAnimator, portrait: DrawnPortrait
+) -> None:
+    """Networks run in a thread, which waits when a few pieces are ready; closing the stream ends it."""
+    prepared = animator.prepare(
+        portrait.picture, drawn_motion(120), portrait_landmarks=landmarks_of(portrait)
+    )
     steps: list[tuple[int, int]] = []
-    stream = animator.frames(prepared, AnimationSettings(), lambda *step: steps.append(step))
+    stream = animator.frames(prepared, AnimationSettings(steps=1), lambda *step: steps.append(step))
     assert isinstance(stream, Iterator)
     assert steps == []
     next(stream)
-    total = 2 * 3  # steps of three segments
-    assert 0 < len(steps) < total
-    assert sum(1 for _ in stream) == 5
-    assert steps == [(done, total) for done in range(1, total + 1)]
-    assert not torch.is_inference_mode_enabled()
+    stream.close()
+    done, total = steps[-1]
+    assert total > 40
+    assert 0 < done < total / 2
+    assert steps == [(number, total) for number in range(1, done + 1)]
+    assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+def test_closing_a_stream_does_not_wait_for_the_rest_of_a_segment(
+    animator: PortraitAnimator, prepared: Prepared
+) -> None:
+    """Three segments of 20 steps: the stream is closed in step 30, and the networks' thread ends before the next one."""
+    steps: list[int] = []
+    reached, closing = threading.Event(), threading.Event()
+
+    def progress(done: int, total: int) -> None:
+        steps.append(done)
+        if done == 30:
+            reached.set()
+            closing.wait()
+
+    stream = animator.frames(prepared, AnimationSettings(steps=20, speed="exact"), progress)
+    next(stream)
+    reached.wait()
+    threading.Timer(0.5, closing.set).start()
+    stream.close()
+    assert steps == list(range(1, 31))
 
 
 def test_inference_mode_does_not_leak_out_of_an_abandoned_stream(
@@ -135,6 +170,97 @@ def test_inference_mode_does_not_leak_out_of_an_abandoned_stream(
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
     stream.close()
+
+
+class Kept:
+    """A store of finished batches in memory."""
+
+    def __init__(self) -> None:
+        self.batches: dict[int, torch.Tensor] = {}
+
+    def load(self, number: int) -> torch.Tensor | None:
+        return self.batches.get(number)
+
+    def save(self, number: int, latents: torch.Tensor) -> None:
+        self.batches[number] = latents.clone()
+
+
+@pytest.mark.parametrize("warped", [False, True])
+def test_a_run_that_goes_on_gives_the_same_frames(portrait: DrawnPortrait, warped: bool) -> None:
+    """To the last bit, though landmarks and guesses of frames that are known already are prepared anew."""
+    animator = PortraitAnimator(small_model(warped_reference=warped))
+    prepared = animator.prepare(portrait.picture, drawn_motion(12), portrait_landmarks=landmarks_of(portrait))
+    kept = Kept()
+    whole = list(animator.frames(prepared, store=kept))
+    last = max(kept.batches)
+    for lost in ((last,), (0,), tuple(range(2, last + 1))):
+        for number in lost:
+            del kept.batches[number]
+        assert np.array_equal(whole, list(animator.frames(prepared, store=kept)))
+
+
+def test_several_devices_and_batches(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:
+    """A replica beside the model gives the same frames; segments that are made at once the same up to rounding."""
+    prepared = animator.prepare(portrait.picture, drawn_motion(20), portrait_landmarks=landmarks_of(portrait))
+    alone = frames(animator, prepared)
+    assert np.array_equal(alone, frames(PortraitAnimator(small_model(), [small_model()]), prepared))
+    together = frames(animator, prepared, batch=3)
+    assert np.abs(together.astype(int) - alone).max() <= 1
+    assert not np.array_equal(alone, frames(animator, prepared, long_clips="chain"))
+
+
+@pytest.mark.parametrize(
+    ("given", "devices"),
+    [
+        (None, [None]),
+        ("cuda:1", ["cuda:1"]),
+        ("cuda:0, cuda:1", ["cuda:0", "cuda:1"]),
+        (("cpu", "cpu"), ["cpu", "cpu"]),
+        (torch.device("cpu"), [torch.device("cpu")]),
+    ],
+)
+def test_devices_by_name(given: object, devices: list) -> None:
+    assert split_devices(given) == devices
+
+
+@pytest.mark.parametrize("given", ["", "cpu,", ()])
+def test_no_devices(given: object) -> None:
+    with pytest.raises(SettingsError, match="names no device"):
+        split_devices(given)
+
+
+def test_a_held_pose_is_generated_once(animator: PortraitAnimator, prepared: Prepared) -> None:
+    held = replace(prepared, points=prepared.points[[0, 1, 1, 1, 2, 3, 4, 5]], motion=drawn_motion(8))
+    result = frames(animator, held)
+    assert len(result) == 8
+    assert np.array_equal(result[1], result[2])
+    assert np.array_equal(result[1], result[3])
+    assert np.array_equal(result[[0, 1, 4, 5, 6, 7]], frames(animator, prepared))
+
+
+@pytest.mark.parametrize("warped", [False, True])
+def test_a_ping_pong_shows_the_same_frames_on_its_way_back(portrait: DrawnPortrait, warped: bool) -> None:
+    animator = PortraitAnimator(small_model(warped_reference=warped))
+    motion = drawn_motion(9)
+    settings = AnimationSettings(steps=1, loop="pingpong")
+    prepared = animator.prepare(
+        portrait.picture, motion, settings=settings, portrait_landmarks=landmarks_of(portrait)
+    )
+    result = list(animator.frames(prepared, settings))
+    assert len(prepared) == len(result) == 16
+    for there, back in zip(result[1:8], result[:8:-1], strict=True):
+        assert np.array_equal(there, back)
+    assert not np.array_equal(result[7], result[8])
+
+
+def test_a_blended_loop_is_generated_as_a_circle(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:
+    settings = AnimationSettings(steps=1, loop="blend")
+    prepared = animator.prepare(
+        portrait.picture, drawn_motion(6), settings=settings, portrait_landmarks=landmarks_of(portrait)
+    )
+    assert len(prepared) == 6
+    circle, line = frames(animator, prepared), frames(animator, replace(prepared, loop="off"))
+    assert not np.array_equal(circle[-1], line[-1])
 
 
 def test_the_landmarks_matter(animator: PortraitAnimator, prepared: Prepared) -> None:

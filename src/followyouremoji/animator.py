@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from followyouremoji.checkpoints.acceleration import Acceleration, forecast_for, read_acceleration
 from followyouremoji.checkpoints.config import LATENT_STRIDE
 from followyouremoji.checkpoints.lora import Merged, merge_lora, read_lora
 from followyouremoji.checkpoints.model import Model, load_model
+from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.timeline import timeline
+from followyouremoji.generation import generate, to_pictures, to_tensor
+from followyouremoji.media.ahead import ahead
 from followyouremoji.preparation import AnimationSettings, MotionSource, PortraitSource, Prepared, prepare
-from followyouremoji.sampling import SamplingSettings, condition_clip, sample
-from followyouremoji.sampling.guess import onto_guess
-from followyouremoji.sampling.sampler import Progress, check_fits
+from followyouremoji.sampling import SamplingSettings
+from followyouremoji.sampling.sampler import LatentStore, Progress, check_fits
 
-__all__ = ["AlignmentSettings", "AnimationSettings", "PortraitAnimator", "Prepared"]
+__all__ = [
+    "AlignmentSettings",
+    "AnimationSettings",
+    "PortraitAnimator",
+    "Prepared",
+    "to_pictures",
+    "to_tensor",
+]
 
-DECODED_AT_ONCE = 4  # frames
+DECODED_AHEAD = 2  # pieces of the clip, while a frame is finished and written
+MEMORY_SHARE = 0.25  # of a GPU, that segments which are made at once may take beside the first
+MOST_AT_ONCE = 8  # segments; more gain nothing
+NUMBERS_A_PIXEL = (
+    40  # that the denoiser holds at its peak for each channel and latent pixel of its first level, roughly
+)
+
+
+class Abandoned(Exception):
+    """Ends the networks' thread at its next step when nobody waits for frames any more: a segment of a large model can take long."""
 
 
 class PortraitAnimator:
@@ -32,19 +53,35 @@ class PortraitAnimator:
     >>> for frame in animator("portrait.png", "driving.mp4"): ...
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(
+        self, model: Model, replicas: Sequence[Model] = (), acceleration: Acceleration | None = None
+    ) -> None:
+        """Use a model, and `replicas` of it on other devices, on which parts of long clips are made at the same time.
+
+        `acceleration` is what `fye calibrate` found for it; without, passes are forecast as for any model.
+        """
         self.model = model
+        self.acceleration = acceleration
+        self.replicas = tuple(replicas)
         self.loras: list[Merged] = []
+        self._loras_of_replicas: list[tuple[Model, Merged]] = []
 
     @classmethod
     def from_pretrained(
         cls,
         source: str | Path = "bundled",
-        device: torch.device | str | None = None,
+        device: torch.device | str | Sequence[torch.device | str] | None = None,
         dtype: torch.dtype | None = None,
     ) -> PortraitAnimator:
-        """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`."""
-        return cls(load_model(source, device, dtype))
+        """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`.
+
+        Of several devices, `("cuda:0", "cuda:1")` or "cuda:0,cuda:1", each holds the whole model and makes other parts of a long clip; equal
+        devices give the same frames as one of them alone.
+        """
+        first, *others = split_devices(device)
+        model = load_model(source, first, dtype)
+        replicas = [load_model(source, other, model.dtype) for other in others]
+        return cls(model, replicas, read_acceleration(find_checkpoint(source)))
 
     def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
         """Add a LoRA (`fye train lora`) to the model's weights, on top of those that are there; costs nothing while animating.
@@ -52,12 +89,17 @@ class PortraitAnimator:
         `scale` 1 is as it was trained, 0.5 half of it. Raises WeightsError, with the model unchanged, for a file that is no LoRA or belongs
         to another model.
         """
-        self.loras.append(merge_lora(self.model, read_lora(Path(file)), scale, str(file)))
+        lora = read_lora(Path(file))
+        self.loras.append(merge_lora(self.model, lora, scale, str(file)))
+        self._loras_of_replicas += [(m, merge_lora(m, lora, scale, str(file))) for m in self.replicas]
 
     def unload_lora(self) -> None:
         """Take all LoRAs out: the weights are exactly what they were before the first."""
         while self.loras:
             self.loras.pop().undo(self.model)
+        while self._loras_of_replicas:
+            replica, merged = self._loras_of_replicas.pop()
+            merged.undo(replica)
 
     def __call__(
         self,
@@ -95,7 +137,7 @@ class PortraitAnimator:
     def check(self, settings: AnimationSettings) -> None:
         """Raise SettingsError for settings that do not fit this model."""
         self._check_size(settings.size or self.model.config.picture_size)
-        self._sampling(settings)
+        self.sampling(settings)
 
     def prepare(
         self,
@@ -129,95 +171,95 @@ class PortraitAnimator:
         prepared: Prepared,
         settings: AnimationSettings | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[np.ndarray]:
-        """Generate the frames of what `prepare` returned, lazily. What concerns framing was decided there.
+        store: LatentStore | None = None,
+    ) -> Generator[np.ndarray, None, None]:
+        """Generate the frames of what `prepare` returned, lazily. What concerns framing and loops was decided there.
+
+        Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and `store`, which keeps
+        what is finished of a long clip. Memory does not grow with the clip but by its landmarks, unless the strategy is "windows" or "tiles".
+        Closing the iterator ends the thread.
 
         Raises SettingsError, before the first frame, for settings that do not fit the model.
         """
         settings = settings or AnimationSettings()
-        sampling = self._sampling(settings)
+        sampling = self.sampling(settings)
         self._check_size(prepared.size)
         scale = settings.guidance_scale or self.model.config.guidance_scale
-        return self._frames(prepared, sampling, scale, progress)
+        return self._frames(prepared, sampling, scale, progress, store)
 
-    @torch.inference_mode()
     def _frames(
-        self, prepared: Prepared, sampling: SamplingSettings, guidance_scale: float, progress: Progress | None
-    ) -> Iterator[np.ndarray]:
-        model = self.model
-        portrait = to_tensor(prepared.picture[None]).to(model.device) * 2 - 1
-        reference_latents = model.encode(portrait)
-        image_tokens = model.image_tokens(portrait)
+        self,
+        prepared: Prepared,
+        sampling: SamplingSettings,
+        guidance_scale: float,
+        progress: Progress | None,
+        store: LatentStore | None,
+    ) -> Generator[np.ndarray, None, None]:
+        course = timeline(prepared.points_in_picture, prepared.loop)
+        relative = self.model.config.network.warped_reference
+        models = (self.model, *self.replicas)
+        stopped = Event()
 
-        network = model.config.network
+        def counted(done: int, total: int) -> None:
+            if stopped.is_set():
+                raise Abandoned
+            if progress is not None:
+                progress(done, total)
 
-        def landmark_features(pictures: Sequence[np.ndarray], guesses: Tensor | None = None) -> Tensor:
-            drawn = to_tensor(np.stack(pictures)).to(model.device, model.dtype)
-            warped = None if guesses is None else guesses.transpose(0, 1)[None]
-            return model.landmark_encoder(drawn.transpose(0, 1)[None], warped)  # f c h w -> 1 c f h w
+        decoded = generate(models, prepared, course, sampling, guidance_scale, counted, store)
+        shown = 0
+        with ExitStack() as stack:
+            pieces = stack.enter_context(closing(ahead(decoded, DECODED_AHEAD)))
+            stack.callback(stopped.set)  # first of both
+            for piece in pieces:
+                for pose, result, coded in zip(piece.poses, piece.results, piece.coded_guesses, strict=True):
+                    if shown == len(prepared) or course.shown[shown] != pose:
+                        continue  # where a ping-pong turns
+                    frame = int(course.frames[pose])
+                    finished = (
+                        prepared.finish_face(result, frame, coded) if relative else prepared.finish(result)
+                    )
+                    while shown < len(prepared) and course.shown[shown] == pose:
+                        yield finished
+                        shown += 1
 
-        guesses_ahead: dict[int, Tensor] = {}  # of frames that are being sampled, not yet decoded
-
-        def guessed_latents(frames: Sequence[int]) -> Tensor:
-            missing = [frame for frame in frames if frame not in guesses_ahead]
-            if missing:
-                pictures = np.stack([prepared.warped_picture(frame) for frame in missing])
-                guesses_ahead.update(zip(missing, model.encode(to_tensor(pictures) * 2 - 1), strict=True))
-            return torch.stack([guesses_ahead[frame] for frame in frames])
-
-        def features_of(frames: tuple[int, ...]) -> Tensor:
-            pictures = [prepared.landmark_picture(frame) for frame in frames]
-            return landmark_features(pictures, guessed_latents(frames) if network.warped_reference else None)
-
-        reference_features = None
-        if network.reference_landmarks:
-            reference_features = landmark_features([prepared.reference_landmark_picture()])[:, :, 0]
-        conditioning = condition_clip(
-            model.appearance_net,
-            model.denoiser,
-            reference_latents,
-            image_tokens,
-            guidance_scale,
-            reference_features,
-        )
-        latent_pieces = sample(
-            model.denoiser,
-            conditioning,
-            features_of,
-            len(prepared),
-            (reference_latents.shape[1], reference_latents.shape[2], reference_latents.shape[3]),
-            sampling,
-            progress,
-        )
-        frame = 0
-        for piece in latent_pieces:
-            for latents in piece.split(DECODED_AT_ONCE):
-                if not network.warped_reference:
-                    for result in to_pictures(model.decode(latents)):
-                        yield prepared.finish(result)
-                    continue
-                guess = guessed_latents(range(frame, frame + len(latents)))
-                results = to_pictures(model.decode(onto_guess(latents, guess, network.residual_scale)))
-                for result, coded in zip(results, to_pictures(model.decode(guess)), strict=True):
-                    del guesses_ahead[frame]
-                    yield prepared.finish_face(result, frame, coded)
-                    frame += 1
-
-    def _sampling(self, settings: AnimationSettings) -> SamplingSettings:
+    def sampling(self, settings: AnimationSettings) -> SamplingSettings:
         """The sampler's settings, with the model's own where the user left them open."""
         config = self.model.config
         strategy = settings.long_clips
         if strategy == "auto":
-            strategy = "keyframes" if config.network.layout == "paper" else "windows"
+            strategy = "keyframes" if config.makes_keyframes else "windows"
+        elif strategy in ("keyframes", "chain") and not config.makes_keyframes:
+            raise SettingsError(
+                f"This model was not trained to go on from known frames, which {strategy!r} needs: use 'windows' or 'tiles' for long clips."
+            )
+        steps = config.steps if settings.steps is None else settings.steps
         sampling = SamplingSettings(
-            steps=config.steps if settings.steps is None else settings.steps,
+            steps=steps,
             seed=settings.seed,
             shared_noise=config.shared_noise if settings.shared_noise is None else settings.shared_noise,
             window=config.window if settings.window is None else settings.window,
             strategy=strategy,
+            batch=self._batch(settings) if settings.batch is None else settings.batch,
+            forecast=forecast_for(self.acceleration, settings.speed, steps),
         )
         check_fits(sampling, self.model.denoiser)
         return sampling
+
+    def _batch(self, settings: AnimationSettings) -> int:
+        """How many segments to make at once: those that a GPU holds; on a CPU one fills all cores.
+
+        It follows from settings and hardware alone, not from the memory that is free at the time, so that a clip comes out the same again.
+        """
+        device, config = self.model.device, self.model.config
+        if device.type != "cuda":
+            return 1
+        side = (settings.size or config.picture_size) // LATENT_STRIDE
+        numbers = (
+            NUMBERS_A_PIXEL * config.network.block_channels[0] * side**2 * (settings.window or config.window)
+        )
+        room = MEMORY_SHARE * torch.cuda.get_device_properties(device).total_memory
+        return max(1, min(MOST_AT_ONCE, int(room / (numbers * self.model.dtype.itemsize))))
 
     def _check_size(self, size: int) -> None:
         """Every level of the denoiser halves the latents, so their size must be divisible that often."""
@@ -229,12 +271,19 @@ class PortraitAnimator:
             )
 
 
-def to_tensor(pictures: np.ndarray) -> Tensor:
-    """Pictures uint8 (n, height, width, 3) to float32 (n, 3, height, width) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+def split_devices(
+    device: torch.device | str | Sequence[torch.device | str] | None,
+) -> list[torch.device | str | None]:
+    """The devices that a user names, one or several, "cuda:0,cuda:1" as well as a list; `[None]` leaves the choice open.
 
-
-def to_pictures(decoded: Tensor) -> np.ndarray:
-    """Decoded (n, 3, height, width) in [-1, 1] to pictures uint8 (n, height, width, 3)."""
-    levels = (decoded.float().clamp(-1, 1) + 1) * 127.5
-    return levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    Raises SettingsError for a list of none.
+    """
+    if device is None or isinstance(device, torch.device):
+        return [device]
+    named = device.split(",") if isinstance(device, str) else list(device)
+    devices = [one.strip() if isinstance(one, str) else one for one in named]
+    if not devices or "" in devices:
+        raise SettingsError(
+            f"{device!r} names no device; give one such as cpu or cuda, or several: cuda:0,cuda:1"
+        )
+    return list(devices)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from followyouremoji.face.warping import blend_face, warp_into_window, warp_portrait, with_texture_of_guess
+from followyouremoji.face.warping import place_face, warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, face_window
 from followyouremoji.media.cropping import Crop
 
@@ -70,4 +70,4 @@ class WindowedFace:
         """
         points = self.points[frame]
         bent = warp_portrait(self.square, self.own_points, points)
-        return blend_face(bent, with_texture_of_guess(bent, result, coded_guess, self.windows[frame]), points)
+        return place_face(bent, result, coded_guess, self.windows[frame], points)

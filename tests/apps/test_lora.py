@@ -19,6 +19,7 @@ from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture
 from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.preparation import AnimationSettings
 from followyouremoji.training.lora_settings import LoraSettings
 
 app = typer.Typer()
@@ -38,10 +39,10 @@ def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
     assert record["held_out_before"]["face_l1"] > 0
     assert read_picture(tmp_path / "ada_views.png").shape[0] >= 64
 
-    animator = load_animator(str(model), "cpu", None, [f"{out}:0.5"])
+    animator = load_animator(str(model), "cpu", None, [f"{out}:0.5"], AnimationSettings())
     assert [merged.scale for merged in animator.loras] == [0.5]
     with pytest.raises(WeightsError, match="does not fit the model 'bundled'"):
-        load_animator("bundled", "cpu", None, [str(out)])
+        load_animator("bundled", "cpu", None, [str(out)], AnimationSettings())
     again = CliRunner().invoke(app, [str(a) for a in arguments])
     assert isinstance(again.exception, WeightsError)
     assert "exists already" in str(again.exception)
@@ -63,9 +64,10 @@ def test_sigterm_leaves_what_is_learnt_so_far(model, tmp_path) -> None:
     assert result.exit_code == 143
     assert "of 100000 steps (SIGTERM)" in result.output
     assert not out.exists()
-    assert [merged.scale for merged in load_animator(str(model), "cpu", None, [str(unfinished)]).loras] == [
-        1.0
-    ]
+    assert [
+        merged.scale
+        for merged in load_animator(str(model), "cpu", None, [str(unfinished)], AnimationSettings()).loras
+    ] == [1.0]
 
 
 def test_the_command_s_defaults_are_the_settings_defaults() -> None:

@@ -18,6 +18,7 @@ from followyouremoji.sampling import (
     predict_velocity,
     sample,
 )
+from followyouremoji.sampling.sampler import Reading, Replica
 
 SHAPE = (4, 8, 8)
 SIZES = {
@@ -93,7 +94,7 @@ def released() -> Case:
     return Case("released")
 
 
-@pytest.mark.parametrize("strategy", ["keyframes", "windows", "tiles"])
+@pytest.mark.parametrize("strategy", ["keyframes", "windows", "tiles", "chain"])
 @pytest.mark.parametrize("frames", [1, 4, 5, 11])
 def test_every_frame_comes_once_and_the_seed_decides(paper: Case, frames: int, strategy: str) -> None:
     first = paper.clip(frames, strategy=strategy)
@@ -221,10 +222,14 @@ def test_known_latents_reach_the_denoiser_of_the_paper_layout(paper: Case) -> No
     assert torch.equal(result, expected)
 
 
-def test_landmark_features_are_read_once_a_segment(paper: Case) -> None:
+def test_landmark_features_are_read_once_a_clip(paper: Case) -> None:
+    """Keyframes are known in later segments, where their features are read again without being made again."""
     paper.asked.clear()
     paper.chunks(5, steps=3)
-    assert paper.asked == [(0, 2, 4), (0, 1, 2), (2, 3, 4)]
+    assert paper.asked == [(0, 2, 4), (1,), (3,)]
+    paper.asked.clear()
+    paper.chunks(6, steps=3, strategy="windows")
+    assert paper.asked == [(0, 1, 2, 3), (2, 3, 4, 5)]
 
 
 def test_half_precision_follows_full_precision(released: Case) -> None:
@@ -248,12 +253,132 @@ def test_half_precision_follows_full_precision(released: Case) -> None:
         ({"shared_noise": 1.5}, "noise must be 0 to 1"),
         ({"shared_noise": float("nan")}, "noise must be 0 to 1"),
         ({"window": 2}, "at least 3 frames"),
+        ({"batch": 0}, "At least 1 segment"),
         ({"strategy": "magic"}, "Unknown strategy 'magic'"),
     ],
 )
 def test_settings_that_cannot_be_used(values: dict, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         SamplingSettings(**values)
+
+
+class Kept:
+    """A store in memory, which may forget."""
+
+    def __init__(self) -> None:
+        self.batches: dict[int, Tensor] = {}
+        self.saved: list[int] = []
+
+    def load(self, number: int) -> Tensor | None:
+        return self.batches.get(number)
+
+    def save(self, number: int, latents: Tensor) -> None:
+        self.saved.append(number)
+        self.batches[number] = latents.clone()
+
+
+def drawn(case: Case, frames: int, settings: SamplingSettings, **more: object) -> Tensor:
+    conditioning = case.conditioning(1.0)
+    return torch.cat(
+        list(sample(case.denoiser, conditioning, case.landmarks, frames, SHAPE, settings, **more))
+    )
+
+
+@pytest.mark.parametrize("strategy", ["keyframes", "chain"])
+def test_segments_made_at_once_are_those_made_one_by_one(paper: Case, strategy: str) -> None:
+    alone = paper.clip(30, strategy=strategy)
+    together = paper.clip(30, strategy=strategy, batch=3)
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("strategy", ["keyframes", "windows"])
+def test_several_devices_give_what_one_gives(paper: Case, strategy: str) -> None:
+    """Bit for bit, in the same pieces, whichever device is quicker; here two replicas beside the first, all on the CPU."""
+    settings = SamplingSettings(steps=2, window=4, batch=2, strategy=strategy)
+    calls: list[tuple[int, int]] = []
+    others = [Replica(Case("paper").denoiser, paper.conditioning(1.0)) for _ in range(2)]
+    alone = list(
+        sample(paper.denoiser, paper.conditioning(1.0), paper.landmarks, 30, SHAPE, settings, cuts=(11,))
+    )
+    shared = list(
+        sample(
+            paper.denoiser,
+            paper.conditioning(1.0),
+            paper.landmarks,
+            30,
+            SHAPE,
+            settings,
+            lambda *call: calls.append(call),
+            cuts=(11,),
+            replicas=others,
+        )
+    )
+    assert [len(piece) for piece in alone] == [len(piece) for piece in shared]
+    assert torch.equal(torch.cat(alone), torch.cat(shared))
+    assert calls == [(done, calls[0][1]) for done in range(1, calls[0][1] + 1)]
+
+
+@pytest.mark.parametrize("lost", [(), (0,), (3, 4, 5, 6, 7, 8, 9), (2, 5), tuple(range(20))])
+def test_a_broken_run_goes_on_where_it_was(paper: Case, lost: tuple[int, ...]) -> None:
+    """Bit for bit, whichever batches were finished; and only the others are made."""
+    settings = SamplingSettings(steps=1, window=4)
+    kept = Kept()
+    whole = drawn(paper, 22, settings, store=kept)
+    every = list(kept.saved)
+    assert every == list(range(len(settings.batches(22))))
+    kept.saved.clear()
+    for number in lost:
+        kept.batches.pop(number, None)
+    calls: list[tuple[int, int]] = []
+    again = drawn(paper, 22, settings, store=kept, progress=lambda *call: calls.append(call))
+    assert torch.equal(whole, again)
+    assert kept.saved == [number for number in every if number in lost]
+    assert calls[-1][0] == calls[-1][1] == len(every)
+
+
+def test_scenes_do_not_see_each_other(paper: Case) -> None:
+    """Two scenes in one clip are two clips, but for the noise, which belongs to a frame; here all frames share it."""
+    settings = SamplingSettings(steps=1, window=4, shared_noise=1.0)
+    both = drawn(paper, 12, settings, cuts=(5,))
+    torch.testing.assert_close(both[:5], drawn(paper, 5, settings))
+    features = paper.features
+    try:
+        paper.features = features[:, :, 5:]
+        alone = drawn(paper, 7, settings)
+    finally:
+        paper.features = features
+    torch.testing.assert_close(both[5:], alone)
+
+
+def test_the_end_of_a_loop_depends_on_its_beginning(paper: Case) -> None:
+    """The last gap is filled between its keyframe and frame 0: turned by half its length, a loop's segments are the same."""
+    settings = SamplingSettings(steps=1, window=8, shared_noise=1.0)
+    features = paper.features
+    try:
+        loop = drawn(paper, 6, settings, loop=True)
+        paper.features = features.clone()
+        paper.features[:, :, 0] += 1.0
+        other = drawn(paper, 6, settings, loop=True)
+    finally:
+        paper.features = features
+    assert not torch.allclose(loop[5], other[5], atol=1e-3)
+
+
+def test_latents_and_features_are_let_go_when_they_are_read(paper: Case) -> None:
+    """What is kept between batches does not grow with the clip: at most the keyframes of each level."""
+    sizes = []
+    for frames in (40, 60):
+        settings = SamplingSettings(steps=1, window=4)
+        batches = settings.batches(frames)
+        reading = Reading(batches, paper.landmarks, settings.steps)
+        largest = 0
+        for batch in batches:
+            reading.take(batch, settings.windows(len(batch[0].frames)), SHAPE)
+            reading.give(batch, torch.zeros(1, SHAPE[0], len(batch[0].frames), *SHAPE[1:]))
+            largest = max(largest, reading.held)
+        sizes.append(largest)
+        assert reading.held == 0
+    assert sizes[1] <= sizes[0] + 4
 
 
 def test_settings_that_a_model_cannot_be_used_with(released: Case, paper: Case) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import numpy as np
 
 from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.apps.driving import Driving, FrameRange, detect, tracked
+from followyouremoji.apps.jobs import Job, Recipe, recipe, remove_left_parts
 from followyouremoji.apps.output import check_output, note, progress_bar, say
 from followyouremoji.errors import ClipError, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.sampling.sampler import LatentStore
 
 DRAWN_ONLY = (
     "Note: the bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their "
@@ -41,11 +45,24 @@ class Output:
     sound: bool = True
     overwrite: bool = False
 
+    def named(self, portrait: Path, driving: Driving) -> Path:
+        """The path to write."""
+        ending = PICTURE_ENDINGS[0] if driving.expected_frames == 1 else CLIP_ENDINGS[0]
+        return self.path or Path(f"{portrait.stem}_{driving.path.stem}{ending}")
+
+    def described(self, path: Path) -> dict[str, str | bool]:
+        """What a job notes of its result."""
+        return {"output": str(path.resolve()), "side_by_side": self.side_by_side, "sound": self.sound}
+
     def resolved(self, portrait: Path, driving: Driving) -> Path:
         """The path to write, checked; raises ClipError where it cannot be written."""
+        path = self.named(portrait, driving)
+        self.check(path, driving)
+        return path
+
+    def check(self, path: Path, driving: Driving) -> None:
+        """Raise ClipError where `path` cannot be written."""
         one_frame = driving.expected_frames == 1
-        ending = PICTURE_ENDINGS[0] if one_frame else CLIP_ENDINGS[0]
-        path = self.path or Path(f"{portrait.stem}_{driving.path.stem}{ending}")
         endings = (*PICTURE_ENDINGS, *CLIP_ENDINGS, "") if one_frame else (*CLIP_ENDINGS, "")
         if not one_frame and path.suffix.lower() in set(PICTURE_ENDINGS) - set(CLIP_ENDINGS):
             raise ClipError(
@@ -53,7 +70,6 @@ class Output:
                 f"{', '.join(CLIP_ENDINGS)}, or one frame with --start and --stop"
             )
         check_output(path, tuple(dict.fromkeys(endings)), self.overwrite, ClipError, "the result")
-        return path
 
 
 def animate(
@@ -69,41 +85,115 @@ def animate(
     alignment: AlignmentSettings,
     settings: AnimationSettings,
     loras: Sequence[str] = (),
+    job_folder: Path | None = None,
 ) -> None:
-    """Animate a portrait and tell where the result is. Raises UserError for whatever cannot be used."""
+    """Animate a portrait and tell where the result is. Raises UserError for whatever cannot be used.
+
+    With a `job_folder` the run can be broken off, and goes on when the same is asked for again.
+    """
     started = time.monotonic()
+    if output.side_by_side and settings.loop == "pingpong":
+        raise SettingsError(
+            "the driving cannot be shown beside a loop that goes back and forth: leave out --side-by-side, or give --loop blend"
+        )
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
     source = Driving(driving_path(driving), frames)
-    path = output.resolved(portrait_file, source)
-    with FaceDetector(settings.detector_bundle) as detector:
-        landmarks = detect(detector, picture, settings.face, str(portrait_file))
-        animator = load_animator(weights, device, dtype, loras)
-        animator.check(settings)
-        motion = tracked(source, detector, settings.driving_face, smooth)
-    prepared = animator.prepare(
-        picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks
-    )
-    has_sound = write(path, output, source, prepared, animator, settings)
+    path = output.named(portrait_file, source)
+    with ExitStack() as stack:
+        job = None
+        if job_folder is not None:
+            asked = asked_for(
+                portrait_file, source, weights, device, dtype, loras, smooth, alignment, settings
+            )
+            job = stack.enter_context(Job(job_folder, asked))
+            if job.finished == output.described(path) and path.exists() and not output.overwrite:
+                say(f"{path}: the job in {job_folder} is finished.")
+                return
+            remove_left_parts(path)
+        output.check(path, source)
+        with FaceDetector(settings.detector_bundle) as detector:
+            landmarks = detect(detector, picture, settings.face, str(portrait_file))
+            loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
+            loading = loader.submit(load_animator, weights, device, dtype, loras, settings)
+            motion = None if job is None else job.motion()
+            if motion is None:
+                motion = tracked(source, detector, settings.driving_face, smooth, loading)
+                motion = motion if job is None else job.keep_motion(motion)
+            animator = loading.result()
+        tell_limits(animator, weights)
+        prepared = animator.prepare(
+            picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks
+        )
+        has_sound = write(path, output, source, prepared, animator, settings, job)
+        if job is not None:
+            job.finish(output.described(path))
+    what = counted(len(prepared))
+    if len(prepared) > 1:
+        rate = prepared.motion.frame_rate
+        what += f", {len(prepared) / rate:.1f} s at {rate:g} frames a second"
     took = time.monotonic() - started
-    what = (
-        "1 frame"
-        if len(motion) == 1
-        else f"{len(motion)} frames, {len(motion) / motion.frame_rate:.1f} s at {motion.frame_rate:g} frames a second"
-    )
     say(f"{path}: {what}{', with sound' if has_sound else ''}; made in {took:.0f} s.")
 
 
+def counted(frames: int) -> str:
+    return "1 frame" if frames == 1 else f"{frames} frames"
+
+
+def asked_for(
+    portrait: Path,
+    driving: Driving,
+    weights: str,
+    device: str | None,
+    dtype: str | None,
+    loras: Sequence[str],
+    smooth: float,
+    alignment: AlignmentSettings,
+    settings: AnimationSettings,
+) -> Recipe:
+    """All that a result depends on, for a job. Several equal devices give what one of them gives, so they are named once."""
+    import torch
+
+    from followyouremoji.animator import split_devices
+    from followyouremoji.checkpoints.lora import parse_lora
+    from followyouremoji.checkpoints.model import choose_device, choose_dtype
+    from followyouremoji.checkpoints.sources import find_checkpoint
+
+    devices = [choose_device(one) for one in split_devices(device)]
+    names = [torch.cuda.get_device_name(one) if one.type == "cuda" else one.type for one in devices]
+    return recipe(
+        portrait,
+        driving.path,
+        find_checkpoint(weights),
+        [parse_lora(text) for text in loras],
+        {
+            "device": ", ".join(dict.fromkeys(names)),
+            "dtype": str(torch_type(dtype) or choose_dtype(devices[0])).removeprefix("torch."),
+            "torch": torch.__version__,
+            "smooth": smooth,
+            "driving's": driving.frames,
+            "alignment's": alignment,
+            "setting": settings,
+        },
+    )
+
+
 def load_animator(
-    weights: str, device: str | None, dtype: str | None, loras: Sequence[str] = ()
+    weights: str, device: str | None, dtype: str | None, loras: Sequence[str], settings: AnimationSettings
 ) -> PortraitAnimator:
-    """The model with its LoRAs, each `FILE` or `FILE:SCALE`, and with what a user should know of it told."""
+    """The model with its LoRAs, each `FILE` or `FILE:SCALE`; raises UserError where they or `settings` do not fit it."""
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.checkpoints.lora import parse_lora
 
     animator = PortraitAnimator.from_pretrained(weights, device, torch_type(dtype))
     for text in loras:
         animator.load_lora(*parse_lora(text))
+    animator.check(settings)
+    return animator
+
+
+def tell_limits(animator: PortraitAnimator, weights: str) -> None:
+    """What a user should know of a model."""
     if weights == "bundled":
         note(DRAWN_ONLY)
     if animator.model.device.type == "cpu" and animator.model.config.picture_size > LARGE_PICTURE:
@@ -111,7 +201,6 @@ def load_animator(
             "Note: this model is large for a CPU and will take long; fewer --steps, a smaller --size or a --stop "
             "make it quicker."
         )
-    return animator
 
 
 def torch_type(name: str | None) -> torch.dtype | None:
@@ -129,12 +218,16 @@ def write(
     prepared: Prepared,
     animator: PortraitAnimator,
     settings: AnimationSettings,
+    store: LatentStore | None = None,
 ) -> bool:
     """Generate the frames and write them as they come; returns whether the result has sound."""
     import torch
 
-    with progress_bar("Animating") as advance:
-        rows = animator.frames(prepared, settings, advance)
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress_bar("Animating"))
+        frames = animator.frames(prepared, settings, advance, store)
+        stack.callback(frames.close)  # ends the networks' thread, whatever happens here
+        rows: Iterator[np.ndarray] = frames
         size = prepared.output_size
         if output.side_by_side:
             size = row_size(driving, prepared)
@@ -147,7 +240,7 @@ def write(
                 path,
                 prepared.motion.frame_rate,
                 size,
-                sound_from=driving.sound if output.sound else None,
+                sound_from=driving.sound if output.sound and prepared.loop != "pingpong" else None,
                 sound_start=float(prepared.motion.timestamps[0]),
                 overwrite=output.overwrite,
             ) as writer:

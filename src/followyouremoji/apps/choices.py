@@ -26,11 +26,27 @@ class Dtype(StrEnum):
     bf16 = "bf16"
 
 
+class Speed(StrEnum):
+    exact = "exact"
+    lossless = "lossless"
+    fast = "fast"
+    fastest = "fastest"
+
+
 class LongClips(StrEnum):
     auto = "auto"
     keyframes = "keyframes"
     windows = "windows"
     tiles = "tiles"
+    chain = "chain"
+
+
+class Looping(StrEnum):
+    """`face.timeline.Loop` as the command line offers it."""
+
+    off = "off"
+    blend = "blend"
+    pingpong = "pingpong"
 
 
 def strength(text: str) -> typer.models.OptionInfo:

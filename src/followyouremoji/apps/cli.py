@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from followyouremoji import __version__
 from followyouremoji.apps import choices
+from followyouremoji.apps.calibrate import calibrate
 from followyouremoji.apps.choices import ADVANCED, MODEL, RESULT
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
@@ -69,6 +70,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(portraits_app, name="portraits")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
+app.command()(calibrate)
 train_app.command()(plan)
 train_app.command("lora")(lora_command)
 
@@ -94,6 +96,8 @@ def root(
     "fye animate me.jpg smile.mp4 -o out.gif --stop 50  [dim]the first 50 frames, as a GIF[/]\n\n"
     "fye animate me.jpg wink.png -o wink.jpg  [dim]one pose, one picture[/]\n\n"
     "fye animate me.jpg talk.fyemotion --mouth 1.3 --head none  [dim]a stronger mouth, a still head[/]\n\n"
+    "fye animate me.jpg wink.mp4 --loop blend -o wink.webp  [dim]a sticker that plays on without a jump[/]\n\n"
+    "fye animate me.jpg speech.mp4 --job speech-job  [dim]long; the same command goes on after a break[/]\n\n"
     "fye animate me.jpg smile.mp4 --side-by-side --weights released --steps 20"
 )
 def animate(
@@ -119,6 +123,24 @@ def animate(
         bool, typer.Option("--no-sound", help="Leave out the driving clip's sound.", rich_help_panel=RESULT)
     ] = False,
     overwrite: choices.Overwrite = False,
+    loop: Annotated[
+        choices.Looping,
+        typer.Option(
+            help="A result that can be played on and on: [bold]blend[/] leads the last half second back into the first pose, "
+            "[bold]pingpong[/] goes forwards and backwards, without sound.",
+            rich_help_panel=RESULT,
+        ),
+    ] = choices.Looping.off,
+    job: Annotated[
+        Path | None,
+        typer.Option(
+            "--job",
+            metavar="FOLDER",
+            help="Keep what is finished in this folder: after a break, even a crash, the same command goes on where it was.",
+            rich_help_panel=RESULT,
+            show_default=False,
+        ),
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(
@@ -146,6 +168,14 @@ def animate(
             show_default="the model's",
         ),
     ] = None,
+    speed: Annotated[
+        choices.Speed,
+        typer.Option(
+            help="How many passes of the network are forecast instead of computed: [bold]exact[/] none, [bold]lossless[/] as many as "
+            "nobody sees, [bold]fast[/] and [bold]fastest[/] more. With few steps all are computed.",
+            rich_help_panel=MODEL,
+        ),
+    ] = choices.Speed.lossless,
     guidance: Annotated[
         float | None,
         typer.Option(
@@ -161,7 +191,9 @@ def animate(
     device: Annotated[
         str | None,
         typer.Option(
-            help="cuda, cuda:1, mps or cpu.", rich_help_panel=MODEL, show_default="a GPU if there is one"
+            help="cuda, cuda:1, mps or cpu; several share a long clip: cuda:0,cuda:1.",
+            rich_help_panel=MODEL,
+            show_default="a GPU if there is one",
         ),
     ] = None,
     dtype: Annotated[
@@ -200,10 +232,20 @@ def animate(
         choices.LongClips,
         typer.Option(
             help="How clips longer than a window are made: [bold]keyframes[/] first and then what lies between, "
-            "overlapping [bold]windows[/], or [bold]tiles[/] as in the released code.",
+            "overlapping [bold]windows[/], [bold]tiles[/] as in the released code, or a [bold]chain[/] of windows, each going on from the "
+            "last frame of the one before.",
             rich_help_panel=ADVANCED,
         ),
     ] = choices.LongClips.auto,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            help="Parts of a long clip made at once; fewer need less memory.",
+            min=1,
+            rich_help_panel=ADVANCED,
+            show_default="what suits the device",
+        ),
+    ] = None,
     shared_noise: Annotated[
         float | None,
         typer.Option(
@@ -229,6 +271,7 @@ def animate(
         Output(output, side_by_side, not no_sound, overwrite),
         weights=weights,
         loras=lora or (),
+        job_folder=job,
         device=device,
         dtype=dtype,
         frames=FrameRange(start, stop),
@@ -247,10 +290,13 @@ def animate(
             size=size,
             steps=steps,
             guidance_scale=guidance,
+            speed=speed.value,
             seed=seed,
             shared_noise=shared_noise,
             window=window,
             long_clips=long_clips.value,
+            batch=batch,
+            loop=loop.value,
             crop="auto" if crop is None else crop,
             paste_back="auto" if paste is None else paste,
             face=face,

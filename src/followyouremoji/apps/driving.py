@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +136,19 @@ def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source
         raise FaceNotFound(f"In {source}: {reason}") from reason
 
 
-def tracked(driving: Driving, detector: FaceDetector, face: int | None, smooth: float) -> Motion:
-    """`Driving.track` with a progress bar."""
+def tracked(
+    driving: Driving,
+    detector: FaceDetector,
+    face: int | None,
+    smooth: float,
+    beside: Future[Any] | None = None,
+) -> Motion:
+    """`Driving.track` with a progress bar, broken off where what happens `beside` it fails."""
     with progress_bar(f"Following the face in {driving.path.name}") as advance:
-        return driving.track(detector, face, smooth, advance)
+
+        def checked(done: int, total: int | None) -> None:
+            advance(done, total)
+            if beside is not None and beside.done():
+                beside.result()
+
+        return driving.track(detector, face, smooth, checked)

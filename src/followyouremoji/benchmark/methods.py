@@ -40,7 +40,16 @@ from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
 from followyouremoji.preparation import LongClips, Prepared, frame_face
 
-GENERATED_BY = ("animator.py", "preparation.py", "checkpoints", "face", "networks", "sampling")
+GENERATED_BY = (
+    "animator.py",
+    "generation.py",
+    "framing.py",
+    "preparation.py",
+    "checkpoints",
+    "face",
+    "networks",
+    "sampling",
+)
 FRAMES_FROM = "frames:"
 AUTOENCODER = "autoencoder:"
 DECODED_AT_ONCE = 4  # frames
@@ -69,6 +78,7 @@ class Sampling:
     guidance_scale: float | None = None
     shared_noise: float | None = None
     seed: int = 0
+    speed: str = "lossless"
     window: int | None = None
     long_clips: LongClips = "auto"
 
@@ -97,6 +107,7 @@ READ_AS: dict[str, Callable[[str], Any]] = {
     "guidance_scale": float,
     "shared_noise": float,
     "seed": int,
+    "speed": str,
     "window": int,
     "long_clips": str,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -62,11 +63,17 @@ def find_cuts(points: np.ndarray) -> tuple[int, ...]:
     """Frames of landmarks (T, 478, 2) at which the face jumps: another scene, or a face found again elsewhere."""
     if len(points) < 2:
         return ()
-    size = np.ptp(points, axis=1).mean(axis=1)
-    moved = np.linalg.norm(np.diff(points, axis=0), axis=-1).mean(axis=1) / np.maximum(size[1:], 1e-9)
+    # Frame by frame, since the landmarks of a long clip are its largest part in memory.
+    moved = np.array([_moved(before, after) for before, after in pairwise(points)])
     around = np.pad(moved, 1)
     abrupt = moved > ABRUPT * np.maximum(around[:-2], around[2:])
     return tuple((np.flatnonzero(abrupt & (moved > CUT)) + 1).tolist())
+
+
+def _moved(before: np.ndarray, after: np.ndarray) -> float:
+    """How far all points (478, 2) move on the mean, as a share of the face's size."""
+    size = float(np.ptp(after, axis=0).mean())
+    return float(np.linalg.norm(after - before, axis=-1).mean()) / max(size, 1e-9)
 
 
 def held_poses(points: np.ndarray) -> np.ndarray:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from followyouremoji.networks import AppearanceNet, Conditioning, Denoiser
+from followyouremoji.networks.unet import Recall, compute_always
 from followyouremoji.sampling.known_frames import join_known
+
+PASS_HOLDS = (
+    32  # times the features of the first convolution: skips, joined skips, a feed-forward's inner values
+)
+TOGETHER_ON_PROCESSORS = (
+    2 << 30
+)  # bytes of features of both halves; with more, a batch of one half is large enough
+
+Difference = Callable[[Callable[[], Tensor]], Tensor | None]
+"""Given how to compute it: what the conditional prediction has more than the unconditional one; None where guidance shall not act."""
+
+
+def compute_difference(compute: Callable[[], Tensor]) -> Tensor:
+    """Remembers nothing."""
+    return compute()
 
 
 @dataclass(frozen=True)
 class ClipConditioning:
     """The two halves of guidance, computed once a clip.
 
-    `portrait` holds the appearance and the image prompt; `nothing` zero image tokens and no appearance, None where
+    `portrait` holds the appearance and the image prompt; `nothing` a zero image token and no appearance, None where
     the guidance scale is 1 and one pass is enough.
     """
 
@@ -42,7 +59,9 @@ def condition_clip(
         config has `reference_landmarks`.
     """
     appearance = appearance_net(reference_latents, image_tokens, reference_features)
-    nothing = None if guidance_scale == 1.0 else denoiser.condition(torch.zeros_like(image_tokens), None)
+    # Zero tokens are all alike, so that attention to many of them is the value of one.
+    zeros = torch.zeros_like(image_tokens[:, :1])
+    nothing = None if guidance_scale == 1.0 else denoiser.condition(zeros, None)
     return ClipConditioning(denoiser.condition(image_tokens, appearance), nothing, guidance_scale)
 
 
@@ -54,10 +73,13 @@ def predict_velocity(
     timestep: Tensor,
     landmark_features: Tensor,
     conditioning: ClipConditioning,
+    recall: Recall = compute_always,
+    unguided_recall: Recall = compute_always,
+    difference: Difference = compute_difference,
 ) -> Tensor:
     """One guided prediction of `v` for frames that the denoiser sees together.
 
-    The two passes run one after the other: together they would need twice the memory and save little time.
+    The two passes run as one batch where nothing is told and memory allows, else one after the other.
 
     Parameters
     ----------
@@ -66,6 +88,8 @@ def predict_velocity(
     mask : (1, 1, frames, 1, 1), 1 where a frame is known.
     timestep : scalar in 0..999.
     landmark_features : (1, first block width, frames, height, width).
+    recall, unguided_recall : tell features of the conditional and of the unconditional pass instead of computing them.
+    difference : may tell what guidance adds instead of computing the unconditional pass, or that it adds nothing.
 
     Returns
     -------
@@ -74,8 +98,32 @@ def predict_velocity(
     inputs = join_known(noisy, known, mask) if denoiser.config.layout == "paper" else noisy
     inputs = inputs.to(landmark_features.dtype)
     timesteps = timestep.to(inputs.device).expand(inputs.shape[0])
-    velocity = denoiser(inputs, timesteps, landmark_features, conditioning.portrait).float()
-    if conditioning.nothing is None:
+    nothing = conditioning.nothing
+    everything = recall is compute_always is unguided_recall and difference is compute_difference
+    if nothing is not None and everything and fit_together(denoiser, inputs):
+        halves = denoiser(inputs, timesteps, landmark_features, [conditioning.portrait, nothing])
+        velocity, unguided = halves.float().chunk(2)
+        return unguided + conditioning.guidance_scale * (velocity - unguided)
+    velocity = denoiser(inputs, timesteps, landmark_features, conditioning.portrait, recall).float()
+    if nothing is None:
         return velocity
-    unguided = denoiser(inputs, timesteps, landmark_features, conditioning.nothing).float()
-    return unguided + conditioning.guidance_scale * (velocity - unguided)
+
+    def compute() -> Tensor:
+        unguided = denoiser(inputs, timesteps, landmark_features, nothing, unguided_recall).float()
+        return velocity - unguided
+
+    added = difference(compute)
+    return velocity if added is None else velocity + (conditioning.guidance_scale - 1) * added
+
+
+def fit_together(denoiser: Denoiser, inputs: Tensor) -> bool:
+    """Whether both halves of guidance go as one batch: it reads the weights once, which tells where pictures are small, but holds twice the features."""
+    batch, _, frames, height, width = inputs.shape
+    features = batch * frames * height * width * denoiser.config.block_channels[0] * inputs.element_size()
+    if inputs.device.type == "cuda":
+        device = inputs.device
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        allowed = (torch.cuda.mem_get_info(device)[0] + unused) // 2
+    else:
+        allowed = TOGETHER_ON_PROCESSORS
+    return 2 * PASS_HOLDS * features <= allowed

@@ -18,17 +18,10 @@ from followyouremoji.networks import (
     SmallAutoencoder,
     latent_tokens,
 )
+from tests.tiny import tiny_network
 
-PAPER = NetworkConfig(
-    layout="paper",
-    latent_channels=4,
-    block_channels=(16, 32),
-    layers_per_block=1,
-    heads=2,
-    norm_groups=8,
+PAPER = tiny_network(
     context_width=16,
-    image_source="latents",
-    image_width=6,
     qformer=QFormerConfig(layers=4, queries=3, width=16, heads=2),
     landmark_channels=(4, 8, 8, 8),
     reference_landmarks=True,

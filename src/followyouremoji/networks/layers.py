@@ -7,12 +7,18 @@ Tensors are `(batch * frames, channels, height, width)` in convolutions and `(ba
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KeyValue = tuple[Tensor, Tensor]  # each (batch, heads, tokens, channels of a head)
+from followyouremoji.networks.convolution import CACHED, Convolution, Linear
+
+KeyValue = tuple[Tensor, Tensor]  # each (batch, tokens, channels)
+Reading = tuple[
+    KeyValue, KeyValue | None
+]  # of a transformer: the image prompt, and the portrait where it may be seen
 
 
 def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
@@ -29,8 +35,8 @@ class TimeEmbedding(nn.Module):
     def __init__(self, in_width: int, width: int) -> None:
         super().__init__()
         self.in_width = in_width
-        self.linear_1 = nn.Linear(in_width, width)
-        self.linear_2 = nn.Linear(width, width)
+        self.linear_1 = Linear(in_width, width)
+        self.linear_2 = Linear(width, width)
 
     def forward(self, timesteps: Tensor) -> Tensor:
         embedding = timestep_embedding(timesteps, self.in_width).to(self.linear_1.weight.dtype)
@@ -43,17 +49,27 @@ class ResnetBlock(nn.Module):
     def __init__(self, in_channels: int, channels: int, time_width: int, groups: int) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, in_channels, eps=1e-5)
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1)
-        self.time_emb_proj = nn.Linear(time_width, channels)
+        self.conv1 = Convolution(in_channels, channels, 3, padding=1)
+        self.time_emb_proj = Linear(time_width, channels)
         self.norm2 = nn.GroupNorm(groups, channels, eps=1e-5)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv_shortcut = nn.Conv2d(in_channels, channels, 1) if in_channels != channels else nn.Identity()
+        self.conv2 = Convolution(channels, channels, 3, padding=1)
+        self.conv_shortcut = (
+            Convolution(in_channels, channels, 1) if in_channels != channels else nn.Identity()
+        )
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        hidden = self.conv1(F.silu(self.norm1(x)))
-        hidden = hidden + self.time_emb_proj(F.silu(time))[:, :, None, None]
-        hidden = self.conv2(F.silu(self.norm2(hidden)))
-        return self.conv_shortcut(x) + hidden
+        """`x` (batch * frames, channels, height, width), sample-major; `time` (batch, width of the embedding)."""
+        hidden = self.conv1(activated(self.norm1, x))
+        shift = self.time_emb_proj(F.silu(time)).repeat_interleave(x.shape[0] // time.shape[0], dim=0)
+        hidden += shift[:, :, None, None]
+        hidden = self.conv2(activated(self.norm2, hidden))
+        hidden += self.conv_shortcut(x)
+        return hidden
+
+
+def activated(norm: nn.Module, x: Tensor) -> Tensor:
+    """SiLU of the normed `x`, in place where no gradient needs what was there."""
+    return F.silu(norm(x), inplace=not torch.is_grad_enabled())
 
 
 class Downsample(nn.Module):
@@ -68,11 +84,13 @@ class Downsample(nn.Module):
 class Upsample(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = Convolution(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
         """Nearest-neighbour enlargement to `size` (height, width) and a convolution."""
-        return self.conv(F.interpolate(x, size=size, mode="nearest"))
+        if isinstance(self.conv, Convolution):
+            return self.conv(x, size)
+        return self.conv(F.interpolate(x, size=size, mode="nearest"))  # a LoRA stands around it
 
 
 class Attention(nn.Module):
@@ -82,21 +100,27 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         context_width = context_width or channels
-        self.to_q = nn.Linear(channels, channels, bias=False)
-        self.to_k = nn.Linear(context_width, channels, bias=False)
-        self.to_v = nn.Linear(context_width, channels, bias=False)
-        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
-
-    def split_heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # b n (h d) -> b h n d
+        self.to_q = Linear(channels, channels, bias=False)
+        self.to_k = Linear(context_width, channels, bias=False)
+        self.to_v = Linear(context_width, channels, bias=False)
+        self.to_out = nn.ModuleList([Linear(channels, channels)])
 
     def keys_values(self, tokens: Tensor) -> KeyValue:
-        return self.split_heads(self.to_k(tokens)), self.split_heads(self.to_v(tokens))
+        return self.to_k(tokens), self.to_v(tokens)
+
+    def attend(self, queries: Tensor, keys_values: KeyValue) -> Tensor:
+        """Projected `queries` (batch, tokens, channels) read; returns the same shape, before the last projection."""
+        query, key, value = (
+            x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (queries, *keys_values)
+        )  # b n (h d) -> b h n d
+        return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
     def forward(self, tokens: Tensor, keys_values: KeyValue) -> Tensor:
-        keys, values = keys_values
-        attended = F.scaled_dot_product_attention(self.split_heads(self.to_q(tokens)), keys, values)
-        return self.to_out[0](attended.transpose(1, 2).flatten(2))
+        """`tokens` (batch, n, channels) read; returns the same shape, or one token for all where they read a single one."""
+        values = keys_values[1]
+        if values.shape[1] == 1:  # whatever is asked of a single token, the answer is its value
+            return self.to_out[0](values)
+        return self.to_out[0](self.attend(self.to_q(tokens), keys_values))
 
 
 def repeat_to(keys_values: KeyValue, batch: int) -> KeyValue:
@@ -108,28 +132,45 @@ def repeat_to(keys_values: KeyValue, batch: int) -> KeyValue:
     return keys.repeat_interleave(frames, dim=0), values.repeat_interleave(frames, dim=0)
 
 
-def join(first: KeyValue, second: KeyValue) -> KeyValue:
-    return torch.cat([first[0], second[0]], dim=2), torch.cat([first[1], second[1]], dim=2)
+def join(own: KeyValue, shared: KeyValue) -> KeyValue:
+    """Each frame's own tokens followed by its sample's: `(b f) n c` and `b m c` to `(b f) (n + m) c`."""
+
+    def after(first: Tensor, second: Tensor) -> Tensor:
+        batch, frames = len(second), len(first) // len(second)
+        second = second[:, None].expand(-1, frames, -1, -1)
+        return torch.cat([first.unflatten(0, (batch, frames)), second], dim=2).flatten(0, 1)
+
+    return after(own[0], shared[0]), after(own[1], shared[1])
 
 
 class GEGLU(nn.Module):
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(channels, 2 * inner)
+        self.proj = Linear(channels, 2 * inner)
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * F.gelu(gate)
+        gate = F.gelu(gate)
+        return value * gate if torch.is_grad_enabled() else gate.mul_(value)
 
 
 class FeedForward(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         inner = 4 * channels
-        self.net = nn.ModuleList([GEGLU(channels, inner), nn.Identity(), nn.Linear(inner, channels)])
+        self.net = nn.ModuleList([GEGLU(channels, inner), nn.Identity(), Linear(inner, channels)])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net[2](self.net[0](x))
+        if x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self.net[2](self.net[0](x))
+        # In pieces whose inner values stay in a processor's cache, eight times as wide as what goes in and out.
+        rows = x.flatten(0, -2)
+        out = torch.empty_like(rows)
+        for piece, target in zip(
+            *(t.split(max(1, CACHED // (8 * x.shape[-1]))) for t in (rows, out)), strict=True
+        ):
+            target.copy_(self.net[2](self.net[0](piece)))
+        return out.view_as(x)
 
 
 class TransformerBlock(nn.Module):
@@ -144,16 +185,31 @@ class TransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = FeedForward(channels)
 
-    def forward(
-        self, tokens: Tensor, context: KeyValue, appearance: KeyValue | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`tokens` (batch, height * width, channels). Returns the new tokens and the normed ones that self-attention read."""
+    def forward(self, tokens: Tensor, reads: Sequence[Reading]) -> tuple[Tensor, Tensor]:
+        """`tokens` (batch, height * width, channels), an equal part of the batch for each of `reads`.
+
+        Returns the new tokens and the normed ones that self-attention read.
+        """
         normed = self.norm1(tokens)
-        own = self.attn1.keys_values(normed)
-        batch = tokens.shape[0]
-        tokens = tokens + self.attn1(normed, join(own, repeat_to(appearance, batch)) if appearance else own)
-        tokens = tokens + self.attn2(self.norm2(tokens), repeat_to(context, batch))
+        queries, keys, values = (
+            x.chunk(len(reads)) for x in (self.attn1.to_q(normed), *self.attn1.keys_values(normed))
+        )
+        attended = [
+            self.attn1.attend(query, own if appearance is None else join(own, appearance))
+            for query, own, (_, appearance) in zip(
+                queries, zip(keys, values, strict=True), reads, strict=True
+            )
+        ]
+        tokens = tokens + self.attn1.to_out[0](joined(attended))
+        parts = []
+        for part, (context, _) in zip(tokens.chunk(len(reads)), reads, strict=True):
+            parts.append(part + self.attn2(self.norm2(part), repeat_to(context, len(part))))
+        tokens = joined(parts)
         return tokens + self.ff(self.norm3(tokens)), normed
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 class NormOnlyBlock(nn.Module):
@@ -172,10 +228,10 @@ class SpatialTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
-        self.proj_in = nn.Conv2d(channels, channels, 1)
+        self.proj_in = Convolution(channels, channels, 1)
         block = NormOnlyBlock(channels) if norm_only else TransformerBlock(channels, heads, context_width)
         self.transformer_blocks = nn.ModuleList([block])
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.proj_out = Convolution(channels, channels, 1)
 
     @property
     def block(self) -> TransformerBlock:
@@ -184,10 +240,11 @@ class SpatialTransformer(nn.Module):
     def tokens(self, x: Tensor) -> Tensor:
         return self.proj_in(self.norm(x)).flatten(2).transpose(1, 2)  # b c h w -> b (h w) c
 
-    def forward(
-        self, x: Tensor, context: KeyValue, appearance: KeyValue | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`x` (batch, channels, height, width). Returns what is to be added to `x` and the block's normed tokens."""
-        tokens, normed = self.block(self.tokens(x), context, appearance)
+    def forward(self, x: Tensor, reads: Sequence[Reading]) -> tuple[Tensor, Tensor]:
+        """`x` (batch, channels, height, width), an equal part of the batch for each of `reads`.
+
+        Returns what is to be added to `x` and the block's normed tokens.
+        """
+        tokens, normed = self.block(self.tokens(x), reads)
         hidden = tokens.transpose(1, 2).unflatten(2, x.shape[2:])  # b (h w) c -> b c h w
         return self.proj_out(hidden), normed

@@ -6,25 +6,27 @@ is how appearance tokens find their place: entry `i` of the list that `Appearanc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from typing import Literal, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from followyouremoji.networks.config import NetworkConfig
+from followyouremoji.networks.convolution import Linear, laid_out
 from followyouremoji.networks.layers import (
     Downsample,
     KeyValue,
+    Reading,
     ResnetBlock,
     SpatialTransformer,
     TimeEmbedding,
     TransformerBlock,
     Upsample,
+    activated,
 )
 from followyouremoji.networks.motion_module import MotionModule
 
@@ -94,6 +96,11 @@ class Conditioning:
     context: list[KeyValue]
     appearance: list[KeyValue] | None
 
+    def readings(self) -> list[Reading]:
+        """What each transformer reads."""
+        alone: list[KeyValue | None] = [None] * len(self.context)
+        return list(zip(self.context, self.appearance or alone, strict=True))
+
 
 class UNet(nn.Module):
     """The structure that both networks share."""
@@ -108,7 +115,7 @@ class UNet(nn.Module):
 
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
         self.time_embedding = TimeEmbedding(widths[0], config.time_width)
-        self.clip_fc = nn.Linear(config.image_width, config.context_width)
+        self.clip_fc = Linear(config.image_width, config.context_width)
 
         skips = [widths[0]]
         self.down_blocks = nn.ModuleList()
@@ -232,12 +239,12 @@ class AppearanceNet(UNet):
             if transformer is final:
                 handed_over.append(transformer.block.norm1(transformer.tokens(x)))
             elif transformer is not None:
-                change, normed = transformer(x, next(contexts))
+                change, normed = transformer(x, [(next(contexts), None)])
                 x = x + change
                 handed_over.append(normed)
             return x
 
-        x = self.conv_in(latents)
+        x = self.conv_in(laid_out(latents))
         if landmark_features is not None:
             x = x + landmark_features
         self.run_stages(x, run)
@@ -265,7 +272,7 @@ class Denoiser(UNet):
         latents: Tensor,
         timesteps: Tensor,
         landmark_features: Tensor,
-        conditioning: Conditioning,
+        conditioning: Conditioning | Sequence[Conditioning],
         recall: Recall = compute_always,
     ) -> Tensor:
         """One pass.
@@ -273,26 +280,35 @@ class Denoiser(UNet):
         `latents` (batch, denoiser channels, frames, height, width): noisy latents, in the paper layout joined by known frames and
         their mask; `timesteps` (batch,) in 0..999; `landmark_features` (batch, first block width, frames, height, width).
         `recall` may tell features instead of computing them. A conditioning of a smaller batch is shared: sample `i` of it serves the next `batch / its batch` samples.
-        Returns the prediction (batch, latent channels, frames, height, width).
+        Several conditionings, such as the two halves of guidance, are read side by side, each by all samples.
+        Returns the prediction (batch, latent channels, frames, height, width); for several conditionings their predictions one after the other along the batch.
         """
-        batch, _, frames = latents.shape[:3]
-        time = self.time_embedding(timesteps).repeat_interleave(frames, dim=0)
-        alone: list[KeyValue | None] = [None] * len(conditioning.context)
-        appearance = conditioning.appearance or alone
-        read = dict(zip(self.transformers(), zip(conditioning.context, appearance, strict=True), strict=True))
+        frames = latents.shape[2]
+        conditionings = [conditioning] if isinstance(conditioning, Conditioning) else list(conditioning)
+        ways = len(conditionings)
+        time = self.time_embedding(timesteps).repeat(ways, 1)
+        reads = zip(*(one.readings() for one in conditionings), strict=True)
+        read = dict(zip(self.transformers(), reads, strict=True))
         layers = self.layers()
+
+        def first(resnet: ResnetBlock, x: Tensor) -> Tensor:
+            """Before the first attention the conditionings have made no difference yet."""
+            if ways == 1:
+                return resnet(x, time)
+            return resnet(x.chunk(ways)[0], time.chunk(ways)[0]).repeat(ways, 1, 1, 1)
 
         def run(number: int, x: Tensor) -> Tensor:
             resnet, transformer, motion_module = layers[number]
-            x = recall("resnet", number, lambda: resnet(x, time))
+            x = recall("resnet", number, lambda: resnet(x, time) if number else first(resnet, x))
             if transformer is not None:
-                x = x + recall("attention", number, lambda: transformer(x, *read[transformer])[0])
+                x = x + recall("attention", number, lambda: transformer(x, read[transformer])[0])
             if motion_module is not None:
                 x = x + recall("motion", number, lambda: motion_module(x, frames))
             return x
 
         x = latents.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
-        x = self.conv_in(x) + landmark_features.transpose(1, 2).flatten(0, 1)
-        x = self.run_stages(x, run, recall)
-        x = self.conv_out(F.silu(self.conv_norm_out(x)))
-        return x.unflatten(0, (batch, frames)).transpose(1, 2)  # (b f) c h w -> b c f h w
+        x = self.conv_in(laid_out(x))
+        x = x + landmark_features.transpose(1, 2).flatten(0, 1)
+        x = self.run_stages(x.repeat(ways, 1, 1, 1), run, recall)
+        x = self.conv_out(activated(self.conv_norm_out, x))
+        return x.unflatten(0, (-1, frames)).transpose(1, 2)  # (b f) c h w -> b c f h w

@@ -1,0 +1,293 @@
+"""Time and memory of the denoiser's step beside the order in which the authors' release computes it.
+
+    python benchmarks/denoiser.py --json denoiser.json
+    python benchmarks/denoiser.py --device cuda --dtype bf16 --frames 16 --latents 64
+
+Full-size networks with random weights. Both orders alternate in one process, with a matrix product's rate before and after; each of the
+savings that can be switched off is also left out in turn. Memory is the peak of a process of its own for each order, that holds the appearance
+net and the denoiser. `--single` counts processor time of one thread instead of the clock's, for a machine that does other work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.released_order import released_step
+from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, convolution, layers
+from followyouremoji.sampling import guidance
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+IMAGE_TOKENS = 257
+STEPS = 30
+
+
+@dataclass
+class Case:
+    """Networks with random weights and what a step reads."""
+
+    appearance_net: AppearanceNet
+    denoiser: Denoiser
+    reference: Tensor
+    latents: Tensor
+    features: Tensor
+    image_tokens: Tensor
+    guidance: float
+
+    @classmethod
+    def random(cls, options: argparse.Namespace, device: str) -> Case:
+        config = NetworkConfig(block_channels=tuple(options.widths))
+        dtype, size = DTYPES[options.dtype], options.latents
+        with torch.device("meta"):
+            networks = AppearanceNet(config), Denoiser(config)
+        for network in networks:
+            network.to(dtype).to_empty(device=device).eval().requires_grad_(False)
+            if device != "meta":
+                randomise(network)
+            if device == "cuda":
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        torch.manual_seed(1)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, device=device, dtype=dtype)
+
+        return cls(
+            *networks,
+            reference=normal(1, 4, size, size),
+            latents=normal(1, 4, options.frames, size, size),
+            features=normal(1, config.block_channels[0], options.frames, size, size),
+            image_tokens=normal(1, IMAGE_TOKENS, config.image_width),
+            guidance=options.guidance,
+        )
+
+    def appearance(self) -> list[Tensor]:
+        return self.appearance_net(self.reference, self.image_tokens)
+
+    def condition(self, unconditional_tokens: int = 1) -> guidance.ClipConditioning:
+        zeros = torch.zeros_like(self.image_tokens[:, :unconditional_tokens])
+        return guidance.ClipConditioning(
+            self.denoiser.condition(self.image_tokens, self.appearance()),
+            None if self.guidance == 1 else self.denoiser.condition(zeros, None),
+            self.guidance,
+        )
+
+    def released(self, appearance: list[Tensor]) -> Tensor:
+        timestep = torch.tensor(500, device=self.latents.device)
+        return released_step(
+            self.denoiser, self.latents, timestep, self.features, self.image_tokens, appearance, self.guidance
+        )
+
+    def ours(self, conditioning: guidance.ClipConditioning) -> Tensor:
+        known, mask = torch.zeros_like(self.latents), torch.zeros_like(self.latents[:1, :1, :, :1, :1])
+        timestep = torch.tensor(500)
+        return guidance.predict_velocity(
+            self.denoiser, self.latents, known, mask, timestep, self.features, conditioning
+        )
+
+
+def randomise(network: nn.Module) -> None:
+    """Uniform weights of the size that keeps a layer's output at its input's, repeated from a short row of draws: what takes a second, not a minute."""
+    torch.manual_seed(0)
+    draws = torch.rand(1 << 20, device=next(network.parameters()).device) * 2 - 1
+    for name, parameter in network.named_parameters():
+        flat = parameter.data.view(-1)
+        if parameter.dim() == 1:
+            flat.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.01)
+            continue
+        scale = 1.5 / parameter[0].numel() ** 0.5
+        for part in flat.split(len(draws)):
+            part.copy_(draws[: len(part)]).mul_(scale)
+
+
+def enlarged_plainly(layer: convolution.Convolution, x: Tensor, size: torch.Size | None = None) -> Tensor:
+    return FORWARD(layer, x if size is None else F.interpolate(x, size=size, mode="nearest"))
+
+
+FORWARD = convolution.Convolution.forward
+WITHOUT: dict[str, Callable[[], AbstractContextManager]] = {
+    "halves as one batch": lambda: patch.object(guidance, "fit_together", lambda *_: False),
+    "minimal filters": lambda: patch.object(convolution, "LEAST_CHANNELS", 1 << 30),
+    "enlarging filter alone": lambda: patch.object(convolution.Convolution, "forward", enlarged_plainly),
+    "oneDNN's linear layers": lambda: patch.object(convolution, "ONEDNN_LINEAR", None),
+    "feed-forward in pieces": lambda: patch.object(layers, "CACHED", 1 << 40),
+    "one unconditional token": nullcontext,
+}
+
+
+class Stopwatch:
+    """Seconds of a call: of a GPU by events, else by the clock, or of this process's threads."""
+
+    def __init__(self, device: str, single: bool) -> None:
+        self.device = device
+        self.now = time.process_time if single else time.perf_counter
+
+    def __call__(self, call: Callable[[], Tensor | list[Tensor]]) -> float:
+        if self.device == "cuda":
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            call()
+            end.record()
+            torch.cuda.synchronize()
+            return begin.elapsed_time(end) / 1000
+        begun = self.now()
+        call()
+        return self.now() - begun
+
+
+def product_rate(stopwatch: Stopwatch, dtype: torch.dtype) -> float:
+    """FLOP/s of a square matrix product, the best of five."""
+    side = 8192 if stopwatch.device == "cuda" else 3072
+    a, b = (torch.randn(side, side, device=stopwatch.device, dtype=dtype) for _ in range(2))
+    return 2 * side**3 / min(stopwatch(lambda: a @ b) for _ in range(5))
+
+
+def operations(options: argparse.Namespace) -> dict[str, float]:
+    """FLOP of a step in either order, direct convolutions and nothing told, counted without computing."""
+    case = Case.random(options, "meta")
+    appearance, conditioning = case.appearance(), case.condition()
+    counts = {}
+    for name, step in {
+        "released": lambda: case.released(appearance),
+        "ours": lambda: case.ours(conditioning),
+    }.items():
+        with FlopCounterMode(display=False) as counter:
+            step()
+        counts[name] = float(counter.get_total_flops())
+    return counts
+
+
+def time_orders(options: argparse.Namespace) -> dict[str, object]:
+    """Alternate both orders, and ours with each saving left out."""
+    case, stopwatch = Case.random(options, options.device), Stopwatch(options.device, options.single)
+    dtype = DTYPES[options.dtype]
+    rate_before = product_rate(stopwatch, dtype)
+    appearance, conditioning = case.appearance(), case.condition()
+    expected, result = case.released(appearance).float(), case.ours(conditioning).float()
+    calls: dict[str, Callable[[], Tensor]] = {
+        "released": lambda: case.released(appearance),
+        "ours": lambda: case.ours(conditioning),
+    }
+    contexts = dict.fromkeys(calls, nullcontext) | (WITHOUT if options.savings else {})
+    many = case.condition(IMAGE_TOKENS)
+    seconds: dict[str, list[float]] = {name: [] for name in contexts}
+    for _ in range(options.passes):
+        for name, context in contexts.items():
+            read = many if name == "one unconditional token" else conditioning
+            with context():
+                seconds[name].append(stopwatch(calls.get(name, lambda read=read: case.ours(read))))
+    return {
+        "product_rate": [rate_before, product_rate(stopwatch, dtype)],
+        "appearance_net": min(stopwatch(case.appearance) for _ in range(2)),
+        "keys_and_values": stopwatch(lambda: case.condition().portrait.context[0][0])
+        - stopwatch(case.appearance),
+        "seconds": seconds,
+        "difference": {
+            "largest": float((result - expected).abs().max() / expected.std()),
+            "mean_square": float((result - expected).square().mean().sqrt() / expected.std()),
+        },
+    }
+
+
+def peak_memory(options: argparse.Namespace, order: str) -> float:
+    """Bytes that this process, or the GPU, held at most, for both networks, with the appearance net run once and one step."""
+    case = Case.random(options, options.device)
+    if order == "released":
+        case.released(case.appearance())
+    else:
+        case.ours(case.condition())
+    if options.device == "cuda":
+        return float(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
+def in_child(arguments: list[str], job: str) -> object:
+    """What a process of its own prints last, as JSON."""
+    command = [sys.executable, "-m", "benchmarks.denoiser", *arguments, "--child", job]
+    done = subprocess.run(
+        command, check=True, text=True, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def report(figures: dict) -> Iterator[str]:
+    seconds = figures["seconds"]
+    best = {name: min(values) for name, values in seconds.items()}
+    mean = {name: sum(values) / len(values) for name, values in seconds.items()}
+    rates = figures["product_rate"]
+    yield f"matrix product        {rates[0] / 1e9:.0f} GFLOP/s before, {rates[1] / 1e9:.0f} after"
+    yield f"appearance net        {figures['appearance_net']:.3f} s, keys and values {figures['keys_and_values']:.3f} s, once a clip"
+    for name in ("released", "ours"):
+        work = figures["operations"][name]
+        yield (
+            f"{name:<21} {best[name]:.3f} s best, {mean[name]:.3f} s mean; {work / 1e12:.2f} TFLOP, "
+            f"{work / best[name] / max(rates):.0%} of the matrix rate; peak memory {figures['memory'][name] / 1e9:.2f} GB"
+        )
+    yield f"ratio                 {best['ours'] / best['released']:.3f} best, {mean['ours'] / mean['released']:.3f} mean"
+    yield f"difference            {figures['difference']['largest']:.1e} at most, of the prediction's deviation"
+    yield f"a clip of {STEPS} steps    {STEPS * best['ours'] + figures['appearance_net'] + figures['keys_and_values']:.1f} s"
+    for name in seconds:
+        if name not in ("released", "ours"):
+            yield f"without {name:<24} {best[name]:.3f} s, {best[name] / best['ours'] - 1:+.1%}"
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--latents", type=int, default=32, help="height and width of a frame's latents")
+    parser.add_argument("--widths", type=int, nargs="+", default=[320, 640, 1280, 1280])
+    parser.add_argument("--dtype", choices=DTYPES, default="fp32")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--guidance", type=float, default=3.5)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--single", action="store_true", help="one thread, by processor time")
+    parser.add_argument(
+        "--no-savings", dest="savings", action="store_false", help="do not leave out each saving"
+    )
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--child", choices=["time", "released", "ours"], help=argparse.SUPPRESS)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(arguments)
+    with torch.inference_mode(), threads(1 if options.single else options.threads):
+        if options.child:
+            result = time_orders(options) if options.child == "time" else peak_memory(options, options.child)
+            print(json.dumps(result))
+            return
+        figures = in_child(arguments, "time")
+        assert isinstance(figures, dict)
+        figures["memory"] = {order: in_child(arguments, order) for order in ("released", "ours")}
+        figures["operations"] = operations(options)
+    figures["settings"] = {key: value for key, value in vars(options).items() if key not in ("json", "child")}
+    print("\n".join(report(figures)))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -117,13 +117,14 @@ def predict_velocity(
 
 
 def fit_together(denoiser: Denoiser, inputs: Tensor) -> bool:
-    """Whether both halves of guidance go as one batch: it reads the weights once, which tells where pictures are small, but holds twice the features."""
+    """Whether both halves of guidance go as one batch: it reads the weights once, which tells where pictures are small, but holds twice the features.
+
+    It follows from the hardware, not from the memory that is free at the time, so that a broken run goes on with the same rounding.
+    """
     batch, _, frames, height, width = inputs.shape
     features = batch * frames * height * width * denoiser.config.block_channels[0] * inputs.element_size()
     if inputs.device.type == "cuda":
-        device = inputs.device
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        allowed = (torch.cuda.mem_get_info(device)[0] + unused) // 2
+        allowed = torch.cuda.get_device_properties(inputs.device).total_memory // 4
     else:
         allowed = TOGETHER_ON_PROCESSORS
     return 2 * PASS_HOLDS * features <= allowed

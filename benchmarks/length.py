@@ -44,7 +44,7 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.portraits import Identity, Performance, draw_portrait
-from followyouremoji.preparation import AnimationSettings
+from followyouremoji.settings import AnimationSettings
 
 SIZE = 256  # pixels a side of the drawings
 FRAME_RATE = 25.0

@@ -18,13 +18,13 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import (
-    AnimationSettings,
     after_mean_face,
     as_picture,
     choose_crop,
     prepare,
     read_motion,
 )
+from followyouremoji.settings import AnimationSettings
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import (

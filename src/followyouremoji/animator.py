@@ -21,9 +21,10 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
 from followyouremoji.generation import generate, to_pictures, to_tensor
 from followyouremoji.media.ahead import ahead
-from followyouremoji.preparation import AnimationSettings, MotionSource, PortraitSource, Prepared, prepare
+from followyouremoji.preparation import MotionSource, PortraitSource, Prepared, prepare
 from followyouremoji.sampling import SamplingSettings
 from followyouremoji.sampling.sampler import LatentStore, Progress, check_fits
+from followyouremoji.settings import AnimationSettings
 
 __all__ = [
     "AlignmentSettings",

@@ -5,17 +5,15 @@ Everything that can be known before a network runs is here, so that a preview of
 
 from __future__ import annotations
 
-import math
 import os
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
 
-from followyouremoji.errors import FaceNotFound, PictureError, SettingsError
+from followyouremoji.errors import FaceNotFound, PictureError
 from followyouremoji.face.alignment import AlignmentSettings, align_motion
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
@@ -35,6 +33,7 @@ from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import LEAST_SIDE, read_picture, to_rgb
+from followyouremoji.settings import AnimationSettings, Switch
 
 MOTION_ENDING = ".fyemotion"
 RELEASED_MOTION_ENDING = ".npy"
@@ -46,90 +45,6 @@ SMALL_FACE = 0.35
 
 PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
 MotionSource = Motion | PortraitSource
-Switch = bool | Literal["auto"]
-SPEEDS = ("exact", "lossless", "fast", "fastest")
-LongClips = Literal["auto", "keyframes", "windows", "tiles", "chain"]
-
-
-@dataclass(frozen=True)
-class AnimationSettings:
-    """How a portrait is animated. None means: as the model's config says.
-
-    Attributes
-    ----------
-    size : pixels a side of what the model generates; the model's own size is the one it is good at.
-    steps : of DDIM.
-    guidance_scale : 1 or more; 1 is one pass of the denoiser a step, more is two.
-    speed : "exact" computes every pass of the denoiser; "lossless", "fast" and "fastest" forecast ever more of them, as was found best for the model
-        (`fye calibrate`); or a forecast written out, as `sampling.forecast.Forecast.from_text` reads it.
-    seed : of the noise; the same seed gives the same frames.
-    shared_noise : 0 to 1, the part of the noise that all frames have in common. More of it flickers less.
-    window : frames generated at once; fewer need less memory.
-    long_clips : how clips longer than a window are made: "keyframes" (first keyframes, then what lies between; paper
-        layout only), "windows" (overlapping, averaged), "tiles" (overlapping, Gaussian weights), "chain" (window after window, each
-        going on from the last frame of the one before; paper layout only); "auto" takes keyframes where the model can.
-    batch : parts of a long clip made at once, 1 or more; None: as many as suit the device's memory.
-    loop : how the end is joined to the beginning: "off", "blend" (the last half second is led back into the first pose; keyframes also
-        generate it so that it joins) or "pingpong" (forwards and backwards).
-    crop : animate a square around the face instead of the whole picture (of which, if it is not square, the middle is
-        taken). "auto": always for a model trained on such squares, else where the face is small or the picture not
-        square.
-    paste_back : put the square back into the picture; "auto": where it was cropped.
-    face : which face of the portrait, 1 is the furthest to the left; None the largest.
-    driving_face : the same, of a driving clip or picture.
-    detector_bundle : Google's face-landmarker task file, for blendshape scores; None does without.
-    landmark_style : of the landmark pictures; a model follows those drawn as in its training.
-
-    Raises SettingsError for a value that cannot be used.
-    """
-
-    size: int | None = None
-    steps: int | None = None
-    guidance_scale: float | None = None
-    speed: str = "lossless"
-    seed: int = 0
-    shared_noise: float | None = None
-    window: int | None = None
-    long_clips: LongClips = "auto"
-    batch: int | None = None
-    loop: Loop = "off"
-    crop: Switch = "auto"
-    paste_back: Switch = "auto"
-    face: int | None = None
-    driving_face: int | None = None
-    detector_bundle: Path | None = None
-    landmark_style: LandmarkStyle | None = None
-
-    def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise SettingsError(f"The size must be a positive number of pixels, not {self.size}.")
-        if self.steps is not None and self.steps < 1:
-            raise SettingsError(f"The number of steps must be 1 or more, not {self.steps}.")
-        scale = self.guidance_scale
-        if scale is not None and not (math.isfinite(scale) and scale >= 1.0):
-            raise SettingsError(f"The guidance scale must be 1 or more, not {scale}.")
-        if self.speed not in SPEEDS and "=" not in self.speed:
-            raise SettingsError(f"There is no speed {self.speed!r}; choose from {', '.join(SPEEDS)}.")
-        if self.seed < 0:
-            raise SettingsError(f"The seed must be 0 or a positive whole number, not {self.seed}.")
-        if self.shared_noise is not None and not 0.0 <= self.shared_noise <= 1.0:
-            raise SettingsError(f"The shared part of the noise must be 0 to 1, not {self.shared_noise}.")
-        if self.window is not None and self.window < 3:
-            raise SettingsError(f"A window must have at least 3 frames, not {self.window}.")
-        if self.long_clips not in get_args(LongClips):
-            raise SettingsError(
-                f"Unknown way to make long clips {self.long_clips!r}: use {', '.join(get_args(LongClips))}."
-            )
-        if self.batch is not None and self.batch < 1:
-            raise SettingsError(f"At least 1 part of a clip is made at once, not {self.batch}.")
-        if self.loop not in get_args(Loop):
-            raise SettingsError(f"Unknown way to make a loop {self.loop!r}: use {', '.join(get_args(Loop))}.")
-        for name in ("crop", "paste_back"):
-            if getattr(self, name) not in (True, False, "auto"):
-                raise SettingsError(f"{name} must be true, false or 'auto', not {getattr(self, name)!r}.")
-        for face in (self.face, self.driving_face):
-            if face is not None and face < 1:
-                raise SettingsError(f"Faces are counted from 1, from left to right; there is no face {face}.")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture
 from followyouremoji.portraits import Identity, Performance, draw_portrait
-from followyouremoji.preparation import AnimationSettings
+from followyouremoji.settings import AnimationSettings
 from followyouremoji.training.lora_settings import LoraSettings
 
 app = typer.Typer()

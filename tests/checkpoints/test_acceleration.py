@@ -18,9 +18,9 @@ from followyouremoji.checkpoints.acceleration import (
 from followyouremoji.checkpoints.folder import ACCELERATION_FILE
 from followyouremoji.checkpoints.sources import BUNDLED
 from followyouremoji.errors import SettingsError, WeightsError
-from followyouremoji.preparation import SPEEDS as OFFERED
 from followyouremoji.sampling.forecast import EXACT, Forecast
 from followyouremoji.sampling.forecast.presets import general_preset
+from followyouremoji.settings import SPEEDS as OFFERED
 from tests.checkpoints.small_models import small_paper_model
 
 FOUND = Forecast(what="velocity", order=2, computed=(0, 7, 20, 29), correct=True)

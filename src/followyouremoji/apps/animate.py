@@ -21,7 +21,8 @@ from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, side_by_side, write_picture
 from followyouremoji.media.writing import CLIP_ENDINGS, ClipWriter
-from followyouremoji.preparation import AnimationSettings, Prepared
+from followyouremoji.preparation import Prepared
+from followyouremoji.settings import SPEEDS, AnimationSettings
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +122,7 @@ def animate(
                 motion = tracked(source, detector, settings.driving_face, smooth, loading)
                 motion = motion if job is None else job.keep_motion(motion)
             animator = loading.result()
-        tell_limits(animator, weights)
+        tell_limits(animator, weights, settings)
         prepared = animator.prepare(
             picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks
         )
@@ -192,14 +193,24 @@ def load_animator(
     return animator
 
 
-def tell_limits(animator: PortraitAnimator, weights: str) -> None:
-    """What a user should know of a model."""
+def tell_limits(animator: PortraitAnimator, weights: str, settings: AnimationSettings) -> None:
+    """What a user should know of a model, and of the settings with it."""
+    from followyouremoji.sampling.forecast import EXACT
+
     if weights == "bundled":
         note(DRAWN_ONLY)
     if animator.model.device.type == "cpu" and animator.model.config.picture_size > LARGE_PICTURE:
         note(
             "Note: this model is large for a CPU and will take long; fewer --steps, a smaller --size or a --stop "
             "make it quicker."
+        )
+    if (
+        settings.speed in SPEEDS
+        and animator.acceleration is None
+        and animator.sampling(settings).forecast != EXACT
+    ):
+        note(
+            f"Note: what --speed {settings.speed} loses has not been measured for this model; fye calibrate does, --speed exact is sure to lose nothing."
         )
 
 

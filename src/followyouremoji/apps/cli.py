@@ -263,7 +263,7 @@ def animate(
     from followyouremoji.apps.animate import animate as run
     from followyouremoji.apps.driving import FrameRange
     from followyouremoji.face.alignment import AlignmentSettings
-    from followyouremoji.preparation import AnimationSettings
+    from followyouremoji.settings import AnimationSettings
 
     run(
         portrait,

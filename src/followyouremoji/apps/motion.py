@@ -87,7 +87,8 @@ def preview(
     from followyouremoji.face.drawing import LandmarkStyle
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
     from followyouremoji.media.writing import ClipWriter
-    from followyouremoji.preparation import AnimationSettings, prepare
+    from followyouremoji.preparation import prepare
+    from followyouremoji.settings import AnimationSettings
 
     alignment = AlignmentSettings(
         head=head.value,

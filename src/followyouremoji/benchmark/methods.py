@@ -38,13 +38,15 @@ from followyouremoji.face.warping import blend_face, warp_portrait
 from followyouremoji.face.window import face_window
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
-from followyouremoji.preparation import LongClips, Prepared, frame_face
+from followyouremoji.preparation import Prepared, frame_face
+from followyouremoji.settings import LongClips
 
 GENERATED_BY = (
     "animator.py",
     "generation.py",
     "framing.py",
     "preparation.py",
+    "settings.py",
     "checkpoints",
     "face",
     "networks",

@@ -12,10 +12,11 @@ import numpy as np
 
 from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.face.alignment import align_motion
+from followyouremoji.face.blending import blend_face, with_texture_of_guess
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.warping import blend_face, warp_portrait, with_texture_of_guess
+from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import WindowedFace
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.encoders import open_encoder

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from followyouremoji.face.warping import place_face, warp_into_window, warp_portrait
+from followyouremoji.face.blending import place_face
+from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, face_window
 from followyouremoji.media.cropping import Crop
 

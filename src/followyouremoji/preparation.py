@@ -15,6 +15,7 @@ from PIL import Image
 
 from followyouremoji.errors import FaceNotFound, PictureError
 from followyouremoji.face.alignment import AlignmentSettings, align_motion
+from followyouremoji.face.blending import blend_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.geometry import (
@@ -27,7 +28,7 @@ from followyouremoji.face.geometry import (
 from followyouremoji.face.motion import GapReport, Motion, track_clip
 from followyouremoji.face.timeline import Loop, looped
 from followyouremoji.face.topology import FACE_OVAL_LOOP, mean_face
-from followyouremoji.face.warping import blend_face, warp_portrait
+from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import WindowedFace
 from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader

@@ -33,8 +33,9 @@ from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.folder import CONFIG_FILE
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.face.blending import blend_face
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.warping import blend_face, warp_portrait
+from followyouremoji.face.warping import warp_portrait
 from followyouremoji.face.window import face_window
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture

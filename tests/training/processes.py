@@ -1,6 +1,8 @@
 """What a process of several does in `test_processes`: a few steps on tiny clips, as torchrun would start it.
 
-python -m tests.training.processes OUTPUT STEPS SHARDING ACCUMULATION STAGE
+python -m tests.training.processes OUTPUT STEPS SHARDING ACCUMULATION STAGE [MORE]
+
+MORE is JSON, further settings of the run.
 """
 
 import json
@@ -16,7 +18,7 @@ from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.picks import ClipPicks
 from followyouremoji.training.run import Run
 from followyouremoji.training.settings import DenoiserRun
-from followyouremoji.training.trainer import MakeSample
+from followyouremoji.training.trainer import MakeSample, own_encoders
 
 from .tiny import Faces, encoders, networks_of, run_of
 
@@ -24,8 +26,11 @@ from .tiny import Faces, encoders, networks_of, run_of
 def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Outcome:
     """Train, and keep each step's gradients before they are clipped."""
     networks = networks_of(run)
-    state = Run(networks, run.output, run.optimisation, samples=run.references, tensorboard=False)
-    frozen, alphas_cumprod = encoders(), ddim_schedule(1).alphas_cumprod
+    rates = {"decoder": run.decoder_rate}
+    state = Run(
+        networks, run.output, run.optimisation, samples=run.references, rates=rates, tensorboard=False
+    )
+    frozen, alphas_cumprod = own_encoders(run, encoders(), networks), ddim_schedule(1).alphas_cumprod
 
     def losses(batch: Batch) -> dict[str, torch.Tensor]:
         found = batch_losses(state.prepared, run, frozen, batch, alphas_cumprod)
@@ -42,7 +47,7 @@ def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Ou
     return train(state, run, MakeSample(run, ClipPicks(Faces(), 4)), join, losses)
 
 
-def main(output: str, steps: str, sharding: str, accumulation: str, stage: str) -> None:
+def main(output: str, steps: str, sharding: str, accumulation: str, stage: str, more: str = "{}") -> None:
     run = run_of(
         Path(output),
         int(stage),
@@ -51,6 +56,7 @@ def main(output: str, steps: str, sharding: str, accumulation: str, stage: str) 
         accumulation=int(accumulation),
         reference_dropout=0.3,
         save_every=2,
+        **json.loads(more),
     )
     gradients: list[dict[str, torch.Tensor]] = []
     outcome = train_tiny(run, gradients)

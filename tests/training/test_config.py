@@ -147,6 +147,18 @@ def test_a_missing_file_is_named(tmp_path) -> None:
         load_run(tmp_path / "nowhere.toml")
 
 
+def test_a_decoder_is_tuned_where_it_can_learn_and_lies_whole(tmp_path) -> None:
+    tuned = DENOISER.replace("targets = 3", "targets = 3\ntune_decoder = true")
+    with pytest.raises(SettingsError, match="`tune_decoder` needs `picture_loss`"):
+        load(tmp_path, tuned)
+    tuned = tuned.replace("tune_decoder", "picture_loss = 2\ntune_decoder")
+    assert load(tmp_path, tuned).tune_decoder  # type: ignore[union-attr]
+    with pytest.raises(SettingsError, match=r"run\.toml.*each GPU holds a part of the decoder"):
+        load(tmp_path, tuned.replace("steps = 4", 'steps = 4\nsharding = "fsdp"'))
+    with pytest.raises(SettingsError, match="`picture_frames` must be 0 or more"):
+        load(tmp_path, tuned.replace("tune_decoder", "picture_frames = -1\ntune_decoder"))
+
+
 @pytest.mark.parametrize("name", ["autoencoder", "stage1", "stage2"])
 def test_the_bundled_model_s_runs_go_to_their_folders(name) -> None:
     assert load_run(CONFIGS / "bundled" / f"{name}.toml").output == Path("runs") / name

@@ -133,6 +133,11 @@ def test_a_picture_loss_counts_the_decoder_forward_and_backward() -> None:
     assert with_pictures.total == plain.total + 2 * once
     assert with_pictures.kept > plain.kept + 3 * 4 * 3 * 64 * 64  # at least the decoded pictures
 
+    some = dataclasses.replace(run, picture_frames=8)  # of 8 portraits' 24 frames: one of the three
+    assert count_pass(some, 64, 1, False, autoencoder).forward == plain.forward + once // 3
+    tuned = count_pass(dataclasses.replace(some, tune_decoder=True), 64, 1, False, autoencoder)
+    assert tuned.total == plain.total + once  # forward, and by the prediction and by the weights
+
 
 def test_a_run_in_windows_encodes_what_lies_cached_for_whole_pictures() -> None:
     autoencoder = AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1)

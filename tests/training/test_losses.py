@@ -8,6 +8,7 @@ from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.losses import (
     add_noise,
     facial_fine_grained,
+    picture_weight,
     predicted_latents,
     signal_and_noise,
     training_losses,
@@ -67,6 +68,16 @@ def test_known_frames_teach_nothing(case) -> None:
         wrong_on_generated, **case, expression_mask=mask, face_mask=mask, generated=generated
     )
     assert float(losses.diffusion) == pytest.approx(1, rel=1e-4)
+
+
+def test_decoded_pictures_count_in_the_face_a_little_beyond_it_and_most_around_its_features() -> None:
+    face, expression = torch.zeros(1, 1, 1, 1, 7), torch.zeros(1, 1, 1, 1, 7)
+    face[..., 3:6], expression[..., 4] = 1.0, 1.0
+    weight = picture_weight(face, expression, surroundings=0.1).flatten()
+    torch.testing.assert_close(weight, torch.tensor([0.1, 0.1, 1.1, 1.1, 2.6, 1.1, 1.1]))
+    torch.testing.assert_close(
+        picture_weight(face, None, 1.0).flatten(), 1 + torch.tensor([0, 0, 1.0, 1, 1, 1, 1])
+    )
 
 
 def test_frame_masking_follows_the_paper() -> None:

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from followyouremoji.sampling.schedule import ddim_schedule
-from followyouremoji.training.losses import Losses
+from followyouremoji.training.losses import Losses, signal_and_noise
 from followyouremoji.training.networks import Networks
-from followyouremoji.training.objective import batch_losses
+from followyouremoji.training.objective import batch_losses, places_to_decode
 from followyouremoji.training.settings import DenoiserRun
+from followyouremoji.training.trainer import own_encoders
 
 from .tiny import NETWORK, batch_of, encoders, networks_of, run_of
 
@@ -94,6 +95,44 @@ def test_activations_computed_anew_give_the_same_gradients(tmp_path, stage) -> N
     for name, parameter in kept.named_parameters():
         if name in names:
             assert torch.equal(parameter.grad, gradients[name].grad), name
+
+
+def test_frames_are_decoded_where_there_is_noise_and_something_to_generate(tmp_path) -> None:
+    run = run_of(tmp_path, 2, picture_loss=1.0, picture_frames=4)
+    batch = batch_of(run, 0)  # four clips of three frames
+    known = torch.zeros_like(batch.known)
+    known[:, 1] = True
+
+    def chosen(timesteps: list[int], **changes: int) -> tuple[list[int], float]:
+        noised = dataclasses.replace(batch, known=known, timesteps=torch.tensor(timesteps))
+        signal, _ = signal_and_noise(noised.timesteps, ddim_schedule(1).alphas_cumprod)
+        places, share = places_to_decode(dataclasses.replace(run, **changes), noised, signal)
+        return places.tolist(), share
+
+    assert chosen([999] * 4) == ([0, 3, 6, 9], 1.0)  # a frame of each portrait
+    assert chosen([999] * 4, picture_frames=0) == ([0, 2, 3, 5, 6, 8, 9, 11], 8 / 12)
+    assert chosen([0, 999, 0, 0]) == ([3, 5], 0.5)
+    assert chosen([0] * 4) == ([0], 0.0)
+    assert [run.decoded_frames(portraits) for portraits in (1, 2, 4)] == [1, 2, 4]
+
+
+def test_a_tuned_decoder_has_a_gradient_even_where_nothing_can_teach_it(tmp_path) -> None:
+    run = run_of(tmp_path, tune_decoder=True, picture_loss=1.0)
+    networks = networks_of(run)
+    own = own_encoders(run, encoders(), networks)
+    for timestep, learns in ((0, False), (999, True)):
+        networks.zero_grad()
+        batch = batch_of(run, 0)
+        batch = dataclasses.replace(batch, timesteps=torch.full_like(batch.timesteps, timestep))
+        losses = batch_losses(networks, run, own, batch, ddim_schedule(1).alphas_cumprod)
+        assert losses.picture is not None
+        assert (losses.picture.item() > 0) is learns
+        losses.total.backward()
+        assert networks.decoder is not None
+        gradients = [p.grad for p in networks.decoder.parameters()]
+        assert all(gradient is not None for gradient in gradients)  # processes wait for them
+        assert any(bool(gradient.any()) for gradient in gradients if gradient is not None) is learns
+    assert all(p.grad is None for p in own.autoencoder.encoder.parameters())  # type: ignore[union-attr]
 
 
 def test_the_masks_of_the_loss_can_be_left_out(tmp_path) -> None:

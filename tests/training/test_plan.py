@@ -6,7 +6,8 @@ import pytest
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AutoencoderConfig
-from followyouremoji.training.counting import build_networks
+from followyouremoji.training.counting import build_networks, parameters
+from followyouremoji.training.muon import matrices
 from followyouremoji.training.plan import alternatives, memory_of, plan_run
 from followyouremoji.training.settings import DataPart, DenoiserRun, Optimisation
 from tests.tiny import tiny_network
@@ -52,6 +53,25 @@ def test_fsdp_shares_what_ddp_repeats() -> None:
     assert fsdp.gradients == ddp.gradients / 4
     eight = memory_of(run, Optimisation(steps=1, optimiser="adamw8bit"), networks, 4, 0, False)
     assert eight.optimiser == ddp.optimiser / 4
+
+
+def test_muon_has_one_moment_for_what_it_learns_and_adam_two_for_the_rest() -> None:
+    autoencoder = AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1)
+    settings = Optimisation(steps=1, optimiser="muon")
+    run = a_run(tune_decoder=True, picture_loss=1.0, optimisation=settings)
+    networks = build_networks(run, autoencoder)
+    trained = sum(p.numel() for p in networks.parameters() if p.requires_grad)
+    by_muon = sum(
+        weight.numel() for name, weight in matrices(networks).items() if not name.startswith("decoder.")
+    )
+    assert 0.5 * trained < by_muon < trained
+    assert memory_of(run, settings, networks, 1, 0, False).optimiser == 4 * (2 * trained - by_muon)
+    decoder = parameters(networks)["decoder"]
+    assert decoder.trained == decoder.all > 0
+    for optimisation, shardable in ((settings, True), (Optimisation(steps=1), False)):
+        assert not any("fsdp" in name for name, _ in alternatives(optimisation, 8, 2, shardable))
+    with pytest.raises(SettingsError, match="small autoencoder of your own"):
+        plan_run(run, size=64, gpus=1, memory=80, rate=1e12)
 
 
 def test_changes_are_tried_cheapest_first_and_share_the_batch_evenly() -> None:

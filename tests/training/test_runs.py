@@ -17,12 +17,13 @@ from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.training.autoencoder import finished_autoencoder, train_autoencoder, write_latents
 from followyouremoji.training.batch import make_batch
 from followyouremoji.training.checkpointing import averaged_weights
-from followyouremoji.training.config import AutoencoderRun, DenoiserRun, load_run
+from followyouremoji.training.config import AutoencoderRun, DenoiserRun, Validation, load_run
 from followyouremoji.training.drawings import Drawings, DrawingSettings, draw_folder, draw_identity
 from followyouremoji.training.export import export_model
 from followyouremoji.training.origin import DRAWN
 from followyouremoji.training.picks import DrawingsPicks
 from followyouremoji.training.trainer import train_denoiser
+from tests.checkpoints.small_models import write_vae
 
 AUTOENCODER = """
 kind = "autoencoder"
@@ -152,6 +153,50 @@ def test_stage_2_moves_the_temporal_layers_alone_and_exports(folder) -> None:
     assert model.config.makes_keyframes
     with pytest.raises(WeightsError, match="exists"):
         export_model(file, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
+
+
+def test_a_tuned_decoder_is_resumed_handed_on_and_exported(folder) -> None:
+    plain = denoiser_run(folder, 1, "tuned", tune_decoder=True, picture_loss=1.0, picture_frames=4)
+    run = dataclasses.replace(plain, optimisation=dataclasses.replace(plain.optimisation, optimiser="muon"))
+    train_denoiser(run)
+    broken = dataclasses.replace(run, output=folder / "tuned in parts")
+    train_denoiser(broken, minutes=0)
+    train_denoiser(broken)
+    tuned, resumed = averaged_weights(run.output), averaged_weights(broken.output)
+    assert all(torch.equal(value, resumed[name]) for name, value in tuned.items())
+
+    autoencoder = finished_autoencoder(load_run(folder / "autoencoder.toml"))  # type: ignore[arg-type]
+    decoder = {name: value for name, value in tuned.items() if name.startswith("decoder.")}
+    before = autoencoder.state_dict()
+    assert decoder.keys() == {name for name in before if name.startswith("decoder.")}
+    assert all(not torch.equal(value, before[name]) for name, value in decoder.items())
+
+    text = (folder / "stage2.toml").read_text()
+    text = (
+        text.replace('/stage1"', '/tuned"').replace('/stage2"', '/tuned 2"').replace("steps = 4", "steps = 1")
+    )
+    (folder / "tuned2.toml").write_text(text)
+    after = load_run(folder / "tuned2.toml")
+    assert isinstance(after, DenoiserRun)
+    train_denoiser(dataclasses.replace(after, validation=Validation(every=1, samples=1, steps=1)))
+    handed_on = averaged_weights(after.output)
+    assert all(torch.equal(value, handed_on[name]) for name, value in decoder.items())
+    assert "decoder: " in (after.output / "start.txt").read_text()
+
+    export_model(
+        folder / "tuned2.toml", folder / "tuned model", name="t", steps=1, shared_noise=1, overwrite=False
+    )
+    exported = load_model(folder / "tuned model", "cpu").autoencoder.state_dict()
+    for name, value in {**before, **decoder}.items():
+        assert torch.equal(exported[name].half(), value.half()), name
+    assert any("encoder." in name for name in exported)
+
+
+def test_a_decoder_of_others_is_not_tuned(folder, tmp_path) -> None:
+    write_vae(tmp_path / "vae")
+    run = denoiser_run(folder, 1, "unused", tune_decoder=True, picture_loss=1.0, autoencoder=tmp_path / "vae")
+    with pytest.raises(SettingsError, match="needs a small autoencoder of your own"):
+        train_denoiser(run)
 
 
 def test_a_run_that_never_knew_a_frame_is_exported_without_keyframes(folder) -> None:

@@ -21,6 +21,7 @@ from followyouremoji.training.settings import DenoiserRun, Optimisation
 from tests.tiny import tiny_network
 
 SIZE = 64
+AUTOENCODER = AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1, scale=3.0)
 NETWORK = tiny_network(block_channels=(16, 16), warped_reference=True, reference_landmarks=True)
 
 
@@ -69,7 +70,8 @@ def run_of(output: Path, stage: int = 1, steps: int = 4, **changes: Any) -> Deno
 def networks_of(run: DenoiserRun) -> Networks:
     """The run's networks with random values everywhere, also where new ones have zeros."""
     torch.manual_seed(0)
-    networks = Networks(dataclasses.replace(run.network, motion_modules=run.stage == 2))
+    config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
+    networks = Networks(config, AUTOENCODER if run.tune_decoder else None)
     with torch.no_grad():
         for parameter in networks.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape))
@@ -80,8 +82,7 @@ def networks_of(run: DenoiserRun) -> Networks:
 
 def encoders() -> Encoders:
     torch.manual_seed(1)
-    autoencoder = SmallAutoencoder(AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1, scale=3.0))
-    return Encoders(autoencoder.requires_grad_(False), None)
+    return Encoders(SmallAutoencoder(AUTOENCODER).requires_grad_(False), None)
 
 
 def batch_of(run: DenoiserRun, step: int, places: range | None = None) -> Batch:

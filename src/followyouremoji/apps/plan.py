@@ -98,7 +98,7 @@ def described(planned: Plan, rate: str) -> list[str]:
         "",
         f"A step is {planned.step_flops / 1e12:.1f} TFLOP, forward and backward, encoding of the pictures included.",
         "",
-        f"GiB on each GPU        {'weights':>8}{'grads':>7}{'Adam':>7}{'EMA':>7}{'activ.':>8}{'VAE,CLIP':>9}{'other':>7}{'all':>8}",
+        f"GiB on each GPU        {'weights':>8}{'grads':>7}{'optim.':>7}{'EMA':>7}{'activ.':>8}{'VAE,CLIP':>9}{'other':>7}{'all':>8}",
     ]
     # Of the many parts that a batch can be computed in, the ends tell all.
     shown = [planned.variants[0], *(v for v in planned.variants[1:-1] if "accumulation" not in v.name)]

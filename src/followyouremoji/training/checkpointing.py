@@ -117,6 +117,11 @@ def averaged_weights(folder: Path) -> dict[str, Tensor]:
     return {**state["module"], **state.get("average", {})}
 
 
+def carries_decoder(folder: Path) -> bool:
+    """Whether a run's networks bring the autoencoder's decoder, tuned by that run or by one that it goes on from."""
+    return any(name.startswith("decoder.") for name in newest_state(folder)["module"])
+
+
 def check_layout(file: Path, saved: Mapping[str, Tensor], module: nn.Module) -> None:
     """Raise WeightsError unless `saved` holds exactly a module's tensors."""
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}

@@ -53,13 +53,15 @@ class Count:
     peak: int
 
 
-def build_networks(run: DenoiserRun) -> Networks:
-    """The run's networks without memory, with what the stage trains."""
+def build_networks(run: DenoiserRun, autoencoder: AutoencoderConfig | None = None) -> Networks:
+    """The run's networks without memory, with what the stage trains; and the decoder of a small `autoencoder` where the run tunes it."""
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    networks = on_meta(lambda: Networks(config))
+    networks = on_meta(lambda: Networks(config, autoencoder if run.tune_decoder else None))
     assert isinstance(networks, Networks)
     if run.stage == 2:
         networks.learn_time_alone()
+    if networks.decoder is not None:
+        networks.decoder.requires_grad_(True)
     return networks
 
 
@@ -155,9 +157,10 @@ def count_pass(
 ) -> Count:
     """Count a training pass over `portraits` with their targets at `size` pixels, in the run's precision.
 
-    `autoencoder` None is Stable Diffusion's; it matters for a run with `picture_loss`, whose predictions are decoded with gradients.
+    `autoencoder` None is Stable Diffusion's; it matters for a run with `picture_loss`, whose predictions are decoded with gradients, as many
+    as `picture_frames` allows.
     """
-    networks = build_networks(run)
+    networks = build_networks(run, autoencoder)
     if checkpointing:
         networks.save_activation_memory()
     config = networks.config
@@ -168,6 +171,8 @@ def count_pass(
     flops = FlopCounterMode(display=False, custom_mapping=ATTENTION)
     half = torch.float16 if run.optimisation.precision == "fp16" else torch.bfloat16
     decoder = built_autoencoder(autoencoder) if run.picture_loss > 0 else None
+    if isinstance(decoder, SmallAutoencoder) and networks.decoder is not None:
+        decoder.decoder = networks.decoder  # type: ignore[assignment]
     frozen = [] if decoder is None else [decoder]
     with without_memory(networks, *frozen):
         portrait = torch.empty(portraits, channels, latent, latent)
@@ -177,7 +182,7 @@ def count_pass(
         guess = torch.empty(clips, channels, frames, latent, latent) if config.warped_reference else None
         noisy = torch.empty(clips, config.denoiser_channels, frames, latent, latent)
         timesteps = torch.zeros(clips, dtype=torch.long)
-        pictures = torch.empty(clips * frames, 3, size, size)
+        pictures = torch.empty(run.decoded_frames(portraits), 3, size, size)
         alive = Alive([pictures, *(p for part in (networks, *frozen) for p in part.parameters())])
         with flops, alive:
             with torch.autocast("cpu", half, enabled=run.optimisation.precision != "fp32"):
@@ -194,8 +199,10 @@ def count_pass(
                 )
             loss = v.float().square().mean()
             if decoder is not None:
-                decoded = decoder.decode(v.float().transpose(1, 2).flatten(0, 1))
-                loss = loss + reconstruction_loss(decoded, pictures, torch.ones_like(pictures[:, :1]))
+                predicted = v.float().transpose(1, 2).flatten(0, 1)[: len(pictures)]
+                with torch.autocast("cpu", half, enabled=run.optimisation.precision != "fp32"):
+                    decoded = decoder.decode(predicted)
+                loss = loss + reconstruction_loss(decoded.float(), pictures, torch.ones_like(pictures[:, :1]))
             forward, kept = flops.get_total_flops(), alive.bytes
             loss.backward()
         gradients = 4 * sum(part.trained for part in parameters(networks).values())

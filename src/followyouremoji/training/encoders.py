@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from followyouremoji.checkpoints.config import STABLE_DIFFUSION_LATENT_CHANNELS
 from followyouremoji.checkpoints.encoders import (
@@ -23,6 +24,7 @@ from followyouremoji.training.autoencoder import finished_autoencoder
 from followyouremoji.training.batch import to_pixels
 from followyouremoji.training.config import DenoiserRun, load_autoencoder_run
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}  # of a run's `precision`
 ENCODED_AT_ONCE = 8 * 512 * 512  # pixels
 
 
@@ -38,6 +40,16 @@ class Encoders:
             if part is not None:
                 part.to(device)
         return self
+
+    def with_decoder(self, decoder: nn.Module) -> Encoders:
+        """The same, with another decoder of the small autoencoder, whose weights stay shared with its owner's."""
+        own = self.autoencoder
+        assert isinstance(own, SmallAutoencoder)
+        config = own.config
+        autoencoder = on_meta(lambda: SmallAutoencoder(config))
+        assert isinstance(autoencoder, SmallAutoencoder)
+        autoencoder.encoder, autoencoder.decoder = own.encoder, decoder  # type: ignore[assignment]
+        return dataclasses.replace(self, autoencoder=autoencoder)
 
     @torch.no_grad()
     def latents(self, pictures: Tensor) -> Tensor:
@@ -88,8 +100,12 @@ def small_autoencoder(folder: Path, config: AutoencoderConfig) -> SmallAutoencod
 
 
 def load_encoders(run: DenoiserRun) -> Encoders:
-    """The frozen parts of a run, on the CPU. Raises SettingsError where the autoencoder does not fit the networks."""
+    """The frozen parts of a run, on the CPU. Raises SettingsError where the autoencoder does not fit the networks or cannot be tuned."""
     autoencoder = load_autoencoder(run.autoencoder)
+    if run.tune_decoder and not isinstance(autoencoder, SmallAutoencoder):
+        raise SettingsError(
+            f'`tune_decoder` needs a small autoencoder of your own (`kind = "autoencoder"`); {run.autoencoder} is Stable Diffusion\'s'
+        )
     channels = (
         autoencoder.config.latent_channels
         if isinstance(autoencoder, SmallAutoencoder)
@@ -104,9 +120,7 @@ def load_encoders(run: DenoiserRun) -> Encoders:
     image_encoder = None
     if run.network.image_source == "clip":
         assert run.image_encoder is not None
-        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[
-            run.optimisation.precision
-        ]
+        dtype = DTYPES[run.optimisation.precision]
         image_encoder = load_clip_image_encoder(run.image_encoder, "cpu", dtype)
         width = image_encoder.clip.config.hidden_size  # type: ignore[union-attr]
         if width != run.network.image_width:

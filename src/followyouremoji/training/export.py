@@ -10,7 +10,7 @@ import torch
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.networks import SmallAutoencoder
-from followyouremoji.training.checkpointing import averaged_weights
+from followyouremoji.training.checkpointing import averaged_weights, carries_decoder
 from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.encoders import load_encoders
 from followyouremoji.training.networks import Networks
@@ -29,23 +29,26 @@ def export_model(
     guidance_scale: float = 1.0,
     provenance: str | None = None,
 ) -> Path:
-    """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint.
+    """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint; the decoder's are the run's, where one tuned it.
 
     `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for sampling, `provenance`
     what it says about its training; by default, what is recorded of the run and those that it began with. Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights.
     """
     run = load_denoiser_run(denoiser_run)
     encoders = load_encoders(run)
+    autoencoder = encoders.autoencoder
     network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
+    own = autoencoder.config if isinstance(autoencoder, SmallAutoencoder) else None
     with torch.device("meta"):
-        networks = Networks(network)
+        networks = Networks(network, own if carries_decoder(run.output) else None)
     networks.load_state_dict(averaged_weights(run.output), assign=True)
     networks.eval().requires_grad_(False)
-    autoencoder = encoders.autoencoder
+    if networks.decoder is not None:
+        autoencoder = encoders.with_decoder(networks.decoder).autoencoder
     config = ModelConfig(
         name=name,
         network=network,
-        autoencoder=autoencoder.config if isinstance(autoencoder, SmallAutoencoder) else None,
+        autoencoder=own,
         picture_size=run.window
         or open_picks(run.drawings, run.data, run.clip_frames, run.optimisation.seed).size,
         framing="picture" if run.window is None else "window",

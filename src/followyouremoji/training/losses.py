@@ -10,6 +10,8 @@ from torch import Tensor
 
 GRADIENT_WEIGHT = 1.0  # of errors between neighbouring pixels: keeps edges of eyes and lips from blurring
 FACE_EDGE = 2  # latent pixels around a face that count as face
+PICTURE_EDGE = 1  # the same in decoded pictures, where what leaks out of the face is seen
+EXPRESSION_WEIGHT = 1.5  # of errors around eyes, brows and lips in decoded pictures, beside the face's 1
 
 
 def signal_and_noise(timesteps: Tensor, alphas_cumprod: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,14 +85,24 @@ def training_losses(
     diffusion = (learnt * (v - target)).square()
     if surroundings < 1:
         assert face_mask is not None
-        reach = 2 * FACE_EDGE + 1
-        around = F.max_pool3d(face_mask, (1, reach, reach), 1, (0, FACE_EDGE, FACE_EDGE))
-        weight = surroundings + (1 - surroundings) * around
+        weight = surroundings + (1 - surroundings) * widened(face_mask, FACE_EDGE)
         diffusion = diffusion * weight / weight.mean(dim=(1, 2, 3, 4), keepdim=True)
     diffusion = diffusion.mean()
     predicted = predicted_latents(add_noise(latents, noise, signal, sigma), v, signal, sigma)
     facial = facial_fine_grained(latents * learnt, predicted * learnt, expression_mask, face_mask)
     return Losses(diffusion, facial)
+
+
+def widened(mask: Tensor, pixels: int) -> Tensor:
+    """A mask (batch, 1, frames, height, width) that reaches so many pixels further."""
+    reach = 2 * pixels + 1
+    return F.max_pool3d(mask, (1, reach, reach), 1, (0, pixels, pixels))
+
+
+def picture_weight(face_mask: Tensor, expression_mask: Tensor | None, surroundings: float) -> Tensor:
+    """How much each latent pixel's part of a decoded picture counts, from masks (batch, 1, frames, height, width) in [0, 1]."""
+    weight = surroundings + widened(face_mask, PICTURE_EDGE)
+    return weight if expression_mask is None else weight + EXPRESSION_WEIGHT * expression_mask
 
 
 def differences(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,23 +8,37 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig, QFormer
+from followyouremoji.networks import (
+    AppearanceNet,
+    AutoencoderConfig,
+    Denoiser,
+    LandmarkEncoder,
+    NetworkConfig,
+    QFormer,
+    SmallAutoencoder,
+)
 from followyouremoji.networks.layers import ResnetBlock, SpatialTransformer
 from followyouremoji.networks.motion_module import MotionModule
 
 
 class Networks(nn.Module):
-    """Appearance net, denoiser, landmark encoder and, in the paper layout, the Q-Former of the image prompt."""
+    """Appearance net, denoiser, landmark encoder and, in the paper layout, the Q-Former of the image prompt.
+
+    With `autoencoder` given, also that autoencoder's decoder, for runs that tune it or go on from one that did: no part of `forward`, but
+    trained, averaged and saved with the others.
+    """
 
     qformer: QFormer | None
+    decoder: nn.Module | None
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, autoencoder: AutoencoderConfig | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.autoencoder = config, autoencoder
         self.appearance_net = AppearanceNet(config)
         self.denoiser = Denoiser(config)
         self.landmark_encoder = LandmarkEncoder(config)
         self.qformer = QFormer(config) if config.qformer is not None else None
+        self.decoder = SmallAutoencoder(autoencoder).decoder if autoencoder is not None else None
         # The appearance net hands its last tokens over before this layer, which stays for the released tensor names.
         self.appearance_net.transformers()[-1].proj_out.requires_grad_(False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -12,16 +12,19 @@ from torch import Tensor
 from followyouremoji.sampling.guess import onto_guess, relative_to_guess
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.training.batch import Batch, to_pixels
-from followyouremoji.training.encoders import Encoders
+from followyouremoji.training.encoders import DTYPES, Encoders
 from followyouremoji.training.losses import (
     Losses,
     add_noise,
+    picture_weight,
     predicted_latents,
     reconstruction_loss,
     signal_and_noise,
     training_losses,
 )
 from followyouremoji.training.settings import DenoiserRun
+
+LEAST_NOISE = 0.1  # of the power, for a prediction whose picture can teach: with less, the true latents are all but given
 
 Predict = Callable[..., Tensor]
 """`Networks.forward`, as it is or wrapped for several processes."""
@@ -81,18 +84,40 @@ def batch_losses(
     predicted = predicted_latents(add_noise(latents, batch.noise, signal, sigma), v.float(), signal, sigma)
     if guess is not None:
         predicted = onto_guess(predicted, guess, config.residual_scale)
-    picture = picture_error(encoders, batch, predicted, known)
-    return dataclasses.replace(losses, picture=run.picture_loss * picture)
+    places, share = places_to_decode(run, batch, signal)
+    picture = picture_error(run, encoders, batch, predicted, places)
+    return dataclasses.replace(losses, picture=run.picture_loss * share * picture)
 
 
-def picture_error(encoders: Encoders, batch: Batch, predicted: Tensor, known: Tensor) -> Tensor:
-    """The reconstruction error of decoded predictions (n, c, f, h, w), inside the faces and more around eyes, brows and lips."""
+def places_to_decode(run: DenoiserRun, batch: Batch, signal: Tensor) -> tuple[Tensor, float]:
+    """Which of a batch's frames, counted through all clips, are decoded for the picture loss, and the share that they are of those wanted.
+
+    They are spread evenly over those that are generated and noised enough, so that each portrait has its part. Frames that are wanting count
+    as ones without error: a batch may then be split in equal parts. Where there is none at all, one is decoded and not heeded, for processes
+    must agree on what has a gradient.
+    """
+    wanted = run.decoded_frames(len(batch.portrait))
+    noised = (1 - signal.square()).view(-1, 1) >= LEAST_NOISE  # (n, 1)
+    places = torch.nonzero((noised & ~batch.known).flatten())[:, 0]
+    if not len(places):
+        return places.new_zeros(1), 0.0
+    count = min(wanted, len(places))
+    return places[torch.arange(count, device=places.device) * len(places) // count], count / wanted
+
+
+def picture_error(
+    run: DenoiserRun, encoders: Encoders, batch: Batch, predicted: Tensor, places: Tensor
+) -> Tensor:
+    """The reconstruction error of decoded predictions (n, c, f, h, w) at `places` among all frames, most around eyes, brows and lips."""
     assert batch.targets is not None
     assert batch.face_mask is not None
-    weight = batch.face_mask * (1 - known)
-    if batch.expression_mask is not None:
-        weight = weight + 2 * batch.expression_mask * (1 - known)
-    pictures = to_pixels(batch.targets.transpose(1, 2).flatten(0, 1))
-    weight = F.interpolate(weight.transpose(1, 2).flatten(0, 1), size=pictures.shape[-2:], mode="bilinear")
-    decoded = encoders.autoencoder.decode(predicted.transpose(1, 2).flatten(0, 1))
-    return reconstruction_loss(decoded.float(), pictures, weight / weight.mean().clamp_min(1e-6))
+    weight = picture_weight(batch.face_mask, batch.expression_mask, run.surroundings)
+    latents, pictures, weight = (
+        frames.transpose(1, 2).flatten(0, 1)[places] for frames in (predicted, batch.targets, weight)
+    )  # (places) c h w
+    weight = F.interpolate(weight, size=pictures.shape[-2:], mode="bilinear")
+    precision = run.optimisation.precision
+    with torch.autocast(latents.device.type, DTYPES[precision], enabled=precision != "fp32"):
+        decoded = encoders.autoencoder.decode(latents)
+    weight = weight / weight.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+    return reconstruction_loss(decoded.float(), to_pixels(pictures), weight)

@@ -29,6 +29,7 @@ from followyouremoji.training.counting import (
     encoding_flops,
     parameters,
 )
+from followyouremoji.training.muon import matrices, operations
 from followyouremoji.training.settings import DenoiserRun, Optimisation
 
 GIB = 2**30
@@ -140,7 +141,9 @@ def plan_run(
     """
     if gpus < 1 or memory <= 0 or rate <= 0:
         raise SettingsError("a plan needs at least one GPU, with memory and a rate above 0")
-    networks = build_networks(run)
+    if run.tune_decoder and autoencoder is None:
+        raise SettingsError("`tune_decoder` needs a small autoencoder of your own, not Stable Diffusion's")
+    networks = build_networks(run, autoencoder)
     multiple = LATENT_STRIDE * 2 ** (len(run.network.block_channels) - 1)
     if size % multiple:
         raise SettingsError(
@@ -156,23 +159,36 @@ def plan_run(
         return passes[key]
 
     encoding = encoding_flops(run, size, autoencoder, cached)
+    learning = operations(by_muon(run.optimisation, networks))
     variants = []
-    for name, optimisation in alternatives(run.optimisation, run.references, gpus):
+    for name, optimisation in alternatives(run.optimisation, run.references, gpus, not run.tune_decoder):
         portraits = run.references // (gpus * optimisation.accumulation)
         one = pass_of(1, optimisation.checkpointing)
         two = pass_of(2, optimisation.checkpointing) if portraits > 1 else one
         activations = one.peak + (portraits - 1) * (two.peak - one.peak)
         needed = memory_of(run, optimisation, networks, gpus, activations, autoencoder is None)
-        seconds = (one.total + encoding) * run.references / gpus / rate
+        seconds = ((one.total + encoding) * run.references + learning) / gpus / rate
         variants.append(Variant(name, optimisation, portraits, needed, needed.total <= memory * GIB, seconds))
         if variants[-1].fits:
             break
-    flops = (pass_of(1, run.optimisation.checkpointing).total + encoding) * run.references
+    flops = (pass_of(1, run.optimisation.checkpointing).total + encoding) * run.references + learning
     return Plan(run, size, gpus, memory * GIB, rate, counts, flops, tuple(variants))
 
 
-def alternatives(settings: Optimisation, references: int, gpus: int) -> Iterator[tuple[str, Optimisation]]:
-    """The settings as they are, and changes that need less memory, those that cost least first; each only where the batch can be shared out."""
+def by_muon(settings: Optimisation, networks: nn.Module) -> list[torch.Tensor]:
+    """The weights that Muon learns; a decoder that is tuned is AdamW's."""
+    if settings.optimiser != "muon":
+        return []
+    return [weight for name, weight in matrices(networks).items() if not name.startswith("decoder.")]
+
+
+def alternatives(
+    settings: Optimisation, references: int, gpus: int, shardable: bool = True
+) -> Iterator[tuple[str, Optimisation]]:
+    """The settings as they are, and changes that need less memory, those that cost least first; each only where the batch can be shared out.
+
+    FSDP is among them where what is trained is `shardable` and learns by AdamW.
+    """
     if references % (gpus * settings.accumulation):
         raise SettingsError(
             f"{references} `references` cannot be shared evenly by {gpus} GPUs in {settings.accumulation} parts each: choose a "
@@ -194,7 +210,7 @@ def alternatives(settings: Optimisation, references: int, gpus: int) -> Iterator
         bases.append(changed("", settings, checkpointing=True))
     if settings.optimiser == "adamw":
         bases.append(changed(*bases[-1], optimiser="adamw8bit"))
-    if settings.sharding == "ddp" and gpus > 1:
+    if settings.sharding == "ddp" and gpus > 1 and shardable and settings.optimiser != "muon":
         bases.append(changed(*bases[-1], sharding="fsdp"))
     if settings.ema:
         bases.append(changed(*bases[-1], ema=0.0))
@@ -213,11 +229,16 @@ def memory_of(
     activations: float,
     stable_diffusion: bool,
 ) -> Memory:
-    """Bytes on each GPU. Weights, gradients and the average are float32; Adam's two moments are as many numbers as are trained."""
+    """Bytes on each GPU. Weights, gradients and the average are float32; Adam's two moments are as many numbers as it trains, Muon's one.
+
+    What Muon's processes exchange is half a gradient's size and lives when no activation does; it is not counted.
+    """
     counts = parameters(networks).values()
     total, trained = sum(part.all for part in counts), sum(part.trained for part in counts)
     shards = gpus if settings.sharding == "fsdp" else 1
-    moments = 2 * (1 if settings.optimiser == "adamw8bit" else 4)
+    moments = (1 if settings.optimiser == "adamw8bit" else 4) * (
+        2 * trained - sum(weight.numel() for weight in by_muon(settings, networks))
+    )
     half = 4 if settings.precision == "fp32" else 2
     gathered = 0
     if shards > 1:  # layers that are wrapped are gathered one at a time, all others together
@@ -233,7 +254,7 @@ def memory_of(
     memory = Memory(
         weights=4 * total / shards + gathered,
         gradients=4 * trained / shards,
-        optimiser=moments * trained / shards,
+        optimiser=moments / shards,
         average=4 * trained / shards if settings.ema else 0,
         activations=activations,
         encoders=encoders,

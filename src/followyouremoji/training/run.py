@@ -30,7 +30,8 @@ from followyouremoji.training.checkpointing import (
 )
 from followyouremoji.training.feed import Share
 from followyouremoji.training.journal import LOG, Journal
-from followyouremoji.training.settings import Optimisation
+from followyouremoji.training.optimiser import make_optimiser
+from followyouremoji.training.settings import MUON_IN_SHARES, Optimisation
 
 try:
     from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
@@ -39,7 +40,6 @@ try:
 except ModuleNotFoundError as error:
     raise SettingsError("training needs accelerate: pip install 'followyouremoji[train]'") from error
 
-BETAS = (0.9, 0.99)
 SHARDED_LAYERS = [
     "ResnetBlock",
     "MotionModule",
@@ -79,24 +79,13 @@ def make_accelerator(settings: Optimisation) -> Accelerator:
         )
     if getattr(accelerator.state, "fsdp_plugin", None) is not None and not accelerator.is_fsdp2:
         raise SettingsError("FSDP of version 1 is not supported; launch with --fsdp_version 2")
+    if (
+        accelerator.is_fsdp2 and settings.optimiser == "muon"
+    ):  # the launcher's wish; a config's is refused as it is read
+        raise SettingsError(MUON_IN_SHARES)
     if accelerator.device.type == "cuda":
         torch.set_float32_matmul_precision("high")
     return accelerator
-
-
-def make_optimiser(settings: Optimisation, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """AdamW, with moments in 8 bits where that is asked for. Raises SettingsError where bitsandbytes is not installed."""
-    kind: Any = torch.optim.AdamW
-    if settings.optimiser == "adamw8bit":
-        try:
-            from bitsandbytes.optim import AdamW8bit
-
-            kind = AdamW8bit
-        except ImportError:
-            raise SettingsError(
-                "the optimiser adamw8bit needs bitsandbytes: pip install bitsandbytes"
-            ) from None
-    return kind(parameters, lr=settings.learning_rate, betas=BETAS, weight_decay=settings.weight_decay)
 
 
 class Run:
@@ -105,8 +94,9 @@ class Run:
     A step: for each part of the batch, `with part(last): backward(loss)`; then `update()`. Everything random in a run is drawn from
     generators seeded by (seed, step, sample), so the step number is all that has to be remembered.
 
-    `samples` of the joined batch are shared evenly by processes and parts. Raises SettingsError where they cannot be, WeightsError where
-    the folder holds a run of other networks.
+    `samples` of the joined batch are shared evenly by processes and parts. `rates` are shares of the learning rate, by the name of a part of
+    the module that learns more slowly. Raises SettingsError where the samples cannot be shared, WeightsError where the folder holds a run of
+    other networks.
     """
 
     def __init__(
@@ -116,6 +106,7 @@ class Run:
         settings: Optimisation,
         *,
         samples: int,
+        rates: Mapping[str, float] | None = None,
         keep: int = 3,
         tensorboard: bool = True,
     ) -> None:
@@ -130,7 +121,7 @@ class Run:
         self.share = Share(samples, accelerator.process_index, processes, settings.accumulation)
         if settings.sharding == "fsdp":
             module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # shards cannot be strided
-        optimiser = make_optimiser(settings, [p for p in module.parameters() if p.requires_grad])
+        optimiser = make_optimiser(settings, module, rates, accelerator.process_index, processes)
         self.prepared, self.optimiser = accelerator.prepare(module, optimiser)
         self.trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.average = Average(module, settings.ema)
@@ -191,7 +182,7 @@ class Run:
             whole(self.accelerator.clip_grad_norm_(list(self.trained.values()), self.settings.gradient_norm))
         )
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.step_number)
+            group["lr"] = group["rate"] * self.settings.rate(self.step_number)
         finite = math.isfinite(norm)
         if (
             finite or self.accelerator.scaler is not None
@@ -308,14 +299,21 @@ class Run:
             raise WeightsError(
                 f"{file} does not belong to this run's settings: it trained other parts of the networks."
             )
-        layout["state"] = {
-            number: {
-                key: spread_like(value, parameter) if isinstance(value, Tensor) and value.ndim else value
-                for key, value in state["optimiser"][name].items()
-            }
-            for number, (name, parameter) in enumerate(self.trained.items())
-            if name in state["optimiser"]
-        }
+        names = {parameter: name for name, parameter in self.trained.items()}
+        members = [(p, group["orthogonal"]) for group in optimiser.param_groups for p in group["params"]]
+        layout["state"] = {}
+        for number, (parameter, orthogonal) in enumerate(members):
+            moments = state["optimiser"].get(names[parameter], {})
+            if moments and ("momentum" in moments) != orthogonal:
+                raise WeightsError(
+                    f"{file} does not belong to this run's settings: it was trained with another `optimiser`. Name another `output`, and "
+                    "this folder as `initial`."
+                )
+            if moments:
+                layout["state"][number] = {
+                    key: spread_like(value, parameter) if isinstance(value, Tensor) and value.ndim else value
+                    for key, value in moments.items()
+                }
         optimiser.load_state_dict(layout)
         if self.accelerator.scaler is not None and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])

@@ -20,16 +20,20 @@ from followyouremoji.training.starts import Start
 
 Schedule = Literal["constant", "cosine", "linear"]
 Precision = Literal["fp32", "bf16", "fp16"]
-Optimiser = Literal["adamw", "adamw8bit"]
+Optimiser = Literal["adamw", "adamw8bit", "muon"]
 Sharding = Literal["ddp", "fsdp"]
 LandmarkPoints = Literal["metric", "image"]
 
+MUON_IN_SHARES = 'the optimiser muon needs whole matrices and works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of them. Use adamw'
+DECODER_IN_SHARES = (
+    '`tune_decoder` works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of the decoder'
+)
 LEAST_SPAN = 16  # frames asked of a clip source where a config does not say
 
 
 @dataclass(frozen=True)
 class Optimisation:
-    """AdamW, its learning rate over time, and how the work of a step is computed.
+    """The optimiser, its learning rate over time, and how the work of a step is computed.
 
     Attributes
     ----------
@@ -40,7 +44,8 @@ class Optimisation:
     precision : of the networks' arithmetic (autocast); weights stay float32.
     accumulation : parts that each process computes the step's batch in, one after the other; more need less memory.
     checkpointing : compute activations anew in the backward pass; about a third more time for much less memory.
-    optimiser : "adamw8bit" holds the moments in 8 bits and needs bitsandbytes.
+    optimiser : "adamw8bit" holds the moments in 8 bits and needs bitsandbytes; "muon" learns matrices and convolutions by Muon
+        (`training.muon`) and all else by AdamW.
     sharding : over several GPUs, "ddp" gives each all weights, "fsdp" a share of weights, gradients, moments and average.
     non_finite_limit : steps in a row that may be skipped for a loss or gradient that is not finite before the run stops.
     """
@@ -68,6 +73,8 @@ class Optimisation:
         require_at_least(self, 1, "steps", "accumulation", "non_finite_limit")
         require_at_least(self, 0, "warmup", "decay", "weight_decay", "seed")
         require_shares(self, "ema", "final_rate")
+        if self.optimiser == "muon" and self.sharding == "fsdp":
+            raise SettingsError(MUON_IN_SHARES)
         for name in ("learning_rate", "gradient_norm"):
             value = getattr(self, name)
             if not is_number(value) or not 0 < value < math.inf:
@@ -207,9 +214,14 @@ class DenoiserRun:
     unknown_clips : see `masking.random_known_frames`.
     terminal_share : share of the timesteps that are the last one, pure noise: more for sampling in very few steps.
     window : pixels a side of the face's window (`face.window`) that the model sees and makes, for models that make faces alone; None: pictures.
-    surroundings : weight of the diffusion loss (Eq. 2's first part) outside the face; less than 1 for models that make faces alone.
-    picture_loss : weight of the decoded prediction's reconstruction error inside the face, for small autoencoders; 0 in the paper. It makes few
-        steps sharper.
+    surroundings : weight of the diffusion loss (Eq. 2's first part) and of the picture loss outside the face; less than 1 for models that make
+        faces alone.
+    picture_loss : weight of the decoded prediction's reconstruction error, for small autoencoders; 0 in the paper. It makes few steps sharper.
+        In it the face counts 1, eyes, brows and lips 1.5 more, and all of the picture `surroundings` more.
+    picture_frames : frames of a step, over all processes and parts, that are decoded for it, evenly chosen among those that have to be
+        generated and are noised enough; 0: all of those. Decoding takes time and memory.
+    tune_decoder : the autoencoder's decoder learns from the picture loss as well; its encoder, and so all latents, stay as they are.
+    decoder_rate : the decoder's share of the learning rate.
     landmark_jitter : common offset of each facial feature, in pupil distances, as a detector's bias.
     reference_dropout : share of the portraits that are withheld (image prompt and appearance), so that the model can be guided.
     workers : processes that make batches; 0: a thread of the training process.
@@ -237,6 +249,9 @@ class DenoiserRun:
     window: int | None = None
     surroundings: float = 1.0
     picture_loss: float = 0.0
+    picture_frames: int = 0
+    tune_decoder: bool = False
+    decoder_rate: float = 0.3
     landmark_jitter: float = 0.015
     reference_dropout: float = 0.0
     workers: int = 0
@@ -253,7 +268,7 @@ class DenoiserRun:
             raise SettingsError("stage 2 needs `initial`, the output folder of a stage-1 run to start from")
         require_data(self.drawings, self.data)
         require_at_least(self, 1, "references", "targets", "log_every", "save_every", "keep")
-        require_at_least(self, 0, "workers", "landmark_jitter", "picture_loss")
+        require_at_least(self, 0, "workers", "landmark_jitter", "picture_loss", "picture_frames")
         require_window(self.window)
         if self.window is not None and not self.network.warped_reference:
             raise SettingsError(
@@ -261,7 +276,12 @@ class DenoiserRun:
             )
         if (self.surroundings < 1 or self.picture_loss > 0) and not self.face_mask:
             raise SettingsError("`surroundings` and `picture_loss` need the face mask")
-        require_shares(self, "surroundings", "terminal_share", "unknown_clips", "reference_dropout")
+        if self.tune_decoder and self.picture_loss == 0:
+            raise SettingsError("`tune_decoder` needs `picture_loss`, which the decoder learns from")
+        if self.tune_decoder and self.optimisation.sharding == "fsdp":
+            raise SettingsError(DECODER_IN_SHARES)
+        shares = ("surroundings", "terminal_share", "unknown_clips", "reference_dropout", "decoder_rate")
+        require_shares(self, *shares)
         if self.span is not None and self.span <= self.targets:
             raise SettingsError(f"`span` must be more than the {self.targets} targets, not {self.span}")
         network = self.network
@@ -286,6 +306,13 @@ class DenoiserRun:
     def clip_frames(self) -> int:
         """Frames to ask of a clip source for one sample."""
         return self.span or max(2 * (self.targets + 1), LEAST_SPAN)
+
+    def decoded_frames(self, portraits: int) -> int:
+        """How many frames of a batch of `portraits` are decoded for the picture loss at most: their share of `picture_frames`, rounded up."""
+        there = portraits * self.targets
+        if self.picture_frames == 0:
+            return there
+        return min(there, math.ceil(self.picture_frames * portraits / self.references))
 
     @property
     def masks_frames(self) -> bool:

@@ -18,7 +18,7 @@ from followyouremoji.checkpoints.released import read_tensors
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig, QFormer
-from followyouremoji.training.checkpointing import averaged_weights, holds_run
+from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, holds_run
 from followyouremoji.training.copying import Copied, copy_tensors, some_of
 from followyouremoji.training.foreign import TIME, copy_motion, copy_unet
 
@@ -31,6 +31,7 @@ class StartedNetworks(Protocol):
     denoiser: Denoiser
     landmark_encoder: LandmarkEncoder
     qformer: QFormer | None
+    decoder: nn.Module | None  # an autoencoder's: it has weights, a run that tuned it better ones
 
 
 @dataclass(frozen=True)
@@ -118,23 +119,25 @@ def initial_weights(networks: StartedNetworks, start: Start) -> StartReport:
     """
     parts = {
         name: module
-        for name in ("appearance_net", "denoiser", "landmark_encoder", "qformer")
+        for name in ("appearance_net", "denoiser", "landmark_encoder", "qformer", "decoder")
         if (module := getattr(networks, name)) is not None
     }
+    decoder = parts.pop("decoder", None)
     copied: list[Copied] = []
     if start.model is not None:
         copied += _from_model(parts, start.model)
     if start.run is not None:
-        copied += _from_run(parts, start.run)
+        carried = {} if decoder is None or not carries_decoder(start.run) else {"decoder": decoder}
+        copied += _from_run({**parts, **carried}, start.run)
     if start.unet is not None:
         copied += copy_unet(parts, networks.config, start.unet)
     if start.motion is not None:
         copied.append(copy_motion(networks.denoiser, start.motion))
-    given: dict[str, set[str]] = {name: set() for name in parts}
+    given: dict[str, set[str]] = {}
     for part in copied:
-        given[part.network] |= set(part.loaded)
+        given.setdefault(part.network, set()).update(part.loaded)
     fresh = {
-        name: tuple(key for key in module.state_dict() if key not in given[name])
+        name: tuple(key for key in module.state_dict() if key not in given.get(name, ()))
         for name, module in parts.items()
     }
     if (

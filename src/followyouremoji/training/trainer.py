@@ -8,17 +8,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from followyouremoji.errors import SettingsError
+from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.sampling.schedule import ddim_schedule
+from followyouremoji.training.average import whole
 from followyouremoji.training.batch import Batch, join, make_sample
-from followyouremoji.training.checkpointing import checkpoints
+from followyouremoji.training.checkpointing import carries_decoder, checkpoints
 from followyouremoji.training.config import DenoiserRun
-from followyouremoji.training.encoders import load_encoders
+from followyouremoji.training.encoders import Encoders, load_encoders
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.origin import origin_of, write_origin
 from followyouremoji.training.picks import DrawingsPicks, PickSource, StillGaze, WindowPicks, open_picks
 from followyouremoji.training.run import Run
+from followyouremoji.training.settings import DECODER_IN_SHARES
 from followyouremoji.training.starts import StartReport, initial_weights, start_of
 from followyouremoji.training.validation import Validator
 
@@ -36,10 +40,27 @@ class MakeSample:
         return make_sample(self.run, self.source, step, index)
 
 
-def build_networks(run: DenoiserRun) -> tuple[Networks, StartReport | None]:
+def has_decoder(run: DenoiserRun) -> bool:
+    """Whether a run's networks bring the autoencoder's decoder: it tunes it, or goes on from a run that did."""
+    if run.tune_decoder:
+        return True
+    if checkpoints(run.output):
+        return carries_decoder(run.output)
+    before = start_of(run.initial).run if run.initial is not None else None
+    return before is not None and carries_decoder(before)
+
+
+def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, StartReport | None]:
     """The networks of a run as they are before its first step, a function of its seed and of what it starts from; and what that gave."""
     torch.manual_seed(run.optimisation.seed)
-    networks = Networks(dataclasses.replace(run.network, motion_modules=run.stage == 2))
+    config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
+    autoencoder = encoders.autoencoder
+    if isinstance(autoencoder, SmallAutoencoder) and has_decoder(run):
+        networks = Networks(config, autoencoder.config)
+        assert networks.decoder is not None
+        networks.decoder.load_state_dict(autoencoder.decoder.state_dict())
+    else:
+        networks = Networks(config)
     report = None
     if run.initial is None:
         networks.learn_from_nothing()
@@ -47,11 +68,25 @@ def build_networks(run: DenoiserRun) -> tuple[Networks, StartReport | None]:
         report = initial_weights(networks, start_of(run.initial))
     if run.stage == 2:
         networks.learn_time_alone()
+    if networks.decoder is not None:
+        networks.decoder.requires_grad_(run.tune_decoder)
     if run.optimisation.checkpointing:
         networks.save_activation_memory()
     if run.optimisation.compile:
         networks.compile_parts()
     return networks, report
+
+
+def own_encoders(run: DenoiserRun, encoders: Encoders, networks: Networks) -> Encoders:
+    """The frozen parts with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP leaves whole."""
+    if networks.decoder is None:
+        return encoders
+    if run.tune_decoder:
+        return encoders.with_decoder(networks.decoder)
+    assert isinstance(encoders.autoencoder, SmallAutoencoder)
+    values = {name: whole(value).cpu() for name, value in networks.decoder.state_dict().items()}
+    encoders.autoencoder.decoder.load_state_dict(values)
+    return encoders
 
 
 def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Report | None = None) -> Outcome:
@@ -74,13 +109,14 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
     if isinstance(whole, DrawingsPicks):
         whole.check(run.references, run.targets, run.network.latent_channels)
     encoders = load_encoders(run)
-    networks, start_report = build_networks(run)
+    networks, start_report = build_networks(run, encoders)
     origin = None if checkpoints(run.output) else origin_of(run)
     state = Run(
         networks,
         run.output,
         run.optimisation,
         samples=run.references,
+        rates={"decoder": run.decoder_rate},
         keep=run.keep,
         tensorboard=run.tensorboard,
     )
@@ -88,7 +124,9 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         write_origin(run.output, origin)
     if start_report is not None and state.is_main:
         (run.output / START_FILE).write_text("\n".join(start_report.lines()) + "\n", encoding="utf-8")
-    encoders = encoders.to(state.device)
+    if run.tune_decoder and state.accelerator.is_fsdp2:
+        raise SettingsError(DECODER_IN_SHARES)
+    encoders = own_encoders(run, encoders, networks).to(state.device)
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(state.device)
     validator = Validator(run, state, encoders, source) if run.validation is not None else None
 

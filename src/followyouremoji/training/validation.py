@@ -37,7 +37,7 @@ class Validator:
     def __init__(self, run: DenoiserRun, state: Run, encoders: Encoders, source: PickSource) -> None:
         assert run.validation is not None
         self.settings = settings = run.validation
-        self.run = dataclasses.replace(run, reference_dropout=0.0)
+        self.run = dataclasses.replace(run, reference_dropout=0.0, picture_loss=0.0, tune_decoder=False)
         self.state, self.encoders, self.source = state, encoders, source
         if settings.drawings is not None or settings.data:
             seed = run.optimisation.seed
@@ -48,8 +48,11 @@ class Validator:
     def validate(self) -> None:
         """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to TensorBoard."""
         networks = averaged_networks(self.state)
+        encoders = self.encoders
+        if networks.decoder is not None:
+            encoders = encoders.with_decoder(networks.decoder)
         share = range(self.state.share.process, self.settings.samples, self.state.share.processes)
-        results = [self.examine(networks, index) for index in share]
+        results = [self.examine(networks, encoders, index) for index in share]
         if self.state.share.processes > 1:
             from accelerate.utils import gather_object
 
@@ -68,7 +71,7 @@ class Validator:
             self.state.journal.picture("samples", step, grid)
 
     @torch.no_grad()
-    def examine(self, networks: Networks, index: int) -> dict[str, Any]:
+    def examine(self, networks: Networks, encoders: Encoders, index: int) -> dict[str, Any]:
         """Losses, figures and the grid's row of one portrait."""
         run, device = self.run, self.state.device
         rng = np.random.default_rng((run.optimisation.seed, STREAM, index))
@@ -76,8 +79,8 @@ class Validator:
         alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
         with self.state.accelerator.autocast():
             batch = sample_of(run, pick, rng).to(device)
-            losses = batch_losses(networks, run, self.encoders, batch, alphas_cumprod)
-            generated = animate(networks, self.encoders, run, pick, device)
+            losses = batch_losses(networks, run, encoders, batch, alphas_cumprod)
+            generated = animate(networks, encoders, run, pick, device)
         return {
             "index": index,
             "figures": {
@@ -94,7 +97,7 @@ def averaged_networks(state: Run) -> Networks:
     module = state.module
     assert isinstance(module, Networks)
     with torch.device("meta"):
-        networks = Networks(module.config)
+        networks = Networks(module.config, module.autoencoder)
     weights = {name: whole(value) for name, value in module.state_dict().items()}
     weights |= {name: whole(value) for name, value in state.average.values.items()}
     networks.load_state_dict(weights, assign=True)

@@ -5,7 +5,7 @@
 
 Full-size networks with random weights. Both orders alternate in one process, with a matrix product's rate before and after; each of the
 savings that can be switched off is also left out in turn. Memory is the peak of a process of its own for each order, that holds the appearance
-net and the denoiser. `--single` counts processor time of one thread instead of the clock's, for a machine that does other work.
+net and the denoiser; and of one in which they take turns, as in an animation with large networks. `--single` counts processor time of one thread instead of the clock's, for a machine that does other work.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.released_order import released_step
+from followyouremoji.checkpoints.offloading import Turns
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, convolution, layers
 from followyouremoji.sampling import guidance
 
@@ -49,24 +50,21 @@ class Case:
     guidance: float
 
     @classmethod
-    def random(cls, options: argparse.Namespace, device: str) -> Case:
-        config = NetworkConfig(block_channels=tuple(options.widths))
+    def random(cls, options: argparse.Namespace, device: str, *, weights: bool = True) -> Case:
+        """`weights` False: the networks are empty."""
         dtype, size = DTYPES[options.dtype], options.latents
-        with torch.device("meta"):
-            networks = AppearanceNet(config), Denoiser(config)
-        for network in networks:
-            network.to(dtype).to_empty(device=device).eval().requires_grad_(False)
-            if device != "meta":
-                randomise(network)
-            if device == "cuda":
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        networks = [
+            random_network(build, options, device if weights else "meta")
+            for build in (AppearanceNet, Denoiser)
+        ]
+        config = networks[0].config
         torch.manual_seed(1)
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(*shape, device=device, dtype=dtype)
 
         return cls(
-            *networks,
+            *networks,  # type: ignore[arg-type]
             reference=normal(1, 4, size, size),
             latents=normal(1, 4, options.frames, size, size),
             features=normal(1, config.block_channels[0], options.frames, size, size),
@@ -77,10 +75,12 @@ class Case:
     def appearance(self) -> list[Tensor]:
         return self.appearance_net(self.reference, self.image_tokens)
 
-    def condition(self, unconditional_tokens: int = 1) -> guidance.ClipConditioning:
+    def condition(
+        self, unconditional_tokens: int = 1, appearance: list[Tensor] | None = None
+    ) -> guidance.ClipConditioning:
         zeros = torch.zeros_like(self.image_tokens[:, :unconditional_tokens])
         return guidance.ClipConditioning(
-            self.denoiser.condition(self.image_tokens, self.appearance()),
+            self.denoiser.condition(self.image_tokens, appearance or self.appearance()),
             None if self.guidance == 1 else self.denoiser.condition(zeros, None),
             self.guidance,
         )
@@ -97,6 +97,20 @@ class Case:
         return guidance.predict_velocity(
             self.denoiser, self.latents, known, mask, timestep, self.features, conditioning
         )
+
+
+def random_network(
+    build: type[AppearanceNet] | type[Denoiser], options: argparse.Namespace, device: str
+) -> AppearanceNet | Denoiser:
+    with torch.device("meta"):
+        network = build(NetworkConfig(block_channels=tuple(options.widths)))
+    network.to(DTYPES[options.dtype])
+    if device != "meta":
+        network.to_empty(device=device)
+        randomise(network)
+    if device == "cuda":
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().requires_grad_(False)
 
 
 def randomise(network: nn.Module) -> None:
@@ -203,15 +217,39 @@ def time_orders(options: argparse.Namespace) -> dict[str, object]:
 
 
 def peak_memory(options: argparse.Namespace, order: str) -> float:
-    """Bytes that this process, or the GPU, held at most, for both networks, with the appearance net run once and one step."""
-    case = Case.random(options, options.device)
+    """Bytes that this process, or the GPU, held at most, for both networks, with the appearance net run once and two steps."""
+    case = Case.random(options, options.device, weights=order != "turns")
     if order == "released":
-        case.released(case.appearance())
+        appearance = case.appearance()
+        for _ in range(2):
+            case.released(appearance)
+    elif order == "ours":
+        conditioning = case.condition()
+        for _ in range(2):
+            case.ours(conditioning)
     else:
-        case.ours(case.condition())
+        in_turns(case, options)
     if options.device == "cuda":
         return float(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
+def in_turns(case: Case, options: argparse.Namespace) -> None:
+    """What an animation computes of a portrait and a segment, with weights that are made where it would read them."""
+    turns = Turns(
+        {"appearance_net": case.appearance_net, "denoiser": case.denoiser},
+        {
+            "appearance_net": lambda: random_network(AppearanceNet, options, options.device),
+            "denoiser": lambda: random_network(Denoiser, options, options.device),
+        },
+    )
+    with turns.using("appearance_net"):
+        appearance = case.appearance()
+    with turns.using("denoiser"):
+        conditioning = case.condition(appearance=appearance)
+        del appearance
+        for _ in range(2):
+            case.ours(conditioning)
 
 
 def in_child(arguments: list[str], job: str) -> object:
@@ -236,6 +274,7 @@ def report(figures: dict) -> Iterator[str]:
             f"{name:<21} {best[name]:.3f} s best, {mean[name]:.3f} s mean; {work / 1e12:.2f} TFLOP, "
             f"{work / best[name] / max(rates):.0%} of the matrix rate; peak memory {figures['memory'][name] / 1e9:.2f} GB"
         )
+    yield f"networks in turns     peak memory {figures['memory']['turns'] / 1e9:.2f} GB"
     yield f"ratio                 {best['ours'] / best['released']:.3f} best, {mean['ours'] / mean['released']:.3f} mean"
     yield f"difference            {figures['difference']['largest']:.1e} at most, of the prediction's deviation"
     yield f"a clip of {STEPS} steps    {STEPS * best['ours'] + figures['appearance_net'] + figures['keys_and_values']:.1f} s"
@@ -271,7 +310,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--no-savings", dest="savings", action="store_false", help="do not leave out each saving"
     )
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--child", choices=["time", "released", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=["time", "released", "ours", "turns"], help=argparse.SUPPRESS)
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
     with torch.inference_mode(), threads(1 if options.single else options.threads):
@@ -281,7 +320,7 @@ def main(arguments: list[str] | None = None) -> None:
             return
         figures = in_child(arguments, "time")
         assert isinstance(figures, dict)
-        figures["memory"] = {order: in_child(arguments, order) for order in ("released", "ours")}
+        figures["memory"] = {order: in_child(arguments, order) for order in ("released", "ours", "turns")}
         figures["operations"] = operations(options)
     figures["settings"] = {key: value for key, value in vars(options).items() if key not in ("json", "child")}
     print("\n".join(report(figures)))

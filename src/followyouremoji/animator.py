@@ -13,7 +13,7 @@ import torch
 from followyouremoji.checkpoints.acceleration import Acceleration, forecast_for, read_acceleration
 from followyouremoji.checkpoints.config import LATENT_STRIDE
 from followyouremoji.checkpoints.lora import Merged, merge_lora, read_lora
-from followyouremoji.checkpoints.model import Model, load_model
+from followyouremoji.checkpoints.model import Model, choose_device, load_model
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
@@ -21,6 +21,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
 from followyouremoji.generation import generate, to_pictures, to_tensor
 from followyouremoji.media.ahead import ahead
+from followyouremoji.networks.compiling import compile_regions, compiler_problem
 from followyouremoji.preparation import MotionSource, PortraitSource, Prepared, prepare
 from followyouremoji.sampling import SamplingSettings
 from followyouremoji.sampling.sampler import LatentStore, Progress, check_fits
@@ -66,6 +67,7 @@ class PortraitAnimator:
         self.replicas = tuple(replicas)
         self.loras: list[Merged] = []
         self._loras_of_replicas: list[tuple[Model, Merged]] = []
+        self._changed = ExitStack()  # holds the networks that LoRAs are merged into
 
     @classmethod
     def from_pretrained(
@@ -73,15 +75,31 @@ class PortraitAnimator:
         source: str | Path = "bundled",
         device: torch.device | str | Sequence[torch.device | str] | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        offload: bool | None = None,
+        compile: bool = False,
     ) -> PortraitAnimator:
         """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`.
 
         Of several devices, `("cuda:0", "cuda:1")` or "cuda:0,cuda:1", each holds the whole model and makes other parts of a long clip; equal
         devices give the same frames as one of them alone.
+
+        With `offload` memory holds either the networks that read a portrait or the denoiser; each portrait after the first costs their
+        loading again, and frames are the same to the bit. None: where models are large for the device's memory. A network that a LoRA has
+        changed stays in memory until the LoRA is unloaded.
+
+        With `compile` torch compiles the denoiser, each part when it first meets a size of picture, a length of window and a number of segments: that takes
+        minutes, so it is meant for GPUs and long clips. Results round differently. Raises SettingsError where torch finds no compiler.
         """
         first, *others = split_devices(device)
-        model = load_model(source, first, dtype)
-        replicas = [load_model(source, other, model.dtype) for other in others]
+        if compile:
+            for one in (first, *others):
+                check_compiler(choose_device(one))
+        model = load_model(source, first, dtype, offload=offload)
+        replicas = [load_model(source, other, model.dtype, offload=offload) for other in others]
+        if compile:
+            for made in (model, *replicas):
+                compile_regions(made.denoiser, made.device)
         return cls(model, replicas, read_acceleration(find_checkpoint(source)))
 
     def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
@@ -91,8 +109,12 @@ class PortraitAnimator:
         to another model.
         """
         lora = read_lora(Path(file))
-        self.loras.append(merge_lora(self.model, lora, scale, str(file)))
-        self._loras_of_replicas += [(m, merge_lora(m, lora, scale, str(file))) for m in self.replicas]
+        with ExitStack() as stack:
+            for model in (self.model, *self.replicas):
+                stack.enter_context(model.using(*lora.networks))
+            self.loras.append(merge_lora(self.model, lora, scale, str(file)))
+            self._loras_of_replicas += [(m, merge_lora(m, lora, scale, str(file))) for m in self.replicas]
+            self._changed.push(stack.pop_all())
 
     def unload_lora(self) -> None:
         """Take all LoRAs out: the weights are exactly what they were before the first."""
@@ -101,6 +123,7 @@ class PortraitAnimator:
         while self._loras_of_replicas:
             replica, merged = self._loras_of_replicas.pop()
             merged.undo(replica)
+        self._changed.close()
 
     def __call__(
         self,
@@ -270,6 +293,16 @@ class PortraitAnimator:
             raise SettingsError(
                 f"The size must be a multiple of {multiple} pixels for this model, not {size}: use {nearest}."
             )
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raise SettingsError where torch cannot compile for a device."""
+    problem = compiler_problem(device)
+    if problem is not None:
+        needed = "Triton" if device.type == "cuda" else "a C++ compiler, such as g++"
+        raise SettingsError(
+            f"torch cannot compile for {device} here ({problem}): install {needed}, or leave out compiling, which only saves time"
+        )
 
 
 def split_devices(

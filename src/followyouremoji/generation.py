@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from followyouremoji.checkpoints.config import LATENT_STRIDE
 from followyouremoji.checkpoints.model import Model
+from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.preparation import Prepared
-from followyouremoji.sampling import ClipConditioning, SamplingSettings, condition_clip, sample
+from followyouremoji.sampling import ClipConditioning, SamplingSettings, sample
 from followyouremoji.sampling.guess import onto_guess
+from followyouremoji.sampling.guidance import condition_denoiser
 from followyouremoji.sampling.sampler import LatentStore, Progress, Replica, reading_groups
 
 DECODED_AT_ONCE = 4  # frames
@@ -58,7 +61,10 @@ def generate(
         pictures = [prepared.landmark_picture(int(course.frames[pose])) for pose in poses]
         return features_of(model, pictures, None if guesses is None else guesses.of(poses))
 
-    replicas = [Replica(one.denoiser, read_portrait(one, prepared, guidance_scale)) for one in models]
+    conditionings = [read_portrait(one, prepared, guidance_scale) for one in models]
+    replicas = [
+        Replica(one.denoiser, conditioning) for one, conditioning in zip(models, conditionings, strict=True)
+    ]
     latents_of_poses = sample(
         replicas[0].denoiser,
         replicas[0].conditioning,
@@ -82,14 +88,17 @@ def generate(
 
     back: list[tuple[range, Tensor, Tensor | None]] = []
     complete = 0
-    for piece in latents_of_poses:
-        for latents in piece.split(DECODED_AT_ONCE):
-            poses = range(complete, complete + len(latents))
-            complete = poses.stop
-            part = (poses, latents, None if guesses is None else guesses.taken(poses))
-            if prepared.loop == "pingpong":
-                back.append(part)
-            yield decode(*part)
+    with ExitStack() as stack:
+        for one in models:
+            stack.enter_context(one.using("denoiser"))
+        for piece in latents_of_poses:
+            for latents in piece.split(DECODED_AT_ONCE):
+                poses = range(complete, complete + len(latents))
+                complete = poses.stop
+                part = (poses, latents, None if guesses is None else guesses.taken(poses))
+                if prepared.loop == "pingpong":
+                    back.append(part)
+                yield decode(*part)
     for part in reversed(back):
         yield decode(*part).reversed()
 
@@ -135,19 +144,19 @@ class Guesses:
 
 
 def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> ClipConditioning:
-    """What all frames of a clip read of the portrait, on a model's device."""
+    """What all frames of a clip read of the portrait, on a model's device.
+
+    Where its networks take turns, those that read the portrait have left memory when the denoiser comes.
+    """
     portrait = to_tensor(prepared.picture[None]).to(model.device) * 2 - 1
     reference_features = None
     if model.config.network.reference_landmarks:
         reference_features = features_of(model, [prepared.reference_landmark_picture()])[:, :, 0]
-    return condition_clip(
-        model.appearance_net,
-        model.denoiser,
-        model.encode(portrait),
-        model.image_tokens(portrait),
-        guidance_scale,
-        reference_features,
-    )
+    with model.using(*READING_NETWORKS):
+        tokens = model.image_tokens(portrait)
+        appearance = model.appearance_net(model.encode(portrait), tokens, reference_features)
+    with model.using("denoiser"):
+        return condition_denoiser(model.denoiser, tokens, appearance, guidance_scale)
 
 
 def features_of(model: Model, pictures: Sequence[np.ndarray], guesses: Tensor | None = None) -> Tensor:

@@ -87,6 +87,8 @@ def animate(
     settings: AnimationSettings,
     loras: Sequence[str] = (),
     job_folder: Path | None = None,
+    offload: bool | None = None,
+    compiled: bool = False,
 ) -> None:
     """Animate a portrait and tell where the result is. Raises UserError for whatever cannot be used.
 
@@ -105,7 +107,7 @@ def animate(
         job = None
         if job_folder is not None:
             asked = asked_for(
-                portrait_file, source, weights, device, dtype, loras, smooth, alignment, settings
+                portrait_file, source, weights, device, dtype, loras, smooth, alignment, settings, compiled
             )
             job = stack.enter_context(Job(job_folder, asked))
             if job.finished == output.described(path) and path.exists() and not output.overwrite:
@@ -116,7 +118,7 @@ def animate(
         with FaceDetector(settings.detector_bundle) as detector:
             landmarks = detect(detector, picture, settings.face, str(portrait_file))
             loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
-            loading = loader.submit(load_animator, weights, device, dtype, loras, settings)
+            loading = loader.submit(load_animator, weights, device, dtype, loras, settings, offload, compiled)
             motion = None if job is None else job.motion()
             if motion is None:
                 motion = tracked(source, detector, settings.driving_face, smooth, loading)
@@ -151,6 +153,7 @@ def asked_for(
     smooth: float,
     alignment: AlignmentSettings,
     settings: AnimationSettings,
+    compiled: bool = False,
 ) -> Recipe:
     """All that a result depends on, for a job. Several equal devices give what one of them gives, so they are named once."""
     import torch
@@ -171,6 +174,7 @@ def asked_for(
             "device": ", ".join(dict.fromkeys(names)),
             "dtype": str(torch_type(dtype) or choose_dtype(devices[0])).removeprefix("torch."),
             "torch": torch.__version__,
+            "compiled": compiled,
             "smooth": smooth,
             "driving's": driving.frames,
             "alignment's": alignment,
@@ -180,13 +184,21 @@ def asked_for(
 
 
 def load_animator(
-    weights: str, device: str | None, dtype: str | None, loras: Sequence[str], settings: AnimationSettings
+    weights: str,
+    device: str | None,
+    dtype: str | None,
+    loras: Sequence[str],
+    settings: AnimationSettings,
+    offload: bool | None = None,
+    compiled: bool = False,
 ) -> PortraitAnimator:
     """The model with its LoRAs, each `FILE` or `FILE:SCALE`; raises UserError where they or `settings` do not fit it."""
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.checkpoints.lora import parse_lora
 
-    animator = PortraitAnimator.from_pretrained(weights, device, torch_type(dtype))
+    animator = PortraitAnimator.from_pretrained(
+        weights, device, torch_type(dtype), offload=offload, compile=compiled
+    )
     for text in loras:
         animator.load_lora(*parse_lora(text))
     animator.check(settings)

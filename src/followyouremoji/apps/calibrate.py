@@ -67,7 +67,7 @@ def calibrate(
     checksum = denoiser_checksum(folder)
     file = output or folder / ACCELERATION_FILE
     check_output(file, (".json",), overwrite, WeightsError, "the calibration")
-    animator = PortraitAnimator.from_pretrained(weights, device)
+    animator = PortraitAnimator.from_pretrained(weights, device, offload=False)
     prepared: list[Prepared]
     if portrait is not None and driving is not None:
         prepared = [first_window(animator, portrait, driving)]

@@ -154,6 +154,25 @@ Pasting = Annotated[
         show_default="paste what was cropped",
     ),
 ]
+Offload = Annotated[
+    bool | None,
+    typer.Option(
+        "--offload/--no-offload",
+        help="Hold in memory, on a GPU in the GPU's, only the networks that are at work: those that read the portrait, then the one that makes "
+        "the frames. The result is the same to the bit.",
+        rich_help_panel=ADVANCED,
+        show_default="where the model is large for the device",
+    ),
+]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile",
+        help="Compile the network with torch before it runs: meant for GPUs and long clips. Takes minutes at first, needs a C++ compiler (CPU) or "
+        "Triton (GPU), and rounds differently.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 Bundle = Annotated[
     Path | None,
     typer.Option(

@@ -256,6 +256,8 @@ def animate(
             show_default="the model's",
         ),
     ] = None,
+    offload: choices.Offload = None,
+    compile_: choices.Compile = False,
     bundle: choices.Bundle = None,
 ) -> None:
     """Animate a portrait: PORTRAIT makes the faces of DRIVING."""
@@ -274,6 +276,8 @@ def animate(
         job_folder=job,
         device=device,
         dtype=dtype,
+        offload=offload,
+        compiled=compile_,
         frames=FrameRange(start, stop),
         smooth=smooth,
         alignment=AlignmentSettings(

@@ -52,6 +52,11 @@ class Lora:
         """Names of the layers that it changes, each beginning with its network's name."""
         return sorted(name.removesuffix(DOWN) for name in self.tensors if name.endswith(DOWN))
 
+    @property
+    def networks(self) -> set[str]:
+        """Names of the networks that it changes, or that it says to change."""
+        return {target.partition(".")[0] for target in self.targets}
+
     def change(self, target: str) -> Tensor:
         """The float32 change of a layer's weight at scale 1, in the weight's shape."""
         down, up = self.tensors[target + DOWN].float(), self.tensors[target + UP].float()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,6 +25,13 @@ from followyouremoji.checkpoints.folder import (
     new_folder,
     read_config,
     write_config,
+)
+from followyouremoji.checkpoints.offloading import (
+    TAKING_TURNS,
+    Loader,
+    Turns,
+    take_weights,
+    turns_pay,
 )
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import on_meta, read_network, write_tensors
@@ -45,6 +54,8 @@ class Model:
 
     The autoencoder is float32 whatever the others are: bfloat16 has fewer levels than a picture. The modules are used as they are given,
     so that a training can wrap the ones it trains; `load_model` gives them in evaluation mode and without gradients.
+
+    Networks that take `turns` have weights only inside of a block `with model.using(...)` that names them.
     """
 
     config: ModelConfig
@@ -54,15 +65,20 @@ class Model:
     qformer: QFormer | None
     autoencoder: SmallAutoencoder | StableDiffusionAutoencoder
     image_encoder: ClipImageEncoder | None
+    turns: Turns | None = None
 
     @property
     def device(self) -> torch.device:
-        return self.denoiser.conv_in.weight.device
+        return self.landmark_encoder.conv_in.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The type that the denoiser computes in, and of latents and tokens."""
-        return self.denoiser.conv_in.weight.dtype
+        return self.landmark_encoder.conv_in.weight.dtype
+
+    def using(self, *names: str) -> AbstractContextManager[None]:
+        """Have the weights of networks, by the names of the fields, in place until the end of the block; costs nothing where they always are."""
+        return nullcontext() if self.turns is None else self.turns.using(*names)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures `(batch, 3, height, width)` in [-1, 1] to latents `(batch, latent channels, height / 8, width / 8)`."""
@@ -103,7 +119,11 @@ def network_builders(config: ModelConfig) -> dict[str, Callable[[], nn.Module]]:
 
 
 def load_model(
-    source: str | Path = "bundled", device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    source: str | Path = "bundled",
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    *,
+    offload: bool | None = False,
 ) -> Model:
     """Load a model, strictly, ready to run.
 
@@ -112,6 +132,8 @@ def load_model(
     source : "bundled", "released", a checkpoint's folder, or the name of one in the cache folder.
     device : where it shall run; None: a GPU where there is one.
     dtype : what it shall compute in; None: float32 on a CPU, bfloat16 on a GPU that has it, else float16.
+    offload : whether the large networks take turns in memory, on a GPU in the GPU's: those that read the portrait, then the denoiser. Each
+        is read from the checkpoint when it is used, see `Model.using`, so its files must stay where they are. None: where that saves much.
 
     Raises
     ------
@@ -122,25 +144,50 @@ def load_model(
     device = choose_device(device)
     dtype = dtype or choose_dtype(device)
     config, _ = read_config(folder)
+    loaders = network_loaders(folder, config, device, dtype)
+    if offload is None:
+        offload = turns_pay(_weight_files(folder), device)
 
     # One file after the other, the largest first: the peak is the model itself and part of one file.
-    networks = {
-        name: read_network(
+    networks = {name: load() for name, load in loaders.items() if not (offload and name == "denoiser")}
+    turns = None
+    if offload:
+        # In the file's own type it is only mapped, which tells all that can be wrong with it.
+        denoiser = read_network(
+            on_meta(network_builders(config)["denoiser"]), folder / NETWORK_FILES["denoiser"]
+        )
+        take_weights(denoiser)
+        networks["denoiser"] = denoiser
+        turns = Turns({name: networks[name] for name in TAKING_TURNS if name in networks}, loaders)
+    return Model(config=config, turns=turns, **{"qformer": None, "image_encoder": None, **networks})  # type: ignore[arg-type]
+
+
+def network_loaders(
+    folder: Path, config: ModelConfig, device: torch.device, dtype: torch.dtype
+) -> dict[str, Loader]:
+    """How to load each network of a checkpoint, by its name in `Model`."""
+
+    def read(name: str, build: Loader) -> nn.Module:
+        network = read_network(
             on_meta(build),
             folder / NETWORK_FILES[name],
             device,
             torch.float32 if name == "autoencoder" else dtype,
         )
-        for name, build in network_builders(config).items()
-    }
-    if device.type == "cuda":  # the layout in which its convolutions compute
-        for network in networks.values():
+        if device.type == "cuda":  # the layout in which its convolutions compute
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
+
+    loaders: dict[str, Loader] = {
+        name: partial(read, name, build) for name, build in network_builders(config).items()
+    }
     if config.autoencoder is None:
-        networks["autoencoder"] = load_stable_diffusion_autoencoder(folder / VAE_FOLDER, device)
+        loaders["autoencoder"] = partial(load_stable_diffusion_autoencoder, folder / VAE_FOLDER, device)
     if config.network.image_source == "clip":
-        networks["image_encoder"] = load_clip_image_encoder(folder / IMAGE_ENCODER_FOLDER, device, dtype)
-    return Model(config=config, **{"qformer": None, "image_encoder": None, **networks})  # type: ignore[arg-type]
+        loaders["image_encoder"] = partial(
+            load_clip_image_encoder, folder / IMAGE_ENCODER_FOLDER, device, dtype
+        )
+    return loaders
 
 
 def save_model(
@@ -159,7 +206,7 @@ def save_model(
     WeightsError : the folder exists or cannot be written.
     """
     folder = Path(folder)
-    with new_folder(folder, overwrite) as temporary:
+    with new_folder(folder, overwrite) as temporary, model.using(*TAKING_TURNS):
         for name in network_builders(model.config):
             write_tensors(getattr(model, name).state_dict(), temporary / NETWORK_FILES[name], dtype)
         if isinstance(model.autoencoder, StableDiffusionAutoencoder):
@@ -190,6 +237,16 @@ def choose_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.bfloat16
     return torch.float16
+
+
+def _weight_files(folder: Path) -> dict[str, Path]:
+    """Where the weights of each network lie, where a checkpoint has it."""
+    foreign = {
+        "autoencoder": folder / VAE_FOLDER / "diffusion_pytorch_model.safetensors",
+        "image_encoder": folder / IMAGE_ENCODER_FOLDER / "model.safetensors",
+    }
+    own = {name: folder / file for name, file in NETWORK_FILES.items()}
+    return own | {name: file for name, file in foreign.items() if file.is_file()}
 
 
 def _pictures_at_once(pixels: int) -> int:

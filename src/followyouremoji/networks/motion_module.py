@@ -23,6 +23,11 @@ def sinusoidal_table(rows: int, channels: int, device: torch.device, dtype: torc
         return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1).to(dtype)
 
 
+def position_table(rows: int, channels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """As `sinusoidal_table`; a constant to a compiler, which does not see the cache behind it (`networks/compiling.py`)."""
+    return sinusoidal_table(rows, channels, device, dtype)
+
+
 class PositionTable(nn.Module):
     """Adds each frame's place in the clip.
 
@@ -44,10 +49,8 @@ class PositionTable(nn.Module):
         super()._load_from_state_dict(known, prefix, *arguments)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return (
-            tokens
-            + sinusoidal_table(self.rows, self.channels, tokens.device, tokens.dtype)[: tokens.shape[1]]
-        )
+        table = position_table(self.rows, self.channels, tokens.device, tokens.dtype)
+        return tokens + table[: tokens.shape[1]]
 
 
 class TemporalAttention(Attention):

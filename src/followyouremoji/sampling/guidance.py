@@ -59,6 +59,13 @@ def condition_clip(
         config has `reference_landmarks`.
     """
     appearance = appearance_net(reference_latents, image_tokens, reference_features)
+    return condition_denoiser(denoiser, image_tokens, appearance, guidance_scale)
+
+
+def condition_denoiser(
+    denoiser: Denoiser, image_tokens: Tensor, appearance: list[Tensor], guidance_scale: float
+) -> ClipConditioning:
+    """As `condition_clip`, when the appearance net has read the portrait: `appearance` is what it returned."""
     # Zero tokens are all alike, so that attention to many of them is the value of one.
     zeros = torch.zeros_like(image_tokens[:, :1])
     nothing = None if guidance_scale == 1.0 else denoiser.condition(zeros, None)

@@ -1,0 +1,55 @@
+"""Compilation by torch, region by region: the modules between the places of a `Recall`, so that whatever stands at those goes on as it was.
+
+Shapes are static, for they are few: those of a level of the UNet, times the lengths of windows that a clip has. Modules of equal shapes share one
+compilation, and weights are its inputs, not part of it: they may change or be loaded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from followyouremoji.networks.layers import Downsample, ResnetBlock, SpatialTransformer, Upsample
+from followyouremoji.networks.motion_module import MotionModule, position_table
+from followyouremoji.networks.unet import UNet
+
+REGIONS = (SpatialTransformer, MotionModule, ResnetBlock, Downsample, Upsample)
+ON_PROCESSORS = REGIONS[:2]  # the others are quicker there by the minimal filters of `convolution.py`
+MOST_SHAPES = (
+    4096  # of all regions together; never reached, where the default of 8 would be at the first pass
+)
+
+
+def compile_regions(
+    network: UNet, device: torch.device, backend: str | Callable[..., Any] = "inductor"
+) -> None:
+    """Let torch compile the regions of a network for a device, in place, each when it first meets inputs of new shapes.
+
+    The network's modules and tensors keep their names. A region is compiled whole or fails: nothing falls back to being interpreted.
+
+    Parameters
+    ----------
+    backend : torch's name of a compiler, or one as `torch.compile` takes it.
+    """
+    torch.compiler.assume_constant_result(
+        position_table
+    )  # a formula of numbers that are known when compiling
+    regions = ON_PROCESSORS if device.type == "cpu" else REGIONS
+    for module in network.modules():
+        if isinstance(module, regions):
+            module.compile(backend=backend, fullgraph=True, dynamic=False, recompile_limit=MOST_SHAPES)
+
+
+def compiler_problem(device: torch.device, backend: str = "inductor") -> str | None:
+    """Why torch cannot compile for a device, in the compiler's words; None where it can. Compiles a sum to find out, which takes seconds."""
+    try:
+        with torch.inference_mode():
+            total = torch.compile(torch.add, backend=backend, dynamic=False, fullgraph=True)
+            total(torch.ones(64, device=device), torch.ones(64, device=device))
+    except (
+        Exception
+    ) as error:  # a compiler that is missing, too old or broken shows itself in any of many ways
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return None

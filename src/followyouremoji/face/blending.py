@@ -11,8 +11,7 @@ from followyouremoji.face.drawing import face_mask
 from followyouremoji.face.topology import FACE_OVAL_LOOP
 from followyouremoji.face.window import FaceWindow
 
-GROWN = 0.05  # of the face's height: how far beyond its contour a generated face reaches, so that the contour is generated too
-EDGE = 0.02  # of the face's height: how softly it goes over into the guess there
+EDGE = 0.015  # of the face's height: how softly a generated face goes over into the guess at its contour
 EDGE_PIXELS = 3.0  # width of that edge at which it is computed where it is wider
 MARGIN = 4  # pixels of a window at its border, where what is generated fades out
 FAITHFUL = 30.0  # grey levels of change beyond which the guess's fine texture is no longer carried over
@@ -20,7 +19,7 @@ BLUR = 1.0  # pixels of a window, over which that change is judged
 
 
 def blend_face(guess: np.ndarray, generated: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A generated face and its contour, softly edged, in the bent portrait, whose surroundings are sharp and follow the landmarks.
+    """A generated face, softly edged, in the bent portrait, whose surroundings are sharp and follow the landmarks.
 
     `guess` uint8 and `generated` of any type (height, width, 3); `points` (478, 2) are the face's landmarks in their pixels.
     Returns uint8 alike.
@@ -74,11 +73,10 @@ def with_texture_of_guess(
 def _soft_face(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
     """Where (rows, columns) of a picture of `size` (width, height) a generated face shows, and float32 (rows, columns, 1) how much.
 
-    The face's mask, grown by `GROWN` and blurred by `EDGE` of the face's height.
+    The face's mask, blurred by `EDGE` of the face's height.
     """
-    extent_of_face = float(np.ptp(points[:, 1]))
-    grown, edge = GROWN * extent_of_face, max(1.0, EDGE * extent_of_face)
-    reach = np.ceil(grown + 2.5 * edge) + 2  # what is left of the blur there is below a grey level
+    edge = max(1.0, EDGE * float(np.ptp(points[:, 1])))
+    reach = np.ceil(2.5 * edge) + 2  # what is left of the blur there is below a grey level
     oval = points[list(FACE_OVAL_LOOP)]
     low = np.clip(np.floor(oval.min(axis=0) - reach), 0, size).astype(int)
     high = np.clip(np.ceil(oval.max(axis=0) + reach), low, size).astype(int)
@@ -86,12 +84,10 @@ def _soft_face(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, 
     width, height = (int(extent) for extent in high - low)
     if width == 0 or height == 0:
         return part, np.zeros((height, width, 1), np.float32)
-    mask = face_mask(points - low, (width, height))
-    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    wide = (distance <= grown).astype(np.float32) if mask.any() else np.zeros((height, width), np.float32)
+    mask = face_mask(points - low, (width, height)).astype(np.float32)
     # So wide a blur is as smooth when it is computed on fewer pixels.
     small = [max(1, round(extent / max(1.0, edge / EDGE_PIXELS))) for extent in (width, height)]
-    few = cv2.resize(wide, small, interpolation=cv2.INTER_AREA)
+    few = cv2.resize(mask, small, interpolation=cv2.INTER_AREA)
     few = cv2.GaussianBlur(few, (0, 0), edge * small[0] / width, sigmaY=edge * small[1] / height)
     soft = cv2.resize(few, (width, height), interpolation=cv2.INTER_LINEAR)
     return part, soft[..., None]

@@ -23,10 +23,10 @@ def calibrate(
     bound: Annotated[
         float,
         typer.Option(
-            help="How far from the exact latents 'lossless' may be, as a share of their norm; 'fast' may be nearly three times, "
-            "'fastest' eight times as far."
+            help="How far from the exact latents 'lossless' may be, as a share of their norm; 'fast' may be twice, "
+            "'fastest' six times as far."
         ),
-    ] = 0.015,
+    ] = 0.02,
     clips: Annotated[int, typer.Option(help="Drawn clips to measure on.", min=1)] = 6,
     portrait: Annotated[
         Path | None, typer.Option(help="Measure on this portrait instead, driven by --driving.")

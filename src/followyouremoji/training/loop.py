@@ -154,6 +154,7 @@ def train(
                 if stop and not state.finished:
                     reason = interruption.signal or "time"
                     break
+            state.accelerator.wait_for_everyone()  # who leaves while another still saves may break the other's connection
         except UserError as error:
             # Of several processes, the others would have to save too, and know nothing of the error.
             if state.accelerator.num_processes == 1 and not isinstance(error, WeightsError):

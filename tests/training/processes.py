@@ -26,9 +26,8 @@ from .tiny import Faces, encoders, networks_of, run_of
 def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Outcome:
     """Train, and keep each step's gradients before they are clipped."""
     networks = networks_of(run)
-    rates = {"decoder": run.decoder_rate}
     state = Run(
-        networks, run.output, run.optimisation, samples=run.references, rates=rates, tensorboard=False
+        networks, run.output, run.optimisation, samples=run.references, rates=run.rates, tensorboard=False
     )
     frozen, alphas_cumprod = own_encoders(run, encoders(), networks), ddim_schedule(1).alphas_cumprod
 

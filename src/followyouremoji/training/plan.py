@@ -29,7 +29,8 @@ from followyouremoji.training.counting import (
     encoding_flops,
     parameters,
 )
-from followyouremoji.training.muon import matrices, operations
+from followyouremoji.training.muon import operations
+from followyouremoji.training.optimiser import parameter_groups
 from followyouremoji.training.settings import DenoiserRun, Optimisation
 
 GIB = 2**30
@@ -159,7 +160,7 @@ def plan_run(
         return passes[key]
 
     encoding = encoding_flops(run, size, autoencoder, cached)
-    learning = operations(by_muon(run.optimisation, networks))
+    learning = operations(by_muon(run, run.optimisation, networks))
     variants = []
     for name, optimisation in alternatives(run.optimisation, run.references, gpus, not run.tune_decoder):
         portraits = run.references // (gpus * optimisation.accumulation)
@@ -175,11 +176,10 @@ def plan_run(
     return Plan(run, size, gpus, memory * GIB, rate, counts, flops, tuple(variants))
 
 
-def by_muon(settings: Optimisation, networks: nn.Module) -> list[torch.Tensor]:
-    """The weights that Muon learns; a decoder that is tuned is AdamW's."""
-    if settings.optimiser != "muon":
-        return []
-    return [weight for name, weight in matrices(networks).items() if not name.startswith("decoder.")]
+def by_muon(run: DenoiserRun, settings: Optimisation, networks: nn.Module) -> list[torch.Tensor]:
+    """The weights that Muon learns."""
+    groups = parameter_groups(settings, networks, run.rates)
+    return [weight for group in groups if group["orthogonal"] for weight in group["params"]]
 
 
 def alternatives(
@@ -237,7 +237,7 @@ def memory_of(
     total, trained = sum(part.all for part in counts), sum(part.trained for part in counts)
     shards = gpus if settings.sharding == "fsdp" else 1
     moments = (1 if settings.optimiser == "adamw8bit" else 4) * (
-        2 * trained - sum(weight.numel() for weight in by_muon(settings, networks))
+        2 * trained - sum(weight.numel() for weight in by_muon(run, settings, networks))
     )
     half = 4 if settings.precision == "fp32" else 2
     gathered = 0

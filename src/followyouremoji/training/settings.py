@@ -307,6 +307,11 @@ class DenoiserRun:
         """Frames to ask of a clip source for one sample."""
         return self.span or max(2 * (self.targets + 1), LEAST_SPAN)
 
+    @property
+    def rates(self) -> dict[str, float]:
+        """Shares of the learning rate, by the networks' part, of those that are tuned more slowly."""
+        return {"decoder": self.decoder_rate}
+
     def decoded_frames(self, portraits: int) -> int:
         """How many frames of a batch of `portraits` are decoded for the picture loss at most: their share of `picture_frames`, rounded up."""
         there = portraits * self.targets

@@ -119,16 +119,16 @@ def initial_weights(networks: StartedNetworks, start: Start) -> StartReport:
     """
     parts = {
         name: module
-        for name in ("appearance_net", "denoiser", "landmark_encoder", "qformer", "decoder")
+        for name in ("appearance_net", "denoiser", "landmark_encoder", "qformer")
         if (module := getattr(networks, name)) is not None
     }
-    decoder = parts.pop("decoder", None)
     copied: list[Copied] = []
     if start.model is not None:
         copied += _from_model(parts, start.model)
     if start.run is not None:
-        carried = {} if decoder is None or not carries_decoder(start.run) else {"decoder": decoder}
-        copied += _from_run({**parts, **carried}, start.run)
+        decoder = networks.decoder
+        tuned = {"decoder": decoder} if decoder is not None and carries_decoder(start.run) else {}
+        copied += _from_run({**parts, **tuned}, start.run)
     if start.unet is not None:
         copied += copy_unet(parts, networks.config, start.unet)
     if start.motion is not None:

@@ -103,11 +103,11 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         run.window,
         run.landmarks.pupils,
     )
-    whole: PickSource = source
-    while isinstance(whole, (WindowPicks, StillGaze)):
-        whole = whole.source
-    if isinstance(whole, DrawingsPicks):
-        whole.check(run.references, run.targets, run.network.latent_channels)
+    innermost: PickSource = source
+    while isinstance(innermost, (WindowPicks, StillGaze)):
+        innermost = innermost.source
+    if isinstance(innermost, DrawingsPicks):
+        innermost.check(run.references, run.targets, run.network.latent_channels)
     encoders = load_encoders(run)
     networks, start_report = build_networks(run, encoders)
     origin = None if checkpoints(run.output) else origin_of(run)
@@ -116,7 +116,7 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         run.output,
         run.optimisation,
         samples=run.references,
-        rates={"decoder": run.decoder_rate},
+        rates=run.rates,
         keep=run.keep,
         tensorboard=run.tensorboard,
     )

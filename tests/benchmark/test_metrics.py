@@ -61,6 +61,21 @@ def test_a_shift_of_all_landmarks_is_the_landmark_error(points) -> None:
     assert np.isnan(metrics.landmark_error(np.full_like(points, np.nan), points))
 
 
+def test_a_find_elsewhere_or_of_another_size_is_not_the_face(points) -> None:
+    pupils = metrics.pupil_distance(points)
+    middle = points.mean(axis=0)
+    for close in (points, points + 0.3 * pupils, middle + 1.2 * (points - middle)):
+        assert metrics.of_the_face(close, points) is close
+    nothing = np.full_like(points, np.nan)
+    for other in (
+        points + np.array([1.1 * pupils, 0]),
+        middle + 0.5 * (points - middle),
+        middle + 2 * (points - middle),
+        nothing,
+    ):
+        assert np.isnan(metrics.of_the_face(other, points)).all()
+
+
 def with_pupils(points: np.ndarray, moved: tuple[float, float]) -> np.ndarray:
     """A picture of dark irises on pale eyes, moved by so many widths of the eye."""
     y, x = np.mgrid[0.5:128, 0.5:128]

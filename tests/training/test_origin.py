@@ -38,6 +38,8 @@ def test_a_model_at_the_beginning_is_named_at_the_end_of_the_chain(tmp_path) -> 
     told = origin_of(third).told()
     assert "It began with the model ours (Trained on faces of actors); the motion module mm_v2.ckpt." in told
     assert DRAWN not in told
+    motion = origin_of(run_of(tmp_path / "fourth", initial=Start(motion=folder))).starts
+    assert motion == ("the temporal layers of the model ours (Trained on faces of actors)",)
 
 
 def test_clips_in_an_earlier_run_are_not_forgotten(tmp_path) -> None:

@@ -98,6 +98,16 @@ def denoiser_run(folder: Path, stage: int, output: str, **changes: object) -> De
     return dataclasses.replace(run, output=folder / output, **changes)  # type: ignore[arg-type]
 
 
+def test_latents_stay_the_same_when_the_drawings_are_gone(folder) -> None:
+    run = load_run(folder / "autoencoder.toml")
+    assert isinstance(run, AutoencoderRun)
+    measured = finished_autoencoder(run).config
+    assert finished_autoencoder(dataclasses.replace(run, drawings=folder / "gone")).config == measured
+    assert measured.shift != 0
+    (run.output / "latents.json").write_text("{")
+    assert finished_autoencoder(run).config == measured
+
+
 def test_drawings_are_a_function_of_seed_and_identity(folder) -> None:
     settings = DrawingSettings(identities=3, pictures=5, size=64, seed=7, clips=True)
     drawings = Drawings.open(folder / "drawings")

@@ -180,6 +180,19 @@ def test_a_saved_model_starts_a_run_with_more_inputs(tmp_path) -> None:
     assert not nets.landmark_encoder.conv_warped.weight.any()
 
 
+def test_a_saved_model_gives_its_temporal_layers_alone(tmp_path) -> None:
+    model = small_paper_model()
+    folder = save_model(model, tmp_path / "model")
+    torch.manual_seed(5)
+    nets = Networks(model.config.network)
+    before = {name: value.clone() for name, value in nets.denoiser.state_dict().items()}
+    report = initial_weights(nets, Start(motion=folder))
+    theirs = model.denoiser.state_dict()
+    for name, value in nets.denoiser.state_dict().items():
+        assert torch.equal(value, theirs[name] if "motion_modules" in name else before[name]), name
+    assert any("motion_modules" in name for name in report.copied[0].loaded)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -208,7 +221,7 @@ def test_what_is_not_what_it_is_said_to_be_is_refused(stable_diffusion, adapter,
         (Start(motion=tmp_path / "mm.ckpt"), "there is no motion module"),
         (
             Start(motion=stable_diffusion / "unet" / "diffusion_pytorch_model.safetensors"),
-            "not a motion module",
+            "holds no temporal layers",
         ),
         (Start(model=str(tmp_path / "nowhere")), "there is no checkpoint"),
     ]:

@@ -27,6 +27,7 @@ __all__ = [
     "gaze_error",
     "l1_by_region",
     "landmark_error",
+    "of_the_face",
     "psnr",
     "pupil_distance",
     "region_masks",
@@ -42,6 +43,7 @@ IRIS_REACH, IRIS_SEARCH = (
     0.3,
     0.3,
 )  # of the eye's width: how far the iris's surroundings reach, and how far away they are searched for
+SAME_SIZE = 1.5  # factor between the sizes of one face, as found and as it is
 OPEN_EYE = 0.15  # an eye whose lids are nearer than this share of its width shows no gaze
 
 
@@ -78,6 +80,18 @@ def l1_by_region(picture: np.ndarray, truth: np.ndarray, truth_points: np.ndarra
 def landmark_error(points: np.ndarray, wanted: np.ndarray) -> float:
     """Mean distance of the 478 points to where they should be, in distances between the (wanted) pupils; NaN where there are none."""
     return float(np.linalg.norm(points.astype(np.float64) - wanted, axis=-1).mean() / pupil_distance(wanted))
+
+
+def of_the_face(points: np.ndarray, truth_points: np.ndarray) -> np.ndarray:
+    """What a detector found, or all NaN where that is something else than the face: a texture that looks like one, say.
+
+    It is the face if its middle is at most a distance between the pupils away from the true one, and its size within a factor of `SAME_SIZE`.
+    """
+    pupils = pupil_distance(truth_points)
+    shift = float(np.linalg.norm(points.mean(axis=0) - truth_points.mean(axis=0))) / pupils
+    size = float(np.linalg.norm(np.ptp(points, axis=0)) / np.linalg.norm(np.ptp(truth_points, axis=0)))
+    same = shift <= 1 and 1 / SAME_SIZE <= size <= SAME_SIZE  # false for NaN
+    return points if same else np.full_like(points, np.nan)
 
 
 def eye_openings(points: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ METRICS = (
         "cosine of colour and gradient statistics of the flattened face with those of the true drawings (no face-recognition network)",
     ),
     Metric("flicker", "flicker", "less", 5, "second temporal difference beyond that of the truth"),
-    Metric("found", "found", "more", 3, "share of the frames in which the detector finds the face"),
+    Metric("found", "found", "more", 3, "share of the frames in which the detector finds the face where it is"),
 )  # fmt: skip
 MAIN = ("face", "ssim", "landmarks_seen", "gaze", "identity")
 """The columns that get an interval."""
@@ -107,19 +107,18 @@ def score_case(
     found = detected(frames, detector)
     rows = []
     for place, frame in enumerate(COMPARED):
-        picture, truth, points = frames[frame], case.truth[frame], found[place]
+        picture, truth, truth_points = frames[frame], case.truth[frame], case.truth_points[frame]
+        points, points_in_truth = (metrics.of_the_face(p[place], truth_points) for p in (found, case.seen))
         seen = np.isfinite(points).all()
-        at = points if seen else case.truth_points[frame]
+        at = points if seen else truth_points
         rows.append(
             {
-                **metrics.l1_by_region(picture, truth, case.truth_points[frame]),
+                **metrics.l1_by_region(picture, truth, truth_points),
                 "ssim": metrics.ssim(picture, truth),
                 "psnr": metrics.psnr(picture, truth),
                 "landmarks": metrics.landmark_error(points, case.points[frame]),
-                "landmarks_seen": metrics.landmark_error(points, case.seen[place]),
-                "gaze": metrics.gaze_error(
-                    picture, truth, points, case.seen[place], case.truth_points[frame]
-                ),
+                "landmarks_seen": metrics.landmark_error(points, points_in_truth),
+                "gaze": metrics.gaze_error(picture, truth, points, points_in_truth, truth_points),
                 "identity": scale.similarity(person, describe(picture, at)),
                 "found": float(seen),
             }
@@ -132,7 +131,7 @@ def person_of(case: Case) -> np.ndarray:
     """The mean descriptor of a case's true drawings, laid flat by what the detector sees in them, as results are."""
     described = []
     for place, frame in enumerate(COMPARED):
-        seen = case.seen[place]
+        seen = metrics.of_the_face(case.seen[place], case.truth_points[frame])
         points = seen if np.isfinite(seen).all() else case.truth_points[frame]
         described.append(describe(case.truth[frame], points))
     return np.asarray(np.mean(described, axis=0))

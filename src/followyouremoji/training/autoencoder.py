@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from torch import Tensor
 from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.training.batch import sample_rng, to_pixels
-from followyouremoji.training.checkpointing import averaged_weights
+from followyouremoji.training.checkpointing import averaged_weights, newest_state
 from followyouremoji.training.config import AutoencoderRun
 from followyouremoji.training.drawings import Drawings
 from followyouremoji.training.loop import Outcome, Report, train
@@ -26,6 +29,7 @@ from followyouremoji.training.run import Run
 
 LATENT_WEIGHT = 1e-3  # of the latents' mean square: keeps them from growing
 MEASURED = 256  # pictures that the latents' mean and variance are taken of
+SCALE_FILE = "latents.json"  # those, and the step that they were measured at
 
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
@@ -119,26 +123,38 @@ def train_autoencoder(
     return train(state, run, make, join_pictures, losses, figures=figures, minutes=minutes, report=report)
 
 
-@torch.no_grad()
 def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
-    """The averaged autoencoder of a run, its latents brought to zero mean and unit variance over the run's pictures."""
+    """The averaged autoencoder of a run, its latents brought to zero mean and unit variance over pictures of the run.
+
+    Measured once and kept in the run's folder: what learns from these latents must find the same ones when the pictures are gone.
+    """
     module = SmallAutoencoder(run.autoencoder)
     module.load_state_dict(averaged_weights(run.output))
-    latents = module.encode(to_tensor(measured_pictures(run)))
-    config = dataclasses.replace(run.autoencoder, shift=float(latents.mean()), scale=float(1 / latents.std()))
-    return with_config(module, config)
-
-
-def measured_pictures(run: AutoencoderRun) -> np.ndarray:
-    """Pictures (n, size, size, 3) that a run's latents are measured on: of about 256 people spread over the drawings, or the first clips."""
-    if run.drawings is not None:
-        drawings = Drawings.open(run.drawings)
-        return drawings.pictures[:: max(1, len(drawings) // MEASURED), 0]
-    source = open_picks(None, run.data, frames=2, seed=run.optimisation.seed)
-    rng = np.random.default_rng(run.optimisation.seed)
-    return np.stack(
-        [source.pick(position, rng, 1, successive=False).portrait for position in range(MEASURED)]
+    kept, step = run.output / SCALE_FILE, newest_state(run.output)["step"]
+    scale: dict[str, float] = {}
+    if kept.exists():
+        with suppress(ValueError):  # a damaged one is measured anew
+            scale = json.loads(kept.read_text())
+    if scale.keys() != {"step", "shift", "scale"} or scale["step"] != step:
+        scale = {"step": step, **measured_scale(run, module)}
+        temporary = kept.with_name(
+            f"{SCALE_FILE}.{os.getpid()}.part"
+        )  # processes that begin together all measure
+        temporary.write_text(json.dumps(scale) + "\n")
+        temporary.replace(kept)
+    return with_config(
+        module, dataclasses.replace(run.autoencoder, shift=scale["shift"], scale=scale["scale"])
     )
+
+
+@torch.no_grad()
+def measured_scale(run: AutoencoderRun, module: SmallAutoencoder) -> dict[str, float]:
+    """`shift` and `scale` of an autoencoder's latents over pictures as the run learns from, each of another person or clip."""
+    source = open_picks(run.drawings, run.data, 2, run.optimisation.seed, run.window)
+    rng = np.random.default_rng(run.optimisation.seed)
+    pictures = [source.pick(position, rng, 1, successive=False).portrait for position in range(MEASURED)]
+    latents = torch.cat([module.encode(part) for part in to_tensor(np.stack(pictures)).split(16)])
+    return {"shift": float(latents.mean()), "scale": float(1 / latents.std())}
 
 
 def with_config(module: SmallAutoencoder, config: AutoencoderConfig) -> SmallAutoencoder:

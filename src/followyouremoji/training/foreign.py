@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from followyouremoji.checkpoints.folder import CONFIG_FILE
+from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES
 from followyouremoji.checkpoints.released import read_tensors
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import Denoiser, NetworkConfig
@@ -87,8 +87,12 @@ def copy_unet(parts: Mapping[str, nn.Module], config: NetworkConfig, folder: Pat
 
 
 def copy_motion(denoiser: Denoiser, source: Path) -> Copied:
-    """AnimateDiff's temporal layers, whatever levels they are of: its first and third versions have none in the middle block."""
-    if source.is_dir():
+    """The temporal layers of a model's folder, or AnimateDiff's, whatever levels they are of: its first and third versions have none in the
+    middle block.
+    """
+    if (source / NETWORK_FILES["denoiser"]).is_file():
+        file = source / NETWORK_FILES["denoiser"]
+    elif source.is_dir():
         file = _diffusers_file(source, UNET_FILES, "MotionAdapter", "AnimateDiff's motion adapter")
     else:
         file = source
@@ -105,11 +109,9 @@ def copy_motion(denoiser: Denoiser, source: Path) -> Copied:
             "`initial.motion` starts the temporal layers, but the networks have none: set it in stage 2, not in stage 1"
         )
     tensors = {_motion_name(name): value for name, value in _checkpoint(file).items()}
-    tensors = {name: value for name, value in tensors.items() if not name.endswith(".pe")}
-    if not any(TIME in name for name in tensors):
-        raise WeightsError(
-            f"{file} is not a motion module of AnimateDiff: none of its tensors is called `…{TIME}…`"
-        )
+    tensors = {name: value for name, value in tensors.items() if TIME in name and not name.endswith(".pe")}
+    if not tensors:
+        raise WeightsError(f"{file} holds no temporal layers: none of its tensors is called `…{TIME}…`")
     own = denoiser.state_dict()
     held = {_module_of(name) for name in tensors}
     return copy_tensors(

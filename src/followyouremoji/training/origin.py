@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from followyouremoji.checkpoints.folder import read_config
+from followyouremoji.checkpoints.folder import NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import WeightsError
 from followyouremoji.training.settings import DenoiserRun
@@ -47,13 +47,20 @@ def origin_of(run: DenoiserRun) -> Origin:
             before = Origin(False, (f"the run {start.run.name}, which holds no record of its own beginning",))
         drawn, starts = drawn and before.drawn, list(before.starts)
     if start.model is not None:
-        config, _ = read_config(find_checkpoint(start.model))
-        starts.append(f"the model {config.name} ({config.provenance.rstrip('.') or 'of unknown origin'})")
+        starts.append(f"the model {told_model(find_checkpoint(start.model))}")
     if start.unet is not None:
         starts.append(f"the UNet of {named(start.unet)}")
-    if start.motion is not None:
+    if start.motion is not None and (start.motion / NETWORK_FILES["denoiser"]).is_file():
+        starts.append(f"the temporal layers of the model {told_model(start.motion)}")
+    elif start.motion is not None:
         starts.append(f"the motion module {start.motion.name}")
     return Origin(drawn, tuple(starts))
+
+
+def told_model(folder: Path) -> str:
+    """A saved model in words: its name and where it says that it comes from."""
+    config, _ = read_config(folder)
+    return f"{config.name} ({config.provenance.rstrip('.') or 'of unknown origin'})"
 
 
 def named(unet: Path) -> str:

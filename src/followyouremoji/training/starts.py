@@ -43,7 +43,7 @@ class Start:
     run : the output folder of a training, whose averaged weights are taken.
     model : "released", "bundled" or a model's folder: all networks.
     unet : a diffusers folder of Stable Diffusion 1.x or sd-image-variations, or its folder `unet`: appearance net and denoiser.
-    motion : AnimateDiff's motion module, `.ckpt` or `.safetensors`, or diffusers' folder of one: the temporal layers.
+    motion : the temporal layers: AnimateDiff's motion module, `.ckpt` or `.safetensors`, diffusers' folder of one, or a model's folder.
     """
 
     model: str | None = None

@@ -159,7 +159,7 @@ def test_a_decoder_is_tuned_where_it_can_learn_and_lies_whole(tmp_path) -> None:
         load(tmp_path, tuned.replace("tune_decoder", "picture_frames = -1\ntune_decoder"))
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "stage1", "stage2"])
+@pytest.mark.parametrize("name", ["autoencoder", "stage1", "stage2", "further1", "further2"])
 def test_the_bundled_model_s_runs_go_to_their_folders(name) -> None:
     assert load_run(CONFIGS / "bundled" / f"{name}.toml").output == Path("runs") / name
 

@@ -1,7 +1,7 @@
 """Time and memory of the denoiser's step beside the order in which the authors' release computes it.
 
-    python benchmarks/denoiser.py --json denoiser.json
-    python benchmarks/denoiser.py --device cuda --dtype bf16 --frames 16 --latents 64
+    python -m benchmarks.denoiser --json denoiser.json
+    python -m benchmarks.denoiser --device cuda --dtype bf16 --frames 16 --latents 64
 
 Full-size networks with random weights. Both orders alternate in one process, with a matrix product's rate before and after; each of the
 savings that can be switched off is also left out in turn. Memory is the peak of a process of its own for each order, that holds the appearance

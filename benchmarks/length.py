@@ -6,7 +6,7 @@
 A drawn portrait performs a motion that ends as it began. Its true drawings are made once, in the work folder. Then
 
 - *cost*: child processes animate the short and the long clip in turns, each streamed into an mp4; processor seconds a frame, seconds on
-  the clock, and the largest resident memory of each. Loading the model and aligning the motion count for memory, not for time.
+  the clock, and the largest resident memory of each. Loading the model counts for memory, not for time; the motion comes aligned.
 - *quality*: every strategy makes the long clip with each number of steps. A seam is a step from one frame to the next across a border
   between parts: one of both was known when the other was made, or a window begins or ends there. *seams* is what the face differs by
   from frame to frame across seams over that inside parts, each in proportion to what the true drawings differ by there, so that motion is

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from followyouremoji.benchmark.report import SHEET_ROWS, markdown, number
 from followyouremoji.benchmark.runner import suite_settings
@@ -81,13 +82,17 @@ def main() -> None:
     parser.add_argument("--full-size", action="store_true")
     parser.add_argument("--frames", type=int, default=4, help="of the full-size clip")
     parser.add_argument("--latents", type=int, default=32, help="side of the full-size clip's latents")
+    parser.add_argument("--device", default="cpu", help="of the full-size clip")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     try:
         if options.full_size:
             from followyouremoji.benchmark.full_size_speed import full_size_table
 
-            page = full_size_table(options.steps, options.frames, options.latents)
+            page = full_size_table(
+                options.steps, options.frames, options.latents, options.device, getattr(torch, options.dtype)
+            )
             (options.output / "full_size.md").write_text(page + "\n")
             print(page)
         else:

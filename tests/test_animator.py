@@ -162,6 +162,22 @@ def test_closing_a_stream_does_not_wait_for_the_rest_of_a_segment(
     assert steps == list(range(1, 31))
 
 
+@pytest.mark.parametrize("warped", [False, True])
+def test_sampling_ahead_of_decoding_changes_nothing_and_leaves_no_thread(
+    portrait: DrawnPortrait, warped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU."""
+    animator = PortraitAnimator(small_model(warped_reference=warped))
+    prepared = animator.prepare(portrait.picture, drawn_motion(30), portrait_landmarks=landmarks_of(portrait))
+    expected = frames(animator, prepared)
+    monkeypatch.setattr("followyouremoji.generation.samples_ahead", lambda device: True)
+    assert np.array_equal(frames(animator, prepared), expected)
+    stream = animator.frames(prepared)
+    next(stream)
+    stream.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
 def test_inference_mode_does_not_leak_out_of_an_abandoned_stream(
     animator: PortraitAnimator, prepared: Prepared
 ) -> None:

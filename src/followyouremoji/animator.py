@@ -24,6 +24,7 @@ from followyouremoji.media.ahead import ahead
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
 from followyouremoji.preparation import MotionSource, PortraitSource, Prepared, prepare
 from followyouremoji.sampling import SamplingSettings
+from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.sampler import LatentStore, Progress, check_fits
 from followyouremoji.settings import AnimationSettings
 
@@ -196,11 +197,13 @@ class PortraitAnimator:
         settings: AnimationSettings | None = None,
         progress: Progress | None = None,
         store: LatentStore | None = None,
+        tally: Tally | None = None,
     ) -> Generator[np.ndarray, None, None]:
         """Generate the frames of what `prepare` returned, lazily. What concerns framing and loops was decided there.
 
         Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and `store`, which keeps
-        what is finished of a long clip. Memory does not grow with the clip but by its landmarks, unless the strategy is "windows" or "tiles".
+        what is finished of a long clip, and counts in `tally` the passes that were computed and told. Memory does not grow with the clip but
+        by its landmarks (some 25 kB a frame), unless the strategy is "windows" or "tiles".
         Closing the iterator ends the thread.
 
         Raises SettingsError, before the first frame, for settings that do not fit the model.
@@ -209,7 +212,7 @@ class PortraitAnimator:
         sampling = self.sampling(settings)
         self._check_size(prepared.size)
         scale = settings.guidance_scale or self.model.config.guidance_scale
-        return self._frames(prepared, sampling, scale, progress, store)
+        return self._frames(prepared, sampling, scale, progress, store, tally)
 
     def _frames(
         self,
@@ -218,6 +221,7 @@ class PortraitAnimator:
         guidance_scale: float,
         progress: Progress | None,
         store: LatentStore | None,
+        tally: Tally | None,
     ) -> Generator[np.ndarray, None, None]:
         course = timeline(prepared.points_in_picture, prepared.loop)
         relative = self.model.config.network.warped_reference
@@ -230,7 +234,7 @@ class PortraitAnimator:
             if progress is not None:
                 progress(done, total)
 
-        decoded = generate(models, prepared, course, sampling, guidance_scale, counted, store)
+        decoded = generate(models, prepared, course, sampling, guidance_scale, counted, store, tally)
         shown = 0
         with ExitStack() as stack:
             pieces = stack.enter_context(closing(ahead(decoded, DECODED_AHEAD)))
@@ -271,18 +275,18 @@ class PortraitAnimator:
         return sampling
 
     def _batch(self, settings: AnimationSettings) -> int:
-        """How many segments to make at once: those that a GPU holds; on a CPU one fills all cores.
+        """How many segments to make at once: those that each of the GPUs holds; on a CPU one fills all cores.
 
         It follows from settings and hardware alone, not from the memory that is free at the time, so that a clip comes out the same again.
         """
-        device, config = self.model.device, self.model.config
-        if device.type != "cuda":
+        devices, config = [one.device for one in (self.model, *self.replicas)], self.model.config
+        if any(device.type != "cuda" for device in devices):
             return 1
         side = (settings.size or config.picture_size) // LATENT_STRIDE
         numbers = (
             NUMBERS_A_PIXEL * config.network.block_channels[0] * side**2 * (settings.window or config.window)
         )
-        room = MEMORY_SHARE * torch.cuda.get_device_properties(device).total_memory
+        room = MEMORY_SHARE * min(torch.cuda.get_device_properties(one).total_memory for one in devices)
         return max(1, min(MOST_AT_ONCE, int(room / (numbers * self.model.dtype.itemsize))))
 
     def _check_size(self, size: int) -> None:

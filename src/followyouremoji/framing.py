@@ -12,7 +12,9 @@ from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, face_window
 from followyouremoji.media.cropping import Crop
 
-LARGEST_SQUARE = 1024  # pixels a side in which faces are put back
+LARGEST_SQUARE = (
+    2048  # pixels a side in which faces are put back; of larger pictures, faces alone lose some sharpness
+)
 SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from threading import Lock
 
@@ -15,8 +15,10 @@ from followyouremoji.checkpoints.config import LATENT_STRIDE
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
+from followyouremoji.media.ahead import ahead
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling import ClipConditioning, SamplingSettings, sample
+from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.guess import onto_guess
 from followyouremoji.sampling.guidance import condition_denoiser
 from followyouremoji.sampling.sampler import LatentStore, Progress, Replica, reading_groups
@@ -45,6 +47,7 @@ def generate(
     guidance_scale: float,
     progress: Progress | None,
     store: LatentStore | None,
+    tally: Tally | None = None,
 ) -> Iterator[Decoded]:
     """What the networks make of each pose of a clip, in order, as soon as the plan allows; for a ping-pong then in reverse order.
 
@@ -77,6 +80,7 @@ def generate(
         loop=course.circular,
         replicas=replicas[1:],
         store=store,
+        tally=tally,
     )
 
     def decode(poses: range, latents: Tensor, guess: Tensor | None) -> Decoded:
@@ -91,6 +95,8 @@ def generate(
     with ExitStack() as stack:
         for one in models:
             stack.enter_context(one.using("denoiser"))
+        if samples_ahead(model.device):
+            latents_of_poses = stack.enter_context(closing(ahead(latents_of_poses, 1)))
         for piece in latents_of_poses:
             for latents in piece.split(DECODED_AT_ONCE):
                 poses = range(complete, complete + len(latents))
@@ -101,6 +107,11 @@ def generate(
                 yield decode(*part)
     for part in reversed(back):
         yield decode(*part).reversed()
+
+
+def samples_ahead(device: torch.device) -> bool:
+    """Whether the next segments are sampled while those before are decoded and finished: a GPU would else stand still, a processor has no time."""
+    return device.type != "cpu"
 
 
 class Guesses:

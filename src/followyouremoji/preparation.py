@@ -297,7 +297,10 @@ def as_picture(source: PortraitSource, what: str) -> np.ndarray:
 def read_motion(
     source: MotionSource, detector: FaceDetector, face: int | None = None
 ) -> tuple[Motion, GapReport | None]:
-    """A motion from whatever a user may have: see `prepare`. A still picture gives a motion of one frame."""
+    """A motion from whatever a user may have: see `prepare`. A still picture gives a motion of one frame.
+
+    A clip is read at a constant rate, and what is tracked in it smoothed, as `fye animate` does it too; a `Motion` is taken as it is.
+    """
     if isinstance(source, Motion):
         return source, None
     if not isinstance(source, (str, os.PathLike)):
@@ -311,8 +314,13 @@ def read_motion(
         if clip.info.frames == 1:
             _, picture = next(iter(clip))
             return _still(detector, picture, face, str(path)), None
-        with closing(ahead(clip, DECODED_AHEAD)) as frames:
-            return track_clip(frames, clip.info.frame_rate, detector, str(path), face)
+        rate = clip.info.frame_rate
+    with (
+        ClipReader(path, frame_rate=rate) as clip,
+        closing(ahead(clip, DECODED_AHEAD)) as frames,
+    ):
+        motion, gaps = track_clip(frames, rate, detector, str(path), face)
+        return motion.smoothed(), gaps
 
 
 def _still(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Motion:

@@ -19,5 +19,19 @@ def test_presets_that_nobody_measured_are_named(steps: int, speed: str, told: bo
     settings = dataclasses.replace(AnimationSettings(), steps=steps, speed=speed)
     tell_limits(calibrated, "a model", settings)
     assert "fye calibrate" not in capsys.readouterr().err
+    tell_limits(calibrated, "a model", dataclasses.replace(settings, steps=10))
+    assert ("fye calibrate" in capsys.readouterr().err) == (speed != "exact"), "its presets are of 30 steps"
     tell_limits(not_calibrated, "a model", settings)
     assert ("fye calibrate" in capsys.readouterr().err) == told
+
+
+def test_windows_of_a_scene_that_cannot_be_shared_are_told(capsys) -> None:
+    animator = PortraitAnimator.from_pretrained("bundled", "cpu")
+    windows = AnimationSettings(long_clips="windows")
+    for settings, job, told in (
+        (windows, True, True),
+        (windows, False, False),
+        (AnimationSettings(), True, False),
+    ):
+        tell_limits(animator, "a model", settings, job)
+        assert ("kept scene by scene" in capsys.readouterr().err) == told

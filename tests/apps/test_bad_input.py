@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from followyouremoji.checkpoints.folder import NETWORK_FILES
 from tests.apps.conftest import Ended, Run
+from tests.data.samples import write_shard
 from tests.media.synthetic import write_clip
 
 TEXT = "not a picture, not a clip\n" * 20
@@ -170,6 +171,18 @@ def test_training_files_that_cannot_be_used(fye: Run) -> None:
     assert_refused(fye("train", "run", "run.toml"), "run.toml", "autoencoder, denoiser")
     assert_refused(fye("train", "run", "nowhere.toml"), "nowhere.toml")
     assert_refused(fye("train", "draw", "drawings", "--identities", 1, "--size", 100), "multiple of 8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_told_in_a_line(fye: Run) -> None:
+    Path("clips").mkdir()
+    write_shard(Path("clips", "shard-000000.tar"), [2])
+    Path("sheet.png").symlink_to("/dev/full")
+    ended = fye("data", "inspect", "clips", "--sheet", "sheet.png", "--overwrite")
+    assert ended.code == 2
+    assert ended.err == (
+        "Error: a file could not be written: No space left on device. Make room on the disk, then give the same command again.\n"
+    )
 
 
 def test_values_out_of_range_are_usage_errors(fye: Run) -> None:

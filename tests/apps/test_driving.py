@@ -10,6 +10,7 @@ from followyouremoji.apps.driving import Driving, FrameRange
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import track_clip
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.preparation import read_motion
 from tests.media.synthetic import write_clip
 
 
@@ -37,3 +38,12 @@ def test_ctrl_c_while_a_clip_is_tracked_leaves_no_thread(tmp_path: Path) -> None
     with FaceDetector() as detector, pytest.raises(KeyboardInterrupt):
         Driving(tmp_path / "clip.mp4", FrameRange()).track(detector, None, 0.0, interrupt)
     assert threading.active_count() == threads
+
+
+def test_the_python_api_reads_a_clip_as_the_command_does(clip: Path) -> None:
+    with FaceDetector() as detector:
+        commanded = Driving(clip, FrameRange()).track(detector, None, 1.0)
+        read, gaps = read_motion(clip, detector)
+    assert gaps is not None
+    assert np.array_equal(read.landmarks, commanded.landmarks)
+    assert np.array_equal(read.timestamps, commanded.timestamps)

@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from followyouremoji.apps.jobs import Job, JobError, differences, fingerprint, remove_left_parts
+from followyouremoji.errors import ClipError
 from followyouremoji.face.motion import Motion
+from followyouremoji.media.outputs import PendingOutput
 from tests.apps.conftest import Run
 
 RECIPE = {
@@ -203,6 +205,15 @@ def test_only_what_a_killed_run_left_of_the_output_is_removed(tmp_path: Path) ->
         path.touch()
     remove_left_parts(tmp_path / "out.mp4")
     assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
+def test_long_names_that_begin_alike_are_not_each_other_s(tmp_path: Path) -> None:
+    begin = "a name of more than forty characters that goes on: "
+    parts = [PendingOutput(tmp_path / f"{begin}{end}.mp4", False, ClipError).temporary for end in "ab"]
+    for part in parts:
+        part.touch()
+    remove_left_parts(tmp_path / f"{begin}a.mp4")
+    assert list(tmp_path.iterdir()) == parts[1:]
 
 
 def command(model: Path, *more: object) -> list[str]:

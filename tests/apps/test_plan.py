@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from followyouremoji.apps.plan import plan
+from followyouremoji.apps.plan import data_size, plan
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.config import load_run
 from followyouremoji.training.encoders import load_encoders
 from followyouremoji.training.settings import DenoiserRun
+from tests.data.samples import SIZE, write_shard
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "paper"
 
@@ -22,6 +23,21 @@ def test_the_smoke_config_is_planned(capsys, monkeypatch) -> None:
     assert "128x128" in told
     assert "It fits as it is." in told
     assert "35% of it assumed" in told
+
+
+def test_the_size_is_that_of_the_shards_where_they_are_there(tmp_path) -> None:
+    drawn = "data = [{ drawn = { size = 128 }, weight = 1.0 }]"
+    text = (CONFIGS / "smoke.toml").read_text()
+    assert drawn in text
+    shards = tmp_path / "clips"
+    path = tmp_path / "run.toml"
+    path.write_text(text.replace(drawn, f'data = [{{ drawn = {{}} }}, {{ shards = "{shards}" }}]'))
+    run = load_run(path)
+    assert isinstance(run, DenoiserRun)
+    assert data_size(run) is None
+    shards.mkdir()
+    write_shard(shards / "shard-000000.tar", [2])
+    assert data_size(run) == SIZE
 
 
 def test_what_cannot_be_planned_is_refused(tmp_path) -> None:

@@ -75,6 +75,35 @@ def test_a_run_that_cannot_be_read_is_told_in_a_line(fye: Run) -> None:
     assert (ended.code, ended.err) == (2, "Error: run.toml: `steps` must be a whole number, not 'many'\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "place", "words"),
+    [
+        (
+            ("run", "run.toml"),
+            "followyouremoji.training.autoencoder.train_autoencoder",
+            ("`accumulation`", "checkpointing", "adamw8bit", "targets", "fye train plan"),
+        ),
+        (("lora", "me.png", "me.safetensors"), "followyouremoji.checkpoints.load_model", ("--rank",)),
+    ],
+)
+def test_a_gpu_with_too_little_memory_is_told_what_to_change(
+    fye: Run, monkeypatch, command: tuple[str, ...], place: str, words: tuple[str, ...]
+) -> None:
+    import torch
+
+    def allocate(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    Path("run.toml").write_text(AUTOENCODER.replace("STEPS", "1"))
+    monkeypatch.setattr(place, allocate)
+    ended = fye("train", *command)
+    assert ended.code == 2
+    assert ended.err.startswith("Error: the GPU has too little free memory")
+    assert ended.err.count("\n") == 1
+    for word in words:
+        assert word in ended.err
+
+
 def test_help_names_the_exit_codes_and_launchers(fye: Run) -> None:
     ended = fye("train", "run", "--help")
     assert ended.code == 0

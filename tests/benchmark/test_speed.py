@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from followyouremoji.benchmark.calibration import Calibration, Trial, calibrate
 from followyouremoji.benchmark.full_size_speed import full_size_table
@@ -96,7 +97,7 @@ def test_a_calibration_that_makes_no_sense_is_refused(changed: dict[str, float],
 
 
 def test_the_full_size_table_counts_passes() -> None:
-    page = full_size_table(30, 2, 8, config=tiny_network())
+    page = full_size_table(30, 2, 8, dtype=torch.bfloat16, config=tiny_network())
     assert "exact | 30 |" in page
     assert "lossless | 11 |" in page
     assert "| every module |" in page

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from followyouremoji.checkpoints import convert_released, load_model, verify_checkpoint
-from followyouremoji.checkpoints.released import read_tensors
+from followyouremoji.checkpoints.encoders import load_clip_image_encoder
+from followyouremoji.checkpoints.tensors import read_tensors
 from followyouremoji.errors import WeightsError
 from followyouremoji.networks import Denoiser, NetworkConfig
 from tests.checkpoints.small_models import (
@@ -134,6 +135,21 @@ def test_a_file_that_would_run_code_is_refused_and_does_not(copy, tmp_path, prot
         (copy / "unet.pth").read_bytes()
     )
     assert target.exists()  # the file was armed
+
+
+@torch.inference_mode()
+def test_the_image_encoder_is_read_as_its_authors_have_it(published, copy, tmp_path) -> None:
+    folder = convert_released(published, tmp_path / "released", half=False, network=RELEASED_NETWORK)
+    pictures = torch.rand(1, 3, 64, 64) * 2 - 1
+    tokens = [
+        load_clip_image_encoder(one / "image_encoder", "cpu", torch.float32)(pictures)
+        for one in (published, folder)
+    ]
+    assert torch.equal(*tokens)
+    torch.save({"a": Bomb(str(tmp_path / "ran"))}, copy / "image_encoder" / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match="could run code"):
+        load_clip_image_encoder(copy / "image_encoder", "cpu", torch.float32)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from followyouremoji.checkpoints.model import network_builders
-from followyouremoji.checkpoints.released import CLIP_VIT_L14, read_tensors, released_config
+from followyouremoji.checkpoints.released import CLIP_VIT_L14, released_config
 from followyouremoji.checkpoints.tensors import (
     check_shapes,
     expected_shapes,
     on_meta,
     read_network,
+    read_tensors,
     recomputed_shapes,
     write_tensors,
 )

@@ -68,11 +68,21 @@ def test_the_depth_of_points_gives_shape_and_pose_of_the_drawn_head_back(
     [
         ({"styles": ("ghost",)}, "ghost"),
         ({"size": 8}, "from 32"),
+        ({"size": 100}, "multiple of 8"),
+        ({"size": "128"}, "'128'"),
+        ({"size": True}, "True"),
+        ({"styles": "person"}, "list of names"),
         ({"acting": "dance"}, "dance"),
         ({"speech": 2.0}, "speech"),
+        ({"speech": "much"}, "speech"),
         ({"frame_rates": (25.0, 8.0)}, "frame_rates"),
+        ({"frame_rates": 25}, "frame_rates"),
+        ({"frame_rates": (8, float("inf"))}, "frame_rates"),
+        ({"frame_rates": ("8", "25")}, "frame_rates"),
+        ({"seed": 0.5}, "seed"),
         ({"seed": -1}, "negative"),
     ],
+    ids=str,
 )
 def test_impossible_settings_are_refused(settings: dict, words: str) -> None:
     with pytest.raises(SettingsError, match=words):

@@ -13,6 +13,7 @@ import pytest
 
 from followyouremoji.data import Shards
 from followyouremoji.data.shard_index import index_path, shard_index
+from followyouremoji.data.shards import picture_size
 from followyouremoji.data.stored_clip import annotate
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.drawing import expression_mask, face_mask
@@ -185,6 +186,42 @@ def test_a_damaged_frame_is_named(folder: Path) -> None:
     rewritten(folder / "shard-000000.tar", {"clip-2.0005.jpg": b"\xff\xd8nothing"})
     with pytest.raises(DataError, match=r"shard-000000\.tar, frame 5 of clip-2 is damaged"):
         Shards(folder).stored(2)
+
+
+def test_a_flipped_byte_gives_the_same_clip_or_a_named_error(tmp_path: Path) -> None:
+    shard = tmp_path / "shard-000000.tar"
+    write_shard(shard, [1])
+    shards = Shards(tmp_path)
+    whole, true = shard.read_bytes(), shards.stored(0).annotations
+    (start, size), (facts, length) = shards.indices[0].arrays[0], shards.indices[0].facts[0]
+    # All of the zip's directory, which lies at its end, and of the facts; of the arrays, places near and far.
+    places = [*range(start, start + size - 500, 97), *range(start + size - 500, start + size)]
+    outcomes: Counter[str] = Counter()
+    for place in [*places, *range(facts, facts + length)]:
+        for bit in (0x01, 0x80):
+            with shard.open("r+b") as file:
+                file.seek(place)
+                file.write(bytes([whole[place] ^ bit]))
+            try:
+                notes = shards.stored(0).annotations
+            except DataError as error:
+                outcomes["named" if str(error).startswith(str(shard)) else "nameless"] += 1
+            else:
+                np.testing.assert_array_equal(notes.points, true.points)
+                np.testing.assert_array_equal(notes.faces.vertices, true.faces.vertices)
+                np.testing.assert_array_equal(notes.face_masks, true.face_masks)
+                outcomes["same"] += 1
+            with shard.open("r+b") as file:
+                file.seek(place)
+                file.write(whole[place : place + 1])
+    assert set(outcomes) == {"named", "same"}
+    assert outcomes["named"] > 200
+    assert shards.stored(0).key == "clip-0"
+
+
+def test_the_size_of_the_pictures_is_read_without_opening_all(folder: Path) -> None:
+    (folder / "shard-000001.tar").write_bytes(b"damaged")
+    assert picture_size(folder) == SIZE
 
 
 def test_facts_of_another_version_are_refused(folder: Path) -> None:

@@ -103,6 +103,14 @@ def test_equal_shapes_share_compilations_and_every_window_length_is_compiled(cas
         assert made == 0 if again else 0 < made < len(modules)
 
 
+def test_a_clip_may_have_many_lengths_of_windows(case: Case) -> None:
+    """torch counts compilations of all modules that share a forward, and gives up at its own limit."""
+    with torch._dynamo.config.patch(accumulated_recompile_limit=4):
+        compile_regions(case.denoiser, torch.device("meta"), case.backend)
+        for length in range(3, 9):
+            case.latents(case.denoiser, windows(length, length), Forecast())
+
+
 @pytest.mark.parametrize(
     "text",
     [

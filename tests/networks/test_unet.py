@@ -18,6 +18,7 @@ from followyouremoji.networks import (
     SmallAutoencoder,
     latent_tokens,
 )
+from followyouremoji.networks.layers import Attention
 from tests.tiny import tiny_network
 
 PAPER = tiny_network(
@@ -81,6 +82,15 @@ def test_a_shared_conditioning_serves_every_sample_of_its_portrait() -> None:
 
 
 @torch.inference_mode()
+def test_attention_over_more_rows_than_a_gpu_takes_at_once_is_the_same(monkeypatch) -> None:
+    torch.manual_seed(0)
+    attention = Attention(8, 2)
+    tokens = torch.randn(12, 5, 8)
+    whole = attention(tokens, attention.keys_values(tokens))
+    monkeypatch.setattr("followyouremoji.networks.layers.MOST_ROWS", 5)
+    assert torch.allclose(attention(tokens, attention.keys_values(tokens)), whole, atol=1e-6)
+
+
 def test_a_new_motion_module_changes_nothing() -> None:
     torch.manual_seed(0)
     moving = Denoiser(PAPER).eval()

@@ -15,6 +15,7 @@ from followyouremoji.training.checkpointing import (
     check_layout,
     checkpoints,
     read_checkpoint,
+    remove_parts,
     write_checkpoint,
 )
 
@@ -32,6 +33,19 @@ def test_the_last_few_stay(tmp_path) -> None:
         write_checkpoint(tmp_path, state(step), keep=2)
     assert [path.name for path in checkpoints(tmp_path)] == ["step-00000015.pt", "step-00000100.pt"]
     assert float(averaged_weights(tmp_path)["a"][0]) == 100
+
+
+def test_only_a_run_s_own_checkpoints_are_read_and_removed(tmp_path) -> None:
+    write_checkpoint(tmp_path, state(5), keep=1)
+    folder = tmp_path / "checkpoints"
+    others = [folder / name for name in ("step-00000009-best.pt", "step-7.pt", "step-00000004.pt.backup")]
+    for other in others:
+        other.write_bytes(b"a user's")
+    (folder / "step-00000006.pt.part").write_bytes(b"half of one")
+    assert float(averaged_weights(tmp_path)["a"][0]) == 5
+    write_checkpoint(tmp_path, state(10), keep=1)
+    remove_parts(tmp_path)
+    assert sorted(folder.iterdir()) == sorted([*others, folder / "step-00000010.pt"])
 
 
 def test_averages_stand_before_the_weights_they_are_of(tmp_path) -> None:

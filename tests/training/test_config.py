@@ -99,6 +99,28 @@ def test_all_entries_are_read(tmp_path) -> None:
         (('autoencoder = "autoencoder.toml"', "autoencoder = 3"), "`autoencoder` must be a path"),
         (("layers = 4", "layer = 4"), "'qformer' has unknown entries: layer; known are layers, "),
         (("layers = 4", "layers = 0"), "qformer.layers cannot be 0"),
+        (
+            ("layers = 4", "width = 30\nheads = 4"),
+            "`qformer.width` must be a multiple of its 4 heads, not 30",
+        ),
+        (("image_width = 6", "image_width = 6\nlandmark_channels = [4, 4, 4]"), "must be 4 widths"),
+        (
+            ("image_width = 6", "image_width = 6\nmotion_levels = [2]"),
+            "`motion_levels` must be of the 2 levels",
+        ),
+        (("image_width = 6", "image_width = 6\nresidual_scale = 0"), "`residual_scale` must be above 0"),
+        (
+            ("[16, 16]\nheads = 2\nnorm_groups = 8", "[15, 15]\nheads = 3\nnorm_groups = 5"),
+            "Block width 15 must be even",
+        ),
+        (("size = 64", 'size = "128"'), "multiple of 8, from 32 to 2048 pixels, not '128'"),
+        (("size = 64", "size = 100"), "multiple of 8, from 32 to 2048 pixels, not 100"),
+        (("size = 64", "frame_rates = 25"), "`frame_rates` are two numbers, the lower first, not 25"),
+        (("size = 64", "seed = 0.5"), "`seed` of drawn portraits"),
+        (("size = 64", 'speech = "much"'), "`speech` must be from 0 to 1"),
+        (("size = 64", "sise = 64"), "unknown entry 'sise' of `drawn`; known are size"),
+        (('["emoji"]', '"emoji"'), "a list of names, not 'emoji'"),
+        (('{size = 64, styles = ["emoji"]}', "64"), "`drawn` must be a table"),
         (("heads = 2\nnorm", "heads = 0\nnorm"), "network.heads cannot be 0"),
         (
             ('image_source = "latents"', 'image_source = "words"'),
@@ -136,6 +158,8 @@ def test_a_table_of_the_autoencoder_may_name_a_part_of_its_sizes(tmp_path) -> No
     run = load(tmp_path, text + "latent_channels = 8\n")
     assert isinstance(run, AutoencoderRun)
     assert (run.autoencoder.latent_channels, run.autoencoder.channels) == (8, (64, 128))
+    with pytest.raises(SettingsError, match=r"run\.toml: `autoencoder.channels` must be 2 widths"):
+        load(tmp_path, text + "channels = [64, 64, 128]\n")
     with pytest.raises(SettingsError, match=r"autoencoder.channels cannot be 64"):
         load(tmp_path, text + "channels = 64\n")
     with pytest.raises(SettingsError, match="`autoencoder` must be a table"):

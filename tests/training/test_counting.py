@@ -47,6 +47,39 @@ def test_parameters_and_optimiser_bytes_are_those_of_real_networks() -> None:
         assert memory.gradients == sum(p.grad.numel() * 4 for p in trained)
 
 
+@pytest.mark.parametrize("stage", [1, 2])
+def test_counted_activations_are_those_that_a_real_pass_keeps(stage: int) -> None:
+    """What torch saves for the backward pass of real networks, to a tenth; the count also has what the forward pass itself still holds."""
+    run, size, portraits = a_run(stage), 64, 2
+    networks = Networks(dataclasses.replace(NETWORK, motion_modules=stage == 2))
+    if stage == 2:
+        networks.learn_time_alone()
+    weights = {p.untyped_storage().data_ptr() for p in networks.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    frames, latent, config = (1 if stage == 1 else run.targets), size // 8, networks.config
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        v = networks(
+            torch.randn(portraits, config.latent_channels, latent, latent),
+            torch.randn(portraits, latent * latent, config.image_width),
+            torch.rand(portraits, 3, 1, size, size),
+            torch.rand(portraits, 3, frames, size, size),
+            None,
+            torch.randn(portraits, config.denoiser_channels, frames, latent, latent),
+            torch.zeros(portraits, dtype=torch.long),
+            torch.ones(portraits, dtype=torch.bool),
+        )
+        v.square().mean()
+    real = sum(storage.nbytes() for storage in kept.values())
+    assert count_pass(run, size, portraits, checkpointing=False).kept == pytest.approx(real, rel=0.1)
+
+
 def test_full_size_networks_have_the_released_number_of_parameters() -> None:
     """857.96 M and 1314.73 M values are in the released files; the denoiser's hold position tables, which are no parameters."""
     network = NetworkConfig()

@@ -1,9 +1,11 @@
 """What goes wrong while training: losses that are no numbers, signals, and runs of other settings."""
 
 import csv
+import dataclasses
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,11 +14,12 @@ from torch import nn
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.training.average import Average
 from followyouremoji.training.batch import Batch, join
-from followyouremoji.training.checkpointing import checkpoints, newest_state
+from followyouremoji.training.checkpointing import checkpoints, newest_state, read_checkpoint
 from followyouremoji.training.loop import Outcome, Status, train
+from followyouremoji.training.optimiser import make_optimiser
 from followyouremoji.training.picks import ClipPicks
 from followyouremoji.training.run import Diverged, Run
-from followyouremoji.training.settings import DenoiserRun
+from followyouremoji.training.settings import DenoiserRun, Optimisation
 from followyouremoji.training.trainer import MakeSample
 
 from .tiny import Faces, networks_of, run_of
@@ -54,6 +57,82 @@ def test_steps_without_a_number_are_skipped_and_counted(tmp_path) -> None:
     assert [row["skipped"] for row in rows] == ["0", "0", "1", "2", "2", "2"]
     assert rows[2]["total"] == "nan"
     assert all(bool(value.isfinite().all()) for value in newest_state(tmp_path)["module"].values())
+
+
+def test_a_run_that_ends_on_skipped_steps_has_saved(tmp_path) -> None:
+    quick = Quick(run_of(tmp_path, steps=6, save_every=1, keep=9), broken=range(4, 6))
+    outcome = quick.train()
+    assert outcome.reason == "finished"
+    assert steps_of(tmp_path) == [1, 2, 3, 4, 6]
+    good, last = (read_checkpoint(file)["module"] for file in checkpoints(tmp_path)[-2:])
+    assert all(torch.equal(value, last[name]) for name, value in good.items())  # a skip changes nothing
+    again = Quick(quick.run)
+    assert again.state.finished
+    assert again.state.skipped == 2
+    again.state.close()
+
+
+def test_a_run_that_is_stopped_on_a_skipped_step_has_saved(tmp_path) -> None:
+    quick = Quick(run_of(tmp_path, steps=50), broken=range(2, 3))
+    quick.reports = Stopper(signal.SIGTERM)  # type: ignore[assignment]
+    assert "saved at step 3" in quick.train().told()
+    assert steps_of(tmp_path) == [3]
+
+
+def test_a_validation_that_fails_costs_nothing_of_what_was_learnt(tmp_path) -> None:
+    quick = Quick(run_of(tmp_path, steps=6, save_every=2))
+
+    def fail() -> None:
+        raise RuntimeError("no memory to judge with")
+
+    make = MakeSample(quick.run, ClipPicks(Faces(), 4))
+    with pytest.raises(RuntimeError, match="no memory"):
+        train(quick.state, quick.run, make, join, quick.losses, validate=(2, fail))
+    assert steps_of(tmp_path) == [2]
+
+
+def test_one_training_at_a_time_works_in_a_folder(tmp_path) -> None:
+    run = run_of(tmp_path, steps=2)
+    first = Quick(run)
+    part = tmp_path / "checkpoints" / "step-00000001.pt.part"
+    part.parent.mkdir()
+    part.write_bytes(b"the first run writes this just now")
+    with pytest.raises(SettingsError, match="another training is at work in"):
+        Quick(run)
+    assert part.exists()
+    first.train()
+    Quick(run).state.close()  # now one may: it removes what nobody writes any more
+    assert not part.exists()
+    assert steps_of(tmp_path) == [2]
+
+
+def test_a_run_that_is_refused_leaves_its_folder_to_others(tmp_path) -> None:
+    Quick(run_of(tmp_path, steps=1)).train()
+    with pytest.raises(WeightsError, match="does not belong to this run's settings") as refusal:
+        Quick(run_of(tmp_path, stage=2, steps=2))
+    assert Quick(run_of(tmp_path, steps=2)).train().step == 2
+    del refusal
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "adamw8bit"])
+def test_moments_of_another_optimiser_are_refused(tmp_path, monkeypatch, optimiser) -> None:
+    Quick(run_of(tmp_path, steps=1)).train()
+    if optimiser == "adamw":  # as if the run had been trained in 8 bits
+        file = checkpoints(tmp_path)[-1]
+        state = torch.load(file, weights_only=True)
+        state["optimiser"] = {
+            name: {"step": 1, "state1": moments["exp_avg"], "state2": moments["exp_avg_sq"]}
+            for name, moments in state["optimiser"].items()
+        }
+        torch.save(state, file)
+    else:
+
+        def without_library(settings: Optimisation, *more: Any) -> torch.optim.Optimizer:
+            return make_optimiser(dataclasses.replace(settings, optimiser="adamw"), *more)
+
+        monkeypatch.setattr("followyouremoji.training.run.make_optimiser", without_library)
+    with pytest.raises(WeightsError, match="another `optimiser`"):
+        Quick(run_of(tmp_path, steps=2, optimiser=optimiser))
 
 
 def test_too_many_in_a_row_stop_the_run_and_the_last_good_checkpoint_stays(tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,24 @@ pytest.importorskip("skia", reason="drawn portraits need skia-python")
 
 from followyouremoji.checkpoints import load_model
 from followyouremoji.checkpoints.config import ModelConfig
-from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.errors import DataError, SettingsError, WeightsError
 from followyouremoji.face.drawing import LandmarkStyle
-from followyouremoji.training.autoencoder import finished_autoencoder, train_autoencoder, write_latents
+from followyouremoji.training.autoencoder import (
+    finished_autoencoder,
+    train_autoencoder,
+    with_config,
+    write_latents,
+)
 from followyouremoji.training.batch import make_batch
 from followyouremoji.training.checkpointing import averaged_weights
-from followyouremoji.training.config import AutoencoderRun, DenoiserRun, Validation, load_run
+from followyouremoji.training.config import AutoencoderRun, DataPart, DenoiserRun, Validation, load_run
 from followyouremoji.training.drawings import Drawings, DrawingSettings, draw_folder, draw_identity
 from followyouremoji.training.export import export_model
+from followyouremoji.training.fingerprint import fingerprint, write_fingerprint
 from followyouremoji.training.origin import DRAWN
-from followyouremoji.training.picks import DrawingsPicks
+from followyouremoji.training.picks import DrawingsPicks, open_picks
 from followyouremoji.training.trainer import train_denoiser
+from followyouremoji.training.validation import validation_picks
 from tests.checkpoints.small_models import write_vae
 
 AUTOENCODER = """
@@ -239,6 +247,90 @@ def test_batches_are_a_function_of_the_step(folder) -> None:
     assert one.landmarks.shape == (2, 3, 3, 64, 64)
     assert one.expression_mask.shape == one.face_mask.shape == (2, 1, 3, 8, 8)
     assert 0 < float(one.expression_mask.mean()) < 1
+
+
+def test_what_a_run_is_judged_on_is_checked_before_it_begins(folder, tmp_path) -> None:
+    draw_folder(tmp_path / "few", DrawingSettings(identities=1, pictures=3, size=64))
+    for validation, message in (
+        (Validation(drawings=tmp_path / "few"), "of 3 pictures: too few for 1 references with 3 targets"),
+        (Validation(data=(DataPart(drawn={"size": 72}),)), "72 pixels large.* a multiple of 16"),
+        (Validation(data=(DataPart(shards=tmp_path),)), str(tmp_path)),
+    ):
+        with pytest.raises((SettingsError, DataError), match=message):
+            train_denoiser(denoiser_run(folder, 1, "unjudged", validation=validation))
+    assert not (folder / "unjudged").exists()
+
+
+def test_drawn_people_to_judge_on_are_others_than_those_of_the_training(folder) -> None:
+    data = (DataPart(drawn={"size": 64}),)
+    run = denoiser_run(folder, 1, "unused", drawings=None, data=data, validation=Validation(data=data))
+    assert run.validation is not None
+    training = open_picks(None, data, run.clip_frames, run.optimisation.seed)
+    judged = validation_picks(run, run.validation, training, "")
+    one, other = (source.pick(0, np.random.default_rng(0), 1, False) for source in (training, judged))
+    assert not np.array_equal(one.portrait, other.portrait)
+    assert validation_picks(run, Validation(), training, "") is training
+
+
+def test_another_autoencoder_s_latents_are_refused(folder, tmp_path) -> None:
+    """At the start, when going on, in stage 2 and at export; its decoder may be another, and folders of earlier versions say nothing."""
+    run = load_run(folder / "autoencoder.toml")
+    assert isinstance(run, AutoencoderRun)
+    autoencoder = finished_autoencoder(run)
+    own = fingerprint(autoencoder)
+    assert fingerprint(with_config(autoencoder, dataclasses.replace(autoencoder.config, shift=9.0))) != own
+    with torch.no_grad():
+        autoencoder.decoder[0].weight.add_(1.0)
+        assert fingerprint(autoencoder) == own
+        autoencoder.encoder[1].weight.add_(1e-3)
+        assert fingerprint(autoencoder) != own
+
+    drawings = tmp_path / "drawings"
+    shutil.copytree(folder / "drawings", drawings)
+    begun = denoiser_run(folder, 1, "other autoencoder", drawings=drawings)
+    train_denoiser(begun, minutes=0)
+    text = (folder / "stage1.toml").read_text().replace("/stage1", "/other autoencoder")
+    (tmp_path / "run.toml").write_text(text)
+    later = denoiser_run(folder, 2, "unused", initial=begun.output, drawings=drawings)
+    write_latents(drawings, autoencoder)
+    with pytest.raises(SettingsError, match=r"latents\.npy was encoded by another autoencoder"):
+        train_denoiser(begun)
+    (drawings / "latents.npy").unlink()
+    write_fingerprint(begun.output, fingerprint(autoencoder))
+    for refused in (begun, later):
+        with pytest.raises(WeightsError, match="learnt from latents of another autoencoder"):
+            train_denoiser(refused)
+
+    def export() -> None:
+        export_model(
+            tmp_path / "run.toml", tmp_path / "model", name="m", steps=1, shared_noise=1, overwrite=False
+        )
+
+    with pytest.raises(WeightsError, match="learnt from latents of another autoencoder"):
+        export()
+    assert not (tmp_path / "model").exists()
+    (begun.output / "encoder.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"encoder\.json is damaged"):
+        export()
+    (begun.output / "encoder.json").unlink()
+    export()
+    assert train_denoiser(begun).step == 4
+
+
+def test_edited_settings_of_a_trained_network_are_told_from_its_weights(folder, tmp_path) -> None:
+    if not (folder / "stage1" / "checkpoints").exists():
+        train_denoiser(denoiser_run(folder, 1, "stage1"))
+    text = (folder / "stage1.toml").read_text()
+    (tmp_path / "run.toml").write_text(text.replace("context_width = 8", "context_width = 16"))
+    with pytest.raises(WeightsError, match="another shape of"):
+        export_model(
+            tmp_path / "run.toml", tmp_path / "model", name="m", steps=1, shared_noise=1, overwrite=False
+        )
+    run = load_run(folder / "autoencoder.toml")
+    assert isinstance(run, AutoencoderRun)
+    wide = dataclasses.replace(run, autoencoder=dataclasses.replace(run.autoencoder, channels=(8, 24)))
+    with pytest.raises(WeightsError, match="another shape of"):
+        finished_autoencoder(wide)
 
 
 def test_more_references_than_people_are_refused(folder) -> None:

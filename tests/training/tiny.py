@@ -75,6 +75,7 @@ def networks_of(run: DenoiserRun) -> Networks:
     with torch.no_grad():
         for parameter in networks.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape))
+    networks.withholds = run.reference_dropout > 0
     if run.stage == 2:
         networks.learn_time_alone()
     return networks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.sampling.denoising import Tally
     from followyouremoji.sampling.sampler import LatentStore
 
 DRAWN_ONLY = (
@@ -104,6 +105,7 @@ def animate(
     source = Driving(driving_path(driving), frames)
     path = output.named(portrait_file, source)
     with ExitStack() as stack:
+        stack.enter_context(memory_errors_in_words())
         job = None
         if job_folder is not None:
             asked = asked_for(
@@ -124,11 +126,14 @@ def animate(
                 motion = tracked(source, detector, settings.driving_face, smooth, loading)
                 motion = motion if job is None else job.keep_motion(motion)
             animator = loading.result()
-        tell_limits(animator, weights, settings)
+        tell_limits(animator, weights, settings, job is not None)
         prepared = animator.prepare(
             picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks
         )
-        has_sound = write(path, output, source, prepared, animator, settings, job)
+        from followyouremoji.sampling.denoising import Tally
+
+        tally = Tally()
+        has_sound = write(path, output, source, prepared, animator, settings, job, tally)
         if job is not None:
             job.finish(output.described(path))
     what = counted(len(prepared))
@@ -136,7 +141,17 @@ def animate(
         rate = prepared.motion.frame_rate
         what += f", {len(prepared) / rate:.1f} s at {rate:g} frames a second"
     took = time.monotonic() - started
-    say(f"{path}: {what}{', with sound' if has_sound else ''}; made in {took:.0f} s.")
+    say(f"{path}: {what}{', with sound' if has_sound else ''}; made in {took:.0f} s{told(tally)}.")
+
+
+def told(tally: Tally) -> str:
+    """What --speed saved, and what it took."""
+    if not tally.told:
+        return ""
+    passes, memory = tally.computed + tally.told, tally.bytes / 2**20
+    return (
+        f", {tally.computed} of {passes} passes computed and the others told from {memory:.1f} MB of memory"
+    )
 
 
 def counted(frames: int) -> str:
@@ -205,8 +220,10 @@ def load_animator(
     return animator
 
 
-def tell_limits(animator: PortraitAnimator, weights: str, settings: AnimationSettings) -> None:
-    """What a user should know of a model, and of the settings with it."""
+def tell_limits(
+    animator: PortraitAnimator, weights: str, settings: AnimationSettings, store: bool = False
+) -> None:
+    """What a user should know of a model, and of the settings with it; `store` says whether a job keeps what is finished."""
     from followyouremoji.sampling.forecast import EXACT
 
     if weights == "bundled":
@@ -216,13 +233,17 @@ def tell_limits(animator: PortraitAnimator, weights: str, settings: AnimationSet
             "Note: this model is large for a CPU and will take long; fewer --steps, a smaller --size or a --stop "
             "make it quicker."
         )
-    if (
-        settings.speed in SPEEDS
-        and animator.acceleration is None
-        and animator.sampling(settings).forecast != EXACT
-    ):
+    sampling = animator.sampling(settings)
+    if sampling.scenes_at_once and (animator.replicas or store or (settings.batch or 1) > 1):
         note(
-            f"Note: what --speed {settings.speed} loses has not been measured for this model; fye calibrate does, --speed exact is sure to lose nothing."
+            f"Note: with the strategy {sampling.strategy!r} all windows of a scene advance together. Several devices share scenes, --batch has "
+            "nothing to join, and a job is kept scene by scene."
+        )
+    found = animator.acceleration and animator.acceleration.forecast(settings.speed, sampling.steps)
+    if settings.speed in SPEEDS and found is None and sampling.forecast != EXACT:
+        note(
+            f"Note: what --speed {settings.speed} loses at {sampling.steps} steps has not been measured for this model; fye calibrate does, "
+            "--speed exact is sure to lose nothing."
         )
 
 
@@ -242,39 +263,46 @@ def write(
     animator: PortraitAnimator,
     settings: AnimationSettings,
     store: LatentStore | None = None,
+    tally: Tally | None = None,
 ) -> bool:
-    """Generate the frames and write them as they come; returns whether the result has sound."""
-    import torch
-
+    """Generate the frames and write them as they come, counting passes; returns whether the result has sound."""
     with ExitStack() as stack:
         advance = stack.enter_context(progress_bar("Animating"))
-        frames = animator.frames(prepared, settings, advance, store)
+        frames = animator.frames(prepared, settings, advance, store, tally)
         stack.callback(frames.close)  # ends the networks' thread, whatever happens here
         rows: Iterator[np.ndarray] = frames
         size = prepared.output_size
         if output.side_by_side:
             size = row_size(driving, prepared)
             rows = rows_beside(driving, prepared, rows)
-        try:
-            if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
-                write_picture(path, next(rows), output.overwrite)
-                return False
-            with ClipWriter(
-                path,
-                prepared.motion.frame_rate,
-                size,
-                sound_from=driving.sound if output.sound and prepared.loop != "pingpong" else None,
-                sound_start=float(prepared.motion.timestamps[0]),
-                overwrite=output.overwrite,
-            ) as writer:
-                for row in rows:
-                    writer.write(row)
-            return writer.has_sound
-        except torch.OutOfMemoryError as error:
-            raise SettingsError(
-                "the GPU has too little free memory: give a smaller --window (fewer frames at once), a smaller --size, "
-                "or --dtype fp16"
-            ) from error
+        if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
+            write_picture(path, next(rows), output.overwrite)
+            return False
+        with ClipWriter(
+            path,
+            prepared.motion.frame_rate,
+            size,
+            sound_from=driving.sound if output.sound and prepared.loop != "pingpong" else None,
+            sound_start=float(prepared.motion.timestamps[0]),
+            overwrite=output.overwrite,
+        ) as writer:
+            for row in rows:
+                writer.write(row)
+        return writer.has_sound
+
+
+@contextmanager
+def memory_errors_in_words() -> Iterator[None]:
+    """A GPU's lack of memory as a SettingsError that says what helps, wherever it shows: while a model is loaded as well as later."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for its name alone
+            raise
+        raise SettingsError(
+            "the GPU has too little free memory: give --offload, --batch 1, a smaller --window (fewer frames at once) or a smaller "
+            "--size, or end what else uses the GPU"
+        ) from error
 
 
 def rows_beside(driving: Driving, prepared: Prepared, results: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

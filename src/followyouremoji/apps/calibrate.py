@@ -45,7 +45,8 @@ def calibrate(
 ) -> None:
     """Find what a model's --speed lossless, fast and fastest mean.
 
-    The exact sampler runs on a few clips; then the cheapest forecasts within the bound are searched and run. Takes minutes.
+    The exact sampler runs on a few clips; then the cheapest forecasts within the bound are searched and run.
+    That takes minutes with the bundled model and hours with a large one on a CPU: fewer --clips then, or a --portrait with a short --driving.
     """
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.apps.output import check_output, say
@@ -87,7 +88,10 @@ def calibrate(
     for preset in presets:
         told = ", ".join(f"{name} {value:g}" for name, value in preset.measured.items())
         say(f"{preset.speed}: {told or 'nothing within the bound, all is computed'}")
-    say(f"{file}: saved; fye animate --speed looks there.")
+    looked_for = (
+        "" if output is None else f"; fye animate --speed looks for it as {folder / ACCELERATION_FILE}"
+    )
+    say(f"{file}: saved{looked_for or '; fye animate --speed looks there'}.")
 
 
 def first_window(animator: PortraitAnimator, portrait: Path, driving: Path) -> Prepared:

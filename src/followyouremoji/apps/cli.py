@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from followyouremoji.apps.weights import weights_app
 from followyouremoji.errors import UserError
 
 BAD_INPUT, INTERRUPTED = 2, 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PlainErrors(TyperGroup):
@@ -36,6 +38,11 @@ class PlainErrors(TyperGroup):
         except BrokenPipeError:
             raise
         except OSError as error:
+            if error.errno in FULL:  # a write that fails does not know its file's name
+                where = "a file" if error.filename is None else error.filename
+                fail(
+                    f"{where} could not be written: {error.strerror}. Make room on the disk, then give the same command again."
+                )
             if error.filename is None:
                 raise
             fail(f"{error.filename}: {error.strerror}")

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +26,8 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from followyouremoji import __version__
 from followyouremoji.errors import MotionError, UserError
 from followyouremoji.face.motion import Motion
+from followyouremoji.locking import locked
+from followyouremoji.media.outputs import shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,7 +69,9 @@ class Job:
         try:
             self._check_folder()
             self.folder.mkdir(exist_ok=True)
-            self._lock = _locked(self.folder / LOCK)
+            self._lock = locked(self.folder / LOCK)
+            if self._lock is None:
+                raise JobError(f"another run works on the job in {self.folder}; wait for it or end it")
             (self.folder / LATENTS).mkdir(exist_ok=True)
             for left in (*self.folder.glob(f".*{PART}"), *(self.folder / LATENTS).glob(f".*{PART}")):
                 left.unlink()  # what a run that was killed was writing
@@ -270,7 +273,9 @@ def fingerprint(path: Path) -> str:
 
 def remove_left_parts(output: Path) -> None:
     """Remove what runs that were killed left of an output, under the temporary names of `media.outputs`."""
-    left = re.compile(rf"\.{re.escape(output.stem[:40])}\.[0-9a-f]{{8}}\.part{re.escape(output.suffix)}")
+    left = re.compile(
+        rf"\.{re.escape(shortened(output.stem))}\.[0-9a-f]{{8}}\.part{re.escape(output.suffix)}"
+    )
     for path in output.parent.iterdir():
         if not left.fullmatch(path.name):
             continue
@@ -282,21 +287,3 @@ def remove_left_parts(output: Path) -> None:
 
 def _checksum(latents: Tensor) -> str:
     return hashlib.sha256(str(tuple(latents.shape)).encode() + latents.numpy().tobytes()).hexdigest()
-
-
-def _locked(path: Path) -> IO[bytes]:
-    """An open file that no other process holds; the lock ends with the process, however that ends."""
-    file = path.open("ab")
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise JobError(f"another run works on the job in {path.parent}; wait for it or end it") from None
-    return file

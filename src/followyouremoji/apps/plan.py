@@ -151,13 +151,17 @@ def known_autoencoder(run: DenoiserRun) -> tuple[AutoencoderConfig | None, bool]
 
 
 def data_size(run: DenoiserRun) -> int | None:
-    """The size of what the run's networks see where it is known without opening shards: drawings on disk, or drawn while training."""
+    """The size of what the run's networks see, None where neither the config nor data that is there already says."""
+    from followyouremoji.data.shards import picture_size
     from followyouremoji.training.drawings import Drawings
 
     if run.window is not None:
         return run.window
     if run.drawings is not None and (run.drawings / "drawings.json").exists():
         return int(Drawings.open(run.drawings).pictures.shape[2])
+    shards = [part.shards for part in run.data if part.shards is not None and part.shards.is_dir()]
+    if shards:
+        return picture_size(shards[0])
     sizes = [part.drawn["size"] for part in run.data if part.drawn is not None and "size" in part.drawn]
     return int(sizes[0]) if sizes else None
 

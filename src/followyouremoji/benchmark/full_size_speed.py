@@ -32,6 +32,7 @@ def full_size_table(
     frames: int,
     latents: int,
     device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
     config: NetworkConfig | None = None,
 ) -> str:
     """Seconds of passes and of whole runs of `steps` steps, as markdown: of clips of `frames` frames of `latents` x `latents`, guidance on.
@@ -41,9 +42,9 @@ def full_size_table(
     """
     config = config or NetworkConfig()
     device = torch.device(device)
-    denoiser = random_denoiser(config, device)
+    denoiser = random_denoiser(config, device).to(dtype)
     conditioning = random_conditioning(denoiser, latents, device)
-    features = random_values((1, config.block_channels[0], frames, latents, latents), device)
+    features = random_values((1, config.block_channels[0], frames, latents, latents), device).to(dtype)
     noise = random_values((1, config.latent_channels, frames, latents, latents), device)
 
     def run(forecast: Forecast, passes: int) -> tuple[float, Tally]:
@@ -76,7 +77,7 @@ def full_size_table(
         passes = sum(general_preset(speed, steps).computes(steps))
         seconds = passes * computed + (steps - passes) * told_of["prediction as v"]
         lines.append([speed, str(passes), f"{seconds:.1f}", f"{steps * computed / seconds:.2f}x"])
-    head = f"{steps} steps, {frames} frames of {latents}x{latents} latents, guidance on, {device.type}: {computed:.3f} s a computed pass of both halves."
+    head = f"{steps} steps, {frames} frames of {latents}x{latents} latents, guidance on, {device.type}, {str(dtype).removeprefix('torch.')}: {computed:.3f} s a computed pass of both halves."
     return "\n\n".join([head, markdown(rows), markdown(lines)])
 
 
@@ -106,13 +107,14 @@ def random_denoiser(config: NetworkConfig, device: torch.device) -> Denoiser:
 def random_conditioning(denoiser: Denoiser, latents: int, device: torch.device) -> ClipConditioning:
     """Random values of the sizes of what frames read of a portrait, which an appearance net without weights tells."""
     config = denoiser.config
-    tokens = random_values((1, IMAGE_TOKENS, config.image_width), device)
+    dtype = denoiser.conv_in.weight.dtype
+    tokens = random_values((1, IMAGE_TOKENS, config.image_width), device).to(dtype)
     with torch.device("meta"):
         shapes = AppearanceNet(config)(
             torch.empty(1, config.latent_channels, latents, latents),
             torch.empty(tokens.shape),
         )
-    appearance = [random_values(tuple(one.shape), device) for one in shapes]
+    appearance = [random_values(tuple(one.shape), device).to(dtype) for one in shapes]
     return ClipConditioning(
         denoiser.condition(tokens, appearance), denoiser.condition(torch.zeros_like(tokens), None), GUIDANCE
     )

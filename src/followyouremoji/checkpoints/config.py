@@ -98,31 +98,6 @@ class ModelConfig:
             network.latent_channels,
             f"{channels}, as in the autoencoder",
         )
-        _require(
-            len(network.landmark_channels) == 4,
-            "landmark_channels",
-            network.landmark_channels,
-            "4 widths, between which pictures shrink to an eighth",
-        )
-        _require(
-            network.image_source in ("clip", "latents"),
-            "image_source",
-            network.image_source,
-            "'clip' or 'latents'",
-        )
-        if network.image_source == "latents":
-            width = channels + 2  # a latent pixel and its place, see `latent_tokens`
-            _require(
-                network.image_width == width, "image_width", network.image_width, f"{width} for latent tokens"
-            )
-
-        if network.qformer is not None:
-            width, heads = network.qformer.width, network.qformer.heads
-            _require(width % heads == 0, "qformer.width", width, f"a multiple of its {heads} heads")
-        if self.autoencoder is not None:
-            widths, scale = self.autoencoder.channels, self.autoencoder.scale
-            _require(len(widths) == 2, "autoencoder.channels", widths, "2 widths")
-            _require(scale > 0, "autoencoder.scale", scale, "more than 0")
 
     @property
     def makes_keyframes(self) -> bool:

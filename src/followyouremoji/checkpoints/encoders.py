@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from followyouremoji.checkpoints.tensors import read_tensors
 from followyouremoji.errors import WeightsError
 
 LATENT_SCALE = 0.18215  # Stable Diffusion's, brings latents to about unit variance
@@ -80,20 +81,33 @@ def load_stable_diffusion_autoencoder(folder: Path, device: torch.device | str) 
     from diffusers.utils import logging
 
     with _quiet(logging):
-        vae = _strictly(AutoencoderKL.from_pretrained, folder, torch_dtype=torch.float32)
+        vae = _strictly(
+            AutoencoderKL.from_pretrained, folder, use_safetensors=True, torch_dtype=torch.float32
+        )
     return StableDiffusionAutoencoder(vae.to(device).eval().requires_grad_(False))
 
 
 def load_clip_image_encoder(folder: Path, device: torch.device | str, dtype: torch.dtype) -> ClipImageEncoder:
-    """The image encoder in a transformers folder. Raises WeightsError where it is missing, damaged or incomplete."""
-    _require_files(
-        folder, "model.safetensors", "the image encoder of lambdalabs/sd-image-variations-diffusers"
-    )
+    """The image encoder in a transformers folder, as `model.safetensors` or, as its authors have it, `pytorch_model.bin`.
+
+    Raises WeightsError where it is missing, damaged or incomplete, or the `.bin` holds more than tensors.
+    """
+    pickled = folder / "pytorch_model.bin"
+    from_bin = pickled.is_file() and not (folder / "model.safetensors").is_file()
+    if from_bin:
+        read_tensors(pickled)
+    weights = pickled.name if from_bin else "model.safetensors"
+    _require_files(folder, weights, "the image encoder of lambdalabs/sd-image-variations-diffusers")
     from transformers import CLIPVisionModel
     from transformers.utils import logging
 
     with _quiet(logging):
-        clip = _strictly(CLIPVisionModel.from_pretrained, folder, ignore_mismatched_sizes=True)
+        clip = _strictly(
+            CLIPVisionModel.from_pretrained,
+            folder,
+            use_safetensors=not from_bin,
+            ignore_mismatched_sizes=True,
+        )
     return ClipImageEncoder(clip.to(device, dtype).eval().requires_grad_(False))
 
 
@@ -124,7 +138,7 @@ def _strictly(from_pretrained: Callable[..., Any], folder: Path, **options: Any)
     """Load a folder of diffusers or transformers, which only log what does not fit, and raise where it does not."""
     try:
         module, info = from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+            str(folder), local_files_only=True, output_loading_info=True, **options
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]

@@ -7,7 +7,6 @@ and refuses a file that asks for more.
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.encoders import (
@@ -34,7 +30,13 @@ from followyouremoji.checkpoints.folder import (
 )
 from followyouremoji.checkpoints.model import network_builders
 from followyouremoji.checkpoints.sources import released_folder
-from followyouremoji.checkpoints.tensors import check_shapes, expected_shapes, on_meta, write_tensors
+from followyouremoji.checkpoints.tensors import (
+    check_shapes,
+    expected_shapes,
+    on_meta,
+    read_tensors,
+    write_tensors,
+)
 from followyouremoji.errors import WeightsError
 from followyouremoji.networks import NetworkConfig
 
@@ -183,42 +185,6 @@ def convert_released(
         _copy_image_encoder(files.image_encoder, temporary / IMAGE_ENCODER_FOLDER, dtype)
         write_config(config, temporary)
     return Path(folder)
-
-
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Tensors of a `.pth`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
-
-    Raises WeightsError for a file that holds anything but tensors, among them one that would run code, or that is damaged.
-    """
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{file} is refused: it holds more than tensors, and reading it could run code. Fetch the original file again, or the "
-            f"safetensors conversion from {SAFETENSORS_REPOSITORY}"
-        ) from error
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        SafetensorError,
-    ) as error:
-        raise WeightsError(
-            f"{file} cannot be read as a file of tensors: it is damaged or incomplete; fetch it again"
-        ) from error
-    if not isinstance(tensors, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in tensors.items()
-    ):
-        raise WeightsError(
-            f"{file} is not a network's weights: it must hold named tensors and nothing else; fetch it again"
-        )
-    return tensors
 
 
 def _weights_in(folder: Path, names: tuple[str, ...]) -> Path | None:

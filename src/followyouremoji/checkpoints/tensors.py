@@ -6,12 +6,13 @@ a CPU they stay mapped from the file, so that a network is never held twice.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from followyouremoji.errors import WeightsError
@@ -119,3 +120,39 @@ def _some(names: Iterable[str]) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """Tensors of a `.pth`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
+
+    Raises WeightsError for a file that holds anything but tensors, among them one that would run code, or that is damaged.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{file} is refused: it holds more than tensors, and reading it could run code. Fetch the original file again, or look for "
+            "a .safetensors file of it"
+        ) from error
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        SafetensorError,
+    ) as error:
+        raise WeightsError(
+            f"{file} cannot be read as a file of tensors: it is damaged or incomplete; fetch it again"
+        ) from error
+    if not isinstance(tensors, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in tensors.items()
+    ):
+        raise WeightsError(
+            f"{file} is not a network's weights: it must hold named tensors and nothing else; fetch it again"
+        )
+    return tensors

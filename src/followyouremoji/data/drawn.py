@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Drawn:
 
     Attributes
     ----------
-    size : width and height of the pictures, pixels
+    size : width and height of the pictures, pixels; a multiple of 8
     seed : the same seed draws the same people
     styles : the styles that occur, equally often; a style named twice occurs twice as often; those of
         `HELD_OUT_STYLES`, kept for judging, only where they are named. Empty: all others, as often as `Identity.random` makes them
@@ -54,23 +55,41 @@ class Drawn:
     frame_rates: Sequence[float] = (8.0, 25.0)
 
     def __post_init__(self) -> None:
+        if isinstance(self.styles, str) or not isinstance(self.styles, Sequence):
+            raise SettingsError(f"The `styles` of drawn portraits are a list of names, not {self.styles!r}.")
         unknown = [style for style in self.styles if style not in STYLES + HELD_OUT_STYLES]
         if unknown:
             raise SettingsError(
                 f"There is no drawn style `{unknown[0]}`; there are {', '.join(STYLES + HELD_OUT_STYLES)}."
             )
-        if not 32 <= self.size <= 2048:
-            raise SettingsError(f"Drawn portraits are from 32 to 2048 pixels large, not {self.size}.")
-        if self.seed < 0:
-            raise SettingsError(f"The seed of drawn portraits must not be negative, as {self.seed} is.")
+        if type(self.size) is not int or not 32 <= self.size <= 2048 or self.size % 8:
+            raise SettingsError(
+                f"The `size` of drawn portraits is a multiple of 8, from 32 to 2048 pixels, not {self.size!r}."
+            )
+        if type(self.seed) is not int or self.seed < 0:
+            raise SettingsError(
+                f"The `seed` of drawn portraits is a whole number and not negative, not {self.seed!r}."
+            )
         if self.acting not in get_args(Acting):
             raise SettingsError(f"The `acting` of drawn portraits is motion or singles, not {self.acting!r}.")
-        if not 0.0 <= self.speech <= 1.0:
-            raise SettingsError(f"The share of `speech` must be from 0 to 1, not {self.speech}.")
-        if len(self.frame_rates) != 2 or not 0.0 < self.frame_rates[0] <= self.frame_rates[1]:
-            raise SettingsError(
-                f"`frame_rates` are two numbers above 0, the lower first, not {self.frame_rates}."
-            )
+        if not _is_number(self.speech) or not 0.0 <= self.speech <= 1.0:
+            raise SettingsError(f"The share of `speech` must be from 0 to 1, not {self.speech!r}.")
+        rates = self.frame_rates
+        if not isinstance(rates, Sequence) or len(rates) != 2 or not all(map(_is_number, rates)):
+            raise SettingsError(f"`frame_rates` are two numbers, the lower first, not {rates!r}.")
+        if not 0.0 < rates[0] <= rates[1]:
+            raise SettingsError(f"`frame_rates` are two numbers above 0, the lower first, not {rates!r}.")
+
+    @classmethod
+    def from_table(cls, settings: Mapping[str, Any]) -> Drawn:
+        """Drawn people as a config's table `drawn` describes them; raises SettingsError for an entry that they do not have, too."""
+        if not isinstance(settings, Mapping):
+            raise SettingsError(f"`drawn` must be a table, such as {{size = 512}}, not {settings!r}")
+        known = [entry.name for entry in fields(cls)]
+        unknown = [name for name in settings if name not in known]
+        if unknown:
+            raise SettingsError(f"unknown entry {unknown[0]!r} of `drawn`; known are {', '.join(known)}")
+        return cls(**settings)
 
     def clip(self, position: int, frames: int) -> TrainingClip:
         """See `ClipSource`: the identity that seed and position give, in `frames` frames of a performance.
@@ -99,6 +118,10 @@ class Drawn:
         frame_rate = float(rng.uniform(self.frame_rates[0], self.frame_rates[1]))
         talks = rng.random() < self.speech
         return (speech if talks else expressive_motion)(rng, frames, frame_rate)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def spatial_points(portrait: DrawnPortrait) -> np.ndarray:

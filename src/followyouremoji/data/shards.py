@@ -203,6 +203,13 @@ def shard_paths(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
+def picture_size(folder: Path) -> int:
+    """Side of the pictures of a folder's shards, pixels, from its first clip alone. Raises DataError as `Shards` does."""
+    path = shard_paths(folder)[0]
+    index = shard_index(path)
+    return int(read_facts(_content(path, index.facts[0]), f"{path}, {index.keys[0]}.json")["size"])
+
+
 def _content(path: Path, place: np.ndarray) -> bytes:
     offset, size = (int(value) for value in place)
     try:

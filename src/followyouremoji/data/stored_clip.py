@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -142,17 +141,16 @@ def read_arrays(
         "expression_mask": packed,
         "face_mask": packed,
     }
-    arrays: dict[str, np.ndarray] = {}
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            missing = [name for name in names if name not in stored.files]
-            if missing:
-                raise DataError(f"{where} lacks {', '.join(f'`{name}`' for name in missing)}.")
-            arrays = {name: stored[name] for name in names}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as reason:
+            arrays: dict[str, np.ndarray] = {name: stored[name] for name in names if name in stored.files}
+    except Exception as reason:  # damage fails in many ways inside zipfile, zlib and NumPy
         raise DataError(
-            f"{where} is damaged: its arrays cannot be read. Prepare the shard again."
+            f"{where} is damaged: its arrays cannot be read. Copy or prepare the shard again."
         ) from reason
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise DataError(f"{where} lacks {', '.join(f'`{name}`' for name in missing)}.")
     for name, array in arrays.items():
         if array.shape != shapes[name]:
             raise DataError(f"{where}: `{name}` has the shape {array.shape}, {shapes[name]} was expected.")

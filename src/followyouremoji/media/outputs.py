@@ -4,6 +4,7 @@ A file, or a folder of frames, is written under a temporary name in the folder w
 place when it is complete, so that neither an error nor Ctrl-C leaves half of one, and nothing is replaced unasked.
 """
 
+import hashlib
 import re
 import secrets
 import shutil
@@ -17,6 +18,11 @@ _FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
 
 def _holds_only_frames(folder: Path) -> bool:
     return all(_FRAME_NAME.fullmatch(entry.name) and entry.is_file() for entry in folder.iterdir())
+
+
+def shortened(stem: str) -> str:
+    """A name's stem, cut where it would make a temporary name too long, and still unlike that of other names."""
+    return stem if len(stem) <= 40 else f"{stem[:32]}~{hashlib.sha256(stem.encode()).hexdigest()[:7]}"
 
 
 class PendingOutput:
@@ -40,7 +46,7 @@ class PendingOutput:
         self._error = error
         self._folder = folder
         self.check()
-        name = f".{path.stem[:40]}.{secrets.token_hex(4)}"
+        name = f".{shortened(path.stem)}.{secrets.token_hex(4)}"
         self.temporary = path.with_name(f"{name}.part{path.suffix}")
         self._replaced = path.with_name(f"{name}.old{path.suffix}")
 

@@ -8,12 +8,16 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from followyouremoji.errors import WeightsError
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
     """Sizes of `SmallAutoencoder`. `channels` are the widths at a quarter and at an eighth of the picture's size.
 
     `shift` and `scale` bring latents to zero mean and unit variance: `latents = (encoded - shift) * scale`.
+
+    Raises WeightsError for sizes of which no autoencoder can be built.
     """
 
     latent_channels: int = 16
@@ -21,6 +25,12 @@ class AutoencoderConfig:
     blocks: int = 2
     shift: float = 0.0
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != 2:
+            raise WeightsError(f"`autoencoder.channels` must be 2 widths, not {list(self.channels)}")
+        if not self.scale > 0:
+            raise WeightsError(f"`autoencoder.scale` must be above 0, not {self.scale}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

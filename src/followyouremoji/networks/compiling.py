@@ -33,6 +33,8 @@ def compile_regions(
     ----------
     backend : torch's name of a compiler, or one as `torch.compile` takes it.
     """
+    limits = torch._dynamo.config  # one of them counts all modules whose forward is the same function
+    limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, MOST_SHAPES)
     torch.compiler.assume_constant_result(
         position_table
     )  # a formula of numbers that are known when compiling

@@ -8,7 +8,7 @@ noisy latents (Sec. 3.3) and a 4-layer Q-Former stands between the image encoder
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from followyouremoji.errors import WeightsError
 
@@ -25,12 +25,20 @@ class QFormerConfig:
     width: int = 768
     heads: int = 8
 
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise WeightsError(
+                f"`qformer.width` must be a multiple of its {self.heads} heads, not {self.width}"
+            )
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """Every size that the weights of the appearance net, denoiser, landmark encoder and image prompt depend on.
 
     The defaults are the released checkpoint's sizes (Stable Diffusion 1.5's UNet).
+
+    Raises WeightsError for sizes of which no networks can be built.
     """
 
     layout: Layout = "released"
@@ -59,10 +67,30 @@ class NetworkConfig:
         if (self.layout == "paper") != (self.qformer is not None):
             raise WeightsError("A paper-layout network needs a Q-Former, a released-layout network has none.")
         for channels in self.block_channels:
-            if channels % self.norm_groups or channels % self.heads:
+            if channels % self.norm_groups or channels % self.heads or channels % 2:
                 raise WeightsError(
-                    f"Block width {channels} must be divisible by {self.norm_groups} groups and {self.heads} heads."
+                    f"Block width {channels} must be even, and divisible by {self.norm_groups} groups and {self.heads} heads."
                 )
+        if len(self.landmark_channels) != 4:
+            raise WeightsError(
+                "`landmark_channels` must be 4 widths, between which pictures shrink to an eighth, "
+                f"not {list(self.landmark_channels)}"
+            )
+        if self.image_source not in get_args(ImageSource):
+            raise WeightsError(
+                f"`image_source` must be one of {', '.join(get_args(ImageSource))}, not {self.image_source!r}"
+            )
+        tokens = self.latent_channels + 2  # a latent pixel and its place, see `latent_tokens`
+        if self.image_source == "latents" and self.image_width != tokens:
+            raise WeightsError(
+                f"`image_width` must be {tokens} for an image prompt of latents, not {self.image_width}"
+            )
+        if not self.residual_scale > 0:
+            raise WeightsError(f"`residual_scale` must be above 0, not {self.residual_scale}")
+        if any(level >= len(self.block_channels) for level in self.motion_levels or ()):
+            raise WeightsError(
+                f"`motion_levels` must be of the {len(self.block_channels)} levels, counted from 0, not {list(self.motion_levels or ())}"
+            )
 
     def moves(self, level: int) -> bool:
         """Whether the denoiser has motion modules at a level; the middle belongs to the last one."""

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from followyouremoji.networks.convolution import CACHED, Convolution, Linear
 
+MOST_ROWS = (
+    2**15
+)  # of attention at once: GPUs bound the blocks that a kernel may be started with, at 2**16 - 1
 KeyValue = tuple[Tensor, Tensor]  # each (batch, tokens, channels)
 Reading = tuple[
     KeyValue, KeyValue | None
@@ -110,6 +113,9 @@ class Attention(nn.Module):
 
     def attend(self, queries: Tensor, keys_values: KeyValue) -> Tensor:
         """Projected `queries` (batch, tokens, channels) read; returns the same shape, before the last projection."""
+        if len(queries) > MOST_ROWS:
+            parts = zip(*(x.split(MOST_ROWS) for x in (queries, *keys_values)), strict=True)
+            return torch.cat([self.attend(query, (key, value)) for query, key, value in parts])
         query, key, value = (
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (queries, *keys_values)
         )  # b n (h d) -> b h n d

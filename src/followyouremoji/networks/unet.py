@@ -295,7 +295,7 @@ class Denoiser(UNet):
             """Before the first attention the conditionings have made no difference yet."""
             if ways == 1:
                 return resnet(x, time)
-            return resnet(x.chunk(ways)[0], time.chunk(ways)[0]).repeat(ways, 1, 1, 1)
+            return torch.cat([resnet(x.chunk(ways)[0], time.chunk(ways)[0])] * ways)
 
         def run(number: int, x: Tensor) -> Tensor:
             resnet, transformer, motion_module = layers[number]
@@ -309,6 +309,7 @@ class Denoiser(UNet):
         x = latents.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
         x = self.conv_in(laid_out(x))
         x = x + landmark_features.transpose(1, 2).flatten(0, 1)
-        x = self.run_stages(x.repeat(ways, 1, 1, 1), run, recall)
+        x = x if ways == 1 else torch.cat([x] * ways)  # which, other than `repeat`, leaves channels last
+        x = self.run_stages(x, run, recall)
         x = self.conv_out(activated(self.conv_norm_out, x))
         return x.unflatten(0, (-1, frames)).transpose(1, 2)  # (b f) c h w -> b c f h w

@@ -34,6 +34,12 @@ class Tally:
     told: int = 0
     bytes: int = 0
 
+    def add(self, other: Tally) -> None:
+        """Count what was drawn beside or after this, whose memories were others."""
+        self.computed += other.computed
+        self.told += other.told
+        self.bytes = max(self.bytes, other.bytes)
+
 
 def denoise(
     denoiser: Denoiser,

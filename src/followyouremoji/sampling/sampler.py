@@ -13,7 +13,7 @@ from torch import Tensor
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import Denoiser
-from followyouremoji.sampling.denoising import denoise
+from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.dispatch import in_order
 from followyouremoji.sampling.forecast.settings import EXACT, Forecast
 from followyouremoji.sampling.guidance import ClipConditioning
@@ -100,6 +100,11 @@ class SamplingSettings:
             raise SettingsError(
                 f"Unknown strategy {self.strategy!r} for long clips: use {', '.join(get_args(Strategy))}."
             )
+
+    @property
+    def scenes_at_once(self) -> bool:
+        """Whether the frames of a scene, however many, are sampled together: their windows overlap in every step."""
+        return self.strategy in ("windows", "tiles")
 
     def batches(self, frames: int, cuts: Sequence[int] = (), loop: bool = False) -> list[Batch]:
         """The parts of a clip that are made one after the other, each of one or several segments; parameters as of `plan`.
@@ -242,6 +247,7 @@ def sample(
     loop: bool = False,
     replicas: Sequence[Replica] = (),
     store: LatentStore | None = None,
+    tally: Tally | None = None,
 ) -> Iterator[Tensor]:
     """Draw the latents of a clip, yielded in the order of its frames as soon as they are complete.
 
@@ -258,6 +264,7 @@ def sample(
     cuts, loop : see `progressive.plan`.
     replicas : the same model on more devices; batches that do not wait for each other run side by side.
     store : keeps finished batches and is asked for each before it is made.
+    tally : counts the passes of batches that are finished.
 
     Yields
     ------
@@ -273,6 +280,7 @@ def sample(
     steps = StepCount(settings.steps * sum(map(len, windows)), progress)
     reading = Reading(batches, landmark_features, settings.steps)
     workers = [Replica(denoiser, conditioning), *replicas]
+    counting = Lock()
 
     def prepare(number: int, worker: Replica) -> Callable[[], Tensor]:
         batch = batches[number]
@@ -284,9 +292,13 @@ def sample(
         inputs = reading.take(batch, windows[number], shape)
 
         def work() -> Tensor:
-            latents = draw(worker, batch, inputs, windows[number], settings, steps.add)
+            own = Tally()
+            latents = draw(worker, batch, inputs, windows[number], settings, steps.add, own)
             if store is not None:
                 store.save(number, latents)
+            if tally is not None:
+                with counting:
+                    tally.add(own)
             return latents.to(workers[0].device)
 
         return work
@@ -317,6 +329,7 @@ def draw(
     windows: Sequence[Window],
     settings: SamplingSettings,
     step_done: Callable[[], None],
+    tally: Tally,
 ) -> Tensor:
     """The latents of a batch, drawn on one device: (batch, channels, frames, height, width) float32."""
     shape = (inputs.known.shape[1], inputs.known.shape[3], inputs.known.shape[4])
@@ -332,6 +345,7 @@ def draw(
         settings.steps,
         step_done,
         settings.forecast,
+        tally,
     )
 
 

@@ -19,9 +19,10 @@ from torch import Tensor
 from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.training.batch import sample_rng, to_pixels
-from followyouremoji.training.checkpointing import averaged_weights, newest_state
+from followyouremoji.training.checkpointing import averaged_weights, check_layout, newest_state
 from followyouremoji.training.config import AutoencoderRun
 from followyouremoji.training.drawings import Drawings
+from followyouremoji.training.fingerprint import FILE, fingerprint, write_fingerprint
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.losses import reconstruction_loss
 from followyouremoji.training.picks import PickSource, open_picks
@@ -127,9 +128,11 @@ def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
     """The averaged autoencoder of a run, its latents brought to zero mean and unit variance over pictures of the run.
 
     Measured once and kept in the run's folder: what learns from these latents must find the same ones when the pictures are gone.
+    Raises WeightsError where the folder holds no run, or one of other settings.
     """
-    module = SmallAutoencoder(run.autoencoder)
-    module.load_state_dict(averaged_weights(run.output))
+    module, weights = SmallAutoencoder(run.autoencoder), averaged_weights(run.output)
+    check_layout(run.output, weights, module)
+    module.load_state_dict(weights)
     kept, step = run.output / SCALE_FILE, newest_state(run.output)["step"]
     scale: dict[str, float] = {}
     if kept.exists():
@@ -165,7 +168,7 @@ def with_config(module: SmallAutoencoder, config: AutoencoderConfig) -> SmallAut
 
 @torch.inference_mode()
 def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) -> None:
-    """Encode all drawings of a folder into its `latents.npy`."""
+    """Encode all drawings of a folder into its `latents.npy`, and record beside it which encoder they are of."""
     drawings = Drawings.open(folder)
     identities, pictures, size = drawings.pictures.shape[:3]
     shape = (identities, pictures, autoencoder.config.latent_channels, size // 8, size // 8)
@@ -177,4 +180,8 @@ def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) 
                 to_tensor(drawings.pictures[i, j : j + batch])
             ).numpy()
     latents.flush()
+    (folder / FILE).unlink(
+        missing_ok=True
+    )  # in between, a kill leaves latents of an unknown encoder, not of a wrong one
     temporary.replace(folder / "latents.npy")
+    write_fingerprint(folder, fingerprint(autoencoder))

@@ -28,8 +28,14 @@ def checkpoint_file(folder: Path, step: int) -> Path:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """A run's checkpoints, oldest first."""
-    return sorted((folder / FOLDER).glob("step-*.pt"))
+    """A run's checkpoints, oldest first; files of other names, such as a user's copies, are none."""
+    return sorted((folder / FOLDER).glob(f"step-{'[0-9]' * 8}.pt"))
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the half-written checkpoints that a killed run left in its folder."""
+    for part in (folder / FOLDER).glob("step-*.pt.part"):
+        part.unlink(missing_ok=True)
 
 
 def step_of(file: Path) -> int:

@@ -2,7 +2,7 @@
 
 A folder holds `pictures.npy` (identities, pictures, size, size, 3) uint8, `points.npy` (identities, pictures, 478, 2) float32 in pixels,
 `drawings.json` with how it was drawn, and, once an autoencoder has read it, `latents.npy` (identities, pictures, channels, size / 8,
-size / 8) float16. Picture 0 of an identity is any performance; in a folder of clips the others are successive frames.
+size / 8) float16 and `encoder.json` with that encoder's fingerprint. Picture 0 of an identity is any performance; in a folder of clips the others are successive frames.
 """
 
 from __future__ import annotations

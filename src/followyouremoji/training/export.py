@@ -10,9 +10,10 @@ import torch
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.networks import SmallAutoencoder
-from followyouremoji.training.checkpointing import averaged_weights, carries_decoder
+from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, check_layout
 from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.encoders import load_encoders
+from followyouremoji.training.fingerprint import fingerprint, require_encoder
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.origin import origin_of, read_origin
 from followyouremoji.training.picks import open_picks
@@ -32,7 +33,8 @@ def export_model(
     """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint; the decoder's are the run's, where one tuned it.
 
     `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for sampling, `provenance`
-    what it says about its training; by default, what is recorded of the run and those that it began with. Raises SettingsError where a file describes another kind of run, WeightsError where a run has no weights.
+    what it says about its training; by default, what is recorded of the run and those that it began with. Raises SettingsError where a file describes another kind of run, WeightsError where a run has no
+    weights, weights of other settings, or learnt from latents of another autoencoder.
     """
     run = load_denoiser_run(denoiser_run)
     encoders = load_encoders(run)
@@ -41,7 +43,10 @@ def export_model(
     own = autoencoder.config if isinstance(autoencoder, SmallAutoencoder) else None
     with torch.device("meta"):
         networks = Networks(network, own if carries_decoder(run.output) else None)
-    networks.load_state_dict(averaged_weights(run.output), assign=True)
+    weights = averaged_weights(run.output)
+    check_layout(run.output, weights, networks)
+    require_encoder(run.output, fingerprint(autoencoder), run.autoencoder)
+    networks.load_state_dict(weights, assign=True)
     networks.eval().requires_grad_(False)
     if networks.decoder is not None:
         autoencoder = encoders.with_decoder(networks.decoder).autoencoder

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES
-from followyouremoji.checkpoints.released import read_tensors
+from followyouremoji.checkpoints.tensors import read_tensors
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import Denoiser, NetworkConfig
 from followyouremoji.training.copying import Copied, copy_tensors

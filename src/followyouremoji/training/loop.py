@@ -16,7 +16,7 @@ from torch import Tensor
 from followyouremoji.errors import UserError, WeightsError
 from followyouremoji.training.feed import Feed
 from followyouremoji.training.interruption import listening
-from followyouremoji.training.run import Run
+from followyouremoji.training.run import Diverged, Run
 from followyouremoji.training.settings import AutoencoderRun, DenoiserRun
 
 Means = dict[str, float]
@@ -43,7 +43,6 @@ class Outcome:
     """How a run ended: "finished", "time" or the signal that came; and whether this process is the one to tell of it."""
 
     step: int
-    saved_step: int  # of the state that the run goes on from; before `step` where the last steps were skipped
     reason: str | signal.Signals
     is_main: bool
 
@@ -57,9 +56,7 @@ class Outcome:
         if self.reason == "finished":
             return f"finished after {self.step} steps."
         why = self.reason.name if isinstance(self.reason, signal.Signals) else "time is over"
-        if self.saved_step < 0:
-            return f"stopped at step {self.step} ({why}); there was no state to save yet."
-        return f"saved at step {self.saved_step} ({why}); the same command goes on from there."
+        return f"saved at step {self.step} ({why}); the same command goes on from there."
 
 
 class Recent:
@@ -137,13 +134,14 @@ def train(
                 if step % run.log_every == 0:
                     shown = recent.row(state, figures)
                     state.log(shown)
-                if validate is not None and (step % validate[0] == 0 or state.finished):
-                    with recent.pause():
-                        validate[1]()
                 out_of_time = minutes is not None and time.monotonic() - begun > 60 * minutes
                 stop = state.agree(out_of_time or interruption.signal is not None)
-                if step % run.save_every == 0 or state.finished or stop:
-                    state.save()
+                leaving = state.finished or stop
+                if step % run.save_every == 0 or leaving:
+                    state.save(leaving=leaving)
+                if validate is not None and (step % validate[0] == 0 or state.finished):
+                    with recent.pause():  # after the save: should judging fail, nothing learnt is lost
+                        validate[1]()
                 if report is not None and state.is_main:
                     saved = state.saved_step == step
                     report(
@@ -154,12 +152,12 @@ def train(
                 if stop and not state.finished:
                     reason = interruption.signal or "time"
                     break
-            state.accelerator.wait_for_everyone()  # who leaves while another still saves may break the other's connection
+            state.wait_for_everyone()
         except UserError as error:
             # Of several processes, the others would have to save too, and know nothing of the error.
-            if state.accelerator.num_processes == 1 and not isinstance(error, WeightsError):
-                state.save()
+            if state.accelerator.num_processes == 1 and not isinstance(error, (WeightsError, Diverged)):
+                state.save(leaving=True)
             raise
         finally:
             state.close()
-    return Outcome(state.step_number, state.saved_step, reason, state.is_main)
+    return Outcome(state.step_number, reason, state.is_main)

@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.utils.checkpoint import checkpoint
 
 from followyouremoji.networks import (
@@ -30,6 +31,7 @@ class Networks(nn.Module):
 
     qformer: QFormer | None
     decoder: nn.Module | None
+    withholds = False  # whether samples may come without their portrait, which processes that share the weights must know beforehand
 
     def __init__(self, config: NetworkConfig, autoencoder: AutoencoderConfig | None = None) -> None:
         super().__init__()
@@ -95,15 +97,21 @@ class Networks(nn.Module):
         own = self.landmark_encoder(portrait_landmarks)[:, :, 0] if self.config.reference_landmarks else None
         prompt = self.prompt(image_tokens)
         appearance = self.appearance_net(portrait, prompt, own)
-        if bool(kept.all()):
+        # Processes that hold shares of the weights gather them layer by layer: all must call the same layers, whatever they keep.
+        alike = self.withholds and isinstance(self, FSDPModule)
+        if bool(kept.all()) and not alike:
             return self.denoiser(noisy, timesteps, features, self.denoiser.condition(prompt, appearance))
 
         targets = len(noisy) // len(portrait)
         v = torch.empty_like(noisy[:, : self.config.latent_channels])
+        unheeded = [tokens.sum() for tokens in appearance]
         for state in (True, False):
             rows = torch.nonzero(kept == state)[:, 0].to(noisy.device)
-            if not len(rows):
+            idle = not len(rows)
+            if idle and not alike:
                 continue
+            if idle:
+                rows = torch.zeros_like(kept[:1], dtype=torch.long, device=noisy.device)
             samples = (rows[:, None] * targets + torch.arange(targets, device=rows.device)).flatten()
             conditioning = (
                 self.denoiser.condition(prompt[rows], [tokens[rows] for tokens in appearance])
@@ -111,6 +119,9 @@ class Networks(nn.Module):
                 else self.denoiser.condition(torch.zeros_like(prompt[rows]), None)
             )
             predicted = self.denoiser(noisy[samples], timesteps[samples], features[samples], conditioning)
-            v = v.to(predicted.dtype).index_copy(0, samples, predicted)
+            if idle:
+                unheeded.append(predicted.sum())
+            else:
+                v = v.to(predicted.dtype).index_copy(0, samples, predicted)
         # Where every portrait of a process is withheld, its gradients of the other networks are zero, not absent: processes must agree.
-        return v + 0.0 * sum(tokens.sum() for tokens in appearance)
+        return v + 0.0 * torch.stack(unheeded).sum()

@@ -36,6 +36,13 @@ def parameter_groups(
     ]
 
 
+def first_moment(settings: Optimisation, orthogonal: bool) -> str:
+    """What an optimiser calls the mean of the gradients that it keeps of a parameter."""
+    if orthogonal:
+        return "momentum"
+    return "state1" if settings.optimiser == "adamw8bit" else "exp_avg"
+
+
 def make_optimiser(
     settings: Optimisation,
     module: nn.Module,

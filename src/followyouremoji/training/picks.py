@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,9 +15,10 @@ from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import face_window
 from followyouremoji.training.config import DataPart
 from followyouremoji.training.drawings import Drawings
+from followyouremoji.training.fingerprint import HALF, same_encoder
 
 if TYPE_CHECKING:
-    from followyouremoji.data import ClipSource, Drawn
+    from followyouremoji.data import ClipSource
 
 
 @dataclass(frozen=True)
@@ -75,19 +75,24 @@ class DrawingsPicks:
     def size(self) -> int:
         return int(self.drawings.pictures.shape[2])
 
-    def check(self, references: int, targets: int, latent_channels: int) -> None:
-        """Raise SettingsError where a step needs more people or pictures than there are, or the latents are another autoencoder's."""
+    def check_size(self, references: int, targets: int) -> None:
+        """Raise SettingsError where a step needs more people or pictures than there are."""
         people, pictures = self.drawings.pictures.shape[:2]
         if references > people or targets >= pictures:
             raise SettingsError(
                 f"{self.folder} has {people} identities of {pictures} pictures: too few for {references} references with {targets} "
                 "targets each."
             )
+
+    def check_latents(self, latent_channels: int, encoder: str) -> None:
+        """Raise SettingsError where cached latents are of another encoder than the one of this fingerprint."""
         latents = self.drawings.latents
-        if latents is not None and latents.shape[2] != latent_channels:
+        if latents is None:
+            return
+        if latents.shape[2] != latent_channels or not same_encoder(self.folder, encoder):
             raise SettingsError(
-                f"{self.folder} holds latents of {latents.shape[2]} channels, the network has {latent_channels}: encode it anew with "
-                "`fye train latents`, or delete latents.npy to encode while training."
+                f"{self.folder / 'latents.npy'} was encoded by another autoencoder than the run's: encode it anew with `fye train latents`, "
+                f"or delete it to encode while training. {HALF}"
             )
 
     def identity(self, position: int) -> int:
@@ -185,32 +190,35 @@ class WindowPicks:
         )
 
 
+def check_drawings(
+    source: PickSource, references: int, targets: int, latent_channels: int, encoder: str
+) -> None:
+    """Check the folder of drawings that picks come from, if they do: see `DrawingsPicks`. Latents are not read where faces are in windows."""
+    cached = True
+    while isinstance(source, (WindowPicks, StillGaze)):
+        cached = cached and not isinstance(source, WindowPicks)
+        source = source.source
+    if isinstance(source, DrawingsPicks):
+        source.check_size(references, targets)
+        if cached:
+            source.check_latents(latent_channels, encoder)
+
+
 def open_clips(parts: tuple[DataPart, ...], seed: int) -> ClipSource:
     """The clips that the entries of `data` name, mixed by their weights.
 
     Raises DataError or SettingsError where there are none, or of different sizes.
     """
-    from followyouremoji.data import Mixture, Shards
+    from followyouremoji.data import Drawn, Mixture, Shards
 
     shards = [Shards(part.shards, seed, part.strides) if part.shards is not None else None for part in parts]
     sizes = [source.size for source in shards if source is not None]
     beside = {"seed": seed, **({"size": sizes[0]} if sizes else {})}
     sources = [
-        source or drawn_clips({**beside, **(part.drawn or {})})
+        source or Drawn.from_table({**beside, **(part.drawn or {})})
         for source, part in zip(shards, parts, strict=True)
     ]
     return Mixture(sources, [part.weight for part in parts], seed) if len(sources) > 1 else sources[0]
-
-
-def drawn_clips(settings: Mapping[str, Any]) -> Drawn:
-    """Drawn people; raises SettingsError for a setting that they do not have."""
-    from followyouremoji.data import Drawn
-
-    known = [entry.name for entry in fields(Drawn)]
-    unknown = [name for name in settings if name not in known]
-    if unknown:
-        raise SettingsError(f"unknown entry {unknown[0]!r} of `drawn`; known are {', '.join(known)}")
-    return Drawn(**settings)
 
 
 def open_picks(

@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
 
 from followyouremoji.errors import SettingsError, UserError, WeightsError
+from followyouremoji.locking import locked
 from followyouremoji.training.average import Average, spread_like, whole
 from followyouremoji.training.checkpointing import (
     OLD_FILE,
@@ -24,46 +25,54 @@ from followyouremoji.training.checkpointing import (
     check_layout,
     checkpoints,
     read_checkpoint,
+    remove_parts,
     step_of,
     survivors,
     write_checkpoint,
 )
 from followyouremoji.training.feed import Share
 from followyouremoji.training.journal import LOG, Journal
-from followyouremoji.training.optimiser import make_optimiser
+from followyouremoji.training.optimiser import first_moment, make_optimiser
 from followyouremoji.training.settings import MUON_IN_SHARES, Optimisation
 
 try:
     from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
     from accelerate.state import AcceleratorState
-    from accelerate.utils import broadcast_object_list
+    from accelerate.utils import DistributedType, broadcast_object_list
 except ModuleNotFoundError as error:
     raise SettingsError("training needs accelerate: pip install 'followyouremoji[train]'") from error
 
+LOCK = ".lock"  # in a run's folder
 SHARDED_LAYERS = [
     "ResnetBlock",
     "MotionModule",
 ]  # layers that are only ever called whole; the rest is gathered with the root
+LAST_EXCHANGES: list[torch.distributed.Work] = []  # see `Run.wait_for_everyone`
 
 
 class Diverged(UserError):
     """A run stopped because its losses or gradients were no numbers any more."""
 
 
-def make_accelerator(settings: Optimisation) -> Accelerator:
-    """How this process computes: precision, and its place among others, as the launcher's environment says."""
+def sharding_plugin(module: nn.Module) -> FullyShardedDataParallelPlugin:
+    """How a module's weights are shared: layer by layer, as far as it has such layers."""
+    kinds = {type(part).__name__ for part in module.modules()}
+    layers = [name for name in SHARDED_LAYERS if name in kinds]
+    return FullyShardedDataParallelPlugin(
+        fsdp_version=2,
+        reshard_after_forward=True,
+        auto_wrap_policy="transformer_based_wrap" if layers else "no_wrap",
+        transformer_cls_names_to_wrap=layers,
+        cpu_ram_efficient_loading=False,
+    )
+
+
+def make_accelerator(settings: Optimisation, module: nn.Module) -> Accelerator:
+    """How this process computes `module`: precision, and its place among others, as the launcher's environment says."""
     if settings.precision == "fp16" and not torch.cuda.is_available():
         raise SettingsError("precision fp16 needs a GPU; use bf16 or fp32 on a CPU")
     AcceleratorState._reset_state()  # a process may train several runs of different precision after each other
-    plugin = None
-    if settings.sharding == "fsdp":
-        plugin = FullyShardedDataParallelPlugin(
-            fsdp_version=2,
-            reshard_after_forward=True,
-            auto_wrap_policy="transformer_based_wrap",
-            transformer_cls_names_to_wrap=SHARDED_LAYERS,
-            cpu_ram_efficient_loading=False,
-        )
+    plugin = sharding_plugin(module) if settings.sharding == "fsdp" else None
     ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
     wanted = int(os.environ.get("WORLD_SIZE", "1"))  # what torchrun and its like tell each process
     accelerator = Accelerator(
@@ -77,6 +86,11 @@ def make_accelerator(settings: Optimisation) -> Accelerator:
             f"the launcher started {wanted} processes, but this one found {accelerator.num_processes}: alone, each would write the same "
             "checkpoints. Launch with torchrun or `accelerate launch`"
         )
+    if plugin is not None and accelerator.distributed_type == DistributedType.MULTI_CPU:
+        # accelerate offers shares on GPUs alone; gloo shares among CPUs just as well
+        accelerator.state.distributed_type, accelerator.state.fsdp_plugin = DistributedType.FSDP, plugin
+        if settings.precision != "fp32":
+            plugin.set_mixed_precision(settings.precision)
     if getattr(accelerator.state, "fsdp_plugin", None) is not None and not accelerator.is_fsdp2:
         raise SettingsError("FSDP of version 1 is not supported; launch with --fsdp_version 2")
     if (
@@ -95,8 +109,8 @@ class Run:
     generators seeded by (seed, step, sample), so the step number is all that has to be remembered.
 
     `samples` of the joined batch are shared evenly by processes and parts. `rates` are shares of the learning rate, by the name of a part of
-    the module that learns more slowly. Raises SettingsError where the samples cannot be shared, WeightsError where the folder holds a run of
-    other networks.
+    the module that learns more slowly. Raises SettingsError where the samples cannot be shared or another training is at work in the folder,
+    WeightsError where the folder holds a run of other networks. The folder is this run's until `close()`.
     """
 
     def __init__(
@@ -111,7 +125,7 @@ class Run:
         tensorboard: bool = True,
     ) -> None:
         self.module, self.folder, self.settings, self.keep = module, folder, settings, keep
-        self.accelerator = accelerator = make_accelerator(settings)
+        self.accelerator = accelerator = make_accelerator(settings, module)
         processes = accelerator.num_processes
         if samples % (processes * settings.accumulation):
             raise SettingsError(
@@ -128,19 +142,16 @@ class Run:
         self.step_number, self.seconds = 0, 0.0
         self.skipped = self.skipped_in_a_row = 0
         self.saved_step = -1
-        found = checkpoints(folder)
-        self.require_same_beginning(step_of(found[-1]) if found else 0)
-        if found:
-            self.resume(found[-1])
-        elif (folder / OLD_FILE).exists():
-            raise WeightsError(
-                f"{folder / OLD_FILE} was trained with an earlier version and cannot go on exactly: name another `output`, and this folder "
-                "as `initial`."
-            )
+        self.lock: IO[bytes] | None = None
         self.journal: Journal | None = None
-        if accelerator.is_main_process:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.journal = Journal(folder, self.step_number, tensorboard=tensorboard)
+        self.claim_folder()
+        try:
+            self.go_on()
+            if self.is_main:
+                self.journal = Journal(folder, self.step_number, tensorboard=tensorboard)
+        except BaseException:
+            self.leave_folder()
+            raise
         self.started = time.monotonic()
 
     @property
@@ -253,12 +264,14 @@ class Run:
                 result[name] = value.cpu() if isinstance(value, Tensor) else value
         return result
 
-    def save(self) -> None:
+    def save(self, *, leaving: bool = False) -> None:
         """Save the state unless it is saved already, or was reached by skipped steps, which must not push good checkpoints out.
+
+        A run that is `leaving` saves after skipped steps too: they changed no weights, and it shall not have to do them again.
 
         Raises WeightsError, in all processes, where it cannot be written.
         """
-        if self.skipped_in_a_row or self.saved_step == self.step_number:
+        if self.saved_step == self.step_number or (self.skipped_in_a_row and not leaving):
             return
         state, failure = self.state(), ""
         if self.is_main:
@@ -266,11 +279,52 @@ class Run:
                 write_checkpoint(self.folder, state, self.keep)
             except WeightsError as error:
                 failure = str(error)
-        if self.accelerator.num_processes > 1:
-            failure = broadcast_object_list([failure])[0]
-        if failure:
+        if failure := self.told_to_all(failure):
             raise WeightsError(failure)
         self.saved_step = self.step_number
+
+    def told_to_all(self, words: str) -> str:
+        """The main process's words, in all processes."""
+        if self.accelerator.num_processes > 1:
+            return str(broadcast_object_list([words])[0])
+        return words
+
+    def claim_folder(self) -> None:
+        """Make the run's folder and keep other trainings out of it; remove what a killed one left half-written.
+
+        Raises SettingsError, in all processes, where another training is at work in it or it cannot be written to.
+        """
+        failure = ""
+        if self.is_main:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self.lock = locked(self.folder / LOCK)
+            except OSError as error:
+                failure = f"the folder {self.folder} cannot be written to ({error.strerror or error}); name another `output`"
+            else:
+                if self.lock is None:
+                    failure = f"another training is at work in {self.folder}: wait for its end or end it, or name another `output`"
+        if failure := self.told_to_all(failure):
+            raise SettingsError(failure)
+        if self.is_main:
+            remove_parts(self.folder)
+
+    def leave_folder(self) -> None:
+        """Let other trainings into the run's folder."""
+        if self.lock is not None:
+            self.lock.close()
+
+    def go_on(self) -> None:
+        """Go on from the newest checkpoint where there is one. Raises WeightsError where it cannot be gone on from."""
+        found = checkpoints(self.folder)
+        self.require_same_beginning(step_of(found[-1]) if found else 0)
+        if found:
+            self.resume(found[-1])
+        elif (self.folder / OLD_FILE).exists():
+            raise WeightsError(
+                f"{self.folder / OLD_FILE} was trained with an earlier version and cannot go on exactly: name another `output`, and this "
+                "folder as `initial`."
+            )
 
     def require_same_beginning(self, step: int) -> None:
         """Raise SettingsError, in all processes, unless all have found the same step to go on from in the run's folder."""
@@ -304,7 +358,7 @@ class Run:
         layout["state"] = {}
         for number, (parameter, orthogonal) in enumerate(members):
             moments = state["optimiser"].get(names[parameter], {})
-            if moments and ("momentum" in moments) != orthogonal:
+            if moments and first_moment(self.settings, orthogonal) not in moments:
                 raise WeightsError(
                     f"{file} does not belong to this run's settings: it was trained with another `optimiser`. Name another `output`, and "
                     "this folder as `initial`."
@@ -320,9 +374,21 @@ class Run:
         self.step_number = self.saved_step = state["step"]
         self.seconds, self.skipped = state["seconds"], state["skipped"]
 
+    def wait_for_everyone(self) -> None:
+        """Wait until all processes have come so far: who leaves while another still saves may break the other's connection.
+
+        What is exchanged last is kept until the process ends. Otherwise gloo's thread would let go of it, for which it needs Python's lock;
+        and who closes the connection holds that lock and waits for the thread.
+        """
+        if self.accelerator.num_processes > 1:
+            exchange = torch.distributed.barrier(async_op=True)
+            exchange.wait()
+            LAST_EXCHANGES.append(exchange)
+
     def close(self) -> None:
-        """Finish the logs and leave the other processes."""
+        """Finish the logs, leave the folder and the other processes."""
         if self.journal is not None:
             self.journal.close()
+        self.leave_folder()
         if self.accelerator.num_processes > 1:
             self.accelerator.end_training()

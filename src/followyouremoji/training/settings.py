@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from followyouremoji.data.drawn import Drawn
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
-from followyouremoji.networks.config import ImageSource
 from followyouremoji.training.starts import Start
 
 Schedule = Literal["constant", "cosine", "linear"]
@@ -111,6 +111,8 @@ class DataPart:
     def __post_init__(self) -> None:
         if (self.shards is None) == (self.drawn is None):
             raise SettingsError("each entry of `data` names either `shards` or `drawn`")
+        if self.drawn is not None:
+            Drawn.from_table(self.drawn)  # refuses what cannot be drawn
         if not is_number(self.weight) or not 0 < self.weight < math.inf:
             raise SettingsError(f"the `weight` of an entry of `data` must be above 0, not {self.weight!r}")
 
@@ -285,17 +287,12 @@ class DenoiserRun:
         if self.span is not None and self.span <= self.targets:
             raise SettingsError(f"`span` must be more than the {self.targets} targets, not {self.span}")
         network = self.network
-        require_choices(network, image_source=ImageSource)
         if self.stage == 2 and self.targets > network.max_frames:
             raise SettingsError(f"`targets` must be at most `max_frames`, {network.max_frames}")
         if self.stage == 2 and not network.motion_modules:
             raise SettingsError("stage 2 trains the motion modules: leave out `motion_modules = false`")
         if network.image_source == "clip" and self.image_encoder is None:
             raise SettingsError('`image_source = "clip"` needs `image_encoder`, the folder of CLIP')
-        if network.image_source == "latents" and network.image_width != network.latent_channels + 2:
-            raise SettingsError(
-                f"`image_width` must be {network.latent_channels + 2} for an image prompt of latents"
-            )
 
     @property
     def samples(self) -> int:

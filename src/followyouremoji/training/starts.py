@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from torch import nn
 
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES, read_config
-from followyouremoji.checkpoints.released import read_tensors
 from followyouremoji.checkpoints.sources import find_checkpoint
+from followyouremoji.checkpoints.tensors import read_tensors
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig, QFormer
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, holds_run

@@ -16,15 +16,16 @@ from followyouremoji.training.batch import Batch, join, make_sample
 from followyouremoji.training.checkpointing import carries_decoder, checkpoints
 from followyouremoji.training.config import DenoiserRun
 from followyouremoji.training.encoders import Encoders, load_encoders
+from followyouremoji.training.fingerprint import fingerprint, require_encoder, write_fingerprint
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.origin import origin_of, write_origin
-from followyouremoji.training.picks import DrawingsPicks, PickSource, StillGaze, WindowPicks, open_picks
+from followyouremoji.training.picks import PickSource, check_drawings, open_picks
 from followyouremoji.training.run import Run
 from followyouremoji.training.settings import DECODER_IN_SHARES
 from followyouremoji.training.starts import StartReport, initial_weights, start_of
-from followyouremoji.training.validation import Validator
+from followyouremoji.training.validation import Validator, validation_picks
 
 START_FILE = "start.txt"  # what a run's first weights came from
 
@@ -61,6 +62,7 @@ def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, Star
         networks.decoder.load_state_dict(autoencoder.decoder.state_dict())
     else:
         networks = Networks(config)
+    networks.withholds = run.reference_dropout > 0
     report = None
     if run.initial is None:
         networks.learn_from_nothing()
@@ -89,6 +91,14 @@ def own_encoders(run: DenoiserRun, encoders: Encoders, networks: Networks) -> En
     return encoders
 
 
+def require_encoder_of_start(run: DenoiserRun, begins: bool, encoder: str) -> None:
+    """Raise WeightsError where a stopped run, or the one whose spatial layers a stage 2 keeps, learnt from latents of another encoder."""
+    if not begins:
+        require_encoder(run.output, encoder, run.autoencoder)
+    elif run.stage == 2 and run.initial is not None and (before := start_of(run.initial).run) is not None:
+        require_encoder(before, encoder, run.autoencoder)
+
+
 def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Report | None = None) -> Outcome:
     """Train a stage until its last step, or for `minutes`; a stopped run goes on exactly from its last checkpoint.
 
@@ -103,14 +113,13 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         run.window,
         run.landmarks.pupils,
     )
-    innermost: PickSource = source
-    while isinstance(innermost, (WindowPicks, StillGaze)):
-        innermost = innermost.source
-    if isinstance(innermost, DrawingsPicks):
-        innermost.check(run.references, run.targets, run.network.latent_channels)
     encoders = load_encoders(run)
+    encoder, begins = fingerprint(encoders.autoencoder), not checkpoints(run.output)
+    check_drawings(source, run.references, run.targets, run.network.latent_channels, encoder)
+    judged = None if run.validation is None else validation_picks(run, run.validation, source, encoder)
+    require_encoder_of_start(run, begins, encoder)
     networks, start_report = build_networks(run, encoders)
-    origin = None if checkpoints(run.output) else origin_of(run)
+    origin = origin_of(run) if begins else None
     state = Run(
         networks,
         run.output,
@@ -122,13 +131,14 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
     )
     if origin is not None and state.is_main:
         write_origin(run.output, origin)
+        write_fingerprint(run.output, encoder)
     if start_report is not None and state.is_main:
         (run.output / START_FILE).write_text("\n".join(start_report.lines()) + "\n", encoding="utf-8")
     if run.tune_decoder and state.accelerator.is_fsdp2:
         raise SettingsError(DECODER_IN_SHARES)
     encoders = own_encoders(run, encoders, networks).to(state.device)
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(state.device)
-    validator = Validator(run, state, encoders, source) if run.validation is not None else None
+    validator = None if judged is None else Validator(run, state, encoders, judged)
 
     def losses(batch: Batch) -> dict[str, Tensor]:
         batch = batch.to(state.device)

@@ -10,25 +10,54 @@ import cv2
 import numpy as np
 import torch
 
+from followyouremoji.errors import SettingsError
 from followyouremoji.face.drawing import face_mask
 from followyouremoji.media.fidelity import l1, psnr, ssim
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.sampling import SamplingSettings, condition_clip, ddim_schedule, sample
 from followyouremoji.sampling.guess import onto_guess
 from followyouremoji.training.average import whole
-from followyouremoji.training.batch import channels_first, landmark_pictures, sample_of
-from followyouremoji.training.config import DenoiserRun
+from followyouremoji.training.batch import LATENT_STRIDE, channels_first, landmark_pictures, sample_of
+from followyouremoji.training.config import DenoiserRun, Validation
 from followyouremoji.training.encoders import Encoders
 from followyouremoji.training.journal import VALIDATION_LOG
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.picks import Pick, PickSource, open_picks
+from followyouremoji.training.picks import Pick, PickSource, check_drawings, open_picks
 from followyouremoji.training.run import Run
 
 FOLDER = "samples"
-STREAM = 1_000_003  # of the generators, apart from the steps'
+STREAM = 1_000_003  # of the generators, apart from the steps'; added to the seed, it draws other people than training's
 LARGEST_TILE = 256  # pixels
 GAP = 4  # pixels between the tiles of a grid
+
+
+def validation_picks(
+    run: DenoiserRun, settings: Validation, training: PickSource, encoder: str
+) -> PickSource:
+    """The people that a run is judged on: those that its validation names, else those of its training.
+
+    One pick is made of them, so that what cannot be used is known before the first step. `encoder` is the fingerprint of the run's
+    autoencoder. Raises SettingsError or DataError where they cannot be used.
+    """
+    if settings.drawings is None and not settings.data:
+        return training
+    source = open_picks(
+        settings.drawings,
+        settings.data,
+        run.clip_frames,
+        run.optimisation.seed + STREAM,
+        run.window,
+        run.landmarks.pupils,
+    )
+    multiple = LATENT_STRIDE * 2 ** (len(run.network.block_channels) - 1)
+    if source.size % multiple:
+        raise SettingsError(
+            f"the pictures that `validation` names are {source.size} pixels large: these networks need a multiple of {multiple}"
+        )
+    check_drawings(source, 1, run.targets, run.network.latent_channels, encoder)
+    source.pick(0, np.random.default_rng(0), run.targets, successive=run.stage == 2)
+    return source
 
 
 class Validator:
@@ -36,14 +65,9 @@ class Validator:
 
     def __init__(self, run: DenoiserRun, state: Run, encoders: Encoders, source: PickSource) -> None:
         assert run.validation is not None
-        self.settings = settings = run.validation
+        self.settings = run.validation
         self.run = dataclasses.replace(run, reference_dropout=0.0, picture_loss=0.0, tune_decoder=False)
         self.state, self.encoders, self.source = state, encoders, source
-        if settings.drawings is not None or settings.data:
-            seed = run.optimisation.seed
-            self.source = open_picks(
-                settings.drawings, settings.data, run.clip_frames, seed, run.window, run.landmarks.pupils
-            )
 
     def validate(self) -> None:
         """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to TensorBoard."""

@@ -1,10 +1,22 @@
-"""How clips are dealt out to shards."""
+"""How clips are dealt out to shards, and how packing goes on after a power loss."""
 
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.packing import planned
-from followyouremoji.data.preparation.records import ClipEntry, UnitRecord
+from followyouremoji.data.preparation.records import ClipEntry, UnitRecord, Workspace
+from followyouremoji.data.preparation.run import prepare
+from followyouremoji.data.preparation.settings import PrepareSettings
+from followyouremoji.data.stored_clip import annotate, encode_picture, write_clip
+from followyouremoji.errors import DataError
+from tests.data.samples import SIZE, face_points
 
 
 def record(name: str, sizes: list[int]) -> UnitRecord:
@@ -44,3 +56,75 @@ def test_later_clips_go_to_further_shards_and_the_plan_of_before_stays() -> None
     assert after[:2] == before
     assert [(run.unit, run.first, run.after) for run in after[2].runs] == [("a", 0, 1)]
     assert planned([record("a", [200_000]), *first], 1.0, after) == after
+
+
+SETTINGS = PrepareSettings(size=SIZE, shard_megabytes=0.01)
+
+
+def finish(unit: Unit, out: Path) -> None:
+    """Do a unit's work as `prepare_unit` does, with a grey clip instead of a found face."""
+    workspace = Workspace(out)
+    with workspace.part_path(unit.name).open("wb") as file:
+        archive = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (its end is not wanted)
+        picture = encode_picture(np.full((SIZE, SIZE, 3), 90, np.uint8), 95)
+        facts = {"size": SIZE, "source": unit.source}
+        write_clip(archive, f"{unit.name}-0000", [picture], annotate(face_points(1), SIZE), facts)
+        clip = ClipEntry(f"{unit.name}-0000", 1, 0.04, 0, archive.offset)
+    workspace.save(UnitRecord(unit.name, unit.source, unit.stamp, frames=1, seconds=0.04, clips=(clip,)))
+
+
+@pytest.mark.parametrize("lost", ["half of it", "all of it"])
+def test_a_part_lost_with_the_power_is_made_again_as_the_message_says(tmp_path: Path, lost: str) -> None:
+    source, out, undisturbed = tmp_path / "clips", tmp_path / "out", tmp_path / "undisturbed"
+    source.mkdir()
+    for name in "abc":
+        (source / f"{name}.mp4").write_bytes(name.encode())
+    asked: list[str] = []
+
+    def work(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
+        for unit in units:
+            asked.append(unit.source)
+            finish(unit, function.keywords["out"])  # type: ignore[attr-defined]
+            yield unit, None
+
+    def work_before_the_power_fails(
+        function: Callable[[Unit], None], units: Sequence[Unit]
+    ) -> Iterator[tuple[Unit, str | None]]:
+        yield from work(function, units)
+        part = Workspace(out).part_path(units[1].name)
+        if lost == "all of it":
+            part.unlink()
+        else:
+            part.write_bytes(part.read_bytes()[:2000])
+
+    shards = [shard.name for shard in prepare(source, undisturbed, SETTINGS, work).shards]
+    assert len(shards) == 3
+    with pytest.raises(DataError, match="give the same command again") as told:
+        prepare(source, out, SETTINGS, work_before_the_power_fails)
+    assert [path.name for path in sorted(out.glob("*.tar"))] == shards[:1]
+    (named,) = (word for word in str(told.value).split() if word.startswith(str(out / "units")))
+    Path(named).unlink()
+
+    asked.clear()
+    prepare(source, out, SETTINGS, work)
+    assert asked == ["b.mp4"]
+    for name in shards:
+        assert (out / name).read_bytes() == (undisturbed / name).read_bytes()
+    assert list((out / "parts").iterdir()) == []
+
+
+def test_a_planned_clip_whose_source_gives_fewer_now_is_told(tmp_path: Path) -> None:
+    from followyouremoji.data.preparation.packing import pack
+
+    workspace = Workspace(tmp_path)
+    workspace.make()
+    unit = Unit("a", "a.mp4", tmp_path / "a.mp4", (1, 1))
+    finish(unit, tmp_path)
+    (found,) = workspace.records()
+    two = UnitRecord(unit.name, unit.source, unit.stamp, clips=found.clips * 2)
+    workspace.part_path("a").rename(tmp_path / "hidden")
+    with pytest.raises(DataError, match="is missing"):
+        pack(workspace, [two], 0.01)
+    (tmp_path / "hidden").rename(workspace.part_path("a"))
+    with pytest.raises(DataError, match=r"a\.tar does not hold what .*shards\.json says"):
+        pack(workspace, [found], 0.01)

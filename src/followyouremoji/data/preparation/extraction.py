@@ -21,6 +21,7 @@ from followyouremoji.data.preparation.records import (
     UnitRecord,
     Workspace,
     failed,
+    put_in_place,
     temporary_path,
 )
 from followyouremoji.data.preparation.selection import (
@@ -64,7 +65,7 @@ def prepare_unit(unit: Unit, out: Path, settings: PrepareSettings) -> None:
     try:
         record = _prepared(unit, temporary, settings)
         if record.clips:
-            temporary.replace(workspace.part_path(unit.name))
+            put_in_place(temporary, workspace.part_path(unit.name))
     except UserError as reason:
         record = failed(unit, str(reason))
     except MemoryError:

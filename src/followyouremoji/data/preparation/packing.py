@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from followyouremoji.data.preparation.records import UnitRecord, Workspace, temporary_path, write_json
+from followyouremoji.data.preparation.records import (
+    UnitRecord,
+    Workspace,
+    put_in_place,
+    temporary_path,
+    write_json,
+)
 from followyouremoji.data.shard_index import shard_index
 from followyouremoji.data.shards import PLAN
 from followyouremoji.data.stored_clip import BLOCK
@@ -144,24 +150,27 @@ def _write_shard(
                 _copy(run, workspace, records, file)
             end = file.tell() + 2 * BLOCK
             file.write(bytes(2 * BLOCK + -end % RECORD))
-        temporary.replace(path)
+        put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _copy(run: Run, workspace: Workspace, records: dict[str, UnitRecord], file: BinaryIO) -> None:
     """Append the members of successive clips, which lie together in their part."""
-    part = workspace.part_path(run.unit)
-    if run.unit not in records or not part.is_file():
+    part, record = workspace.part_path(run.unit), records.get(run.unit)
+    if record is None or len(record.clips) < run.after:
         raise DataError(
-            f"{part} is missing: it was removed before it was packed. Prepare into a new folder, or put it back."
+            f"{part} does not hold what {workspace.out / PLAN} says: its source was removed or changed before it was packed. Put the "
+            "source back, or prepare into a new folder."
         )
-    for clip in records[run.unit].clips[run.first : run.after]:
+    # Without its record a clip is prepared again, alone and with the same result; the plan stays.
+    again = f"Remove {workspace.record_path(run.unit)} and give the same command again."
+    if not part.is_file():
+        raise DataError(f"{part} is missing: it was removed before it was packed. {again}")
+    for clip in record.clips[run.first : run.after]:
         with part.open("rb") as members:
             members.seek(clip.offset)
             content = members.read(clip.length)
         if len(content) < clip.length:
-            raise DataError(
-                f"{part} is cut short. Remove {workspace.record_path(run.unit)}, {PLAN} and the shards, and prepare again."
-            )
+            raise DataError(f"{part} is cut short. {again}")
         file.write(content)

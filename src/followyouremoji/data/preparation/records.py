@@ -126,12 +126,19 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
 
 
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, its content on the disk before: where the power fails, no name is left with half a file."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file whole or not at all."""
     temporary = temporary_path(path)
     try:
         # A file name that is no valid text in any encoding still makes a valid JSON text.
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        temporary.replace(path)
+        put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

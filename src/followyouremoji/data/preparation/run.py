@@ -5,7 +5,6 @@ Whatever moment a run is killed at, the same command goes on from there and ends
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from followyouremoji.data.preparation.packing import PlannedShard, pack, read_pl
 from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed, write_json
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.locking import locked
 
 SETTINGS_FORMAT = "followyouremoji-preparation"
 
@@ -165,17 +165,13 @@ def _only_run(workspace: Workspace) -> Iterator[None]:
     out = workspace.out
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = (out / ".lock").open("w")
+        lock = locked(out / ".lock")
     except OSError as reason:
         raise DataError(
             f"The folder {out} cannot be written to: {reason.strerror or reason}. Name another."
         ) from reason
+    if lock is None:
+        raise DataError(f"Another preparation is working in {out}. Wait for its end, or end it.")
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as reason:
-            raise DataError(
-                f"Another preparation is working in {out}. Wait for its end, or end it."
-            ) from reason
         workspace.make()
         yield

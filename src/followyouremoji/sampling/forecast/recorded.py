@@ -38,8 +38,10 @@ class Record:
     @classmethod
     def of(cls, noise: Tensor, velocities: Sequence[Tensor]) -> Record:
         """From the noise and the velocity of each step, all of one shape."""
-        rows = torch.stack([value.flatten() for value in (noise, *velocities)]).double()
-        return cls((rows @ rows.T).cpu().numpy())
+        rows = (
+            torch.stack([value.flatten() for value in (noise, *velocities)]).cpu().double()
+        )  # Macs' GPUs have no float64
+        return cls((rows @ rows.T).numpy())
 
     def error(self, weights: np.ndarray) -> float:
         """How far a combination (1 + steps,) is from the exact result, as a share of its norm."""

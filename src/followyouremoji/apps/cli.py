@@ -47,7 +47,11 @@ class PlainErrors(TyperGroup):
                 raise
             fail(f"{error.filename}: {error.strerror}")
         except KeyboardInterrupt:
-            print("Stopped; nothing half-written is left.", file=sys.stderr)
+            print(
+                "Stopped. Downloads, jobs, trainings and data preparation go on with the same command; of other results nothing half-written "
+                "is left.",
+                file=sys.stderr,
+            )
             raise typer.Exit(INTERRUPTED) from None
 
 

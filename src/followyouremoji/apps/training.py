@@ -40,11 +40,12 @@ train_app = typer.Typer(
     no_args_is_help=True,
     help="Train a model of your own, on drawn portraits or on clips.",
     epilog="[bold]In this order[/]\n\n"
-    "fye train draw data/singles --identities 2000 --pictures 8\n\n"
-    "fye train run autoencoder.toml\n\n"
-    "fye train latents data/singles --autoencoder autoencoder.toml\n\n"
-    "fye train run denoiser.toml\n\n"
-    "fye train export denoiser.toml my_model",
+    "fye train draw data/faces --identities 500 --pictures 8 --size 256\n\n"
+    "fye train run configs/bundled/autoencoder.toml\n\n"
+    "fye train run configs/bundled/stage1.toml\n\n"
+    "fye train run configs/bundled/stage2.toml\n\n"
+    "fye train export configs/bundled/stage2.toml my_model --steps 1\n\n"
+    "Of clips, and of the paper's size: docs/training.md.",
 )
 
 

@@ -172,8 +172,9 @@ def test_sampling_ahead_of_decoding_changes_nothing_and_leaves_no_thread(
     expected = frames(animator, prepared)
     monkeypatch.setattr("followyouremoji.generation.samples_ahead", lambda device: True)
     assert np.array_equal(frames(animator, prepared), expected)
-    stream = animator.frames(prepared)
+    stream = animator.frames(prepared, AnimationSettings(steps=20, speed="exact"))
     next(stream)
+    assert sum(thread.name == "ahead" for thread in threading.enumerate()) == 2, "one samples, one decodes"
     stream.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
 

@@ -87,8 +87,17 @@ def test_attention_over_more_rows_than_a_gpu_takes_at_once_is_the_same(monkeypat
     attention = Attention(8, 2)
     tokens = torch.randn(12, 5, 8)
     whole = attention(tokens, attention.keys_values(tokens))
+    rows = []
+    plain = torch.nn.functional.scaled_dot_product_attention
+
+    def counted(query: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        rows.append(len(query))
+        return plain(query, *others)
+
     monkeypatch.setattr("followyouremoji.networks.layers.MOST_ROWS", 5)
+    monkeypatch.setattr("torch.nn.functional.scaled_dot_product_attention", counted)
     assert torch.allclose(attention(tokens, attention.keys_values(tokens)), whole, atol=1e-6)
+    assert rows == [5, 5, 2]
 
 
 def test_a_new_motion_module_changes_nothing() -> None:

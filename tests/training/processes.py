@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import Batch, join
@@ -29,6 +30,8 @@ def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Ou
     state = Run(
         networks, run.output, run.optimisation, samples=run.references, rates=run.rates, tensorboard=False
     )
+    in_shares = run.optimisation.sharding == "fsdp" and state.accelerator.num_processes > 1
+    assert any(isinstance(p, DTensor) for p in networks.parameters()) == in_shares, "whole copies, not shares"
     frozen, alphas_cumprod = own_encoders(run, encoders(), networks), ddim_schedule(1).alphas_cumprod
 
     def losses(batch: Batch) -> dict[str, torch.Tensor]:

@@ -22,6 +22,7 @@ LATENT_SCALE = 0.18215  # Stable Diffusion's, brings latents to about unit varia
 CLIP_SIZE = 224
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+CLIP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the better one first
 # Tensors that a file may hold and that are left there on purpose: a range of integers that older files have, and CLIP's projection,
 # which comes after the tokens that the image prompt is made of.
 UNUSED_IN_CLIP = {"vision_model.embeddings.position_ids", "visual_projection.weight"}
@@ -92,11 +93,10 @@ def load_clip_image_encoder(folder: Path, device: torch.device | str, dtype: tor
 
     Raises WeightsError where it is missing, damaged or incomplete, or the `.bin` holds more than tensors.
     """
-    pickled = folder / "pytorch_model.bin"
-    from_bin = pickled.is_file() and not (folder / "model.safetensors").is_file()
-    if from_bin:
-        read_tensors(pickled)
-    weights = pickled.name if from_bin else "model.safetensors"
+    weights = next((name for name in CLIP_WEIGHTS if (folder / name).is_file()), CLIP_WEIGHTS[0])
+    is_safe = weights.endswith(".safetensors")
+    if not is_safe:
+        read_tensors(folder / weights)
     _require_files(folder, weights, "the image encoder of lambdalabs/sd-image-variations-diffusers")
     from transformers import CLIPVisionModel
     from transformers.utils import logging
@@ -105,7 +105,7 @@ def load_clip_image_encoder(folder: Path, device: torch.device | str, dtype: tor
         clip = _strictly(
             CLIPVisionModel.from_pretrained,
             folder,
-            use_safetensors=not from_bin,
+            use_safetensors=is_safe,
             ignore_mismatched_sizes=True,
         )
     return ClipImageEncoder(clip.to(device, dtype).eval().requires_grad_(False))

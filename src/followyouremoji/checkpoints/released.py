@@ -17,6 +17,7 @@ import torch
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.encoders import (
+    CLIP_WEIGHTS,
     UNUSED_IN_CLIP,
     load_clip_image_encoder,
     load_stable_diffusion_autoencoder,
@@ -53,7 +54,6 @@ PUBLISHED_FILES = {
 }
 CLIP_FILE = "sd-image-variations-encoder-fp16.safetensors"  # of the safetensors conversion; it has no config beside it
 VAE_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")  # the better one first
-CLIP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # CLIP ViT-L/14 (Radford et al. 2021, Table 20), whose file in the safetensors conversion has no config.
 CLIP_VIT_L14 = {
     "architectures": ["CLIPVisionModel"],

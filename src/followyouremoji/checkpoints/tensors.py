@@ -112,16 +112,6 @@ def not_finite(file: Path) -> list[str]:
         return [name for name in opened.keys() if not bool(torch.isfinite(opened.get_tensor(name)).all())]  # noqa: SIM118
 
 
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    text = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{text} {'is' if len(names) == 1 else 'are'}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """Tensors of a `.pth`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
 
@@ -156,3 +146,13 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
             f"{file} is not a network's weights: it must hold named tensors and nothing else; fetch it again"
         )
     return tensors
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    text = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{text} {'is' if len(names) == 1 else 'are'}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

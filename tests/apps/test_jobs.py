@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from followyouremoji.apps.jobs import Job, JobError, differences, fingerprint, remove_left_parts
-from followyouremoji.errors import ClipError
+from followyouremoji.apps.jobs import Job, JobError, differences, fingerprint
 from followyouremoji.face.motion import Motion
-from followyouremoji.media.outputs import PendingOutput
 from tests.apps.conftest import Run
 
 RECIPE = {
@@ -94,8 +92,8 @@ def test_a_killed_beginning_is_begun_again(folder: Path) -> None:
     """Killed after the lock and half of the first file were written."""
     (folder / "latents").mkdir(parents=True)
     (folder / "lock").touch()
-    (folder / ".job.json.part").write_text('{"for')
-    (folder / "latents" / ".000000.safetensors.part").write_bytes(b"half")
+    (folder / ".job.0a1b2c3d.part.json").write_text('{"for')
+    (folder / "latents" / ".000000.0a1b2c3d.part.safetensors").write_bytes(b"half")
     with Job(folder, RECIPE) as job:
         assert job.load(0) is None
     assert not list(folder.rglob(".*"))
@@ -193,27 +191,6 @@ def test_fingerprints_follow_contents(tmp_path: Path) -> None:
     assert fingerprint(tmp_path) != before
     with pytest.raises(JobError, match="cannot read"):
         fingerprint(tmp_path / "c")
-
-
-def test_only_what_a_killed_run_left_of_the_output_is_removed(tmp_path: Path) -> None:
-    mine = [tmp_path / ".out.0a1b2c3d.part.mp4", tmp_path / ".out.99999999.part.mp4"]
-    others = [
-        tmp_path / name
-        for name in (".out.0a1b2c3d.part.gif", ".outer.0a1b2c3d.part.mp4", "out.mp4", ".out.part.mp4")
-    ]
-    for path in (*mine, *others):
-        path.touch()
-    remove_left_parts(tmp_path / "out.mp4")
-    assert sorted(tmp_path.iterdir()) == sorted(others)
-
-
-def test_long_names_that_begin_alike_are_not_each_other_s(tmp_path: Path) -> None:
-    begin = "a name of more than forty characters that goes on: "
-    parts = [PendingOutput(tmp_path / f"{begin}{end}.mp4", False, ClipError).temporary for end in "ab"]
-    for part in parts:
-        part.touch()
-    remove_left_parts(tmp_path / f"{begin}a.mp4")
-    assert list(tmp_path.iterdir()) == parts[1:]
 
 
 def command(model: Path, *more: object) -> list[str]:

@@ -94,7 +94,7 @@ def test_a_validation_that_fails_costs_nothing_of_what_was_learnt(tmp_path) -> N
 def test_one_training_at_a_time_works_in_a_folder(tmp_path) -> None:
     run = run_of(tmp_path, steps=2)
     first = Quick(run)
-    part = tmp_path / "checkpoints" / "step-00000001.pt.part"
+    part = tmp_path / "checkpoints" / ".step-00000001.0a1b2c3d.part.pt"
     part.parent.mkdir()
     part.write_bytes(b"the first run writes this just now")
     with pytest.raises(SettingsError, match="another training is at work in"):

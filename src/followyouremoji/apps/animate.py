@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,12 @@ import numpy as np
 
 from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.apps.driving import Driving, FrameRange, detect, tracked
-from followyouremoji.apps.jobs import Job, Recipe, recipe, remove_left_parts
-from followyouremoji.apps.output import check_output, note, progress_bar, say
+from followyouremoji.apps.jobs import Job, Recipe, recipe
+from followyouremoji.apps.output import advice_on_gpu_memory, check_output, note, progress_bar, say
 from followyouremoji.errors import ClipError, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.files import remove_unfinished
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, side_by_side, write_picture
 from followyouremoji.media.writing import CLIP_ENDINGS, ClipWriter
 from followyouremoji.preparation import Prepared
@@ -35,6 +36,7 @@ DRAWN_ONLY = (
     "Note: the bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their "
     "mouths and eyes that open come out soft and drawn-like. The released weights (fye weights download) are made for photographs."
 )
+LESS_MEMORY = "give --offload, --batch 1, a smaller --window (fewer frames at once) or a smaller --size, or end what else uses the GPU"
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 
 
@@ -105,7 +107,7 @@ def animate(
     source = Driving(driving_path(driving), frames)
     path = output.named(portrait_file, source)
     with ExitStack() as stack:
-        stack.enter_context(memory_errors_in_words())
+        stack.enter_context(advice_on_gpu_memory(LESS_MEMORY))
         job = None
         if job_folder is not None:
             asked = asked_for(
@@ -115,7 +117,7 @@ def animate(
             if job.finished == output.described(path) and path.exists() and not output.overwrite:
                 say(f"{path}: the job in {job_folder} is finished.")
                 return
-            remove_left_parts(path)
+            remove_unfinished(path.parent, path.name)
         output.check(path, source)
         with FaceDetector(settings.detector_bundle) as detector:
             landmarks = detect(detector, picture, settings.face, str(portrait_file))
@@ -289,20 +291,6 @@ def write(
             for row in rows:
                 writer.write(row)
         return writer.has_sound
-
-
-@contextmanager
-def memory_errors_in_words() -> Iterator[None]:
-    """A GPU's lack of memory as a SettingsError that says what helps, wherever it shows: while a model is loaded as well as later."""
-    try:
-        yield
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for its name alone
-            raise
-        raise SettingsError(
-            "the GPU has too little free memory: give --offload, --batch 1, a smaller --window (fewer frames at once) or a smaller "
-            "--size, or end what else uses the GPU"
-        ) from error
 
 
 def rows_beside(driving: Driving, prepared: Prepared, results: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from followyouremoji.apps.output import advice_on_gpu_memory
+
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.preparation import Prepared
+LESS_MEMORY = "take a smaller model, another --device, or end what else uses the GPU"
 
 
+@advice_on_gpu_memory(LESS_MEMORY)
 def calibrate(
     weights: Annotated[
         str,

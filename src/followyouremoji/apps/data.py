@@ -164,6 +164,7 @@ def inspect(
     from followyouremoji.data.preparation.report import encoded
     from followyouremoji.data.shards import Shards
     from followyouremoji.errors import PictureError
+    from followyouremoji.media.outputs import written_whole
 
     if sheet is not None:
         check_output(sheet, (".png",), overwrite, PictureError, "the contact sheet")
@@ -180,5 +181,6 @@ def inspect(
                 advance(number + 1, len(shards))
         say("Every clip can be read.")
     if sheet is not None:
-        sheet.write_bytes(encoded(contact_sheet(shards, rows)))
+        with written_whole(sheet, overwrite, PictureError) as temporary:
+            temporary.write_bytes(encoded(contact_sheet(shards, rows)))
         say(f"{sheet}: written.")

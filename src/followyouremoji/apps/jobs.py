@@ -15,9 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,14 +23,13 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from followyouremoji import __version__
 from followyouremoji.errors import MotionError, UserError
 from followyouremoji.face.motion import Motion
-from followyouremoji.locking import locked
-from followyouremoji.media.outputs import shortened
+from followyouremoji.files import locked, remove_unfinished, unfinished, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
-JOB, MOTION, LATENTS, LOCK, PART = "job.json", "motion.fyemotion", "latents", "lock", ".part"
+JOB, MOTION, LATENTS, LOCK = "job.json", "motion.fyemotion", "latents", "lock"
 CHECKSUM = "sha256"
 CHUNK = 1 << 20  # bytes
 
@@ -73,8 +69,8 @@ class Job:
             if self._lock is None:
                 raise JobError(f"another run works on the job in {self.folder}; wait for it or end it")
             (self.folder / LATENTS).mkdir(exist_ok=True)
-            for left in (*self.folder.glob(f".*{PART}"), *(self.folder / LATENTS).glob(f".*{PART}")):
-                left.unlink()  # what a run that was killed was writing
+            for folder in (self.folder, self.folder / LATENTS):
+                remove_unfinished(folder)
         except OSError as reason:
             self.__exit__()
             raise self._failure(self.folder, reason) from reason
@@ -110,11 +106,9 @@ class Job:
     def keep_motion(self, motion: Motion) -> Motion:
         """Keep a motion; returns it as later runs will read it."""
         path = self.folder / MOTION
-        part = path.with_name(f".{MOTION}{PART}")
         try:
-            motion.save(part, overwrite=True)
-            part.replace(path)
-        except (MotionError, OSError) as reason:
+            motion.save(path, overwrite=True)
+        except MotionError as reason:
             raise self._failure(path, reason) from reason
         return Motion.load(path)
 
@@ -155,9 +149,8 @@ class Job:
             raise JobError(f"cannot make {folder}: there is no folder {folder.parent}; make it first")
         ours = {LOCK, LATENTS}
         if folder.is_dir() and not (folder / JOB).exists():
-            others = [
-                one.name for one in folder.iterdir() if one.name not in ours and not one.name.endswith(PART)
-            ]
+            left = unfinished(folder)
+            others = [one.name for one in folder.iterdir() if one.name not in ours and one not in left]
             if others:
                 raise JobError(
                     f"{folder} holds {others[0]} and no job; give a new or an empty folder for the job"
@@ -190,16 +183,10 @@ class Job:
         self._write(self.folder / JOB, json.dumps(kept, indent=1).encode())
 
     def _write(self, path: Path, data: bytes) -> None:
-        """Write a file that is there whole or not at all, also after a power cut."""
-        part = path.with_name(f".{path.name}{PART}")
         try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            with whole(path) as temporary:
+                temporary.write_bytes(data)
         except OSError as reason:
-            part.unlink(missing_ok=True)
             raise self._failure(path, reason) from reason
 
     def _failure(self, path: Path, reason: Exception) -> JobError:
@@ -269,20 +256,6 @@ def fingerprint(path: Path) -> str:
     except OSError as reason:
         raise JobError(f"cannot read {path}: {reason.strerror}") from reason
     return digest.hexdigest()
-
-
-def remove_left_parts(output: Path) -> None:
-    """Remove what runs that were killed left of an output, under the temporary names of `media.outputs`."""
-    left = re.compile(
-        rf"\.{re.escape(shortened(output.stem))}\.[0-9a-f]{{8}}\.part{re.escape(output.suffix)}"
-    )
-    for path in output.parent.iterdir():
-        if not left.fullmatch(path.name):
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _checksum(latents: Tensor) -> str:

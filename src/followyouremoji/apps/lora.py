@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from followyouremoji.apps.output import check_output, note, progress_bar, say
+from followyouremoji.apps.output import advice_on_gpu_memory, check_output, note, progress_bar, say
 from followyouremoji.errors import WeightsError
+from followyouremoji.files import write_json
 from followyouremoji.training.lora_settings import LoraSettings
 
 DEFAULTS = LoraSettings()
@@ -18,8 +18,10 @@ ENDING = ".safetensors"
 SMALL_MODEL = (
     256  # pixels; a GPU's memory holds the activations of larger ones only if they are computed anew
 )
+LESS_MEMORY = "give a smaller --rank, leave out --convolutions, or take another --device"
 
 
+@advice_on_gpu_memory(LESS_MEMORY)
 def lora(
     arguments: Annotated[
         list[Path],
@@ -143,7 +145,7 @@ def lora(
         "held_out_before": {name: round(value, 5) for name, value in result.before.items()},
         "held_out_after": {name: round(value, 5) for name, value in result.after.items()},
     }
-    record.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_json(record, figures)
     before, after = result.before["face_l1"], result.after["face_l1"]
     say(
         f"{out}: {out.stat().st_size / 1e6:.1f} MB, learnt from {frames} frame{'s' if frames > 1 else ''} in "

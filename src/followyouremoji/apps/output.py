@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from followyouremoji.errors import UserError
+from followyouremoji.errors import SettingsError, UserError
 
 Advance = Callable[[int, int | None], None]
 """Called with what is done and what is to be done in all, None where that is not known."""
@@ -47,6 +47,17 @@ def progress_bar(what: str) -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def advice_on_gpu_memory(advice: str) -> Iterator[None]:
+    """A GPU's lack of memory as a SettingsError with advice, wherever it shows; as a block or as a command's decorator."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for its name alone
+            raise
+        raise SettingsError(f"the GPU has too little free memory: {advice}") from error
 
 
 def check_output(

@@ -6,37 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-LESS_MEMORY = {
-    "run": "in [optimisation] give a larger `accumulation` (a batch in more parts), `checkpointing = true` (a denoiser's run), fewer "
-    '`targets`, or in a new run `optimiser = "adamw8bit"`; `fye train plan` says what fits. What was saved stays, and the same command goes on',
-    "lora": "give a smaller --rank, leave out --convolutions, or take another --device",
-}
+from followyouremoji.apps.output import advice_on_gpu_memory
 
-
-class LearningNeedsMemory(TyperGroup):
-    """A GPU whose memory a training does not fit ends in advice, not in a traceback."""
-
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
-        try:
-            return super().invoke(ctx)
-        except RuntimeError as error:
-            import torch
-
-            from followyouremoji.errors import SettingsError
-
-            advice = LESS_MEMORY.get(ctx.invoked_subcommand or "")
-            if advice is None or not isinstance(error, torch.OutOfMemoryError):
-                raise
-            raise SettingsError(f"the GPU has too little free memory for this training: {advice}") from error
-
+LESS_MEMORY = (
+    "in [optimisation] give a larger `accumulation` (a batch in more parts), `checkpointing = true` (a denoiser's run), fewer "
+    '`targets`, or in a new run `optimiser = "adamw8bit"`; `fye train plan` says what fits. What was saved stays, and the same command goes on'
+)
 
 portraits_app = typer.Typer(
     no_args_is_help=True, help="Drawn portraits, the bundled model's training pictures."
 )
 train_app = typer.Typer(
-    cls=LearningNeedsMemory,
     no_args_is_help=True,
     help="Train a model of your own, on drawn portraits or on clips.",
     epilog="[bold]In this order[/]\n\n"
@@ -88,6 +69,7 @@ def sheet(
     "[bold]Exit code[/] 0 when the run is finished or its time is over, 130 after Ctrl-C and 143 after SIGTERM (both are saved), "
     "2 for what cannot be used."
 )
+@advice_on_gpu_memory(LESS_MEMORY)
 def run(
     config: Annotated[Path, typer.Argument(help="The run: a TOML file of kind autoencoder or denoiser.")],
     minutes: Annotated[

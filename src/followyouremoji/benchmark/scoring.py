@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from followyouremoji.benchmark.methods import Sampling, make_method
 from followyouremoji.benchmark.suites import COMPARED, Case, Suite, detected, in_parts
 from followyouremoji.errors import DataError
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.files import whole, write_json
 
 MEASURED_BY = (
     "benchmark/identity.py",
@@ -200,7 +200,7 @@ def score_method(
         writer.writeheader()
         writer.writerows(rows)
     wanted["seconds_per_frame"] = seconds / (len(suite) * len(suite.case(0).points))
-    (folder / METHOD_FILE).write_text(json.dumps(wanted, indent=1))  # last: it says that the rest is whole
+    write_json(folder / METHOD_FILE, wanted)  # last: it says that the rest is whole
     kept = _kept(folder, {})
     assert kept is not None
     return kept
@@ -233,9 +233,8 @@ def identity_scale(suite: Suite) -> IdentityScale:
     """The descriptors' scale at the suite's size, measured once and kept beside the suite."""
     path = suite.folder / SCALE_FILE
     if not path.exists():
-        temporary = path.with_name(f".{secrets.token_hex(4)}.part.npz")
-        measured_scale(suite.settings.size).save(temporary)
-        temporary.replace(path)
+        with whole(path) as temporary:
+            measured_scale(suite.settings.size).save(temporary)
     return IdentityScale.load(path)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import secrets
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +28,7 @@ from followyouremoji.errors import DataError, FaceNotFound, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings, align_motion
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
+from followyouremoji.files import whole, write_json
 from followyouremoji.portraits import STYLES, Identity, Performance, draw_portrait, expressive_motion
 from followyouremoji.preparation import align_in_picture
 
@@ -240,7 +240,7 @@ def drawn_suite(settings: SuiteSettings, cache_folder: Path, processes: int = 1)
     missing = [index for index in range(settings.cases) if not case_path(folder, index).exists()]
     if missing:
         described = {**asdict(settings), "cases": None, "code": drawing_code()}
-        (folder / "suite.json").write_text(json.dumps(described, indent=1))
+        write_json(folder / "suite.json", described)
         in_parts(_draw_cases, missing, processes, settings, folder)
     return Suite(settings, folder)
 
@@ -271,16 +271,12 @@ def case_path(folder: Path, index: int) -> Path:
 
 def write_case(case: Case, path: Path) -> None:
     """Write a case; the file appears when it is complete."""
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part.npz")
     arrays = {name: np.asarray(value) for name, value in vars(case).items()}
     for name, array in arrays.items():
         if array.dtype == np.float64:
             arrays[name] = array.astype(np.float32)
-    try:
+    with whole(path) as temporary:
         np.savez_compressed(temporary, **arrays)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_case(path: Path) -> Case:

@@ -11,7 +11,7 @@ from typing import Any
 
 from followyouremoji.checkpoints.folder import ACCELERATION_FILE, NETWORK_FILES, read_config
 from followyouremoji.errors import SettingsError, WeightsError
-from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.media.outputs import written_whole
 from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset, rescaled
 from followyouremoji.sampling.forecast.settings import EXACT, Forecast
 
@@ -114,16 +114,10 @@ def _preset(values: Any) -> Preset:
 
 def write_acceleration(acceleration: Acceleration, file: Path, overwrite: bool = False) -> None:
     """Write the file, whole or not at all. Raises WeightsError where it exists or cannot be written."""
-    output = PendingOutput(file, overwrite, WeightsError)
     presets = [
         {"speed": p.speed, "steps": p.steps, "forecast": p.forecast.to_dict(), "measured": dict(p.measured)}
         for p in acceleration.presets
     ]
     values = {"format": FORMAT, "denoiser": acceleration.denoiser, "presets": presets}
-    try:
-        output.temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        output.commit()
-    except OSError as error:
-        raise output.failure(error) from error
-    finally:
-        output.discard()
+    with written_whole(file, overwrite, WeightsError) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

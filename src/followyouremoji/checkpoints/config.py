@@ -80,13 +80,13 @@ class ModelConfig:
             f"at most the {network.max_frames} frames of the motion modules",
         )
         _require(
-            _is_number(self.guidance_scale) and 1 <= self.guidance_scale <= 100,
+            is_number(self.guidance_scale) and 1 <= self.guidance_scale <= 100,
             "guidance_scale",
             self.guidance_scale,
             "1 or more",
         )
         _require(
-            _is_number(self.shared_noise) and 0 <= self.shared_noise <= 1,
+            is_number(self.shared_noise) and 0 <= self.shared_noise <= 1,
             "shared_noise",
             self.shared_noise,
             "0 to 1",
@@ -177,7 +177,7 @@ def _checked(values: Any, defaults: Any, where: str) -> dict[str, Any]:
         elif isinstance(default, int):
             good = _is_size(value)
         elif isinstance(default, float):
-            good = _is_number(value)
+            good = is_number(value)
         else:
             good = (
                 isinstance(value, (list, tuple))
@@ -197,7 +197,8 @@ def _is_level(value: Any) -> bool:
     return value == 0 or _is_size(value)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value read from a file is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
 
 

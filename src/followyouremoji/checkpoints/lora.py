@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.errors import WeightsError
-from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.media.outputs import written_whole
 
 FORMAT = "followyouremoji-lora-1"
 NETWORKS = ("denoiser", "appearance_net")  # what a LoRA may change
@@ -113,18 +113,12 @@ def read_lora(file: Path) -> Lora:
 
 def write_lora(lora: Lora, file: Path, *, overwrite: bool = False) -> Path:
     """Write a LoRA in half precision; it appears when it is complete. Raises WeightsError where it exists or cannot be written."""
-    output = PendingOutput(file, overwrite, WeightsError)
     described = {name: value for name, value in dataclasses.asdict(lora).items() if name != "tensors"}
     tensors = {
         name: value.detach().to("cpu", torch.float16).contiguous() for name, value in lora.tensors.items()
     }
-    try:
-        save_file(tensors, output.temporary, {"format": FORMAT, "lora": json.dumps(described)})
-        output.commit()
-    except (OSError, SafetensorError) as error:
-        raise output.failure(error) from error
-    finally:
-        output.discard()
+    with written_whole(file, overwrite, WeightsError, SafetensorError) as temporary:
+        save_file(tensors, temporary, {"format": FORMAT, "lora": json.dumps(described)})
     return file
 
 

@@ -7,7 +7,6 @@ whenever it is missing or the tar file is of another size than when it was built
 from __future__ import annotations
 
 import re
-import secrets
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +17,7 @@ import numpy as np
 
 from followyouremoji.data.stored_clip import BLOCK
 from followyouremoji.errors import DataError
+from followyouremoji.files import whole
 
 INDEX_ENDING = ".index.npz"
 _FRAME = re.compile(r"(\d{4,})\.jpg")
@@ -92,21 +92,16 @@ def _saved_index(shard: Path, size: int) -> ShardIndex | None:
 
 
 def _save(path: Path, index: ShardIndex) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                bytes=index.bytes,
-                keys=index.keys,
-                first=index.first,
-                frames=index.frames,
-                arrays=index.arrays,
-                facts=index.facts,
-            )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            bytes=index.bytes,
+            keys=index.keys,
+            first=index.first,
+            frames=index.frames,
+            arrays=index.arrays,
+            facts=index.facts,
+        )
 
 
 def _built_index(shard: Path, size: int) -> ShardIndex:

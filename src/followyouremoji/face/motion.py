@@ -12,14 +12,14 @@ A zip archive as `numpy.savez_compressed` writes it, readable without pickle. Ve
 """
 
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from followyouremoji.files import whole
 
 from ..errors import FaceNotFound, MotionError
 from .detection import FaceDetector, Landmarks
@@ -134,16 +134,10 @@ class Motion:
         }
         if self.blendshapes is not None:
             arrays["blendshapes"] = self.blendshapes.astype(np.float32)
-        temporary: str | None = None
         try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            with os.fdopen(handle, "wb") as file:
+            with whole(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)
-            os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  mkstemp's files are private
-            os.replace(temporary, path)  # noqa: PTH105
         except OSError as error:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
             raise MotionError(f"{path} cannot be written: {error.strerror or error}.") from error
 
     @staticmethod
@@ -209,12 +203,6 @@ class Motion:
             found=np.ones(len(landmarks), bool),
             blendshapes=blendshapes,
         )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _to_byte_planes(landmarks: np.ndarray) -> np.ndarray:

@@ -4,13 +4,14 @@ A file, or a folder of frames, is written under a temporary name in the folder w
 place when it is complete, so that neither an error nor Ctrl-C leaves half of one, and nothing is replaced unasked.
 """
 
-import hashlib
 import re
-import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from followyouremoji.errors import UserError
+from followyouremoji.files import hidden_beside
 
 FRAME_NAME = "frame_{:06d}.png"
 _FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
@@ -18,11 +19,6 @@ _FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
 
 def _holds_only_frames(folder: Path) -> bool:
     return all(_FRAME_NAME.fullmatch(entry.name) and entry.is_file() for entry in folder.iterdir())
-
-
-def shortened(stem: str) -> str:
-    """A name's stem, cut where it would make a temporary name too long, and still unlike that of other names."""
-    return stem if len(stem) <= 40 else f"{stem[:32]}~{hashlib.sha256(stem.encode()).hexdigest()[:7]}"
 
 
 class PendingOutput:
@@ -46,9 +42,7 @@ class PendingOutput:
         self._error = error
         self._folder = folder
         self.check()
-        name = f".{shortened(path.stem)}.{secrets.token_hex(4)}"
-        self.temporary = path.with_name(f"{name}.part{path.suffix}")
-        self._replaced = path.with_name(f"{name}.old{path.suffix}")
+        self.temporary, self._replaced = hidden_beside(path), hidden_beside(path, "old")
 
     def check(self) -> None:
         """Raise if the output could not be put in its place."""
@@ -101,3 +95,22 @@ class PendingOutput:
             shutil.rmtree(self.temporary, ignore_errors=True)
         else:
             self.temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole(
+    path: Path, overwrite: bool, error: type[UserError], *failures: type[Exception]
+) -> Iterator[Path]:
+    """The temporary name of a file that is written in one go: a `PendingOutput`, committed if all goes well and discarded if not.
+
+    OSError and `failures` while it is written become the `error` that says so.
+    """
+    output = PendingOutput(path, overwrite, error)
+    expected: tuple[type[Exception], ...] = (OSError, *failures)
+    try:
+        yield output.temporary
+        output.commit()
+    except expected as reason:
+        raise output.failure(reason) from reason
+    finally:
+        output.discard()

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from followyouremoji.errors import PictureError, UserError
-from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.media.outputs import written_whole
 from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE, xmp_packet
 
 LEAST_SIDE = 16  # pixels; no face can be told in less
@@ -173,14 +173,8 @@ def write_picture(
         raise PictureError(
             f"cannot write {path}: a picture's name must end in one of {', '.join(PICTURE_ENDINGS)}"
         )
-    output = PendingOutput(path, overwrite, PictureError)
-    try:
-        save_image(output.temporary, picture, comment)
-        output.commit()
-    except (OSError, ValueError) as reason:
-        raise output.failure(reason) from reason
-    finally:
-        output.discard()
+    with written_whole(path, overwrite, PictureError, ValueError) as temporary:
+        save_image(temporary, picture, comment)
 
 
 def resize_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

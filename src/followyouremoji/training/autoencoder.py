@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from followyouremoji.face.drawing import expression_mask, face_mask
+from followyouremoji.files import remove_unfinished, whole, write_json
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.training.batch import sample_rng, to_pixels
 from followyouremoji.training.checkpointing import averaged_weights, check_layout, newest_state
@@ -140,11 +140,7 @@ def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
             scale = json.loads(kept.read_text())
     if scale.keys() != {"step", "shift", "scale"} or scale["step"] != step:
         scale = {"step": step, **measured_scale(run, module)}
-        temporary = kept.with_name(
-            f"{SCALE_FILE}.{os.getpid()}.part"
-        )  # processes that begin together all measure
-        temporary.write_text(json.dumps(scale) + "\n")
-        temporary.replace(kept)
+        write_json(kept, scale)  # processes that begin together all measure
     return with_config(
         module, dataclasses.replace(run.autoencoder, shift=scale["shift"], scale=scale["scale"])
     )
@@ -172,16 +168,15 @@ def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) 
     drawings = Drawings.open(folder)
     identities, pictures, size = drawings.pictures.shape[:3]
     shape = (identities, pictures, autoencoder.config.latent_channels, size // 8, size // 8)
-    temporary = folder / "latents.part.npy"
-    latents = open_memmap(temporary, "w+", np.float16, shape)
-    for i in range(identities):
-        for j in range(0, pictures, batch):
-            latents[i, j : j + batch] = autoencoder.encode(
-                to_tensor(drawings.pictures[i, j : j + batch])
-            ).numpy()
-    latents.flush()
-    (folder / FILE).unlink(
-        missing_ok=True
-    )  # in between, a kill leaves latents of an unknown encoder, not of a wrong one
-    temporary.replace(folder / "latents.npy")
+    remove_unfinished(folder)
+    with whole(folder / "latents.npy") as temporary:
+        latents = open_memmap(temporary, "w+", np.float16, shape)
+        for i in range(identities):
+            for j in range(0, pictures, batch):
+                latents[i, j : j + batch] = autoencoder.encode(
+                    to_tensor(drawings.pictures[i, j : j + batch])
+                ).numpy()
+        latents.flush()
+        # In between, a kill leaves latents of an unknown encoder, not of a wrong one.
+        (folder / FILE).unlink(missing_ok=True)
     write_fingerprint(folder, fingerprint(autoencoder))

@@ -6,7 +6,6 @@ their parameters, and the step. Everything random is a function of the seed and 
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from followyouremoji.errors import WeightsError
+from followyouremoji.files import remove_unfinished, whole
 
 FORMAT = 2  # 1 was a single training.pt, whose moments had no names
 FOLDER = "checkpoints"
@@ -34,8 +34,8 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def remove_parts(folder: Path) -> None:
     """Remove the half-written checkpoints that a killed run left in its folder."""
-    for part in (folder / FOLDER).glob("step-*.pt.part"):
-        part.unlink(missing_ok=True)
+    if (folder / FOLDER).is_dir():
+        remove_unfinished(folder / FOLDER)
 
 
 def step_of(file: Path) -> int:
@@ -49,16 +49,11 @@ def write_checkpoint(folder: Path, state: State, keep: int) -> Path:
     Raises WeightsError where it cannot be written; what was there before is still there then.
     """
     file = checkpoint_file(folder, state["step"])
-    temporary = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as opened:
+        with whole(file) as temporary, temporary.open("wb") as opened:
             torch.save({"format": FORMAT, **state}, opened)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.replace(file)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise WeightsError(
             f"cannot save {file} ({reason(error)}); {survivors(folder)} Make room on the disk and start again."
         ) from error

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from followyouremoji.checkpoints.config import autoencoder_config, network_config
+from followyouremoji.checkpoints.config import autoencoder_config, is_number, network_config
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
 from followyouremoji.training.settings import (
@@ -21,7 +21,6 @@ from followyouremoji.training.settings import (
     Optimisation,
     Run,
     Validation,
-    is_number,
 )
 from followyouremoji.training.starts import Start
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from followyouremoji.errors import SettingsError
+from followyouremoji.files import write_json
 from followyouremoji.portraits import Identity, Performance, draw_portrait, expressive_motion, speech
 
 CLIP_FRAME_RATES = (8.0, 25.0)  # keyframes far apart and close to each other are both seen in training
@@ -80,7 +81,7 @@ def draw_folder(folder: Path, settings: DrawingSettings, processes: int = 1) -> 
         ]
         for task in tasks:
             task.result()
-    described.write_text(json.dumps(asdict(settings), indent=1))
+    write_json(described, asdict(settings))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from followyouremoji.errors import WeightsError
+from followyouremoji.files import write_json
 
 FILE = "encoder.json"  # beside cached latents, and in the folder of a run that learns from latents
 DECODER = ("decoder.", "vae.decoder.", "vae.post_quant_conv.")  # may be tuned: latents do not depend on it
@@ -30,9 +31,7 @@ def fingerprint(autoencoder: nn.Module) -> str:
 
 def write_fingerprint(folder: Path, encoder: str) -> None:
     """Record in a folder which encoder its latents are of, by its fingerprint."""
-    temporary = folder / f"{FILE}.part"
-    temporary.write_text(json.dumps({"sha256": encoder}) + "\n", encoding="utf-8")
-    temporary.replace(folder / FILE)
+    write_json(folder / FILE, {"sha256": encoder})
 
 
 def same_encoder(folder: Path, encoder: str) -> bool:

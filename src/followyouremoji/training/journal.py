@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from followyouremoji.files import whole
+
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 
 
@@ -79,7 +81,5 @@ def rewind(path: Path, step: int) -> None:
         if number == 0 or (row and row[0].isdigit() and int(row[0]) <= step)
     ]
     if len(kept) < len(rows):
-        temporary = path.with_name(path.name + ".part")
-        with temporary.open("w", newline="") as file:
+        with whole(path) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows(kept)
-        temporary.replace(path)

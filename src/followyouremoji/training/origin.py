@@ -11,6 +11,7 @@ from typing import Any
 from followyouremoji.checkpoints.folder import NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import WeightsError
+from followyouremoji.files import write_json
 from followyouremoji.training.settings import DenoiserRun
 from followyouremoji.training.starts import start_of
 
@@ -70,10 +71,7 @@ def named(unet: Path) -> str:
 
 def write_origin(folder: Path, origin: Origin) -> None:
     """Keep a run's origin in its output folder."""
-    file = folder / ORIGIN_FILE
-    temporary = file.with_name(file.name + ".part")
-    temporary.write_text(json.dumps(asdict(origin), indent=1) + "\n", encoding="utf-8")
-    temporary.replace(file)
+    write_json(folder / ORIGIN_FILE, asdict(origin))
 
 
 def read_origin(folder: Path) -> Origin | None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from followyouremoji.errors import SettingsError, UserError, WeightsError
-from followyouremoji.locking import locked
+from followyouremoji.files import locked
 from followyouremoji.training.average import Average, spread_like, whole
 from followyouremoji.training.checkpointing import (
     OLD_FILE,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from followyouremoji.checkpoints.config import is_number
 from followyouremoji.data.drawn import Drawn
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.drawing import LandmarkStyle
@@ -77,7 +78,7 @@ class Optimisation:
             raise SettingsError(MUON_IN_SHARES)
         for name in ("learning_rate", "gradient_norm"):
             value = getattr(self, name)
-            if not is_number(value) or not 0 < value < math.inf:
+            if not is_number(value) or value <= 0:
                 raise SettingsError(f"`{name}` must be a number above 0, not {value!r}")
 
     def rate(self, step: int) -> float:
@@ -113,7 +114,7 @@ class DataPart:
             raise SettingsError("each entry of `data` names either `shards` or `drawn`")
         if self.drawn is not None:
             Drawn.from_table(self.drawn)  # refuses what cannot be drawn
-        if not is_number(self.weight) or not 0 < self.weight < math.inf:
+        if not is_number(self.weight) or self.weight <= 0:
             raise SettingsError(f"the `weight` of an entry of `data` must be above 0, not {self.weight!r}")
 
 
@@ -323,10 +324,6 @@ class DenoiserRun:
 
 
 Run = AutoencoderRun | DenoiserRun
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def require_data(drawings: Path | None, data: tuple[DataPart, ...]) -> None:

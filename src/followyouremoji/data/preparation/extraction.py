@@ -16,14 +16,7 @@ from typing import Any
 import numpy as np
 
 from followyouremoji.data.preparation.discovery import Unit, open_unit
-from followyouremoji.data.preparation.records import (
-    ClipEntry,
-    UnitRecord,
-    Workspace,
-    failed,
-    put_in_place,
-    temporary_path,
-)
+from followyouremoji.data.preparation.records import ClipEntry, UnitRecord, Workspace, failed
 from followyouremoji.data.preparation.selection import (
     SECOND_FACE,
     UNCONFIRMED,
@@ -38,6 +31,7 @@ from followyouremoji.data.stored_clip import annotate, encode_picture, write_cli
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.face_graphs import MeshGraph
+from followyouremoji.files import whole
 
 CONFIRMED_FRAMES = 5
 """Frames of a piece at which a detector looks anew."""
@@ -61,11 +55,13 @@ def prepare_unit(unit: Unit, out: Path, settings: PrepareSettings) -> None:
     Whatever is wrong with the clip goes into its record. Raises OSError where the output cannot be written.
     """
     workspace = Workspace(out)
-    temporary = temporary_path(workspace.part_path(unit.name))
+    part = workspace.part_path(unit.name)
     try:
-        record = _prepared(unit, temporary, settings)
-        if record.clips:
-            put_in_place(temporary, workspace.part_path(unit.name))
+        with whole(part) as temporary:
+            temporary.touch()
+            record = _prepared(unit, temporary, settings)
+        if not record.clips:
+            part.unlink()
     except UserError as reason:
         record = failed(unit, str(reason))
     except MemoryError:
@@ -78,8 +74,6 @@ def prepare_unit(unit: Unit, out: Path, settings: PrepareSettings) -> None:
         Exception
     ) as reason:  # damaged media fail in many ways inside decoders; one clip must not end the run
         record = failed(unit, f"unexpected {type(reason).__name__}: {reason}")
-    finally:
-        temporary.unlink(missing_ok=True)
     workspace.save(record)
 
 

@@ -13,17 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from followyouremoji.data.preparation.records import (
-    UnitRecord,
-    Workspace,
-    put_in_place,
-    temporary_path,
-    write_json,
-)
+from followyouremoji.data.preparation.records import UnitRecord, Workspace
 from followyouremoji.data.shard_index import shard_index
 from followyouremoji.data.shards import PLAN
 from followyouremoji.data.stored_clip import BLOCK
 from followyouremoji.errors import DataError
+from followyouremoji.files import whole, write_json
 
 FORMAT = "followyouremoji-shards"
 RECORD = 20 * BLOCK
@@ -143,16 +138,11 @@ def pack(workspace: Workspace, records: Sequence[UnitRecord], megabytes: float) 
 def _write_shard(
     path: Path, shard: PlannedShard, workspace: Workspace, records: dict[str, UnitRecord]
 ) -> None:
-    temporary = temporary_path(path)
-    try:
-        with temporary.open("wb") as file:
-            for run in shard.runs:
-                _copy(run, workspace, records, file)
-            end = file.tell() + 2 * BLOCK
-            file.write(bytes(2 * BLOCK + -end % RECORD))
-        put_in_place(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as temporary, temporary.open("wb") as file:
+        for run in shard.runs:
+            _copy(run, workspace, records, file)
+        end = file.tell() + 2 * BLOCK
+        file.write(bytes(2 * BLOCK + -end % RECORD))
 
 
 def _copy(run: Run, workspace: Workspace, records: dict[str, UnitRecord], file: BinaryIO) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.statistics import Histograms
 from followyouremoji.errors import DataError
+from followyouremoji.files import remove_unfinished, write_json
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,7 @@ class Workspace:
         try:
             for folder in (self.out, self.units, self.parts, self.report):
                 folder.mkdir(parents=True, exist_ok=True)
-                for leftover in folder.glob(".*.part"):
-                    leftover.unlink(missing_ok=True)
+                remove_unfinished(folder)
         except OSError as reason:
             raise DataError(
                 f"The folder {self.out} cannot be written to: {reason.strerror or reason}. Name another."
@@ -119,26 +116,3 @@ class Workspace:
 
 def failed(unit: Unit, reason: str) -> UnitRecord:
     return UnitRecord(unit.name, unit.source, unit.stamp, failure=reason)
-
-
-def temporary_path(path: Path) -> Path:
-    """A name beside `path` that no other process uses."""
-    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-
-
-def put_in_place(temporary: Path, path: Path) -> None:
-    """Give a finished file its name, its content on the disk before: where the power fails, no name is left with half a file."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file whole or not at all."""
-    temporary = temporary_path(path)
-    try:
-        # A file name that is no valid text in any encoding still makes a valid JSON text.
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        put_in_place(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ sheet and histograms."""
 from __future__ import annotations
 
 import io
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ import numpy as np
 from PIL import Image
 
 from followyouremoji.data.preparation.pictures import collected, contact_sheet, histogram_plots
-from followyouremoji.data.preparation.records import UnitRecord, Workspace, write_json
+from followyouremoji.data.preparation.records import UnitRecord, Workspace
 from followyouremoji.data.preparation.run import Prepared
 from followyouremoji.data.preparation.selection import REASONS
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.data.preparation.statistics import QUANTITIES
 from followyouremoji.data.shards import Shards
+from followyouremoji.files import whole, write_json
 
 SHEET, PLOTS = "contact_sheet.png", "histograms.png"
 LISTED = 200
@@ -169,9 +169,5 @@ def _lengths(records: Sequence[UnitRecord]) -> list[float]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    with whole(path) as temporary:
         temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -15,10 +15,10 @@ from pathlib import Path
 from followyouremoji.data.preparation.discovery import Unit, find_units
 from followyouremoji.data.preparation.extraction import prepare_unit
 from followyouremoji.data.preparation.packing import PlannedShard, pack, read_plan
-from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed, write_json
+from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.errors import DataError, SettingsError
-from followyouremoji.locking import locked
+from followyouremoji.files import locked, write_json
 
 SETTINGS_FORMAT = "followyouremoji-preparation"
 

@@ -5,7 +5,7 @@
 Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever else the machine does. Passes, time,
 memory of the forecasts and all figures go to a table, `speed.json`, `speed.png` (speed against the distance from the exact result) and `sheet.png` (the truth,
 exact, and the presets). Forecasts are written as in `followyouremoji/sampling/forecast/settings.py`, presets by name. Finished cases are kept in
-`rows.jsonl`, and the same command goes on. `--full-size` measures time alone, on the released layout with random weights.
+`rows.jsonl`, and the same command goes on. With a `--guidance` above 1, forecasts of what guidance adds are compared too. `--full-size` measures time alone, on the released layout with random weights.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from followyouremoji.benchmark.methods import weights_hash
 from followyouremoji.benchmark.report import SHEET_ROWS, markdown, number
 from followyouremoji.benchmark.runner import suite_settings
 from followyouremoji.benchmark.scoring import METRICS, SHOWN_FRAMES, identity_scale
@@ -39,6 +40,7 @@ from followyouremoji.checkpoints.model import load_model
 from followyouremoji.checkpoints.sources import cache_folder, find_checkpoint
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
 
 LEAST_SHOWN = 1e-3  # of the distances in the plot, whose axis is logarithmic
@@ -64,6 +66,16 @@ COMPARISON = {
     "clean, polynomial 2 on t, every 5th": "what=clean,order=2,clock=timestep,interval=5,first=2,last=1",
 }
 
+GUIDANCE = {
+    "guidance difference reused, every 2nd": "guidance_interval=2,guidance_order=0",
+    "guidance difference, order 1, every 2nd": "guidance_interval=2,guidance_order=1",
+    "guidance difference, order 1, every 5th": "guidance_interval=5,guidance_order=1",
+    "guidance from 0.2 to 0.8 of the steps": "guidance_from=0.2,guidance_to=0.8",
+    "guidance to 0.8 of the steps": "guidance_to=0.8",
+    "v, corrected, every 3rd, difference every 2nd": "what=velocity,order=2,interval=3,first=2,last=1,correct=true,guidance_interval=2",
+    "v, corrected, every 3rd": "what=velocity,order=2,interval=3,first=2,last=1,correct=true",
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -74,6 +86,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--size", type=int, default=256, help="pixels a side at which results are compared")
     parser.add_argument("--steps", type=int, default=30, help="of the exact result")
+    parser.add_argument("--guidance", type=float, help="scale; otherwise the model's")
     parser.add_argument("--seeds", type=int, default=3, help="of the exact sampler")
     parser.add_argument(
         "--methods", nargs="+", help="NAME=FORECAST, or a preset; otherwise all that is known"
@@ -88,13 +101,14 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     try:
         if options.full_size:
-            from followyouremoji.benchmark.full_size_speed import full_size_table
+            from followyouremoji.benchmark.full_size_speed import measure_full_size
 
-            page = full_size_table(
+            speed = measure_full_size(
                 options.steps, options.frames, options.latents, options.device, getattr(torch, options.dtype)
             )
-            (options.output / "full_size.md").write_text(page + "\n")
-            print(page)
+            (options.output / "full_size.md").write_text(speed.page() + "\n")
+            write_json(options.output / "full_size.json", asdict(speed))
+            print(speed.page())
         else:
             compare(options)
     except UserError as error:
@@ -106,9 +120,10 @@ def compare(options: argparse.Namespace) -> None:
     if options.seeds < 2:
         raise UserError("What another seed changes needs at least --seeds 2.")
     model = load_model(options.weights)
-    guidance, shared = model.config.guidance_scale, model.config.shared_noise
+    guidance, shared = options.guidance or model.config.guidance_scale, model.config.shared_noise
     seeds = seed_methods(options.steps, options.seeds)
-    methods = [*seeds, *compared_methods(options.methods, options.weights, options.steps)]
+    known = COMPARISON if guidance == 1.0 else COMPARISON | GUIDANCE
+    methods = [*seeds, *compared_methods(options.methods, known, options.weights, options.steps)]
     settings = suite_settings("self", options.cases, options.size)
     suite = drawn_suite(settings, options.suite_cache)
     scale = identity_scale(suite)
@@ -116,7 +131,7 @@ def compare(options: argparse.Namespace) -> None:
     pictures = options.output / "pictures"
     pictures.mkdir(exist_ok=True)
     described = {
-        "about": [settings.fingerprint, str(find_checkpoint(options.weights)), [str(m) for m in methods]]
+        "about": [settings.fingerprint, weights_hash(options.weights), guidance, [str(m) for m in methods]]
     }
     rows = read_rows(kept, described)
     with FaceDetector() as detector, kept.open("a") as file:
@@ -137,16 +152,18 @@ def compare(options: argparse.Namespace) -> None:
     print(page)
     (options.output / "speed.md").write_text(page + "\n")
     summary = [summarised(rows, method, names) for method in methods]
-    (options.output / "speed.json").write_text(json.dumps({**described, "methods": summary}, indent=1))
+    write_json(options.output / "speed.json", {**described, "methods": summary})
     plot(options.output / "speed.png", summary)
     presets = [method.name for method in methods if method.name in SPEEDS]  # exact among them
     write_sheet(options.output / "sheet.png", suite, pictures, presets)
 
 
-def compared_methods(described: Sequence[str] | None, weights: str, steps: int) -> list[SpeedMethod]:
-    """Methods from their texts, or the presets of the weights and all of `COMPARISON`."""
+def compared_methods(
+    described: Sequence[str] | None, known: Mapping[str, str], weights: str, steps: int
+) -> list[SpeedMethod]:
+    """Methods from their texts, or the presets of the weights and all that are known."""
     acceleration = read_acceleration(find_checkpoint(weights))
-    texts = described or [*SPEEDS[1:], *(f"{name}={text}" for name, text in COMPARISON.items())]
+    texts = described or [*SPEEDS[1:], *(f"{name}={text}" for name, text in known.items())]
     methods = []
     for text in texts:
         name, _, forecast = text.partition("=")

@@ -1,7 +1,7 @@
 """From a portrait and a motion to frames, with a small model of random weights."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, load_model, save_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.warping import warp_portrait
+from followyouremoji.generation import Guesses
 from followyouremoji.networks import (
     AppearanceNet,
     AutoencoderConfig,
@@ -214,6 +215,30 @@ def test_a_run_that_goes_on_gives_the_same_frames(portrait: DrawnPortrait, warpe
         for number in lost:
             del kept.batches[number]
         assert np.array_equal(whole, list(animator.frames(prepared, store=kept)))
+
+
+def test_guesses_are_let_go_when_their_frames_are_decoded(
+    portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept does not grow with the clip, but for a level of keyframes."""
+    largest: list[int] = []
+
+    class Watched(Guesses):
+        def of(self, poses: Sequence[int]) -> torch.Tensor:
+            latents = super().of(poses)
+            largest[-1] = max(largest[-1], self.held)
+            return latents
+
+    monkeypatch.setattr("followyouremoji.generation.Guesses", Watched)
+    animator = PortraitAnimator(small_model(warped_reference=True))
+    for length in (40, 60):
+        largest.append(0)
+        prepared = animator.prepare(
+            portrait.picture, drawn_motion(length), portrait_landmarks=landmarks_of(portrait)
+        )
+        for _ in animator.frames(prepared, AnimationSettings(steps=1, window=4)):
+            pass
+    assert 0 < largest[1] <= largest[0] + 4
 
 
 def test_several_devices_and_batches(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:

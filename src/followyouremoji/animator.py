@@ -203,7 +203,8 @@ class PortraitAnimator:
 
         Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and `store`, which keeps
         what is finished of a long clip, and counts in `tally` the passes that were computed and told. Memory does not grow with the clip but
-        by its landmarks (some 25 kB a frame), unless the strategy is "windows" or "tiles".
+        by its landmarks (some 25 kB a frame), unless the strategy is "windows" or "tiles", which hold a scene's latents, or the loop is
+        "pingpong", which holds all of them, or "blend" in a clip with cuts, which begins with its last scene.
         Closing the iterator ends the thread.
 
         Raises SettingsError, before the first frame, for settings that do not fit the model.

@@ -103,7 +103,7 @@ def generate(
                 complete = poses.stop
                 part = (poses, latents, None if guesses is None else guesses.taken(poses))
                 if prepared.loop == "pingpong":
-                    back.append(part)
+                    back.append((poses, latents.cpu(), None if part[2] is None else part[2].cpu()))
                 yield decode(*part)
     for part in reversed(back):
         yield decode(*part).reversed()
@@ -143,6 +143,11 @@ class Guesses:
                         {one: latents for one, latents in encoded.items() if one >= self._taken}
                     )
             return torch.stack([found[pose] for pose in poses])
+
+    @property
+    def held(self) -> int:
+        """Poses whose latents are kept now."""
+        return len(self._kept)
 
     def taken(self, poses: range) -> Tensor:
         """As `of`, for the next poses to be decoded, which are then forgotten."""

@@ -42,6 +42,13 @@ def test_what_cannot_be_calibrated_is_refused(
     assert_refused(fye(*arguments), *words)
 
 
+def test_a_forecast_may_be_written_out(fye: Run, model: Path) -> None:
+    fixed = ("animate", "bundled:ada", "bundled:hello", "--weights", model, "--steps", 6, "--stop", 2)
+    told = fye(*fixed, "-o", "told.mp4", "--speed", "what=velocity,interval=3")
+    assert "2 of 6 passes computed" in told.out, told.err
+    assert_refused(fye(*fixed, "-o", "no.mp4", "--speed", "what=nonsense"), "what is one of", "velocity")
+
+
 def test_an_unknown_speed_is_refused_with_those_that_exist(fye: Run) -> None:
     ended = fye("animate", "me.png", "you.mp4", "--speed", "warp")
     assert ended.code == 2

@@ -62,8 +62,8 @@ def test_what_is_kept_comes_back_exactly(folder: Path) -> None:
 
 
 def test_another_command_is_told_what_differs(folder: Path) -> None:
-    with Job(folder, RECIPE):
-        pass
+    with Job(folder, RECIPE) as job:
+        job.save(0, LATENTS)
     other = {**RECIPE, "portrait": "a2", "setting steps": 4}
     with (
         pytest.raises(JobError, match="job of another command: another portrait; setting steps was 2, now 4"),
@@ -74,6 +74,17 @@ def test_another_command_is_told_what_differs(folder: Path) -> None:
         "loop was not given, now blend",
         "new was not given, now 1",
     ]
+
+
+def test_a_job_that_kept_nothing_yet_takes_a_corrected_command(folder: Path) -> None:
+    """As after one whose size, say, was refused."""
+    with Job(folder, RECIPE):
+        pass
+    other = {**RECIPE, "setting steps": 4}
+    with Job(folder, other) as job:
+        job.save(0, LATENTS)
+    with pytest.raises(JobError, match="setting steps was 4, now 2"), Job(folder, RECIPE):
+        pass
 
 
 def test_a_folder_that_is_no_job_stays_as_it_is(tmp_path: Path) -> None:
@@ -242,6 +253,13 @@ def test_a_finished_job_says_so_and_writes_another_output_without_sampling(fye: 
     refused = fye(*command(model, "--seed", 1))
     assert refused.code == 2
     assert "job is the job of another command: setting seed was 0, now 1." in refused.err
+
+
+def test_what_is_refused_does_not_bind_the_job(fye: Run, model: Path) -> None:
+    assert "there is no folder" in fye(*command(model), "-o", "nowhere/out.mp4").err
+    refused = fye(*command(model, "--size", 60))
+    assert refused.code == 2, refused.out
+    assert fye(*command(model)).code == 0
 
 
 def test_two_devices_write_the_video_of_one(fye: Run, model: Path) -> None:

@@ -1,11 +1,14 @@
 """When a forecast counts as lossless, and finding one, with a small model of random weights."""
 
+import json
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 import torch
 
 from followyouremoji.benchmark.calibration import Calibration, Trial, calibrate
-from followyouremoji.benchmark.full_size_speed import full_size_table
+from followyouremoji.benchmark.full_size_speed import measure_full_size
 from followyouremoji.benchmark.speed import (
     JUDGED,
     SpeedRow,
@@ -88,6 +91,26 @@ def test_calibration_finds_fewer_passes_within_its_bounds_and_draws_what_the_ani
     assert [trial.passes for trial in heard] == sorted(trial.passes for trial in heard)
 
 
+def test_a_clip_longer_than_the_model_s_window_is_drawn_in_windows() -> None:
+    """As the animator's windows are, though it could not be seen at once."""
+    pytest.importorskip("skia", reason="drawn portraits need skia")
+    from followyouremoji.animator import AnimationSettings, PortraitAnimator
+    from followyouremoji.portraits import Identity, Performance, draw_portrait
+    from tests.test_animator import small_model
+    from tests.test_preparation import drawn_motion, landmarks_of
+
+    model = small_model()
+    model = replace(model, config=replace(model.config, window=4))
+    drawing = draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 96)
+    animator = PortraitAnimator(model)
+    prepared = animator.prepare(drawing.picture, drawn_motion(6), portrait_landmarks=landmarks_of(drawing))
+    clip = read_clip(model, prepared, model.config.guidance_scale)
+    drawn = draw(model, clip, EXACT, 2, 0, model.config.shared_noise)
+    settings = AnimationSettings(steps=2, speed="exact", long_clips="windows")
+    frames = list(animator.frames(prepared, settings))
+    np.testing.assert_array_equal(finished_frames(model, clip, drawn.latents), np.stack(frames))
+
+
 @pytest.mark.parametrize(
     ("changed", "said"), [({"steps": 3}, "5 to 1000"), ({"bound": 0.0}, "bound must be")]
 )
@@ -97,10 +120,12 @@ def test_a_calibration_that_makes_no_sense_is_refused(changed: dict[str, float],
 
 
 def test_the_full_size_table_counts_passes() -> None:
-    page = full_size_table(30, 2, 8, dtype=torch.bfloat16, config=tiny_network())
+    speed = measure_full_size(30, 2, 8, dtype=torch.bfloat16, config=tiny_network())
+    page = speed.page()
     assert "exact | 30 |" in page
     assert "lossless | 11 |" in page
     assert "| every module |" in page
+    assert json.loads(json.dumps(asdict(speed)))["steps"] == 30
 
 
 def test_a_forecast_written_out_is_a_speed() -> None:

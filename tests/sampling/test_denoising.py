@@ -27,6 +27,7 @@ TOLD = (
     "what=modules,basis=taylor,interval=3",
     "what=inside,depth=2,threshold=0.3",
     "what=velocity,interval=3,guidance_interval=2",
+    "what=inside,depth=2,threshold=0.3,guidance_interval=2",
 )
 
 
@@ -207,6 +208,16 @@ def test_the_guidance_difference_is_told_in_every_other_pass(clip: Clip) -> None
     assert clip.passes == STEPS + STEPS // 2
     exact, unguided = clip.draw(EXACT, guidance=2.0), clip.draw(EXACT, guidance=1.0)
     assert (told - exact).norm() < 0.3 * (unguided - exact).norm()
+
+
+@pytest.mark.parametrize(
+    ("text", "unguided"), [("guidance_interval=2", STEPS // 2), ("guidance_from=0.5", STEPS // 2)]
+)
+def test_passes_that_a_gate_has_computed_count_for_guidance(clip: Clip, text: str, unguided: int) -> None:
+    """A gate that no forecast passes computes every step, as without a gate."""
+    shut = clip.draw(Forecast.from_text(f"what=inside,depth=2,order=0,threshold=0,{text}"), guidance=2.0)
+    assert clip.passes == STEPS + unguided
+    torch.testing.assert_close(shut, clip.draw(Forecast.from_text(text), guidance=2.0), atol=2e-5, rtol=0)
 
 
 def test_clocks_fall_or_rise_steadily_and_are_finite_at_pure_noise() -> None:

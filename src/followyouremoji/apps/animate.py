@@ -117,8 +117,9 @@ def animate(
             if job.finished == output.described(path) and path.exists() and not output.overwrite:
                 say(f"{path}: the job in {job_folder} is finished.")
                 return
-            remove_unfinished(path.parent, path.name)
         output.check(path, source)
+        if job is not None:
+            remove_unfinished(path.parent, path.name)
         with FaceDetector(settings.detector_bundle) as detector:
             landmarks = detect(detector, picture, settings.face, str(portrait_file))
             loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))

@@ -26,13 +26,6 @@ class Dtype(StrEnum):
     bf16 = "bf16"
 
 
-class Speed(StrEnum):
-    exact = "exact"
-    lossless = "lossless"
-    fast = "fast"
-    fastest = "fastest"
-
-
 class LongClips(StrEnum):
     auto = "auto"
     keyframes = "keyframes"

@@ -180,13 +180,15 @@ def animate(
         ),
     ] = None,
     speed: Annotated[
-        choices.Speed,
+        str,
         typer.Option(
+            metavar="[exact|lossless|fast|fastest]",
             help="How many passes of the network are forecast instead of computed: [bold]exact[/] none, [bold]lossless[/] as many as "
-            "nobody sees, [bold]fast[/] and [bold]fastest[/] more. With few steps all are computed.",
+            "nobody sees, [bold]fast[/] and [bold]fastest[/] more; or a forecast of your own, as in docs/performance.md. With few steps all "
+            "are computed.",
             rich_help_panel=MODEL,
         ),
-    ] = choices.Speed.lossless,
+    ] = "lossless",
     guidance: Annotated[
         float | None,
         typer.Option(
@@ -305,7 +307,7 @@ def animate(
             size=size,
             steps=steps,
             guidance_scale=guidance,
-            speed=speed.value,
+            speed=speed,
             seed=seed,
             shared_noise=shared_noise,
             window=window,

@@ -109,7 +109,7 @@ class Job:
         try:
             motion.save(path, overwrite=True)
         except MotionError as reason:
-            raise self._failure(path, reason) from reason
+            raise self._failure(path, reason.__cause__ or reason) from reason
         return Motion.load(path)
 
     def load(self, number: int) -> Tensor | None:
@@ -171,12 +171,19 @@ class Job:
             raise JobError(
                 f"{path} is of another version of this program; delete {self.folder} and begin anew"
             )
-        if different := differences(recipe, self._recipe):
+        different = differences(recipe, self._recipe)
+        if different and not self._keeps_anything():
+            self._write_job()  # what it was begun with was refused, perhaps
+            return
+        if different:
             raise JobError(
                 f"{self.folder} is the job of another command: {'; '.join(different)}. Give the command that it was begun with, or another "
                 "folder"
             )
         self.finished = finished
+
+    def _keeps_anything(self) -> bool:
+        return (self.folder / MOTION).exists() or any((self.folder / LATENTS).iterdir())
 
     def _write_job(self) -> None:
         kept = {"format": FORMAT, "recipe": self._recipe, "finished": self.finished}
@@ -189,7 +196,7 @@ class Job:
         except OSError as reason:
             raise self._failure(path, reason) from reason
 
-    def _failure(self, path: Path, reason: Exception) -> JobError:
+    def _failure(self, path: Path, reason: BaseException) -> JobError:
         words = getattr(reason, "strerror", None) or str(reason)
         return JobError(
             f"cannot write {path}: {words}; see that the disc has room and the folder may be written to. The same command then goes on "

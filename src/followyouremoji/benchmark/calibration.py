@@ -80,7 +80,7 @@ def drawn_clips(model: Model, clips: int, cache_folder: Path) -> Iterator[Prepar
 def calibrate(
     model: Model, clips: Sequence[Prepared], calibration: Calibration, tried: Callable[[Trial], None]
 ) -> list[Preset]:
-    """Find the cheapest forecast within each bound, on clips of at most one window; `tried` hears of every run.
+    """Find the cheapest forecast within each bound, on clips; `tried` hears of every run.
 
     Numbers of passes are gone through from few to many; of each, the forecasts that are best on the records are run. A speed for which nothing is found
     computes everything.

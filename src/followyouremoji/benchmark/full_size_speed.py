@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,15 +28,48 @@ KINDS = {
 SPEEDS = ("lossless", "fast", "fastest")
 
 
-def full_size_table(
+@dataclass(frozen=True)
+class ToldPass:
+    """A pass that is told: its seconds, as a share of a computed one's, and what is remembered for it, in MB."""
+
+    seconds: float
+    share: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class FullSizeSpeed:
+    """Seconds of a computed pass of both halves of guidance, of told ones by kind, and of whole runs of `steps` steps by speed."""
+
+    steps: int
+    about: str
+    computed_pass: float
+    told: dict[str, ToldPass]
+    passes: dict[str, int]
+    seconds: dict[str, float]
+
+    def page(self) -> str:
+        """As markdown."""
+        rows = [["told", "s a told pass", "of a computed one", "MB remembered"]]
+        for name, one in self.told.items():
+            rows.append([name, f"{one.seconds:.3f}", f"{one.share:.1%}", f"{one.megabytes:.1f}"])
+        lines = [["", "computed passes", "s a clip", "faster"]]
+        for speed, seconds in self.seconds.items():
+            faster = self.seconds["exact"] / seconds
+            lines.append([speed, str(self.passes[speed]), f"{seconds:.1f}", f"{faster:.2f}x"])
+        head = f"{self.about}: {self.computed_pass:.3f} s a computed pass of both halves."
+        return "\n\n".join([head, markdown(rows), markdown(lines)])
+
+
+def measure_full_size(
     steps: int,
     frames: int,
     latents: int,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     config: NetworkConfig | None = None,
-) -> str:
-    """Seconds of passes and of whole runs of `steps` steps, as markdown: of clips of `frames` frames of `latents` x `latents`, guidance on.
+) -> FullSizeSpeed:
+    """Time passes of clips of `frames` frames of `latents` x `latents`, guidance on.
 
     A told pass is the time of a run with some told passes less that of one without, shared among them; a whole run is composed of its passes, since every
     pass takes the same time. Runs alternate, so that whatever else the machine does strikes them alike.
@@ -59,26 +93,23 @@ def full_size_table(
         return now(device) - begun, tally
 
     run(EXACT, 1)  # warms up
-    rows = [["told", "s a told pass", "of a computed one", "MB remembered"]]
     full = []
-    told_of: dict[str, float] = {}
+    told: dict[str, ToldPass] = {}
     for name, text in KINDS.items():
-        seconds, _ = run(EXACT, COMPUTED)
-        full.append(seconds / COMPUTED)
+        alone, _ = run(EXACT, COMPUTED)
+        full.append(alone / COMPUTED)
         due = ",computed=" + "+".join(map(str, range(COMPUTED)))
         with_told, tally = run(Forecast.from_text(text + due), COMPUTED + TOLD)
-        told_of[name] = max(0.0, with_told - seconds) / TOLD
-        share = told_of[name] / full[-1]
-        rows.append([name, f"{told_of[name]:.3f}", f"{share:.1%}", f"{tally.bytes / 1e6:.1f}"])
+        seconds = max(0.0, with_told - alone) / TOLD
+        told[name] = ToldPass(seconds, seconds / full[-1], tally.bytes / 1e6)
     computed = sum(full) / len(full)
-    lines = [["", "computed passes", "s a clip", "faster"]]
-    lines.append(["exact", str(steps), f"{steps * computed:.1f}", "1.00x"])
-    for speed in SPEEDS:
-        passes = sum(general_preset(speed, steps).computes(steps))
-        seconds = passes * computed + (steps - passes) * told_of["prediction as v"]
-        lines.append([speed, str(passes), f"{seconds:.1f}", f"{steps * computed / seconds:.2f}x"])
-    head = f"{steps} steps, {frames} frames of {latents}x{latents} latents, guidance on, {device.type}, {str(dtype).removeprefix('torch.')}: {computed:.3f} s a computed pass of both halves."
-    return "\n\n".join([head, markdown(rows), markdown(lines)])
+    passes = {"exact": steps} | {speed: sum(general_preset(speed, steps).computes(steps)) for speed in SPEEDS}
+    seconds_of = {
+        speed: due * computed + (steps - due) * told["prediction as v"].seconds
+        for speed, due in passes.items()
+    }
+    about = f"{steps} steps, {frames} frames of {latents}x{latents} latents, guidance on, {device.type}, {str(dtype).removeprefix('torch.')}"
+    return FullSizeSpeed(steps, about, computed, told, passes, seconds_of)
 
 
 def now(device: torch.device) -> float:

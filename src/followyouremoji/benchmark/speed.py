@@ -27,6 +27,7 @@ from followyouremoji.sampling import ClipConditioning, frame_noise, overlapping_
 from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.forecast import EXACT, Forecast
 from followyouremoji.sampling.guess import onto_guess
+from followyouremoji.sampling.windows import OVERLAP
 
 JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
 """The figures that a lossless forecast keeps: L1, SSIM, landmark error, identity and flicker of `scoring.METRICS`."""
@@ -84,8 +85,8 @@ def draw(
     shared_noise: float,
     observe: Callable[[Tensor], None] | None = None,
 ) -> Drawn:
-    """Denoise a clip in one window; `observe` as of `denoise`."""
-    frames = len(clip.prepared)
+    """Denoise a clip, in overlapping windows where it is longer than the model's; `observe` as of `denoise`."""
+    frames, window = len(clip.prepared), model.config.window
     noise = clip_noise(model, clip, seed, shared_noise)
     known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=model.device)
     tally = Tally()
@@ -94,11 +95,11 @@ def draw(
     latents = denoise(
         model.denoiser,
         clip.conditioning,
-        lambda window: clip.features,
+        lambda window: clip.features[:, :, window.start : window.stop],
         noise,
         known,
         mask,
-        overlapping_windows(frames, frames, 0),
+        overlapping_windows(frames, window, min(OVERLAP, window // 2)),
         steps,
         lambda: None,
         forecast,

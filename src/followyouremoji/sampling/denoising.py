@@ -22,7 +22,7 @@ from followyouremoji.sampling.guidance import (
     compute_difference,
     predict_velocity,
 )
-from followyouremoji.sampling.schedule import Schedule, clock_times, solver_schedule
+from followyouremoji.sampling.schedule import Schedule, clock_times, next_latents, solver_schedule
 from followyouremoji.sampling.windows import Window
 
 
@@ -151,7 +151,7 @@ def follow_path(
     due = forecast.computes(len(clock))
 
     def advance(latents: Tensor, velocity: Tensor, step: int) -> Tensor:
-        latents = schedule.step(velocity, int(schedule.timesteps[step]), latents, return_dict=False)[0]
+        latents = next_latents(schedule, velocity, step, latents)
         return pinned(latents, step + 1) if step + 1 < len(clock) else latents
 
     whole = WholePrediction(forecast, schedule, clock, advance) if forecast.whole else None
@@ -180,7 +180,7 @@ class WindowMemory:
             0,
             1,
         )
-        self.differences = GuidanceDifference(forecast) if spares_guidance else None
+        self.differences = GuidanceDifference(forecast, lambda: self.computing) if spares_guidance else None
         self.guided: Recall = self.halves[0] if features else compute_always
         self.unguided: Recall = self.halves[1] if features else compute_always
         self.difference: Difference = compute_difference
@@ -193,7 +193,7 @@ class WindowMemory:
             return
         share = step / self.steps
         if self.forecast.guidance_from <= share <= self.forecast.guidance_to:
-            self.differences.begin(time, due)
+            self.differences.begin(time)
             self.difference = self.differences
         else:
             self.difference = no_guidance

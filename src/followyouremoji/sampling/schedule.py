@@ -8,6 +8,7 @@ import numpy as np
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
+from torch import Tensor
 
 from followyouremoji.sampling.forecast.settings import Clock, Solver
 
@@ -46,6 +47,21 @@ def solver_schedule(solver: Solver, steps: int) -> Schedule:
     schedule = make(**NOISE, solver_order=2, final_sigmas_type="zero")
     schedule.set_timesteps(steps)
     return schedule
+
+
+def next_latents(schedule: Schedule, velocity: Tensor, step: int, latents: Tensor) -> Tensor:
+    """The latents of the step after `step`, clean ones after the last, by the `velocity` there.
+
+    DDIM as released goes back by 1000 // steps while its timesteps lie 1000 / steps apart. With some numbers of steps (6, 7, 15, 60 and most above
+    500) that ends before clean latents: with those it goes from timestep to timestep.
+    """
+    ends_noisy = int(schedule.timesteps[-1]) >= 1000 // len(schedule.timesteps)
+    if isinstance(schedule, DDIMScheduler) and ends_noisy:
+        angles = [*clock_times(schedule, "angle"), 0.0]
+        turn = angles[step] - angles[step + 1]  # v is the path's derivative along this angle
+        return float(np.cos(turn)) * latents - float(np.sin(turn)) * velocity
+    following: Tensor = schedule.step(velocity, int(schedule.timesteps[step]), latents, return_dict=False)[0]
+    return following
 
 
 def clock_times(schedule: Schedule, clock: Clock) -> np.ndarray:

@@ -73,23 +73,25 @@ class WholePrediction:
 class GuidanceDifference:
     """What guidance adds: the difference between the conditional and the unconditional prediction of one window, computed now and then.
 
-    It changes more slowly than either.
+    It changes more slowly than either. `computing` says whether the conditional half of a pass, which comes first, was computed in full.
     """
 
-    def __init__(self, forecast: Forecast) -> None:
+    def __init__(self, forecast: Forecast, computing: Callable[[], bool]) -> None:
         self.interval = forecast.guidance_interval
         self.series = Series("newton", forecast.guidance_order)
+        self.computing = computing
         self.computed_passes = 0
-        self.time, self.due = 0.0, True
+        self.time = 0.0
 
-    def begin(self, time: float, computing: bool) -> None:
-        """A pass at `time` comes next; `computing`: it is a full one."""
+    def begin(self, time: float) -> None:
+        """A pass at `time` comes next."""
         self.time = time
-        self.due = computing and self.computed_passes % self.interval == 0
-        self.computed_passes += computing
 
     def __call__(self, compute: Callable[[], Tensor]) -> Tensor:
-        if not self.due and len(self.series.kept):
+        computing = self.computing()
+        due = computing and self.computed_passes % self.interval == 0
+        self.computed_passes += computing
+        if not due and len(self.series.kept):
             return self.series.told(self.time)
         difference = compute()
         self.series.remember(self.time, difference)

@@ -359,6 +359,15 @@ def test_the_released_layout_takes_windows_and_the_whole_square(portrait: DrawnP
         animator.frames(prepared, AnimationSettings(long_clips="keyframes"))
 
 
+def test_a_model_that_never_did_without_the_portrait_is_not_guided(prepared: Prepared) -> None:
+    model = small_model()
+    animator = PortraitAnimator(replace(model, config=replace(model.config, guided=False)))
+    animator.check(AnimationSettings(guidance_scale=1.0))
+    for refuse in (animator.check, lambda settings: animator.frames(prepared, settings)):
+        with pytest.raises(SettingsError, match=r"use a guidance scale of 1, not 3\.5"):
+            refuse(AnimationSettings(guidance_scale=3.5))
+
+
 def test_a_saved_model_animates_the_same(
     animator: PortraitAnimator, prepared: Prepared, tmp_path: Path
 ) -> None:

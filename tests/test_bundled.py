@@ -8,6 +8,7 @@ import pytest
 import followyouremoji
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.checkpoints import verify_checkpoint
+from followyouremoji.checkpoints.folder import read_config
 
 PACKAGE = Path(followyouremoji.__file__).parent
 ASSETS = (".safetensors", ".npz", ".png", ".fyemotion", ".json")
@@ -22,6 +23,11 @@ def test_all_assets_together_are_under_40_megabytes() -> None:
 def test_its_files_are_those_that_were_saved() -> None:
     verification = verify_checkpoint("bundled")
     assert verification.ok, verification.problems
+
+
+def test_it_never_learnt_guidance_and_says_so() -> None:
+    config, _ = read_config(PACKAGE / "checkpoints" / "bundled")
+    assert not config.guided
 
 
 def test_it_follows_landmarks_of_people_it_never_saw() -> None:

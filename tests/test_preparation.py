@@ -175,6 +175,20 @@ def test_what_is_cropped(shape: tuple[int, int], face: int, always: bool, switch
         assert (crop.x, crop.y, crop.side) == ((shape[1] - 100) / 2, 0, 100)
 
 
+def test_a_face_that_the_middle_square_cuts_away_is_not_animated_without_a_crop() -> None:
+    picture = np.zeros((100, 300, 3), np.uint8)  # its middle square is that of x from 100 to 200
+    corner = np.stack(np.meshgrid(np.arange(40.0), np.arange(40.0)), axis=-1).reshape(-1, 2)
+    for x, y in ((90, 30), (170, 60)):
+        crop, _ = choose_crop(picture, corner + np.array([x, y]), corner[None], False, True)
+        assert (crop.x, crop.y, crop.side) == (100, 0, 100)
+    for x in (10, 70, 190, 250):
+        face = corner + np.array([x, 30])
+        with pytest.raises(SettingsError, match=r"100x100 pixels of the portrait's 300x100 .* --no-crop"):
+            choose_crop(picture, face, face[None], False, True)
+        _, cropped = choose_crop(picture, face, face[None], "auto", False)
+        assert cropped
+
+
 def test_a_picture_s_one_pose_is_compared_with_the_mean_face(portrait: DrawnPortrait) -> None:
     """The mean face set before it looks straight ahead from the same place; so an open mouth opens the portrait's."""
     rng = np.random.default_rng(8)

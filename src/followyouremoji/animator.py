@@ -163,6 +163,7 @@ class PortraitAnimator:
         """Raise SettingsError for settings that do not fit this model."""
         self._check_size(settings.size or self.model.config.picture_size)
         self.sampling(settings)
+        self.guidance_scale(settings)
 
     def prepare(
         self,
@@ -212,7 +213,7 @@ class PortraitAnimator:
         settings = settings or AnimationSettings()
         sampling = self.sampling(settings)
         self._check_size(prepared.size)
-        scale = settings.guidance_scale or self.model.config.guidance_scale
+        scale = self.guidance_scale(settings)
         return self._frames(prepared, sampling, scale, progress, store, tally)
 
     def _frames(
@@ -251,6 +252,16 @@ class PortraitAnimator:
                     while shown < len(prepared) and course.shown[shown] == pose:
                         yield finished
                         shown += 1
+
+    def guidance_scale(self, settings: AnimationSettings) -> float:
+        """The guidance scale, the model's own where the user left it open. Raises SettingsError for one above 1 where the model is not `guided`."""
+        config = self.model.config
+        scale = config.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
+        if scale > 1 and not config.guided:
+            raise SettingsError(
+                f"This model never learnt to do without the portrait, which guidance needs: use a guidance scale of 1, not {scale:g}."
+            )
+        return scale
 
     def sampling(self, settings: AnimationSettings) -> SamplingSettings:
         """The sampler's settings, with the model's own where the user left them open."""

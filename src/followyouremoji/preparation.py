@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from followyouremoji.errors import FaceNotFound, PictureError
+from followyouremoji.errors import FaceNotFound, PictureError, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings, align_motion
 from followyouremoji.face.blending import blend_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
@@ -96,10 +96,16 @@ class Prepared:
         return self.points if self.face is None else self.face.points
 
     @property
+    def still(self) -> np.ndarray:
+        """What the finished frames set in motion, of their size: the portrait, or the square of it: uint8 (height, width, 3)."""
+        if self.paste_back:
+            return self.portrait
+        return self.picture if self.face is None else self.face.square
+
+    @property
     def output_size(self) -> tuple[int, int]:
         """(width, height) of the finished frames."""
-        square = self.picture if self.face is None else self.face.square
-        height, width = self.portrait.shape[:2] if self.paste_back else square.shape[:2]
+        height, width = self.still.shape[:2]
         return width, height
 
     def landmark_picture(self, frame: int) -> np.ndarray:
@@ -160,6 +166,7 @@ def prepare(
     ------
     PictureError, ClipError, MotionError : a file that cannot be used.
     FaceNotFound : no face in the portrait, or in the driving clip or picture.
+    SettingsError : `settings` ask for no crop, and the portrait's face is not in the middle square.
     """
     settings = settings or AnimationSettings()
     size = settings.size or size
@@ -262,7 +269,8 @@ def choose_crop(
 ) -> tuple[Crop, bool]:
     """The square to animate, one for the whole clip, and whether it is one around the face.
 
-    `own` (478, 2) and `aligned` (T, 478, 2) are pixels of the picture; the face's square holds them all.
+    `own` (478, 2) and `aligned` (T, 478, 2) are pixels of the picture; the face's square holds them all. Raises SettingsError where
+    the middle square is asked for and the face lies outside it.
     """
     height, width = picture.shape[:2]
     if switch == "auto":
@@ -270,8 +278,24 @@ def choose_crop(
         switch = always_crop or height != width or box < SMALL_FACE * width
     if switch:
         return face_crop(np.concatenate([aligned, own[None]])), True
+    return middle_square(picture, own), False
+
+
+def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
+    """The square in the middle of a picture, all of one that is square, which is animated where nothing is cropped.
+
+    `own` (478, 2) are the face's landmarks, pixels of the picture. Raises SettingsError where most of them lie outside the square.
+    """
+    height, width = picture.shape[:2]
     side = min(height, width)
-    return Crop((width - side) / 2, (height - side) / 2, side), False
+    crop = Crop((width - side) / 2, (height - side) / 2, side)
+    places = crop.to_crop(own, 1)
+    if ((places >= 0) & (places <= 1)).all(axis=-1).mean() < 0.5:
+        raise SettingsError(
+            f"Without cropping, the middle {side}x{side} pixels of the portrait's {width}x{height} are animated, and its face lies outside "
+            "them: leave out --no-crop, or cut the picture to a square that holds the face."
+        )
+    return crop
 
 
 def as_picture(source: PortraitSource, what: str) -> np.ndarray:

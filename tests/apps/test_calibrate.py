@@ -10,6 +10,8 @@ from tests.apps.test_bad_input import assert_refused
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 
+GIVEN = ("calibrate", "bundled", "--output", "speeds.json", "--portrait")
+
 
 def test_a_models_speeds_are_found_and_saved_beside_it(fye: Run, model: Path, clip: Path) -> None:
     ended = fye("calibrate", model, "--steps", 6, "--clips", 1, "--bound", 0.1)
@@ -34,12 +36,25 @@ def test_a_models_speeds_are_found_and_saved_beside_it(fye: Run, model: Path, cl
         (("calibrate", "bundled", "--bound", 2), ("bound must be",)),
         (("calibrate", "bundled", "--portrait", "me.png"), ("both --portrait and --driving",)),
         (("calibrate", "bundled", "--output", "speeds.txt"), ("speeds.txt", ".json")),
+        ((*GIVEN, "no.png", "--driving", "bundled:hello"), ("no file no.png",)),
+        ((*GIVEN, "bundled:ada", "--driving", "no.mp4"), ("no file no.mp4",)),
+        ((*GIVEN, "bundled:ada", "--driving", "bundled:no"), ("no bundled motion 'no'", "bundled:hello")),
     ],
 )
-def test_what_cannot_be_calibrated_is_refused(
-    fye: Run, arguments: tuple[object, ...], words: tuple[str, ...]
+def test_what_cannot_be_calibrated_is_refused_before_a_model_is_loaded(
+    fye: Run, arguments: tuple[object, ...], words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delattr("followyouremoji.animator.PortraitAnimator.from_pretrained")
     assert_refused(fye(*arguments), *words)
+
+
+def test_a_portrait_and_a_driving_that_come_with_the_program_can_be_measured_on(
+    fye: Run, model: Path
+) -> None:
+    options = ("--steps", 5, "--bound", 0.1, "--output", "speeds.json")
+    ended = fye("calibrate", model, "--portrait", "bundled:ada", "--driving", "bundled:hello", *options)
+    assert ended.code == 0, ended.err
+    assert Path("speeds.json").is_file()
 
 
 def test_a_forecast_may_be_written_out(fye: Run, model: Path) -> None:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from followyouremoji.apps.driving import Driving, FrameRange
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import track_clip
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.preparation import read_motion
-from tests.media.synthetic import write_clip
+from tests.media.synthetic import moving_picture, write_clip
 
 
 def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> None:
@@ -25,6 +26,15 @@ def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> Non
     np.testing.assert_array_equal(motion.landmarks, plain.landmarks)
     np.testing.assert_allclose(motion.timestamps, plain.timestamps, atol=1e-6)
     assert seen == [(frame + 1, len(plain)) for frame in range(len(plain))]
+
+
+@pytest.mark.parametrize("name", ["still.png", "still.bmp", "still.tif"])
+def test_a_picture_of_any_format_is_one_pose(tmp_path: Path, name: str) -> None:
+    Image.fromarray(moving_picture(0)).save(tmp_path / name)
+    driving = Driving(tmp_path / name, FrameRange())
+    assert driving.is_picture
+    assert driving.expected_frames == 1
+    assert driving.sound is None
 
 
 def test_ctrl_c_while_a_clip_is_tracked_leaves_no_thread(tmp_path: Path) -> None:

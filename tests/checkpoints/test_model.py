@@ -204,6 +204,8 @@ def test_a_config_survives_json_and_refuses_contradictions() -> None:
         {"steps": 0},
         {"name": " "},
         {"guidance_scale": float("nan")},
+        {"guidance_scale": 2.5, "guided": False},
+        {"guided": 1},
     ):
         with pytest.raises(WeightsError, match=next(iter(wrong))):
             replace(PAPER, **wrong)
@@ -211,6 +213,9 @@ def test_a_config_survives_json_and_refuses_contradictions() -> None:
         replace(PAPER, autoencoder=None)
     with pytest.raises(WeightsError, match="image_width"):
         replace(PAPER, network=replace(PAPER.network, image_width=1024))
+    earlier = PAPER.to_dict()
+    del earlier["guided"]  # as versions before this entry wrote it
+    assert ModelConfig.from_dict(earlier) == PAPER
 
 
 def test_a_device_that_is_not_there_is_named(folder) -> None:

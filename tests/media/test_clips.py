@@ -1,7 +1,9 @@
 """Clips are read as they are shown, with true times; damaged ones as far as they go."""
 
+import struct
 from contextlib import closing
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -14,6 +16,7 @@ from PIL import Image
 from followyouremoji.errors import ClipError
 from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader, at_constant_rate, nearest_frames
+from followyouremoji.media.pictures import read_picture
 from tests.media.synthetic import moving_picture, square_place, write_clip
 
 
@@ -98,6 +101,24 @@ def test_phones_rotation_is_followed(tmp_path: Path, rotation: int, mirrored: bo
         assert reader.info.size == (expected.shape[1], expected.shape[0])
         _, picture = next(iter(reader))
     assert difference(picture, expected) < 4.0
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (6, -1)])  # EXIF: upright, and lying on its left
+def test_motion_jpeg_with_exif_is_read(tmp_path: Path, orientation: int, turns: int) -> None:
+    exif, content = Image.Exif(), BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(moving_picture(0)).save(content, "JPEG", quality=95, exif=exif)
+    with av.open(str(tmp_path / "camera.mov"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        for index in range(3):
+            packet = av.Packet(content.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = index
+            container.mux(packet)
+    pictures = [picture for _, picture in ClipReader(tmp_path / "camera.mov")]
+    assert len(pictures) == 3
+    assert difference(pictures[2], np.rot90(moving_picture(0), turns)) < 4.0
 
 
 def write_frames(
@@ -211,11 +232,28 @@ def test_transparent_animations_show_white(tmp_path: Path) -> None:
     assert (frames[1][:10] == 255).all()
 
 
-def test_a_still_picture_is_a_clip_of_one_frame(tmp_path: Path) -> None:
-    Image.fromarray(moving_picture(0)).save(tmp_path / "still.jpg", quality=95)
-    frames = list(ClipReader(tmp_path / "still.jpg"))
-    assert len(frames) == 1
-    assert difference(frames[0][1], moving_picture(0)) < 4.0
+@pytest.mark.parametrize("kind", ["jpg", "bmp", "ppm", "tga", "ico", "jp2", "tif"])
+def test_a_still_picture_is_a_clip_of_one_frame(tmp_path: Path, kind: str) -> None:
+    path, shown = tmp_path / f"still.{kind}", moving_picture(0, (64, 64))
+    pages = {"save_all": True, "append_images": [Image.new("RGB", (64, 64))]} if kind == "tif" else {}
+    Image.fromarray(shown).save(path, quality=95, **pages)
+    with ClipReader(path) as reader:
+        assert reader.info.frames == 1
+        ((_, picture),) = reader
+    assert difference(picture, shown) < 4.0
+    np.testing.assert_array_equal(picture, read_picture(path))
+
+
+def test_still_pictures_that_cannot_be_used_are_told_in_words(tmp_path: Path) -> None:
+    Image.fromarray(moving_picture(0)).save(tmp_path / "whole.bmp")
+    content = bytearray((tmp_path / "whole.bmp").read_bytes())
+    (tmp_path / "cut.bmp").write_bytes(content[:1000])
+    with pytest.raises(ClipError, match=r"cut\.bmp is damaged"):
+        ClipReader(tmp_path / "cut.bmp")
+    content[18:26] = struct.pack("<ii", 20_000, 20_000)
+    (tmp_path / "huge.bmp").write_bytes(content)
+    with pytest.raises(ClipError, match="100 megapixels"):
+        ClipReader(tmp_path / "huge.bmp")
 
 
 @pytest.mark.parametrize(

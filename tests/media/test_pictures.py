@@ -140,6 +140,31 @@ def test_a_colour_profile_is_applied(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_picture(tmp_path / "own.png"), quarters(), atol=1)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_a_colour_profile_is_applied_whatever_the_mode(tmp_path: Path, mode: str) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # The table of tags says where the red and the blue primary are: named for each other, they are swapped.
+    swapped = srgb.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    image, expected = Image.fromarray(quarters()), quarters()[..., ::-1].copy()
+    if mode == "RGBA":
+        alpha = np.full((32, 48), 255, np.uint8)
+        alpha[24:], expected[24:] = 0, 255
+        image.putalpha(Image.fromarray(alpha))
+    elif mode == "P":
+        image = image.quantize(4)
+    image.save(tmp_path / "foreign.png", icc_profile=swapped)
+    np.testing.assert_allclose(read_picture(tmp_path / "foreign.png"), expected, atol=2)
+
+
+def test_transparent_grey_with_a_profile_stays_grey(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(0, 256, 8, dtype=np.uint8), (32, 1))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # does not fit grey
+    Image.fromarray(np.dstack([ramp, np.full_like(ramp, 255)])).save(
+        tmp_path / "grey.png", icc_profile=profile
+    )
+    np.testing.assert_array_equal(read_picture(tmp_path / "grey.png"), np.repeat(ramp[..., None], 3, axis=2))
+
+
 def test_of_an_animation_the_first_frame(tmp_path: Path) -> None:
     first, second = Image.fromarray(quarters()), Image.fromarray(255 - quarters())
     first.save(tmp_path / "two.webp", save_all=True, append_images=[second], lossless=True)
@@ -178,6 +203,15 @@ def test_a_picture_cut_off(tmp_path: Path, kind: str) -> None:
     with pytest.raises(PictureError) as error:
         read_picture(path)
     one_line(error, path)
+
+
+def test_jpeg_2000_without_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "headless.jp2"
+    Image.fromarray(quarters()).save(path)
+    path.write_bytes(path.read_bytes().replace(b"jp2h", b"free"))
+    with pytest.raises(PictureError) as error:
+        read_picture(path)
+    assert "damaged" in one_line(error, path)
 
 
 def test_one_pixel_is_too_small(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from followyouremoji.errors import ClipError
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.encoders import LARGEST_SIDES
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.media.writing import ClipWriter, exact_rate
 from tests.media.synthetic import heard_onsets, moving_picture, square_place, write_clip
@@ -99,6 +100,24 @@ def test_odd_sizes(tmp_path: Path, name: str) -> None:
     assert np.abs(shown[:65, :97].astype(int) - picture).mean() < 4.0
     if name.endswith("mp4"):
         assert np.abs(shown[:, 97].astype(int) - shown[:, 96]).mean() < 8.0
+
+
+@pytest.mark.parametrize("name", OUTPUTS[:3])
+def test_pictures_larger_than_a_clip_can_hold_are_refused_before_one_is_made(
+    tmp_path: Path, name: str
+) -> None:
+    """The bounds are the encoders': what is at them is written, what is beyond them could not be."""
+    largest = LARGEST_SIDES[Path(name).suffix]
+    with ClipWriter(tmp_path / name, 25, (16, largest)) as writer:
+        writer.write(np.zeros((largest, 16, 3), np.uint8))
+    assert names(tmp_path) == [name]
+    too_large = (largest + 1, 32)
+    with pytest.raises(
+        ClipError, match=f"{largest + 1}x32 pixels.* at most {largest} a side.* folder of PNGs"
+    ):
+        ClipWriter(tmp_path / f"large {name}", 25, too_large)
+    with ClipWriter(tmp_path / "folder", 25, too_large) as writer:
+        writer.write(np.zeros((32, largest + 1, 3), np.uint8))
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -292,6 +311,17 @@ def test_a_folder_with_other_things_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "made.mp4" / "diary.txt").write_text("mine")
     with pytest.raises(ClipError, match="not replaced"):
         write_moving(tmp_path / "made.mp4", overwrite=True)
+
+
+@pytest.mark.parametrize("place", [".", "..", "inner/..", "/"])
+def test_a_place_without_a_name_of_its_own_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(ClipError, match="give a new name in it"):
+        ClipWriter(place, 25, (96, 64))
+    assert names(tmp_path / "empty") == ["inner"]
 
 
 @pytest.mark.parametrize("name", ["made.xyz", "made.png", "made.avi"])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from followyouremoji.animator import PortraitAnimator
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AppearanceNet, Denoiser
-from followyouremoji.networks.compiling import compile_regions, compiler_problem
+from followyouremoji.networks.compiling import compile_module, compile_regions, compiler_problem
 from followyouremoji.sampling import ClipConditioning
 from followyouremoji.sampling.denoising import denoise
 from followyouremoji.sampling.forecast import Forecast
@@ -68,6 +68,19 @@ def randomised(network: nn.Module) -> nn.Module:
         if "temporal_transformer.proj_out" in name:
             nn.init.normal_(parameter, std=0.1)
     return network.eval().requires_grad_(False)
+
+
+class Twice(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+def test_a_module_is_compiled_for_all_of_many_shapes() -> None:
+    module, backend = Twice(), Counting()
+    compile_module(module, backend)
+    for size in (*range(1, 13), *range(1, 13)):
+        module(torch.zeros(size, 2))
+    assert len(backend.graphs) == 12
 
 
 @pytest.fixture(scope="module", params=["paper", pytest.param("released", marks=pytest.mark.slow)])

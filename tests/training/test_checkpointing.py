@@ -24,7 +24,11 @@ def state(step: int, size: int = 1000) -> dict[str, object]:
     return {
         "module": {"a": torch.full((size,), float(step)), "b": torch.ones(2)},
         "average": {},
+        "optimiser": {},
+        "scaler": {},
         "step": step,
+        "seconds": 1.5,
+        "skipped": 0,
     }
 
 
@@ -83,6 +87,23 @@ def test_damaged_and_foreign_files_are_refused(tmp_path) -> None:
         averaged_weights(tmp_path)
     with pytest.raises(WeightsError, match="no training run"):
         averaged_weights(tmp_path / "nowhere")
+
+
+def test_a_checkpoint_that_lacks_something_or_is_of_another_version_is_refused(tmp_path) -> None:
+    file = write_checkpoint(tmp_path, state(3), keep=1)
+    content = torch.load(file, weights_only=True)
+    for name in content:
+        torch.save({entry: value for entry, value in content.items() if entry != name}, file)
+        with pytest.raises(WeightsError, match=r"step-00000003\.pt is damaged or no checkpoint"):
+            read_checkpoint(file)
+    torch.save({**content, "format": 3}, file)
+    with pytest.raises(WeightsError, match=r"step-00000003\.pt was written by another version"):
+        read_checkpoint(file)
+    torch.save({"module": {"a": torch.ones(2)}, "average": {"a": torch.zeros(2)}, "step": 1}, file)
+    file.rename(
+        tmp_path / "training.pt"
+    )  # the only file of an earlier version's run, which may be begun from
+    assert torch.equal(averaged_weights(tmp_path)["a"], torch.zeros(2))
 
 
 class Touch:

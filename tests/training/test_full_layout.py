@@ -85,10 +85,17 @@ def test_both_stages_train_validate_and_export_with_their_landmark_options(folde
     assert grid.shape == (2 * 64 + 4, 7 * 64 + 6 * 4, 3)
 
     export_model(
-        folder / "stage2.toml", folder / "model", name="small", steps=2, shared_noise=0.0, overwrite=False
+        folder / "stage2.toml",
+        folder / "model",
+        name="small",
+        steps=2,
+        shared_noise=0.0,
+        overwrite=False,
+        guidance_scale=3.5,
     )
     config = load_model(folder / "model", "cpu").config
     assert config.landmark_style == LandmarkStyle(contour=True, pupils=False)
+    assert (config.guided, config.guidance_scale) == (True, 3.5)
     assert (config.landmark_points, config.autoencoder, config.picture_size, config.window) == (
         "image",
         None,

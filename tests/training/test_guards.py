@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import os
 import signal
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -133,6 +135,47 @@ def test_moments_of_another_optimiser_are_refused(tmp_path, monkeypatch, optimis
         monkeypatch.setattr("followyouremoji.training.run.make_optimiser", without_library)
     with pytest.raises(WeightsError, match="another `optimiser`"):
         Quick(run_of(tmp_path, steps=2, optimiser=optimiser))
+
+
+class AdamW8bit(torch.optim.AdamW):
+    """bitsandbytes' optimiser for a test: the same names of its moments, in 32 bits."""
+
+    NAMES = (("exp_avg", "state1"), ("exp_avg_sq", "state2"))
+
+    def step(self, closure: Any = None) -> Any:
+        self.rename(self.NAMES, back=True)
+        loss = super().step(closure)
+        self.rename(self.NAMES)
+        return loss
+
+    def rename(self, names: tuple[tuple[str, str], ...], back: bool = False) -> None:
+        for moments in self.state.values():
+            for own, other in names:
+                before, after = (other, own) if back else (own, other)
+                if before in moments:
+                    moments[after] = moments.pop(before)
+
+
+def test_moments_in_8_bits_are_saved_and_gone_on_with(tmp_path, monkeypatch) -> None:
+    library = ModuleType("bitsandbytes.optim")
+    library.AdamW8bit = AdamW8bit  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "bitsandbytes", ModuleType("bitsandbytes"))
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", library)
+    run = run_of(tmp_path / "whole", steps=4, optimiser="adamw8bit")
+    Quick(run).train()
+    broken = dataclasses.replace(run, output=tmp_path / "broken", save_every=2)
+    Quick(broken).train()
+    checkpoints(broken.output)[-1].unlink()  # as if killed at step 4
+    again = Quick(broken)
+    assert again.state.step_number == 2
+    again.train()
+    whole, resumed = newest_state(run.output), newest_state(broken.output)
+    for name, value in whole["module"].items():
+        assert torch.equal(value, resumed["module"][name]), name
+    moments = whole["optimiser"]["denoiser.conv_in.weight"]
+    assert {"state1", "state2"} < moments.keys()
+    for name, value in moments.items():
+        assert torch.equal(value, resumed["optimiser"]["denoiser.conv_in.weight"][name]), name
 
 
 def test_too_many_in_a_row_stop_the_run_and_the_last_good_checkpoint_stays(tmp_path) -> None:

@@ -16,8 +16,16 @@ from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.portraits import Identity, Performance, draw_portrait
 from followyouremoji.training.bending import bend, drawn_expressions, expressive_points, kept_open
-from followyouremoji.training.lora import Interrupted, adapted, adapter_tensors, networks_of, train_lora
+from followyouremoji.training.lora import (
+    Interrupted,
+    LoraResult,
+    adapted,
+    adapter_tensors,
+    networks_of,
+    train_lora,
+)
 from followyouremoji.training.lora_settings import LoraSettings
+from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
 from tests.test_animator import small_model
 from tests.test_preparation import landmarks_of
@@ -121,6 +129,38 @@ def test_what_is_learnt_is_handed_out_now_and_then_and_when_told_to_leave(model,
     assert signal.getsignal(signal.SIGTERM) is handler
     after = model.denoiser.state_dict().values()
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(("broken", "survives"), [({1}, True), ({2, 3}, False)])
+def test_a_gradient_that_is_no_number_spoils_nothing(model, person, monkeypatch, broken, survives) -> None:
+    """A finite loss, and still no number to learn from."""
+    kept: list[Lora] = []
+    losses: list[float] = []
+
+    def injected(*arguments):
+        found = batch_losses(*arguments)
+        if len(losses) in broken:
+            found.diffusion.register_hook(lambda gradient: gradient * float("inf"))
+        return found
+
+    monkeypatch.setattr("followyouremoji.training.lora.batch_losses", injected)
+    settings = LoraSettings(steps=4, rank=2, targets=2, drawn_share=0.0, views=1, save_every=1)
+
+    def train() -> LoraResult:
+        return train_lora(
+            model, person, settings, "ada", lambda done, total, loss: losses.append(loss), kept.append
+        )
+
+    if survives:
+        result = train()
+        assert result.loss == losses[-1]
+        kept.append(result.lora)
+    else:
+        with pytest.raises(SettingsError, match="at step 4 its loss or gradient is no number any more"):
+            train()
+    assert len(kept) == 4 - len(broken) + survives  # none after a step that was skipped
+    assert np.isfinite(losses).all()
+    assert all(bool(tensor.isfinite().all()) for lora in kept for tensor in lora.tensors.values())
 
 
 def test_clips_of_a_person_are_a_function_of_the_position(person) -> None:

@@ -83,13 +83,31 @@ def test_changes_are_tried_cheapest_first_and_share_the_batch_evenly() -> None:
         next(alternatives(Optimisation(steps=1), references=12, gpus=5))
 
 
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+@pytest.mark.parametrize("optimiser", ["adamw", "adamw8bit", "muon"])
+def test_only_what_can_be_trained_is_proposed(optimiser, sharding) -> None:
+    if sharding == "fsdp" and optimiser != "adamw":
+        with pytest.raises(SettingsError, match=rf'{optimiser} .*`sharding = "ddp"` alone'):
+            Optimisation(steps=1, optimiser=optimiser, sharding=sharding)
+        return
+    settings = Optimisation(steps=1, optimiser=optimiser, sharding=sharding)
+    proposed = [
+        change for _, change in alternatives(settings, references=4, gpus=2)
+    ]  # each accepted as it is made
+    assert any(change.sharding == "fsdp" for change in proposed) == (optimiser == "adamw")
+
+
 def test_the_average_is_given_up_last() -> None:
-    settings = Optimisation(steps=1, checkpointing=True, optimiser="adamw8bit", sharding="fsdp")
+    settings = Optimisation(steps=1, checkpointing=True, sharding="fsdp")
     changes = dict(alternatives(settings, references=2, gpus=2))
     assert list(changes) == ["as it is", "ema = 0.0"]
     assert changes["ema = 0.0"].ema == 0
     names = [name for name, _ in alternatives(Optimisation(steps=1), references=2, gpus=2)]
-    assert names[-1] == 'checkpointing = true, optimiser = "adamw8bit", sharding = "fsdp", ema = 0.0'
+    assert names[2:] == [
+        'checkpointing = true, optimiser = "adamw8bit"',
+        'checkpointing = true, sharding = "fsdp"',
+        'checkpointing = true, sharding = "fsdp", ema = 0.0',
+    ]
     run, networks = a_run(), build_networks(a_run())
     kept = memory_of(run, settings, networks, 1, 0, False)
     given_up = memory_of(run, changes["ema = 0.0"], networks, 1, 0, False)

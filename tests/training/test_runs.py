@@ -169,8 +169,12 @@ def test_stage_2_moves_the_temporal_layers_alone_and_exports(folder) -> None:
     assert model.config.landmark_style == LandmarkStyle(antialiased=True)
     assert model.config.provenance == DRAWN
     assert model.config.makes_keyframes
+    assert not model.config.guided
+    settings = {"name": "tiny", "steps": 3, "shared_noise": 0.5, "overwrite": False}
     with pytest.raises(WeightsError, match="exists"):
-        export_model(file, folder / "model", name="tiny", steps=3, shared_noise=0.5, overwrite=False)
+        export_model(file, folder / "model", **settings)
+    with pytest.raises(SettingsError, match=r"`reference_dropout` is 0.* a guidance scale of 1, not 3\.5"):
+        export_model(file, folder / "another", **settings, guidance_scale=3.5)
 
 
 def test_a_tuned_decoder_is_resumed_handed_on_and_exported(folder) -> None:

@@ -78,6 +78,8 @@ def networks_of(run: DenoiserRun) -> Networks:
     networks.withholds = run.reference_dropout > 0
     if run.stage == 2:
         networks.learn_time_alone()
+    if run.optimisation.checkpointing:
+        networks.save_activation_memory()
     return networks
 
 

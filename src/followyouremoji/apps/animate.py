@@ -21,8 +21,8 @@ from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import remove_unfinished
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, side_by_side, write_picture
-from followyouremoji.media.writing import CLIP_ENDINGS, ClipWriter
-from followyouremoji.preparation import Prepared
+from followyouremoji.media.writing import CLIP_ENDINGS, ClipWriter, check_sides
+from followyouremoji.preparation import Prepared, middle_square
 from followyouremoji.settings import SPEEDS, AnimationSettings
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ DRAWN_ONLY = (
 )
 LESS_MEMORY = "give --offload, --batch 1, a smaller --window (fewer frames at once) or a smaller --size, or end what else uses the GPU"
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
+TALLEST_ROW = 1024  # pixels; beside each other, pictures of a phone's camera would be wider than clips can be
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,14 @@ def animate(
                 say(f"{path}: the job in {job_folder} is finished.")
                 return
         output.check(path, source)
+        if not output.side_by_side and settings.crop is not False and settings.paste_back is not False:
+            check_sides(path, (picture.shape[1], picture.shape[0]))  # the result is as large as the portrait
         if job is not None:
             remove_unfinished(path.parent, path.name)
         with FaceDetector(settings.detector_bundle) as detector:
             landmarks = detect(detector, picture, settings.face, str(portrait_file))
+            if settings.crop is False:
+                middle_square(picture, landmarks.points)  # a face outside it should not cost the tracking
             loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
             loading = loader.submit(load_animator, weights, device, dtype, loras, settings, offload, compiled)
             motion = None if job is None else job.motion()
@@ -152,9 +157,7 @@ def told(tally: Tally) -> str:
     if not tally.told:
         return ""
     passes, memory = tally.computed + tally.told, tally.bytes / 2**20
-    return (
-        f", {tally.computed} of {passes} passes computed and the others told from {memory:.1f} MB of memory"
-    )
+    return f", {tally.computed} of {passes} passes computed and the others forecast from {memory:.1f} MB of memory"
 
 
 def counted(frames: int) -> str:
@@ -301,8 +304,9 @@ def rows_beside(driving: Driving, prepared: Prepared, results: Iterator[np.ndarr
 
 
 def row(picture: np.ndarray, index: int, result: np.ndarray, prepared: Prepared) -> np.ndarray:
-    portrait = prepared.portrait if prepared.paste_back else prepared.picture
-    return side_by_side([picture, prepared.landmark_picture(index), portrait, result], height=result.shape[0])
+    """A driving frame, its landmarks, the portrait and the result, uint8 (h, w, 3) each, at the result's height or less."""
+    tiles = [picture, prepared.landmark_picture(index), prepared.still, result]
+    return side_by_side(tiles, height=min(result.shape[0], TALLEST_ROW))
 
 
 def row_size(driving: Driving, prepared: Prepared) -> tuple[int, int]:

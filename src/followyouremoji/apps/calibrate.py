@@ -10,7 +10,10 @@ import typer
 from followyouremoji.apps.output import advice_on_gpu_memory
 
 if TYPE_CHECKING:
-    from followyouremoji.animator import PortraitAnimator
+    import numpy as np
+
+    from followyouremoji.face.detection import Landmarks
+    from followyouremoji.face.motion import Motion
     from followyouremoji.preparation import Prepared
 LESS_MEMORY = "take a smaller model, another --device, or end what else uses the GPU"
 
@@ -33,9 +36,12 @@ def calibrate(
     ] = 0.02,
     clips: Annotated[int, typer.Option(help="Drawn clips to measure on.", min=1)] = 6,
     portrait: Annotated[
-        Path | None, typer.Option(help="Measure on this portrait instead, driven by --driving.")
+        str | None,
+        typer.Option(help="Measure on this portrait instead, or on bundled:NAME, driven by --driving."),
     ] = None,
-    driving: Annotated[Path | None, typer.Option(help="A clip or motion; its first window is used.")] = None,
+    driving: Annotated[
+        str | None, typer.Option(help="A clip or motion, or bundled:NAME; its first window is used.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -61,7 +67,7 @@ def calibrate(
         denoiser_checksum,
         write_acceleration,
     )
-    from followyouremoji.checkpoints.folder import ACCELERATION_FILE
+    from followyouremoji.checkpoints.folder import ACCELERATION_FILE, read_config
     from followyouremoji.checkpoints.sources import cache_folder, find_checkpoint
     from followyouremoji.errors import SettingsError, WeightsError
 
@@ -72,10 +78,14 @@ def calibrate(
     checksum = denoiser_checksum(folder)
     file = output or folder / ACCELERATION_FILE
     check_output(file, (".json",), overwrite, WeightsError, "the calibration")
+    given = None
+    if portrait is not None and driving is not None:
+        given = first_window(portrait, driving, read_config(folder)[0].window)
     animator = PortraitAnimator.from_pretrained(weights, device, offload=False)
     prepared: list[Prepared]
-    if portrait is not None and driving is not None:
-        prepared = [first_window(animator, portrait, driving)]
+    if given is not None:
+        picture, landmarks, motion = given
+        prepared = [animator.prepare(picture, motion, portrait_landmarks=landmarks)]
     else:
         prepared = list(drawn_clips(animator.model, clips, cache_folder() / "suites"))
     say(f"{weights}: the exact result of {len(prepared)} clips in {steps} steps ...")
@@ -98,11 +108,16 @@ def calibrate(
     say(f"{file}: saved{looked_for or '; fye animate --speed looks there'}.")
 
 
-def first_window(animator: PortraitAnimator, portrait: Path, driving: Path) -> Prepared:
-    """The first frames of a clip, as many as the model sees at once. Raises UserError for files that cannot be used."""
+def first_window(portrait: str, driving: str, frames: int) -> tuple[np.ndarray, Landmarks, Motion]:
+    """A portrait, its face, and the motion of the first `frames` of a clip. Raises UserError for files that cannot be used."""
+    from followyouremoji.apps.bundled import driving_path, portrait_path
+    from followyouremoji.apps.driving import Driving, FrameRange, detect, tracked
     from followyouremoji.face.detection import FaceDetector
-    from followyouremoji.preparation import read_motion
+    from followyouremoji.media.pictures import read_picture
 
+    portrait_file = portrait_path(portrait)
+    picture = read_picture(portrait_file)
+    source = Driving(driving_path(driving), FrameRange(stop=frames))
     with FaceDetector() as detector:
-        motion, _ = read_motion(driving, detector)
-    return animator.prepare(portrait, motion[: animator.model.config.window])
+        landmarks = detect(detector, picture, None, str(portrait_file))
+        return picture, landmarks, tracked(source, detector, None, 1.0)

@@ -133,7 +133,7 @@ Cropping = Annotated[
     bool | None,
     typer.Option(
         "--crop/--no-crop",
-        help="Animate a square around the face, or the whole picture.",
+        help="Animate a square around the face, or the middle of the whole picture.",
         rich_help_panel=FRAMING,
         show_default="what suits model and picture",
     ),

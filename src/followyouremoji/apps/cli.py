@@ -173,7 +173,7 @@ def animate(
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Denoising steps: fewer are quicker, more are finer.",
+            help="Denoising steps: fewer are quicker; the model's own number is what it is best at.",
             min=1,
             rich_help_panel=MODEL,
             show_default="the model's",
@@ -184,15 +184,15 @@ def animate(
         typer.Option(
             metavar="[exact|lossless|fast|fastest]",
             help="How many passes of the network are forecast instead of computed: [bold]exact[/] none, [bold]lossless[/] as many as "
-            "nobody sees, [bold]fast[/] and [bold]fastest[/] more; or a forecast of your own, as in docs/performance.md. With few steps all "
-            "are computed.",
+            "make no visible difference, [bold]fast[/] and [bold]fastest[/] more; or a forecast of your own, as in docs/performance.md. "
+            "With few steps all are computed.",
             rich_help_panel=MODEL,
         ),
     ] = "lossless",
     guidance: Annotated[
         float | None,
         typer.Option(
-            help="How strictly the result follows portrait and motion; 1 is quickest.",
+            help="How strictly the result follows portrait and motion; 1 is quickest, and more is for models that learnt it.",
             min=1.0,
             rich_help_panel=MODEL,
             show_default="the model's",

@@ -73,7 +73,9 @@ def prepare(
     ] = 0.06,
     confidence: Annotated[
         float,
-        typer.Option(help="Of the detector that confirms a tracked face, 0 to 1.", rich_help_panel=FILTERS),
+        typer.Option(
+            help="Confidence of the detector that confirms a tracked face, 0 to 1.", rich_help_panel=FILTERS
+        ),
     ] = 0.5,
     duplicate: Annotated[
         float,
@@ -87,7 +89,9 @@ def prepare(
     max_frames: Annotated[
         int, typer.Option(help="Most frames of a training clip; longer ones are divided.")
     ] = 256,
-    quality: Annotated[int, typer.Option(help="Of the JPEG pictures.", rich_help_panel=ADVANCED)] = 95,
+    quality: Annotated[
+        int, typer.Option(help="JPEG quality of the pictures.", rich_help_panel=ADVANCED)
+    ] = 95,
     shard_megabytes: Annotated[
         float, typer.Option(help="Size of a shard.", rich_help_panel=ADVANCED)
     ] = 512.0,

@@ -45,7 +45,7 @@ def lora(
         bool, typer.Option("--convolutions", help="Change convolutions too, not the attentions alone.")
     ] = DEFAULTS.convolutions,
     learning_rate: Annotated[
-        float, typer.Option(help="Of AdamW.", min=1e-7, max=1.0)
+        float, typer.Option(help="AdamW's learning rate.", min=1e-7, max=1.0)
     ] = DEFAULTS.learning_rate,
     drawn_share: Annotated[
         float | None,

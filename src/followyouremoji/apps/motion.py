@@ -87,7 +87,7 @@ def preview(
     from followyouremoji.face.drawing import LandmarkStyle
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
     from followyouremoji.media.writing import ClipWriter
-    from followyouremoji.preparation import prepare
+    from followyouremoji.preparation import middle_square, prepare
     from followyouremoji.settings import AnimationSettings
 
     alignment = AlignmentSettings(
@@ -106,6 +106,8 @@ def preview(
     path = Output(out, overwrite=overwrite).resolved(portrait_file, source)
     with FaceDetector(bundle) as detector:
         landmarks = detect(detector, picture, face, str(portrait_file))
+        if crop is False:
+            middle_square(picture, landmarks.points)  # a face outside it should not cost the tracking
         motion = tracked(source, detector, driving_face, smooth)
     prepared = prepare(
         picture,

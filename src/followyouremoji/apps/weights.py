@@ -105,7 +105,7 @@ def convert(
     full_precision: FullPrecision = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make published files that you have a model that `--weights` takes. Nothing in them is run."""
+    """Convert published files that you already have into a model for `--weights`. Nothing in them is run."""
     from followyouremoji.apps.output import say
     from followyouremoji.checkpoints import convert_released
 

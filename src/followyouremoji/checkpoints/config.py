@@ -43,13 +43,20 @@ class ModelConfig:
     shared_noise: float = 0.0  # 0: every frame has its own noise, 1: all frames share one
     window: int = 16  # frames sampled at once
     known_frames: bool = True  # whether a paper-layout network learnt to heed known frames (Sec. 3.3)
+    guided: bool = True  # whether it learnt to do without the portrait too, which guidance needs
     provenance: str = ""  # one sentence for users: trained on what, by whom
 
     def __post_init__(self) -> None:
         network = self.network
         _require(isinstance(self.name, str) and bool(self.name.strip()), "name", self.name, "some text")
         _require(isinstance(self.provenance, str), "provenance", self.provenance, "text")
-        for name in ("antialiased_landmarks", "landmark_contour", "landmark_pupils", "known_frames"):
+        for name in (
+            "antialiased_landmarks",
+            "landmark_contour",
+            "landmark_pupils",
+            "known_frames",
+            "guided",
+        ):
             _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
         _require(
             self.landmark_points in ("metric", "image"),
@@ -84,6 +91,12 @@ class ModelConfig:
             "guidance_scale",
             self.guidance_scale,
             "1 or more",
+        )
+        _require(
+            self.guided or self.guidance_scale == 1,
+            "guidance_scale",
+            self.guidance_scale,
+            "1 for a model that never learnt to do without the portrait",
         )
         _require(
             is_number(self.shared_noise) and 0 <= self.shared_noise <= 1,

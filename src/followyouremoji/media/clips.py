@@ -75,7 +75,7 @@ def at_constant_rate(
 
 
 class ClipReader:
-    """A clip, read frame by frame: a video, or an animated GIF, WebP or PNG.
+    """A clip, read frame by frame: a video, or an animated GIF, WebP or PNG; a still picture is a clip of one frame.
 
     A context manager that iterates `(timestamp, picture)`: seconds from the clip's first frame (the clip's, not the
     range's), and uint8 (height, width, 3) RGB, upright, with square pixels, on white where transparent. It may be

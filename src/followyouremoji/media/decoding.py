@@ -1,4 +1,4 @@
-"""Decoding clips frame by frame: videos by FFmpeg (PyAV), animated GIF, WebP and PNG by Pillow.
+"""Decoding clips frame by frame: videos by FFmpeg (PyAV); animated GIF, WebP and PNG, and still pictures, by Pillow.
 
 Both sources yield `(timestamp, make_picture)`: seconds from the clip's first frame, and a function that converts the
 frame, so that frames outside a range cost no conversion. Neither holds more than the frame at hand.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "JPEG")  # what Pillow decodes here; JPEG is a clip of one frame
+ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "JPEG")  # of which Pillow is asked first; JPEG is one frame
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
 _ASSUMED_RATE = 25.0  # frames a second where a file tells nothing
@@ -65,25 +65,40 @@ class ClipSource(Protocol):
 
 def open_clip(path: Path) -> ClipSource:
     """The source that decodes this file; raises `ClipError` if none does."""
-    try:
-        with open_image(path, ClipError, ANIMATION_FORMATS):
-            pass
-    except UnidentifiedImageError:
-        return VideoSource(path)
-    except DECODING_ERRORS as reason:
-        raise ClipError(f"{path} is damaged: not one frame of it can be read") from reason
+    if not _pillow_knows(path, ANIMATION_FORMATS):
+        with open_container(path) as container:
+            # Some other formats have no signature, and Pillow may take a video for one of them: FFmpeg is asked first.
+            if not (_is_still(container) and _pillow_knows(path)):
+                return VideoSource(path, container)
     return AnimationSource(path)
 
 
+def _pillow_knows(path: Path, formats: tuple[str, ...] | None = None) -> bool:
+    """Whether a file is a picture in one of `formats`, all by default; raises `ClipError` if it is a damaged one."""
+    try:
+        with open_image(path, ClipError, formats):
+            return True
+    except UnidentifiedImageError:
+        return False
+    except DECODING_ERRORS as reason:
+        raise ClipError(f"{path} is damaged: not one frame of it can be read") from reason
+
+
+def _is_still(container: "InputContainer") -> bool:
+    """Whether FFmpeg reads the file as a picture, such as a TIFF: it would not tell that there is but one frame."""
+    name = container.format.name
+    return name.endswith("_pipe") or name in ("image2", "ico")
+
+
 class AnimationSource:
-    """An animated GIF, WebP or PNG; a still picture is a clip of one frame."""
+    """An animated GIF, WebP or PNG; a still picture of any format is a clip of one frame."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.damage: str | None = None
         starts: list[float] = []
         duration = 0.0
-        with open_image(path, ClipError, ANIMATION_FORMATS) as image:
+        with open_image(path, ClipError) as image:
             size = image.size
             for _ in self._seek_all(image):
                 if not starts:
@@ -104,7 +119,7 @@ class AnimationSource:
 
     def _seek_all(self, image: Image.Image) -> Iterator[None]:
         """Step through the frames, decoding each, up to the first that is damaged."""
-        # A phone's JPEG may hold a second picture (MPO), its depth or brightness, which is no frame.
+        # Of other formats more pictures are no frames: a phone's JPEG (MPO) may hold the depth, a TIFF further pages.
         count = getattr(image, "n_frames", 1) if image.format in ("GIF", "WEBP", "PNG") else 1
         for index in range(count):
             try:
@@ -121,7 +136,7 @@ class AnimationSource:
         return delay if delay >= _SHORTEST_DELAY else _USUAL_DELAY
 
     def frames(self) -> Generator[Frame, None, None]:
-        with open_image(self._path, ClipError, ANIMATION_FORMATS) as image:
+        with open_image(self._path, ClipError) as image:
             for start, _ in zip(self._starts, self._seek_all(image), strict=False):
                 yield start, lambda: to_rgb(image)
 
@@ -152,7 +167,11 @@ def _turn(picture: np.ndarray, frame: "av.VideoFrame") -> np.ndarray:
     The matrix [[a b u] [c d v] [x y w]] shows source (p, q) at (a p + c q, b p + d q); only its quarter turns and
     mirrorings are followed.
     """
-    side_data = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        side_data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV gives none where it does not know one of them, such as the EXIF of cameras' motion JPEG.
+        return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
     if side_data is None:
         return picture
     matrix = np.frombuffer(bytes(cast(Any, side_data)), dtype=np.int32).reshape(3, 3)[:2, :2]
@@ -197,25 +216,24 @@ def _frame_picture(frame: "av.VideoFrame", size: tuple[int, int]) -> np.ndarray:
 
 
 class VideoSource:
-    """A video file's first picture stream."""
+    """A video file's first picture stream; `container` is the file, just opened, and needed no longer than this takes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, container: "InputContainer") -> None:
         self._path = path
         self.damage: str | None = None
-        with open_container(path) as container:
-            stream = self._stream(container)
-            width, height = stream.codec_context.width, stream.codec_context.height
-            check_size(path, (width, height), ClipError)
-            rate = float(stream.average_rate or stream.guessed_rate or 0.0)
-            frame_rate = rate if 0.0 < rate <= 1000.0 else _ASSUMED_RATE
-            count = stream.frames or None
-            if stream.duration and stream.time_base:
-                duration = float(stream.duration * stream.time_base)
-            elif container.duration:
-                duration = container.duration / 1e6
-            else:
-                duration = (count or 0) / frame_rate
-            has_sound = bool(container.streams.audio)
+        stream = self._stream(container)
+        width, height = stream.codec_context.width, stream.codec_context.height
+        check_size(path, (width, height), ClipError)
+        rate = float(stream.average_rate or stream.guessed_rate or 0.0)
+        frame_rate = rate if 0.0 < rate <= 1000.0 else _ASSUMED_RATE
+        count = stream.frames or None
+        if stream.duration and stream.time_base:
+            duration = float(stream.duration * stream.time_base)
+        elif container.duration:
+            duration = container.duration / 1e6
+        else:
+            duration = (count or 0) / frame_rate
+        has_sound = bool(container.streams.audio)
         decoded = self.frames()
         try:
             _, first = next(decoded)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import av
     from av.container import OutputContainer
 
+LARGEST_SIDES = {".mp4": 16_384, ".gif": 16_384, ".webp": 16_383}
+"""Pixels a side that a clip can have, by its ending: x264's bound, in which a GIF's frames wait too, and WebP's."""
+
 _H264_OPTIONS = {"crf": "16", "preset": "medium"}  # hard to tell from the frames themselves
 _GIF_TICKS = 100  # GIF counts hundredths of a second
 _LEAST_GIF_TICKS = 2  # browsers slow shorter delays down to a tenth of a second

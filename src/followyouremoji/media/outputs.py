@@ -33,7 +33,8 @@ class PendingOutput:
 
     Raises
     ------
-    error : the output exists, its folder does not, or a folder lies where a file shall be written.
+    error : the output exists, its folder does not, a folder lies where a file shall be written, or `path` has no name of its own, as
+        "." has none.
     """
 
     def __init__(self, path: Path, overwrite: bool, error: type[UserError], folder: bool = False) -> None:
@@ -48,6 +49,8 @@ class PendingOutput:
         """Raise if the output could not be put in its place."""
         path = self.path
         try:
+            if path.name in ("", ".."):  # nothing can be written beside it and take its place
+                raise self._error(f"cannot write to {path} itself; give a new name in it")
             if not path.parent.is_dir():
                 raise self._error(f"cannot write {path}: there is no folder {path.parent}; make it first")
             if self._folder and path.is_dir():

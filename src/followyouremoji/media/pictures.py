@@ -21,7 +21,10 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 BACKGROUND = (255, 255, 255)  # what shows through where a picture is transparent
 
 # Damaged files make Pillow's decoders raise these.
-DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, RuntimeError)
+DECODING_ERRORS = (
+    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, RuntimeError),
+    AssertionError,
+)
 
 
 def check_file(path: Path, error: type[UserError], what: str) -> None:
@@ -81,16 +84,18 @@ def _sixteen_bit_to_eight(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
-    """The picture in sRGB where it carries a colour profile of its own (phones' Display P3, print's CMYK)."""
+    """The picture's colours in sRGB, as RGB, where it carries a colour profile of its own (phones' Display P3, print's CMYK)."""
+    if image.mode == "P":  # a profile is of colours, not of their places in a palette
+        image = image.convert("RGB")
     profile = image.info.get("icc_profile")
     if not profile or image.mode not in ("RGB", "CMYK", "L"):
-        return image
+        return image.convert("RGB")
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile must not cost the picture
-        return image
-    return converted if converted is not None else image
+        converted = None
+    return converted if converted is not None else image.convert("RGB")
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
@@ -101,11 +106,13 @@ def to_rgb(image: Image.Image) -> np.ndarray:
     image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _sixteen_bit_to_eight(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        on_white = Image.new("RGBA", image.size, (*BACKGROUND, 255))
-        image = Image.alpha_composite(on_white, image)
-    return np.array(_to_srgb(image).convert("RGB"), dtype=np.uint8, order="C")
+    if not image.has_transparency_data:
+        return np.array(_to_srgb(image), dtype=np.uint8, order="C")
+    grey = image.mode in ("1", "L", "LA", "La")  # a profile of grey is of no use to RGB
+    layers = image.convert("LA" if grey else "RGBA")
+    colours = _to_srgb(layers.convert("L" if grey else "RGB"))
+    white = Image.new("RGB", image.size, BACKGROUND)
+    return np.array(Image.composite(colours, white, layers.getchannel("A")), dtype=np.uint8, order="C")
 
 
 def read_picture(path: str | os.PathLike[str]) -> np.ndarray:

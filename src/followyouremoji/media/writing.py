@@ -12,7 +12,7 @@ import numpy as np
 
 from followyouremoji.errors import ClipError
 from followyouremoji.media.ahead import Behind
-from followyouremoji.media.encoders import Encoder, open_encoder
+from followyouremoji.media.encoders import LARGEST_SIDES, Encoder, open_encoder
 from followyouremoji.media.outputs import PendingOutput
 from followyouremoji.media.pictures import check_file
 from followyouremoji.media.provenance import GENERATED_COMMENT
@@ -41,6 +41,17 @@ def _writing_errors() -> tuple[type[Exception], ...]:
     return OSError, RuntimeError, av.FFmpegError
 
 
+def check_sides(path: Path, size: tuple[int, int]) -> None:
+    """Raise ClipError where pictures of `size` (width, height) are too large for a clip of `path`'s ending."""
+    ending = path.suffix.lower()
+    largest = None if path.is_dir() else LARGEST_SIDES.get(ending)
+    if largest is not None and max(size) > largest:
+        raise ClipError(
+            f"cannot write {path}: its pictures would be {size[0]}x{size[1]} pixels, and {ending} holds at most {largest} a side; give a "
+            "name without an ending, for a folder of PNGs, or use smaller pictures"
+        )
+
+
 class ClipWriter:
     """A clip being written, as a context manager: `with ClipWriter(...) as writer: writer.write(picture)`.
 
@@ -63,8 +74,8 @@ class ClipWriter:
 
     Raises
     ------
-    ClipError : unknown ending, the output exists, it cannot be written, the sound cannot be read, no frame was
-        written, or the disc is full.
+    ClipError : unknown ending, the pictures are too large for it, the output exists, it cannot be written, the sound
+        cannot be read, no frame was written, or the disc is full.
     """
 
     def __init__(
@@ -92,6 +103,7 @@ class ClipWriter:
             )
         if min(size) < 1:
             raise ValueError(f"a clip's size must be positive, not {size}")
+        check_sides(self.path, size)
         self._rate = exact_rate(frame_rate)
         self._sound_from = None if sound_from is None else Path(sound_from)
         self._sound_start = sound_start

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from followyouremoji.networks.layers import Downsample, ResnetBlock, SpatialTransformer, Upsample
 from followyouremoji.networks.motion_module import MotionModule, position_table
@@ -33,15 +34,24 @@ def compile_regions(
     ----------
     backend : torch's name of a compiler, or one as `torch.compile` takes it.
     """
-    limits = torch._dynamo.config  # one of them counts all modules whose forward is the same function
-    limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, MOST_SHAPES)
     torch.compiler.assume_constant_result(
         position_table
     )  # a formula of numbers that are known when compiling
     regions = ON_PROCESSORS if device.type == "cpu" else REGIONS
     for module in network.modules():
         if isinstance(module, regions):
-            module.compile(backend=backend, fullgraph=True, dynamic=False, recompile_limit=MOST_SHAPES)
+            compile_module(module, backend, fullgraph=True)
+
+
+def compile_module(
+    module: nn.Module, backend: str | Callable[..., Any] = "inductor", *, fullgraph: bool = False
+) -> None:
+    """Let torch compile a module, in place, anew for each shape of its inputs, however many they are: after 8, torch's own limit, it would
+    quietly go on uncompiled. `fullgraph`: whole, or fail.
+    """
+    limits = torch._dynamo.config  # one of them counts all modules whose forward is the same function
+    limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, MOST_SHAPES)
+    module.compile(backend=backend, fullgraph=fullgraph, dynamic=False, recompile_limit=MOST_SHAPES)
 
 
 def compiler_problem(device: torch.device, backend: str = "inductor") -> str | None:

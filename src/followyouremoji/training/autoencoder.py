@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.files import remove_unfinished, whole, write_json
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
+from followyouremoji.networks.compiling import compile_module
 from followyouremoji.training.batch import sample_rng, to_pixels
 from followyouremoji.training.checkpointing import averaged_weights, check_layout, newest_state
 from followyouremoji.training.config import AutoencoderRun
-from followyouremoji.training.drawings import Drawings
+from followyouremoji.training.drawings import LATENTS, Drawings, new_array
 from followyouremoji.training.fingerprint import FILE, fingerprint, write_fingerprint
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.losses import reconstruction_loss
@@ -99,7 +99,7 @@ def train_autoencoder(
     source = open_picks(run.drawings, run.data, 2, run.optimisation.seed, run.window)
     module = Reconstruction(run.autoencoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if run.optimisation.compile:
-        module.compile(dynamic=False)
+        compile_module(module)
     state = Run(
         module,
         run.output,
@@ -164,13 +164,16 @@ def with_config(module: SmallAutoencoder, config: AutoencoderConfig) -> SmallAut
 
 @torch.inference_mode()
 def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) -> None:
-    """Encode all drawings of a folder into its `latents.npy`, and record beside it which encoder they are of."""
+    """Encode all drawings of a folder into its `latents.npy`, and record beside it which encoder they are of.
+
+    Raises SettingsError or DataError as `Drawings.open`, and OSError where the disk has too little room.
+    """
     drawings = Drawings.open(folder)
     identities, pictures, size = drawings.pictures.shape[:3]
     shape = (identities, pictures, autoencoder.config.latent_channels, size // 8, size // 8)
     remove_unfinished(folder)
-    with whole(folder / "latents.npy") as temporary:
-        latents = open_memmap(temporary, "w+", np.float16, shape)
+    with whole(folder / LATENTS) as temporary:
+        latents = new_array(temporary, np.float16, shape)
         for i in range(identities):
             for j in range(0, pictures, batch):
                 latents[i, j : j + batch] = autoencoder.encode(

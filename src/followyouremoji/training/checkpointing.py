@@ -21,6 +21,16 @@ FORMAT = 2  # 1 was a single training.pt, whose moments had no names
 FOLDER = "checkpoints"
 OLD_FILE = "training.pt"
 State = dict[str, Any]
+ENTRIES: Mapping[str, type] = {
+    "module": dict,
+    "step": int,
+    "average": dict,
+    "optimiser": dict,
+    "scaler": dict,
+    "seconds": float,
+    "skipped": int,
+}
+OLD_ENTRIES = ("module", "step")  # of an `OLD_FILE`, whose weights may still be begun from
 
 
 def checkpoint_file(folder: Path, step: int) -> Path:
@@ -77,15 +87,22 @@ def survivors(folder: Path) -> str:
 
 
 def read_checkpoint(file: Path) -> State:
-    """The state in a checkpoint, tensors mapped from the file. Raises WeightsError where it is damaged or none."""
+    """The state in a checkpoint, tensors mapped from the file: all `ENTRIES`, or an earlier version's where the file is an `OLD_FILE`.
+
+    Raises WeightsError where it is damaged, no checkpoint, or of another version.
+    """
+    old = file.name == OLD_FILE
     try:
         state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        if (
-            not isinstance(state, dict)
-            or not isinstance(state["module"], dict)
-            or not isinstance(state["step"], int)
-        ):
-            raise KeyError("module")
+        if not isinstance(state, dict):
+            raise TypeError("no table")
+        if not old and state["format"] != FORMAT:
+            raise WeightsError(
+                f"{file} was written by another version; go on with that one, or name another `output` to begin anew with this one."
+            )
+        for name in OLD_ENTRIES if old else ENTRIES:
+            if not isinstance(state[name], ENTRIES[name]):
+                raise TypeError(name)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{file} is refused: it holds more than tensors, and reading it could run code."

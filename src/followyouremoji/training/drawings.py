@@ -7,19 +7,27 @@ size / 8) float16 and `encoder.json` with that encoder's fingerprint. Picture 0 
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.files import write_json
 from followyouremoji.portraits import Identity, Performance, draw_portrait, expressive_motion, speech
 
+DESCRIPTION, PICTURES, POINTS, LATENTS = "drawings.json", "pictures.npy", "points.npy", "latents.npy"
+N_POINTS = 478
+UNRESERVED = (errno.EOPNOTSUPP, errno.EINVAL)  # from file systems that cannot reserve room
 CLIP_FRAME_RATES = (8.0, 25.0)  # keyframes far apart and close to each other are both seen in training
+AGAIN = "delete the folder and draw it again with `fye train draw`."
+ENCODE_AGAIN = "delete it, and encode the drawings again with `fye train latents`."
 
 
 @dataclass(frozen=True)
@@ -55,38 +63,92 @@ def draw_identity(settings: DrawingSettings, index: int) -> tuple[np.ndarray, np
 
 
 def _draw_slice(folder: str, settings: DrawingSettings, start: int, stop: int) -> int:
-    pictures = np.load(Path(folder) / "pictures.npy", mmap_mode="r+", allow_pickle=False)
-    points = np.load(Path(folder) / "points.npy", mmap_mode="r+", allow_pickle=False)
+    pictures = np.load(Path(folder) / PICTURES, mmap_mode="r+", allow_pickle=False)
+    points = np.load(Path(folder) / POINTS, mmap_mode="r+", allow_pickle=False)
     for index in range(start, stop):
         pictures[index], points[index] = draw_identity(settings, index)
     return stop - start
 
 
 def draw_folder(folder: Path, settings: DrawingSettings, processes: int = 1) -> None:
-    """Draw everything into `folder`; does nothing when it already holds the same drawings, and refuses to mix different ones."""
-    described = folder / "drawings.json"
-    if described.exists():
-        if json.loads(described.read_text()) == asdict(settings):
+    """Draw everything into `folder`; does nothing when it already holds the same drawings, and refuses to mix different ones.
+
+    Raises SettingsError for other drawings there, DataError where a process was killed or `drawings.json` is damaged, and OSError where the disk
+    has too little room. Then no half-drawn arrays stay.
+    """
+    if (folder / DESCRIPTION).exists():
+        if read_settings(folder) == settings:
             return
         raise SettingsError(f"{folder} holds other drawings; name another folder or delete it.")
     folder.mkdir(parents=True, exist_ok=True)
     shape = (settings.identities, settings.pictures)
-    open_memmap(folder / "pictures.npy", "w+", np.uint8, (*shape, settings.size, settings.size, 3)).flush()
-    open_memmap(folder / "points.npy", "w+", np.float32, (*shape, 478, 2)).flush()
     starts = range(0, settings.identities, 16)
-    with ProcessPoolExecutor(processes) as pool:
-        tasks = [
-            pool.submit(_draw_slice, str(folder), settings, s, min(s + 16, settings.identities))
-            for s in starts
-        ]
-        for task in tasks:
-            task.result()
-    write_json(described, asdict(settings))
+    try:
+        new_array(folder / PICTURES, np.uint8, (*shape, settings.size, settings.size, 3))
+        new_array(folder / POINTS, np.float32, (*shape, N_POINTS, 2))
+        with ProcessPoolExecutor(processes) as pool:
+            tasks = [
+                pool.submit(_draw_slice, str(folder), settings, s, min(s + 16, settings.identities))
+                for s in starts
+            ]
+            for task in tasks:
+                task.result()
+    except BaseException as error:
+        for name in (PICTURES, POINTS):
+            (folder / name).unlink(missing_ok=True)
+        if isinstance(error, BrokenProcessPool):
+            raise DataError(
+                "A process that draws was killed; most often memory ran out. Draw with fewer `--processes`."
+            ) from error
+        raise
+    write_json(folder / DESCRIPTION, asdict(settings))
+
+
+def new_array(file: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap:
+    """A new array file of zeros, mapped for writing, its room on the disk reserved: a full one would kill whoever writes to the map.
+
+    Raises OSError where there is too little room.
+    """
+    try:
+        array = open_memmap(file, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):
+            with file.open("r+b") as opened:
+                os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        if error.errno not in UNRESERVED:
+            raise OSError(error.errno, error.strerror, str(file)) from error
+    return array
+
+
+def read_settings(folder: Path) -> DrawingSettings:
+    """How a folder was drawn. Raises SettingsError where it holds no finished drawings, DataError where its `drawings.json` is damaged."""
+    file = folder / DESCRIPTION
+    if not file.exists():
+        raise SettingsError(f"{folder} holds no finished drawings; make them with `fye train draw`.")
+    try:
+        return DrawingSettings(**json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{file} is damaged: {AGAIN}") from error
+
+
+def mapped(file: Path, shape: tuple[int | None, ...], mend: str) -> np.ndarray:
+    """An array file, mapped for reading; None in `shape` is any length. Raises DataError where it is missing, damaged or of another shape."""
+    try:
+        array: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+        lengths = zip(array.shape, shape, strict=True)
+        if any(expected not in (None, length) for length, expected in lengths):
+            raise ValueError(f"{array.shape}, not {shape}")
+    except Exception as error:  # numpy tells of a damaged header in any of many ways
+        raise DataError(f"{file} is missing or damaged: {mend}") from error
+    return array
 
 
 @dataclass(frozen=True)
 class Drawings:
-    """A folder of drawings, memory-mapped. `latents` is None until an autoencoder has read the folder."""
+    """A folder of drawings, memory-mapped. `latents` is None until an autoencoder has read the folder.
+
+    `open` raises SettingsError where the folder holds no finished drawings, DataError where one of its files is missing or damaged.
+    """
 
     pictures: np.ndarray
     points: np.ndarray
@@ -94,13 +156,13 @@ class Drawings:
 
     @classmethod
     def open(cls, folder: Path) -> Drawings:
-        if not (folder / "drawings.json").exists():
-            raise SettingsError(f"{folder} holds no finished drawings; make them with `fye train draw`.")
-        latents = folder / "latents.npy"
+        settings = read_settings(folder)
+        shape, side = (settings.identities, settings.pictures), settings.size
+        latents = folder / LATENTS
         return cls(
-            np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False),
-            np.load(folder / "points.npy", mmap_mode="r", allow_pickle=False),
-            np.load(latents, mmap_mode="r", allow_pickle=False) if latents.exists() else None,
+            mapped(folder / PICTURES, (*shape, side, side, 3), AGAIN),
+            mapped(folder / POINTS, (*shape, N_POINTS, 2), AGAIN),
+            mapped(latents, (*shape, None, side // 8, side // 8), ENCODE_AGAIN) if latents.exists() else None,
         )
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ import torch
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
+from followyouremoji.errors import SettingsError
 from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, check_layout
 from followyouremoji.training.config import load_denoiser_run
@@ -33,10 +34,16 @@ def export_model(
     """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint; the decoder's are the run's, where one tuned it.
 
     `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for sampling, `provenance`
-    what it says about its training; by default, what is recorded of the run and those that it began with. Raises SettingsError where a file describes another kind of run, WeightsError where a run has no
-    weights, weights of other settings, or learnt from latents of another autoencoder.
+    what it says about its training; by default, what is recorded of the run and those that it began with. Raises SettingsError where a file describes another kind of run, or one that learnt nothing
+    of guidance where `guidance_scale` is above 1; WeightsError where a run has no weights, weights of other settings, or learnt from latents of another autoencoder.
     """
     run = load_denoiser_run(denoiser_run)
+    guided = run.reference_dropout > 0
+    if guidance_scale > 1 and not guided:
+        raise SettingsError(
+            f"{denoiser_run}: a model learns guidance by portraits that are withheld, and this run's `reference_dropout` is 0: train it with "
+            f"0.1, say, or export it with a guidance scale of 1, not {guidance_scale:g}"
+        )
     encoders = load_encoders(run)
     autoencoder = encoders.autoencoder
     network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
@@ -66,6 +73,7 @@ def export_model(
         shared_noise=shared_noise,
         window=run.targets if run.stage == 2 else 16,
         known_frames=run.masks_frames,
+        guided=guided,
         provenance=provenance or (read_origin(run.output) or origin_of(run)).told(),
     )
     model = Model(

@@ -20,6 +20,7 @@ from followyouremoji.training.run import Diverged, Run
 from followyouremoji.training.settings import AutoencoderRun, DenoiserRun
 
 Means = dict[str, float]
+OUT_OF_TIME = 1  # a wish to stop, as are the numbers of the signals that are listened to, all higher
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,8 @@ def train(
                     shown = recent.row(state, figures)
                     state.log(shown)
                 out_of_time = minutes is not None and time.monotonic() - begun > 60 * minutes
-                stop = state.agree(out_of_time or interruption.signal is not None)
-                leaving = state.finished or stop
+                stop = state.agree(interruption.signal or OUT_OF_TIME * out_of_time)
+                leaving = state.finished or stop > 0
                 if step % run.save_every == 0 or leaving:
                     state.save(leaving=leaving)
                 if validate is not None and (step % validate[0] == 0 or state.finished):
@@ -150,7 +151,7 @@ def train(
                         )
                     )
                 if stop and not state.finished:
-                    reason = interruption.signal or "time"
+                    reason = "time" if stop == OUT_OF_TIME else signal.Signals(stop)
                     break
             state.wait_for_everyone()
         except UserError as error:

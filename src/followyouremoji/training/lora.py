@@ -50,7 +50,8 @@ FEW_STEPS = (
     4  # a model sampled in so few steps starts them from almost pure noise: that is then practised most
 )
 TERMINAL_SHARE = 0.6  # as the bundled model was trained
-NON_FINITE_LIMIT = 10  # steps in a row without a finite loss
+NON_FINITE_LIMIT = 10  # steps in a row without a finite loss and gradient
+DIVERGED = "the training of the LoRA failed: at step {step} its loss or gradient is no number any more; try a smaller learning rate"
 
 Report = Callable[[int, int, float], None]
 """Called after each step with the steps done, the steps in all, and the step's loss."""
@@ -132,11 +133,12 @@ def train_lora(
     model : with float32 weights.
     person : from `read_person`, of `person_size`.
     about : goes into the file, for people.
-    keep : given what is learnt so far every `save_every` steps, at the last step, and at SIGTERM or Ctrl-C.
+    keep : given what is learnt so far every `save_every` steps and at the last step, unless that step was skipped because its loss or gradient
+        was no number; and at SIGTERM or Ctrl-C.
 
     Raises
     ------
-    SettingsError : the loss is no number any more, or peft is missing.
+    SettingsError : losses or gradients are no numbers any more, or peft is missing.
     Interrupted : SIGTERM or Ctrl-C came; `keep` has what was learnt.
     """
     run, networks, device = lora_run(model, settings), networks_of(model), model.device
@@ -148,10 +150,11 @@ def train_lora(
         def learnt() -> Lora:
             return Lora(adapter_tensors(networks), settings.rank, settings.alpha, model.config.name, about)
 
-        def stepped(done: int, loss: float, stop: bool) -> None:
+        def stepped(done: int, loss: float, learns: bool, stop: bool) -> None:
             if report is not None:
                 report(done, settings.steps, loss)
-            if keep is not None and (stop or done % settings.save_every == 0 or done == settings.steps):
+            due = learns and (done % settings.save_every == 0 or done == settings.steps)
+            if keep is not None and (stop or due):
                 keep(learnt())
 
         loss = _learn(networks, encoders, run, _source(person, settings), stepped)
@@ -232,11 +235,13 @@ def _learn(
     encoders: Encoders,
     run: DenoiserRun,
     source: ClipSource,
-    stepped: Callable[[int, float, bool], None],
+    stepped: Callable[[int, float, bool, bool], None],
 ) -> float:
     """Train what is trainable; returns the mean loss of the last tenth of the steps.
 
-    `stepped` is told the steps done, the step's loss, and whether a signal asks to leave; then Interrupted is raised.
+    A step whose loss or gradient is no number changes nothing. `stepped` is told the steps done, the step's loss, whether the step was taken,
+    and whether a signal asks to leave; then Interrupted is raised. Raises SettingsError after too many skipped steps in a row, or where all
+    of the last tenth were.
     """
     picks = framed(ClipPicks(source, run.clip_frames), run)
     trained = [parameter for parameter in networks.parameters() if parameter.requires_grad]
@@ -245,33 +250,33 @@ def _learn(
         trained, lr=run.optimisation.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
     )
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
-    losses: list[float] = []
-    skipped = 0
+    steps, losses, skipped = run.optimisation.steps, dict[int, float](), 0
     networks.train()
     with listening(tell=True) as interruption:
-        for step in range(run.optimisation.steps):
+        for step in range(steps):
             for group in optimiser.param_groups:
                 group["lr"] = run.optimisation.rate(step)
             batch = make_batch(run, picks, step).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 loss = batch_losses(networks, run, encoders, batch, alphas_cumprod).total
-            finite = bool(torch.isfinite(loss))
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(trained, run.optimisation.gradient_norm)
+            value, finite = loss.item(), bool(torch.isfinite(loss) & torch.isfinite(norm))
+            if finite:
+                optimiser.step()
+                losses[step] = value
+            optimiser.zero_grad(set_to_none=True)
             skipped = 0 if finite else skipped + 1
             if skipped == NON_FINITE_LIMIT:
-                raise SettingsError(
-                    f"the training of the LoRA failed at step {step}: its loss is no number any more; try a smaller learning rate"
-                )
-            if finite:
-                loss.backward()
-                nn.utils.clip_grad_norm_(trained, run.optimisation.gradient_norm)
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-                losses.append(loss.item())
+                raise SettingsError(DIVERGED.format(step=step + 1))
             told = interruption.signal  # once: one that comes from here on ends the next step
-            stepped(step + 1, loss.item(), told is not None)
+            stepped(step + 1, value, finite, told is not None)
             if told is not None:
                 raise Interrupted(told, step + 1)
-    return float(np.mean(losses[-max(1, len(losses) // 10) :]))
+    last = [losses[step] for step in range(steps - max(1, steps // 10), steps) if step in losses]
+    if not last:
+        raise SettingsError(DIVERGED.format(step=steps))
+    return float(np.mean(last))
 
 
 def _means(generated: list[np.ndarray], views: list[Pick]) -> dict[str, float]:

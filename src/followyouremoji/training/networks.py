@@ -18,6 +18,7 @@ from followyouremoji.networks import (
     QFormer,
     SmallAutoencoder,
 )
+from followyouremoji.networks.compiling import compile_module
 from followyouremoji.networks.layers import ResnetBlock, SpatialTransformer
 from followyouremoji.networks.motion_module import MotionModule
 
@@ -62,9 +63,12 @@ class Networks(nn.Module):
                 module.forward = partial(checkpoint, module.forward, use_reentrant=False)  # type: ignore[method-assign]
 
     def compile_parts(self) -> None:
-        """Compile each network in place; names of parameters stay as they are."""
+        """Compile each network in place; names of parameters stay as they are.
+
+        Where portraits are withheld, the denoiser is given those and the others apart: as many sizes of a batch, twice, as there are portraits.
+        """
         for network in (self.appearance_net, self.denoiser, self.landmark_encoder):
-            network.compile(dynamic=False)
+            compile_module(network)
 
     def prompt(self, image_tokens: Tensor) -> Tensor:
         """The image prompt that both UNets read, from the image encoder's or latents' tokens (b, tokens, image width)."""

@@ -31,7 +31,7 @@ from followyouremoji.training.counting import (
 )
 from followyouremoji.training.muon import operations
 from followyouremoji.training.optimiser import parameter_groups
-from followyouremoji.training.settings import DenoiserRun, Optimisation
+from followyouremoji.training.settings import NOT_IN_SHARES, DenoiserRun, Optimisation
 
 GIB = 2**30
 USUAL_SHARE = 0.35  # of a chip's peak rate that training of UNets of this size reaches; measure a hundred steps to know yours
@@ -187,7 +187,7 @@ def alternatives(
 ) -> Iterator[tuple[str, Optimisation]]:
     """The settings as they are, and changes that need less memory, those that cost least first; each only where the batch can be shared out.
 
-    FSDP is among them where what is trained is `shardable` and learns by AdamW.
+    FSDP is among them where what is trained is `shardable` and learns by AdamW, whose moments stay in 32 bits then.
     """
     if references % (gpus * settings.accumulation):
         raise SettingsError(
@@ -208,10 +208,12 @@ def alternatives(
     bases = [("", settings)]
     if not settings.checkpointing:
         bases.append(changed("", settings, checkpointing=True))
-    if settings.optimiser == "adamw":
-        bases.append(changed(*bases[-1], optimiser="adamw8bit"))
-    if settings.sharding == "ddp" and gpus > 1 and shardable and settings.optimiser != "muon":
-        bases.append(changed(*bases[-1], sharding="fsdp"))
+    if settings.sharding == "ddp":
+        own = bases[-1]  # with the optimiser that is asked for
+        if settings.optimiser == "adamw":
+            bases.append(changed(*own, optimiser="adamw8bit"))
+        if gpus > 1 and shardable and settings.optimiser not in NOT_IN_SHARES:
+            bases.append(changed(*own, sharding="fsdp"))
     if settings.ema:
         bases.append(changed(*bases[-1], ema=0.0))
     for name, base in bases:

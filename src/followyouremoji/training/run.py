@@ -33,7 +33,7 @@ from followyouremoji.training.checkpointing import (
 from followyouremoji.training.feed import Share
 from followyouremoji.training.journal import LOG, Journal
 from followyouremoji.training.optimiser import first_moment, make_optimiser
-from followyouremoji.training.settings import MUON_IN_SHARES, Optimisation
+from followyouremoji.training.settings import NOT_IN_SHARES, Optimisation
 
 try:
     from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
@@ -94,9 +94,9 @@ def make_accelerator(settings: Optimisation, module: nn.Module) -> Accelerator:
     if getattr(accelerator.state, "fsdp_plugin", None) is not None and not accelerator.is_fsdp2:
         raise SettingsError("FSDP of version 1 is not supported; launch with --fsdp_version 2")
     if (
-        accelerator.is_fsdp2 and settings.optimiser == "muon"
+        accelerator.is_fsdp2 and settings.optimiser in NOT_IN_SHARES
     ):  # the launcher's wish; a config's is refused as it is read
-        raise SettingsError(MUON_IN_SHARES)
+        raise SettingsError(NOT_IN_SHARES[settings.optimiser])
     if accelerator.device.type == "cuda":
         torch.set_float32_matmul_precision("high")
     return accelerator
@@ -219,11 +219,11 @@ class Run:
         stacked = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
         return dict(zip(values, self.accelerator.reduce(stacked, "mean").tolist(), strict=True))
 
-    def agree(self, stop: bool) -> bool:
-        """Whether any process wants to stop; all get the same answer."""
+    def agree(self, wish: int) -> int:
+        """The highest wish of all processes; all get the same answer."""
         if self.accelerator.num_processes == 1:
-            return stop
-        return bool(self.accelerator.reduce(torch.tensor(float(stop), device=self.device), "sum") > 0)
+            return wish
+        return int(self.accelerator.gather(torch.tensor([wish], device=self.device)).max())
 
     def log(self, values: Mapping[str, float]) -> None:
         """Append a row to the run's `log.csv`: seconds of training so far, learning rate, `values` and steps skipped so far."""

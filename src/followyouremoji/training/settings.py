@@ -25,7 +25,12 @@ Optimiser = Literal["adamw", "adamw8bit", "muon"]
 Sharding = Literal["ddp", "fsdp"]
 LandmarkPoints = Literal["metric", "image"]
 
-MUON_IN_SHARES = 'the optimiser muon needs whole matrices and works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of them. Use adamw'
+NOT_IN_SHARES: Mapping[str, str] = {
+    "muon": 'the optimiser muon needs whole matrices and works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of them. Use adamw',
+    "adamw8bit": 'the optimiser adamw8bit works with `sharding = "ddp"` alone: bitsandbytes knows nothing of the parts of weights that each GPU '
+    "holds with FSDP. Use adamw, whose moments FSDP shares out",
+}
+"""Optimisers that cannot be used with FSDP, and why."""
 DECODER_IN_SHARES = (
     '`tune_decoder` works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of the decoder'
 )
@@ -46,7 +51,7 @@ class Optimisation:
     accumulation : parts that each process computes the step's batch in, one after the other; more need less memory.
     checkpointing : compute activations anew in the backward pass; about a third more time for much less memory.
     optimiser : "adamw8bit" holds the moments in 8 bits and needs bitsandbytes; "muon" learns matrices and convolutions by Muon
-        (`training.muon`) and all else by AdamW.
+        (`training.muon`) and all else by AdamW. Both with "ddp" alone.
     sharding : over several GPUs, "ddp" gives each all weights, "fsdp" a share of weights, gradients, moments and average.
     non_finite_limit : steps in a row that may be skipped for a loss or gradient that is not finite before the run stops.
     """
@@ -74,8 +79,8 @@ class Optimisation:
         require_at_least(self, 1, "steps", "accumulation", "non_finite_limit")
         require_at_least(self, 0, "warmup", "decay", "weight_decay", "seed")
         require_shares(self, "ema", "final_rate")
-        if self.optimiser == "muon" and self.sharding == "fsdp":
-            raise SettingsError(MUON_IN_SHARES)
+        if self.sharding == "fsdp" and self.optimiser in NOT_IN_SHARES:
+            raise SettingsError(NOT_IN_SHARES[self.optimiser])
         for name in ("learning_rate", "gradient_norm"):
             value = getattr(self, name)
             if not is_number(value) or value <= 0:

@@ -53,6 +53,35 @@ def test_a_changed_clip_has_another_stamp(collection: Path) -> None:
     assert after.stamp != before.stamp
 
 
+def test_links_are_followed_once_and_real_places_give_the_names(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "clips", tmp_path / "elsewhere"
+    (folder / "real").mkdir(parents=True)
+    (folder / "real" / "one.mp4").write_bytes(b"x")
+    elsewhere.mkdir()
+    (elsewhere / "two.mp4").write_bytes(b"x")
+    write_frames(tmp_path / "frames", 8)
+    links = {"a link to real": folder / "real", "b": elsewhere, "c": elsewhere, "frames": tmp_path / "frames"}
+    loops = {"real/loop": folder, "real/itself": folder / "real" / "itself", "nowhere": tmp_path / "nowhere"}
+    for link, target in (links | loops).items():
+        (folder / link).symlink_to(target, target_is_directory=True)
+    (elsewhere / "back").symlink_to(folder, target_is_directory=True)
+    assert [unit.source for unit in find_units(folder)] == ["b/two.mp4", "frames", "real/one.mp4"]
+    assert [unit.source for unit in find_units(folder, elsewhere)] == ["frames", "real/one.mp4"]
+
+
+def test_a_clip_that_cannot_be_reached_is_found_all_the_same(collection: Path) -> None:
+    before = find_units(collection)
+    (collection / "hdtf" / "gone.mp4").symlink_to(collection / "nowhere.mp4")
+    (collection / "hdtf" / "loop.mp4").symlink_to("loop.mp4")
+    found = {unit.source: unit for unit in find_units(collection)}
+    assert found["hdtf/gone.mp4"].stamp == found["hdtf/loop.mp4"].stamp == (0, 0)
+    assert [unit for unit in found.values() if unit.stamp != (0, 0)] == before
+    (collection / "nowhere.mp4").write_bytes(b"x")
+    after = {unit.source: unit for unit in find_units(collection)}["hdtf/gone.mp4"]
+    assert after.name == found["hdtf/gone.mp4"].name
+    assert after.stamp != (0, 0)
+
+
 def test_one_clip_and_no_clip(collection: Path) -> None:
     assert [unit.source for unit in find_units(collection / "hdtf" / "RD_Radio-1.MP4")] == ["RD_Radio-1.MP4"]
     with pytest.raises(DataError, match="No clip was found"):
@@ -83,6 +112,10 @@ def test_pictures_end_before_the_first_that_cannot_be_read(tmp_path: Path) -> No
     assert len(list(clip)) == 6
     assert clip.damage is not None
     assert "00000006.png" in clip.damage
+    (tmp_path / "clip" / "00000004.png").unlink()
+    (tmp_path / "clip" / "00000004.png").symlink_to("nowhere.png")
+    assert len(list(clip)) == 4
+    assert "00000004.png" in clip.damage
     (tmp_path / "clip" / "00000000.png").write_bytes(b"no picture")
     with pytest.raises(ClipError, match=r"00000000\.png"):
         Pictures(tmp_path / "clip")

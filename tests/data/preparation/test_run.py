@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -152,6 +153,40 @@ def test_broken_and_cut_off_files_are_listed_and_the_rest_is_done(prepared: Prep
         assert word in text
     with Image.open(report / "contact_sheet.png") as sheet:
         assert sheet.size == (8 * 144, 3 * (144 + 16))
+
+
+def test_a_link_to_nothing_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "gone.mp4").symlink_to("nowhere.mp4")
+    ((source, reason),) = [
+        (record.source, str(record.failure))
+        for record in prepare(tmp_path / "clips", tmp_path / "out", SETTINGS, here).failures
+    ]
+    assert source == "gone.mp4"
+    assert "there is no file" in reason
+
+
+def test_workers_may_run_in_another_folder(
+    prepared: Prepared, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's workers run where Ray was started."""
+    shutil.copytree(source / "vfhq", tmp_path / "clips" / "vfhq")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def elsewhere(
+        function: Callable[[Unit], None], units: Sequence[Unit]
+    ) -> Iterator[tuple[Unit, str | None]]:
+        for unit in units:
+            with chdir(tmp_path / "elsewhere"):
+                function(unit)
+            yield unit, None
+
+    made = prepare(Path("clips"), Path("shards"), SETTINGS, elsewhere)
+    names = {record.source: record.name for record in prepared.records}
+    assert [(record.name, record.failure) for record in made.records] == [(names["vfhq/Clip+x+P0"], None)]
+    assert len(Shards(tmp_path / "shards")) == 1
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_second_run_changes_nothing_and_other_settings_are_refused(

@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +44,7 @@ class Unit:
     name : names the unit in files and keys: letters, digits and dashes, unique in its source folder
     source : path within the source folder, with forward slashes
     path : where it lies
-    stamp : bytes and time of change; a unit whose stamp has changed is another clip
+    stamp : bytes and time of change, zeros where it cannot be reached; a unit whose stamp has changed is another clip
     """
 
     name: str
@@ -52,7 +54,7 @@ class Unit:
 
 
 def find_units(folder: Path, leave_out: Path | None = None) -> list[Unit]:
-    """Every clip below `folder`, in the order of its paths; or the one clip that `folder` is.
+    """Every clip below `folder`, in the order of its paths; or the one clip that `folder` is. Links are followed.
 
     Parameters
     ----------
@@ -77,16 +79,22 @@ def find_units(folder: Path, leave_out: Path | None = None) -> list[Unit]:
 
 
 def _clips_below(folder: Path, skipped: Path | None) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        here = Path(parent)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != skipped
-        )
-        if here.resolve() == skipped:
-            continue
-        yield from (here / name for name in names if _is_video(name))
-        if sum(_number(name) is not None for name in names) >= LEAST_PICTURES:
-            yield here
+    seen = {skipped}
+    # Linked folders wait until all others are seen: a clip is named by where it lies, however many links lead there.
+    waiting = deque([folder])
+    while waiting:
+        for parent, folders, names in os.walk(waiting.popleft()):
+            here = Path(parent)
+            place = here.resolve()
+            if place in seen:
+                folders.clear()
+                continue
+            seen.add(place)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            waiting.extend(here / name for name in folders if (here / name).is_symlink())
+            yield from (here / name for name in names if _is_video(name))
+            if sum(_number(name) is not None for name in names) >= LEAST_PICTURES:
+                yield here
 
 
 def _is_video(name: str) -> bool:
@@ -104,11 +112,15 @@ def _number(name: str) -> int | None:
 
 def _unit(folder: Path, path: Path) -> Unit:
     source = path.relative_to(folder).as_posix()
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", source.rsplit(".", 1)[0] if path.is_file() else source).strip("-")
+    try:
+        status = path.stat()
+        is_folder = stat.S_ISDIR(status.st_mode)
+        stamp = (0 if is_folder else status.st_size, status.st_mtime_ns)
+    except OSError:  # such as a link to nothing: told by who works on it, as of any file that cannot be read
+        is_folder, stamp = False, (0, 0)
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", source if is_folder else source.rsplit(".", 1)[0]).strip("-")
     # Two sources may differ in what a slug leaves out; the digest of the whole path tells them apart.
     digest = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    status = path.stat()
-    stamp = (status.st_size if path.is_file() else 0, status.st_mtime_ns)
     return Unit(f"{slug[-80:].strip('-') or 'clip'}-{digest}", source, path, stamp)
 
 
@@ -128,7 +140,7 @@ class Pictures:
         numbered = [
             (number, path)
             for path in folder.iterdir()
-            if path.is_file() and (number := _number(path.name)) is not None
+            if not path.is_dir() and (number := _number(path.name)) is not None
         ]
         self._paths = [path for _, path in sorted(numbered, key=lambda entry: (entry[0], entry[1].name))]
         try:

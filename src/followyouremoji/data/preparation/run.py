@@ -74,11 +74,12 @@ def prepare(
     DataError : no clip is found, `out` cannot be used, holds other things or the result of other settings, another run is working in
         it, or its disc is full. What is done by then stays.
     """
-    out = Path(out)
-    if Path(source).resolve() == out.resolve():
+    # Workers need not run in this process's folder: Ray's run where Ray was started.
+    source, out = Path(source).absolute(), Path(out).absolute()
+    if source.resolve() == out.resolve():
         raise DataError(f"The output folder must be another than {source}, where the clips are.")
     _check_out(out, settings)
-    units = find_units(Path(source), leave_out=out)
+    units = find_units(source, leave_out=out)
     workspace = Workspace(out)
     with _only_run(workspace):
         try:

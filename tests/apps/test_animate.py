@@ -1,0 +1,61 @@
+"""`fye animate`: rows of pictures beside each other, and what it refuses before a clip is tracked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from followyouremoji.apps.animate import row
+from followyouremoji.media.encoders import LARGEST_SIDES
+from followyouremoji.media.pictures import write_picture
+from followyouremoji.preparation import Prepared, prepare
+from tests.apps.conftest import Run
+from tests.apps.test_bad_input import assert_nothing_written, assert_refused
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+from followyouremoji.portraits import DrawnPortrait, Identity, Performance, draw_portrait
+from tests.test_preparation import drawn_motion, landmarks_of
+
+
+@pytest.fixture(scope="module")
+def portrait() -> DrawnPortrait:
+    return draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 256)
+
+
+@pytest.fixture(scope="module")
+def prepared(portrait: DrawnPortrait) -> Prepared:
+    """For a model that makes faces alone, in windows of 64 pixels."""
+    landmarks = landmarks_of(portrait)
+    return prepare(portrait.picture, drawn_motion(2), size=64, face_alone=True, portrait_landmarks=landmarks)
+
+
+@pytest.mark.parametrize("pasted", [True, False])
+def test_the_portrait_in_a_row_is_what_the_result_sets_in_motion(prepared: Prepared, pasted: bool) -> None:
+    prepared = replace(prepared, paste_back=pasted)
+    side = prepared.output_size[1]
+    result = np.full((side, side, 3), 200, np.uint8)
+    tiles = np.split(row(np.zeros((90, 90, 3), np.uint8), 1, result, prepared), 4, axis=1)
+    assert prepared.face is not None
+    assert np.array_equal(tiles[2], prepared.portrait if pasted else prepared.face.square)
+    assert np.array_equal(tiles[3], result)
+
+
+def test_a_row_of_large_pictures_fits_into_every_clip(prepared: Prepared) -> None:
+    photo = np.zeros((4032, 3024, 3), np.uint8)
+    made = row(np.zeros((90, 160, 3), np.uint8), 0, photo, replace(prepared, portrait=photo, paste_back=True))
+    assert made.shape[1] < min(LARGEST_SIDES.values())
+    assert made.shape[1] / made.shape[0] == pytest.approx(16 / 9 + 1 + 2 * 3 / 4, abs=0.01)
+
+
+def test_what_the_portrait_rules_out_is_told_before_a_clip_is_tracked(
+    fye: Run, clip: Path, portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("followyouremoji.apps.driving.Driving.track")
+    write_picture("wide.png", np.zeros((64, 17_000, 3), np.uint8))
+    assert_refused(fye("animate", "wide.png", clip, "-o", "out.mp4"), "out.mp4", "17000x64", "16384")
+    beside = np.pad(portrait.picture, ((0, 0), (0, 600), (0, 0)), mode="edge")
+    write_picture("beside.png", beside)
+    for command in (("animate", "beside.png", clip, "-o"), ("motion", "preview", "beside.png", clip)):
+        assert_refused(fye(*command, "out.mp4", "--no-crop"), "856x256", "outside", "--no-crop")
+    assert_nothing_written()

@@ -5,7 +5,8 @@
 Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever else the machine does. Passes, time,
 memory of the forecasts and all figures go to a table, `speed.json`, `speed.png` (speed against the distance from the exact result) and `sheet.png` (the truth,
 exact, and the presets). Forecasts are written as in `followyouremoji/sampling/forecast/settings.py`, presets by name. Finished cases are kept in
-`rows.jsonl`, and the same command goes on. With a `--guidance` above 1, forecasts of what guidance adds are compared too. `--full-size` measures time alone, on the released layout with random weights.
+`rows.jsonl`, and the same command goes on. With a `--guidance` above 1, forecasts of what guidance adds are compared too. `--full-size` measures
+time alone, on the released layout with random weights.
 """
 
 from __future__ import annotations

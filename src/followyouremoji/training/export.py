@@ -34,8 +34,12 @@ def export_model(
     """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint; the decoder's are the run's, where one tuned it.
 
     `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for sampling, `provenance`
-    what it says about its training; by default, what is recorded of the run and those that it began with. Raises SettingsError where a file describes another kind of run, or one that learnt nothing
-    of guidance where `guidance_scale` is above 1; WeightsError where a run has no weights, weights of other settings, or learnt from latents of another autoencoder.
+    what it says about its training; by default, what is recorded of the run and those that it began with.
+
+    Raises
+    ------
+    SettingsError : a file describes another kind of run, or one that learnt nothing of guidance where `guidance_scale` is above 1.
+    WeightsError : a run has no weights, weights of other settings, or learnt from latents of another autoencoder.
     """
     run = load_denoiser_run(denoiser_run)
     guided = run.reference_dropout > 0

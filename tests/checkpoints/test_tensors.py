@@ -86,3 +86,10 @@ def test_the_image_encoder_of_the_safetensors_conversion_is_clips_vit_l14() -> N
     assert sum(p.numel() for p in clip.parameters()) == 303_179_776
     tokens = clip(pixel_values=torch.empty(1, 3, 224, 224, device="meta")).last_hidden_state
     assert tokens.shape == (1, 257, 1024)
+
+
+def test_written_tensors_are_as_readable_as_any_other_file(tmp_path: Path) -> None:
+    """safetensors alone lets nobody but their owner read them, which a folder on a shared disk is not for."""
+    (tmp_path / "plain").touch()
+    write_tensors({"a": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"format": "pt"})
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode

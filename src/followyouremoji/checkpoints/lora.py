@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from followyouremoji.checkpoints.model import Model
+from followyouremoji.checkpoints.tensors import write_tensors
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.outputs import written_whole
 
@@ -114,11 +114,9 @@ def read_lora(file: Path) -> Lora:
 def write_lora(lora: Lora, file: Path, *, overwrite: bool = False) -> Path:
     """Write a LoRA in half precision; it appears when it is complete. Raises WeightsError where it exists or cannot be written."""
     described = {name: value for name, value in dataclasses.asdict(lora).items() if name != "tensors"}
-    tensors = {
-        name: value.detach().to("cpu", torch.float16).contiguous() for name, value in lora.tensors.items()
-    }
     with written_whole(file, overwrite, WeightsError, SafetensorError) as temporary:
-        save_file(tensors, temporary, {"format": FORMAT, "lora": json.dumps(described)})
+        metadata = {"format": FORMAT, "lora": json.dumps(described)}
+        write_tensors(lora.tensors, temporary, torch.float16, metadata)
     return file
 
 

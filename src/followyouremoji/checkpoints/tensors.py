@@ -99,11 +99,19 @@ def read_network(
     return network.eval().requires_grad_(False)
 
 
-def write_tensors(tensors: Mapping[str, Tensor], file: Path, dtype: torch.dtype | None = None) -> None:
-    """Write tensors to a safetensors file, floating-point ones as `dtype` (None: as they are)."""
+def write_tensors(
+    tensors: Mapping[str, Tensor],
+    file: Path,
+    dtype: torch.dtype | None = None,
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Write tensors to a safetensors file, floating-point ones as `dtype` (None: as they are), with `metadata` in its header."""
     with torch.no_grad():
         saved = {name: value.detach().to("cpu", dtype).contiguous() for name, value in tensors.items()}
-    save_file(saved, file)
+    file.touch()
+    mode = file.stat().st_mode
+    save_file(saved, file, metadata)
+    file.chmod(mode)  # safetensors gives it to its owner alone; others may read a model as any other file
 
 
 def not_finite(file: Path) -> list[str]:

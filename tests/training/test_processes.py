@@ -15,14 +15,15 @@ from followyouremoji.training.checkpointing import checkpoints, newest_state, st
 from tests.checkpoints.small_models import write_vae
 
 from .processes import train_tiny
-from .tiny import run_of
+from .tiny import NETWORK_TABLE, run_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300  # seconds
 Gradients = list[dict[str, torch.Tensor]]
 
 
-RUN = """
+RUN = (
+    """
 kind = "denoiser"
 stage = 1
 output = "{folder}/run"
@@ -40,23 +41,16 @@ every = 2
 samples = 2
 steps = 1
 rows = 1
-[network]
-layout = "paper"
-latent_channels = 4
-block_channels = [16, 16]
-layers_per_block = 1
-heads = 2
-norm_groups = 8
-context_width = 8
-image_source = "latents"
-image_width = 6
-landmark_channels = [4, 4, 4, 4]
+"""
+    + NETWORK_TABLE
+    + """
 [network.qformer]
 layers = 1
 queries = 2
 width = 8
 heads = 2
 """
+)
 
 
 def started(commands: list[list[str]]) -> list[subprocess.Popen[bytes]]:

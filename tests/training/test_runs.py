@@ -32,6 +32,7 @@ from followyouremoji.training.picks import DrawingsPicks, open_picks
 from followyouremoji.training.trainer import train_denoiser
 from followyouremoji.training.validation import validation_picks
 from tests.checkpoints.small_models import write_vae
+from tests.training.tiny import NETWORK_TABLE
 
 AUTOENCODER = """
 kind = "autoencoder"
@@ -49,7 +50,8 @@ channels = [8, 16]
 blocks = 1
 """
 
-DENOISER = """
+DENOISER = (
+    """
 kind = "denoiser"
 stage = {stage}
 drawings = "{folder}/drawings"
@@ -63,17 +65,9 @@ log_every = 1
 steps = 4
 warmup = 1
 decay = 1
-[network]
-layout = "paper"
-latent_channels = 4
-block_channels = [16, 16]
-layers_per_block = 1
-heads = 2
-norm_groups = 8
-context_width = 8
-image_source = "latents"
-image_width = 6
-landmark_channels = [4, 4, 4, 4]
+"""
+    + NETWORK_TABLE
+    + """
 reference_landmarks = true
 warped_reference = true
 [network.qformer]
@@ -82,6 +76,7 @@ queries = 2
 width = 8
 heads = 2
 """
+)
 
 
 @pytest.fixture(scope="module")

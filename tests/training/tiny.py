@@ -22,6 +22,18 @@ from tests.tiny import tiny_network
 
 SIZE = 64
 AUTOENCODER = AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1, scale=3.0)
+NETWORK_TABLE = """
+[network]
+layout = "paper"
+latent_channels = 4
+block_channels = [16, 16]
+layers_per_block = 1
+heads = 2
+norm_groups = 8
+context_width = 8
+image_source = "latents"
+image_width = 6
+landmark_channels = [4, 4, 4, 4]"""
 NETWORK = tiny_network(block_channels=(16, 16), warped_reference=True, reference_landmarks=True)
 
 

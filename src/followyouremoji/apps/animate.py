@@ -129,11 +129,13 @@ def animate(
                 middle_square(picture, landmarks.points)  # a face outside it should not cost the tracking
             loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
             loading = loader.submit(load_animator, weights, device, dtype, loras, settings, offload, compiled)
-            motion = None if job is None else job.motion()
+            kept = None if job is None else job.motion()
+            motion = kept
             if motion is None:
                 motion = tracked(source, detector, settings.driving_face, smooth, loading)
-                motion = motion if job is None else job.keep_motion(motion)
             animator = loading.result()
+            if job is not None and kept is None:  # now that nothing can be refused any more
+                motion = job.keep_motion(motion)
         tell_limits(animator, weights, settings, job is not None)
         prepared = animator.prepare(
             picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from followyouremoji.face.detection import Landmarks
     from followyouremoji.face.motion import Motion
     from followyouremoji.preparation import Prepared
+
 LESS_MEMORY = "take a smaller model, another --device, or end what else uses the GPU"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.errors import WeightsError
+from followyouremoji.files import hidden_beside
 
 CONFIG_FILE = "config.json"
 VAE_FOLDER = "vae"  # Stable Diffusion's autoencoder, as diffusers saves it
@@ -116,9 +116,7 @@ def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """A temporary folder to write a checkpoint to, that takes the place of `folder` if all goes well and vanishes if not."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 (a link stays a link)
     check_free(folder, overwrite)
-    token = secrets.token_hex(4)
-    temporary = folder.with_name(f".{folder.name}.{token}.part")
-    replaced = folder.with_name(f".{folder.name}.{token}.old")
+    temporary, replaced = hidden_beside(folder), hidden_beside(folder, "old")
     try:
         temporary.mkdir()
         yield temporary

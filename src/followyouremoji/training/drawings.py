@@ -109,14 +109,14 @@ def new_array(file: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np
 
     Raises OSError where there is too little room.
     """
-    try:
-        array = open_memmap(file, "w+", dtype, shape)
-        if hasattr(os, "posix_fallocate"):
+    array = open_memmap(file, "w+", dtype, shape)
+    if hasattr(os, "posix_fallocate"):
+        try:
             with file.open("r+b") as opened:
                 os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
-    except OSError as error:
-        if error.errno not in UNRESERVED:
-            raise OSError(error.errno, error.strerror, str(file)) from error
+        except OSError as error:
+            if error.errno not in UNRESERVED:
+                raise OSError(error.errno, error.strerror, str(file)) from error
     return array
 
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.sampling.denoising import Tally
-    from followyouremoji.sampling.sampler import LatentStore
 
 DRAWN_ONLY = (
     "Note: the bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their "
@@ -144,7 +143,7 @@ def animate(
 
         tally = Tally()
         has_sound = write(path, output, source, prepared, animator, settings, job, tally)
-        if job is not None:
+        if job is not None and job.finished != output.described(path):
             job.finish(output.described(path))
     what = counted(len(prepared))
     if len(prepared) > 1:
@@ -270,13 +269,22 @@ def write(
     prepared: Prepared,
     animator: PortraitAnimator,
     settings: AnimationSettings,
-    store: LatentStore | None = None,
+    job: Job | None = None,
     tally: Tally | None = None,
 ) -> bool:
-    """Generate the frames and write them as they come, counting passes; returns whether the result has sound."""
+    """Generate the frames and write them as they come, counting passes; returns whether the result has sound.
+
+    Where nothing is replaced, the job notes the result just before it gets its name: after a kill between the two, a note without a file
+    is written again from the job's latents, while a file without a note would be taken for somebody else's.
+    """
+
+    def note_result() -> None:
+        if job is not None and not path.exists():
+            job.finish(output.described(path))
+
     with ExitStack() as stack:
         advance = stack.enter_context(progress_bar("Animating"))
-        frames = animator.frames(prepared, settings, advance, store, tally)
+        frames = animator.frames(prepared, settings, advance, job, tally)
         stack.callback(frames.close)  # ends the networks' thread, whatever happens here
         rows: Iterator[np.ndarray] = frames
         size = prepared.output_size
@@ -284,7 +292,9 @@ def write(
             size = row_size(driving, prepared)
             rows = rows_beside(driving, prepared, rows)
         if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
-            write_picture(path, next(rows), output.overwrite)
+            only = next(rows)
+            note_result()
+            write_picture(path, only, output.overwrite)
             return False
         with ClipWriter(
             path,
@@ -296,6 +306,7 @@ def write(
         ) as writer:
             for row in rows:
                 writer.write(row)
+            note_result()
         return writer.has_sound
 
 

@@ -87,7 +87,7 @@ class Job:
             self._lock = None
 
     def finish(self, result: Mapping[str, str | bool]) -> None:
-        """Note that the result is written, and where and how; later runs find it in `finished`."""
+        """Note where and how the result is written; later runs find it in `finished`."""
         self.finished = dict(result)
         self._write_job()
 

@@ -2,9 +2,9 @@
 
     python benchmarks/ablations.py --output FOLDER [--budget 1.0] [--cases 64] [--only full without_pupils]
 
-Every ablation gets the same drawings, autoencoder, seeds and steps. What is finished stays in FOLDER, and the same command goes on; runs are
-ordinary ones, whose TOML files lie beside their results. `--smoke` does everything once in about a minute, for the machinery's sake: its
-figures mean nothing.
+Every ablation gets the same drawings, autoencoder, seeds and steps. What is finished stays in FOLDER, and the same command goes on, after Ctrl-C
+too; another budget wants another FOLDER. Runs are ordinary ones, whose TOML files lie beside their results. `--smoke` does everything once in
+about a minute, for the machinery's sake: its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ import sys
 import time
 from pathlib import Path
 
-from followyouremoji.benchmark.ablations import FULL, PREFIX, Scale, comparison, read_ablation, train_all
+from followyouremoji.benchmark.ablations import (
+    FULL,
+    PREFIX,
+    Interrupted,
+    Scale,
+    comparison,
+    read_ablation,
+    train_all,
+)
 from followyouremoji.benchmark.runner import Benchmark, run_benchmark
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
@@ -64,6 +72,9 @@ def main() -> None:
             )
         )
         table = comparison(ablations, results)
+    except Interrupted as left:
+        print(left)
+        sys.exit(left.outcome.exit_code)
     except UserError as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {error}")
     (options.output / "table2.md").write_text(table + "\n")

@@ -1,4 +1,4 @@
-"""Animate a suite's cases with release 0.1 of this project, whose code and first bundled model differ from today's.
+"""Animate a suite's cases with this project as it was at commit a7bf01d, with its first bundled model.
 
     git worktree add /tmp/first a7bf01d
     PYTHONPATH=/tmp/first/src python benchmarks/earlier_release.py SUITE OUTPUT

@@ -8,9 +8,9 @@ in turns, of which the best of the rounds counts:
 
 - *Extraction*: that file read from disk and the landmarks taken out of every frame. *release*: the task bundle in picture
   mode, every frame on its own, decoding and detection one after the other, as the authors' code does; *tracked*:
-  `track_clip` with the mesh model of the mediapipe wheel, the default of this project, with decoding before each frame or
-  ahead in a thread; *tracked, with scores*: the same with the task bundle, which gives blendshape scores. The first and the
-  last need `--bundle`.
+  `track_motion` with the mesh model of the mediapipe wheel, the default of this project, with decoding before each frame
+  or ahead in a thread; *tracked, with scores*: the same with the task bundle, which gives blendshape scores. The first and
+  the last need `--bundle`.
 - *A frame*: each part that is not the networks' alone, see `faces.py`. One core.
 - *The wait*: what `fye animate` does, from the start of Python to the written file, each time in a new process: one after
   the other, and with the model loading, the clip decoding and the result being encoded beside the rest.
@@ -45,7 +45,7 @@ from faces import PORTRAIT, Cost, alternated, bundled_performance, frame_costs
 from followyouremoji.apps.bundled import portrait_path
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.motion import Motion, track_clip
+from followyouremoji.face.motion import Motion, track_motion
 from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.encoders import open_encoder
@@ -213,9 +213,9 @@ def track(clip: Path, bundle: Path | None, decode_ahead: bool) -> Motion:
 def tracked_by(detector: FaceDetector, reader: ClipReader, decode_ahead: bool) -> Motion:
     rate = reader.info.frame_rate
     if not decode_ahead:
-        return track_clip(reader, rate, detector, "the clip")[0]
+        return track_motion(reader, rate, detector, "the clip")[0]
     with closing(ahead(reader, DECODED_AHEAD)) as frames:
-        return track_clip(frames, rate, detector, "the clip")[0]
+        return track_motion(frames, rate, detector, "the clip")[0]
 
 
 def wait_times(clip: Path, folder: Path, frames: int, rounds: int) -> dict[str, dict[str, float]]:

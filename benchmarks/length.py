@@ -1,7 +1,7 @@
 """Clips of any length: time and memory against length, and seams, drift, flicker and landmarks of each way to make them.
 
     python benchmarks/length.py [--frames 1000] [--short 100] [--steps 1,4] [--strategies keyframes,tiles,chain] [--weights bundled]
-                                [--out results/length] [--work FOLDER] [--styles person]
+                                [--output results/length] [--work FOLDER] [--styles person]
 
 A drawn portrait performs a motion that ends as it began. Its true drawings are made once, in the work folder. Then
 
@@ -40,6 +40,7 @@ from followyouremoji.benchmark.length import ENDS, LongScores, measure, repeatin
 from followyouremoji.benchmark.methods import framed
 from followyouremoji.benchmark.report import markdown, number
 from followyouremoji.benchmark.suites import Case, drawing_code
+from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.media.writing import ClipWriter
@@ -66,14 +67,14 @@ def main() -> None:
     parser.add_argument("--styles", default="person", help="portraits, one of each style named")
     parser.add_argument("--weights", default="bundled")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of the cost; 0 leaves it out")
-    parser.add_argument("--out", type=Path, default=Path("results/length"))
-    parser.add_argument("--work", type=Path, default=Path.home() / ".cache/followyouremoji/length")
+    parser.add_argument("--output", type=Path, default=Path("results/length"))
+    parser.add_argument("--work", type=Path, default=cache_folder() / "length")
     parser.add_argument("--child", help=argparse.SUPPRESS)  # what one process of the cost animates, as JSON
     options = parser.parse_args()
     if options.child:
         print(json.dumps(animate_and_count(**json.loads(options.child))))
         return
-    options.out.mkdir(parents=True, exist_ok=True)
+    options.output.mkdir(parents=True, exist_ok=True)
     numbers = [int(steps) for steps in options.steps.split(",")]
     folders = [drawn(style, options.frames, options.work) for style in options.styles.split(",")]
     report: dict[str, Any] = {"frames": options.frames, "short": options.short, "weights": options.weights}
@@ -94,9 +95,9 @@ def main() -> None:
                 print(json.dumps(row), flush=True)
     text.append(quality_table(report["quality"]))
     print("\n" + text[-1])
-    (options.out / "length.json").write_text(json.dumps(report, indent=1))
-    (options.out / "length.md").write_text("\n\n".join(text) + "\n")
-    plot(options.out / "length.png", report, shown)
+    (options.output / "length.json").write_text(json.dumps(report, indent=1))
+    (options.output / "length.md").write_text("\n\n".join(text) + "\n")
+    plot(options.output / "length.png", report, shown)
 
 
 def drawn(style: str, frames: int, work: Path) -> Path:
@@ -216,7 +217,7 @@ def quality(
         for row in rows:
             pictures += [np.asarray(case.truth[frame]) for frame in row] + [kept[frame] for frame in row]
         name = f"seams-{strategy}-{steps}.png"
-        write_picture(options.out / name, contact_sheet(pictures, 2 * SHEET_AROUND), overwrite=True)
+        write_picture(options.output / name, contact_sheet(pictures, 2 * SHEET_AROUND), overwrite=True)
     drift, low, high = scores.drift()
     return {
         "strategy": strategy,

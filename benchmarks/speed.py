@@ -36,13 +36,14 @@ from followyouremoji.benchmark.speed import (
     seed_methods,
 )
 from followyouremoji.benchmark.suites import COMPARED, Suite, drawn_suite
-from followyouremoji.checkpoints.acceleration import SPEEDS, forecast_for, read_acceleration
+from followyouremoji.checkpoints.acceleration import forecast_for, read_acceleration
 from followyouremoji.checkpoints.model import load_model
 from followyouremoji.checkpoints.sources import cache_folder, find_checkpoint
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
+from followyouremoji.sampling.forecast.presets import SPEEDS
 
 LEAST_SHOWN = 1e-3  # of the distances in the plot, whose axis is logarithmic
 COMPARISON = {

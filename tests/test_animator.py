@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from followyouremoji.animator import (
-    AnimationSettings,
-    PortraitAnimator,
-    split_devices,
-    to_pictures,
-    to_tensor,
-)
+from followyouremoji.animator import AnimationSettings, PortraitAnimator, split_devices
 from followyouremoji.checkpoints.config import ModelConfig
-from followyouremoji.checkpoints.model import Model, load_model, save_model
+from followyouremoji.checkpoints.model import Model, load_model, save_model, to_pictures, to_tensor
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.warping import warp_portrait
-from followyouremoji.generation import Guesses
+from followyouremoji.generation import Guesses, decode
 from followyouremoji.networks import (
     AppearanceNet,
     AutoencoderConfig,
@@ -32,6 +26,7 @@ from followyouremoji.networks import (
     SmallAutoencoder,
 )
 from followyouremoji.preparation import Prepared
+from followyouremoji.sampling.guidance import pass_bytes
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import DrawnPortrait, Identity, Performance, draw_portrait
@@ -378,7 +373,27 @@ def test_a_saved_model_animates_the_same(
 
 def test_pictures_to_tensors_and_back() -> None:
     pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
-    assert np.array_equal(to_pictures(to_tensor(pictures) * 2 - 1), pictures)
+    assert np.array_equal(to_pictures(to_tensor(pictures)), pictures)
+
+
+@torch.inference_mode()
+def test_guesses_are_decoded_for_faces_alone(prepared: Prepared) -> None:
+    """Elsewhere nothing reads what the autoencoder makes of them, and decoding is not for free."""
+    model, latents = small_model(warped_reference=True), torch.zeros(2, 4, 8, 8)
+    decoded = decode(model, prepared, range(2), latents, latents)
+    assert decoded.coded_guesses is None
+    assert [pose for pose, _, _ in decoded.reversed()] == [1, 0]
+
+
+def test_as_many_segments_at_once_as_leave_room_for_both_halves_of_guidance(
+    animator: PortraitAnimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = animator.model.config
+    one = pass_bytes(config.network, config.window, 8, 8, 4)
+    monkeypatch.setattr(Model, "device", torch.device("cuda"))
+    monkeypatch.setattr("followyouremoji.animator.room_for_passes", lambda device: 6 * one)
+    for scale, segments in ((1.0, 6), (3.5, 3)):
+        assert animator.sampling(AnimationSettings(guidance_scale=scale)).batch == segments
 
 
 def test_a_denoiser_that_says_nothing_shows_the_guess(prepared: Prepared) -> None:
@@ -388,7 +403,7 @@ def test_a_denoiser_that_says_nothing_shows_the_guess(prepared: Prepared) -> Non
     torch.nn.init.zeros_(model.denoiser.conv_out.bias)
     result = list(PortraitAnimator(model).frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
-        guess = to_tensor(prepared.warped_picture(index)[None]) * 2 - 1
+        guess = to_tensor(prepared.warped_picture(index)[None])
         with torch.inference_mode():
             expected = to_pictures(model.decode(model.encode(guess)))[0]
         assert np.abs(frame.astype(int) - prepared.finish_face(expected, index, expected)).max() <= 1

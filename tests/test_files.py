@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from followyouremoji.errors import ClipError
-from followyouremoji.files import hidden_beside, locked, remove_unfinished, unfinished, whole, write_json
-from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.files import (
+    held,
+    hidden_beside,
+    locked,
+    remove_unfinished,
+    unfinished,
+    whole,
+    write_json,
+)
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:
@@ -56,35 +62,25 @@ def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     others = [tmp_path / name for name in ("out.mp4", ".out.part.mp4", ".out.0a1b2c3d.old.mp4", ".hidden")]
-    left = [hidden_beside(tmp_path / name) for name in ("out.mp4", "out.gif", "frames", "two.tar.gz")]
-    for path in (*others, *left[:2], left[3]):
+    left = [hidden_beside(tmp_path / name) for name in ("out.json", "step.pt", "two.tar.gz")]
+    for path in (*others, *left):
         path.touch()
-    left[2].mkdir()
-    (left[2] / "frame_000000.png").touch()
-    assert sorted(unfinished(tmp_path)) == sorted(left)
+    folder = hidden_beside(tmp_path / "frames")  # a workspace, in which somebody may be writing
+    folder.mkdir()
+    assert sorted(unfinished(tmp_path)) == sorted([*left, folder])
+    assert unfinished(tmp_path, "two.tar.gz") == left[2:]
     remove_unfinished(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted(others)
+    assert sorted(tmp_path.iterdir()) == sorted([*others, folder])
 
 
-def test_of_one_output_only_its_own_is_removed(tmp_path: Path) -> None:
-    mine = [tmp_path / ".out.0a1b2c3d.part.mp4", tmp_path / ".out.99999999.part.mp4"]
-    others = [
-        tmp_path / name
-        for name in (".out.0a1b2c3d.part.gif", ".outer.0a1b2c3d.part.mp4", "out.mp4", ".out.part.mp4")
-    ]
-    for path in (*mine, *others):
-        path.touch()
-    remove_unfinished(tmp_path, "out.mp4")
-    assert sorted(tmp_path.iterdir()) == sorted(others)
-
-
-def test_long_names_that_begin_alike_are_not_each_other_s(tmp_path: Path) -> None:
-    begin = "a name of more than forty characters that goes on: "
-    parts = [PendingOutput(tmp_path / f"{begin}{end}.mp4", False, ClipError).temporary for end in "ab"]
-    for part in parts:
-        part.touch()
-    remove_unfinished(tmp_path, f"{begin}a.mp4")
-    assert list(tmp_path.iterdir()) == parts[1:]
+def test_a_folder_is_held_once_and_let_go(tmp_path: Path) -> None:
+    with held(tmp_path) as alone, held(tmp_path) as again:
+        assert alone
+        assert not again
+    with held(tmp_path) as alone:
+        assert alone
+    with held(tmp_path / "gone") as alone:
+        assert not alone
 
 
 def test_a_lock_is_held_once_and_let_go(tmp_path: Path) -> None:

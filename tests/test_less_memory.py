@@ -64,7 +64,7 @@ def test_two_portraits_with_loras_between(paper: Path, tmp_path: Path, devices: 
     first, second = (prepared_by(whole, seed) for seed in (3, 4))
     plain = frames(whole, first, steps=2, window=3)
     assert np.array_equal(plain, frames(turning, first, steps=2, window=3))
-    for model in (turning.model, *turning.replicas):
+    for model in turning.models:
         assert weights_held(model) < 0.7 * weights_held(whole.model)
     assert np.array_equal(frames(whole, second, steps=2), frames(turning, second, steps=2))
 
@@ -76,7 +76,7 @@ def test_two_portraits_with_loras_between(paper: Path, tmp_path: Path, devices: 
     assert np.array_equal(changed, frames(turning, first, steps=2, window=3))
     turning.unload_lora()
     assert np.array_equal(plain, frames(turning, first, steps=2, window=3))
-    for model in (turning.model, *turning.replicas):
+    for model in turning.models:
         assert weights_held(model) < 0.7 * weights_held(whole.model)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from followyouremoji.errors import ClipError, FaceNotFound, MotionError, PictureError, SettingsError
-from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.face.alignment import AlignmentSettings, after_mean_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.face.geometry import iris_places, solve_metric_faces
@@ -18,7 +18,6 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import (
-    after_mean_face,
     as_picture,
     choose_crop,
     prepare,
@@ -231,9 +230,23 @@ def test_files_are_detected_and_read_by_what_they_are(
     assert off < 0.15 * eyes
     with FaceDetector() as detector:
         for source in (path, portrait.picture):
-            still, gaps = read_motion(source, detector)
+            still, gaps, damage = read_motion(source, detector)
             assert len(still) == 1
-            assert gaps is None
+            assert gaps is damage is None
+
+
+@pytest.mark.parametrize(("kept", "frames"), [(1.0, {6}), (0.6, {2, 3, 4}), (0.25, {1})])
+def test_a_damaged_driving_clip_is_told_of(
+    portrait: DrawnPortrait, tmp_path: Path, kept: float, frames: set[int]
+) -> None:
+    """Even where one frame is all that is left of it."""
+    path = tmp_path / "cut.gif"
+    pictures = [Image.fromarray(np.roll(portrait.picture, shift, axis=1)) for shift in range(6)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    prepared = prepare(portrait.picture, path, size=64, portrait_landmarks=landmarks_of(portrait))
+    assert len(prepared) in frames
+    assert (prepared.damage is not None) == (kept < 1)
 
 
 @pytest.mark.parametrize(
@@ -271,11 +284,15 @@ def test_files_that_cannot_be_used_are_named(portrait: DrawnPortrait, motion: Mo
     [
         {"size": 0},
         {"steps": 0},
+        {"steps": 1001},
+        {"speed": "warp"},
+        {"speed": "what=nonsense"},
         {"guidance_scale": 0.5},
         {"guidance_scale": float("nan")},
         {"seed": -1},
         {"shared_noise": 2.0},
         {"window": 2},
+        {"batch": 0},
         {"long_clips": "magic"},
         {"crop": "maybe"},
         {"paste_back": "maybe"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -24,6 +25,9 @@ def main() -> None:
         with (DOCS / "logs" / name).open(newline="") as file:
             rows = list(csv.DictReader(file))
         axis.plot([int(row["step"]) for row in rows], [float(row[column]) for row in rows])
+        for before, after in pairwise(rows):
+            if before.get("leg") != after.get("leg"):
+                axis.axvline(int(after["step"]), color="0.6", linestyle=":")
         axis.set(title=title, xlabel="step")
         axis.grid(alpha=0.3)
     figure.savefig(DOCS / "pictures" / "training.png", dpi=100)

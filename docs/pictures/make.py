@@ -1,11 +1,13 @@
 """Makes the README's pictures from the bundled examples: `python docs/pictures/make.py`, in the checkout.
 
-With a folder of portraits and a driving clip or motion, also photographs.jpg: `python docs/pictures/make.py PORTRAITS DRIVING`.
+With a folder of paintings and a driving motion, also paintings.jpg: `python docs/pictures/make.py PAINTINGS MOTION`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.cropping import face_crop
 from followyouremoji.media.pictures import contact_sheet, read_picture, resize_picture, write_picture
+from followyouremoji.media.writing import ClipWriter
+from followyouremoji.settings import AnimationSettings
 
 HERE = Path(__file__).parent
 PORTRAITS = ("ada", "max", "emoji", "stone", "fox")
@@ -39,6 +43,21 @@ def results(
     return [tile(crop.cut(p, 2 * TILE)) for p in [picture, *(frames[i] for i in shown)]]
 
 
+def moving(animator: PortraitAnimator, motion: Motion) -> Iterator[np.ndarray]:
+    """The driving landmarks, and beside them all portraits that follow them: a clip that loops."""
+    settings = AnimationSettings(loop="blend")
+    prepared = [
+        animator.prepare(portrait_path(f"bundled:{name}"), motion, settings=settings) for name in PORTRAITS
+    ]
+    crops = [face_crop(one.landmarks.points) for one in prepared]
+    around, style = face_crop(motion.points), LandmarkStyle(antialiased=True)
+    clips = [animator.frames(one, settings) for one in prepared]
+    for index, frames in enumerate(zip(*clips, strict=True)):
+        points = around.to_crop(prepared[0].motion.points[index], TILE)
+        tiles = [tile(crop.cut(frame, 2 * TILE)) for crop, frame in zip(crops, frames, strict=True)]
+        yield contact_sheet([draw_landmarks(points, (TILE, TILE), style), *tiles], len(tiles) + 1)
+
+
 def captioned(pictures: list[np.ndarray], captions: list[str]) -> np.ndarray:
     sheet = Image.fromarray(contact_sheet(pictures, len(pictures)))
     page = Image.new("RGB", (sheet.width, sheet.height + 22), "white")
@@ -54,12 +73,14 @@ def method(animator: PortraitAnimator, portrait: Path, motion: Motion, frame: in
     style = LandmarkStyle(antialiased=True)
     driving = face_crop(motion.points).to_crop(motion.points[frame], TILE)
     result = list(animator.frames(prepared))[frame]
+    assert prepared.face is not None, "the bundled model makes faces alone"
+    square = prepared.crop.cut(result, len(prepared.face.square))
     pictures = [
         tile(prepared.picture),
         draw_landmarks(driving, (TILE, TILE), style),
         tile(prepared.landmark_picture(frame)),
         tile(prepared.warped_picture(frame)),
-        tile(prepared.crop.cut(result, 2 * TILE)),
+        tile(prepared.face.windows[frame].cut(square)),
     ]
     return captioned(
         pictures, ["portrait", "driving landmarks", "aligned to the portrait", "bent: the guess", "result"]
@@ -75,6 +96,11 @@ def main() -> None:
         for picture in results(animator, portrait_path(f"bundled:{name}"), hello, SHOWN)
     ]
     write_picture(HERE / "hello.jpg", contact_sheet(rows, len(SHOWN) + 1), overwrite=True)
+    clip = moving(animator, hello)
+    first = next(clip)
+    with ClipWriter(HERE / "hello.webp", hello.frame_rate, first.shape[1::-1], overwrite=True) as writer:
+        for frame in chain([first], clip):
+            writer.write(frame)
     write_picture(
         HERE / "method.png", method(animator, portrait_path("bundled:ada"), hello, SHOWN[5]), overwrite=True
     )
@@ -84,7 +110,7 @@ def main() -> None:
         rows = [
             p for portrait in sorted(folder.iterdir()) for p in results(animator, portrait, motion, shown)
         ]
-        write_picture(HERE / "photographs.jpg", contact_sheet(rows, len(shown) + 1), overwrite=True)
+        write_picture(HERE / "paintings.jpg", contact_sheet(rows, len(shown) + 1), overwrite=True)
 
 
 if __name__ == "__main__":

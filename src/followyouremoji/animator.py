@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from followyouremoji.checkpoints.acceleration import Acceleration, forecast_for, read_acceleration
-from followyouremoji.checkpoints.config import LATENT_STRIDE
 from followyouremoji.checkpoints.lora import Merged, merge_lora, read_lora
 from followyouremoji.checkpoints.model import Model, choose_device, load_model
 from followyouremoji.checkpoints.sources import find_checkpoint
@@ -19,30 +18,25 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
-from followyouremoji.generation import generate, to_pictures, to_tensor
+from followyouremoji.generation import finish, generate
 from followyouremoji.media.ahead import ahead
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
+from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.preparation import MotionSource, PortraitSource, Prepared, prepare
-from followyouremoji.sampling import SamplingSettings
 from followyouremoji.sampling.denoising import Tally
-from followyouremoji.sampling.sampler import LatentStore, Progress, check_fits
+from followyouremoji.sampling.guidance import pass_bytes, room_for_passes
+from followyouremoji.sampling.sampler import LatentStore, Progress
+from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
 
 __all__ = [
     "AlignmentSettings",
     "AnimationSettings",
     "PortraitAnimator",
-    "Prepared",
-    "to_pictures",
-    "to_tensor",
 ]
 
 DECODED_AHEAD = 2  # pieces of the clip, while a frame is finished and written
-MEMORY_SHARE = 0.25  # of a GPU, that segments which are made at once may take beside the first
 MOST_AT_ONCE = 8  # segments; more gain nothing
-NUMBERS_A_PIXEL = (
-    40  # that the denoiser holds at its peak for each channel and latent pixel of its first level, roughly
-)
 
 
 class Abandoned(Exception):
@@ -63,11 +57,9 @@ class PortraitAnimator:
 
         `acceleration` is what `fye calibrate` found for it; without, passes are forecast as for any model.
         """
-        self.model = model
+        self.models = (model, *replicas)
         self.acceleration = acceleration
-        self.replicas = tuple(replicas)
-        self.loras: list[Merged] = []
-        self._loras_of_replicas: list[tuple[Model, Merged]] = []
+        self._merged: list[tuple[Model, Merged]] = []
         self._changed = ExitStack()  # holds the networks that LoRAs are merged into
 
     @classmethod
@@ -103,6 +95,16 @@ class PortraitAnimator:
                 compile_regions(made.denoiser, made.device)
         return cls(model, replicas, read_acceleration(find_checkpoint(source)))
 
+    @property
+    def model(self) -> Model:
+        """The model on the first device."""
+        return self.models[0]
+
+    @property
+    def loras(self) -> list[Merged]:
+        """What is merged into the model now, in the order of loading."""
+        return [merged for model, merged in self._merged if model is self.model]
+
     def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
         """Add a LoRA (`fye train lora`) to the model's weights, on top of those that are there; costs nothing while animating.
 
@@ -111,19 +113,16 @@ class PortraitAnimator:
         """
         lora = read_lora(Path(file))
         with ExitStack() as stack:
-            for model in (self.model, *self.replicas):
+            for model in self.models:
                 stack.enter_context(model.using(*lora.networks))
-            self.loras.append(merge_lora(self.model, lora, scale, str(file)))
-            self._loras_of_replicas += [(m, merge_lora(m, lora, scale, str(file))) for m in self.replicas]
+            self._merged += [(model, merge_lora(model, lora, scale, str(file))) for model in self.models]
             self._changed.push(stack.pop_all())
 
     def unload_lora(self) -> None:
         """Take all LoRAs out: the weights are exactly what they were before the first."""
-        while self.loras:
-            self.loras.pop().undo(self.model)
-        while self._loras_of_replicas:
-            replica, merged = self._loras_of_replicas.pop()
-            merged.undo(replica)
+        while self._merged:
+            model, merged = self._merged.pop()
+            merged.undo(model)
         self._changed.close()
 
     def __call__(
@@ -226,8 +225,6 @@ class PortraitAnimator:
         tally: Tally | None,
     ) -> Generator[np.ndarray, None, None]:
         course = timeline(prepared.points_in_picture, prepared.loop)
-        relative = self.model.config.network.warped_reference
-        models = (self.model, *self.replicas)
         stopped = Event()
 
         def counted(done: int, total: int) -> None:
@@ -236,19 +233,17 @@ class PortraitAnimator:
             if progress is not None:
                 progress(done, total)
 
-        decoded = generate(models, prepared, course, sampling, guidance_scale, counted, store, tally)
+        decoded = generate(self.models, prepared, course, sampling, guidance_scale, counted, store, tally)
         shown = 0
         with ExitStack() as stack:
             pieces = stack.enter_context(closing(ahead(decoded, DECODED_AHEAD)))
             stack.callback(stopped.set)  # first of both
             for piece in pieces:
-                for pose, result, coded in zip(piece.poses, piece.results, piece.coded_guesses, strict=True):
+                for pose, result, coded in piece:
                     if shown == len(prepared) or course.shown[shown] != pose:
                         continue  # where a ping-pong turns
                     frame = int(course.frames[pose])
-                    finished = (
-                        prepared.finish_face(result, frame, coded) if relative else prepared.finish(result)
-                    )
+                    finished = finish(self.model, prepared, frame, result, coded)
                     while shown < len(prepared) and course.shown[shown] == pose:
                         yield finished
                         shown += 1
@@ -283,7 +278,7 @@ class PortraitAnimator:
             batch=self._batch(settings) if settings.batch is None else settings.batch,
             forecast=forecast_for(self.acceleration, settings.speed, steps),
         )
-        check_fits(sampling, self.model.denoiser)
+        check_fits(sampling, config.network)
         return sampling
 
     def _batch(self, settings: AnimationSettings) -> int:
@@ -291,19 +286,18 @@ class PortraitAnimator:
 
         It follows from settings and hardware alone, not from the memory that is free at the time, so that a clip comes out the same again.
         """
-        devices, config = [one.device for one in (self.model, *self.replicas)], self.model.config
+        devices, config = [model.device for model in self.models], self.model.config
         if any(device.type != "cuda" for device in devices):
             return 1
         side = (settings.size or config.picture_size) // LATENT_STRIDE
-        numbers = (
-            NUMBERS_A_PIXEL * config.network.block_channels[0] * side**2 * (settings.window or config.window)
-        )
-        room = MEMORY_SHARE * min(torch.cuda.get_device_properties(one).total_memory for one in devices)
-        return max(1, min(MOST_AT_ONCE, int(room / (numbers * self.model.dtype.itemsize))))
+        halves = 2 if self.guidance_scale(settings) > 1 else 1
+        window, itemsize = settings.window or config.window, self.model.dtype.itemsize
+        segment = halves * pass_bytes(config.network, window, side, side, itemsize)
+        return max(1, min(MOST_AT_ONCE, min(map(room_for_passes, devices)) // segment))
 
     def _check_size(self, size: int) -> None:
         """Every level of the denoiser halves the latents, so their size must be divisible that often."""
-        multiple = LATENT_STRIDE * 2 ** (len(self.model.config.network.block_channels) - 1)
+        multiple = self.model.config.network.picture_multiple
         if size % multiple:
             nearest = max(multiple, round(size / multiple) * multiple)
             raise SettingsError(

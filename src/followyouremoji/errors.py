@@ -1,8 +1,13 @@
 """Errors that a user can act on.
 
 Everything that a user's input can cause derives from `UserError`: the command line prints its message as one line
-and ends with exit code 2. The message says which file, what is wrong with it, and what to do.
+and ends with exit code 2. The message says which file, what is wrong with it, and what to do. What many checks and messages share stands below.
 """
+
+from collections.abc import Sequence
+from typing import Any
+
+NAMED = 3  # names that a message gives before it counts the others
 
 
 class UserError(Exception):
@@ -35,3 +40,19 @@ class SettingsError(UserError):
 
 class DataError(UserError):
     """Training data cannot be read, or is not what it should be."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, without the lines for programmers below it; the name of its class where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are: "a, b, c and 4 more"."""
+    text = ", ".join(names[:NAMED])
+    return text if len(names) <= NAMED else f"{text} and {len(names) - NAMED} more"
+
+
+def is_number(value: Any) -> bool:
+    """Whether what a user gave is a finite number; to Python, true and false are numbers too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

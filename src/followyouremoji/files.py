@@ -7,7 +7,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,11 +29,17 @@ def whole(path: Path) -> Iterator[Path]:
     temporary = hidden_beside(path)
     try:
         yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
+        flush_to_disk(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Have the content of a file, or of all files in a folder, on the disk, as it must be before it gets its name. Raises OSError."""
+    for file in path.iterdir() if path.is_dir() else [path]:
+        with file.open("r+b") as opened:
+            os.fsync(opened.fileno())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -53,12 +58,10 @@ def unfinished(folder: Path, name: str | None = None) -> list[Path]:
     return [path for path in folder.iterdir() if temporary.fullmatch(path.name)]
 
 
-def remove_unfinished(folder: Path, name: str | None = None) -> None:
-    """Remove what is `unfinished`. Only where no other process writes: see `locked`. Raises OSError."""
-    for path in unfinished(folder, name):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+def remove_unfinished(folder: Path) -> None:
+    """Remove the files that are `unfinished`. Only where no other process writes: see `locked`. Raises OSError."""
+    for path in unfinished(folder):
+        if not path.is_dir():
             path.unlink(missing_ok=True)
 
 
@@ -68,21 +71,49 @@ def locked(path: Path) -> IO[bytes] | None:
     On a file system that has no locks it is opened without one. Raises OSError where it cannot be written.
     """
     file = path.open("ab")
+    if _lock(file.fileno()):
+        return file
+    file.close()
+    return None
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[bool]:
+    """Hold a temporary folder as long as the block runs; gives False where another process holds it, or it cannot be opened.
+
+    The folder is locked and not the file in it that an encoder will open by name: some network file systems let nobody
+    else open a locked file. Windows cannot lock a folder; there only files that are open stay when somebody removes it.
+    """
+    if sys.platform == "win32":
+        yield True
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file or folder for this process; False where another has locked it."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
-        file.close()
-        return None
+        return False
     except OSError:  # no locks here, as on some file systems of clusters
         pass
-    return file
+    return True
 
 
 def _shortened(stem: str) -> str:

@@ -5,37 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import repeat
 from threading import Lock
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from followyouremoji.checkpoints.config import LATENT_STRIDE
-from followyouremoji.checkpoints.model import Model
+from followyouremoji.checkpoints.model import Model, to_pictures, to_tensor
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.media.ahead import ahead
+from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.preparation import Prepared
-from followyouremoji.sampling import ClipConditioning, SamplingSettings, sample
 from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.guess import onto_guess
-from followyouremoji.sampling.guidance import condition_denoiser
-from followyouremoji.sampling.sampler import LatentStore, Progress, Replica, reading_groups
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
+from followyouremoji.sampling.sampler import LatentStore, Progress, Replica, reading_groups, sample
+from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Generated pictures of poses and, where they are made relative to a guess, the guesses once through the autoencoder, uint8 (n, size, size, 3)."""
+    """Generated pictures of poses, uint8 (n, size, size, 3), and of faces alone the guesses once through the autoencoder."""
 
     poses: range
     results: np.ndarray
-    coded_guesses: np.ndarray
+    coded_guesses: np.ndarray | None
 
     def reversed(self) -> Decoded:
-        return Decoded(self.poses[::-1], self.results[::-1], self.coded_guesses[::-1])
+        coded = None if self.coded_guesses is None else self.coded_guesses[::-1]
+        return Decoded(self.poses[::-1], self.results[::-1], coded)
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+        """Each pose with its picture and its coded guess."""
+        coded = repeat(None) if self.coded_guesses is None else self.coded_guesses
+        return zip(self.poses, self.results, coded, strict=False)
 
 
 @torch.inference_mode()
@@ -64,13 +71,9 @@ def generate(
         pictures = [prepared.landmark_picture(int(course.frames[pose])) for pose in poses]
         return features_of(model, pictures, None if guesses is None else guesses.of(poses))
 
-    conditionings = [read_portrait(one, prepared, guidance_scale) for one in models]
-    replicas = [
-        Replica(one.denoiser, conditioning) for one, conditioning in zip(models, conditionings, strict=True)
-    ]
+    replicas = [Replica(one.denoiser, read_portrait(one, prepared, guidance_scale)) for one in models]
     latents_of_poses = sample(
-        replicas[0].denoiser,
-        replicas[0].conditioning,
+        replicas,
         landmark_features,
         len(course),
         (network.latent_channels, prepared.size // LATENT_STRIDE, prepared.size // LATENT_STRIDE),
@@ -78,17 +81,9 @@ def generate(
         progress,
         cuts=course.cuts,
         loop=course.circular,
-        replicas=replicas[1:],
         store=store,
         tally=tally,
     )
-
-    def decode(poses: range, latents: Tensor, guess: Tensor | None) -> Decoded:
-        if guess is None:
-            results = to_pictures(model.decode(latents))
-            return Decoded(poses, results, results)
-        results = to_pictures(model.decode(onto_guess(latents, guess, network.residual_scale)))
-        return Decoded(poses, results, to_pictures(model.decode(guess)))
 
     back: list[tuple[range, Tensor, Tensor | None]] = []
     complete = 0
@@ -104,9 +99,27 @@ def generate(
                 part = (poses, latents, None if guesses is None else guesses.taken(poses))
                 if prepared.loop == "pingpong":
                     back.append((poses, latents.cpu(), None if part[2] is None else part[2].cpu()))
-                yield decode(*part)
+                yield decode(model, prepared, *part)
     for part in reversed(back):
-        yield decode(*part).reversed()
+        yield decode(model, prepared, *part).reversed()
+
+
+def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, guess: Tensor | None) -> Decoded:
+    """Pictures of sampled latents (n, channels, height, width), and of their guesses' latents where they are relative to these."""
+    if guess is None:
+        return Decoded(poses, to_pictures(model.decode(latents)), None)
+    results = to_pictures(model.decode(onto_guess(latents, guess, model.config.network.residual_scale)))
+    coded = to_pictures(model.decode(guess)) if prepared.face is not None else None
+    return Decoded(poses, results, coded)
+
+
+def finish(
+    model: Model, prepared: Prepared, frame: int, result: np.ndarray, coded_guess: np.ndarray | None
+) -> np.ndarray:
+    """A generated picture (size, size, 3) as the user gets it; `frame` of the motion."""
+    if model.config.network.warped_reference:
+        return prepared.finish_face(result, frame, coded_guess)
+    return prepared.finish(result)
 
 
 def samples_ahead(device: torch.device) -> bool:
@@ -137,7 +150,7 @@ class Guesses:
                     group = self._groups[pose]
                     frames = [int(self._course.frames[one]) for one in group]
                     pictures = np.stack([self._prepared.warped_picture(frame) for frame in frames])
-                    encoded = dict(zip(group, self._model.encode(to_tensor(pictures) * 2 - 1), strict=True))
+                    encoded = dict(zip(group, self._model.encode(to_tensor(pictures)), strict=True))
                     found.update(encoded)
                     self._kept.update(
                         {one: latents for one, latents in encoded.items() if one >= self._taken}
@@ -164,7 +177,7 @@ def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> Cl
 
     Where its networks take turns, those that read the portrait have left memory when the denoiser comes.
     """
-    portrait = to_tensor(prepared.picture[None]).to(model.device) * 2 - 1
+    portrait = to_tensor(prepared.picture[None]).to(model.device)
     reference_features = None
     if model.config.network.reference_landmarks:
         reference_features = features_of(model, [prepared.reference_landmark_picture()])[:, :, 0]
@@ -172,22 +185,11 @@ def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> Cl
         tokens = model.image_tokens(portrait)
         appearance = model.appearance_net(model.encode(portrait), tokens, reference_features)
     with model.using("denoiser"):
-        return condition_denoiser(model.denoiser, tokens, appearance, guidance_scale)
+        return condition_clip(model.denoiser, tokens, appearance, guidance_scale)
 
 
 def features_of(model: Model, pictures: Sequence[np.ndarray], guesses: Tensor | None = None) -> Tensor:
     """Landmark features (1, first block width, n, height, width) of landmark pictures, with the latents of their guesses (n, channels, height, width)."""
-    drawn = to_tensor(np.stack(pictures)).to(model.device, model.dtype)
+    drawn = torch.from_numpy(np.stack(pictures)).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
     warped = None if guesses is None else guesses.transpose(0, 1)[None]
-    return model.landmark_encoder(drawn.transpose(0, 1)[None], warped)  # f c h w -> 1 c f h w
-
-
-def to_tensor(pictures: np.ndarray) -> Tensor:
-    """Pictures uint8 (n, height, width, 3) to float32 (n, 3, height, width) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
-
-
-def to_pictures(decoded: Tensor) -> np.ndarray:
-    """Decoded (n, 3, height, width) in [-1, 1] to pictures uint8 (n, height, width, 3)."""
-    levels = (decoded.float().clamp(-1, 1) + 1) * 127.5
-    return levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return model.landmark_encoder(drawn.to(model.device, model.dtype)[None], warped)

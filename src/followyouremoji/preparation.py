@@ -6,6 +6,7 @@ Everything that can be known before a network runs is here, so that a preview of
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,20 +15,13 @@ import numpy as np
 from PIL import Image
 
 from followyouremoji.errors import FaceNotFound, PictureError, SettingsError
-from followyouremoji.face.alignment import AlignmentSettings, align_motion
+from followyouremoji.face.alignment import AlignmentSettings, align_in_picture, align_motion
 from followyouremoji.face.blending import blend_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
-from followyouremoji.face.geometry import (
-    frustum_at_one,
-    place_irises,
-    project,
-    solve_metric_faces,
-    with_gaze_of,
-)
-from followyouremoji.face.motion import GapReport, Motion, track_clip
+from followyouremoji.face.geometry import with_gaze_of
+from followyouremoji.face.motion import MOTION_ENDINGS, GapReport, Motion, track_motion
 from followyouremoji.face.timeline import Loop, looped
-from followyouremoji.face.topology import FACE_OVAL_LOOP, mean_face
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import WindowedFace
 from followyouremoji.media.ahead import ahead
@@ -36,16 +30,14 @@ from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import LEAST_SIDE, read_picture, to_rgb
 from followyouremoji.settings import AnimationSettings, Switch
 
-MOTION_ENDING = ".fyemotion"
-RELEASED_MOTION_ENDING = ".npy"
-
-RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
-
 SMALL_FACE = 0.35
 """A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
 
 PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
 MotionSource = Motion | PortraitSource
+
+Tracked = tuple[Motion, GapReport | None, str | None]
+"""A motion, its `gaps` and its `damage` as in `Prepared`."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +57,7 @@ class Prepared:
     motion : as it was driven, before alignment; its frame rate and times are the result's.
     loop : how `motion` was closed.
     gaps : what was done about driving frames without a face; None where the motion was not tracked here.
+    damage : why the driving clip could not be read to its end, in words; None where it was, or was not read here.
     face : for models that make faces alone, the windows in which they make them; `picture` is then the portrait's own window, and
         `points` and `reference_points` are in pixels of their windows.
     """
@@ -79,6 +72,7 @@ class Prepared:
     paste_back: bool
     motion: Motion
     gaps: GapReport | None
+    damage: str | None = None
     face: WindowedFace | None = None
     loop: Loop = "off"
 
@@ -119,20 +113,21 @@ class Prepared:
         return warp_portrait(self.picture, self.reference_points, self.points[frame])
 
     def reference_landmark_picture(self) -> np.ndarray:
-        """The same of the portrait's own face."""
+        """The landmark picture of the portrait's own face: uint8 (size, size, 3)."""
         return draw_landmarks(self.reference_points, (self.size, self.size), self.style)
 
     def finish(self, result: np.ndarray) -> np.ndarray:
         """A generated square (size, size, 3) as the user gets it: in the portrait, or as it is."""
         return self.crop.paste(self.portrait, result) if self.paste_back else result
 
-    def finish_face(self, result: np.ndarray, frame: int, coded_guess: np.ndarray) -> np.ndarray:
+    def finish_face(self, result: np.ndarray, frame: int, coded_guess: np.ndarray | None) -> np.ndarray:
         """As `finish`, but only the face is the generated one: around it is the bent portrait, in its own resolution.
 
         For models that generate relative to the bent portrait; what they make around the face is softer than it. `coded_guess` is what
-        the autoencoder makes of `warped_picture`.
+        the autoencoder makes of `warped_picture`; it is read only for faces alone, and else may be None.
         """
         if self.face is not None:
+            assert coded_guess is not None
             return self.finish(self.face.finished(result, coded_guess, frame))
         return self.finish(blend_face(self.warped_picture(frame), result, self.points[frame]))
 
@@ -172,41 +167,43 @@ def prepare(
     size = settings.size or size
     picture = as_picture(portrait, "the portrait")
     with FaceDetector(settings.detector_bundle) as detector:
-        landmarks = portrait_landmarks or _detect(
-            detector, picture, settings.face, _described(portrait, "the portrait")
+        landmarks = portrait_landmarks or find_face(
+            detector, picture, settings, _described(portrait, "the portrait")
         )
-        driving, gaps = read_motion(motion, detector, settings.driving_face)
+        driving, gaps, damage = read_motion(motion, detector, settings.driving_face)
     driving = looped(driving, settings.loop)
 
     if in_picture:
         aligned = align_in_picture(driving, landmarks)
     else:
-        aligned = align(driving, landmarks, alignment or AlignmentSettings())
+        aligned = align_motion(driving, landmarks, alignment or AlignmentSettings())
     crop, cropped = choose_crop(picture, landmarks.points, aligned, settings.crop, always_crop or face_alone)
-    return frame_face(
-        Prepared(
-            portrait=picture,
-            landmarks=landmarks,
-            picture=crop.cut(picture, size),
-            crop=crop,
-            points=crop.to_crop(aligned, size),
-            reference_points=crop.to_crop(landmarks.points, size),
-            style=settings.landmark_style or style or LandmarkStyle(),
-            paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
-            motion=driving,
-            gaps=gaps,
-            loop=settings.loop,
-        ),
-        face_alone,
+    prepared = Prepared(
+        portrait=picture,
+        landmarks=landmarks,
+        picture=crop.cut(picture, size),
+        crop=crop,
+        points=crop.to_crop(aligned, size),
+        reference_points=crop.to_crop(landmarks.points, size),
+        style=settings.landmark_style or style or LandmarkStyle(),
+        paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
+        motion=driving,
+        gaps=gaps,
+        damage=damage,
+        loop=settings.loop,
     )
-
-
-def frame_face(prepared: Prepared, face_alone: bool) -> Prepared:
-    """The same for a model that makes faces alone, and for one that is not shown the pupils: no frame then looks elsewhere than the portrait."""
     if not prepared.style.pupils:
-        prepared = replace(prepared, points=with_gaze_of(prepared.points, prepared.reference_points))
-    if not face_alone:
-        return prepared
+        prepared = with_own_gaze(prepared)
+    return in_windows(prepared) if face_alone else prepared
+
+
+def with_own_gaze(prepared: Prepared) -> Prepared:
+    """For a model that is not shown the pupils: every frame looks where the portrait looks."""
+    return replace(prepared, points=with_gaze_of(prepared.points, prepared.reference_points))
+
+
+def in_windows(prepared: Prepared) -> Prepared:
+    """For a model that makes faces alone: the portrait's window, and each frame's, instead of the square; see `WindowedFace`."""
     size, crop = prepared.size, prepared.crop
     own, aligned = (crop.from_crop(points, size) for points in (prepared.reference_points, prepared.points))
     face = WindowedFace.within(prepared.portrait, crop, own, aligned, size)
@@ -216,51 +213,6 @@ def frame_face(prepared: Prepared, face_alone: bool) -> Prepared:
         picture=face.portrait,
         points=face.window_points,
         reference_points=face.portrait_points,
-    )
-
-
-def align(motion: Motion, reference: Landmarks, settings: AlignmentSettings) -> np.ndarray:
-    """`align_motion`, for a motion of one frame too, which has no neutral frame to compare its expression with.
-
-    It is compared with the mean face, looking straight ahead from the same place. Returns (T, 478, 2) points.
-    """
-    if len(motion) > 1:
-        return align_motion(motion, reference, settings)
-    return align_motion(after_mean_face(motion), reference, replace(settings, neutral=0))[1:]
-
-
-def align_in_picture(motion: Motion, reference: Landmarks) -> np.ndarray:
-    """The driving landmarks as they were detected, with one shift and one scale for the whole clip: (T, 478, 2) points.
-
-    These bring the face oval of the first frame to the middle and size of the portrait's. It is all that the ablation "2D landmarks" of
-    Table 2 can do: the driving face keeps its own proportions, and a head that is turned otherwise stays so.
-    """
-    points = motion.landmarks[..., :2].astype(np.float64) * motion.size
-    oval = list(FACE_OVAL_LOOP)
-    own, driving = reference.points[oval].astype(np.float64), points[0, oval]
-    scale = np.linalg.norm(np.ptp(own, axis=0)) / max(float(np.linalg.norm(np.ptp(driving, axis=0))), 1e-9)
-    middle = (own.min(axis=0) + own.max(axis=0)) / 2
-    return middle + scale * (points - (driving.min(axis=0) + driving.max(axis=0)) / 2)
-
-
-def after_mean_face(motion: Motion) -> Motion:
-    """A motion of one frame with the mean face before it: same place and size in the picture, no turn of the head."""
-    pose = solve_metric_faces(motion.landmarks, motion.size).poses
-    straight = pose.copy()
-    straight[0, :3, :3] = np.eye(3) * np.cbrt(np.linalg.det(pose[0, :3, :3]))
-    distance = -(mean_face()[:, 2] * straight[0, 2, 2] + straight[0, 2, 3])
-    depth = (distance / distance.mean() - 1.0) / frustum_at_one(motion.size)[0]
-    mesh = project(mean_face()[None], straight, motion.size)
-    points = place_irises(mesh, motion.landmarks[..., :2].astype(np.float64)) / motion.size
-    depths = np.concatenate([depth, depth[[RIGHT_EYE_CORNER] * 5 + [LEFT_EYE_CORNER] * 5]])
-    mean = np.concatenate([points, depths[None, :, None]], axis=2).astype(np.float32)
-    return Motion(
-        landmarks=np.concatenate([mean, motion.landmarks]),
-        timestamps=motion.timestamps[0] + np.array([-1.0, 0.0]) / motion.frame_rate,
-        frame_rate=motion.frame_rate,
-        size=motion.size,
-        source=motion.source,
-        found=np.ones(2, bool),
     )
 
 
@@ -318,37 +270,77 @@ def as_picture(source: PortraitSource, what: str) -> np.ndarray:
     return source
 
 
-def read_motion(
-    source: MotionSource, detector: FaceDetector, face: int | None = None
-) -> tuple[Motion, GapReport | None]:
-    """A motion from whatever a user may have: see `prepare`. A still picture gives a motion of one frame.
+def find_face(
+    detector: FaceDetector, picture: np.ndarray, settings: AnimationSettings, source: str
+) -> Landmarks:
+    """The landmarks of the portrait's face, which `source` names in messages.
 
-    A clip is read at a constant rate, and what is tracked in it smoothed, as `fye animate` does it too; a `Motion` is taken as it is.
+    Raises FaceNotFound, and SettingsError where `settings` ask for no crop and the face is not in the middle square: that should not
+    cost the tracking of a clip.
     """
+    landmarks = detect(detector, picture, settings.face, source)
+    if settings.crop is False:
+        middle_square(picture, landmarks.points)
+    return landmarks
+
+
+def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Landmarks:
+    """The landmarks of a picture's face; a FaceNotFound names the picture."""
+    try:
+        return detector.detect(picture, face)
+    except FaceNotFound as reason:
+        raise FaceNotFound(f"In {source}: {reason}") from reason
+
+
+def read_motion(source: MotionSource, detector: FaceDetector, face: int | None = None) -> Tracked:
+    """A motion from whatever a user may have: see `prepare`. A `Motion` and a motion file are taken as they are."""
     if isinstance(source, Motion):
-        return source, None
+        return source, None, None
     if not isinstance(source, (str, os.PathLike)):
-        return _still(detector, as_picture(source, "the driving picture"), face, "the driving picture"), None
+        picture = as_picture(source, "the driving picture")
+        return _still(detector, picture, face, "the driving picture"), None, None
     path = Path(source)
-    if path.suffix.lower() == MOTION_ENDING:
-        return Motion.load(path), None
-    if path.suffix.lower() == RELEASED_MOTION_ENDING:
-        return Motion.from_release(path), None
-    with ClipReader(path) as clip:
+    if path.suffix.lower() in MOTION_ENDINGS:
+        return Motion.read(path), None, None
+    return track_file(path, detector, face)
+
+
+def track_file(
+    path: Path,
+    detector: FaceDetector,
+    face: int | None = None,
+    smooth: float = 1.0,
+    start: int = 0,
+    stop: int | None = None,
+    advance: Callable[[int, int | None], None] | None = None,
+) -> Tracked:
+    """The motion in frames `start` to `stop` of a clip, or the one pose of a picture.
+
+    A clip is read at a constant rate, frame by frame and never held in memory, while a thread decodes ahead; what is tracked in it is
+    smoothed with the strength `smooth`. `advance` is called with the number of frames followed, and of all, None where that is not known.
+
+    Raises ClipError for a file that cannot be used, and FaceNotFound where no frame has a face.
+    """
+    with ClipReader(path, start, stop) as clip:
         if clip.info.frames == 1:
             _, picture = next(iter(clip))
-            return _still(detector, picture, face, str(path)), None
+            return _still(detector, picture, face, str(path)), None, clip.damage
         rate = clip.info.frame_rate
-    with (
-        ClipReader(path, frame_rate=rate) as clip,
-        closing(ahead(clip, DECODED_AHEAD)) as frames,
-    ):
-        motion, gaps = track_clip(frames, rate, detector, str(path), face)
-        return motion.smoothed(), gaps
+    with ClipReader(path, start, stop, rate) as clip, closing(ahead(clip, DECODED_AHEAD)) as decoded:
+        expected = clip.expected_frames
+
+        def counted() -> Iterator[tuple[float, np.ndarray]]:
+            for count, frame in enumerate(decoded, 1):
+                yield frame
+                if advance is not None:
+                    advance(count, expected)
+
+        motion, gaps = track_motion(counted(), rate, detector, str(path), face)
+        return motion.smoothed(smooth), gaps, clip.damage
 
 
 def _still(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Motion:
-    found = _detect(detector, picture, face, source)
+    found = detect(detector, picture, face, source)
     return Motion(
         landmarks=found.normalised[None],
         timestamps=np.zeros(1),
@@ -358,13 +350,6 @@ def _still(detector: FaceDetector, picture: np.ndarray, face: int | None, source
         found=np.ones(1, bool),
         blendshapes=None if found.blendshapes is None else found.blendshapes[None],
     )
-
-
-def _detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Landmarks:
-    try:
-        return detector.detect(picture, face)
-    except FaceNotFound as reason:
-        raise FaceNotFound(f"In {source}: {reason}") from reason
 
 
 def _described(source: PortraitSource, otherwise: str) -> str:

@@ -10,10 +10,11 @@ from typing import Literal, get_args
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.face.timeline import Loop
+from followyouremoji.sampling.forecast.presets import written_out
+from followyouremoji.sampling.settings import SamplingSettings, Strategy
 
 Switch = bool | Literal["auto"]
-SPEEDS = ("exact", "lossless", "fast", "fastest")
-LongClips = Literal["auto", "keyframes", "windows", "tiles", "chain"]
+LongClips = Literal["auto", Strategy]
 
 
 @dataclass(frozen=True)
@@ -68,25 +69,13 @@ class AnimationSettings:
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
             raise SettingsError(f"The size must be a positive number of pixels, not {self.size}.")
-        if self.steps is not None and self.steps < 1:
-            raise SettingsError(f"The number of steps must be 1 or more, not {self.steps}.")
         scale = self.guidance_scale
         if scale is not None and not (math.isfinite(scale) and scale >= 1.0):
             raise SettingsError(f"The guidance scale must be 1 or more, not {scale}.")
-        if self.speed not in SPEEDS and "=" not in self.speed:
-            raise SettingsError(f"There is no speed {self.speed!r}; choose from {', '.join(SPEEDS)}.")
-        if self.seed < 0:
-            raise SettingsError(f"The seed must be 0 or a positive whole number, not {self.seed}.")
-        if self.shared_noise is not None and not 0.0 <= self.shared_noise <= 1.0:
-            raise SettingsError(f"The shared part of the noise must be 0 to 1, not {self.shared_noise}.")
-        if self.window is not None and self.window < 3:
-            raise SettingsError(f"A window must have at least 3 frames, not {self.window}.")
         if self.long_clips not in get_args(LongClips):
             raise SettingsError(
                 f"Unknown way to make long clips {self.long_clips!r}: use {', '.join(get_args(LongClips))}."
             )
-        if self.batch is not None and self.batch < 1:
-            raise SettingsError(f"At least 1 part of a clip is made at once, not {self.batch}.")
         if self.loop not in get_args(Loop):
             raise SettingsError(f"Unknown way to make a loop {self.loop!r}: use {', '.join(get_args(Loop))}.")
         for name in ("crop", "paste_back"):
@@ -95,3 +84,7 @@ class AnimationSettings:
         for face in (self.face, self.driving_face):
             if face is not None and face < 1:
                 raise SettingsError(f"Faces are counted from 1, from left to right; there is no face {face}.")
+        written_out(self.speed)
+        drawing = ("steps", "seed", "shared_noise", "window", "batch")
+        given = {name: getattr(self, name) for name in drawing if getattr(self, name) is not None}
+        SamplingSettings(**given)

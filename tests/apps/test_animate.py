@@ -1,15 +1,21 @@
-"""`fye animate`: rows of pictures beside each other, and what it refuses before a clip is tracked."""
+"""`fye animate`: its options, rows of pictures beside each other, and what it refuses before a clip is tracked."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
+from followyouremoji.apps import cli
 from followyouremoji.apps.animate import row
+from followyouremoji.errors import SettingsError
+from followyouremoji.face.alignment import AlignmentSettings, HeadMotion
+from followyouremoji.face.timeline import Loop
 from followyouremoji.media.encoders import LARGEST_SIDES
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import Prepared, prepare
+from followyouremoji.settings import LongClips
 from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_nothing_written, assert_refused
 
@@ -46,6 +52,29 @@ def test_a_row_of_large_pictures_fits_into_every_clip(prepared: Prepared) -> Non
     made = row(np.zeros((90, 160, 3), np.uint8), 0, photo, replace(prepared, portrait=photo, paste_back=True))
     assert made.shape[1] < min(LARGEST_SIDES.values())
     assert made.shape[1] / made.shape[0] == pytest.approx(16 / 9 + 1 + 2 * 3 / 4, abs=0.01)
+
+
+def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[AlignmentSettings] = []
+
+    def stop(*_: object, alignment: AlignmentSettings, **__: object) -> None:
+        reached.append(alignment)
+        raise SettingsError("far enough")
+
+    monkeypatch.setattr("followyouremoji.apps.animate.animate", stop)
+    monkeypatch.setattr("followyouremoji.preparation.prepare", stop)
+    given = AlignmentSettings("absolute", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(given).items()]
+    for command in (("animate",), ("motion", "preview", "--stop", 1)):
+        output = ("-o", "out.png") if command == ("animate",) else ("out.png",)
+        assert_refused(fye(*command, *options, "bundled:ada", "bundled:hello", *output), "far enough")
+    assert reached == [given, given]
+
+
+def test_the_commands_offer_what_the_settings_take() -> None:
+    offered = get_type_hints(cli.animate)
+    for name, taken in (("head", HeadMotion), ("loop", Loop), ("long_clips", LongClips)):
+        assert get_args(offered[name]) == get_args(taken)
 
 
 def test_what_the_portrait_rules_out_is_told_before_a_clip_is_tracked(

@@ -35,3 +35,14 @@ def test_windows_of_a_scene_that_cannot_be_shared_are_told(capsys) -> None:
     ):
         tell_limits(animator, "a model", settings, job)
         assert ("kept scene by scene" in capsys.readouterr().err) == told
+
+
+def test_devices_that_round_differently_are_told(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = PortraitAnimator.from_pretrained("bundled", "cpu").model
+    shared = PortraitAnimator(model, (model,))
+    tell_limits(shared, "a model", AnimationSettings())
+    assert "round differently" not in capsys.readouterr().err
+    names = iter(["an H100", "an A100"])
+    monkeypatch.setattr("followyouremoji.apps.animate.device_name", lambda device: next(names))
+    tell_limits(shared, "a model", AnimationSettings())
+    assert "an H100 and an A100 round differently" in capsys.readouterr().err

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from followyouremoji.apps.choices import SMOOTH
 from followyouremoji.apps.driving import Driving, FrameRange
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.motion import track_clip
+from followyouremoji.face.motion import track_motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.preparation import read_motion
 from tests.media.synthetic import moving_picture, write_clip
@@ -22,7 +23,7 @@ def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> Non
             detector, None, 0.0, lambda done, of: seen.append((done, of))
         )
         with ClipReader(clip) as reader:
-            plain, _ = track_clip(reader, reader.info.frame_rate, detector, "clip")
+            plain, _ = track_motion(reader, reader.info.frame_rate, detector, "clip")
     np.testing.assert_array_equal(motion.landmarks, plain.landmarks)
     np.testing.assert_allclose(motion.timestamps, plain.timestamps, atol=1e-6)
     assert seen == [(frame + 1, len(plain)) for frame in range(len(plain))]
@@ -52,8 +53,9 @@ def test_ctrl_c_while_a_clip_is_tracked_leaves_no_thread(tmp_path: Path) -> None
 
 def test_the_python_api_reads_a_clip_as_the_command_does(clip: Path) -> None:
     with FaceDetector() as detector:
-        commanded = Driving(clip, FrameRange()).track(detector, None, 1.0)
-        read, gaps = read_motion(clip, detector)
+        commanded = Driving(clip, FrameRange()).track(detector, None, SMOOTH)
+        read, gaps, damage = read_motion(clip, detector)
     assert gaps is not None
+    assert damage is None
     assert np.array_equal(read.landmarks, commanded.landmarks)
     assert np.array_equal(read.timestamps, commanded.timestamps)

@@ -2,19 +2,37 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from followyouremoji.apps.jobs import Job, JobError, differences, fingerprint
+from followyouremoji.apps.animate import ModelChoice, asked_for
+from followyouremoji.apps.driving import Driving, FrameRange
+from followyouremoji.apps.jobs import Job, JobError, Recipe, differences, fingerprint
+from followyouremoji.checkpoints.acceleration import (
+    Acceleration,
+    Preset,
+    denoiser_checksum,
+    write_acceleration,
+)
+from followyouremoji.checkpoints.folder import ACCELERATION_FILE
+from followyouremoji.errors import SettingsError
+from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.motion import Motion
+from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.media.pictures import write_picture
+from followyouremoji.sampling.forecast import Forecast
+from followyouremoji.sampling.forecast.presets import general_preset
+from followyouremoji.settings import AnimationSettings
 from tests.apps.conftest import Run
 
 RECIPE = {
@@ -264,7 +282,9 @@ def test_a_kill_beside_the_last_rename_is_no_matter(fye: Run, model: Path) -> No
         Path("out.mp4").unlink()
         body = "os.kill(os.getpid(), signal.SIGKILL)"
         patch = f"commit = P.commit; P.commit = lambda one: ({body if before else 'commit(one)'}, {body}); "
-        program = patched + patch + "import sys; from followyouremoji.apps.cli import main; main(sys.argv[1:])"
+        program = (
+            patched + patch + "import sys; from followyouremoji.apps.cli import main; main(sys.argv[1:])"
+        )
         ended = subprocess.run([sys.executable, "-c", program, *command(model)], capture_output=True)
         assert ended.returncode == -signal.SIGKILL
         assert Path("out.mp4").exists() is not before
@@ -275,6 +295,65 @@ def test_a_kill_beside_the_last_rename_is_no_matter(fye: Run, model: Path) -> No
     Path("job/job.json").write_text(Path("job/job.json").read_text().replace("out.mp4", "other.mp4"))
     assert fye(*command(model)).code == 2
     assert Path("out.mp4").read_bytes() == b"mine"
+
+
+def test_an_empty_folder_that_was_filled_is_known_after_a_kill(
+    fye: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty folder may be filled unasked; killed as soon as it is, the run says that it is finished, and before, it goes on."""
+    Path("frames").mkdir()
+    shorter = ("-o", "frames", "--stop", 2, "--steps", 1)
+    commit = PendingOutput.commit
+
+    def killed(output: PendingOutput, before: bool) -> None:
+        if not before:
+            commit(output)
+        raise SystemExit(137)
+
+    for before in (True, False):
+        with monkeypatch.context() as patched:
+            patched.setattr(PendingOutput, "commit", partialmethod(killed, before))
+            assert fye(*command(model), *shorter).code == 137
+        assert len(list(Path("frames").iterdir())) == (0 if before else 2)
+    assert fye(*command(model), *shorter).out == "frames: the job in job is finished.\n"
+
+
+def test_calibrating_changes_the_forecast_and_not_the_weights(model: Path, tmp_path: Path) -> None:
+    weights, file = tmp_path / "model", tmp_path / "file.png"
+    shutil.copytree(model, weights)
+    write_picture(file, np.zeros((32, 32, 3), np.uint8))
+
+    def asked(speed: str) -> Recipe:
+        choice, settings = ModelChoice(str(weights), "cpu"), AnimationSettings(steps=20, speed=speed)
+        return asked_for(file, Driving(file, FrameRange()), choice, 0.0, AlignmentSettings(), settings)
+
+    before = {speed: asked(speed) for speed in ("exact", "fast")}
+    found = Preset("fast", 20, Forecast("velocity", interval=7))
+    write_acceleration(Acceleration(denoiser_checksum(weights), (found,)), weights / ACCELERATION_FILE)
+    assert differences(before["exact"], asked("exact")) == []
+    (told,) = differences(before["fast"], asked("fast"))
+    assert told == f"forecast was {general_preset('fast', 20)}, now what=velocity,interval=7"
+
+
+def test_a_processor_is_known_by_its_threads() -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = ModelChoice(device="cpu,cpu").described()
+        torch.set_num_threads(2)
+        two = ModelChoice(device="cpu").described()
+    finally:
+        torch.set_num_threads(threads)
+    (told,) = differences(one, two)
+    assert "threads: 1" in told
+    assert "threads: 2" in told
+
+
+def test_devices_that_differ_cannot_keep_a_job_s_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = iter(["an H100", "cpu"])
+    monkeypatch.setattr("followyouremoji.apps.animate.device_name", lambda device: next(names))
+    with pytest.raises(SettingsError, match=r"an H100 and cpu differ.*leave out --job"):
+        ModelChoice(device="cpu,cpu").described()
 
 
 def test_what_is_refused_does_not_bind_the_job(fye: Run, model: Path) -> None:

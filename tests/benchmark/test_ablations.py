@@ -1,5 +1,6 @@
 """The ablations of Table 2: their configs, and the comparison with the paper's figures. Training itself is tested where it is."""
 
+import signal
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from followyouremoji.benchmark.ablations import (
     FULL,
     PREFIX,
     Ablation,
+    Interrupted,
+    Scale,
     comparison,
     located,
     merged,
@@ -19,12 +22,15 @@ from followyouremoji.benchmark.ablations import (
     read_ablation,
     read_toml,
     scaled,
+    train_ablation,
     write_toml,
 )
 from followyouremoji.benchmark.methods import Checkpoint, make_method
 from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.errors import SettingsError
-from followyouremoji.training.config import DenoiserRun, load_denoiser_run
+from followyouremoji.training.config import load_denoiser_run
+from followyouremoji.training.loop import Outcome
+from followyouremoji.training.settings import DenoiserRun
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "ablations"
 ABLATIONS = sorted(CONFIGS.glob(f"{PREFIX}*.toml"))
@@ -83,6 +89,44 @@ def test_a_file_that_is_no_ablation_is_refused(tmp_path) -> None:
         read_ablation(tmp_path / "a.toml")
     with pytest.raises(SettingsError, match="no such file"):
         read_ablation(tmp_path / "b.toml")
+
+
+def train_full(folder: Path, budget: float = 1.0) -> Path:
+    full = read_ablation(CONFIGS / f"{PREFIX}{FULL}.toml")
+    return train_ablation(full, CONFIGS, folder / "shared", folder, Scale(budget))
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> dict[int, str | signal.Signals]:
+    """How runs end, by stage, in place of training; an exported model is a folder."""
+    reasons: dict[int, str | signal.Signals] = {1: "finished", 2: "finished"}
+    ablations = "followyouremoji.benchmark.ablations"
+    monkeypatch.setattr(f"{ablations}.train_denoiser", lambda run: Outcome(3, reasons[run.stage], True))
+    monkeypatch.setattr(f"{ablations}.export_model", lambda run, model, **options: model.mkdir())
+    return reasons
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_makes_no_model_of_what_is_half_trained(stage, sent, tmp_path, trained) -> None:
+    trained[stage] = sent
+    with pytest.raises(Interrupted, match="saved at step 3") as left:
+        train_full(tmp_path)
+    assert left.value.outcome.exit_code == 128 + sent
+    assert (tmp_path / FULL / "stage2.toml").exists() == (stage == 2)
+    assert not (tmp_path / FULL / "model").exists()
+    trained[stage] = "finished"
+    assert train_full(tmp_path).is_dir()
+
+
+def test_models_of_another_budget_are_not_taken_for_this_ones(tmp_path, trained, monkeypatch) -> None:
+    train_full(tmp_path, budget=0.5)
+    kept = (tmp_path / FULL / "stage1.toml").read_text()
+    with pytest.raises(SettingsError, match=r"stage1\.toml.*optimisation"):
+        train_full(tmp_path, budget=1.0)
+    assert (tmp_path / FULL / "stage1.toml").read_text() == kept
+    monkeypatch.chdir(tmp_path)
+    assert train_full(Path(), budget=0.5).is_dir()  # the same folder by another name
 
 
 def scores(name: str, **means: float) -> MethodScores:

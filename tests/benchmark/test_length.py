@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.benchmark.length import LongScores, between, difference, repeating_motion, seams
 from followyouremoji.portraits import Performance
-from followyouremoji.sampling.sampler import SamplingSettings
+from followyouremoji.sampling.settings import SamplingSettings
 
 
 def test_the_motion_ends_as_it_began_and_does_not_jump_there() -> None:

@@ -12,7 +12,7 @@ from followyouremoji.benchmark.full_size_speed import measure_full_size
 from followyouremoji.benchmark.speed import (
     JUDGED,
     SpeedRow,
-    draw,
+    denoise_clip,
     finished_frames,
     is_lossless,
     judge,
@@ -72,10 +72,10 @@ def test_calibration_finds_fewer_passes_within_its_bounds_and_draws_what_the_ani
     drawing = draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 96)
     prepared = animator.prepare(drawing.picture, drawn_motion(3), portrait_landmarks=landmarks_of(drawing))
     clip = read_clip(model, prepared, model.config.guidance_scale)
-    drawn = draw(model, clip, EXACT, 8, 0, model.config.shared_noise)
+    denoised = denoise_clip(model, clip, EXACT, 8, 0, model.config.shared_noise)
     frames = list(animator.frames(prepared, AnimationSettings(steps=8, speed="exact")))
-    np.testing.assert_array_equal(finished_frames(model, clip, drawn.latents), np.stack(frames))
-    assert (drawn.tally.computed, drawn.tally.told) == (8, 0)
+    np.testing.assert_array_equal(finished_frames(model, clip, denoised.latents), np.stack(frames))
+    assert (denoised.tally.computed, denoised.tally.told) == (8, 0)
 
     heard: list[Trial] = []
     calibration = Calibration(steps=8, bound=0.05)
@@ -86,8 +86,10 @@ def test_calibration_finds_fewer_passes_within_its_bounds_and_draws_what_the_ani
     assert passes[-1] < 8
     for preset in presets:
         if preset.forecast != EXACT:
-            again = draw(model, clip, preset.forecast, 8, 0, model.config.shared_noise).latents
-            assert (again - drawn.latents).norm() / drawn.latents.norm() <= calibration.bounds[preset.speed]
+            again = denoise_clip(model, clip, preset.forecast, 8, 0, model.config.shared_noise).latents
+            assert (again - denoised.latents).norm() / denoised.latents.norm() <= calibration.bounds[
+                preset.speed
+            ]
     assert [trial.passes for trial in heard] == sorted(trial.passes for trial in heard)
 
 
@@ -105,10 +107,10 @@ def test_a_clip_longer_than_the_model_s_window_is_drawn_in_windows() -> None:
     animator = PortraitAnimator(model)
     prepared = animator.prepare(drawing.picture, drawn_motion(6), portrait_landmarks=landmarks_of(drawing))
     clip = read_clip(model, prepared, model.config.guidance_scale)
-    drawn = draw(model, clip, EXACT, 2, 0, model.config.shared_noise)
+    denoised = denoise_clip(model, clip, EXACT, 2, 0, model.config.shared_noise)
     settings = AnimationSettings(steps=2, speed="exact", long_clips="windows")
     frames = list(animator.frames(prepared, settings))
-    np.testing.assert_array_equal(finished_frames(model, clip, drawn.latents), np.stack(frames))
+    np.testing.assert_array_equal(finished_frames(model, clip, denoised.latents), np.stack(frames))
 
 
 @pytest.mark.parametrize(

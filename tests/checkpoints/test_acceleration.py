@@ -7,7 +7,6 @@ import pytest
 
 from followyouremoji.checkpoints import save_model
 from followyouremoji.checkpoints.acceleration import (
-    SPEEDS,
     Acceleration,
     Preset,
     denoiser_checksum,
@@ -19,8 +18,7 @@ from followyouremoji.checkpoints.folder import ACCELERATION_FILE
 from followyouremoji.checkpoints.sources import BUNDLED
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.sampling.forecast import EXACT, Forecast
-from followyouremoji.sampling.forecast.presets import general_preset
-from followyouremoji.settings import SPEEDS as OFFERED
+from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset
 from tests.checkpoints.small_models import small_paper_model
 
 FOUND = Forecast(what="velocity", order=2, computed=(0, 7, 20, 29), correct=True)
@@ -96,10 +94,6 @@ def test_a_speed_is_looked_up_by_steps_and_falls_back_on_any_models(found: Accel
     assert forecast_for(None, "what=clean,interval=2", 30) == Forecast(what="clean", interval=2)
     with pytest.raises(SettingsError, match="no speed 'warp'"):
         forecast_for(None, "warp", 30)
-
-
-def test_the_same_speeds_are_offered_everywhere() -> None:
-    assert SPEEDS == OFFERED
 
 
 def test_the_bundled_model_has_been_calibrated() -> None:

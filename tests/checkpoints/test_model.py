@@ -146,6 +146,10 @@ DAMAGE = {
     ),
     "text for files": (lambda f: edit_config(f, lambda c: c.update(files="all")), "'files' is damaged"),
     "odd size": (lambda f: edit_config(f, lambda c: c.update(picture_size=100)), "picture_size"),
+    "size for fewer levels": (
+        lambda f: edit_config(f, lambda c: c.update(picture_size=72)),
+        "picture_size cannot be 72: it must be a multiple of 16",
+    ),
     "one width": (lambda f: edit_config(f, lambda c: c["autoencoder"].update(channels=[8])), "2 widths"),
     "no scale": (
         lambda f: edit_config(f, lambda c: c["autoencoder"].update(scale=0.0)),

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from followyouremoji.errors import MotionError, SettingsError
-from followyouremoji.face.alignment import AlignmentSettings, align_motion, neutral_frame, plain_2d
+from followyouremoji.face.alignment import (
+    AlignmentSettings,
+    after_mean_face,
+    align_in_picture,
+    align_motion,
+    neutral_frame,
+    unaligned,
+)
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.geometry import iris_places, irises_at
 from followyouremoji.face.motion import Motion
@@ -159,13 +166,6 @@ def test_head_motion_by_its_three_rules(portrait: Landmarks, driving: Motion) ->
     assert own < offset["absolute"][2] < offset["relative"][2]
 
 
-def test_relative_motion_may_count_from_the_first_frame(portrait: Landmarks, driving: Motion) -> None:
-    points = align_motion(
-        driving, portrait, AlignmentSettings(origin="first", neutral=2, expression=0, gaze=0)
-    )
-    assert np.abs(points[0] - portrait.points).max() < 1e-3
-
-
 def test_head_strength_scales_the_turn_and_zero_is_none(portrait: Landmarks, driving: Motion) -> None:
     def at(strength: float) -> np.ndarray:
         return align_motion(driving, portrait, AlignmentSettings(head_strength=strength, neutral=0))
@@ -192,10 +192,35 @@ def test_gaze_is_carried_over_by_its_place_in_the_eye(portrait: Landmarks, drivi
         assert iris_places(points)[3, :, 0] == pytest.approx(expected, abs=1e-4)
 
 
-def test_plain_2d_keeps_the_driving_face_where_it_was(driving: Motion) -> None:
-    np.testing.assert_allclose(plain_2d(driving, (256, 256)), driving.points / 2, atol=1e-3)
-    wide = plain_2d(driving, (1024, 512))  # covers the picture, centre on centre
+def test_unaligned_points_keep_the_driving_face_where_it_was(driving: Motion) -> None:
+    np.testing.assert_allclose(unaligned(driving, (256, 256)), driving.points / 2, atol=1e-3)
+    wide = unaligned(driving, (1024, 512))  # covers the picture, centre on centre
     np.testing.assert_allclose(wide, driving.points * 2.0 - (0, 256), atol=1e-3)
+
+
+def test_in_the_picture_the_first_frame_takes_the_portrait_s_place_and_the_others_follow_it() -> None:
+    rng = np.random.default_rng(0)
+    face = rng.uniform(0.3, 0.7, (478, 3)).astype(np.float32)
+    moved = face + np.float32([0.05, 0.0, 0.0])
+    motion = replace(motion_of([face, moved]), size=(200, 100))
+    own = (face * [1.0, 0.5, 1.0] + [0.1, 0.2, 0.0]).astype(np.float32)  # in a square picture: the same shape
+    reference = Landmarks(own, (400, 400))
+    aligned = align_in_picture(motion, reference)
+    np.testing.assert_allclose(aligned[0], reference.points, atol=2e-2)
+    # 0.05 of 200 pixels, in a face that is drawn twice as large
+    np.testing.assert_allclose(aligned[1] - aligned[0], np.tile([20.0, 0.0], (478, 1)), atol=1e-2)
+
+
+@pytest.mark.parametrize("head", ["relative", "none"])
+def test_one_pose_is_compared_with_the_mean_face(portrait: Landmarks, head: str) -> None:
+    settings = AlignmentSettings(head=head, gaze=0.0)  # type: ignore[arg-type]
+    resting = align_motion(motion_of([landmarks_of(mean_face())]), portrait, settings)
+    assert np.abs(resting - portrait.points).max() < 0.05
+    opened = motion_of([landmarks_of(open_mouth(mean_face(), 1.5))])
+    (points,) = align_motion(opened, portrait, settings)
+    assert mouth_gap(points) > mouth_gap(portrait.points) + 0.1 * pupil_distance(portrait)
+    two = align_motion(after_mean_face(opened), portrait, replace(settings, neutral=0))
+    np.testing.assert_array_equal(points, two[1])
 
 
 def test_the_neutral_frame_by_geometry_is_the_relaxed_one() -> None:
@@ -224,9 +249,19 @@ def test_a_neutral_frame_that_does_not_exist_is_refused(
         align_motion(driving, portrait, AlignmentSettings(neutral=frame))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"head": "sideways"}, {"mouth": -1.0}, {"gaze": float("nan")}, {"origin": "last"}]
-)
+@pytest.mark.parametrize("block", [2, 3, 10])
+def test_long_motions_come_out_the_same_in_blocks(
+    portrait: Landmarks, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    turns = [
+        landmarks_of(open_mouth(mean_face(), 0.1 * i), yaw=0.05 * i, x=i, gaze=0.05 * i) for i in range(11)
+    ]
+    whole = align_motion(motion_of(turns), portrait)
+    monkeypatch.setattr("followyouremoji.face.alignment.BLOCK", block)
+    assert np.array_equal(align_motion(motion_of(turns), portrait), whole)
+
+
+@pytest.mark.parametrize("wrong", [{"head": "sideways"}, {"mouth": -1.0}, {"gaze": float("nan")}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict) -> None:
     with pytest.raises(SettingsError):
         AlignmentSettings(**wrong)

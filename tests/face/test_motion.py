@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from followyouremoji.errors import FaceNotFound, MotionError
 from followyouremoji.face.detection import FaceDetector, Landmarks
-from followyouremoji.face.motion import Motion, track_clip, track_motion
+from followyouremoji.face.motion import Motion, track_motion
 
 
 def wandering(frames: int = 12, scores: bool = True) -> Motion:
@@ -189,10 +189,8 @@ class ScriptedDetector(FaceDetector):
 
 def tracked(missing: set[int], frames: int = 40) -> tuple[Motion, str]:
     """A clip of 10 frames a second."""
-    pictures = (np.zeros((8, 8, 3), np.uint8) for _ in range(frames))
-    motion, report = track_motion(
-        pictures, np.arange(frames) / 10, 10.0, ScriptedDetector(missing), "clip.mp4"
-    )
+    clip = ((index / 10, np.zeros((8, 8, 3), np.uint8)) for index in range(frames))
+    motion, report = track_motion(clip, 10.0, ScriptedDetector(missing), "clip.mp4")
     return motion, str(report)
 
 
@@ -233,6 +231,6 @@ def test_a_clip_without_any_face_is_an_error() -> None:
 
 def test_a_stream_of_times_and_pictures_is_read_once() -> None:
     stream = ((0.5 + index / 7, np.zeros((8, 8, 3), np.uint8)) for index in range(9))
-    motion, _ = track_clip(stream, 7.0, ScriptedDetector({3}), "clip.mp4")
+    motion, _ = track_motion(stream, 7.0, ScriptedDetector({3}), "clip.mp4")
     np.testing.assert_allclose(motion.timestamps, 0.5 + np.arange(9) / 7)
     assert motion.size == (8, 8)

@@ -1,6 +1,8 @@
 """Clips are written whole, marked as generated, with their sound in time; or not at all."""
 
+import os
 import resource
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -77,6 +79,17 @@ def test_mp4_plays_everywhere(tmp_path: Path) -> None:
         assert (codec.name, codec.pix_fmt) == ("h264", "yuv420p")
     data = (tmp_path / "made.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")  # plays before it is loaded
+
+
+def test_an_mp4_does_not_depend_on_the_number_of_cores(tmp_path: Path) -> None:
+    cores = os.sched_getaffinity(0)
+    try:
+        for name, some in (("one.mp4", {min(cores)}), ("all.mp4", cores)):
+            os.sched_setaffinity(0, some)
+            write_moving(tmp_path / name)
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "all.mp4").read_bytes()
 
 
 def test_mp4_keeps_colours(tmp_path: Path) -> None:
@@ -157,6 +170,16 @@ def test_a_gif_plays_for_ever_and_keeps_still_parts_still(tmp_path: Path) -> Non
         assert image.info["loop"] == 0
     pictures = np.stack(read_back(tmp_path / "made.gif")).astype(int)
     assert np.ptp(pictures[:, 50:], axis=0).max() == 0
+
+
+def test_a_gif_waits_beside_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's folder for temporary files may be main memory, and nobody looks there for what a kill left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with ClipWriter(tmp_path / "made.gif", 25, (96, 64)) as writer:
+        writer.write(moving_picture(0))
+        (workspace,) = tmp_path.iterdir()
+    assert workspace.match(".made.*.part.gif")
+    assert names(tmp_path) == ["made.gif"]
 
 
 def test_a_fast_gif_keeps_its_duration(tmp_path: Path) -> None:

@@ -15,10 +15,9 @@ from followyouremoji.animator import PortraitAnimator
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AppearanceNet, Denoiser
 from followyouremoji.networks.compiling import compile_module, compile_regions, compiler_problem
-from followyouremoji.sampling import ClipConditioning
 from followyouremoji.sampling.denoising import denoise
 from followyouremoji.sampling.forecast import Forecast
-from followyouremoji.sampling.guidance import condition_clip
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
 from followyouremoji.sampling.windows import Window, overlapping_windows
 from tests.tiny import tiny_network
 
@@ -94,9 +93,8 @@ def case(request: pytest.FixtureRequest) -> Case:
     backend = Counting()
     compile_regions(compiled, torch.device("meta"), backend)  # as for a GPU: all regions
     with torch.inference_mode():
-        conditioning = condition_clip(
-            appearance_net, plain, torch.randn(1, 4, SIDE, SIDE), torch.randn(1, 2, 6), 2.5
-        )
+        portrait, tokens = torch.randn(1, 4, SIDE, SIDE), torch.randn(1, 2, 6)
+        conditioning = condition_clip(plain, tokens, appearance_net(portrait, tokens), 2.5)
     return Case(compiled, plain, conditioning, backend)
 
 

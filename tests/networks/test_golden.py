@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file
 
 from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig
-from followyouremoji.sampling import ClipConditioning, ddim_schedule, predict_velocity
+from followyouremoji.sampling.guidance import ClipConditioning, predict_velocity
+from followyouremoji.sampling.schedule import ddim_schedule
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "network_tiny"
 pytestmark = pytest.mark.skipif(

@@ -14,9 +14,9 @@ from followyouremoji.portraits import (
     Identity,
     Look,
     Performance,
-    contact_sheet,
     draw_portrait,
     expressive_motion,
+    portrait_sheet,
     speech,
 )
 from followyouremoji.portraits.anatomy import CONTROLS
@@ -138,8 +138,8 @@ def test_masks_cover_the_face(identities: list[Identity]) -> None:
     assert drawn.expression_mask[y, x]
 
 
-def test_contact_sheet_has_a_row_per_identity(identities: list[Identity]) -> None:
-    sheet = contact_sheet(np.random.default_rng(0), identities[:3], 2, 48)
+def test_a_portrait_sheet_has_a_row_per_identity(identities: list[Identity]) -> None:
+    sheet = portrait_sheet(np.random.default_rng(0), identities[:3], 2, 48)
     assert sheet.shape == (3 * 48, 2 * 48, 3)
 
 

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from followyouremoji.networks import AppearanceNet, Denoiser
-from followyouremoji.sampling import ClipConditioning, condition_clip, ddim_schedule, frame_noise
 from followyouremoji.sampling.denoising import Tally, denoise, follow_path
 from followyouremoji.sampling.forecast import EXACT, Forecast
 from followyouremoji.sampling.forecast.recorded import Record, mean_error, replayed
 from followyouremoji.sampling.forecast.search import best_steps
-from followyouremoji.sampling.schedule import clock_times, solver_schedule
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
+from followyouremoji.sampling.noise import frame_noise
+from followyouremoji.sampling.schedule import clock_times, ddim_schedule, solver_schedule
 from followyouremoji.sampling.windows import Window, overlapping_windows
 from tests.sampling.test_sampler import randomised
 from tests.tiny import tiny_network
@@ -44,9 +45,9 @@ class Clip:
             torch.randn(1, 5, 6, generator=generator),
         )
         with torch.inference_mode():
+            appearance = appearance_net(portrait, tokens)
             self.conditionings = {
-                scale: condition_clip(appearance_net, self.denoiser, portrait, tokens, scale)
-                for scale in (1.0, 2.0)
+                scale: condition_clip(self.denoiser, tokens, appearance, scale) for scale in (1.0, 2.0)
             }
         self.features = torch.randn(1, 16, FRAMES, *SHAPE[1:], generator=generator)
         self.passes = 0

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
-from followyouremoji.networks.unet import compute_always
 from followyouremoji.sampling import guidance
-from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
+from followyouremoji.sampling.guidance import ClipConditioning, Telling, condition_clip, predict_velocity
 
 CONFIG = NetworkConfig(
     block_channels=(64, 64), layers_per_block=1, heads=2, norm_groups=8, context_width=16, image_width=6
@@ -36,9 +35,10 @@ class Clip:
         self.features = torch.randn(2, 64, 3, 8, 8, generator=generator)
 
     def condition(self, scale: float = 3.5) -> ClipConditioning:
-        return condition_clip(self.appearance_net, self.denoiser, self.reference, self.tokens, scale)
+        appearance = self.appearance_net(self.reference, self.tokens)
+        return condition_clip(self.denoiser, self.tokens, appearance, scale)
 
-    def predict(self, conditioning: ClipConditioning, **told: object) -> torch.Tensor:
+    def predict(self, conditioning: ClipConditioning, *telling: Telling) -> torch.Tensor:
         return predict_velocity(
             self.denoiser,
             self.latents,
@@ -47,7 +47,7 @@ class Clip:
             torch.tensor(500),
             self.features,
             conditioning,
-            **told,
+            *telling,
         )
 
 
@@ -83,7 +83,7 @@ def test_halves_that_may_be_told_are_passes_of_their_own(clip: Clip) -> None:
 
     conditioning = clip.condition()
     expected = clip.predict(conditioning)
-    result = clip.predict(conditioning, recall=watch, unguided_recall=compute_always)
+    result = clip.predict(conditioning, Telling(guided=watch))
     assert set(shapes) == {6}
     torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from followyouremoji.sampling import join_known
+from followyouremoji.sampling.known_frames import join_known
 
 
 def test_unknown_frames_enter_as_zeros_and_the_mask_is_one_where_known() -> None:

@@ -8,17 +8,12 @@ from torch import Tensor
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, QFormerConfig
-from followyouremoji.sampling import (
-    ClipConditioning,
-    SamplingSettings,
-    condition_clip,
-    ddim_schedule,
-    frame_noise,
-    join_known,
-    predict_velocity,
-    sample,
-)
-from followyouremoji.sampling.sampler import Reading, Replica
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
+from followyouremoji.sampling.known_frames import join_known
+from followyouremoji.sampling.noise import frame_noise
+from followyouremoji.sampling.sampler import Reading, Replica, sample
+from followyouremoji.sampling.schedule import ddim_schedule
+from followyouremoji.sampling.settings import SamplingSettings
 
 SHAPE = (4, 8, 8)
 SIZES = {
@@ -60,7 +55,11 @@ class Case:
 
     @torch.inference_mode()
     def conditioning(self, guidance_scale: float) -> ClipConditioning:
-        return condition_clip(self.appearance_net, self.denoiser, self.reference, self.tokens, guidance_scale)
+        appearance = self.appearance_net(self.reference, self.tokens)
+        return condition_clip(self.denoiser, self.tokens, appearance, guidance_scale)
+
+    def replica(self, guidance_scale: float = 1.0) -> Replica:
+        return Replica(self.denoiser, self.conditioning(guidance_scale))
 
     def landmarks(self, frames: Sequence[int]) -> Tensor:
         self.asked.append(tuple(frames))
@@ -68,17 +67,7 @@ class Case:
 
     def chunks(self, frames: int, guidance_scale: float = 1.0, progress=None, **settings) -> list[Tensor]:
         settings = SamplingSettings(**{"steps": 2, "window": 4, **settings})
-        return list(
-            sample(
-                self.denoiser,
-                self.conditioning(guidance_scale),
-                self.landmarks,
-                frames,
-                SHAPE,
-                settings,
-                progress,
-            )
-        )
+        return list(sample([self.replica(guidance_scale)], self.landmarks, frames, SHAPE, settings, progress))
 
     def clip(self, frames: int, guidance_scale: float = 1.0, **settings) -> Tensor:
         return torch.cat(self.chunks(frames, guidance_scale, **settings))
@@ -108,15 +97,7 @@ def test_a_long_clip_streams_in_order_piece_by_piece(paper: Case) -> None:
     """17 frames by windows of 4: two levels of keyframes; the first piece comes before most segments are made."""
     done: list[int] = []
     settings = SamplingSettings(steps=1, window=4)
-    stream = sample(
-        paper.denoiser,
-        paper.conditioning(1.0),
-        paper.landmarks,
-        17,
-        SHAPE,
-        settings,
-        lambda n, _: done.append(n),
-    )
+    stream = sample([paper.replica()], paper.landmarks, 17, SHAPE, settings, lambda n, _: done.append(n))
     pieces, steps_before = [], []
     for piece in stream:
         pieces.append(piece)
@@ -253,7 +234,7 @@ def test_half_precision_follows_full_precision(released: Case) -> None:
         ({"shared_noise": 1.5}, "noise must be 0 to 1"),
         ({"shared_noise": float("nan")}, "noise must be 0 to 1"),
         ({"window": 2}, "at least 3 frames"),
-        ({"batch": 0}, "At least 1 segment"),
+        ({"batch": 0}, "At least 1 part of a clip"),
         ({"strategy": "magic"}, "Unknown strategy 'magic'"),
     ],
 )
@@ -278,10 +259,7 @@ class Kept:
 
 
 def drawn(case: Case, frames: int, settings: SamplingSettings, **more: object) -> Tensor:
-    conditioning = case.conditioning(1.0)
-    return torch.cat(
-        list(sample(case.denoiser, conditioning, case.landmarks, frames, SHAPE, settings, **more))
-    )
+    return torch.cat(list(sample([case.replica()], case.landmarks, frames, SHAPE, settings, **more)))
 
 
 @pytest.mark.parametrize("strategy", ["keyframes", "chain"])
@@ -296,22 +274,13 @@ def test_several_devices_give_what_one_gives(paper: Case, strategy: str) -> None
     """Bit for bit, in the same pieces, whichever device is quicker; here two replicas beside the first, all on the CPU."""
     settings = SamplingSettings(steps=2, window=4, batch=2, strategy=strategy)
     calls: list[tuple[int, int]] = []
-    others = [Replica(Case("paper").denoiser, paper.conditioning(1.0)) for _ in range(2)]
-    alone = list(
-        sample(paper.denoiser, paper.conditioning(1.0), paper.landmarks, 30, SHAPE, settings, cuts=(11,))
-    )
+    replicas = [
+        paper.replica(),
+        *(Replica(Case("paper").denoiser, paper.conditioning(1.0)) for _ in range(2)),
+    ]
+    alone = list(sample(replicas[:1], paper.landmarks, 30, SHAPE, settings, cuts=(11,)))
     shared = list(
-        sample(
-            paper.denoiser,
-            paper.conditioning(1.0),
-            paper.landmarks,
-            30,
-            SHAPE,
-            settings,
-            lambda *call: calls.append(call),
-            cuts=(11,),
-            replicas=others,
-        )
+        sample(replicas, paper.landmarks, 30, SHAPE, settings, lambda *call: calls.append(call), cuts=(11,))
     )
     assert [len(piece) for piece in alone] == [len(piece) for piece in shared]
     assert torch.equal(torch.cat(alone), torch.cat(shared))

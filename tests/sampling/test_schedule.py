@@ -1,9 +1,10 @@
 """The release's schedule: zero terminal SNR, trailing, exact when the prediction is."""
 
+import numpy as np
 import pytest
 import torch
 
-from followyouremoji.sampling.schedule import ddim_schedule, next_latents
+from followyouremoji.sampling.schedule import clock_times, ddim_schedule, next_latents
 
 
 def test_it_starts_from_pure_noise_and_trails() -> None:
@@ -39,3 +40,19 @@ def test_steps_of_ddim_are_the_release_s_wherever_those_end_at_clean_latents() -
         for step, timestep in enumerate(schedule.timesteps):
             expected = schedule.step(velocity, int(timestep), latents).prev_sample
             assert torch.equal(next_latents(schedule, velocity, step, latents), expected)
+
+
+def test_clocks_are_read_of_a_schedule_that_has_gone_to_a_gpu() -> None:
+    """diffusers' `add_noise` takes its table along to the latents' device, where there is no NumPy, and on Macs no float64."""
+
+    class OnGpu:
+        def __init__(self, values: torch.Tensor) -> None:
+            self.values = values
+
+        def cpu(self) -> torch.Tensor:
+            return self.values
+
+    schedule = ddim_schedule(6)
+    there = clock_times(schedule, "angle")
+    schedule.alphas_cumprod = OnGpu(schedule.alphas_cumprod)
+    assert np.array_equal(clock_times(schedule, "angle"), there)

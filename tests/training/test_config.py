@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.training.config import AutoencoderRun, DenoiserRun, Optimisation, load_run
+from followyouremoji.training.config import load_run
+from followyouremoji.training.settings import AutoencoderRun, DenoiserRun, Optimisation
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DENOISER = """

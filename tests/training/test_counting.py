@@ -12,10 +12,10 @@ from followyouremoji.networks import AutoencoderConfig, NetworkConfig
 from followyouremoji.training.counting import (
     ATTENTION,
     Alive,
-    build_networks,
     built_autoencoder,
     count_pass,
     encoding_flops,
+    networks_to_count,
     parameters,
     picture_flops,
     without_memory,
@@ -29,7 +29,7 @@ from .test_plan import NETWORK, a_run
 def test_parameters_and_optimiser_bytes_are_those_of_real_networks() -> None:
     for stage in (1, 2):
         run = a_run(stage)
-        planned = parameters(build_networks(run))
+        planned = parameters(networks_to_count(run))
         real = Networks(dataclasses.replace(NETWORK, motion_modules=stage == 2))
         if stage == 2:
             real.learn_time_alone()
@@ -42,7 +42,7 @@ def test_parameters_and_optimiser_bytes_are_those_of_real_networks() -> None:
             parameter.grad = torch.zeros_like(parameter)
         optimiser.step()
         moments = [value for state in optimiser.state.values() for value in state.values() if value.ndim > 0]
-        memory = memory_of(run, run.optimisation, build_networks(run), 1, 0, False)
+        memory = memory_of(run, run.optimisation, networks_to_count(run), 1, 0, False)
         assert memory.optimiser == sum(value.numel() * value.element_size() for value in moments)
         assert memory.gradients == sum(p.grad.numel() * 4 for p in trained)
 
@@ -83,7 +83,7 @@ def test_counted_activations_are_those_that_a_real_pass_keeps(stage: int) -> Non
 def test_full_size_networks_have_the_released_number_of_parameters() -> None:
     """857.96 M and 1314.73 M values are in the released files; the denoiser's hold position tables, which are no parameters."""
     network = NetworkConfig()
-    planned = parameters(build_networks(a_run(2, network=network, image_encoder=Path("clip"))))
+    planned = parameters(networks_to_count(a_run(2, network=network, image_encoder=Path("clip"))))
     assert planned["appearance_net"].all == pytest.approx(857.96e6, abs=0.01e6)
     tables = 2 * 32 * sum((3 + 2) * width for width in (320, 640, 1280, 1280)) + 2 * 32 * 1280
     assert planned["denoiser"].all + tables == pytest.approx(1314.73e6, abs=0.01e6)

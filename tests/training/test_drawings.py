@@ -11,7 +11,12 @@ import pytest
 pytest.importorskip("skia", reason="drawn portraits need skia-python")
 
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.networks import SmallAutoencoder
+from followyouremoji.training.autoencoder import write_latents
 from followyouremoji.training.drawings import Drawings, DrawingSettings, draw_folder, new_array
+from followyouremoji.training.fingerprint import fingerprint, same_encoder, write_fingerprint
+
+from .tiny import AUTOENCODER
 
 SETTINGS = DrawingSettings(identities=2, pictures=2, size=32, seed=3)
 
@@ -83,3 +88,26 @@ def test_files_that_do_not_belong_together_are_refused(folder) -> None:
     (folder / "drawings.json").unlink()
     with pytest.raises(SettingsError, match="no finished drawings"):
         Drawings.open(folder)
+
+
+def test_latents_lie_beside_the_record_of_their_own_encoder_whenever_encoding_stops(
+    folder, monkeypatch
+) -> None:
+    autoencoder = SmallAutoencoder(AUTOENCODER)
+    new = fingerprint(autoencoder)
+    write_fingerprint(folder, "old")
+
+    def stopped(*_: object) -> None:
+        write_fingerprint(folder, new)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("followyouremoji.training.autoencoder.write_fingerprint", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            write_latents(folder, autoencoder)
+    assert Drawings.open(folder).latents is None  # not the old ones
+    write_latents(folder, autoencoder)
+    latents = Drawings.open(folder).latents
+    assert latents is not None
+    assert latents.any()
+    assert same_encoder(folder, new)

@@ -58,6 +58,8 @@ def test_steps_without_a_number_are_skipped_and_counted(tmp_path) -> None:
     rows = list(csv.DictReader((tmp_path / "log.csv").open()))
     assert [row["skipped"] for row in rows] == ["0", "0", "1", "2", "2", "2"]
     assert rows[2]["total"] == "nan"
+    rates = [quick.run.optimisation.rate(step) for step in range(6)]
+    assert [float(row["learning_rate"]) for row in rows] == pytest.approx(rates, rel=1e-3)
     assert all(bool(value.isfinite().all()) for value in newest_state(tmp_path)["module"].values())
 
 
@@ -82,7 +84,7 @@ def test_a_run_that_is_stopped_on_a_skipped_step_has_saved(tmp_path) -> None:
 
 
 def test_a_validation_that_fails_costs_nothing_of_what_was_learnt(tmp_path) -> None:
-    quick = Quick(run_of(tmp_path, steps=6, save_every=2))
+    quick = Quick(run_of(tmp_path, steps=6, save_every=5))
 
     def fail() -> None:
         raise RuntimeError("no memory to judge with")

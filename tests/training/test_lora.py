@@ -12,6 +12,7 @@ pytest.importorskip("peft", reason="training a LoRA needs peft")
 
 from followyouremoji.checkpoints.lora import Lora, merge_lora, read_lora, write_lora
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.portraits import Identity, Performance, draw_portrait
@@ -21,14 +22,18 @@ from followyouremoji.training.lora import (
     LoraResult,
     adapted,
     adapter_tensors,
+    held_out_picks,
     networks_of,
     train_lora,
 )
 from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
+from followyouremoji.training.settings import LandmarkOptions
 from tests.test_animator import small_model
 from tests.test_preparation import landmarks_of
+
+from .tiny import run_of
 
 IDENTITY = Identity.random(np.random.default_rng(11), "person")
 
@@ -173,10 +178,22 @@ def test_clips_of_a_person_are_a_function_of_the_position(person) -> None:
     assert not np.array_equal(one.points[1], one.points[2])  # each frame has an expression of its own
 
 
+def test_a_model_that_is_shown_no_pupils_learns_from_portraits_that_do_not_tell_the_gaze(
+    person, tmp_path
+) -> None:
+    looks = []
+    for pupils in (True, False):
+        run = run_of(tmp_path, landmarks=LandmarkOptions(pupils=pupils))
+        places = np.stack([iris_places(pick.points) for pick in held_out_picks(person, run, 4)])
+        looks.append(np.ptp(places, axis=1).max())  # between a portrait and its target
+    assert looks[0] > 0.05
+    assert looks[1] < 1e-3
+
+
 def test_held_out_frames_of_a_clip_are_never_trained_on() -> None:
     drawn = [draw_portrait(IDENTITY, Performance.of("smile", s), 64) for s in np.linspace(0, 1, 10)]
     pictures = [np.full((64, 64, 3), 20 * i, np.uint8) for i in range(10)]  # a frame's grey is its number
-    take = make_take("clip", pictures, [landmarks_of(one) for one in drawn], 64)
+    take = make_take("clip", iter(pictures), [landmarks_of(one) for one in drawn], 64)
     person = Person((take,), drawn_expressions(0, 2), 64, reframing=NO_REFRAMING)
     views = held_out_views(person, 2)
     seen = {int(frame.mean()) // 20 for i in range(20) for frame in person.clip(i, 4).pictures}

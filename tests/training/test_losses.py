@@ -6,6 +6,7 @@ import torch
 
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.losses import (
+    Losses,
     add_noise,
     facial_fine_grained,
     picture_weight,
@@ -56,18 +57,28 @@ def test_equation_1_by_hand() -> None:
 def test_known_frames_teach_nothing(case) -> None:
     mask = torch.ones(3, 1, 2, 8, 8)
     generated = torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1).expand(3, -1, -1, -1, -1)
-    v = v_target(**case)
-    wrong_on_known, wrong_on_generated = v.clone(), v.clone()
+    target, noisy = v_target(**case), add_noise(**case)
+    wrong_on_known, wrong_on_generated = target.clone(), target.clone()
     wrong_on_known[:, :, 0] += 1
     wrong_on_generated[:, :, 1] += 1
-    losses = training_losses(
-        wrong_on_known, **case, expression_mask=mask, face_mask=mask, generated=generated
-    )
-    assert float(losses.total) == pytest.approx(0, abs=1e-9)
-    losses = training_losses(
-        wrong_on_generated, **case, expression_mask=mask, face_mask=mask, generated=generated
-    )
-    assert float(losses.diffusion) == pytest.approx(1, rel=1e-4)
+
+    def losses(v: torch.Tensor) -> Losses:
+        predicted = predicted_latents(noisy, v, case["signal"], case["sigma"])
+        return training_losses(v, target, case["latents"], predicted, mask, mask, generated)
+
+    assert float(losses(wrong_on_known).total) == pytest.approx(0, abs=1e-9)
+    assert float(losses(wrong_on_generated).diffusion) == pytest.approx(1, rel=1e-4)
+    # Eq. 1 beside Eq. 2's first part: two masks, squared, and sigma^2
+    facial = 4 * case["sigma"].square().mean()
+    assert float(losses(wrong_on_generated).facial) == pytest.approx(float(facial), rel=1e-4)
+
+
+def test_a_face_outside_the_picture_teaches_nothing_where_nothing_else_counts() -> None:
+    nothing, wrong = torch.zeros(1, 1, 2, 8, 8), torch.ones(1, 4, 2, 8, 8)
+    latents = torch.zeros_like(wrong)
+    everywhere = torch.ones(1, 1, 2, 1, 1)
+    losses = training_losses(wrong, latents, latents, wrong, nothing, nothing, everywhere, surroundings=0.0)
+    assert float(losses.total) == 0
 
 
 def test_decoded_pictures_count_in_the_face_a_little_beyond_it_and_most_around_its_features() -> None:

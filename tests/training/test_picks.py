@@ -14,6 +14,8 @@ from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import join, make_sample
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.picks import ClipPicks, StillGaze, WindowPicks
+from followyouremoji.training.settings import DataPart
+from followyouremoji.training.trainer import train_denoiser
 
 from .tiny import Faces, encoders, networks_of, run_of
 
@@ -84,10 +86,17 @@ def test_what_is_around_the_face_counts_less_and_decoded_pictures_count(tmp_path
     assert networks.denoiser.conv_out.weight.grad.abs().sum() > 0
 
 
+def test_pictures_that_the_networks_cannot_halve_are_refused_before_a_run_begins(tmp_path) -> None:
+    run = run_of(tmp_path / "run", drawings=None, data=(DataPart(drawn={"size": 72}),))
+    with pytest.raises(SettingsError, match=r"`data` names are 72 pixels large.* a multiple of 16"):
+        train_denoiser(run)
+    assert not run.output.exists()
+
+
 def test_a_window_needs_the_bent_portrait_and_a_size_that_latents_divide(tmp_path) -> None:
     run = run_of(tmp_path)
-    with pytest.raises(SettingsError, match="multiple of 8"):
-        dataclasses.replace(run, window=60)
+    with pytest.raises(SettingsError, match="multiple of 16"):
+        dataclasses.replace(run, window=72)  # the second level of the networks would halve 9 latent pixels
     with pytest.raises(SettingsError, match="warped_reference"):
         dataclasses.replace(run, window=64, network=dataclasses.replace(run.network, warped_reference=False))
     with pytest.raises(SettingsError, match="face mask"):

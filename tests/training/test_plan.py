@@ -6,7 +6,7 @@ import pytest
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AutoencoderConfig
-from followyouremoji.training.counting import build_networks, parameters
+from followyouremoji.training.counting import networks_to_count, parameters
 from followyouremoji.training.muon import matrices
 from followyouremoji.training.plan import alternatives, memory_of, plan_run
 from followyouremoji.training.settings import DataPart, DenoiserRun, Optimisation
@@ -46,7 +46,7 @@ def test_a_run_that_does_not_fit_is_told_what_to_change() -> None:
 
 
 def test_fsdp_shares_what_ddp_repeats() -> None:
-    run, networks = a_run(), build_networks(a_run())
+    run, networks = a_run(), networks_to_count(a_run())
     ddp = memory_of(run, Optimisation(steps=1), networks, 4, 0, False)
     fsdp = memory_of(run, Optimisation(steps=1, sharding="fsdp"), networks, 4, 0, False)
     assert fsdp.optimiser == ddp.optimiser / 4
@@ -59,7 +59,7 @@ def test_muon_has_one_moment_for_what_it_learns_and_adam_two_for_the_rest() -> N
     autoencoder = AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1)
     settings = Optimisation(steps=1, optimiser="muon")
     run = a_run(tune_decoder=True, picture_loss=1.0, optimisation=settings)
-    networks = build_networks(run, autoencoder)
+    networks = networks_to_count(run, autoencoder)
     trained = sum(p.numel() for p in networks.parameters() if p.requires_grad)
     by_muon = sum(
         weight.numel() for name, weight in matrices(networks).items() if not name.startswith("decoder.")
@@ -108,7 +108,7 @@ def test_the_average_is_given_up_last() -> None:
         'checkpointing = true, sharding = "fsdp"',
         'checkpointing = true, sharding = "fsdp", ema = 0.0',
     ]
-    run, networks = a_run(), build_networks(a_run())
+    run, networks = a_run(), networks_to_count(a_run())
     kept = memory_of(run, settings, networks, 1, 0, False)
     given_up = memory_of(run, changes["ema = 0.0"], networks, 1, 0, False)
     assert kept.average > 0

@@ -23,12 +23,13 @@ from followyouremoji.training.autoencoder import (
 )
 from followyouremoji.training.batch import make_batch
 from followyouremoji.training.checkpointing import averaged_weights
-from followyouremoji.training.config import AutoencoderRun, DataPart, DenoiserRun, Validation, load_run
+from followyouremoji.training.config import load_run
 from followyouremoji.training.drawings import Drawings, DrawingSettings, draw_folder, draw_identity
 from followyouremoji.training.export import export_model
 from followyouremoji.training.fingerprint import fingerprint, write_fingerprint
 from followyouremoji.training.origin import DRAWN
 from followyouremoji.training.picks import DrawingsPicks, open_picks
+from followyouremoji.training.settings import AutoencoderRun, DataPart, DenoiserRun, Validation
 from followyouremoji.training.trainer import train_denoiser
 from followyouremoji.training.validation import validation_picks
 from tests.checkpoints.small_models import write_vae

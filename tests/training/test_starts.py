@@ -12,7 +12,10 @@ from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import NetworkConfig, QFormerConfig
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.starts import Start, initial_weights
+from followyouremoji.training.trainer import build_networks
 from tests.checkpoints.small_models import small_paper_model
+
+from .tiny import encoders, run_of
 
 SIZES = {
     "block_channels": (16, 32),
@@ -191,6 +194,24 @@ def test_a_saved_model_gives_its_temporal_layers_alone(tmp_path) -> None:
     for name, value in nets.denoiser.state_dict().items():
         assert torch.equal(value, theirs[name] if "motion_modules" in name else before[name]), name
     assert any("motion_modules" in name for name in report.copied[0].loaded)
+
+
+def test_stage_2_refuses_a_start_that_leaves_what_it_freezes_new(tmp_path) -> None:
+    model = small_paper_model()
+    folder = save_model(model, tmp_path / "model")
+
+    def built(initial: Start, **changes: object) -> None:
+        network = dataclasses.replace(model.config.network, **changes)
+        run = run_of(tmp_path / "run", stage=2, network=network, initial=initial)
+        build_networks(run, encoders())
+
+    built(Start(model=str(folder)))
+    with pytest.raises(
+        SettingsError, match=r"leaves layers new that stage 2 does not train: appearance_net\."
+    ):
+        built(Start(motion=folder))
+    with pytest.raises(SettingsError, match=r"new .* landmark_encoder\.conv_warped\.weight"):
+        built(Start(model=str(folder)), warped_reference=True)
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,11 @@ def networks_of(run: DenoiserRun) -> Networks:
     """The run's networks with random values everywhere, also where new ones have zeros."""
     torch.manual_seed(0)
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    networks = Networks(config, AUTOENCODER if run.tune_decoder else None)
+    autoencoder = AUTOENCODER if run.tune_decoder else None
+    networks = Networks(config, autoencoder, withholds=run.reference_dropout > 0)
     with torch.no_grad():
         for parameter in networks.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape))
-    networks.withholds = run.reference_dropout > 0
     if run.stage == 2:
         networks.learn_time_alone()
     if run.optimisation.checkpointing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from followyouremoji.apps.bundled import driving_path, portrait_path
-from followyouremoji.apps.driving import Driving, FrameRange, detect, tracked
+from followyouremoji.apps.driving import Driving, FrameRange, tracked
 from followyouremoji.apps.jobs import Job, Recipe, recipe
-from followyouremoji.apps.output import advice_on_gpu_memory, check_output, note, progress_bar, say
+from followyouremoji.apps.output import advice_on_gpu_memory, check_output, counted, note, progress_bar, say
 from followyouremoji.errors import ClipError, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.files import remove_unfinished
+from followyouremoji.media.outputs import clear_remains, occupied
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, side_by_side, write_picture
 from followyouremoji.media.writing import CLIP_ENDINGS, ClipWriter, check_sides
-from followyouremoji.preparation import Prepared, middle_square
-from followyouremoji.settings import SPEEDS, AnimationSettings
+from followyouremoji.preparation import Prepared, find_face
+from followyouremoji.sampling.forecast.presets import SPEEDS
+from followyouremoji.settings import AnimationSettings
 
 if TYPE_CHECKING:
     import torch
@@ -76,22 +77,99 @@ class Output:
         check_output(path, tuple(dict.fromkeys(endings)), self.overwrite, ClipError, "the result")
 
 
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model animates, and how it is run.
+
+    Attributes
+    ----------
+    weights : bundled, released, or a checkpoint's folder.
+    device : cuda, cuda:1, mps or cpu, or several; None: a GPU if there is one.
+    dtype : fp32, fp16 or bf16; None: the device's best.
+    loras : each `FILE` or `FILE:SCALE`.
+    offload, compiled : see `PortraitAnimator.from_pretrained`.
+    """
+
+    weights: str = "bundled"
+    device: str | None = None
+    dtype: str | None = None
+    loras: tuple[str, ...] = ()
+    offload: bool | None = None
+    compiled: bool = False
+
+    def load(self, settings: AnimationSettings) -> PortraitAnimator:
+        """The model with its LoRAs; raises UserError where they or `settings` do not fit it."""
+        from followyouremoji.animator import PortraitAnimator
+
+        animator = PortraitAnimator.from_pretrained(
+            self.weights, self.device, self.torch_type, offload=self.offload, compile=self.compiled
+        )
+        for file, scale in self.lora_files:
+            animator.load_lora(file, scale)
+        animator.check(settings)
+        return animator
+
+    @property
+    def torch_type(self) -> torch.dtype | None:
+        """`dtype` as torch's type; None stays None."""
+        import torch
+
+        types = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+        return None if self.dtype is None else types[self.dtype]
+
+    @property
+    def lora_files(self) -> list[tuple[Path, float]]:
+        """The LoRAs' files with their scales."""
+        from followyouremoji.checkpoints.lora import parse_lora
+
+        return [parse_lora(text) for text in self.loras]
+
+    def described(self) -> dict[str, str | bool]:
+        """What a result depends on beside the files. Several equal devices give what one of them gives, so they are named once.
+
+        Raises SettingsError for devices that differ, since which of them makes a part is a matter of chance.
+        """
+        import torch
+
+        from followyouremoji.animator import split_devices
+        from followyouremoji.checkpoints.model import choose_device, choose_dtype
+
+        devices = [choose_device(one) for one in split_devices(self.device)]
+        name, *others = dict.fromkeys(device_name(one) for one in devices)
+        if others:
+            raise SettingsError(
+                f"a job can be resumed to the bit on equal devices only, and {name} and {others[0]} differ: give equal ones, or leave out --job"
+            )
+        return {
+            "device": name,
+            "dtype": str(self.torch_type or choose_dtype(devices[0])).removeprefix("torch."),
+            "torch": torch.__version__,
+            "compiled": self.compiled,
+        }
+
+
+def device_name(device: torch.device) -> str:
+    """A device by what rounding depends on: a processor shares sums among its threads, in the words that it is built for."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"cpu ({torch.backends.cpu.get_cpu_capability()}, threads: {torch.get_num_threads()})"
+    return device.type
+
+
 def animate(
     portrait: str,
     driving: str,
     output: Output,
+    choice: ModelChoice,
     *,
-    weights: str,
-    device: str | None,
-    dtype: str | None,
     frames: FrameRange,
     smooth: float,
     alignment: AlignmentSettings,
     settings: AnimationSettings,
-    loras: Sequence[str] = (),
     job_folder: Path | None = None,
-    offload: bool | None = None,
-    compiled: bool = False,
 ) -> None:
     """Animate a portrait and tell where the result is. Raises UserError for whatever cannot be used.
 
@@ -110,24 +188,19 @@ def animate(
         stack.enter_context(advice_on_gpu_memory(LESS_MEMORY))
         job = None
         if job_folder is not None:
-            asked = asked_for(
-                portrait_file, source, weights, device, dtype, loras, smooth, alignment, settings, compiled
-            )
+            asked = asked_for(portrait_file, source, choice, smooth, alignment, settings)
             job = stack.enter_context(Job(job_folder, asked))
-            if job.finished == output.described(path) and path.exists() and not output.overwrite:
+            clear_remains(path)
+            if job.finished == output.described(path) and occupied(path) and not output.overwrite:
                 say(f"{path}: the job in {job_folder} is finished.")
                 return
         output.check(path, source)
         if not output.side_by_side and settings.crop is not False and settings.paste_back is not False:
             check_sides(path, (picture.shape[1], picture.shape[0]))  # the result is as large as the portrait
-        if job is not None:
-            remove_unfinished(path.parent, path.name)
         with FaceDetector(settings.detector_bundle) as detector:
-            landmarks = detect(detector, picture, settings.face, str(portrait_file))
-            if settings.crop is False:
-                middle_square(picture, landmarks.points)  # a face outside it should not cost the tracking
+            landmarks = find_face(detector, picture, settings, str(portrait_file))
             loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
-            loading = loader.submit(load_animator, weights, device, dtype, loras, settings, offload, compiled)
+            loading = loader.submit(choice.load, settings)
             kept = None if job is None else job.motion()
             motion = kept
             if motion is None:
@@ -135,7 +208,7 @@ def animate(
             animator = loading.result()
             if job is not None and kept is None:  # now that nothing can be refused any more
                 motion = job.keep_motion(motion)
-        tell_limits(animator, weights, settings, job is not None)
+        tell_limits(animator, choice.weights, settings, job is not None)
         prepared = animator.prepare(
             picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks
         )
@@ -161,70 +234,35 @@ def told(tally: Tally) -> str:
     return f", {tally.computed} of {passes} passes computed and the others forecast from {memory:.1f} MB of memory"
 
 
-def counted(frames: int) -> str:
-    return "1 frame" if frames == 1 else f"{frames} frames"
-
-
 def asked_for(
     portrait: Path,
     driving: Driving,
-    weights: str,
-    device: str | None,
-    dtype: str | None,
-    loras: Sequence[str],
+    choice: ModelChoice,
     smooth: float,
     alignment: AlignmentSettings,
     settings: AnimationSettings,
-    compiled: bool = False,
 ) -> Recipe:
-    """All that a result depends on, for a job. Several equal devices give what one of them gives, so they are named once."""
-    import torch
-
-    from followyouremoji.animator import split_devices
-    from followyouremoji.checkpoints.lora import parse_lora
-    from followyouremoji.checkpoints.model import choose_device, choose_dtype
+    """All that a result depends on, for a job."""
+    from followyouremoji.checkpoints.acceleration import forecast_for, read_acceleration
+    from followyouremoji.checkpoints.folder import read_config
     from followyouremoji.checkpoints.sources import find_checkpoint
 
-    devices = [choose_device(one) for one in split_devices(device)]
-    names = [torch.cuda.get_device_name(one) if one.type == "cuda" else one.type for one in devices]
+    weights = find_checkpoint(choice.weights)
+    steps = read_config(weights)[0].steps if settings.steps is None else settings.steps
     return recipe(
         portrait,
         driving.path,
-        find_checkpoint(weights),
-        [parse_lora(text) for text in loras],
+        weights,
+        choice.lora_files,
         {
-            "device": ", ".join(dict.fromkeys(names)),
-            "dtype": str(torch_type(dtype) or choose_dtype(devices[0])).removeprefix("torch."),
-            "torch": torch.__version__,
-            "compiled": compiled,
+            **choice.described(),
+            "forecast": str(forecast_for(read_acceleration(weights), settings.speed, steps)),
             "smooth": smooth,
             "driving's": driving.frames,
             "alignment's": alignment,
             "setting": settings,
         },
     )
-
-
-def load_animator(
-    weights: str,
-    device: str | None,
-    dtype: str | None,
-    loras: Sequence[str],
-    settings: AnimationSettings,
-    offload: bool | None = None,
-    compiled: bool = False,
-) -> PortraitAnimator:
-    """The model with its LoRAs, each `FILE` or `FILE:SCALE`; raises UserError where they or `settings` do not fit it."""
-    from followyouremoji.animator import PortraitAnimator
-    from followyouremoji.checkpoints.lora import parse_lora
-
-    animator = PortraitAnimator.from_pretrained(
-        weights, device, torch_type(dtype), offload=offload, compile=compiled
-    )
-    for text in loras:
-        animator.load_lora(*parse_lora(text))
-    animator.check(settings)
-    return animator
 
 
 def tell_limits(
@@ -240,8 +278,14 @@ def tell_limits(
             "Note: this model is large for a CPU and will take long; fewer --steps, a smaller --size or a --stop "
             "make it quicker."
         )
+    name, *others = dict.fromkeys(device_name(one.device) for one in animator.models)
+    if others:
+        note(
+            f"Note: {name} and {others[0]} round differently, and each makes what comes when it is free: the same command gives slightly other "
+            "frames every time."
+        )
     sampling = animator.sampling(settings)
-    if sampling.scenes_at_once and (animator.replicas or store or (settings.batch or 1) > 1):
+    if sampling.scenes_at_once and (len(animator.models) > 1 or store or (settings.batch or 1) > 1):
         note(
             f"Note: with the strategy {sampling.strategy!r} all windows of a scene advance together. Several devices share scenes, --batch has "
             "nothing to join, and a job is kept scene by scene."
@@ -252,14 +296,6 @@ def tell_limits(
             f"Note: what --speed {settings.speed} loses at {sampling.steps} steps has not been measured for this model; fye calibrate does, "
             "--speed exact is sure to lose nothing."
         )
-
-
-def torch_type(name: str | None) -> torch.dtype | None:
-    """fp32, fp16 or bf16 as torch's type; None stays None, the device's best."""
-    import torch
-
-    types = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    return None if name is None else types[name]
 
 
 def write(
@@ -279,7 +315,7 @@ def write(
     """
 
     def note_result() -> None:
-        if job is not None and not path.exists():
+        if job is not None and not occupied(path):
             job.finish(output.described(path))
 
     with ExitStack() as stack:

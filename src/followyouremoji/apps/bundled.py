@@ -8,7 +8,10 @@ from followyouremoji.errors import MotionError, PictureError
 
 PREFIX = "bundled:"
 EXAMPLES = Path(__file__).parent / "examples"
-PORTRAIT_ENDING, MOTION_ENDING = ".png", ".fyemotion"
+PORTRAIT_ENDING, MOTION_ENDING = (
+    ".png",
+    ".fyemotion",
+)  # of what is in EXAMPLES; `fye doctor` asks where even NumPy may be missing
 
 
 def example_names(ending: str) -> list[str]:

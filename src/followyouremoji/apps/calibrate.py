@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from followyouremoji.apps.choices import SMOOTH
 from followyouremoji.apps.output import advice_on_gpu_memory
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ LESS_MEMORY = "take a smaller model, another --device, or end what else uses the
 def calibrate(
     weights: Annotated[
         str,
-        typer.Argument(help="The model: [bold]bundled[/], [bold]released[/] or a checkpoint's folder."),
+        typer.Argument(
+            metavar="WEIGHTS", help="The model: [bold]bundled[/], [bold]released[/] or a checkpoint's folder."
+        ),
     ],
     steps: Annotated[
         int, typer.Option(help="Denoising steps of the exact result that speeds are measured against.")
@@ -112,13 +115,14 @@ def calibrate(
 def first_window(portrait: str, driving: str, frames: int) -> tuple[np.ndarray, Landmarks, Motion]:
     """A portrait, its face, and the motion of the first `frames` of a clip. Raises UserError for files that cannot be used."""
     from followyouremoji.apps.bundled import driving_path, portrait_path
-    from followyouremoji.apps.driving import Driving, FrameRange, detect, tracked
+    from followyouremoji.apps.driving import Driving, FrameRange, tracked
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.media.pictures import read_picture
+    from followyouremoji.preparation import detect
 
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
     source = Driving(driving_path(driving), FrameRange(stop=frames))
     with FaceDetector() as detector:
         landmarks = detect(detector, picture, None, str(portrait_file))
-        return picture, landmarks, tracked(source, detector, None, 1.0)
+        return picture, landmarks, tracked(source, detector, None, SMOOTH)

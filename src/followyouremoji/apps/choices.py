@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 RESULT, MODEL, MOTION, FRAMING, ADVANCED = "Result", "Model", "Motion", "Framing", "Advanced"
 
 
-class Head(StrEnum):
-    """`HeadMotion` of the alignment as the command line offers it."""
-
-    relative = "relative"
-    absolute = "absolute"
-    none = "none"
-    image = "image"
-
-
-class Dtype(StrEnum):
-    fp32 = "fp32"
-    fp16 = "fp16"
-    bf16 = "bf16"
-
-
-class LongClips(StrEnum):
-    auto = "auto"
-    keyframes = "keyframes"
-    windows = "windows"
-    tiles = "tiles"
-    chain = "chain"
-
-
-class Looping(StrEnum):
-    """`face.timeline.Loop` as the command line offers it."""
-
-    off = "off"
-    blend = "blend"
-    pingpong = "pingpong"
+SMOOTH = 1.0
+"""How much trembling is taken out of a clip's landmarks where nothing else is asked for, see `Motion.smoothed`."""
 
 
 def strength(text: str) -> typer.models.OptionInfo:
@@ -94,11 +66,14 @@ Face = Annotated[
 DrivingFace = Annotated[
     int | None,
     typer.Option(
-        help="Which face of the driving clip.", min=1, rich_help_panel=MOTION, show_default="the largest"
+        help="Which face of the driving clip, 1 is the furthest to the left.",
+        min=1,
+        rich_help_panel=MOTION,
+        show_default="the largest",
     ),
 ]
 HeadMotion = Annotated[
-    Head,
+    Literal["relative", "absolute", "none", "image"],
     typer.Option(
         help="Head motion: [bold]relative[/] to the portrait's own pose, [bold]absolute[/] as in the driving, "
         "[bold]none[/], or [bold]image[/]: landmarks as they are, not fitted to the portrait.",
@@ -123,7 +98,7 @@ Neutral = Annotated[
 Smooth = Annotated[
     float,
     typer.Option(
-        help="How much trembling of a clip's landmarks to take out; 0 is none.",
+        help="How much trembling of a clip's landmarks to take out; 0 is none. A motion file was smoothed when it was made.",
         min=0.0,
         max=5.0,
         rich_help_panel=MOTION,

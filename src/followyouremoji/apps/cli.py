@@ -6,7 +6,7 @@ import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -81,7 +81,6 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(portraits_app, name="portraits")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
-app.command()(calibrate)
 train_app.command()(plan)
 train_app.command("lora")(lora_command)
 
@@ -135,13 +134,13 @@ def animate(
     ] = False,
     overwrite: choices.Overwrite = False,
     loop: Annotated[
-        choices.Looping,
+        Literal["off", "blend", "pingpong"],
         typer.Option(
             help="A result that can be played on and on: [bold]blend[/] leads the last half second back into the first pose, "
             "[bold]pingpong[/] goes forwards and backwards, without sound.",
             rich_help_panel=RESULT,
         ),
-    ] = choices.Looping.off,
+    ] = "off",
     job: Annotated[
         Path | None,
         typer.Option(
@@ -210,7 +209,7 @@ def animate(
         ),
     ] = None,
     dtype: Annotated[
-        choices.Dtype | None,
+        Literal["fp32", "fp16", "bf16"] | None,
         typer.Option(
             help="Precision of the networks.",
             rich_help_panel=MODEL,
@@ -220,7 +219,7 @@ def animate(
     start: choices.Start = 0,
     stop: choices.Stop = None,
     driving_face: choices.DrivingFace = None,
-    head: choices.HeadMotion = choices.Head.relative,
+    head: choices.HeadMotion = "relative",
     head_strength: choices.HeadStrength = 1.0,
     expression: choices.Expression = 1.0,
     brows: choices.Brows = 1.0,
@@ -228,7 +227,7 @@ def animate(
     mouth: choices.Mouth = 1.0,
     gaze: choices.Gaze = 1.0,
     neutral: choices.Neutral = None,
-    smooth: choices.Smooth = 1.0,
+    smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
     paste: choices.Pasting = None,
@@ -242,14 +241,14 @@ def animate(
         ),
     ] = None,
     long_clips: Annotated[
-        choices.LongClips,
+        Literal["auto", "keyframes", "windows", "tiles", "chain"],
         typer.Option(
             help="How clips longer than a window are made: [bold]keyframes[/] first and then what lies between, "
-            "overlapping [bold]windows[/], [bold]tiles[/] as in the released code, or a [bold]chain[/] of windows, each going on from the "
-            "last frame of the one before.",
+            "overlapping [bold]windows[/] (the released code's usual way), [bold]tiles[/] with Gaussian weights (its other one), or a "
+            "[bold]chain[/] of windows, each going on from the last frame of the one before.",
             rich_help_panel=ADVANCED,
         ),
-    ] = choices.LongClips.auto,
+    ] = "auto",
     batch: Annotated[
         int | None,
         typer.Option(
@@ -273,8 +272,8 @@ def animate(
     compile_: choices.Compile = False,
     bundle: choices.Bundle = None,
 ) -> None:
-    """Animate a portrait: PORTRAIT makes the faces of DRIVING."""
-    from followyouremoji.apps.animate import Output
+    """Animate PORTRAIT with the expressions of DRIVING."""
+    from followyouremoji.apps.animate import ModelChoice, Output
     from followyouremoji.apps.animate import animate as run
     from followyouremoji.apps.driving import FrameRange
     from followyouremoji.face.alignment import AlignmentSettings
@@ -284,25 +283,10 @@ def animate(
         portrait,
         driving,
         Output(output, side_by_side, not no_sound, overwrite),
-        weights=weights,
-        loras=lora or (),
-        job_folder=job,
-        device=device,
-        dtype=dtype,
-        offload=offload,
-        compiled=compile_,
+        ModelChoice(weights, device, dtype, tuple(lora or ()), offload, compile_),
         frames=FrameRange(start, stop),
         smooth=smooth,
-        alignment=AlignmentSettings(
-            head=head.value,
-            expression=expression,
-            brows=brows,
-            eyes=eyes,
-            mouth=mouth,
-            gaze=gaze,
-            head_strength=head_strength,
-            neutral=neutral,
-        ),
+        alignment=AlignmentSettings(head, expression, brows, eyes, mouth, gaze, head_strength, neutral),
         settings=AnimationSettings(
             size=size,
             steps=steps,
@@ -311,16 +295,20 @@ def animate(
             seed=seed,
             shared_noise=shared_noise,
             window=window,
-            long_clips=long_clips.value,
+            long_clips=long_clips,
             batch=batch,
-            loop=loop.value,
+            loop=loop,
             crop="auto" if crop is None else crop,
             paste_back="auto" if paste is None else paste,
             face=face,
             driving_face=driving_face,
             detector_bundle=bundle,
         ),
+        job_folder=job,
     )
+
+
+app.command()(calibrate)
 
 
 @app.command()

@@ -105,8 +105,7 @@ def prepare(
     from followyouremoji.apps.output import note, progress_bar, say
     from followyouremoji.cluster import work_on_ray
     from followyouremoji.data.preparation.report import write_report
-    from followyouremoji.data.preparation.run import Work
-    from followyouremoji.data.preparation.run import prepare as run
+    from followyouremoji.data.preparation.run import Work, prepare_clips
     from followyouremoji.data.preparation.settings import Cutting, Filters, PrepareSettings
     from followyouremoji.data.preparation.workers import work_locally
 
@@ -132,7 +131,7 @@ def prepare(
         partial(work_locally, processes=processes) if ray is None else partial(work_on_ray, address=ray)
     )
     with progress_bar("clips") as advance:
-        prepared = run(source, out, settings, work, advance)
+        prepared = prepare_clips(source, out, settings, work, advance)
     counts = write_report(prepared, settings)
     sources, kept = counts["sources"], counts["kept"]
     for failure in counts["failures"][:10]:
@@ -164,7 +163,7 @@ def inspect(
     import numpy as np
 
     from followyouremoji.apps.output import check_output, progress_bar, say
-    from followyouremoji.data.preparation.pictures import contact_sheet
+    from followyouremoji.data.preparation.pictures import clip_sheet
     from followyouremoji.data.preparation.report import encoded
     from followyouremoji.data.shards import Shards
     from followyouremoji.errors import PictureError
@@ -186,5 +185,5 @@ def inspect(
         say("Every clip can be read.")
     if sheet is not None:
         with written_whole(sheet, overwrite, PictureError) as temporary:
-            temporary.write_bytes(encoded(contact_sheet(shards, rows)))
+            temporary.write_bytes(encoded(clip_sheet(shards, rows)))
         say(f"{sheet}: written.")

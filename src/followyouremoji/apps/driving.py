@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from followyouremoji.apps.output import Advance, note, progress_bar
-from followyouremoji.errors import ClipError, FaceNotFound, MotionError
-from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.apps.output import Advance, counted, note, progress_bar
+from followyouremoji.errors import ClipError, MotionError
+from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
-from followyouremoji.face.motion import Motion, track_clip
-from followyouremoji.media.ahead import ahead
-from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
-from followyouremoji.preparation import MOTION_ENDING, RELEASED_MOTION_ENDING, read_motion
+from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+from followyouremoji.media.clips import ClipReader
+from followyouremoji.preparation import track_file
 
 SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside the result
 
@@ -50,19 +48,15 @@ class Driving:
         self.frames = frames
         self.motion: Motion | None = None
         self.is_clip = self.has_sound = False
-        self.expected_frames: int | None = 1
-        ending = path.suffix.lower()
-        if ending == MOTION_ENDING:
-            self.motion = self._cut(Motion.load(path))
-        elif ending == RELEASED_MOTION_ENDING:
-            self.motion = self._cut(Motion.from_release(path))
+        self.expected_frames: int | None
+        if path.suffix.lower() in MOTION_ENDINGS:
+            self.motion = self._cut(Motion.read(path))
+            self.expected_frames = len(self.motion)
         else:
             with self._reader() as clip:
                 self.is_clip = clip.info.frames != 1
                 self.has_sound = clip.info.has_sound
                 self.expected_frames = clip.expected_frames
-        if self.motion is not None:
-            self.expected_frames = len(self.motion)
 
     @property
     def is_picture(self) -> bool:
@@ -76,33 +70,18 @@ class Driving:
     def track(
         self, detector: FaceDetector, face: int | None, smooth: float, advance: Advance | None = None
     ) -> Motion:
-        """The motion; of a clip frame by frame, never held in memory, at a constant rate, and smoothed. A thread decodes ahead.
-
-        Frames without a face and a damaged end are told to the user. A motion file is taken as it is.
-        """
+        """The motion, see `track_file`; frames without a face and a damaged end are told to the user. A motion file is taken as it is."""
         if self.motion is not None:
             return self.motion
-        if self.is_picture:
-            return read_motion(self.path, detector, face)[0]
-        with self._reader() as clip:
-            rate = clip.info.frame_rate
-        with self._reader(rate) as clip, closing(ahead(clip, DECODED_AHEAD)) as decoded:
-            expected = clip.expected_frames
-
-            def counted() -> Iterator[tuple[float, np.ndarray]]:
-                for count, frame in enumerate(decoded):
-                    yield frame
-                    if advance is not None:
-                        advance(count + 1, expected)
-
-            motion, gaps = track_clip(counted(), rate, detector, str(self.path), face)
-            if clip.damage is not None:
-                note(
-                    f"Note: {self.path} is damaged ({clip.damage}); the {len(motion)} frames before that are used."
-                )
-        if str(gaps):
+        start, stop = self.frames.start, self.frames.stop
+        motion, gaps, damage = track_file(self.path, detector, face, smooth, start, stop, advance)
+        if damage is not None:
+            note(
+                f"Note: {self.path} is damaged ({damage}); what comes before that is used: {counted(len(motion))}."
+            )
+        if gaps is not None and str(gaps):
             note(str(gaps))
-        return motion.smoothed(smooth)
+        return motion
 
     def pictures(self, motion: Motion) -> Iterator[np.ndarray]:
         """The driving frames again, one at a time; of a motion file drawings of its landmarks."""
@@ -126,14 +105,6 @@ class Driving:
                 f"{self.path} has {len(motion)} frames (0 to {len(motion) - 1}), none from {self.frames.start} on"
             )
         return motion[self.frames.start : self.frames.stop]
-
-
-def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Landmarks:
-    """The landmarks of a picture's face; a FaceNotFound names the picture."""
-    try:
-        return detector.detect(picture, face)
-    except FaceNotFound as reason:
-        raise FaceNotFound(f"In {source}: {reason}") from reason
 
 
 def tracked(

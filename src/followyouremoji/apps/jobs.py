@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 JOB, MOTION, LATENTS, LOCK = "job.json", "motion.fyemotion", "latents", "lock"
 CHECKSUM = "sha256"
-CHUNK = 1 << 20  # bytes
 
 Recipe = dict[str, Any]
 """What a result depends on, by names that a user understands; values as JSON holds them."""
@@ -214,12 +213,16 @@ def recipe(
     """What a result depends on.
 
     `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `loras` are files with their scales;
-    `settings` holds dataclasses and plain values by what a user calls them. Raises JobError for a file that cannot be read.
+    `settings` holds dataclasses and plain values by what a user calls them, and the forecast among them: the file that it may come from
+    can be made at any time, and says nothing about the weights. Raises JobError for a file that cannot be read.
     """
+    from followyouremoji.checkpoints.folder import ACCELERATION_FILE
+
+    small_files = [path for path in sorted(weights.glob("*.json")) if path.name != ACCELERATION_FILE]
     described: Recipe = {
         "portrait": fingerprint(portrait),
         "driving": fingerprint(driving),
-        "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
+        "weights": [[path.name, fingerprint(path)] for path in small_files],
         "LoRA": [[fingerprint(path), scale] for path, scale in loras],
     }
     for name, value in settings.items():
@@ -258,8 +261,7 @@ def fingerprint(path: Path) -> str:
             if path.is_dir():
                 digest.update(file.relative_to(path).as_posix().encode())
             with file.open("rb") as content:
-                while chunk := content.read(CHUNK):
-                    digest.update(chunk)
+                hashlib.file_digest(content, lambda: digest)  # goes on with the digest of the files before
     except OSError as reason:
         raise JobError(f"cannot read {path}: {reason.strerror}") from reason
     return digest.hexdigest()

@@ -23,13 +23,14 @@ LESS_MEMORY = "give a smaller --rank, leave out --convolutions, or take another 
 
 @advice_on_gpu_memory(LESS_MEMORY)
 def lora(
-    arguments: Annotated[
+    sources: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PORTRAIT_OR_CLIPS... OUT",
-            help="Pictures, clips or folders of them, all of one person or character; last the file to write, .safetensors.",
+            metavar="PORTRAIT_OR_CLIP",
+            help="Pictures, clips or folders of them, all of one person or character.",
         ),
     ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write, .safetensors.")],
     weights: Annotated[
         str, typer.Option(help="The model to teach: bundled, released, or a checkpoint's folder.")
     ] = "bundled",
@@ -72,9 +73,6 @@ def lora(
     this person moves. Beside OUT, OUT_views.png shows held-out views before and after, and OUT_lora.json holds the figures.
     Ctrl-C or SIGTERM leave what is learnt so far in OUT_unfinished.safetensors.
     """
-    if len(arguments) < 2:
-        raise WeightsError("give at least one picture, clip or folder, and last the file to write")
-    *sources, out = arguments
     # Names of their own: the portrait may lie beside the LoRA under its very name.
     record, sheet = out.with_name(f"{out.stem}_lora.json"), out.with_name(f"{out.stem}_views.png")
     unfinished = out.with_name(f"{out.stem}_unfinished{ENDING}")

@@ -24,8 +24,10 @@ DIMMED = 0.55  # of the portrait's brightness under the landmarks
 
 @motion_app.command()
 def extract(
-    clip: Annotated[str, typer.Argument(help="A clip, or a released motion template (.npy).")],
-    out: Annotated[Path, typer.Argument(help="The motion file; its name ends in .fyemotion.")],
+    clip: Annotated[
+        str, typer.Argument(metavar="CLIP", help="A clip, or a released motion template (.npy).")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
     start: choices.Start = 0,
     stop: choices.Stop = None,
     face: Annotated[
@@ -34,7 +36,7 @@ def extract(
             help="Which face of the clip, 1 is the furthest to the left.", min=1, show_default="the largest"
         ),
     ] = None,
-    smooth: choices.Smooth = 1.0,
+    smooth: choices.Smooth = choices.SMOOTH,
     bundle: choices.Bundle = None,
     overwrite: choices.Overwrite = False,
 ) -> None:
@@ -44,7 +46,7 @@ def extract(
     from followyouremoji.apps.output import check_output, say
     from followyouremoji.errors import MotionError
     from followyouremoji.face.detection import FaceDetector
-    from followyouremoji.preparation import MOTION_ENDING
+    from followyouremoji.face.motion import MOTION_ENDING
 
     driving = Driving(driving_path(clip), FrameRange(start, stop))
     check_output(out, (MOTION_ENDING,), overwrite, MotionError, "the motion")
@@ -58,12 +60,14 @@ def extract(
 def preview(
     portrait: choices.Portrait,
     driving: choices.DrivingFile,
-    out: Annotated[Path, typer.Argument(help="The clip to write; a picture where the driving is one.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The clip to write; a picture where the driving is one.")
+    ],
     size: Annotated[int, typer.Option(help="Side of the clip, pixels.", min=64, max=2048)] = 512,
     start: choices.Start = 0,
     stop: choices.Stop = None,
     driving_face: choices.DrivingFace = None,
-    head: choices.HeadMotion = choices.Head.relative,
+    head: choices.HeadMotion = "relative",
     head_strength: choices.HeadStrength = 1.0,
     expression: choices.Expression = 1.0,
     brows: choices.Brows = 1.0,
@@ -71,7 +75,7 @@ def preview(
     mouth: choices.Mouth = 1.0,
     gaze: choices.Gaze = 1.0,
     neutral: choices.Neutral = None,
-    smooth: choices.Smooth = 1.0,
+    smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
     bundle: choices.Bundle = None,
@@ -80,34 +84,24 @@ def preview(
     """Draw the landmarks that a model would follow over the portrait. Quick: no model runs."""
     from followyouremoji.apps.animate import Output
     from followyouremoji.apps.bundled import driving_path, portrait_path
-    from followyouremoji.apps.driving import Driving, FrameRange, detect, tracked
-    from followyouremoji.apps.output import progress_bar, say
+    from followyouremoji.apps.driving import Driving, FrameRange, tracked
+    from followyouremoji.apps.output import counted, progress_bar, say
     from followyouremoji.face.alignment import AlignmentSettings
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.drawing import LandmarkStyle
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
     from followyouremoji.media.writing import ClipWriter
-    from followyouremoji.preparation import middle_square, prepare
+    from followyouremoji.preparation import find_face, prepare
     from followyouremoji.settings import AnimationSettings
 
-    alignment = AlignmentSettings(
-        head=head.value,
-        expression=expression,
-        brows=brows,
-        eyes=eyes,
-        mouth=mouth,
-        gaze=gaze,
-        head_strength=head_strength,
-        neutral=neutral,
-    )
+    alignment = AlignmentSettings(head, expression, brows, eyes, mouth, gaze, head_strength, neutral)
+    settings = AnimationSettings(crop="auto" if crop is None else crop, face=face)
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
     source = Driving(driving_path(driving), FrameRange(start, stop))
     path = Output(out, overwrite=overwrite).resolved(portrait_file, source)
     with FaceDetector(bundle) as detector:
-        landmarks = detect(detector, picture, face, str(portrait_file))
-        if crop is False:
-            middle_square(picture, landmarks.points)  # a face outside it should not cost the tracking
+        landmarks = find_face(detector, picture, settings, str(portrait_file))
         motion = tracked(source, detector, driving_face, smooth)
     prepared = prepare(
         picture,
@@ -116,7 +110,7 @@ def preview(
         style=LandmarkStyle(antialiased=True),
         always_crop=True,
         alignment=alignment,
-        settings=AnimationSettings(crop="auto" if crop is None else crop),
+        settings=settings,
         portrait_landmarks=landmarks,
     )
     frames = (overlaid(prepared.picture, prepared.landmark_picture(i)) for i in range(len(prepared)))
@@ -140,7 +134,7 @@ def preview(
             for count, frame in enumerate(frames):
                 writer.write(frame)
                 advance(count + 1, len(prepared))
-    say(f"{path}: the landmarks of {'1 frame' if len(motion) == 1 else f'{len(motion)} frames'}.")
+    say(f"{path}: the landmarks of {counted(len(motion))}.")
 
 
 def overlaid(picture: np.ndarray, lines: np.ndarray) -> np.ndarray:
@@ -156,7 +150,10 @@ def overlaid(picture: np.ndarray, lines: np.ndarray) -> np.ndarray:
 @motion_app.command()
 def info(
     file: Annotated[
-        str, typer.Argument(help="A motion file (.fyemotion, or a released .npy), or bundled:NAME.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="A motion file (.fyemotion, or a released .npy), or bundled:NAME."
+        ),
     ],
 ) -> None:
     """What a motion file holds."""
@@ -164,17 +161,14 @@ def info(
     from followyouremoji.apps.output import say
     from followyouremoji.errors import MotionError
     from followyouremoji.face.alignment import neutral_frame
-    from followyouremoji.face.motion import Motion
-    from followyouremoji.preparation import MOTION_ENDING, RELEASED_MOTION_ENDING
+    from followyouremoji.face.motion import MOTION_ENDINGS, Motion
 
     path = driving_path(file)
-    if path.suffix.lower() not in (MOTION_ENDING, RELEASED_MOTION_ENDING):
+    if path.suffix.lower() not in MOTION_ENDINGS:
         raise MotionError(
-            f"{path} is not a motion file ({MOTION_ENDING} or {RELEASED_MOTION_ENDING}); make one with "
-            "fye motion extract"
+            f"{path} is not a motion file ({' or '.join(MOTION_ENDINGS)}); make one with fye motion extract"
         )
-    released = path.suffix.lower() == RELEASED_MOTION_ENDING
-    motion = Motion.from_release(path) if released else Motion.load(path)
+    motion = Motion.read(path)
     missing = len(motion) - int(motion.found.sum())
     say(f"source       {motion.source}")
     say(f"frames       {len(motion)}, {motion.duration:.2f} s at {motion.frame_rate:g} frames a second")

@@ -32,6 +32,10 @@ def note(message: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False, style="yellow")
 
 
+def counted(frames: int) -> str:
+    return "1 frame" if frames == 1 else f"{frames} frames"
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Advance]:
     """A bar with the time left on the standard error output; nothing where that is not a terminal."""
@@ -74,10 +78,5 @@ def check_output(
     if ending not in endings:
         named = ", ".join(one or "nothing for a folder of PNGs" for one in endings)
         raise error(f"cannot write {what} to {path}: its name must end in {named}")
-    output = PendingOutput(path, overwrite, error, folder=ending == "")
-    try:
-        output.temporary.touch()
-    except OSError as reason:
-        raise output.failure(reason) from reason
-    finally:
-        output.discard()
+    with PendingOutput(path, overwrite, error, folder=ending == ""):
+        pass

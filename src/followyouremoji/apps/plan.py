@@ -19,7 +19,7 @@ FULL_SIZE = 512  # pixels, Sec. 4.1
 
 
 def plan(
-    config: Annotated[Path, typer.Argument(help="The run: a TOML file of kind denoiser.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The run: a TOML file of kind denoiser.")],
     gpus: Annotated[int, typer.Option(help="GPUs of all machines together.", min=1)] = 1,
     memory: Annotated[
         float | None, typer.Option(help="GiB of each GPU.", min=0.1, show_default="the chip's")

@@ -37,7 +37,7 @@ def portraits() -> None:
 
 @portraits_app.command()
 def sheet(
-    out: Annotated[Path, typer.Argument(help="The picture to write: .png, .jpg or .webp.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The picture to write: .png, .jpg or .webp.")],
     identities: Annotated[int, typer.Option(help="Rows: portraits.", min=1, max=100)] = 10,
     performances: Annotated[int, typer.Option(help="Columns: expressions.", min=1, max=100)] = 6,
     size: Annotated[int, typer.Option(help="Side of a portrait, pixels.", min=32, max=1024)] = 128,
@@ -53,9 +53,9 @@ def sheet(
 
     check_output(out, PICTURE_ENDINGS, overwrite, PictureError, "the sheet")
     require_skia()
-    from followyouremoji.portraits.sheet import contact_sheet
+    from followyouremoji.portraits.sheet import portrait_sheet
 
-    drawn = contact_sheet(np.random.default_rng(seed), identities, performances, size)
+    drawn = portrait_sheet(np.random.default_rng(seed), identities, performances, size)
     write_picture(
         out, drawn, overwrite, comment="Portraits drawn by Follow Your Emoji; nobody was photographed."
     )
@@ -71,7 +71,9 @@ def sheet(
 )
 @advice_on_gpu_memory(LESS_MEMORY)
 def run(
-    config: Annotated[Path, typer.Argument(help="The run: a TOML file of kind autoencoder or denoiser.")],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="The run: a TOML file of kind autoencoder or denoiser.")
+    ],
     minutes: Annotated[
         float | None, typer.Option(help="Stop after this time.", min=0.0, show_default="at the last step")
     ] = None,
@@ -84,7 +86,8 @@ def run(
     """
     from followyouremoji.apps.output import say
     from followyouremoji.apps.training_progress import is_main_process, training_progress
-    from followyouremoji.training.config import AutoencoderRun, load_run
+    from followyouremoji.training.config import load_run
+    from followyouremoji.training.settings import AutoencoderRun
 
     settings = load_run(config)
     if is_main_process():
@@ -106,7 +109,7 @@ def run(
 
 @train_app.command()
 def draw(
-    folder: Annotated[Path, typer.Argument(help="Folder for the drawings.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the drawings.")],
     identities: Annotated[int, typer.Option(help="How many people.", min=1)],
     pictures: Annotated[int, typer.Option(help="How many pictures of each.", min=2)] = 8,
     clips: Annotated[bool, typer.Option("--clips", help="Draw successive frames of motion.")] = False,
@@ -129,7 +132,7 @@ def draw(
 
 @train_app.command()
 def latents(
-    folder: Annotated[Path, typer.Argument(help="A folder of drawings.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of drawings.")],
     autoencoder: Annotated[Path, typer.Option(help="TOML file of the autoencoder's run, trained before.")],
 ) -> None:
     """Encode drawings with a trained autoencoder, so that the denoiser's training need not do it again and again."""
@@ -155,8 +158,10 @@ def require_skia() -> None:
 
 @train_app.command()
 def export(
-    config: Annotated[Path, typer.Argument(help="TOML file of a denoiser's run, trained before.")],
-    folder: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="TOML file of a denoiser's run, trained before.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the checkpoint.")],
     steps: Annotated[int, typer.Option(help="Denoising steps that it uses by default.", min=1)] = 10,
     shared_noise: Annotated[
         float, typer.Option(help="Part of the noise that all frames share by default.", min=0.0, max=1.0)

@@ -94,7 +94,10 @@ def download(
 @weights_app.command()
 def convert(
     folder: Annotated[
-        Path, typer.Argument(help="Folder with unet.pth, referencenet.pth, lmk_guider.pth, vae/ ...")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="Folder with unet.pth, referencenet.pth, lmk_guider.pth, vae/ ..."
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -115,7 +118,9 @@ def convert(
 
 @weights_app.command()
 def verify(
-    source: Annotated[str, typer.Argument(help="bundled, released, or a model's folder.")] = "bundled",
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="bundled, released, or a model's folder.")
+    ] = "bundled",
 ) -> None:
     """Check every file of a model: names, shapes, values and checksums."""
     from followyouremoji.apps.output import say

@@ -16,9 +16,11 @@ from followyouremoji.benchmark.report import markdown, number, versus
 from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
+from followyouremoji.files import whole
 from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
 from followyouremoji.training.export import export_model
+from followyouremoji.training.loop import Outcome
 from followyouremoji.training.trainer import train_denoiser
 
 FULL = "full"  # the ablation that leaves nothing out
@@ -27,6 +29,15 @@ SHARED_NOISE = 0.9
 SAMPLING_STEPS = 1
 WINDOW = 8  # frames sampled at once, as in training: less than a suite's clip
 ENTRIES = {"title", "paper", "sampling", "denoiser"}
+PLACES = {"drawings", "output", "autoencoder", "initial"}  # entries of a run that say where its files are
+
+
+class Interrupted(Exception):
+    """A signal came while a model was trained; what it learnt is saved, and `outcome` tells how the run ended."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.told())
+        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -103,10 +114,10 @@ def read_ablation(path: Path) -> Ablation:
 
 def read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not a TOML file: {error}.") from None
 
 
@@ -140,9 +151,22 @@ def located(run: Mapping[str, Any], shared: Path, own: Path) -> dict[str, Any]:
     return {**run, **{name: str(path) for name, path in places.items() if path is not None}}
 
 
+def keep_run(run: Mapping[str, Any], path: Path) -> None:
+    """Write a run's TOML file. Raises SettingsError where that of another run is there: what it trained would be taken for this one's."""
+    before = read_toml(path) if path.exists() else run
+    different = sorted(name for name in {*before, *run} - PLACES if before.get(name) != run.get(name))
+    if different:
+        raise SettingsError(
+            f"{path} is of another run (not the same: {', '.join(different)}). Choose another output folder, or delete {path.parent} to "
+            "train it anew."
+        )
+    write_toml(run, path)
+
+
 def write_toml(values: Mapping[str, Any], path: Path) -> None:
     """Write numbers, texts, truth values, lists of them, and tables."""
-    path.write_text("\n".join(toml_lines(values, "")) + "\n")
+    with whole(path) as temporary:
+        temporary.write_text("\n".join(toml_lines(values, "")) + "\n", encoding="utf-8")
 
 
 def toml_lines(values: Mapping[str, Any], table: str) -> list[str]:
@@ -178,15 +202,23 @@ def prepare_data(output: Path, scale: Scale, processes: int) -> Path:
 
 
 def train_ablation(ablation: Ablation, configs: Path, shared: Path, output: Path, scale: Scale) -> Path:
-    """Train both stages and export the model, as far as that is not done. Returns the model's folder."""
+    """Train both stages and export the model, as far as that is not done. Returns the model's folder.
+
+    Raises
+    ------
+    Interrupted : a signal came; the same call goes on.
+    SettingsError : a stage was trained there with other settings.
+    """
     own = output / ablation.name
     own.mkdir(parents=True, exist_ok=True)
     model = own / "model"
     for stage in ("stage1", "stage2"):
         run = merged(read_toml(configs / f"{stage}.toml"), ablation.denoiser)
-        write_toml(located(scaled(run, scale.budget), shared, own), own / f"{stage}.toml")
+        keep_run(located(scaled(run, scale.budget), shared, own), own / f"{stage}.toml")
         if not model.exists():
-            train_denoiser(load_denoiser_run(own / f"{stage}.toml"))
+            outcome = train_denoiser(load_denoiser_run(own / f"{stage}.toml"))
+            if outcome.exit_code:
+                raise Interrupted(outcome)
     if not model.exists():
         export_model(
             own / "stage2.toml",
@@ -213,7 +245,7 @@ def train_all(
     processes: int,
     say: Callable[[str], None] = print,
 ) -> list[str]:
-    """Train what is not trained yet; the models as methods, in the order of the ablations."""
+    """Train what is not trained yet; the models as methods, in the order of the ablations. Raises what `train_ablation` does."""
     say(f"drawing {scale.singles} + {scale.clips} identities")
     shared = prepare_data(output, scale, processes)
     methods = []

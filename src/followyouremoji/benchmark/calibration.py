@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from followyouremoji.benchmark.methods import framed
-from followyouremoji.benchmark.speed import Clip, clip_noise, draw, read_clip
+from followyouremoji.benchmark.speed import Clip, clip_noise, denoise_clip, read_clip
 from followyouremoji.benchmark.suites import SuiteSettings, drawn_suite
 from followyouremoji.checkpoints.acceleration import Preset
 from followyouremoji.checkpoints.model import Model
@@ -133,9 +133,9 @@ class ExactRun:
 def exact_run(model: Model, clip: Clip, steps: int) -> ExactRun:
     velocities: list[Tensor] = []
     shared = model.config.shared_noise
-    drawn = draw(model, clip, EXACT, steps, 0, shared, velocities.append)
+    denoised = denoise_clip(model, clip, EXACT, steps, 0, shared, velocities.append)
     record = Record.of(clip_noise(model, clip, 0, shared), velocities)
-    return ExactRun(drawn.latents, record, drawn.processor_seconds)
+    return ExactRun(denoised.latents, record, denoised.processor_seconds)
 
 
 def trial(
@@ -149,9 +149,9 @@ def trial(
     """Run a forecast on all clips."""
     away, seconds, passes = [], 0.0, 0
     for clip, run in zip(clips, exact, strict=True):
-        drawn = draw(model, clip, forecast, steps, 0, model.config.shared_noise)
-        away.append(float((drawn.latents - run.latents).norm() / run.latents.norm()))
-        seconds += drawn.processor_seconds
-        passes = drawn.tally.computed
+        denoised = denoise_clip(model, clip, forecast, steps, 0, model.config.shared_noise)
+        away.append(float((denoised.latents - run.latents).norm() / run.latents.norm()))
+        seconds += denoised.processor_seconds
+        passes = denoised.tally.computed
     faster = sum(run.processor_seconds for run in exact) / seconds
     return Trial(forecast, passes, foretold, float(np.mean(away)), faster)

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from followyouremoji.benchmark.report import markdown
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
-from followyouremoji.sampling import ClipConditioning, overlapping_windows
 from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.forecast import EXACT, Forecast
-from followyouremoji.sampling.forecast.presets import general_preset
+from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
+from followyouremoji.sampling.windows import overlapping_windows
 
 GUIDANCE = 3.5
 IMAGE_TOKENS = 257  # of CLIP
@@ -25,7 +26,6 @@ KINDS = {
     "all but the outermost three layers": "what=inside,depth=3",
     "every module": "what=modules",
 }
-SPEEDS = ("lossless", "fast", "fastest")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def measure_full_size(
         seconds = max(0.0, with_told - alone) / TOLD
         told[name] = ToldPass(seconds, seconds / full[-1], tally.bytes / 1e6)
     computed = sum(full) / len(full)
-    passes = {"exact": steps} | {speed: sum(general_preset(speed, steps).computes(steps)) for speed in SPEEDS}
+    passes = {speed: sum(general_preset(speed, steps).computes(steps)) for speed in SPEEDS}
     seconds_of = {
         speed: due * computed + (steps - due) * told["prediction as v"].seconds
         for speed, due in passes.items()
@@ -146,6 +146,4 @@ def random_conditioning(denoiser: Denoiser, latents: int, device: torch.device) 
             torch.empty(tokens.shape),
         )
     appearance = [random_values(tuple(one.shape), device).to(dtype) for one in shapes]
-    return ClipConditioning(
-        denoiser.condition(tokens, appearance), denoiser.condition(torch.zeros_like(tokens), None), GUIDANCE
-    )
+    return condition_clip(denoiser, tokens, appearance, GUIDANCE)

@@ -17,7 +17,7 @@ from followyouremoji.benchmark.metrics import bootstrap_interval, landmark_error
 from followyouremoji.benchmark.suites import found_points
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.portraits import Performance, expressive_motion
-from followyouremoji.sampling.sampler import SamplingSettings
+from followyouremoji.sampling.settings import SamplingSettings
 
 EVERY = 5  # frames: how often the detector looks and the identity is described
 ENDS = 100  # frames of the beginning that come again at the end

@@ -25,12 +25,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from followyouremoji.animator import AnimationSettings, PortraitAnimator, to_pictures, to_tensor
+from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.benchmark.fingerprints import code_hash, text_hash
 from followyouremoji.benchmark.suites import FRAMES, Case, drawn_motion
 from followyouremoji.benchmark.warps import mesh_warp
 from followyouremoji.checkpoints.config import ModelConfig
-from followyouremoji.checkpoints.folder import CONFIG_FILE
+from followyouremoji.checkpoints.folder import ACCELERATION_FILE, CONFIG_FILE
+from followyouremoji.checkpoints.model import to_pictures, to_tensor
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.blending import blend_face
@@ -39,7 +40,7 @@ from followyouremoji.face.warping import warp_portrait
 from followyouremoji.face.window import face_window
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
-from followyouremoji.preparation import Prepared, frame_face
+from followyouremoji.preparation import Prepared, in_windows, with_own_gaze
 from followyouremoji.settings import LongClips
 
 GENERATED_BY = (
@@ -75,7 +76,7 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How models are sampled, as in `preparation.AnimationSettings`; None leaves it to the model."""
+    """How models are sampled, as in `settings.AnimationSettings`; None leaves it to the model."""
 
     steps: int | None = None
     guidance_scale: float | None = None
@@ -205,7 +206,8 @@ class Checkpoint:
 
     @property
     def fingerprint(self) -> str:
-        return f"{weights_hash(self.source)} {self.sampling} {code_hash(*GENERATED_BY)}"
+        model = f"{weights_hash(self.source)} {acceleration_hash(self.source)}"
+        return f"{model} {self.sampling} {code_hash(*GENERATED_BY)}"
 
     def animate(self, case: Case) -> np.ndarray:
         settings = self.sampling.settings()
@@ -239,7 +241,7 @@ class AutoencoderAlone:
             pictures = [resize_picture(p, own) for p in truth]
             if windows:
                 pictures = [window.cut(p) for window, p in zip(windows, truth, strict=True)]
-            coded = to_pictures(model.decode(model.encode(to_tensor(np.stack(pictures)) * 2 - 1)))
+            coded = to_pictures(model.decode(model.encode(to_tensor(np.stack(pictures)))))
             if windows:
                 laid = [w.lay_over(c.astype(np.float32), size) for w, c in zip(windows, coded, strict=True)]
                 frames += [blend_face(*one) for one in zip(truth, laid, points, strict=True)]
@@ -266,13 +268,21 @@ def framed(case: Case, config: ModelConfig) -> Prepared:
         motion=drawn_motion(normalised, case.size),
         gaps=None,
     )
-    return frame_face(prepared, config.framing == "window")
+    if not prepared.style.pupils:
+        prepared = with_own_gaze(prepared)
+    return in_windows(prepared) if config.framing == "window" else prepared
 
 
 def weights_hash(source: str) -> str:
     """A checkpoint's identity: its config holds the checksums of its files. Raises WeightsError where there is none."""
     config = find_checkpoint(source) / CONFIG_FILE
     return text_hash(config.read_text()) if config.is_file() else str(config.resolve())
+
+
+def acceleration_hash(source: str) -> str:
+    """What was found of how to forecast a checkpoint's passes, which `fye calibrate` may find anew. Raises WeightsError where there is none."""
+    acceleration = find_checkpoint(source) / ACCELERATION_FILE
+    return text_hash(acceleration.read_text()) if acceleration.is_file() else "as any model"
 
 
 BASELINES: dict[str, type[Copy | Plate | MeshWarp | Truth]] = {

@@ -19,15 +19,15 @@ from followyouremoji.benchmark.identity import IdentityScale
 from followyouremoji.benchmark.methods import framed
 from followyouremoji.benchmark.scoring import score_case
 from followyouremoji.benchmark.suites import Case
-from followyouremoji.checkpoints.model import Model
+from followyouremoji.checkpoints.model import Model, to_tensor
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.generation import DECODED_AT_ONCE, features_of, read_portrait, to_pictures, to_tensor
+from followyouremoji.generation import DECODED_AT_ONCE, decode, features_of, finish, read_portrait
 from followyouremoji.preparation import Prepared
-from followyouremoji.sampling import ClipConditioning, frame_noise, overlapping_windows
 from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.forecast import EXACT, Forecast
-from followyouremoji.sampling.guess import onto_guess
-from followyouremoji.sampling.windows import OVERLAP
+from followyouremoji.sampling.guidance import ClipConditioning
+from followyouremoji.sampling.noise import frame_noise
+from followyouremoji.sampling.windows import OVERLAP, overlapping_windows
 
 JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
 """The figures that a lossless forecast keeps: L1, SSIM, landmark error, identity and flicker of `scoring.METRICS`."""
@@ -53,14 +53,14 @@ def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
     guess = None
     if model.config.network.warped_reference:
         pictures = np.stack([prepared.warped_picture(frame) for frame in range(len(prepared))])
-        guess = model.encode(to_tensor(pictures) * 2 - 1)
+        guess = model.encode(to_tensor(pictures))
     drawn = [prepared.landmark_picture(frame) for frame in range(len(prepared))]
     features = features_of(model, drawn, guess)
     return Clip(prepared, read_portrait(model, prepared, guidance_scale), features, guess)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Denoised:
     """Latents (1, channels, frames, height, width) float32, what they took (seconds by the clock and of the thread's processor), and what was forecast."""
 
     latents: Tensor
@@ -76,7 +76,7 @@ def clip_noise(model: Model, clip: Clip, seed: int, shared_noise: float) -> Tens
 
 
 @torch.inference_mode()
-def draw(
+def denoise_clip(
     model: Model,
     clip: Clip,
     forecast: Forecast,
@@ -84,7 +84,7 @@ def draw(
     seed: int,
     shared_noise: float,
     observe: Callable[[Tensor], None] | None = None,
-) -> Drawn:
+) -> Denoised:
     """Denoise a clip, in overlapping windows where it is longer than the model's; `observe` as of `denoise`."""
     frames, window = len(clip.prepared), model.config.window
     noise = clip_noise(model, clip, seed, shared_noise)
@@ -107,7 +107,7 @@ def draw(
         observe,
     )
     finish_queue(model)
-    return Drawn(latents, time.perf_counter() - begun, time.process_time() - on_processor, tally)
+    return Denoised(latents, time.perf_counter() - begun, time.process_time() - on_processor, tally)
 
 
 def finish_queue(model: Model) -> None:
@@ -122,13 +122,9 @@ def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
     frames = []
     for start in range(0, latents.shape[2], DECODED_AT_ONCE):
         part = latents[0, :, start : start + DECODED_AT_ONCE].transpose(0, 1)
-        if clip.guess is None:
-            frames += [clip.prepared.finish(picture) for picture in to_pictures(model.decode(part))]
-            continue
-        guess = clip.guess[start : start + DECODED_AT_ONCE]
-        made = to_pictures(model.decode(onto_guess(part, guess, model.config.network.residual_scale)))
-        for place, (picture, coded) in enumerate(zip(made, to_pictures(model.decode(guess)), strict=True)):
-            frames.append(clip.prepared.finish_face(picture, start + place, coded))
+        guess = None if clip.guess is None else clip.guess[start : start + DECODED_AT_ONCE]
+        decoded = decode(model, clip.prepared, range(start, start + len(part)), part, guess)
+        frames += [finish(model, clip.prepared, *one) for one in decoded]
     return np.stack(frames)
 
 
@@ -171,21 +167,21 @@ def measure_case(
     The first method is the exact one that the others' latents are compared with.
     """
     clip = read_clip(model, framed(case, model.config), guidance_scale)
-    draw(model, clip, Forecast(solver="ddim", passes=1), 1, 0, shared_noise)  # warms up
+    denoise_clip(model, clip, Forecast(solver="ddim", passes=1), 1, 0, shared_noise)  # warms up
     exact: Tensor | None = None
     for method in methods:
-        drawn = draw(model, clip, method.forecast, method.steps, method.seed, shared_noise)
-        exact = drawn.latents if exact is None else exact
-        frames = finished_frames(model, clip, drawn.latents)
+        denoised = denoise_clip(model, clip, method.forecast, method.steps, method.seed, shared_noise)
+        exact = denoised.latents if exact is None else exact
+        frames = finished_frames(model, clip, denoised.latents)
         row = SpeedRow(
             method.name,
             case.index,
-            drawn.seconds,
-            drawn.processor_seconds,
-            drawn.tally.computed,
-            drawn.tally.told,
-            drawn.tally.bytes,
-            float((drawn.latents - exact).norm() / exact.norm()),
+            denoised.seconds,
+            denoised.processor_seconds,
+            denoised.tally.computed,
+            denoised.tally.told,
+            denoised.tally.bytes,
+            float((denoised.latents - exact).norm() / exact.norm()),
             score_case(frames, case, detector, scale),
         )
         yield row, frames

@@ -12,18 +12,8 @@ from typing import Any
 from followyouremoji.checkpoints.folder import ACCELERATION_FILE, NETWORK_FILES, read_config
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.media.outputs import written_whole
-from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset, rescaled
+from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset, rescaled, written_out
 from followyouremoji.sampling.forecast.settings import EXACT, Forecast
-
-__all__ = [
-    "SPEEDS",
-    "Acceleration",
-    "Preset",
-    "denoiser_checksum",
-    "forecast_for",
-    "read_acceleration",
-    "write_acceleration",
-]
 
 FORMAT = 1
 REACH = 2.0  # a preset serves numbers of steps up to so many times more or fewer than it was found for
@@ -60,10 +50,9 @@ def forecast_for(acceleration: Acceleration | None, speed: str, steps: int) -> F
 
     Where nothing was found for a checkpoint, the presets for any model serve. Raises SettingsError for a text that is neither.
     """
-    if speed not in SPEEDS:
-        if "=" not in speed:
-            raise SettingsError(f"There is no speed {speed!r}; choose from {', '.join(SPEEDS)}.")
-        return Forecast.from_text(speed)
+    written = written_out(speed)
+    if written is not None:
+        return written
     if speed == "exact":
         return EXACT
     found = None if acceleration is None else acceleration.forecast(speed, steps)

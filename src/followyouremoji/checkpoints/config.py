@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, is_number
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 
 FORMAT = 1  # of config.json; a newer number means that this version cannot read the checkpoint
-LATENT_STRIDE = 8  # picture pixels to a latent pixel, in both autoencoders
 STABLE_DIFFUSION_LATENT_CHANNELS = 4
 LARGEST_SIZE = 65_536  # no network has a larger width or count: a larger number is a damaged file
 
@@ -29,15 +28,11 @@ class ModelConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     autoencoder: AutoencoderConfig | None = None  # None: Stable Diffusion's, in a diffusers folder `vae/`
     picture_size: int = 512  # pixels, height and width
-    antialiased_landmarks: bool = False  # how the landmark pictures of its training were drawn,
-    landmark_contour: bool = False  # with the facial contour or not,
-    landmark_pupils: bool = True  # with the pupils or not,
-    landmark_points: str = (
-        "metric"  # and aligned in metric space (Sec. 3.1), or "image": in the picture alone
-    )
-    framing: str = (
-        "picture"  # what it generates: the "picture", or the face alone in its "window" (face/window.py)
-    )
+    antialiased_landmarks: bool = False  # whether the landmark pictures that it learnt from have soft edges
+    landmark_contour: bool = False  # whether they show the facial contour
+    landmark_pupils: bool = True  # whether they show the pupils
+    landmark_points: str = "metric"  # aligned in metric space (Sec. 3.1), or "image": in the picture alone
+    framing: str = "picture"  # what it generates: the "picture", or the face alone in its "window"
     steps: int = 30  # of DDIM
     guidance_scale: float = 3.5
     shared_noise: float = 0.0  # 0: every frame has its own noise, 1: all frames share one
@@ -75,10 +70,10 @@ class ModelConfig:
             value = getattr(self, name)
             _require(_is_size(value), name, value, "a positive whole number")
         _require(
-            self.picture_size % LATENT_STRIDE == 0,
+            self.picture_size % network.picture_multiple == 0,
             "picture_size",
             self.picture_size,
-            f"a multiple of {LATENT_STRIDE}",
+            f"a multiple of {network.picture_multiple}, which every level of its networks halves",
         )
         _require(
             not network.motion_modules or self.window <= network.max_frames,
@@ -208,11 +203,6 @@ def _is_size(value: Any) -> bool:
 
 def _is_level(value: Any) -> bool:
     return value == 0 or _is_size(value)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value read from a file is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def _require(condition: bool, name: str, value: Any, wanted: str) -> None:

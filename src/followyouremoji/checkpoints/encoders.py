@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from followyouremoji.checkpoints.tensors import read_tensors
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line
 
 LATENT_SCALE = 0.18215  # Stable Diffusion's, brings latents to about unit variance
 CLIP_SIZE = 224
@@ -141,7 +141,7 @@ def _strictly(from_pretrained: Callable[..., Any], folder: Path, **options: Any)
             str(folder), local_files_only=True, output_loading_info=True, **options
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0]
+        reason = first_line(error).split(". ")[0]
         raise WeightsError(f"{folder} is damaged or of another network ({reason}); fetch it again") from error
     wrong = {
         "missing": set(info["missing_keys"]),

@@ -28,7 +28,7 @@ from followyouremoji.checkpoints.released import (
 )
 from followyouremoji.checkpoints.sources import cache_folder, released_folder
 from followyouremoji.checkpoints.transfer import INTERRUPTIONS, fetch
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line
 from followyouremoji.networks import NetworkConfig
 
 Form = Literal[
@@ -189,7 +189,7 @@ def download_face_landmarker(
         fetch(url, file, size)
     except INTERRUPTIONS as error:
         raise WeightsError(
-            f"cannot fetch {url} ({_reason(error)}); fetch it by hand and put it at {file}"
+            f"cannot fetch {url} ({first_line(error)}); fetch it by hand and put it at {file}"
         ) from error
     found = sha256(file)
     if found != checksum:
@@ -214,7 +214,7 @@ def _list_files(repository: str, form: Form, endpoint: str | None) -> list[Remot
     try:
         info: Any = HfApi(endpoint=endpoint).model_info(repository, files_metadata=True)
     except _network_errors() as error:
-        raise WeightsError(f"cannot reach {repository} ({_reason(error)}). {by_hand(form)}") from error
+        raise WeightsError(f"cannot reach {repository} ({first_line(error)}). {by_hand(form)}") from error
     return [
         RemoteFile(
             role="",
@@ -254,7 +254,7 @@ def _fetch(plan: DownloadPlan, file: RemoteFile, progress: Progress | None) -> N
         fetch(url, local, file.size, None if progress is None else lambda done: progress(file, done))
     except INTERRUPTIONS as error:
         raise WeightsError(
-            f"the download of {file.path} of {file.repository} stopped ({_reason(error)}); run it again to go on where it stopped. "
+            f"the download of {file.path} of {file.repository} stopped ({first_line(error)}); run it again to go on where it stopped. "
             f"{by_hand(plan.form)}"
         ) from error
     if not _is_whole(local, file):
@@ -286,7 +286,3 @@ def _check_space(plan: DownloadPlan) -> None:
             f"the download needs {needed / 1e9:.1f} GB of disk space in {cache_folder()}, {free / 1e9:.1f} GB are free; "
             "make room, or set FYE_HOME to a folder on a larger disk"
         )
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,6 +45,7 @@ from followyouremoji.networks import (
     SmallAutoencoder,
     latent_tokens,
 )
+from followyouremoji.networks.config import LATENT_STRIDE
 
 PIXELS_AT_ONCE = 512 * 512  # through the autoencoder; more pictures go in slices, which bounds memory
 
@@ -91,7 +93,7 @@ class Model:
         """Latents `(batch, latent channels, height, width)` to pictures `(batch, 3, 8 height, 8 width)` in [-1, 1]."""
         parameter = next(self.autoencoder.parameters())
         latents = latents.to(parameter.device, parameter.dtype)
-        batch = _pictures_at_once(latents.shape[-2] * latents.shape[-1] * 64)
+        batch = _pictures_at_once(latents.shape[-2] * latents.shape[-1] * LATENT_STRIDE**2)
         return torch.cat([self.autoencoder.decode(part) for part in latents.split(batch)]).clamp(-1, 1)
 
     def image_tokens(self, pictures: Tensor) -> Tensor:
@@ -101,6 +103,18 @@ class Model:
         else:
             tokens = latent_tokens(self.encode(pictures))
         return tokens if self.qformer is None else self.qformer(tokens)
+
+
+def to_tensor(pictures: np.ndarray) -> Tensor:
+    """Pictures uint8 (n, height, width, 3) as networks take them: float32 (n, 3, height, width) in [-1, 1]."""
+    levels = torch.from_numpy(np.array(pictures, order="C")).permute(0, 3, 1, 2)
+    return levels.float() / 127.5 - 1
+
+
+def to_pictures(values: Tensor) -> np.ndarray:
+    """The inverse: (n, 3, height, width) in [-1, 1] to pictures uint8 (n, height, width, 3); what lies outside is cut off."""
+    levels = (values.float().clamp(-1, 1) + 1) * 127.5
+    return levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def network_builders(config: ModelConfig) -> dict[str, Callable[[], nn.Module]]:

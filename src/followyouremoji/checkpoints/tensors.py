@@ -7,7 +7,7 @@ a CPU they stay mapped from the file, so that a network is never held twice.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line, some_of
 from followyouremoji.networks.motion_module import PositionTable
 
 Shape = tuple[int, ...]
@@ -57,13 +57,13 @@ def check_shapes(found: Mapping[str, Shape], network: nn.Module, file: Path) -> 
         )
     problems = []
     if missing:
-        problems.append(f"{_some(missing)} missing")
+        problems.append(f"{_are(missing)} missing")
     if extra:
-        problems.append(f"{_some(extra)} of no use to this network")
+        problems.append(f"{_are(extra)} of no use to this network")
     if differing:
         name = differing[0]
         problems.append(
-            f"{_some(differing)} of another shape ({name} is {tuple(found[name])}, expected {allowed[name]})"
+            f"{_are(differing)} of another shape ({name} is {tuple(found[name])}, expected {allowed[name]})"
         )
     if problems:
         raise WeightsError(
@@ -88,12 +88,12 @@ def read_network(
             not_floating = [name for name, part in slices.items() if part.get_dtype() not in FLOATING]
             if not_floating:
                 raise WeightsError(
-                    f"{file}: {_some(not_floating)} not floating-point numbers; fetch or save it again"
+                    f"{file}: {_are(not_floating)} not floating-point numbers; fetch or save it again"
                 )
             tensors = {name: opened.get_tensor(name).to(dtype=dtype) for name in expected_shapes(network)}
     except (SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{file} is damaged or not a whole safetensors file ({_first_line(error)}); fetch or save it again"
+            f"{file} is damaged or not a whole safetensors file ({first_line(error)}); fetch or save it again"
         ) from error
     network.load_state_dict(tensors, strict=True, assign=True)
     return network.eval().requires_grad_(False)
@@ -156,11 +156,5 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    text = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{text} {'is' if len(names) == 1 else 'are'}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _are(names: Sequence[str]) -> str:
+    return f"{some_of(names)} {'is' if len(names) == 1 else 'are'}"

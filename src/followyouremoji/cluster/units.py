@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, first_line
 
 Item = TypeVar("Item")
 
@@ -63,7 +63,7 @@ def _connect(ray: Any, address: str) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ValueError, RuntimeError, OSError, ray.exceptions.RayError) as reason:
         raise SettingsError(
-            f"No Ray cluster was found at `{address}` ({str(reason).splitlines()[0]}). Start one with `ray start --head`, give its "
+            f"No Ray cluster was found at `{address}` ({first_line(reason)}). Start one with `ray start --head`, give its "
             f"address, or `--ray {LOCAL}` to try it on this machine."
         ) from reason
 

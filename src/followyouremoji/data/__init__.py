@@ -2,8 +2,7 @@
 
 from followyouremoji.data.drawn import Drawn
 from followyouremoji.data.mixture import Mixture
-from followyouremoji.data.prefetch import batches
 from followyouremoji.data.shards import Shards
 from followyouremoji.data.source import ClipSource, TrainingClip
 
-__all__ = ["ClipSource", "Drawn", "Mixture", "Shards", "TrainingClip", "batches"]
+__all__ = ["ClipSource", "Drawn", "Mixture", "Shards", "TrainingClip"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from followyouremoji.data.source import TrainingClip
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, is_number
 from followyouremoji.face.topology import LEFT_EYE_LOOP, RIGHT_EYE_LOOP
 from followyouremoji.portraits import (
     HELD_OUT_STYLES,
@@ -72,10 +71,10 @@ class Drawn:
             )
         if self.acting not in get_args(Acting):
             raise SettingsError(f"The `acting` of drawn portraits is motion or singles, not {self.acting!r}.")
-        if not _is_number(self.speech) or not 0.0 <= self.speech <= 1.0:
+        if not is_number(self.speech) or not 0.0 <= self.speech <= 1.0:
             raise SettingsError(f"The share of `speech` must be from 0 to 1, not {self.speech!r}.")
         rates = self.frame_rates
-        if not isinstance(rates, Sequence) or len(rates) != 2 or not all(map(_is_number, rates)):
+        if not isinstance(rates, Sequence) or len(rates) != 2 or not all(map(is_number, rates)):
             raise SettingsError(f"`frame_rates` are two numbers, the lower first, not {rates!r}.")
         if not 0.0 < rates[0] <= rates[1]:
             raise SettingsError(f"`frame_rates` are two numbers above 0, the lower first, not {rates!r}.")
@@ -118,10 +117,6 @@ class Drawn:
         frame_rate = float(rng.uniform(self.frame_rates[0], self.frame_rates[1]))
         talks = rng.random() < self.speech
         return (speech if talks else expressive_motion)(rng, frames, frame_rate)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def spatial_points(portrait: DrawnPortrait) -> np.ndarray:

@@ -97,13 +97,8 @@ class Shards:
         begin = int(rng.integers(self.lengths[number] - (frames - 1) * stride))
         return self._part(number, range(begin, begin + (frames - 1) * stride + 1, stride))
 
-    def key(self, number: int) -> str:
-        """The key of a clip by its number, from 0, in the order of the shards."""
-        index, place, _ = self._place(number)
-        return str(index.keys[place])
-
     def facts(self, number: int) -> dict[str, Any]:
-        """What `KEY.json` of a clip says."""
+        """What `KEY.json` of a clip says, by its number, from 0, in the order of the shards."""
         index, place, path = self._place(number)
         name = f"{index.keys[place]}.json"
         return read_facts(_content(path, index.facts[place]), f"{path}, {name}")

@@ -5,7 +5,9 @@ the expression as offsets from a neutral driving frame onto the portrait's own v
 the pupils by their place in the eyes. So the portrait keeps its face shape, whoever drives it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,20 +16,27 @@ from ..errors import MotionError, SettingsError
 from .detection import Landmarks
 from .geometry import (
     MetricFaces,
+    frustum_at_one,
     iris_places,
     irises_at,
+    place_irises,
     project,
     solve_metric_faces,
 )
 from .motion import Motion
 from .regions import region_weights
-from .topology import N_MESH, mean_face
+from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, mean_face
 
 HeadMotion = Literal["relative", "absolute", "none", "image"]
-Origin = Literal["neutral", "first"]
+
+RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
 
 NEAREST = 0.35
 """Share of the portrait's own distance to the camera that head motion leaves at least."""
+
+
+BLOCK = 1000
+"""Frames that are worked on at once at most: what lies between landmarks and points is many times as large as either."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,8 @@ class AlignmentSettings:
     Attributes
     ----------
     head : `relative` turns and moves the portrait's head from its own pose as far as the driving head moves from its
-        origin frame; `absolute` takes the driving head's rotation and moves from the first frame, as the released code;
-        `none` keeps the portrait's pose; `image` aligns nothing at all (the "2D landmarks" of Table 2, see `plain_2d`).
-    origin : the frame that `relative` counts from: the `neutral` frame or the `first`
+        neutral frame; `absolute` takes the driving head's rotation and moves from the first frame, as the released
+        code; `none` keeps the portrait's pose; `image` aligns nothing at all, see `unaligned`
     expression : strength of the whole expression; 0 keeps the portrait's own, 1 is the driving one, more exaggerates
     brows, eyes, mouth : strength of a region on top of it; regions blend softly into the rest of the face
     gaze : 0 keeps the portrait's own gaze, 1 is the driving one
@@ -55,15 +63,12 @@ class AlignmentSettings:
     gaze: float = 1.0
     head_strength: float = 1.0
     neutral: int | None = None
-    origin: Origin = "neutral"
 
     def __post_init__(self) -> None:
         if self.head not in get_args(HeadMotion):
             raise SettingsError(
                 f"Head motion {self.head!r} is unknown; choose one of {', '.join(get_args(HeadMotion))}."
             )
-        if self.origin not in get_args(Origin):
-            raise SettingsError(f"Origin {self.origin!r} is unknown; choose neutral or first.")
         for name in ("expression", "brows", "eyes", "mouth", "gaze", "head_strength"):
             strength = getattr(self, name)
             if not 0.0 <= strength <= 5.0:
@@ -77,6 +82,9 @@ def align_motion(
     motion: Motion, reference: Landmarks, settings: AlignmentSettings = DEFAULT_ALIGNMENT
 ) -> np.ndarray:
     """The driving motion on the portrait's face.
+
+    A motion of one frame has no neutral frame to compare its expression with: it is compared with the mean face, looking
+    straight ahead from the same place.
 
     Parameters
     ----------
@@ -93,26 +101,82 @@ def align_motion(
         The neutral frame does not exist.
     """
     if settings.head == "image":
-        return plain_2d(motion, reference.size)
-    driving = solve_metric_faces(motion.landmarks, motion.size)
+        return unaligned(motion, reference.size)
+    if len(motion) == 1:
+        return align_motion(after_mean_face(motion), reference, replace(settings, neutral=0))[1:]
+    driving = _metric_faces(motion)
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
     neutral = _checked_neutral(motion, driving, settings.neutral)
 
-    offsets = driving.vertices - driving.vertices[neutral]  # V_i - V_neutral
-    vertices = portrait.vertices + _vertex_strengths(settings)[:, None] * offsets
     poses = _head_poses(driving.poses, portrait.poses[0], neutral, settings)
-    mesh_points = project(vertices, poses, reference.size)
-
     own_gaze = iris_places(reference.normalised[None, :, :2].astype(np.float64))
-    gaze = own_gaze + settings.gaze * (iris_places(motion.landmarks[..., :2].astype(np.float64)) - own_gaze)
-    return irises_at(mesh_points, gaze)
+    points = np.empty((len(motion), N_LANDMARKS, 2))
+    for block in _blocks(len(motion)):
+        offsets = driving.vertices[block] - driving.vertices[neutral]  # V_i - V_neutral
+        vertices = portrait.vertices + _vertex_strengths(settings)[:, None] * offsets
+        mesh_points = project(vertices, poses[block], reference.size)
+
+        driving_gaze = iris_places(motion.landmarks[block, :, :2].astype(np.float64))
+        gaze = own_gaze + settings.gaze * (driving_gaze - own_gaze)
+        points[block] = irises_at(mesh_points, gaze)
+    return points
 
 
-def plain_2d(motion: Motion, size: tuple[int, int]) -> np.ndarray:
-    """No alignment: the driving points scaled to cover a picture of ``size``, centre on centre.
+def _metric_faces(motion: Motion) -> MetricFaces:
+    faces = MetricFaces(np.empty((len(motion), N_MESH, 3)), np.empty((len(motion), 4, 4)))
+    for block in _blocks(len(motion)):
+        solved = solve_metric_faces(motion.landmarks[block], motion.size)
+        faces.vertices[block], faces.poses[block] = solved.vertices, solved.poses
+    return faces
 
-    The "2D landmarks" variant of Table 2, in which the driving person's face shape and place leak into the result.
-    Returns ``(T, 478, 2)`` pixels.
+
+def _blocks(frames: int) -> Iterator[slice]:
+    """All frames in blocks of almost the same length, `BLOCK` at most."""
+    edges = np.linspace(0, frames, -(-frames // BLOCK) + 1).astype(int)
+    for first, end in pairwise(edges):
+        yield slice(int(first), int(end))
+
+
+def after_mean_face(motion: Motion) -> Motion:
+    """A motion of one frame with the mean face before it: same place and size in the picture, no turn of the head."""
+    pose = solve_metric_faces(motion.landmarks, motion.size).poses
+    straight = pose.copy()
+    straight[0, :3, :3] = np.eye(3) * np.cbrt(np.linalg.det(pose[0, :3, :3]))
+    distance = -(mean_face()[:, 2] * straight[0, 2, 2] + straight[0, 2, 3])
+    depth = (distance / distance.mean() - 1.0) / frustum_at_one(motion.size)[0]
+    mesh = project(mean_face()[None], straight, motion.size)
+    points = place_irises(mesh, motion.landmarks[..., :2].astype(np.float64)) / motion.size
+    depths = np.concatenate([depth, depth[[RIGHT_EYE_CORNER] * 5 + [LEFT_EYE_CORNER] * 5]])
+    mean = np.concatenate([points, depths[None, :, None]], axis=2).astype(np.float32)
+    return Motion(
+        landmarks=np.concatenate([mean, motion.landmarks]),
+        timestamps=motion.timestamps[0] + np.array([-1.0, 0.0]) / motion.frame_rate,
+        frame_rate=motion.frame_rate,
+        size=motion.size,
+        source=motion.source,
+        found=np.ones(2, bool),
+    )
+
+
+def align_in_picture(motion: Motion, reference: Landmarks) -> np.ndarray:
+    """The driving landmarks as they were detected, with one shift and one scale for the whole clip.
+
+    These bring the face oval of the first frame to the middle and size of the portrait's. It is all that the ablation
+    "2D landmarks" of Table 2 can do: the driving face keeps its own proportions, and a head that is turned otherwise
+    stays so. Returns ``(T, 478, 2)`` pixels in the portrait's picture.
+    """
+    points = motion.landmarks[..., :2].astype(np.float64) * motion.size
+    oval = list(FACE_OVAL_LOOP)
+    own, driving = reference.points[oval].astype(np.float64), points[0, oval]
+    scale = np.linalg.norm(np.ptp(own, axis=0)) / max(float(np.linalg.norm(np.ptp(driving, axis=0))), 1e-9)
+    middle = (own.min(axis=0) + own.max(axis=0)) / 2
+    return middle + scale * (points - (driving.min(axis=0) + driving.max(axis=0)) / 2)
+
+
+def unaligned(motion: Motion, size: tuple[int, int]) -> np.ndarray:
+    """The driving points scaled to cover a picture of ``size``, centre on centre; the portrait's face is not looked at.
+
+    So the driving person's face shape and place show in the result. Returns ``(T, 478, 2)`` pixels.
     """
     scale = max(size[0] / motion.size[0], size[1] / motion.size[1])
     centred = motion.landmarks[..., :2].astype(np.float64) - 0.5
@@ -128,7 +192,7 @@ def neutral_frame(motion: Motion) -> int:
     if motion.blendshapes is not None:
         scores = motion.blendshapes.sum(axis=1).astype(np.float64)
     else:
-        scores = expression_scores(solve_metric_faces(motion.landmarks, motion.size))
+        scores = expression_scores(_metric_faces(motion))
     return _least_expressive(motion, scores)
 
 
@@ -154,7 +218,7 @@ def expression_scores(faces: MetricFaces) -> np.ndarray:
     of all frames by the sum of 52 blendshape scores, at a fifth of the way on average.
     """
     vertices = faces.vertices
-    unit = np.linalg.norm(mean_face()[33] - mean_face()[263])
+    unit = np.linalg.norm(mean_face()[RIGHT_EYE_CORNER] - mean_face()[LEFT_EYE_CORNER])
 
     def gap(upper: int, lower: int) -> np.ndarray:
         return (vertices[:, upper, 1] - vertices[:, lower, 1]) / unit
@@ -210,12 +274,11 @@ def _head_poses(
         target_shift = shift - shift[0] + own_shift
         target_scale = scale
     else:
-        origin = neutral if settings.origin == "neutral" else 0
-        turn = rotation @ rotation[origin].T
+        turn = rotation @ rotation[neutral].T
         # Depth as a ratio: a driving face that comes a tenth nearer brings the portrait a tenth nearer, however far
         # from the camera each of them is.
-        target_shift = own_shift + shift - shift[origin]
-        target_shift[:, 2] = own_shift[2] * shift[:, 2] / shift[origin, 2]
+        target_shift = own_shift + shift - shift[neutral]
+        target_shift[:, 2] = own_shift[2] * shift[:, 2] / shift[neutral, 2]
         target_scale = np.broadcast_to(own_scale, scale.shape)
     poses = np.zeros(driving.shape)
     turned = _powered(turn, strength) @ own_rotation[0]

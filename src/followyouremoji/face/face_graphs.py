@@ -18,10 +18,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import WeightsError
+from ..errors import WeightsError, first_line
 from .topology import N_LANDMARKS
 
-N_BLENDSHAPES = 52
 """Scores in MediaPipe's order; the first is `_neutral`."""
 
 _BLANK = np.zeros((64, 64, 3), np.uint8)
@@ -102,7 +101,7 @@ class TaskGraph:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
             except (RuntimeError, ValueError) as error:
                 raise WeightsError(
-                    f"{bundle} is not a face-landmarker task bundle that MediaPipe can open: {_first_line(error)} "
+                    f"{bundle} is not a face-landmarker task bundle that MediaPipe can open: {first_line(error).rstrip('.')}. "
                     "Get face_landmarker.task from Google's MediaPipe page again, or leave it out."
                 ) from error
             self._to_image = lambda picture: Image(image_format=ImageFormat.SRGB, data=picture)
@@ -168,10 +167,6 @@ def _coordinates(landmarks: Any) -> np.ndarray:
             f"The face landmark model gives {len(coordinates)} points; the refined {N_LANDMARKS}-point model is needed."
         )
     return coordinates
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".") + "."
 
 
 _quiet_lock = threading.RLock()

@@ -13,7 +13,7 @@ A zip archive as `numpy.savez_compressed` writes it, readable without pickle. Ve
 
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,11 @@ from .detection import FaceDetector, Landmarks
 from .released_motion import read_released_frames
 from .smoothing import smooth_landmarks
 from .topology import N_LANDMARKS
+
+MOTION_ENDING = ".fyemotion"
+RELEASED_ENDING = ".npy"
+MOTION_ENDINGS = (MOTION_ENDING, RELEASED_ENDING)
+"""Names of files that `Motion.read` takes end so."""
 
 FORMAT = "followyouremoji-motion"
 VERSION = 1
@@ -139,6 +144,11 @@ class Motion:
                 np.savez_compressed(file, **arrays)
         except OSError as error:
             raise MotionError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+    @staticmethod
+    def read(path: Path) -> "Motion":
+        """Read a file whose name ends in one of `MOTION_ENDINGS`; see `load` and `from_release`, also for errors."""
+        return Motion.from_release(path) if path.suffix.lower() == RELEASED_ENDING else Motion.load(path)
 
     @staticmethod
     def load(path: Path) -> "Motion":
@@ -275,8 +285,7 @@ def _gap_line(gap: Gap, remedy: str) -> str:
 
 
 def track_motion(
-    frames: Iterable[np.ndarray],
-    timestamps: Iterable[float],
+    clip: Iterable[tuple[float, np.ndarray]],
     frame_rate: float,
     detector: FaceDetector,
     source: str,
@@ -286,8 +295,7 @@ def track_motion(
 
     Parameters
     ----------
-    frames : RGB pictures, read one at a time
-    timestamps : seconds, one a frame; read after the frames, so a list that grows while they are read will do
+    clip : (seconds, RGB picture) pairs, read one at a time
     frame_rate : frames a second
     detector : finds the faces; with a bundle the motion has blendshape scores
     source : the clip's name, for messages
@@ -303,37 +311,23 @@ def track_motion(
     FaceNotFound
         No frame has a face, or the first one with faces has fewer than `face`.
     """
+    times: list[float] = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for time, picture in clip:
+            times.append(time)
+            yield picture
+
     size: tuple[int, int] | None = None
     seen: list[Landmarks | None] = []
-    for landmarks in detector.track(frames, face):
+    for landmarks in detector.track(pictures(), face):
         seen.append(landmarks)
         size = landmarks.size if landmarks else size
     if size is None:
         raise FaceNotFound(
             f"No face was found in {source} ({len(seen)} frames). Use a clip in which one face is well visible."
         )
-    times = np.array(list(timestamps), np.float64)
-    if len(times) != len(seen):
-        raise MotionError(f"{source} has {len(seen)} frames but {len(times)} times.")
-    return _motion_of(seen, times, frame_rate, size, source)
-
-
-def track_clip(
-    clip: Iterable[tuple[float, np.ndarray]],
-    frame_rate: float,
-    detector: FaceDetector,
-    source: str,
-    face: int | None = None,
-) -> tuple[Motion, GapReport]:
-    """As `track_motion`, from a stream of (seconds, picture) pairs."""
-    timestamps: list[float] = []
-
-    def pictures() -> Iterable[np.ndarray]:
-        for timestamp, picture in clip:
-            timestamps.append(timestamp)
-            yield picture
-
-    return track_motion(pictures(), timestamps, frame_rate, detector, source, face)
+    return _motion_of(seen, np.array(times, np.float64), frame_rate, size, source)
 
 
 def _motion_of(

@@ -51,11 +51,10 @@ def smooth_landmarks(
     -------
     ``(T, 478, 3)`` float64 normalised
     """
-    landmarks = np.asarray(landmarks, np.float64)
     if strength <= 0 or len(landmarks) < 3:
-        return landmarks
+        return np.asarray(landmarks, np.float64)
     to_pixels = np.array([size[0], size[1], size[0]], np.float64)
-    pixels = landmarks * to_pixels
+    pixels = np.asarray(landmarks, np.float64) * to_pixels
     reach = strength * REACH_SECONDS * frame_rate
 
     weights = rigid_weights()
@@ -63,14 +62,19 @@ def smooth_landmarks(
     # The head as a similarity of a rigid face; image axes point down and away, hence the signs.
     heads = similarity_transform(mean_face()[rigid] * (1, -1, -1), pixels[:, rigid], weights[rigid])
     still = _moved(pixels, np.linalg.inv(heads))
+    del pixels  # of an hour, a gigabyte
     eyes_apart = float(np.linalg.norm(mean_face()[33] - mean_face()[263]))  # centimetres, as `still`
     for part in _parts():
         still[:, part] = _bilateral(still[:, part], reach, LARGEST_JITTER * eyes_apart)
-    return _moved(still, _smoothed_heads(heads, reach)) / to_pixels
+    smooth = _moved(still, _smoothed_heads(heads, reach))
+    smooth /= to_pixels
+    return smooth
 
 
 def _moved(points: np.ndarray, transforms: np.ndarray) -> np.ndarray:
-    return points @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+    moved = points @ transforms[:, :3, :3].transpose(0, 2, 1)
+    moved += transforms[:, None, :3, 3]
+    return moved
 
 
 def _smoothed_heads(heads: np.ndarray, reach: float) -> np.ndarray:

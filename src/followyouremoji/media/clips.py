@@ -10,10 +10,10 @@ from typing import Self
 import numpy as np
 
 from followyouremoji.errors import ClipError
-from followyouremoji.media.decoding import ClipInfo, ClipSource, open_clip
+from followyouremoji.media.decoding import ClipInfo, FrameSource, open_clip
 from followyouremoji.media.pictures import check_file
 
-__all__ = ["DECODED_AHEAD", "ClipInfo", "ClipReader", "at_constant_rate", "nearest_frames"]
+__all__ = ["DECODED_AHEAD", "ClipInfo", "ClipReader", "at_constant_rate"]
 
 DECODED_AHEAD = 4
 """Frames that are decoded `ahead` of who looks at them: enough to even out their times, and little memory in high definition."""
@@ -24,37 +24,14 @@ def _last_regular(span: float, frame_rate: float) -> int:
     return max(0, int(np.ceil(span * frame_rate - 0.5 - 1e-6)))
 
 
-def nearest_frames(timestamps: np.ndarray, frame_rate: float) -> np.ndarray:
-    """Which frames to show for a constant frame rate: for each regular time the frame nearest to it.
-
-    Parameters
-    ----------
-    timestamps : (T,) ascending seconds.
-    frame_rate : frames a second of the result, whose times are `timestamps[0] + k / frame_rate`.
-
-    Returns
-    -------
-    (N,) int indices into the frames; the last regular time is the one nearest to the last timestamp, so N frames
-    last as long as the T did, to half a frame. Of two frames equally near, the earlier.
-    """
-    times = np.asarray(timestamps, dtype=np.float64)
-    if len(times) == 0:
-        return np.zeros(0, dtype=np.int64)
-    count = _last_regular(times[-1] - times[0], frame_rate) + 1
-    regular = times[0] + np.arange(count) / frame_rate
-    after = np.clip(np.searchsorted(times, regular), 1, max(1, len(times) - 1))
-    if len(times) == 1:
-        return np.zeros(count, dtype=np.int64)
-    nearer_before = regular - times[after - 1] <= times[after] - regular + 1e-9
-    return np.where(nearer_before, after - 1, after)
-
-
 def at_constant_rate(
     frames: Iterable[tuple[float, np.ndarray]], frame_rate: float
 ) -> Generator[tuple[float, np.ndarray], None, None]:
-    """`nearest_frames` on a stream: frames repeated or left out so that they come at a constant rate.
+    """Frames repeated or left out so that they come at a constant rate, from a stream of (seconds, picture) pairs.
 
-    Holds two frames at a time. Yields the regular times, with the picture nearest in time to each.
+    Yields the regular times from the first frame's on, with the picture nearest in time to each; of two equally near, the
+    earlier. The last regular time is the one nearest to the last frame's, so the result lasts as long as the frames did, to
+    half a frame. Holds two frames at a time.
     """
     begin = 0.0
     shown = 0
@@ -115,7 +92,7 @@ class ClipReader:
         if frame_rate is not None and not 0.0 < frame_rate <= 1000.0:
             raise ClipError(f"a frame rate of {frame_rate} cannot be used; give frames a second, such as 25")
         self.start, self.stop, self.frame_rate = start, stop, frame_rate
-        self._source: ClipSource = open_clip(self.path)
+        self._source: FrameSource = open_clip(self.path)
         self._running: list[Generator[tuple[float, np.ndarray], None, None]] = []
         if self.info.frames is not None and start >= self.info.frames:
             raise self._starts_too_late(self.info.frames)
@@ -127,11 +104,6 @@ class ClipReader:
     @property
     def damage(self) -> str | None:
         return self._source.damage
-
-    @property
-    def truncated(self) -> bool:
-        """Whether the last iteration, or the look at the clip before it, met damage; frames before it were read."""
-        return self._source.damage is not None
 
     @property
     def expected_frames(self) -> int | None:

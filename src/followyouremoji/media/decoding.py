@@ -53,7 +53,7 @@ class ClipInfo:
     source: str
 
 
-class ClipSource(Protocol):
+class FrameSource(Protocol):
     """A clip that can be decoded from its beginning, any number of times."""
 
     info: ClipInfo
@@ -63,7 +63,7 @@ class ClipSource(Protocol):
         """Every frame that can be decoded, in order."""
 
 
-def open_clip(path: Path) -> ClipSource:
+def open_clip(path: Path) -> FrameSource:
     """The source that decodes this file; raises `ClipError` if none does."""
     if not _pillow_knows(path, ANIMATION_FORMATS):
         with open_container(path) as container:

@@ -1,17 +1,22 @@
 """Outputs appear whole or not at all.
 
-A file, or a folder of frames, is written under a temporary name in the folder where it will lie and moved into
-place when it is complete, so that neither an error nor Ctrl-C leaves half of one, and nothing is replaced unasked.
+A file, or a folder of frames, is written in a hidden workspace beside the place where it will lie and moved there when
+it is complete, so that neither an error nor Ctrl-C leaves half of one, and nothing is replaced unasked. The workspace is
+held by the process that writes in it: what a killed one left can be told from what another is still writing.
 """
 
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from followyouremoji.errors import UserError
-from followyouremoji.files import hidden_beside
+from followyouremoji.files import flush_to_disk, held, hidden_beside, unfinished
+
+REPLACED = "replaced"
+"""In a workspace: the earlier folder of frames, until the new one is in its place."""
 
 FRAME_NAME = "frame_{:06d}.png"
 _FRAME_NAME = re.compile(r"frame_\d{6,}\.png")
@@ -21,8 +26,15 @@ def _holds_only_frames(folder: Path) -> bool:
     return all(_FRAME_NAME.fullmatch(entry.name) and entry.is_file() for entry in folder.iterdir())
 
 
+def occupied(path: Path) -> bool:
+    """Whether something lies at an output's place; an empty folder is nothing, it may be filled unasked."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
+
+
 class PendingOutput:
-    """One output on its way: write to `temporary`, then `commit()`; `discard()` leaves no trace of it.
+    """One output on its way, as a context manager: write to `temporary`, or to other files beside it, then `commit()`.
+
+    Without that, the end of the block leaves no trace of it.
 
     Parameters
     ----------
@@ -34,7 +46,7 @@ class PendingOutput:
     Raises
     ------
     error : the output exists, its folder does not, a folder lies where a file shall be written, or `path` has no name of its own, as
-        "." has none.
+        "." has none. On entering, where nothing can be written beside it.
     """
 
     def __init__(self, path: Path, overwrite: bool, error: type[UserError], folder: bool = False) -> None:
@@ -43,7 +55,21 @@ class PendingOutput:
         self._error = error
         self._folder = folder
         self.check()
-        self.temporary, self._replaced = hidden_beside(path), hidden_beside(path, "old")
+        self._workspace = hidden_beside(path)
+        self.temporary = self._workspace / f"new{path.suffix}"
+        self._hold = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._workspace.mkdir()
+        except OSError as reason:
+            raise self.failure(reason) from reason
+        self._hold.enter_context(held(self._workspace))
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        with self._hold:
+            _clear(self._workspace, self.path)
 
     def check(self) -> None:
         """Raise if the output could not be put in its place."""
@@ -59,7 +85,7 @@ class PendingOutput:
                         f"{path} holds files that are not frames of an earlier result, so it is not replaced; "
                         "give a new folder"
                     )
-                if any(path.iterdir()) and not self._overwrite:
+                if occupied(path) and not self._overwrite:
                     raise self._error(f"{path} exists already; give another name or --overwrite")
             elif path.is_dir():
                 raise self._error(f"cannot write {path}: a folder of this name exists; give another name")
@@ -79,25 +105,33 @@ class PendingOutput:
         """Move the finished output into place."""
         self.check()
         try:
+            flush_to_disk(self.temporary)
             if self.path.is_dir():  # a folder cannot be replaced in one step
-                self.path.rename(self._replaced)
-                try:
-                    self.temporary.rename(self.path)
-                except BaseException:
-                    self._replaced.rename(self.path)
-                    raise
-                shutil.rmtree(self._replaced, ignore_errors=True)
-            else:
-                self.temporary.replace(self.path)
+                self.path.rename(self._workspace / REPLACED)
+            self.temporary.replace(self.path)
         except OSError as reason:
             raise self.failure(reason) from reason
 
-    def discard(self) -> None:
-        """Remove what was written so far; nothing happens after `commit()`."""
-        if self.temporary.is_dir():
-            shutil.rmtree(self.temporary, ignore_errors=True)
-        else:
-            self.temporary.unlink(missing_ok=True)
+
+def clear_remains(path: Path) -> None:
+    """Remove the workspaces that killed processes left of an output; what others are writing stays.
+
+    Where one was killed while it replaced a folder, the earlier folder is in its place again. What cannot be read or removed stays too:
+    whoever writes the output is told.
+    """
+    with suppress(OSError):
+        for workspace in unfinished(path.parent, path.name):
+            with held(workspace) as alone:
+                if alone:
+                    _clear(workspace, path)
+
+
+def _clear(workspace: Path, path: Path) -> None:
+    """Remove a workspace; a folder that was being replaced, and is not, goes back to its place."""
+    replaced = workspace / REPLACED
+    if replaced.exists() and not occupied(path):
+        replaced.replace(path)
+    shutil.rmtree(workspace, ignore_errors=True)
 
 
 @contextmanager
@@ -108,12 +142,10 @@ def written_whole(
 
     OSError and `failures` while it is written become the `error` that says so.
     """
-    output = PendingOutput(path, overwrite, error)
     expected: tuple[type[Exception], ...] = (OSError, *failures)
-    try:
-        yield output.temporary
-        output.commit()
-    except expected as reason:
-        raise output.failure(reason) from reason
-    finally:
-        output.discard()
+    with PendingOutput(path, overwrite, error) as output:
+        try:
+            yield output.temporary
+            output.commit()
+        except expected as reason:
+            raise output.failure(reason) from reason

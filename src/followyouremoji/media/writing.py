@@ -116,7 +116,7 @@ class ClipWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.callback(self._output.discard)
+            stack.enter_context(self._output)
             sound = None
             if self._sound_from is not None and self._ending == ".mp4":
                 check_file(self._sound_from, ClipError, "a clip or an audio file")

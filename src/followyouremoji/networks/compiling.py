@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from followyouremoji.errors import first_line
 from followyouremoji.networks.layers import Downsample, ResnetBlock, SpatialTransformer, Upsample
 from followyouremoji.networks.motion_module import MotionModule, position_table
 from followyouremoji.networks.unet import UNet
@@ -63,5 +64,5 @@ def compiler_problem(device: torch.device, backend: str = "inductor") -> str | N
     except (
         Exception
     ) as error:  # a compiler that is missing, too old or broken shows itself in any of many ways
-        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return first_line(error)
     return None

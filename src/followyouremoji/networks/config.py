@@ -15,6 +15,8 @@ from followyouremoji.errors import WeightsError
 Layout = Literal["released", "paper"]
 ImageSource = Literal["clip", "latents"]
 
+LATENT_STRIDE = 8  # picture pixels to a latent pixel, in every autoencoder
+
 
 @dataclass(frozen=True)
 class QFormerConfig:
@@ -55,10 +57,8 @@ class NetworkConfig:
     motion_modules: bool = True  # False: a stage-1 network, single frames only
     motion_levels: tuple[int, ...] | None = None  # levels with motion modules, 0 is the finest; None: all
     max_frames: int = 32  # rows of the motion modules' position table
-    warped_reference: bool = (
-        False  # latents are generated relative to those of the portrait bent by its landmarks,
-    )
-    residual_scale: float = 1.0  # times this; the denoiser also reads the bent portrait's latents
+    warped_reference: bool = False  # generates latents relative to the bent portrait's, which it also reads
+    residual_scale: float = 1.0  # what those differences are multiplied by
     reference_landmarks: bool = False  # the appearance net also sees where the portrait's own features are
 
     def __post_init__(self) -> None:
@@ -95,6 +95,11 @@ class NetworkConfig:
     def moves(self, level: int) -> bool:
         """Whether the denoiser has motion modules at a level; the middle belongs to the last one."""
         return self.motion_modules and (self.motion_levels is None or level in self.motion_levels)
+
+    @property
+    def picture_multiple(self) -> int:
+        """Pixels that a picture's sides must be a multiple of: each level of the UNets halves the latents."""
+        return LATENT_STRIDE * 2 ** (len(self.block_channels) - 1)
 
     @property
     def denoiser_channels(self) -> int:

@@ -8,7 +8,7 @@ from .styles import HELD_OUT_STYLES, STYLES, Identity
 
 if TYPE_CHECKING:
     from .drawing import DrawnPortrait, draw_portrait
-    from .sheet import contact_sheet
+    from .sheet import portrait_sheet
 
 __all__ = [
     "EXPRESSIONS",
@@ -21,9 +21,9 @@ __all__ = [
     "Identity",
     "Look",
     "Performance",
-    "contact_sheet",
     "draw_portrait",
     "expressive_motion",
+    "portrait_sheet",
     "speech",
 ]
 
@@ -34,8 +34,8 @@ def __getattr__(name: str) -> object:
         from . import drawing
 
         return getattr(drawing, name)
-    if name == "contact_sheet":
-        from .sheet import contact_sheet
+    if name == "portrait_sheet":
+        from .sheet import portrait_sheet
 
-        return contact_sheet
+        return portrait_sheet
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

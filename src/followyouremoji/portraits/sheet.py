@@ -9,7 +9,7 @@ from .performance import Performance
 from .styles import STYLES, Identity
 
 
-def contact_sheet(
+def portrait_sheet(
     rng: np.random.Generator,
     identities: Sequence[Identity] | int = 10,
     performances: Sequence[Performance] | int = 6,

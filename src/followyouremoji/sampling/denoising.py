@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
@@ -12,16 +12,10 @@ import torch
 from torch import IntTensor, Tensor
 
 from followyouremoji.networks import Denoiser
-from followyouremoji.networks.unet import Recall, compute_always
 from followyouremoji.sampling.forecast.memory import FeatureMemory
 from followyouremoji.sampling.forecast.prediction import GuidanceDifference, WholePrediction
 from followyouremoji.sampling.forecast.settings import EXACT, Forecast
-from followyouremoji.sampling.guidance import (
-    ClipConditioning,
-    Difference,
-    compute_difference,
-    predict_velocity,
-)
+from followyouremoji.sampling.guidance import NOTHING_TOLD, ClipConditioning, Telling, predict_velocity
 from followyouremoji.sampling.schedule import Schedule, clock_times, next_latents, solver_schedule
 from followyouremoji.sampling.windows import Window
 
@@ -69,22 +63,20 @@ def denoise(
     steps : of DDIM.
     step_done : called `steps` times for each window, whether its passes are computed or told.
     forecast : which passes are told instead of computed; as it stands, none.
-    tally : counts.
+    tally : to which the counts are added.
     observe : called with the velocity of each step that is not told as a whole.
 
     Returns
     -------
     (batch, channels, frames, height, width) float32.
     """
-    read_features = lru_cache(maxsize=1)(
-        lambda number: landmark_features(windows[number])
-    )  # a single window reads them once
-    tally = tally or Tally()
-    taken = forecast.steps(steps)
-    schedule = solver_schedule(forecast.solver, taken)
+    # A single window reads its features once.
+    read_features = lru_cache(maxsize=1)(lambda number: landmark_features(windows[number]))
+    own = Tally()
+    solver_steps = forecast.steps(steps)
+    schedule = solver_schedule(forecast.solver, solver_steps)
     clock = clock_times(schedule, forecast.clock)
-    due = forecast.computes(taken)
-    memories = [WindowMemory(forecast, taken) for _ in windows]
+    memories = [WindowMemory(forecast, clock) for _ in windows]
 
     def pinned(latents: Tensor, step: int) -> Tensor:
         return torch.where(
@@ -98,7 +90,6 @@ def denoise(
         velocity = torch.zeros_like(latents)
         for number, (window, memory) in enumerate(zip(windows, memories, strict=True)):
             inside = slice(window.start, window.stop)
-            memory.begin(step, float(clock[step]), due[step])
             predicted = predict_velocity(
                 denoiser,
                 latents[:, :, inside],
@@ -107,25 +98,25 @@ def denoise(
                 schedule.timesteps[step],
                 read_features(number),
                 conditioning,
-                memory.guided,
-                memory.unguided,
-                memory.difference,
+                memory.begin(step),
             )
-            tally.computed += memory.computing
+            own.computed += memory.computing
             shares = torch.as_tensor(window.shares, dtype=latents.dtype, device=latents.device)
             velocity[:, :, inside] += shares[:, None, None] * predicted
         if observe is not None:
             observe(velocity)
         return velocity
 
-    def taken_step(step: int, whole: WholePrediction | None) -> None:
+    def after_step(step: int, whole: WholePrediction | None) -> None:
         remembered = sum(memory.bytes for memory in memories) + (whole.bytes if whole else 0)
-        tally.bytes = max(tally.bytes, remembered)
-        for _ in range(len(windows) * ((step + 1) * steps // taken - step * steps // taken)):
+        own.bytes = max(own.bytes, remembered)
+        for _ in range(len(windows) * ((step + 1) * steps // solver_steps - step * steps // solver_steps)):
             step_done()
 
-    latents = follow_path(predict, noise, schedule, clock, forecast, pinned, taken_step)
-    tally.told += taken * len(windows) - tally.computed
+    latents = follow_path(predict, noise, schedule, clock, forecast, pinned, after_step)
+    own.told = solver_steps * len(windows) - own.computed
+    if tally is not None:
+        tally.add(own)
     return torch.where(mask == 1, known, latents)
 
 
@@ -136,7 +127,7 @@ def follow_path(
     clock: np.ndarray,
     forecast: Forecast,
     pinned: Callable[[Tensor, int], Tensor] = lambda latents, step: latents,
-    step_taken: Callable[[int, WholePrediction | None], None] = lambda step, whole: None,
+    after_step: Callable[[int, WholePrediction | None], None] = lambda step, whole: None,
 ) -> Tensor:
     """The steps of a schedule from noise on, those predictions told that the forecast tells as a whole.
 
@@ -146,7 +137,7 @@ def follow_path(
     latents : noise, of any shape.
     clock : (steps,) times on the forecast's clock.
     pinned : the latents of a step with whatever is known put in.
-    step_taken : called after each step.
+    after_step : called after each step.
     """
     due = forecast.computes(len(clock))
 
@@ -164,39 +155,32 @@ def follow_path(
         else:
             velocity = whole.told(step, latents)
         latents = advance(latents, velocity, step)
-        step_taken(step, whole)
+        after_step(step, whole)
     return latents
 
 
 class WindowMemory:
     """What is remembered for one window: the features of both halves of guidance, and their difference."""
 
-    def __init__(self, forecast: Forecast, steps: int) -> None:
-        self.forecast, self.steps = forecast, steps
-        features = forecast.what in ("inside", "modules")
-        self.halves = [FeatureMemory(forecast) for _ in range(2)] if features else []
-        spares_guidance = (forecast.guidance_interval, forecast.guidance_from, forecast.guidance_to) != (
-            1,
-            0,
-            1,
-        )
-        self.differences = GuidanceDifference(forecast, lambda: self.computing) if spares_guidance else None
-        self.guided: Recall = self.halves[0] if features else compute_always
-        self.unguided: Recall = self.halves[1] if features else compute_always
-        self.difference: Difference = compute_difference
+    def __init__(self, forecast: Forecast, clock: np.ndarray) -> None:
+        self.forecast, self.clock = forecast, clock
+        self.due = forecast.computes(len(clock))
+        self.halves = [FeatureMemory(forecast) for _ in range(2)] if forecast.features else []
+        self.difference = GuidanceDifference(forecast) if forecast.spares_guidance else None
 
-    def begin(self, step: int, time: float, due: bool) -> None:
-        """A pass comes next; `due`: it is computed for sure."""
+    def begin(self, step: int) -> Telling:
+        """What is told in the pass of a step, which comes next."""
+        time = float(self.clock[step])
         for half in self.halves:
-            half.begin(time, due)
-        if self.differences is None:
-            return
-        share = step / self.steps
-        if self.forecast.guidance_from <= share <= self.forecast.guidance_to:
-            self.differences.begin(time)
-            self.difference = self.differences
-        else:
-            self.difference = no_guidance
+            half.begin(time, self.due[step])
+        telling = Telling(self.halves[0], self.halves[1]) if self.halves else NOTHING_TOLD
+        if self.difference is None:
+            return telling
+        if self.forecast.guidance_from <= step / len(self.clock) <= self.forecast.guidance_to:
+            difference = self.difference
+            # `computing` is read when the conditional half has run: a gate may decide in its middle.
+            return replace(telling, difference=lambda compute: difference.at(time, self.computing, compute))
+        return replace(telling, difference=no_guidance)
 
     @property
     def computing(self) -> bool:
@@ -205,8 +189,8 @@ class WindowMemory:
 
     @property
     def bytes(self) -> int:
-        differences = 0 if self.differences is None else self.differences.series.bytes
-        return differences + sum(half.bytes for half in self.halves)
+        difference = 0 if self.difference is None else self.difference.series.bytes
+        return difference + sum(half.bytes for half in self.halves)
 
 
 def no_guidance(compute: Callable[[], Tensor]) -> None:

@@ -6,33 +6,28 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from followyouremoji.errors import SettingsError
 from followyouremoji.networks import Denoiser
 from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.dispatch import in_order
-from followyouremoji.sampling.forecast.settings import EXACT, Forecast
 from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.sampling.noise import frame_noise
-from followyouremoji.sampling.progressive import Batch, Segment, batched, chain, plan
-from followyouremoji.sampling.windows import OVERLAP, TILE, Blend, Window, overlapping_windows
+from followyouremoji.sampling.progressive import Batch, Segment
+from followyouremoji.sampling.settings import SamplingSettings, check_fits
+from followyouremoji.sampling.windows import Window
 
-Strategy = Literal["keyframes", "windows", "tiles", "chain"]
 LandmarkFeatures = Callable[[tuple[int, ...]], Tensor]
-"""Frame indices to their landmark features (1, first block width, frames, height, width), on the denoiser's device."""
+"""Frame indices to their landmark features (1, first block width, frames, height, width), on the first device."""
 
 Progress = Callable[[int, int], None]
 """Called after each step of each window of each batch with the steps done and the steps in all; never by two threads at once."""
 
-TRAINING_STEPS = 1000
 GROUP = 16  # frames whose landmark features are computed at once
-KEPT_BYTES = (
-    1 << 30
-)  # of landmark features, where many windows lie side by side; more are computed again in each step
+KEPT_BYTES = 1 << 30  # of landmark features, where windows lie side by side; more are computed in each step
 
 
 class LatentStore(Protocol):
@@ -55,86 +50,6 @@ class Replica:
     @property
     def device(self) -> torch.device:
         return self.denoiser.conv_in.weight.device
-
-
-@dataclass(frozen=True)
-class SamplingSettings:
-    """How latents are drawn.
-
-    Attributes
-    ----------
-    steps : of DDIM, 1 to 1000.
-    seed : of the noise, 0 or more.
-    shared_noise : in [0, 1], the part of the noise that all frames have in common; see `frame_noise`.
-    window : frames that the denoiser sees at once, at least 3.
-    strategy : for clips longer than a window: "keyframes", the progressive strategy (paper layout only); "windows",
-        overlapping windows whose predictions are averaged; "tiles", windows of at most 16 with Gaussian weights; "chain", one window
-        after the other, each going on from the last frame of the one before (paper layout only).
-    batch : segments of equal length that the denoiser takes at once, 1 or more. Windows and tiles have no segments to join.
-
-    forecast : which passes of the denoiser are told from others instead of computed; as it stands, none.
-
-    Raises SettingsError for values outside these.
-    """
-
-    steps: int = 30
-    seed: int = 0
-    shared_noise: float = 0.0
-    window: int = 16
-    strategy: Strategy = "keyframes"
-    batch: int = 1
-    forecast: Forecast = EXACT
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.steps <= TRAINING_STEPS:
-            raise SettingsError(f"The number of steps must be 1 to {TRAINING_STEPS}, not {self.steps}.")
-        if self.seed < 0:
-            raise SettingsError(f"The seed must be 0 or a positive whole number, not {self.seed}.")
-        if not 0.0 <= self.shared_noise <= 1.0:
-            raise SettingsError(f"The shared part of the noise must be 0 to 1, not {self.shared_noise}.")
-        if self.window < 3:
-            raise SettingsError(f"A window must have at least 3 frames, not {self.window}.")
-        if self.batch < 1:
-            raise SettingsError(f"At least 1 segment is made at once, not {self.batch}.")
-        if self.strategy not in get_args(Strategy):
-            raise SettingsError(
-                f"Unknown strategy {self.strategy!r} for long clips: use {', '.join(get_args(Strategy))}."
-            )
-
-    @property
-    def scenes_at_once(self) -> bool:
-        """Whether the frames of a scene, however many, are sampled together: their windows overlap in every step."""
-        return self.strategy in ("windows", "tiles")
-
-    def batches(self, frames: int, cuts: Sequence[int] = (), loop: bool = False) -> list[Batch]:
-        """The parts of a clip that are made one after the other, each of one or several segments; parameters as of `plan`.
-
-        Only keyframes join a loop's end to its beginning. The scenes of a clip are apart in every strategy.
-        """
-        if self.strategy == "keyframes":
-            return batched(plan(frames, self.window, cuts, loop), self.batch)
-        if self.strategy == "chain":
-            return batched(chain(frames, self.window, cuts), self.batch)
-        return batched(plan(frames, max(frames, 1), cuts), 1)  # a scene at once
-
-    def windows(self, frames: int) -> list[Window]:
-        """The windows that the frames of one segment are denoised in, side by side; a single one where they fit."""
-        length = min(TILE, self.window) if self.strategy == "tiles" else self.window
-        blend: Blend = "gaussian" if self.strategy == "tiles" else "even"
-        return overlapping_windows(frames, length, min(OVERLAP, length // 2), blend)
-
-
-def check_fits(settings: SamplingSettings, denoiser: Denoiser) -> None:
-    """Raise SettingsError where a denoiser cannot be sampled with these settings."""
-    config = denoiser.config
-    if settings.strategy in ("keyframes", "chain") and config.layout != "paper":
-        raise SettingsError(
-            "This model was not trained to go on from known frames: use the strategy 'windows' or 'tiles' for long clips."
-        )
-    if config.motion_modules and settings.window > config.max_frames:
-        raise SettingsError(
-            f"This model sees at most {config.max_frames} frames at once, not {settings.window}: use a smaller window."
-        )
 
 
 @dataclass(frozen=True)
@@ -235,8 +150,7 @@ class StepCount:
 
 @torch.inference_mode()
 def sample(
-    denoiser: Denoiser,
-    conditioning: ClipConditioning,
+    replicas: Sequence[Replica],
     landmark_features: LandmarkFeatures,
     frames: int,
     shape: tuple[int, int, int],
@@ -245,7 +159,6 @@ def sample(
     *,
     cuts: Sequence[int] = (),
     loop: bool = False,
-    replicas: Sequence[Replica] = (),
     store: LatentStore | None = None,
     tally: Tally | None = None,
 ) -> Iterator[Tensor]:
@@ -256,30 +169,29 @@ def sample(
 
     Parameters
     ----------
-    conditioning : what the frames read of the portrait, from `condition_clip`.
+    replicas : the model on one device or more; batches that do not wait for each other run side by side.
     landmark_features : gives the features of some frames, those of one of the `reading_groups` or of a window, never for two threads at
         once. A run that is not broken asks for each frame once, or once a window where a scene has many.
     frames : of the clip.
     shape : (channels, height, width) of a frame's latents.
     cuts, loop : see `progressive.plan`.
-    replicas : the same model on more devices; batches that do not wait for each other run side by side.
     store : keeps finished batches and is asked for each before it is made.
     tally : counts the passes of batches that are finished.
 
     Yields
     ------
-    (n, channels, height, width) float32 on the denoiser's device, the next n frames; all of them together are the clip.
+    (n, channels, height, width) float32 on the first device, the next n frames; all of them together are the clip.
 
     Raises
     ------
-    SettingsError : settings that this denoiser cannot be sampled with.
+    SettingsError : settings that the denoiser cannot be sampled with.
     """
-    check_fits(settings, denoiser)
+    first = replicas[0]
+    check_fits(settings, first.denoiser.config)
     batches = settings.batches(frames, cuts, loop)
     windows = [settings.windows(length(batch)) for batch in batches]
     steps = StepCount(settings.steps * sum(map(len, windows)), progress)
     reading = Reading(batches, landmark_features, settings.steps)
-    workers = [Replica(denoiser, conditioning), *replicas]
     counting = Lock()
 
     def prepare(number: int, worker: Replica) -> Callable[[], Tensor]:
@@ -288,7 +200,7 @@ def sample(
         if stored is not None:
             reading.skip(batch)
             steps.add(settings.steps * len(windows[number]))
-            return lambda: stored.to(workers[0].device)
+            return lambda: stored.to(first.device)
         inputs = reading.take(batch, windows[number], shape)
 
         def work() -> Tensor:
@@ -299,7 +211,7 @@ def sample(
             if tally is not None:
                 with counting:
                     tally.add(own)
-            return latents.to(workers[0].device)
+            return latents.to(first.device)
 
         return work
 
@@ -307,7 +219,7 @@ def sample(
     complete = 0
     for number, latents in in_order(
         len(batches),
-        workers,
+        replicas,
         ready=lambda number: reading.there(batches[number]),
         prepare=prepare,
         finished=lambda number, latents: reading.give(batches[number], latents),

@@ -73,7 +73,8 @@ def clock_times(schedule: Schedule, clock: Clock) -> np.ndarray:
     timesteps = schedule.timesteps.cpu().numpy()
     if clock == "timestep":
         return np.asarray(timesteps / 1000.0)
-    signal = schedule.alphas_cumprod.double().numpy()[timesteps]
+    # `add_noise` takes them along to a GPU; to the CPU first, as Macs' GPUs have no float64.
+    signal = schedule.alphas_cumprod.cpu().double().numpy()[timesteps]
     if clock == "angle":
         return np.asarray(np.arctan2(np.sqrt(1 - signal), np.sqrt(signal)))
     signal = np.maximum(signal, LEAST_SIGNAL)

@@ -14,28 +14,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from followyouremoji.checkpoints.model import to_tensor
 from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.files import remove_unfinished, whole, write_json
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.networks.compiling import compile_module
 from followyouremoji.training.batch import sample_rng, to_pixels
 from followyouremoji.training.checkpointing import averaged_weights, check_layout, newest_state
-from followyouremoji.training.config import AutoencoderRun
 from followyouremoji.training.drawings import LATENTS, Drawings, new_array
-from followyouremoji.training.fingerprint import FILE, fingerprint, write_fingerprint
+from followyouremoji.training.fingerprint import fingerprint, write_fingerprint
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.losses import reconstruction_loss
 from followyouremoji.training.picks import PickSource, open_picks
 from followyouremoji.training.run import Run
+from followyouremoji.training.settings import AutoencoderRun
 
 LATENT_WEIGHT = 1e-3  # of the latents' mean square: keeps them from growing
 MEASURED = 256  # pictures that the latents' mean and variance are taken of
 SCALE_FILE = "latents.json"  # those, and the step that they were measured at
-
-
-def to_tensor(pictures: np.ndarray) -> Tensor:
-    """Pictures (batch, height, width, 3) uint8 to (batch, 3, height, width) in [-1, 1]."""
-    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 class Reconstruction(SmallAutoencoder):
@@ -180,6 +176,6 @@ def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) 
                     to_tensor(drawings.pictures[i, j : j + batch])
                 ).numpy()
         latents.flush()
-        # In between, a kill leaves latents of an unknown encoder, not of a wrong one.
-        (folder / FILE).unlink(missing_ok=True)
-    write_fingerprint(folder, fingerprint(autoencoder))
+        # A kill leaves none, or those that the record is of.
+        (folder / LATENTS).unlink(missing_ok=True)
+        write_fingerprint(folder, fingerprint(autoencoder))

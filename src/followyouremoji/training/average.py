@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
-def whole(value: Tensor) -> Tensor:
+def full_tensor(value: Tensor) -> Tensor:
     """A tensor with all that other processes hold of it (FSDP). All processes must ask at the same time."""
     return value.full_tensor() if isinstance(value, DTensor) else value
 

@@ -26,11 +26,11 @@ from followyouremoji.face.topology import (
     RIGHT_EYEBROW,
     RIGHT_IRIS,
 )
+from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.training.masking import random_known_frames
 from followyouremoji.training.picks import Pick, PickSource
 from followyouremoji.training.settings import DenoiserRun
 
-LATENT_STRIDE = 8  # picture pixels to a latent pixel
 TIMESTEPS = 1000
 FEATURES = (
     np.unique(np.array(LEFT_EYEBROW)),

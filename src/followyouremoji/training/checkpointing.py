@@ -7,14 +7,14 @@ their parameters, and the step. Everything random is a function of the seed and 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line, some_of
 from followyouremoji.files import remove_unfinished, whole
 
 FORMAT = 2  # 1 was a single training.pt, whose moments had no names
@@ -78,12 +78,12 @@ def reason(error: BaseException) -> str:
         error = error.__context__
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return first_line(error)
 
 
 def survivors(folder: Path) -> str:
-    whole = checkpoints(folder)
-    return f"the last good checkpoint is {whole[-1]}." if whole else "there is no earlier checkpoint."
+    found = checkpoints(folder)
+    return f"the last good checkpoint is {found[-1]}." if found else "there is no earlier checkpoint."
 
 
 def read_checkpoint(file: Path) -> State:
@@ -145,19 +145,14 @@ def check_layout(file: Path, saved: Mapping[str, Tensor], module: nn.Module) -> 
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in saved.items()}
     differing = [name for name in expected if name in found and found[name] != expected[name]]
-    problems = [
-        *some("lacks", [name for name in expected if name not in found]),
-        *some("also has", [name for name in found if name not in expected]),
-        *some("has another shape of", differing),
-    ]
+    wrong = {
+        "lacks": [name for name in expected if name not in found],
+        "also has": [name for name in found if name not in expected],
+        "has another shape of": differing,
+    }
+    problems = [f"it {what} {some_of(names)}" for what, names in wrong.items() if names]
     if problems:
         raise WeightsError(
-            f"{file} does not belong to this run's settings: it {'; it '.join(problems)}. Name another `output`, or go back to the settings "
+            f"{file} does not belong to this run's settings: {'; '.join(problems)}. Name another `output`, or go back to the settings "
             "it was trained with."
         )
-
-
-def some(what: str, names: Iterable[str]) -> list[str]:
-    names = list(names)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return [f"{what} {', '.join(names[:3])}{more}"] if names else []

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from followyouremoji.checkpoints.config import autoencoder_config, is_number, network_config
-from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.checkpoints.config import autoencoder_config, network_config
+from followyouremoji.errors import SettingsError, WeightsError, is_number
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
 from followyouremoji.training.settings import (
     AutoencoderRun,
@@ -19,23 +19,10 @@ from followyouremoji.training.settings import (
     DenoiserRun,
     LandmarkOptions,
     Optimisation,
-    Run,
+    RunSettings,
     Validation,
 )
 from followyouremoji.training.starts import Start
-
-__all__ = [
-    "AutoencoderRun",
-    "DataPart",
-    "DenoiserRun",
-    "LandmarkOptions",
-    "Optimisation",
-    "Run",
-    "Validation",
-    "load_autoencoder_run",
-    "load_denoiser_run",
-    "load_run",
-]
 
 KINDS: dict[str, type[Any]] = {"autoencoder": AutoencoderRun, "denoiser": DenoiserRun}
 TABLES: dict[type[Any], Any] = {
@@ -111,7 +98,7 @@ def data_parts(values: Any) -> tuple[DataPart, ...]:
     return tuple(build(DataPart, table("data", value)) for value in values)
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: Path) -> RunSettings:
     """Read a run's TOML file; its paths are relative to the working directory. Raises SettingsError naming the file."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

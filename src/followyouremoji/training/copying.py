@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, some_of
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,3 @@ def _is_narrower(given: Tensor, own: Tensor) -> bool:
         and given.shape[1] < own.shape[1]
         and (given.shape[0], *given.shape[2:]) == (own.shape[0], *own.shape[2:])
     )
-
-
-def some_of(names: list[str] | tuple[str, ...]) -> str:
-    """The first few names, and how many more there are."""
-    text = ", ".join(names[:3])
-    return text if len(names) <= 3 else f"{text} and {len(names) - 3} more"

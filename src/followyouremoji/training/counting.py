@@ -23,12 +23,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from followyouremoji.checkpoints.encoders import StableDiffusionAutoencoder
 from followyouremoji.checkpoints.tensors import on_meta
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
+from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.networks.motion_module import sinusoidal_table
 from followyouremoji.training.losses import reconstruction_loss
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.settings import DenoiserRun
 
-LATENT_STRIDE = 8
 CLIP_LAYERS, CLIP_WIDTH, CLIP_TOKENS = 24, 1024, 257  # ViT-L/14, Radford et al. 2021, Table 20
 
 
@@ -53,7 +53,7 @@ class Count:
     peak: int
 
 
-def build_networks(run: DenoiserRun, autoencoder: AutoencoderConfig | None = None) -> Networks:
+def networks_to_count(run: DenoiserRun, autoencoder: AutoencoderConfig | None = None) -> Networks:
     """The run's networks without memory, with what the stage trains; and the decoder of a small `autoencoder` where the run tunes it."""
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
     networks = on_meta(lambda: Networks(config, autoencoder if run.tune_decoder else None))
@@ -160,7 +160,7 @@ def count_pass(
     `autoencoder` None is Stable Diffusion's; it matters for a run with `picture_loss`, whose predictions are decoded with gradients, as many
     as `picture_frames` allows.
     """
-    networks = build_networks(run, autoencoder)
+    networks = networks_to_count(run, autoencoder)
     if checkpointing:
         networks.save_activation_memory()
     config = networks.config
@@ -186,17 +186,11 @@ def count_pass(
         alive = Alive([pictures, *(p for part in (networks, *frozen) for p in part.parameters())])
         with flops, alive:
             with torch.autocast("cpu", half, enabled=run.optimisation.precision != "fp32"):
-                features = networks.landmark_encoder(landmarks, guess)
-                own = (
-                    networks.landmark_encoder(portrait_landmarks)[:, :, 0]
-                    if config.reference_landmarks
-                    else None
+                features, prompt, appearance = networks.read(
+                    portrait, image_tokens, portrait_landmarks, landmarks, guess
                 )
-                prompt = networks.prompt(image_tokens)
-                appearance = networks.appearance_net(portrait, prompt, own)
-                v = networks.denoiser(
-                    noisy, timesteps, features, networks.denoiser.condition(prompt, appearance)
-                )
+                conditioning = networks.denoiser.condition(prompt, appearance)
+                v = networks.denoiser(noisy, timesteps, features, conditioning)
             loss = v.float().square().mean()
             if decoder is not None:
                 predicted = v.float().transpose(1, 2).flatten(0, 1)[: len(pictures)]

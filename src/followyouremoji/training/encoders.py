@@ -22,7 +22,8 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder, latent_tokens
 from followyouremoji.training.autoencoder import finished_autoencoder
 from followyouremoji.training.batch import to_pixels
-from followyouremoji.training.config import DenoiserRun, load_autoencoder_run
+from followyouremoji.training.config import load_autoencoder_run
+from followyouremoji.training.settings import DenoiserRun
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}  # of a run's `precision`
 ENCODED_AT_ONCE = 8 * 512 * 512  # pixels

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from followyouremoji.errors import DataError, UserError
+from followyouremoji.errors import DataError, UserError, first_line
 
 Sample = TypeVar("Sample")
 MakeSample = Callable[[int, int], Sample]
@@ -126,7 +126,7 @@ class Feed(Generic[Sample]):
             if "DataLoader worker" not in str(error):
                 raise
             raise DataError(
-                f"a process that makes batches was killed ({str(error).splitlines()[0]}); most often memory ran out: use fewer "
+                f"a process that makes batches was killed ({first_line(error)}); most often memory ran out: use fewer "
                 "`workers`"
             ) from error
 

@@ -17,7 +17,7 @@ from followyouremoji.errors import UserError, WeightsError
 from followyouremoji.training.feed import Feed
 from followyouremoji.training.interruption import listening
 from followyouremoji.training.run import Diverged, Run
-from followyouremoji.training.settings import AutoencoderRun, DenoiserRun
+from followyouremoji.training.settings import RunSettings
 
 Means = dict[str, float]
 OUT_OF_TIME = 1  # a wish to stop, as are the numbers of the signals that are listened to, all higher
@@ -96,7 +96,7 @@ class Recent:
 
 def train(
     state: Run,
-    run: AutoencoderRun | DenoiserRun,
+    run: RunSettings,
     make: Callable[[int, int], Any],
     join: Callable[[list[Any]], Any],
     losses: Callable[[Any], dict[str, Tensor]],
@@ -114,7 +114,8 @@ def train(
     make, join : a sample of (step, place in the joined batch), and samples as a batch; see `Feed`.
     losses : of a batch, by name; the first is what is learnt.
     figures : what the log shows of the losses' means.
-    validate : called every so many steps, in all processes.
+    validate : called every so many steps, in all processes, after the step's state is saved: should judging fail, nothing
+        learnt is lost.
     """
     feed = Feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
     recent, shown, begun = Recent(), Means(), time.monotonic()
@@ -138,10 +139,11 @@ def train(
                 out_of_time = minutes is not None and time.monotonic() - begun > 60 * minutes
                 stop = state.agree(interruption.signal or OUT_OF_TIME * out_of_time)
                 leaving = state.finished or stop > 0
-                if step % run.save_every == 0 or leaving:
+                judged = validate is not None and (step % validate[0] == 0 or state.finished)
+                if step % run.save_every == 0 or judged or leaving:
                     state.save(leaving=leaving)
-                if validate is not None and (step % validate[0] == 0 or state.finished):
-                    with recent.pause():  # after the save: should judging fail, nothing learnt is lost
+                if validate is not None and judged:
+                    with recent.pause():
                         validate[1]()
                 if report is not None and state.is_main:
                     saved = state.saved_step == step

@@ -34,7 +34,7 @@ from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.person import Person, held_out_views
-from followyouremoji.training.picks import ClipPicks, Pick, PickSource, WindowPicks
+from followyouremoji.training.picks import ClipPicks, Pick, framed
 from followyouremoji.training.settings import (
     DataPart,
     DenoiserRun,
@@ -208,7 +208,7 @@ def adapter_tensors(networks: nn.Module) -> dict[str, Tensor]:
 
 def held_out_picks(person: Person, run: DenoiserRun, count: int) -> list[Pick]:
     """Portraits with one target each, in views that are not trained on."""
-    source = framed(ClipPicks(held_out_views(person), 2), run)
+    source = framed(ClipPicks(held_out_views(person), 2), run.window, run.landmarks.pupils)
     return [
         source.pick(i, sample_rng(run.optimisation.seed, 0, i), 1, successive=False) for i in range(count)
     ]
@@ -217,10 +217,6 @@ def held_out_picks(person: Person, run: DenoiserRun, count: int) -> list[Pick]:
 def person_size(config: ModelConfig) -> int:
     """Pixels a side of the pictures that a person is read in: a face's window takes about half of a crop around it."""
     return config.picture_size * (2 if config.framing == "window" else 1)
-
-
-def framed(picks: PickSource, run: DenoiserRun) -> PickSource:
-    return picks if run.window is None else WindowPicks(picks, run.window)
 
 
 def _source(person: Person, settings: LoraSettings) -> ClipSource:
@@ -243,7 +239,7 @@ def _learn(
     and whether a signal asks to leave; then Interrupted is raised. Raises SettingsError after too many skipped steps in a row, or where all
     of the last tenth were.
     """
-    picks = framed(ClipPicks(source, run.clip_frames), run)
+    picks = framed(ClipPicks(source, run.clip_frames), run.window, run.landmarks.pupils)
     trained = [parameter for parameter in networks.parameters() if parameter.requires_grad]
     device = trained[0].device
     optimiser = torch.optim.AdamW(

@@ -53,6 +53,7 @@ def facial_fine_grained(
 ) -> Tensor:
     """Eq. 1: `|| M_e (z - z_hat) + M_f (z - z_hat) ||^2`, as a mean. A mask given as None is left out (Table 2's ablations).
 
+    Since `z - z_hat` is sigma times the error of v, this is the diffusion loss weighted by sigma^2 and the squared masks.
     `latents`, `predicted` (batch, channels, frames, height, width); masks (batch, 1, frames, height, width) in [0, 1] at latent size.
     """
     weight = torch.zeros_like(latents[:, :1])
@@ -64,31 +65,29 @@ def facial_fine_grained(
 
 def training_losses(
     v: Tensor,
+    target: Tensor,
     latents: Tensor,
-    noise: Tensor,
-    signal: Tensor,
-    sigma: Tensor,
+    predicted: Tensor,
     expression_mask: Tensor | None,
     face_mask: Tensor | None,
     generated: Tensor,
     surroundings: float = 1.0,
 ) -> Losses:
-    """Eq. 2 for a predicted velocity `v`. `generated` (batch, 1, frames, 1, 1) is 0 for frames given as known: those are not learnt.
+    """Eq. 2 for a velocity `v` and the latents `predicted` by it.
 
-    Each sample's loss is a mean over the frames it has to generate and a batch's loss the mean over its samples, so that a batch may be
-    split in equal parts and the mean of the parts is the same number. `surroundings` weighs the first part outside the face mask, widened
+    `generated` (batch, 1, frames, 1, 1) is 0 for frames given as known: those are not learnt. Each sample's loss is a mean
+    over the frames it has to generate and a batch's loss the mean over its samples, so that a batch may be split in equal
+    parts and the mean of the parts is the same number. `surroundings` weighs the first part outside the face mask, widened
     by `FACE_EDGE`, which must then be there.
     """
-    target = v_target(latents, noise, signal, sigma)
     share = generated.mean(dim=(1, 2, 3, 4), keepdim=True)
     learnt = generated * share.clamp_min(1e-6).rsqrt()  # squared below: 1 / share in the mean
     diffusion = (learnt * (v - target)).square()
     if surroundings < 1:
         assert face_mask is not None
         weight = surroundings + (1 - surroundings) * widened(face_mask, FACE_EDGE)
-        diffusion = diffusion * weight / weight.mean(dim=(1, 2, 3, 4), keepdim=True)
+        diffusion = diffusion * weight / weight.mean(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1e-6)
     diffusion = diffusion.mean()
-    predicted = predicted_latents(add_noise(latents, noise, signal, sigma), v, signal, sigma)
     facial = facial_fine_grained(latents * learnt, predicted * learnt, expression_mask, face_mask)
     return Losses(diffusion, facial)
 

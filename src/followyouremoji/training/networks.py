@@ -27,16 +27,18 @@ class Networks(nn.Module):
     """Appearance net, denoiser, landmark encoder and, in the paper layout, the Q-Former of the image prompt.
 
     With `autoencoder` given, also that autoencoder's decoder, for runs that tune it or go on from one that did: no part of `forward`, but
-    trained, averaged and saved with the others.
+    trained, averaged and saved with the others. `withholds`: samples may come without their portrait, which processes that
+    share the weights must know beforehand.
     """
 
     qformer: QFormer | None
     decoder: nn.Module | None
-    withholds = False  # whether samples may come without their portrait, which processes that share the weights must know beforehand
 
-    def __init__(self, config: NetworkConfig, autoencoder: AutoencoderConfig | None = None) -> None:
+    def __init__(
+        self, config: NetworkConfig, autoencoder: AutoencoderConfig | None = None, *, withholds: bool = False
+    ) -> None:
         super().__init__()
-        self.config, self.autoencoder = config, autoencoder
+        self.config, self.autoencoder, self.withholds = config, autoencoder, withholds
         self.appearance_net = AppearanceNet(config)
         self.denoiser = Denoiser(config)
         self.landmark_encoder = LandmarkEncoder(config)
@@ -74,6 +76,20 @@ class Networks(nn.Module):
         """The image prompt that both UNets read, from the image encoder's or latents' tokens (b, tokens, image width)."""
         return image_tokens if self.qformer is None else self.qformer(image_tokens)
 
+    def read(
+        self,
+        portrait: Tensor,
+        image_tokens: Tensor,
+        portrait_landmarks: Tensor,
+        landmarks: Tensor,
+        guess: Tensor | None,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """What the denoiser is told, see `forward`: the landmarks' features, the image prompt and the appearance tokens."""
+        features = self.landmark_encoder(landmarks, guess)
+        own = self.landmark_encoder(portrait_landmarks)[:, :, 0] if self.config.reference_landmarks else None
+        prompt = self.prompt(image_tokens)
+        return features, prompt, self.appearance_net(portrait, prompt, own)
+
     def forward(
         self,
         portrait: Tensor,
@@ -97,10 +113,7 @@ class Networks(nn.Module):
             # torch 2.13 crashes in a CPU's backward pass of a channels-last group norm whose input needs no gradient, as the input of the
             # first motion module would not where only the motion modules learn.
             noisy = noisy.detach().requires_grad_()
-        features = self.landmark_encoder(landmarks, guess)
-        own = self.landmark_encoder(portrait_landmarks)[:, :, 0] if self.config.reference_landmarks else None
-        prompt = self.prompt(image_tokens)
-        appearance = self.appearance_net(portrait, prompt, own)
+        features, prompt, appearance = self.read(portrait, image_tokens, portrait_landmarks, landmarks, guess)
         # Processes that hold shares of the weights gather them layer by layer: all must call the same layers, whatever they keep.
         alike = self.withholds and isinstance(self, FSDPModule)
         if bool(kept.all()) and not alike:

@@ -21,6 +21,7 @@ from followyouremoji.training.losses import (
     reconstruction_loss,
     signal_and_noise,
     training_losses,
+    v_target,
 )
 from followyouremoji.training.settings import DenoiserRun
 
@@ -35,8 +36,8 @@ def batch_losses(
 ) -> Losses:
     """The losses of a batch that lies on the networks' device.
 
-    Portraits and targets become latents, where those are not cached; the targets' are noised to their timesteps, relative to the bent
-    portrait where the network works so; frames that are known go in as they are and are not learnt (Sec. 3.3).
+    Portraits and targets become latents, where those are not cached; the targets' are noised to their timesteps, relative to
+    the bent portrait where the network works so; frames that are known go in as they are and are not learnt (Sec. 3.3).
     """
     config = run.network
     with torch.no_grad():
@@ -54,26 +55,24 @@ def batch_losses(
             guess = encoders.clip_latents(batch.warped)
             latents = relative_to_guess(latents, guess, config.residual_scale)
         signal, sigma = signal_and_noise(batch.timesteps, alphas_cumprod)
-        noisy = add_noise(latents, batch.noise, signal, sigma)
+        noised = add_noise(latents, batch.noise, signal, sigma)
         known = batch.known[:, None, :, None, None].float()
-        if config.layout == "paper":
-            noisy = join_known(noisy, latents, known)
     v = networks(
         portrait,
         image_tokens,
         batch.portrait_landmarks.float() / 255,
         batch.landmarks.float() / 255,
         guess,
-        noisy,
+        join_known(noised, latents, known) if config.layout == "paper" else noised,
         batch.timesteps,
         batch.kept,
-    )
+    ).float()
+    predicted = predicted_latents(noised, v, signal, sigma)
     losses = training_losses(
-        v.float(),
+        v,
+        v_target(latents, batch.noise, signal, sigma),
         latents,
-        batch.noise,
-        signal,
-        sigma,
+        predicted,
         batch.expression_mask,
         batch.face_mask,
         1 - known,
@@ -81,7 +80,6 @@ def batch_losses(
     )
     if run.picture_loss == 0:
         return losses
-    predicted = predicted_latents(add_noise(latents, batch.noise, signal, sigma), v.float(), signal, sigma)
     if guess is not None:
         predicted = onto_guess(predicted, guess, config.residual_scale)
     places, share = places_to_decode(run, batch, signal)
@@ -92,9 +90,10 @@ def batch_losses(
 def places_to_decode(run: DenoiserRun, batch: Batch, signal: Tensor) -> tuple[Tensor, float]:
     """Which of a batch's frames, counted through all clips, are decoded for the picture loss, and the share that they are of those wanted.
 
-    They are spread evenly over those that are generated and noised enough, so that each portrait has its part. Frames that are wanting count
-    as ones without error: a batch may then be split in equal parts. Where there is none at all, one is decoded and not heeded, for processes
-    must agree on what has a gradient.
+    They are spread evenly over those that are generated and noised enough, so that each portrait has its part, and shifted
+    by the sum of the timesteps, so that a clip's frames take turns: which they are thus depends on how a batch is split.
+    Frames that are wanting count as ones without error: a batch may then be split in equal parts. Where there is none at
+    all, one is decoded and not heeded, for processes must agree on what has a gradient.
     """
     wanted = run.decoded_frames(len(batch.portrait))
     noised = (1 - signal.square()).view(-1, 1) >= LEAST_NOISE  # (n, 1)
@@ -102,7 +101,8 @@ def places_to_decode(run: DenoiserRun, batch: Batch, signal: Tensor) -> tuple[Te
     if not len(places):
         return places.new_zeros(1), 0.0
     count = min(wanted, len(places))
-    return places[torch.arange(count, device=places.device) * len(places) // count], count / wanted
+    even = torch.arange(count, device=places.device) * len(places) // count
+    return places[(even + batch.timesteps.sum()) % len(places)], count / wanted
 
 
 def picture_error(

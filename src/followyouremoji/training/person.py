@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from followyouremoji.data.source import TrainingClip
 from followyouremoji.errors import DataError, FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import FaceDetector, Landmarks
-from followyouremoji.face.motion import track_clip
+from followyouremoji.face.motion import track_motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture
@@ -185,14 +185,14 @@ def _take(file: Path, size: int, detector: FaceDetector, face: int | None) -> Ta
             picture = read_picture(file)
             return make_take(str(file), [picture], [detector.detect(picture, face)], size)
         with ClipReader(file) as clip:
-            motion, _ = track_clip(clip, clip.info.frame_rate, detector, str(file), face)
+            motion, _ = track_motion(clip, clip.info.frame_rate, detector, str(file), face)
         found = np.flatnonzero(motion.found)
         chosen = found[np.unique(np.linspace(0, len(found) - 1, min(MOST_FRAMES, len(found))).astype(int))]
         wanted = {int(frame) for frame in chosen}
-        with ClipReader(file) as clip:
-            pictures = [picture for frame, (_, picture) in enumerate(clip) if frame in wanted]
         landmarks = [Landmarks(motion.landmarks[frame], motion.size) for frame in chosen]
-        return make_take(str(file), pictures, landmarks, size)
+        with ClipReader(file) as clip:
+            pictures = (picture for frame, (_, picture) in enumerate(clip) if frame in wanted)
+            return make_take(str(file), pictures, landmarks, size)
     except FaceNotFound as error:
         raise DataError(
             f"{file} shows no face to learn from ({error}); leave it out or give a clearer one"
@@ -203,8 +203,11 @@ def _take(file: Path, size: int, detector: FaceDetector, face: int | None) -> Ta
         raise DataError(f"{file} cannot be learnt from: {error}") from error
 
 
-def make_take(name: str, pictures: Sequence[np.ndarray], landmarks: Sequence[Landmarks], size: int) -> Take:
-    """Cut pictures of one file, with their landmarks, to the square that is kept: twice as fine as the training pictures."""
+def make_take(name: str, pictures: Iterable[np.ndarray], landmarks: Sequence[Landmarks], size: int) -> Take:
+    """Cut pictures of one file, read one by one, with their landmarks, to the square that is kept.
+
+    It is twice as fine as the training pictures.
+    """
     points = np.stack([one.points for one in landmarks])
     crop = face_crop(points, KEPT_MARGIN)
     side = max(size, min(round(crop.side), 3 * size))

@@ -13,9 +13,9 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.face.geometry import with_gaze_of
 from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import face_window
-from followyouremoji.training.config import DataPart
 from followyouremoji.training.drawings import Drawings
 from followyouremoji.training.fingerprint import HALF, same_encoder
+from followyouremoji.training.settings import DataPart
 
 if TYPE_CHECKING:
     from followyouremoji.data import ClipSource
@@ -204,6 +204,14 @@ def check_drawings(
             source.check_latents(latent_channels, encoder)
 
 
+def check_size(size: int, multiple: int, named: str) -> None:
+    """Raise SettingsError where pictures, of what is `named` in a config, cannot be halved as often as the networks do."""
+    if size % multiple:
+        raise SettingsError(
+            f"the pictures that {named} names are {size} pixels large: these networks need a multiple of {multiple}"
+        )
+
+
 def open_clips(parts: tuple[DataPart, ...], seed: int) -> ClipSource:
     """The clips that the entries of `data` name, mixed by their weights.
 
@@ -236,6 +244,11 @@ def open_picks(
     source: PickSource = (
         DrawingsPicks(drawings, seed) if drawings is not None else ClipPicks(open_clips(data, seed), frames)
     )
+    return framed(source, window, pupils)
+
+
+def framed(source: PickSource, window: int | None, pupils: bool) -> PickSource:
+    """Picks as the networks of a run see them: in windows or whole, and without what `pupils` that are not drawn would tell."""
     if not pupils:
         source = StillGaze(source)
     return source if window is None else WindowPicks(source, window)

@@ -21,12 +21,11 @@ from followyouremoji.networks import AutoencoderConfig
 from followyouremoji.networks.layers import ResnetBlock
 from followyouremoji.networks.motion_module import MotionModule
 from followyouremoji.training.counting import (
-    LATENT_STRIDE,
     Count,
     Parameters,
-    build_networks,
     count_pass,
     encoding_flops,
+    networks_to_count,
     parameters,
 )
 from followyouremoji.training.muon import operations
@@ -144,8 +143,8 @@ def plan_run(
         raise SettingsError("a plan needs at least one GPU, with memory and a rate above 0")
     if run.tune_decoder and autoencoder is None:
         raise SettingsError("`tune_decoder` needs a small autoencoder of your own, not Stable Diffusion's")
-    networks = build_networks(run, autoencoder)
-    multiple = LATENT_STRIDE * 2 ** (len(run.network.block_channels) - 1)
+    networks = networks_to_count(run, autoencoder)
+    multiple = run.network.picture_multiple
     if size % multiple:
         raise SettingsError(
             f"the size must be a multiple of {multiple} pixels for these networks, not {size}"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from followyouremoji.errors import SettingsError, UserError, WeightsError
 from followyouremoji.files import locked
-from followyouremoji.training.average import Average, spread_like, whole
+from followyouremoji.training.average import Average, full_tensor, spread_like
 from followyouremoji.training.checkpointing import (
     OLD_FILE,
     State,
@@ -189,9 +189,8 @@ class Run:
 
         Returns the gradient's norm before clipping. Raises Diverged after too many skipped steps in a row.
         """
-        norm = float(
-            whole(self.accelerator.clip_grad_norm_(list(self.trained.values()), self.settings.gradient_norm))
-        )
+        trained = list(self.trained.values())
+        norm = float(full_tensor(self.accelerator.clip_grad_norm_(trained, self.settings.gradient_norm)))
         for group in self.optimiser.param_groups:
             group["lr"] = group["rate"] * self.settings.rate(self.step_number)
         finite = math.isfinite(norm)
@@ -226,11 +225,11 @@ class Run:
         return int(self.accelerator.gather(torch.tensor([wish], device=self.device)).max())
 
     def log(self, values: Mapping[str, float]) -> None:
-        """Append a row to the run's `log.csv`: seconds of training so far, learning rate, `values` and steps skipped so far."""
+        """Append a row to `log.csv`: seconds of training, the last step's learning rate, `values` and steps skipped so far."""
         if self.journal is not None:
             row = {
                 "seconds": self.elapsed(),
-                "learning_rate": self.settings.rate(self.step_number),
+                "learning_rate": self.settings.rate(self.step_number - 1),
                 **values,
                 "skipped": float(self.skipped),
             }
@@ -259,7 +258,7 @@ class Run:
         """Values on the CPU of the main process, tensors whole."""
         result = {}
         for name, value in values.items():
-            value = whole(value) if isinstance(value, Tensor) else value
+            value = full_tensor(value) if isinstance(value, Tensor) else value
             if self.is_main:
                 result[name] = value.cpu() if isinstance(value, Tensor) else value
         return result

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from followyouremoji.checkpoints.config import is_number
 from followyouremoji.data.drawn import Drawn
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, is_number
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
+from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.training.starts import Start
 
 Schedule = Literal["constant", "cosine", "linear"]
@@ -273,11 +273,13 @@ class DenoiserRun:
         if self.stage not in (1, 2):
             raise SettingsError(f"`stage` must be 1 or 2, not {self.stage!r}")
         if self.stage == 2 and self.initial is None:
-            raise SettingsError("stage 2 needs `initial`, the output folder of a stage-1 run to start from")
+            raise SettingsError(
+                "stage 2 needs `initial`, the output folder of a stage-1 run or a model's folder to start from"
+            )
         require_data(self.drawings, self.data)
         require_at_least(self, 1, "references", "targets", "log_every", "save_every", "keep")
         require_at_least(self, 0, "workers", "landmark_jitter", "picture_loss", "picture_frames")
-        require_window(self.window)
+        require_window(self.window, self.network.picture_multiple)
         if self.window is not None and not self.network.warped_reference:
             raise SettingsError(
                 "`window` needs `warped_reference = true`: what is around the face is the bent portrait's"
@@ -328,7 +330,7 @@ class DenoiserRun:
         return self.stage == 2 and self.progressive and self.network.layout == "paper"
 
 
-Run = AutoencoderRun | DenoiserRun
+RunSettings = AutoencoderRun | DenoiserRun
 
 
 def require_data(drawings: Path | None, data: tuple[DataPart, ...]) -> None:
@@ -338,9 +340,11 @@ def require_data(drawings: Path | None, data: tuple[DataPart, ...]) -> None:
         )
 
 
-def require_window(window: int | None) -> None:
-    if window is not None and (not is_number(window) or window < 32 or window % 8):
-        raise SettingsError(f"`window` must be a multiple of 8 pixels and 32 or more, not {window!r}")
+def require_window(window: int | None, multiple: int = LATENT_STRIDE) -> None:
+    if window is not None and (not is_number(window) or window < 32 or window % multiple):
+        raise SettingsError(
+            f"`window` must be a multiple of {multiple} pixels, which the networks halve evenly, and 32 or more, not {window!r}"
+        )
 
 
 def require_at_least(settings: Any, least: int, *names: str) -> None:

@@ -16,10 +16,10 @@ from torch import nn
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import read_tensors
-from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.errors import SettingsError, WeightsError, some_of
 from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig, QFormer
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, holds_run
-from followyouremoji.training.copying import Copied, copy_tensors, some_of
+from followyouremoji.training.copying import Copied, copy_tensors
 from followyouremoji.training.foreign import TIME, copy_motion, copy_unet
 
 
@@ -36,7 +36,7 @@ class StartedNetworks(Protocol):
 
 @dataclass(frozen=True)
 class Start:
-    """What to start from: one of `model`, `run` and `unet`, with or without `motion` on top, or `motion` alone.
+    """What to start from: one of `model`, `run` and `unet`, with or without `motion` on top.
 
     Attributes
     ----------
@@ -58,9 +58,7 @@ class Start:
                 f"`initial` takes one of {', '.join(named)}, not several: each fills the denoiser's spatial layers"
             )
         if not named and self.motion is None:
-            raise SettingsError(
-                "`initial` names nothing to start from: give `model`, `run`, `unet` or `motion`"
-            )
+            raise SettingsError("`initial` names nothing to start from: give `model`, `run` or `unet`")
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any]) -> Start:

@@ -8,22 +8,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, some_of
 from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.sampling.schedule import ddim_schedule
-from followyouremoji.training.average import whole
+from followyouremoji.training.average import full_tensor
 from followyouremoji.training.batch import Batch, join, make_sample
 from followyouremoji.training.checkpointing import carries_decoder, checkpoints
-from followyouremoji.training.config import DenoiserRun
 from followyouremoji.training.encoders import Encoders, load_encoders
 from followyouremoji.training.fingerprint import fingerprint, require_encoder, write_fingerprint
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.origin import origin_of, write_origin
-from followyouremoji.training.picks import PickSource, check_drawings, open_picks
+from followyouremoji.training.picks import PickSource, check_drawings, check_size, open_picks
 from followyouremoji.training.run import Run
-from followyouremoji.training.settings import DECODER_IN_SHARES
+from followyouremoji.training.settings import DECODER_IN_SHARES, DenoiserRun
 from followyouremoji.training.starts import StartReport, initial_weights, start_of
 from followyouremoji.training.validation import Validator, validation_picks
 
@@ -55,14 +54,13 @@ def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, Star
     """The networks of a run as they are before its first step, a function of its seed and of what it starts from; and what that gave."""
     torch.manual_seed(run.optimisation.seed)
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    autoencoder = encoders.autoencoder
+    autoencoder, withholds = encoders.autoencoder, run.reference_dropout > 0
     if isinstance(autoencoder, SmallAutoencoder) and has_decoder(run):
-        networks = Networks(config, autoencoder.config)
+        networks = Networks(config, autoencoder.config, withholds=withholds)
         assert networks.decoder is not None
         networks.decoder.load_state_dict(autoencoder.decoder.state_dict())
     else:
-        networks = Networks(config)
-    networks.withholds = run.reference_dropout > 0
+        networks = Networks(config, withholds=withholds)
     report = None
     if run.initial is None:
         networks.learn_from_nothing()
@@ -70,6 +68,8 @@ def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, Star
         report = initial_weights(networks, start_of(run.initial))
     if run.stage == 2:
         networks.learn_time_alone()
+        if report is not None:
+            require_learning(networks, report)
     if networks.decoder is not None:
         networks.decoder.requires_grad_(run.tune_decoder)
     if run.optimisation.checkpointing:
@@ -79,6 +79,17 @@ def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, Star
     return networks, report
 
 
+def require_learning(networks: Networks, report: StartReport) -> None:
+    """Raise SettingsError where layers that a start did not fill would stand still."""
+    frozen = {name for name, parameter in networks.named_parameters() if not parameter.requires_grad}
+    new = [f"{network}.{name}" for network, names in report.fresh.items() for name in names]
+    if never_learnt := [name for name in new if name in frozen]:
+        raise SettingsError(
+            f"`initial` leaves layers new that stage 2 does not train: {some_of(never_learnt)}. Begin with the output of a stage 1, or with a "
+            "model of the layout that `[network]` names"
+        )
+
+
 def own_encoders(run: DenoiserRun, encoders: Encoders, networks: Networks) -> Encoders:
     """The frozen parts with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP leaves whole."""
     if networks.decoder is None:
@@ -86,7 +97,7 @@ def own_encoders(run: DenoiserRun, encoders: Encoders, networks: Networks) -> En
     if run.tune_decoder:
         return encoders.with_decoder(networks.decoder)
     assert isinstance(encoders.autoencoder, SmallAutoencoder)
-    values = {name: whole(value).cpu() for name, value in networks.decoder.state_dict().items()}
+    values = {name: full_tensor(value).cpu() for name, value in networks.decoder.state_dict().items()}
     encoders.autoencoder.decoder.load_state_dict(values)
     return encoders
 
@@ -113,6 +124,7 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         run.window,
         run.landmarks.pupils,
     )
+    check_size(source.size, run.network.picture_multiple, "`drawings`" if run.drawings else "`data`")
     encoders = load_encoders(run)
     encoder, begins = fingerprint(encoders.autoencoder), not checkpoints(run.output)
     check_drawings(source, run.references, run.targets, run.network.latent_channels, encoder)

@@ -10,21 +10,24 @@ import cv2
 import numpy as np
 import torch
 
-from followyouremoji.errors import SettingsError
+from followyouremoji.checkpoints.model import to_pictures
 from followyouremoji.face.drawing import face_mask
 from followyouremoji.media.fidelity import l1, psnr, ssim
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.sampling import SamplingSettings, condition_clip, ddim_schedule, sample
 from followyouremoji.sampling.guess import onto_guess
-from followyouremoji.training.average import whole
-from followyouremoji.training.batch import LATENT_STRIDE, channels_first, landmark_pictures, sample_of
-from followyouremoji.training.config import DenoiserRun, Validation
+from followyouremoji.sampling.guidance import condition_clip
+from followyouremoji.sampling.sampler import Replica, sample
+from followyouremoji.sampling.schedule import ddim_schedule
+from followyouremoji.sampling.settings import SamplingSettings
+from followyouremoji.training.average import full_tensor
+from followyouremoji.training.batch import channels_first, landmark_pictures, sample_of
 from followyouremoji.training.encoders import Encoders
 from followyouremoji.training.journal import VALIDATION_LOG
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.picks import Pick, PickSource, check_drawings, open_picks
+from followyouremoji.training.picks import Pick, PickSource, check_drawings, check_size, open_picks
 from followyouremoji.training.run import Run
+from followyouremoji.training.settings import DenoiserRun, Validation
 
 FOLDER = "samples"
 STREAM = 1_000_003  # of the generators, apart from the steps'; added to the seed, it draws other people than training's
@@ -50,11 +53,7 @@ def validation_picks(
         run.window,
         run.landmarks.pupils,
     )
-    multiple = LATENT_STRIDE * 2 ** (len(run.network.block_channels) - 1)
-    if source.size % multiple:
-        raise SettingsError(
-            f"the pictures that `validation` names are {source.size} pixels large: these networks need a multiple of {multiple}"
-        )
+    check_size(source.size, run.network.picture_multiple, "`validation`")
     check_drawings(source, 1, run.targets, run.network.latent_channels, encoder)
     source.pick(0, np.random.default_rng(0), run.targets, successive=run.stage == 2)
     return source
@@ -122,8 +121,8 @@ def averaged_networks(state: Run) -> Networks:
     assert isinstance(module, Networks)
     with torch.device("meta"):
         networks = Networks(module.config, module.autoencoder)
-    weights = {name: whole(value) for name, value in module.state_dict().items()}
-    weights |= {name: whole(value) for name, value in state.average.values.items()}
+    weights = {name: full_tensor(value) for name, value in module.state_dict().items()}
+    weights |= {name: full_tensor(value) for name, value in state.average.values.items()}
     networks.load_state_dict(weights, assign=True)
     return networks.eval().requires_grad_(False)
 
@@ -144,11 +143,10 @@ def animate(
     if config.warped_reference:
         bent = channels_first(pick.bent_portraits(pick.points), 1)
         guess = encoders.clip_latents(bent.to(device))
-    tokens = encoders.image_tokens(portrait, reference)
+    tokens = networks.prompt(encoders.image_tokens(portrait, reference))
     own = networks.landmark_encoder(drawn[:, :, :1])[:, :, 0] if config.reference_landmarks else None
-    conditioning = condition_clip(
-        networks.appearance_net, networks.denoiser, reference, networks.prompt(tokens), 1.0, own
-    )
+    appearance = networks.appearance_net(reference, tokens, own)
+    replica = Replica(networks.denoiser, condition_clip(networks.denoiser, tokens, appearance, 1.0))
 
     def features(frames: tuple[int, ...]) -> torch.Tensor:
         chosen = list(frames)
@@ -165,11 +163,10 @@ def animate(
         strategy="keyframes" if config.layout == "paper" else "windows",
     )
     shape = (reference.shape[1], reference.shape[2], reference.shape[3])
-    latents = torch.cat(list(sample(networks.denoiser, conditioning, features, frames, shape, settings)))
+    latents = torch.cat(list(sample([replica], features, frames, shape, settings)))
     if guess is not None:
         latents = onto_guess(latents, guess[0].transpose(0, 1), config.residual_scale)
-    pictures = (encoders.decode(latents.float()).float() + 1) * 127.5
-    return pictures.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return to_pictures(encoders.decode(latents.float()))
 
 
 def compare(generated: np.ndarray, pick: Pick) -> Mapping[str, float]:

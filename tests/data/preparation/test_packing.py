@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.packing import planned
 from followyouremoji.data.preparation.records import ClipEntry, UnitRecord, Workspace
-from followyouremoji.data.preparation.run import prepare
+from followyouremoji.data.preparation.run import prepare_clips
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.data.stored_clip import annotate, encode_picture, write_clip
 from followyouremoji.errors import DataError
@@ -38,13 +38,13 @@ def test_every_clip_is_in_one_shard_in_order_and_only_the_last_shard_is_small(
     keys = [
         clip.key
         for shard in shards
-        for run in shard.runs
-        for clip in by_name[run.unit].clips[run.first : run.after]
+        for span in shard.spans
+        for clip in by_name[span.unit].clips[span.first : span.after]
     ]
     assert keys == [clip.key for one in records for clip in one.clips]
     assert sum(shard.clips for shard in shards) == len(keys)
     for shard in shards[:-1]:
-        clips = [c for run in shard.runs for c in by_name[run.unit].clips[run.first : run.after]]
+        clips = [c for span in shard.spans for c in by_name[span.unit].clips[span.first : span.after]]
         assert sum(clip.length for clip in clips) >= megabytes * 1e6 > sum(clip.length for clip in clips[:-1])
 
 
@@ -54,7 +54,7 @@ def test_later_clips_go_to_further_shards_and_the_plan_of_before_stays() -> None
     assert [shard.name for shard in before] == ["shard-000000.tar", "shard-000001.tar"]
     after = planned([record("a", [200_000]), *first], 1.0, before)
     assert after[:2] == before
-    assert [(run.unit, run.first, run.after) for run in after[2].runs] == [("a", 0, 1)]
+    assert [(span.unit, span.first, span.after) for span in after[2].spans] == [("a", 0, 1)]
     assert planned([record("a", [200_000]), *first], 1.0, after) == after
 
 
@@ -97,16 +97,16 @@ def test_a_part_lost_with_the_power_is_made_again_as_the_message_says(tmp_path: 
         else:
             part.write_bytes(part.read_bytes()[:2000])
 
-    shards = [shard.name for shard in prepare(source, undisturbed, SETTINGS, work).shards]
+    shards = [shard.name for shard in prepare_clips(source, undisturbed, SETTINGS, work).shards]
     assert len(shards) == 3
     with pytest.raises(DataError, match="give the same command again") as told:
-        prepare(source, out, SETTINGS, work_before_the_power_fails)
+        prepare_clips(source, out, SETTINGS, work_before_the_power_fails)
     assert [path.name for path in sorted(out.glob("*.tar"))] == shards[:1]
     (named,) = (word for word in str(told.value).split() if word.startswith(str(out / "units")))
     Path(named).unlink()
 
     asked.clear()
-    prepare(source, out, SETTINGS, work)
+    prepare_clips(source, out, SETTINGS, work)
     assert asked == ["b.mp4"]
     for name in shards:
         assert (out / name).read_bytes() == (undisturbed / name).read_bytes()

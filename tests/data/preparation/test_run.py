@@ -21,7 +21,7 @@ from PIL import Image
 from followyouremoji.data import Shards
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.report import write_report
-from followyouremoji.data.preparation.run import Prepared, prepare
+from followyouremoji.data.preparation.run import PreparedClips, prepare_clips
 from followyouremoji.data.preparation.selection import TOO_SHORT
 from followyouremoji.data.preparation.settings import Filters, PrepareSettings
 from followyouremoji.data.preparation.workers import work_locally
@@ -64,8 +64,8 @@ def write_pictures(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def prepared(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(source, tmp_path_factory.mktemp("out") / "shards", SETTINGS, here)
+def prepared(source: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedClips:
+    return prepare_clips(source, tmp_path_factory.mktemp("out") / "shards", SETTINGS, here)
 
 
 def shard_bytes(out: Path) -> dict[str, bytes]:
@@ -76,9 +76,9 @@ def leftovers(out: Path) -> list[str]:
     return [path.name for path in out.rglob(".*.part*")] + [path.name for path in (out / "parts").iterdir()]
 
 
-def test_every_good_scene_becomes_a_clip_of_one_face(prepared: Prepared) -> None:
+def test_every_good_scene_becomes_a_clip_of_one_face(prepared: PreparedClips) -> None:
     shards = Shards(prepared.out)
-    keys = [shards.key(number) for number in range(len(shards))]
+    keys = [shards.facts(number)["key"] for number in range(len(shards))]
     assert len(keys) == prepared.clips == 3
     assert keys[0].startswith("studio-two-people-")
     assert keys[0].endswith("-0000")
@@ -90,7 +90,7 @@ def test_every_good_scene_becomes_a_clip_of_one_face(prepared: Prepared) -> None
 
 
 def test_clips_show_what_their_source_shows_and_points_lie_on_the_face(
-    prepared: Prepared, source: Path
+    prepared: PreparedClips, source: Path
 ) -> None:
     from followyouremoji.media.clips import ClipReader
 
@@ -118,7 +118,7 @@ def test_clips_show_what_their_source_shows_and_points_lie_on_the_face(
     assert np.abs(centre - (32, 32 + HEAD_SHIFT * size.mean())).max() < 10
 
 
-def test_broken_and_cut_off_files_are_listed_and_the_rest_is_done(prepared: Prepared) -> None:
+def test_broken_and_cut_off_files_are_listed_and_the_rest_is_done(prepared: PreparedClips) -> None:
     counts = write_report(prepared, SETTINGS)
     failed = {entry["source"]: entry["reason"] for entry in counts["failures"]}
     assert set(failed) == {"broken.mp4"}
@@ -160,14 +160,14 @@ def test_a_link_to_nothing_is_listed(tmp_path: Path) -> None:
     (tmp_path / "clips" / "gone.mp4").symlink_to("nowhere.mp4")
     ((source, reason),) = [
         (record.source, str(record.failure))
-        for record in prepare(tmp_path / "clips", tmp_path / "out", SETTINGS, here).failures
+        for record in prepare_clips(tmp_path / "clips", tmp_path / "out", SETTINGS, here).failures
     ]
     assert source == "gone.mp4"
     assert "there is no file" in reason
 
 
 def test_workers_may_run_in_another_folder(
-    prepared: Prepared, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: PreparedClips, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray's workers run where Ray was started."""
     shutil.copytree(source / "vfhq", tmp_path / "clips" / "vfhq")
@@ -182,7 +182,7 @@ def test_workers_may_run_in_another_folder(
                 function(unit)
             yield unit, None
 
-    made = prepare(Path("clips"), Path("shards"), SETTINGS, elsewhere)
+    made = prepare_clips(Path("clips"), Path("shards"), SETTINGS, elsewhere)
     names = {record.source: record.name for record in prepared.records}
     assert [(record.name, record.failure) for record in made.records] == [(names["vfhq/Clip+x+P0"], None)]
     assert len(Shards(tmp_path / "shards")) == 1
@@ -190,7 +190,7 @@ def test_workers_may_run_in_another_folder(
 
 
 def test_a_second_run_changes_nothing_and_other_settings_are_refused(
-    prepared: Prepared, source: Path
+    prepared: PreparedClips, source: Path
 ) -> None:
     before = shard_bytes(prepared.out)
     asked: list[str] = []
@@ -199,17 +199,17 @@ def test_a_second_run_changes_nothing_and_other_settings_are_refused(
         asked.extend(unit.source for unit in units)
         return here(function, units)
 
-    again = prepare(source, prepared.out, SETTINGS, watched)
+    again = prepare_clips(source, prepared.out, SETTINGS, watched)
     assert asked == ["broken.mp4"]  # failures are tried again, nothing else
     assert shard_bytes(prepared.out) == before
     assert again.shards == prepared.shards
     other = replace(SETTINGS, filters=replace(SETTINGS.filters, face_size=90))
     with pytest.raises(SettingsError, match=r"face_size was 60.*is now 90"):
-        prepare(source, prepared.out, other, here)
+        prepare_clips(source, prepared.out, other, here)
 
 
 def test_a_killed_run_goes_on_and_gives_the_same_shards(
-    prepared: Prepared, source: Path, tmp_path: Path
+    prepared: PreparedClips, source: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     command = (
@@ -229,13 +229,13 @@ def test_a_killed_run_goes_on_and_gives_the_same_shards(
     assert shard_bytes(out) == {}
     assert len(list((out / "parts").glob("*.tar"))) >= 1
     (out / "parts" / ".two.0a1b2c3d.part.tar").write_bytes(b"half")  # what a kill while writing leaves
-    prepare(source, out, SETTINGS, here)
+    prepare_clips(source, out, SETTINGS, here)
     assert shard_bytes(out) == shard_bytes(prepared.out)
     assert leftovers(out) == []
 
 
 def test_a_run_killed_while_packing_goes_on_with_its_plan(
-    prepared: Prepared, source: Path, tmp_path: Path
+    prepared: PreparedClips, source: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     stopped = SystemExit("as if killed here")
@@ -247,11 +247,11 @@ def test_a_run_killed_while_packing_goes_on_with_its_plan(
         raise stopped
 
     with pytest.raises(SystemExit):
-        prepare(source, out, SETTINGS, stop_before_packing)
+        prepare_clips(source, out, SETTINGS, stop_before_packing)
     # The first shard is in place, and the part of a unit that is wholly in it is gone.
     for name in ("shards.json", "shard-000000.tar"):
         shutil.copy(prepared.out / name, out / name)
-    prepare(source, out, SETTINGS, here)
+    prepare_clips(source, out, SETTINGS, here)
     assert shard_bytes(out) == shard_bytes(prepared.out)
     assert leftovers(out) == []
 
@@ -268,11 +268,11 @@ def test_a_clip_that_kills_its_worker_is_listed_and_the_others_are_done(source: 
     def deadly(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
         return work_locally(partial(kill_at, function=function, victim="vfhq"), units, 1)
 
-    result = prepare(source, out, SETTINGS, deadly)
+    result = prepare_clips(source, out, SETTINGS, deadly)
     failed = {record.source: record.failure for record in result.failures}
     assert "killed by signal 9, 2 times" in str(failed["vfhq/Clip+x+P0"])
     assert result.clips == 2
-    healed = prepare(source, out, SETTINGS, here)
+    healed = prepare_clips(source, out, SETTINGS, here)
     assert healed.clips == 3
     assert "vfhq/Clip+x+P0" not in {record.source for record in healed.failures}
 
@@ -284,7 +284,7 @@ def out_of_room(unit: Unit, function: Callable[[Unit], None]) -> None:
 
 
 def test_no_room_on_the_disc_stops_the_run_and_the_same_command_goes_on(
-    prepared: Prepared, source: Path, tmp_path: Path
+    prepared: PreparedClips, source: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
 
@@ -292,25 +292,25 @@ def test_no_room_on_the_disc_stops_the_run_and_the_same_command_goes_on(
         return work_locally(partial(out_of_room, function=function), units, 1)
 
     with pytest.raises(DataError, match="What is done stays: make room"):
-        prepare(source, out, SETTINGS, cramped)
+        prepare_clips(source, out, SETTINGS, cramped)
     assert leftovers(out) == []
-    prepare(source, out, SETTINGS, here)
+    prepare_clips(source, out, SETTINGS, here)
     assert shard_bytes(out) == shard_bytes(prepared.out)
 
 
 def test_clips_added_later_go_to_a_further_shard(source: Path, tmp_path: Path) -> None:
     clips, out = tmp_path / "clips", tmp_path / "out"
     shutil.copytree(source / "vfhq", clips / "vfhq")
-    first = prepare(clips, out, SETTINGS, here)
+    first = prepare_clips(clips, out, SETTINGS, here)
     before = shard_bytes(out)
     shutil.copytree(source / "studio", clips / "a studio")
-    second = prepare(clips, out, SETTINGS, here)
+    second = prepare_clips(clips, out, SETTINGS, here)
     assert {name: shard_bytes(out)[name] for name in before} == before
     assert second.shards[: len(first.shards)] == first.shards
     assert second.clips == 3
     assert len(Shards(out)) == 3
     (clips / "a studio" / "two people.mp4").write_bytes(b"other")
-    assert prepare(clips, out, SETTINGS, here).changed == ["a studio/two people.mp4"]
+    assert prepare_clips(clips, out, SETTINGS, here).changed == ["a studio/two people.mp4"]
 
 
 def test_folders_that_cannot_be_the_output_are_refused(source: Path, tmp_path: Path) -> None:
@@ -318,14 +318,14 @@ def test_folders_that_cannot_be_the_output_are_refused(source: Path, tmp_path: P
     taken.mkdir()
     (taken / "thesis.txt").write_text("mine")
     with pytest.raises(DataError, match="holds other files"):
-        prepare(source, taken, SETTINGS, here)
+        prepare_clips(source, taken, SETTINGS, here)
     assert [path.name for path in taken.iterdir()] == ["thesis.txt"]
     with pytest.raises(DataError, match="is a file"):
-        prepare(source, taken / "thesis.txt", SETTINGS, here)
+        prepare_clips(source, taken / "thesis.txt", SETTINGS, here)
     with pytest.raises(DataError, match="must be another"):
-        prepare(source, source, SETTINGS, here)
+        prepare_clips(source, source, SETTINGS, here)
     with pytest.raises(DataError, match="There is no folder"):
-        prepare(tmp_path / "nowhere", tmp_path / "new", SETTINGS, here)
+        prepare_clips(tmp_path / "nowhere", tmp_path / "new", SETTINGS, here)
     assert not (tmp_path / "new").exists()
 
 
@@ -336,10 +336,10 @@ def test_two_runs_do_not_work_in_one_folder(source: Path, tmp_path: Path) -> Non
         function: Callable[[Unit], None], units: Sequence[Unit]
     ) -> Iterator[tuple[Unit, str | None]]:
         with pytest.raises(DataError, match="Another preparation"):
-            prepare(source, out, SETTINGS, here)
+            prepare_clips(source, out, SETTINGS, here)
         yield from ()
 
-    prepare(source, out, SETTINGS, meanwhile)
+    prepare_clips(source, out, SETTINGS, meanwhile)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ RECORD = 20 * BLOCK
 
 
 @dataclass(frozen=True)
-class Run:
+class ClipSpan:
     """Successive training clips of a unit: `first` to before `after`."""
 
     unit: str
@@ -41,7 +41,7 @@ class PlannedShard:
     name: str
     clips: int
     frames: int
-    runs: Sequence[Run]
+    spans: Sequence[ClipSpan]
 
 
 def planned(
@@ -51,25 +51,25 @@ def planned(
 
     A shard is full with the clip that brings it to `megabytes`.
     """
-    packed = {run.unit for shard in before for run in shard.runs}
+    packed = {span.unit for shard in before for span in shard.spans}
     shards = list(before)
-    runs: list[Run] = []
+    spans: list[ClipSpan] = []
     size = clips = frames = 0
 
     def close() -> None:
-        nonlocal runs, size, clips, frames
-        if runs:
-            shards.append(PlannedShard(f"shard-{len(shards):06d}.tar", clips, frames, tuple(runs)))
-        runs, size, clips, frames = [], 0, 0, 0
+        nonlocal spans, size, clips, frames
+        if spans:
+            shards.append(PlannedShard(f"shard-{len(shards):06d}.tar", clips, frames, tuple(spans)))
+        spans, size, clips, frames = [], 0, 0, 0
 
     for record in records:
         if record.name in packed:
             continue
         for number, clip in enumerate(record.clips):
-            if runs and runs[-1].unit == record.name:
-                runs[-1] = Run(record.name, runs[-1].first, number + 1)
+            if spans and spans[-1].unit == record.name:
+                spans[-1] = ClipSpan(record.name, spans[-1].first, number + 1)
             else:
-                runs.append(Run(record.name, number, number + 1))
+                spans.append(ClipSpan(record.name, number, number + 1))
             size, clips, frames = size + clip.length, clips + 1, frames + clip.frames
             if size >= megabytes * 1e6:
                 close()
@@ -89,7 +89,10 @@ def read_plan(out: Path) -> list[PlannedShard]:
         content = json.loads(path.read_text(encoding="utf-8"))
         return [
             PlannedShard(
-                shard["name"], shard["clips"], shard["frames"], tuple(Run(*run) for run in shard["runs"])
+                shard["name"],
+                shard["clips"],
+                shard["frames"],
+                tuple(ClipSpan(*span) for span in shard["runs"]),
             )
             for shard in content["shards"]
         ]
@@ -103,7 +106,7 @@ def write_plan(out: Path, shards: Sequence[PlannedShard]) -> None:
             "name": shard.name,
             "clips": shard.clips,
             "frames": shard.frames,
-            "runs": [[run.unit, run.first, run.after] for run in shard.runs],
+            "runs": [[span.unit, span.first, span.after] for span in shard.spans],
         }
         for shard in shards
     ]
@@ -123,15 +126,15 @@ def pack(workspace: Workspace, records: Sequence[UnitRecord], megabytes: float) 
     if shards != before or not (workspace.out / PLAN).is_file():
         write_plan(workspace.out, shards)
     by_name = {record.name: record for record in records}
-    last_shard = {run.unit: shard.name for shard in shards for run in shard.runs}
+    last_shard = {span.unit: shard.name for shard in shards for span in shard.spans}
     for shard in shards:
         path = workspace.out / shard.name
         if not path.is_file():
             _write_shard(path, shard, workspace, by_name)
             shard_index(path)
-        for run in shard.runs:
-            if last_shard[run.unit] == shard.name:
-                workspace.part_path(run.unit).unlink(missing_ok=True)
+        for span in shard.spans:
+            if last_shard[span.unit] == shard.name:
+                workspace.part_path(span.unit).unlink(missing_ok=True)
     return shards
 
 
@@ -139,25 +142,25 @@ def _write_shard(
     path: Path, shard: PlannedShard, workspace: Workspace, records: dict[str, UnitRecord]
 ) -> None:
     with whole(path) as temporary, temporary.open("wb") as file:
-        for run in shard.runs:
-            _copy(run, workspace, records, file)
+        for span in shard.spans:
+            _copy(span, workspace, records, file)
         end = file.tell() + 2 * BLOCK
         file.write(bytes(2 * BLOCK + -end % RECORD))
 
 
-def _copy(run: Run, workspace: Workspace, records: dict[str, UnitRecord], file: BinaryIO) -> None:
+def _copy(span: ClipSpan, workspace: Workspace, records: dict[str, UnitRecord], file: BinaryIO) -> None:
     """Append the members of successive clips, which lie together in their part."""
-    part, record = workspace.part_path(run.unit), records.get(run.unit)
-    if record is None or len(record.clips) < run.after:
+    part, record = workspace.part_path(span.unit), records.get(span.unit)
+    if record is None or len(record.clips) < span.after:
         raise DataError(
             f"{part} does not hold what {workspace.out / PLAN} says: its source was removed or changed before it was packed. Put the "
             "source back, or prepare into a new folder."
         )
     # Without its record a clip is prepared again, alone and with the same result; the plan stays.
-    again = f"Remove {workspace.record_path(run.unit)} and give the same command again."
+    again = f"Remove {workspace.record_path(span.unit)} and give the same command again."
     if not part.is_file():
         raise DataError(f"{part} is missing: it was removed before it was packed. {again}")
-    for clip in record.clips[run.first : run.after]:
+    for clip in record.clips[span.first : span.after]:
         with part.open("rb") as members:
             members.seek(clip.offset)
             content = members.read(clip.length)

@@ -25,7 +25,7 @@ EXPRESSION_TINT, FACE_TINT = (255, 120, 40), (60, 130, 255)
 MESH_COLOUR = (90, 230, 160)
 
 
-def contact_sheet(shards: Shards, rows: int = ROWS) -> np.ndarray:
+def clip_sheet(shards: Shards, rows: int = ROWS) -> np.ndarray:
     """Clips evenly chosen from all, one a row: moments from its beginning to its end, then of the middle one the landmarks, the metric
     face projected back, and the expression mask (orange) in the face mask (blue). ``uint8 (height, width, 3)`` RGB."""
     chosen = np.unique(np.linspace(0, len(shards) - 1, min(rows, len(shards))).round().astype(int))

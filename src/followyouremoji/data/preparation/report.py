@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from followyouremoji.data.preparation.pictures import collected, contact_sheet, histogram_plots
+from followyouremoji.data.preparation.pictures import clip_sheet, collected, histogram_plots
 from followyouremoji.data.preparation.records import UnitRecord, Workspace
-from followyouremoji.data.preparation.run import Prepared
+from followyouremoji.data.preparation.run import PreparedClips
 from followyouremoji.data.preparation.selection import REASONS
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.data.preparation.statistics import QUANTITIES
@@ -26,7 +26,7 @@ LISTED = 200
 """Files named one by one in the readable report; `report.json` has them all."""
 
 
-def summary(prepared: Prepared, settings: PrepareSettings) -> dict[str, Any]:
+def summary(prepared: PreparedClips, settings: PrepareSettings) -> dict[str, Any]:
     """The counts of a preparation, as `report.json` has them. Frames and pieces by filter are those that it took away."""
     records = [record for record in prepared.records if record.failure is None]
     frames: Counter[str] = Counter()
@@ -72,7 +72,7 @@ def summary(prepared: Prepared, settings: PrepareSettings) -> dict[str, Any]:
     }
 
 
-def write_report(prepared: Prepared, settings: PrepareSettings) -> dict[str, Any]:
+def write_report(prepared: PreparedClips, settings: PrepareSettings) -> dict[str, Any]:
     """Write the report's four files, each whole or not at all, in place of an earlier run's; returns the summary."""
     folder = Workspace(prepared.out).report
     counts = summary(prepared, settings)
@@ -83,7 +83,7 @@ def write_report(prepared: Prepared, settings: PrepareSettings) -> dict[str, Any
         SHEET: None,
     }
     if prepared.clips:
-        pictures[SHEET] = encoded(contact_sheet(Shards(prepared.out)))
+        pictures[SHEET] = encoded(clip_sheet(Shards(prepared.out)))
     for name, content in pictures.items():
         if content is None:
             (folder / name).unlink(missing_ok=True)

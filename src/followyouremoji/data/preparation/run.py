@@ -27,7 +27,7 @@ Work = Callable[[Callable[[Unit], None], Sequence[Unit]], Iterator[tuple[Unit, s
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedClips:
     """What a preparation made.
 
     Attributes
@@ -55,13 +55,13 @@ class Prepared:
         return sum(shard.frames for shard in self.shards)
 
 
-def prepare(
+def prepare_clips(
     source: Path,
     out: Path,
     settings: PrepareSettings,
     work: Work,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
-) -> Prepared:
+) -> PreparedClips:
     """Prepare all clips below `source` into shards in `out`; goes on with what is there of an earlier run.
 
     Parameters
@@ -85,7 +85,7 @@ def prepare(
         try:
             if not workspace.settings.is_file():
                 write_json(workspace.settings, _described(settings))
-            packed = {run.unit for shard in read_plan(out) for run in shard.runs}
+            packed = {span.unit for shard in read_plan(out) for span in shard.spans}
             waiting, changed = _unfinished(units, workspace, packed)
             done = len(units) - len(waiting)
             progress(done, len(units))
@@ -100,7 +100,7 @@ def prepare(
             raise DataError(
                 f"Cannot write to {out}: {reason.strerror or reason}. What is done stays: make room, and give the same command again."
             ) from reason
-    return Prepared(out, records, shards, changed)
+    return PreparedClips(out, records, shards, changed)
 
 
 def _described(settings: PrepareSettings) -> dict[str, object]:

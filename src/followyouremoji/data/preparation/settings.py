@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, is_number
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,6 @@ class PrepareSettings:
 
 def _require(settings: object, name: str, least: float, most: float) -> None:
     value = getattr(settings, name)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most or math.isnan(value):
+    if not is_number(value) or not least <= value <= most:
         bound = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
         raise SettingsError(f"`{name}` must be a number {bound}, not {value!r}")

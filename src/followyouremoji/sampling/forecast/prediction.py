@@ -73,26 +73,20 @@ class WholePrediction:
 class GuidanceDifference:
     """What guidance adds: the difference between the conditional and the unconditional prediction of one window, computed now and then.
 
-    It changes more slowly than either. `computing` says whether the conditional half of a pass, which comes first, was computed in full.
+    It changes more slowly than either.
     """
 
-    def __init__(self, forecast: Forecast, computing: Callable[[], bool]) -> None:
+    def __init__(self, forecast: Forecast) -> None:
         self.interval = forecast.guidance_interval
         self.series = Series("newton", forecast.guidance_order)
-        self.computing = computing
         self.computed_passes = 0
-        self.time = 0.0
 
-    def begin(self, time: float) -> None:
-        """A pass at `time` comes next."""
-        self.time = time
-
-    def __call__(self, compute: Callable[[], Tensor]) -> Tensor:
-        computing = self.computing()
+    def at(self, time: float, computing: bool, compute: Callable[[], Tensor]) -> Tensor:
+        """The difference in a pass at `time`; `computing`: whether its conditional half, which comes first, was computed in full."""
         due = computing and self.computed_passes % self.interval == 0
         self.computed_passes += computing
         if not due and len(self.series.kept):
-            return self.series.told(self.time)
+            return self.series.told(time)
         difference = compute()
-        self.series.remember(self.time, difference)
+        self.series.remember(time, difference)
         return difference

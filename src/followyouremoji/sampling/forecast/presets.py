@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from followyouremoji.errors import SettingsError
 from followyouremoji.sampling.forecast.settings import EXACT, Forecast
 
 SPEEDS = ("exact", "lossless", "fast", "fastest")
@@ -21,6 +22,15 @@ def spread_steps(passes: int, steps: int) -> tuple[int, ...]:
     number = np.arange(passes)
     apart = np.maximum.accumulate(np.rint(places).astype(int) - number)  # no two the same,
     return tuple(int(step) for step in np.minimum(apart, steps - passes) + number)  # nor beyond the end
+
+
+def written_out(speed: str) -> Forecast | None:
+    """The forecast that a user wrote out in place of one of `SPEEDS`; None for one of those. Raises SettingsError for a text that is neither."""
+    if speed in SPEEDS:
+        return None
+    if "=" not in speed:
+        raise SettingsError(f"There is no speed {speed!r}; choose from {', '.join(SPEEDS)}.")
+    return Forecast.from_text(speed)
 
 
 def general_preset(speed: str, steps: int) -> Forecast:

@@ -106,6 +106,16 @@ class Forecast:
         """Whether the whole network's prediction is told."""
         return self.what in ("velocity", "clean")
 
+    @property
+    def features(self) -> bool:
+        """Whether features within the network are told."""
+        return self.what in ("inside", "modules")
+
+    @property
+    def spares_guidance(self) -> bool:
+        """Whether the unconditional half of guidance is left out, or told, in some passes."""
+        return (self.guidance_interval, self.guidance_from, self.guidance_to) != (1, 0, 1)
+
     def steps(self, asked: int) -> int:
         """Steps of the solver where a user asks for so many of DDIM: never more."""
         return min(self.passes, asked) if self.passes else asked

@@ -1,0 +1,32 @@
+"""Fingerprints of methods: figures are measured again when, and only when, what they are of has changed."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("skia", reason="the cases that methods animate are drawn with skia-python")
+
+from followyouremoji.benchmark.methods import AutoencoderAlone, Checkpoint, Sampling
+from followyouremoji.checkpoints.folder import ACCELERATION_FILE, CONFIG_FILE
+
+
+def test_a_model_is_measured_again_after_a_calibration(tmp_path: Path) -> None:
+    model, autoencoder = Checkpoint("m", str(tmp_path)), AutoencoderAlone("a", str(tmp_path))
+    (tmp_path / CONFIG_FILE).write_text("one")
+    seen, coded = [model.fingerprint], [autoencoder.fingerprint]
+    for forecasts in ("found", "found anew"):
+        (tmp_path / ACCELERATION_FILE).write_text(forecasts)
+        seen.append(model.fingerprint)
+        coded.append(autoencoder.fingerprint)
+    assert len(set(seen)) == 3
+    assert len(set(coded)) == 1, "the autoencoder is never forecast"
+    (tmp_path / ACCELERATION_FILE).unlink()
+    assert model.fingerprint == seen[0]
+
+
+def test_a_model_is_measured_again_with_other_weights_or_settings(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_FILE).write_text("one")
+    seen = {Checkpoint("m", str(tmp_path), Sampling(steps=steps)).fingerprint for steps in (1, 2)}
+    (tmp_path / CONFIG_FILE).write_text("another")
+    seen |= {Checkpoint("m", str(tmp_path), Sampling(steps=steps)).fingerprint for steps in (1, 2)}
+    assert len(seen) == 4

@@ -3,9 +3,11 @@
     python -m benchmarks.denoiser --json denoiser.json
     python -m benchmarks.denoiser --device cuda --dtype bf16 --frames 16 --latents 64
 
-Full-size networks with random weights. Both orders alternate in one process, with a matrix product's rate before and after; each of the
-savings that can be switched off is also left out in turn. Memory is the peak of a process of its own for each order, that holds the appearance
-net and the denoiser; and of one in which they take turns, as in an animation with large networks. `--single` counts processor time of one thread instead of the clock's, for a machine that does other work.
+Full-size networks with random weights. Both orders alternate in one process, with a matrix product's rate before and
+after; each of the savings that can be switched off is also left out in turn. Memory is the peak of a process of its own
+for each order, that holds the appearance net and the denoiser; and of one in which they take turns, as in an animation
+with large networks. `--single` counts processor time of one thread instead of the clock's, for a machine that does
+other work.
 """
 
 from __future__ import annotations
@@ -114,7 +116,8 @@ def random_network(
 
 
 def randomise(network: nn.Module) -> None:
-    """Uniform weights of the size that keeps a layer's output at its input's, repeated from a short row of draws: what takes a second, not a minute."""
+    """Uniform weights of the size that keeps a layer's output at its input's, repeated from a short row of draws: what
+    takes a second, not a minute."""
     torch.manual_seed(0)
     draws = torch.rand(1 << 20, device=next(network.parameters()).device) * 2 - 1
     for name, parameter in network.named_parameters():
@@ -217,7 +220,8 @@ def time_orders(options: argparse.Namespace) -> dict[str, object]:
 
 
 def peak_memory(options: argparse.Namespace, order: str) -> float:
-    """Bytes that this process, or the GPU, held at most, for both networks, with the appearance net run once and two steps."""
+    """Bytes that this process, or the GPU, held at most, for both networks, with the appearance net run once and two
+    steps."""
     case = Case.random(options, options.device, weights=order != "turns")
     if order == "released":
         appearance = case.appearance()

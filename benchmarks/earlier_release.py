@@ -4,8 +4,8 @@
     PYTHONPATH=/tmp/first/src python benchmarks/earlier_release.py SUITE OUTPUT
     python benchmarks/bundled_model.py --methods ... first=frames:OUTPUT --output FOLDER
 
-SUITE is the folder of a suite that `bundled_model.py` drew. A later release draws the bent portrait that a model starts from in another
-way, so the first model's weights under today's code would not be the first model.
+SUITE is the folder of a suite that `bundled_model.py` drew. A later release draws the bent portrait that a model starts
+from in another way, so the first model's weights under today's code would not be the first model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from followyouremoji.media.cropping import Crop
 def animate(
     animator: PortraitAnimator, portrait: np.ndarray, own: np.ndarray, points: np.ndarray
 ) -> np.ndarray:
-    """Frames uint8 (T, S, S, 3) of a portrait uint8 (S, S, 3) with landmarks (478, 2), driven by points (T, 478, 2), in its pixels."""
+    """Frames uint8 (T, S, S, 3) of a portrait uint8 (S, S, 3) with landmarks (478, 2), driven by points (T, 478, 2), in
+    its pixels."""
     size, crop = animator.model.config.picture_size, Crop(0.0, 0.0, float(len(portrait)))
     normalised = np.concatenate([points / len(portrait), np.zeros((*points.shape[:2], 1))], axis=-1)
     times = np.arange(len(points)) / 10.0

@@ -37,7 +37,8 @@ class Cost:
 
 
 def alternated(runs: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, Cost]:
-    """The least cost of each run over the rounds, in which they take turns; a run returns how many frames it worked on."""
+    """The least cost of each run over the rounds, in which they take turns; a run returns how many frames it worked
+    on."""
     best = dict.fromkeys(runs, Cost(float("inf"), float("inf")))
     for _ in range(rounds):
         for name, run in runs.items():
@@ -99,7 +100,8 @@ def frame_costs(clip: Path, motion: Motion, folder: Path, rounds: int) -> dict[s
 
 
 def bending_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[str, Cost]:
-    """The portrait bent, and a generated face put into it, in a square of the picture's size. Noise stands for what networks make."""
+    """The portrait bent, and a generated face put into it, in a square of the picture's size. Noise stands for what
+    networks make."""
     size = picture.shape[0]
     rng = np.random.default_rng(0)
     result, coded = rng.integers(0, 256, (2, WINDOW, WINDOW, 3), np.uint8)

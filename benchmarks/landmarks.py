@@ -2,22 +2,22 @@
 
     python benchmarks/landmarks.py [CLIP] [--bundle face_landmarker.task] [--frames 350] [--size 512] [--json FILE]
 
-The clip is cut square, scaled and played forwards and backwards until it has the wanted number of frames, and written as
-an mp4 in a temporary folder; without a CLIP, the bundled portrait performs the bundled motion. Three tables, each measured
-in turns, of which the best of the rounds counts:
+The clip is cut square, scaled and played forwards and backwards until it has the wanted number of frames, and written
+as an mp4 in a temporary folder; without a CLIP, the bundled portrait performs the bundled motion. Three tables, each
+measured in turns, of which the best of the rounds counts:
 
-- *Extraction*: that file read from disk and the landmarks taken out of every frame. *release*: the task bundle in picture
-  mode, every frame on its own, decoding and detection one after the other, as the authors' code does; *tracked*:
-  `track_motion` with the mesh model of the mediapipe wheel, the default of this project, with decoding before each frame
-  or ahead in a thread; *tracked, with scores*: the same with the task bundle, which gives blendshape scores. The first and
-  the last need `--bundle`.
+- *Extraction*: that file read from disk and the landmarks taken out of every frame. *release*: the task bundle in
+  picture mode, every frame on its own, decoding and detection one after the other, as the authors' code does;
+  *tracked*: `track_motion` with the mesh model of the mediapipe wheel, the default of this project, with decoding
+  before each frame or ahead in a thread; *tracked, with scores*: the same with the task bundle, which gives blendshape
+  scores. The first and the last need `--bundle`.
 - *A frame*: each part that is not the networks' alone, see `faces.py`. One core.
-- *The wait*: what `fye animate` does, from the start of Python to the written file, each time in a new process: one after
-  the other, and with the model loading, the clip decoding and the result being encoded beside the rest.
+- *The wait*: what `fye animate` does, from the start of Python to the written file, each time in a new process: one
+  after the other, and with the model loading, the clip decoding and the result being encoded beside the rest.
 
-Processor time, of all threads together, stands beside the time on the clock: on a machine that does other things as well,
-it is the fairer one to compare where nothing overlaps. What overlaps needs cores: the first and the last table use all that
-the process may use (`taskset` limits them), and print how many.
+Processor time, of all threads together, stands beside the time on the clock: on a machine that does other things as
+well, it is the fairer one to compare where nothing overlaps. What overlaps needs cores: the first and the last table
+use all that the process may use (`taskset` limits them), and print how many.
 """
 
 from __future__ import annotations

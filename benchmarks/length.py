@@ -1,20 +1,23 @@
-"""Clips of any length: time and memory against length, and seams, drift, flicker and landmarks of each way to make them.
+"""Clips of any length: time and memory against length, and seams, drift, flicker and landmarks of each way to make
+them.
 
-    python benchmarks/length.py [--frames 1000] [--short 100] [--steps 1,4] [--strategies keyframes,tiles,chain] [--weights bundled]
-                                [--output results/length] [--work FOLDER] [--styles person]
+    python benchmarks/length.py [--frames 1000] [--short 100] [--steps 1,4] [--strategies keyframes,tiles,chain]
+                                [--weights bundled] [--output results/length] [--work FOLDER] [--styles person]
 
 A drawn portrait performs a motion that ends as it began. Its true drawings are made once, in the work folder. Then
 
-- *cost*: child processes animate the short and the long clip in turns, each streamed into an mp4; processor seconds a frame, seconds on
-  the clock, and the largest resident memory of each. Loading the model counts for memory, not for time; the motion comes aligned.
-- *quality*: every strategy makes the long clip with each number of steps. A seam is a step from one frame to the next across a border
-  between parts: one of both was known when the other was made, or a window begins or ends there. *seams* is what the face differs by
-  from frame to frame across seams over that inside parts, each in proportion to what the true drawings differ by there, so that motion is
-  taken away; *seams of error* the same of the change of the difference from the truth. *drift* is the identity figure of the last 100 frames
-  less that of the first 100, in which the same happens, with its interval. Flicker is second difference beyond the truth's.
+- *cost*: child processes animate the short and the long clip in turns, each streamed into an mp4; processor seconds a
+  frame, seconds on the clock, and the largest resident memory of each. Loading the model counts for memory, not for
+  time; the motion comes aligned.
+- *quality*: every strategy makes the long clip with each number of steps. A seam is a step from one frame to the next
+  across a border between parts: one of both was known when the other was made, or a window begins or ends there.
+  *seams* is what the face differs by from frame to frame across seams over that inside parts, each in proportion to
+  what the true drawings differ by there, so that motion is taken away; *seams of error* the same of the change of the
+  difference from the truth. *drift* is the identity figure of the last 100 frames less that of the first 100, in which
+  the same happens, with its interval. Flicker is second difference beyond the truth's.
 
-Prints tables, writes length.json, length.md, length.png and contact sheets into the output folder: of some seams three frames before and
-three after, the truth above the result.
+Prints tables, writes length.json, length.md, length.png and contact sheets into the output folder: of some seams three
+frames before and three after, the truth above the result.
 """
 
 from __future__ import annotations
@@ -133,7 +136,8 @@ def read_case(folder: Path, frames: int | None = None) -> Case:
 
 
 def animate_and_count(folder: str, frames: int, steps: int, strategy: str, weights: str) -> dict[str, float]:
-    """Animate a clip into an mp4 that is thrown away; seconds a frame, and the process's largest resident memory in MiB."""
+    """Animate a clip into an mp4 that is thrown away; seconds a frame, and the process's largest resident memory in
+    MiB."""
     from followyouremoji.animator import PortraitAnimator
 
     animator = PortraitAnimator.from_pretrained(weights)

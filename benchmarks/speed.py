@@ -1,12 +1,14 @@
-"""Speed against quality: feature forecasts, fewer steps and better solvers against 30 steps of DDIM, and what another seed changes.
+"""Speed against quality: feature forecasts, fewer steps and better solvers against 30 steps of DDIM, and what another
+seed changes.
 
     python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--methods NAME=FORECAST ...] [--full-size]
 
-Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever else the machine does. Passes, time,
-memory of the forecasts and all figures go to a table, `speed.json`, `speed.png` (speed against the distance from the exact result) and `sheet.png` (the truth,
-exact, and the presets). Forecasts are written as in `followyouremoji/sampling/forecast/settings.py`, presets by name. Finished cases are kept in
-`rows.jsonl`, and the same command goes on. With a `--guidance` above 1, forecasts of what guidance adds are compared too. `--full-size` measures
-time alone, on the released layout with random weights.
+Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever
+else the machine does. Passes, time, memory of the forecasts and all figures go to a table, `speed.json`, `speed.png`
+(speed against the distance from the exact result) and `sheet.png` (the truth, exact, and the presets). Forecasts are
+written as in `followyouremoji/sampling/forecast/settings.py`, presets by name. Finished cases are kept in `rows.jsonl`,
+and the same command goes on. With a `--guidance` above 1, forecasts of what guidance adds are compared too.
+`--full-size` measures time alone, on the released layout with random weights.
 """
 
 from __future__ import annotations
@@ -207,7 +209,8 @@ def summarised(rows: Sequence[SpeedRow], method: SpeedMethod, seeds: Sequence[st
 
 
 def table(rows: Sequence[SpeedRow], methods: Sequence[SpeedMethod], seeds: Sequence[str]) -> str:
-    """A line a method; behind each figure, how far it is from exact in units of what seeds differ by: of the means, and case by case."""
+    """A line a method; behind each figure, how far it is from exact in units of what seeds differ by: of the means, and
+    case by case."""
     known = {metric.name: metric for metric in METRICS}
     heads = ["", "faster", "by CPU time", "passes", "MB", "latents away"]
     lines = [[*heads, *(known[name].title for name in JUDGED), "lossless"]]

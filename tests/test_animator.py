@@ -140,7 +140,8 @@ def test_frames_come_early_and_the_networks_go_only_a_little_ahead(
 def test_closing_a_stream_does_not_wait_for_the_rest_of_a_segment(
     animator: PortraitAnimator, prepared: Prepared
 ) -> None:
-    """Three segments of 20 steps: the stream is closed in step 30, and the networks' thread ends before the next one."""
+    """Three segments of 20 steps: the stream is closed in step 30, and the networks' thread ends before the next
+    one."""
     steps: list[int] = []
     reached, closing = threading.Event(), threading.Event()
 
@@ -397,7 +398,8 @@ def test_as_many_segments_at_once_as_leave_room_for_both_halves_of_guidance(
 
 
 def test_a_denoiser_that_says_nothing_shows_the_guess(prepared: Prepared) -> None:
-    """Relative to a guess, a zero velocity at the last timestep means no difference: the bent portrait, in the frames' order."""
+    """Relative to a guess, a zero velocity at the last timestep means no difference: the bent portrait, in the frames'
+    order."""
     model = small_model(warped_reference=True, residual_scale=1.5)
     torch.nn.init.zeros_(model.denoiser.conv_out.weight)
     torch.nn.init.zeros_(model.denoiser.conv_out.bias)

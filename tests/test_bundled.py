@@ -31,7 +31,8 @@ def test_it_never_learnt_guidance_and_says_so() -> None:
 
 
 def test_it_follows_landmarks_of_people_it_never_saw() -> None:
-    """Inside the face the result is nearer to the truth than the copied portrait is: see docs/bundled_model.md; 0.7 of it asked here of 4."""
+    """Inside the face the result is nearer to the truth than the copied portrait is: see docs/bundled_model.md; 0.7 of
+    it asked here of 4."""
     pytest.importorskip("skia", reason="drawn portraits need skia-python")
     from followyouremoji.benchmark.methods import Checkpoint, Copy
     from followyouremoji.benchmark.metrics import l1_by_region

@@ -1,4 +1,5 @@
-"""Framing and aligning: what a model will see, before any model runs. Faces are drawn; one test detects them for real."""
+"""Framing and aligning: what a model will see, before any model runs. Faces are drawn; one test detects them for
+real."""
 
 import subprocess
 import sys

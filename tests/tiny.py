@@ -8,7 +8,8 @@ from followyouremoji.networks import NetworkConfig, QFormerConfig
 
 
 def tiny_network(**changes: Any) -> NetworkConfig:
-    """The paper's layout on two levels, latents of 4 channels, the image prompt made of latents; `changes` by the names of NetworkConfig."""
+    """The paper's layout on two levels, latents of 4 channels, the image prompt made of latents; `changes` by the names
+    of NetworkConfig."""
     return NetworkConfig(
         **{
             "layout": "paper",

@@ -40,7 +40,8 @@ MOST_AT_ONCE = 8  # segments; more gain nothing
 
 
 class Abandoned(Exception):
-    """Ends the networks' thread at its next step when nobody waits for frames any more: a segment of a large model can take long."""
+    """Ends the networks' thread at its next step when nobody waits for frames any more: a segment of a large model can
+    take long."""
 
 
 class PortraitAnimator:
@@ -74,15 +75,16 @@ class PortraitAnimator:
     ) -> PortraitAnimator:
         """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`.
 
-        Of several devices, `("cuda:0", "cuda:1")` or "cuda:0,cuda:1", each holds the whole model and makes other parts of a long clip; equal
-        devices give the same frames as one of them alone.
+        Of several devices, `("cuda:0", "cuda:1")` or "cuda:0,cuda:1", each holds the whole model and makes other parts
+        of a long clip; equal devices give the same frames as one of them alone.
 
-        With `offload` memory holds either the networks that read a portrait or the denoiser; each portrait after the first costs their
-        loading again, and frames are the same to the bit. None: where models are large for the device's memory. A network that a LoRA has
-        changed stays in memory until the LoRA is unloaded.
+        With `offload` memory holds either the networks that read a portrait or the denoiser; each portrait after the
+        first costs their loading again, and frames are the same to the bit. None: where models are large for the
+        device's memory. A network that a LoRA has changed stays in memory until the LoRA is unloaded.
 
-        With `compile` torch compiles the denoiser, each part when it first meets a size of picture, a length of window and a number of segments: that takes
-        minutes, so it is meant for GPUs and long clips. Results round differently. Raises SettingsError where torch finds no compiler.
+        With `compile` torch compiles the denoiser, each part when it first meets a size of picture, a length of window
+        and a number of segments: that takes minutes, so it is meant for GPUs and long clips. Results round differently.
+        Raises SettingsError where torch finds no compiler.
         """
         first, *others = split_devices(device)
         if compile:
@@ -106,10 +108,11 @@ class PortraitAnimator:
         return [merged for model, merged in self._merged if model is self.model]
 
     def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
-        """Add a LoRA (`fye train lora`) to the model's weights, on top of those that are there; costs nothing while animating.
+        """Add a LoRA (`fye train lora`) to the model's weights, on top of those that are there; costs nothing while
+        animating.
 
-        `scale` 1 is as it was trained, 0.5 half of it. Raises WeightsError, with the model unchanged, for a file that is no LoRA or belongs
-        to another model.
+        `scale` 1 is as it was trained, 0.5 half of it. Raises WeightsError, with the model unchanged, for a file that
+        is no LoRA or belongs to another model.
         """
         lora = read_lora(Path(file))
         with ExitStack() as stack:
@@ -201,11 +204,11 @@ class PortraitAnimator:
     ) -> Generator[np.ndarray, None, None]:
         """Generate the frames of what `prepare` returned, lazily. What concerns framing and loops was decided there.
 
-        Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and `store`, which keeps
-        what is finished of a long clip, and counts in `tally` the passes that were computed and told. Memory does not grow with the clip but
-        by its landmarks (some 25 kB a frame), unless the strategy is "windows" or "tiles", which hold a scene's latents, or the loop is
-        "pingpong", which holds all of them, or "blend" in a clip with cuts, which begins with its last scene.
-        Closing the iterator ends the thread.
+        Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and
+        `store`, which keeps what is finished of a long clip, and counts in `tally` the passes that were computed and
+        told. Memory does not grow with the clip but by its landmarks (some 25 kB a frame), unless the strategy is
+        "windows" or "tiles", which hold a scene's latents, or the loop is "pingpong", which holds all of them, or
+        "blend" in a clip with cuts, which begins with its last scene. Closing the iterator ends the thread.
 
         Raises SettingsError, before the first frame, for settings that do not fit the model.
         """
@@ -249,7 +252,8 @@ class PortraitAnimator:
                         shown += 1
 
     def guidance_scale(self, settings: AnimationSettings) -> float:
-        """The guidance scale, the model's own where the user left it open. Raises SettingsError for one above 1 where the model is not `guided`."""
+        """The guidance scale, the model's own where the user left it open. Raises SettingsError for one above 1 where
+        the model is not `guided`."""
         config = self.model.config
         scale = config.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
         if scale > 1 and not config.guided:
@@ -284,7 +288,8 @@ class PortraitAnimator:
     def _batch(self, settings: AnimationSettings) -> int:
         """How many segments to make at once: those that each of the GPUs holds; on a CPU one fills all cores.
 
-        It follows from settings and hardware alone, not from the memory that is free at the time, so that a clip comes out the same again.
+        It follows from settings and hardware alone, not from the memory that is free at the time, so that a clip comes
+        out the same again.
         """
         devices, config = [model.device for model in self.models], self.model.config
         if any(device.type != "cuda" for device in devices):
@@ -318,7 +323,8 @@ def check_compiler(device: torch.device) -> None:
 def split_devices(
     device: torch.device | str | Sequence[torch.device | str] | None,
 ) -> list[torch.device | str | None]:
-    """The devices that a user names, one or several, "cuda:0,cuda:1" as well as a list; `[None]` leaves the choice open.
+    """The devices that a user names, one or several, "cuda:0,cuda:1" as well as a list; `[None]` leaves the choice
+    open.
 
     Raises SettingsError for a list of none.
     """

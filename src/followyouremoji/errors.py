@@ -1,7 +1,8 @@
 """Errors that a user can act on.
 
-Everything that a user's input can cause derives from `UserError`: the command line prints its message as one line
-and ends with exit code 2. The message says which file, what is wrong with it, and what to do. What many checks and messages share stands below.
+Everything that a user's input can cause derives from `UserError`: the command line prints its message as one line and
+ends with exit code 2. The message says which file, what is wrong with it, and what to do. What many checks and messages
+share stands below.
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,8 @@ class DataError(UserError):
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, without the lines for programmers below it; the name of its class where it says nothing."""
+    """What another library's error says, without the lines for programmers below it; the name of its class where it
+    says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

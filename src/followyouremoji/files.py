@@ -23,8 +23,8 @@ def hidden_beside(path: Path, kind: str = "part") -> Path:
 def whole(path: Path) -> Iterator[Path]:
     """A temporary name to write a file under, which takes the place of `path` if all goes well and vanishes if not.
 
-    Its content is on the disk before it gets its name: where the power fails, no half of a file is left that looks like one.
-    What a killed process leaves is `unfinished`.
+    Its content is on the disk before it gets its name: where the power fails, no half of a file is left that looks like
+    one. What a killed process leaves is `unfinished`.
     """
     temporary = hidden_beside(path)
     try:
@@ -36,7 +36,8 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Have the content of a file, or of all files in a folder, on the disk, as it must be before it gets its name. Raises OSError."""
+    """Have the content of a file, or of all files in a folder, on the disk, as it must be before it gets its name.
+    Raises OSError."""
     for file in path.iterdir() if path.is_dir() else [path]:
         with file.open("r+b") as opened:
             os.fsync(opened.fileno())
@@ -50,7 +51,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def unfinished(folder: Path, name: str | None = None) -> list[Path]:
-    """What killed processes left in a folder under temporary names: of the file or folder `name` in it, or of all. Raises OSError."""
+    """What killed processes left in a folder under temporary names: of the file or folder `name` in it, or of all.
+    Raises OSError."""
     stem, ending = ".+", r"(\.[^.]*)?"
     if name is not None:
         stem, ending = re.escape(_shortened(Path(name).stem)), re.escape(Path(name).suffix)
@@ -66,7 +68,8 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def locked(path: Path) -> IO[bytes] | None:
-    """`path` opened, and held by this process alone until it is closed or the process ends, however that ends; None where another holds it.
+    """`path` opened, and held by this process alone until it is closed or the process ends, however that ends; None
+    where another holds it.
 
     On a file system that has no locks it is opened without one. Raises OSError where it cannot be written.
     """
@@ -79,7 +82,8 @@ def locked(path: Path) -> IO[bytes] | None:
 
 @contextmanager
 def held(folder: Path) -> Iterator[bool]:
-    """Hold a temporary folder as long as the block runs; gives False where another process holds it, or it cannot be opened.
+    """Hold a temporary folder as long as the block runs; gives False where another process holds it, or it cannot be
+    opened.
 
     The folder is locked and not the file in it that an encoder will open by name: some network file systems let nobody
     else open a locked file. Windows cannot lock a folder; there only files that are open stay when somebody removes it.

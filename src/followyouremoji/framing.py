@@ -1,4 +1,5 @@
-"""What a model that makes faces alone sees of a portrait, and how its faces go back: one window a frame, see `face.window`."""
+"""What a model that makes faces alone sees of a portrait, and how its faces go back: one window a frame, see
+`face.window`."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut n
 class WindowedFace:
     """The square around a portrait's face in its own resolution, and the windows in which frames are generated.
 
-    `own_points` (478, 2) and `points` (T, 478, 2) are the landmarks as they are and as they shall be, in pixels of `square`, which is
-    uint8 (side, side, 3); `size` is that of the windows, pixels a side.
+    `own_points` (478, 2) and `points` (T, 478, 2) are the landmarks as they are and as they shall be, in pixels of
+    `square`, which is uint8 (side, side, 3); `size` is that of the windows, pixels a side.
     """
 
     square: np.ndarray
@@ -69,7 +70,8 @@ class WindowedFace:
     def finished(self, result: np.ndarray, coded_guess: np.ndarray, frame: int) -> np.ndarray:
         """A frame's square: the bent portrait with the generated face in it.
 
-        `result` and `coded_guess` uint8 (size, size, 3) are what was generated and the guess once through the autoencoder.
+        `result` and `coded_guess` uint8 (size, size, 3) are what was generated and the guess once through the
+        autoencoder.
         """
         points = self.points[frame]
         bent = warp_portrait(self.square, self.own_points, points)

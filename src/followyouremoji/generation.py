@@ -29,7 +29,8 @@ DECODED_AT_ONCE = 4  # frames
 
 @dataclass(frozen=True)
 class Decoded:
-    """Generated pictures of poses, uint8 (n, size, size, 3), and of faces alone the guesses once through the autoencoder."""
+    """Generated pictures of poses, uint8 (n, size, size, 3), and of faces alone the guesses once through the
+    autoencoder."""
 
     poses: range
     results: np.ndarray
@@ -56,10 +57,11 @@ def generate(
     store: LatentStore | None,
     tally: Tally | None = None,
 ) -> Iterator[Decoded]:
-    """What the networks make of each pose of a clip, in order, as soon as the plan allows; for a ping-pong then in reverse order.
+    """What the networks make of each pose of a clip, in order, as soon as the plan allows; for a ping-pong then in
+    reverse order.
 
-    `models` are the same on one or several devices. All that lasts as long as the clip is read once: the portrait, and the landmarks and
-    the guess of each pose.
+    `models` are the same on one or several devices. All that lasts as long as the clip is read once: the portrait, and
+    the landmarks and the guess of each pose.
     """
     model, network = models[0], models[0].config.network
     guesses = None
@@ -105,7 +107,8 @@ def generate(
 
 
 def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, guess: Tensor | None) -> Decoded:
-    """Pictures of sampled latents (n, channels, height, width), and of their guesses' latents where they are relative to these."""
+    """Pictures of sampled latents (n, channels, height, width), and of their guesses' latents where they are relative
+    to these."""
     if guess is None:
         return Decoded(poses, to_pictures(model.decode(latents)), None)
     results = to_pictures(model.decode(onto_guess(latents, guess, model.config.network.residual_scale)))
@@ -123,14 +126,16 @@ def finish(
 
 
 def samples_ahead(device: torch.device) -> bool:
-    """Whether the next segments are sampled while those before are decoded and finished: a GPU would else stand still, a processor has no time."""
+    """Whether the next segments are sampled while those before are decoded and finished: a GPU would else stand still,
+    a processor has no time."""
     return device.type != "cpu"
 
 
 class Guesses:
     """Latents of the bent portrait for poses that are being sampled and not yet decoded.
 
-    They are encoded in the groups in which they are first read, so that a run that goes on from a store gives the same to the last bit.
+    They are encoded in the groups in which they are first read, so that a run that goes on from a store gives the same
+    to the last bit.
     """
 
     def __init__(
@@ -189,7 +194,8 @@ def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> Cl
 
 
 def features_of(model: Model, pictures: Sequence[np.ndarray], guesses: Tensor | None = None) -> Tensor:
-    """Landmark features (1, first block width, n, height, width) of landmark pictures, with the latents of their guesses (n, channels, height, width)."""
+    """Landmark features (1, first block width, n, height, width) of landmark pictures, with the latents of their
+    guesses (n, channels, height, width)."""
     drawn = torch.from_numpy(np.stack(pictures)).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
     warped = None if guesses is None else guesses.transpose(0, 1)[None]
     return model.landmark_encoder(drawn.to(model.device, model.dtype)[None], warped)

@@ -58,8 +58,8 @@ class Prepared:
     loop : how `motion` was closed.
     gaps : what was done about driving frames without a face; None where the motion was not tracked here.
     damage : why the driving clip could not be read to its end, in words; None where it was, or was not read here.
-    face : for models that make faces alone, the windows in which they make them; `picture` is then the portrait's own window, and
-        `points` and `reference_points` are in pixels of their windows.
+    face : for models that make faces alone, the windows in which they make them; `picture` is then the portrait's own
+        window, and `points` and `reference_points` are in pixels of their windows.
     """
 
     portrait: np.ndarray
@@ -86,12 +86,14 @@ class Prepared:
 
     @property
     def points_in_picture(self) -> np.ndarray:
-        """(T, 478, 2): the aligned landmarks in one picture that stands still, where windows would hide that a face moves."""
+        """(T, 478, 2): the aligned landmarks in one picture that stands still, where windows would hide that a face
+        moves."""
         return self.points if self.face is None else self.face.points
 
     @property
     def still(self) -> np.ndarray:
-        """What the finished frames set in motion, of their size: the portrait, or the square of it: uint8 (height, width, 3)."""
+        """What the finished frames set in motion, of their size: the portrait, or the square of it: uint8 (height,
+        width, 3)."""
         if self.paste_back:
             return self.portrait
         return self.picture if self.face is None else self.face.square
@@ -123,8 +125,9 @@ class Prepared:
     def finish_face(self, result: np.ndarray, frame: int, coded_guess: np.ndarray | None) -> np.ndarray:
         """As `finish`, but only the face is the generated one: around it is the bent portrait, in its own resolution.
 
-        For models that generate relative to the bent portrait; what they make around the face is softer than it. `coded_guess` is what
-        the autoencoder makes of `warped_picture`; it is read only for faces alone, and else may be None.
+        For models that generate relative to the bent portrait; what they make around the face is softer than it.
+        `coded_guess` is what the autoencoder makes of `warped_picture`; it is read only for faces alone, and else may
+        be None.
         """
         if self.face is not None:
             assert coded_guess is not None
@@ -203,7 +206,8 @@ def with_own_gaze(prepared: Prepared) -> Prepared:
 
 
 def in_windows(prepared: Prepared) -> Prepared:
-    """For a model that makes faces alone: the portrait's window, and each frame's, instead of the square; see `WindowedFace`."""
+    """For a model that makes faces alone: the portrait's window, and each frame's, instead of the square; see
+    `WindowedFace`."""
     size, crop = prepared.size, prepared.crop
     own, aligned = (crop.from_crop(points, size) for points in (prepared.reference_points, prepared.points))
     face = WindowedFace.within(prepared.portrait, crop, own, aligned, size)
@@ -221,8 +225,8 @@ def choose_crop(
 ) -> tuple[Crop, bool]:
     """The square to animate, one for the whole clip, and whether it is one around the face.
 
-    `own` (478, 2) and `aligned` (T, 478, 2) are pixels of the picture; the face's square holds them all. Raises SettingsError where
-    the middle square is asked for and the face lies outside it.
+    `own` (478, 2) and `aligned` (T, 478, 2) are pixels of the picture; the face's square holds them all. Raises
+    SettingsError where the middle square is asked for and the face lies outside it.
     """
     height, width = picture.shape[:2]
     if switch == "auto":
@@ -236,7 +240,8 @@ def choose_crop(
 def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
     """The square in the middle of a picture, all of one that is square, which is animated where nothing is cropped.
 
-    `own` (478, 2) are the face's landmarks, pixels of the picture. Raises SettingsError where most of them lie outside the square.
+    `own` (478, 2) are the face's landmarks, pixels of the picture. Raises SettingsError where most of them lie outside
+    the square.
     """
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -275,8 +280,8 @@ def find_face(
 ) -> Landmarks:
     """The landmarks of the portrait's face, which `source` names in messages.
 
-    Raises FaceNotFound, and SettingsError where `settings` ask for no crop and the face is not in the middle square: that should not
-    cost the tracking of a clip.
+    Raises FaceNotFound, and SettingsError where `settings` ask for no crop and the face is not in the middle square:
+    that should not cost the tracking of a clip.
     """
     landmarks = detect(detector, picture, settings.face, source)
     if settings.crop is False:
@@ -316,8 +321,9 @@ def track_file(
 ) -> Tracked:
     """The motion in frames `start` to `stop` of a clip, or the one pose of a picture.
 
-    A clip is read at a constant rate, frame by frame and never held in memory, while a thread decodes ahead; what is tracked in it is
-    smoothed with the strength `smooth`. `advance` is called with the number of frames followed, and of all, None where that is not known.
+    A clip is read at a constant rate, frame by frame and never held in memory, while a thread decodes ahead; what is
+    tracked in it is smoothed with the strength `smooth`. `advance` is called with the number of frames followed, and of
+    all, None where that is not known.
 
     Raises ClipError for a file that cannot be used, and FaceNotFound where no frame has a face.
     """

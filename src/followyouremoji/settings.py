@@ -26,17 +26,19 @@ class AnimationSettings:
     size : pixels a side of what the model generates; the model's own size is the one it is good at.
     steps : of DDIM.
     guidance_scale : 1 or more; 1 is one pass of the denoiser a step, more is two.
-    speed : "exact" computes every pass of the denoiser; "lossless", "fast" and "fastest" forecast ever more of them, as was found best for the model
-        (`fye calibrate`); or a forecast written out, as `sampling.forecast.Forecast.from_text` reads it.
+    speed : "exact" computes every pass of the denoiser; "lossless", "fast" and "fastest" forecast ever more of them, as
+        was found best for the model (`fye calibrate`); or a forecast written out, as
+        `sampling.forecast.Forecast.from_text` reads it.
     seed : of the noise; the same seed gives the same frames.
     shared_noise : 0 to 1, the part of the noise that all frames have in common. More of it flickers less.
     window : frames generated at once; fewer need less memory.
     long_clips : how clips longer than a window are made: "keyframes" (first keyframes, then what lies between; paper
-        layout only), "windows" (overlapping, averaged), "tiles" (overlapping, Gaussian weights), "chain" (window after window, each
-        going on from the last frame of the one before; paper layout only); "auto" takes keyframes where the model can.
+        layout only), "windows" (overlapping, averaged), "tiles" (overlapping, Gaussian weights), "chain" (window after
+        window, each going on from the last frame of the one before; paper layout only); "auto" takes keyframes where
+        the model can.
     batch : parts of a long clip made at once, 1 or more; None: as many as suit the device's memory.
-    loop : how the end is joined to the beginning: "off", "blend" (the last half second is led back into the first pose; keyframes also
-        generate it so that it joins) or "pingpong" (forwards and backwards).
+    loop : how the end is joined to the beginning: "off", "blend" (the last half second is led back into the first pose;
+        keyframes also generate it so that it joins) or "pingpong" (forwards and backwards).
     crop : animate a square around the face instead of the whole picture (of which, if it is not square, the middle is
         taken). "auto": always for a model trained on such squares, else where the face is small or the picture not
         square.

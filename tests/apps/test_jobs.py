@@ -247,7 +247,8 @@ def test_a_run_that_is_killed_gives_the_same_video_in_the_end(fye: Run, model: P
 
 
 def kill_after(arguments: list[str], parts: int) -> int:
-    """Run `fye`, and end it by SIGKILL as soon as so many parts lie in the job's folder; returns how many there are then."""
+    """Run `fye`, and end it by SIGKILL as soon as so many parts lie in the job's folder; returns how many there are
+    then."""
     program = "import sys; from followyouremoji.apps.cli import main; main(sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], env=os.environ, stderr=subprocess.DEVNULL
@@ -300,7 +301,8 @@ def test_a_kill_beside_the_last_rename_is_no_matter(fye: Run, model: Path) -> No
 def test_an_empty_folder_that_was_filled_is_known_after_a_kill(
     fye: Run, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An empty folder may be filled unasked; killed as soon as it is, the run says that it is finished, and before, it goes on."""
+    """An empty folder may be filled unasked; killed as soon as it is, the run says that it is finished, and before, it
+    goes on."""
     Path("frames").mkdir()
     shorter = ("-o", "frames", "--stop", 2, "--steps", 1)
     commit = PendingOutput.commit

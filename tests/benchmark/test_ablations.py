@@ -1,4 +1,5 @@
-"""The ablations of Table 2: their configs, and the comparison with the paper's figures. Training itself is tested where it is."""
+"""The ablations of Table 2: their configs, and the comparison with the paper's figures. Training itself is tested where
+it is."""
 
 import signal
 import tomllib

@@ -31,7 +31,8 @@ def test_between_two_performances() -> None:
 
 
 def test_seams_of_each_strategy() -> None:
-    """7 frames by windows of 4: keyframes 0, 2 or 3, ..., 6; a chain that goes on from 3; windows 0..3, 2..5, 3..6 that share two frames."""
+    """7 frames by windows of 4: keyframes 0, 2 or 3, ..., 6; a chain that goes on from 3; windows 0..3, 2..5, 3..6 that
+    share two frames."""
 
     def places(strategy: str) -> list[int]:
         settings = SamplingSettings(window=4, strategy=strategy)  # type: ignore[arg-type]
@@ -51,7 +52,8 @@ def scores(moved: np.ndarray, truth_moved: np.ndarray, identity: np.ndarray) -> 
 
 
 def test_a_result_that_moves_as_its_truth_has_no_seam() -> None:
-    """Even where the truth happens to move more at seams; a result that moves half as much again there has one of 1.5."""
+    """Even where the truth happens to move more at seams; a result that moves half as much again there has one of
+    1.5."""
     rng = np.random.default_rng(0)
     crossed = np.arange(99) % 7 == 0
     truth = rng.uniform(1, 2, 99) * np.where(crossed, 3.0, 1.0)

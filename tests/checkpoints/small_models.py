@@ -46,7 +46,8 @@ RELEASED_NETWORK = NetworkConfig(image_width=32, **SMALL)
 
 
 def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
-    """Random values everywhere, also where a new network has zeros, small enough for a forward pass in half precision."""
+    """Random values everywhere, also where a new network has zeros, small enough for a forward pass in half
+    precision."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -106,7 +107,8 @@ def write_vae(folder: Path) -> None:
 
 
 def write_image_encoder(folder: Path) -> None:
-    """CLIP's image encoder in small, as the published `pytorch_model.bin` with the projection and the position indices it has."""
+    """CLIP's image encoder in small, as the published `pytorch_model.bin` with the projection and the position indices
+    it has."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     torch.manual_seed(0)
@@ -127,7 +129,8 @@ def write_image_encoder(folder: Path) -> None:
 
 
 def write_published(folder: Path, form: str = "original") -> Path:
-    """A folder of the published files in small, in the authors' form or with the networks of the safetensors conversion."""
+    """A folder of the published files in small, in the authors' form or with the networks of the safetensors
+    conversion."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, tensors in published_networks().items():
         if form == "original":

@@ -1,4 +1,5 @@
-"""Downloads from a server of the test's own, which speaks as much of the hub's protocol as the hub's client asks for."""
+"""Downloads from a server of the test's own, which speaks as much of the hub's protocol as the hub's client asks
+for."""
 
 import hashlib
 import json

@@ -228,7 +228,8 @@ def test_a_device_that_is_not_there_is_named(folder) -> None:
 
 
 def test_clips_pictures_are_prepared_as_pillow_does() -> None:
-    """CLIP's own preparation is Pillow's bicubic resize; ours differs by its two roundings to whole levels (one a direction) only."""
+    """CLIP's own preparation is Pillow's bicubic resize; ours differs by its two roundings to whole levels (one a
+    direction) only."""
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8))
     picture = coarse.resize((512, 512), Image.Resampling.BICUBIC)

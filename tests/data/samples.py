@@ -13,7 +13,8 @@ SIZE = 32
 
 
 def face_points(frames: int, size: int = SIZE) -> np.ndarray:
-    """A frontal face that fills half of the picture and moves to the right by half a pixel a frame: (frames, 478, 3)."""
+    """A frontal face that fills half of the picture and moves to the right by half a pixel a frame: (frames, 478,
+    3)."""
     mesh = mean_face()
     scale = size / 2 / np.ptp(mesh[:, 1])
     points = np.zeros((478, 3))

@@ -44,7 +44,8 @@ def test_singles_differ_more_than_successive_frames() -> None:
 def test_the_depth_of_points_gives_shape_and_pose_of_the_drawn_head_back(
     yaw: float, pitch: float, roll: float
 ) -> None:
-    """What is solved from the points is the drawn head, to the error of MediaPipe's weak perspective: a few millimetres and degrees."""
+    """What is solved from the points is the drawn head, to the error of MediaPipe's weak perspective: a few millimetres
+    and degrees."""
     from followyouremoji.portraits import Identity, Performance, draw_portrait
     from followyouremoji.portraits.head import FULL_VIEW
 

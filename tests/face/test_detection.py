@@ -1,4 +1,5 @@
-"""Detection on drawn portraits, whose landmarks are known by construction, and on the real pictures beside the checkout."""
+"""Detection on drawn portraits, whose landmarks are known by construction, and on the real pictures beside the
+checkout."""
 
 import subprocess
 import sys

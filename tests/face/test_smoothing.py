@@ -38,7 +38,8 @@ def error(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_jitter_falls_and_the_blink_stays(clean: np.ndarray) -> None:
-    """Jitter of 0.3 pixels falls to about 0.6 of it; a plain average over as long would leave the lid several pixels open."""
+    """Jitter of 0.3 pixels falls to about 0.6 of it; a plain average over as long would leave the lid several pixels
+    open."""
     jittery = clean + np.random.default_rng(0).normal(0, 0.3 / 512, clean.shape)
     smooth = smooth_landmarks(jittery, 25.0, SIZE)
     assert error(smooth, clean) < 0.7 * error(jittery, clean)

@@ -13,7 +13,8 @@ RATE = 25.0
 
 
 def course(frames: int = FRAMES, seed: int = 0) -> np.ndarray:
-    """Landmarks (T, 478, 2) of a face about 100 pixels large that moves by about 2 pixels a frame, as a lively head does."""
+    """Landmarks (T, 478, 2) of a face about 100 pixels large that moves by about 2 pixels a frame, as a lively head
+    does."""
     rng = np.random.default_rng(seed)
     face = rng.uniform(0, 100, (478, 2))
     angle = np.arange(frames) / 6.0

@@ -367,7 +367,8 @@ def test_where_nothing_can_be_written(tmp_path: Path, ending: str) -> None:
 
 @contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
-    """Let writing fail in the operating system as on a full disc: Python ignores the signal, `write` returns an error."""
+    """Let writing fail in the operating system as on a full disc: Python ignores the signal, `write` returns an
+    error."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,5 @@
-"""The denoiser compiled region by region: the same predictions, few compilations, and everything around the regions goes on as before."""
+"""The denoiser compiled region by region: the same predictions, few compilations, and everything around the regions
+goes on as before."""
 
 from __future__ import annotations
 
@@ -139,7 +140,8 @@ def test_forecasts_stand_around_compiled_regions(case: Case, text: str) -> None:
 
 
 def test_weights_are_inputs_not_constants(case: Case) -> None:
-    """A LoRA puts in other parameters, and offloading loads them again: nothing is compiled anew, and the new ones count."""
+    """A LoRA puts in other parameters, and offloading loads them again: nothing is compiled anew, and the new ones
+    count."""
     span = windows(3, 3)
     before = case.latents(case.denoiser, span, Forecast())
     made = len(case.backend.graphs)

@@ -33,7 +33,8 @@ def reference(layer: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("way", [WINOGRAD, WINOGRAD_SMALL])
 def test_a_winograd_filter_is_exact_in_one_dimension(way: MinimalFilter) -> None:
-    """The identity behind Eq. 8 of Lavin and Gray, in double precision: A^T [(G g) * (B^T d)] is the sliding product of d with g."""
+    """The identity behind Eq. 8 of Lavin and Gray, in double precision: A^T [(G g) * (B^T d)] is the sliding product of
+    d with g."""
     generator = torch.Generator().manual_seed(1)
     patch = torch.randn(way.patch, generator=generator, dtype=torch.float64)
     kernel = torch.randn(3, generator=generator, dtype=torch.float64)
@@ -107,7 +108,8 @@ def test_linear_layers_and_pointwise_convolutions_equal_torchs() -> None:
 
 
 def test_layers_are_torchs_own_to_whoever_wraps_them() -> None:
-    """LoRA, quantisation and the checkpoints know linear layers and convolutions by these types and names, and build more of their kind."""
+    """LoRA, quantisation and the checkpoints know linear layers and convolutions by these types and names, and build
+    more of their kind."""
     assert isinstance(Linear(2, 3), nn.Linear)
     assert isinstance(Convolution(2, 3, 1), nn.Conv2d)
     assert set(Linear(2, 3).state_dict()) == set(Convolution(2, 3, 1).state_dict()) == {"weight", "bias"}

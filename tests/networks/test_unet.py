@@ -39,7 +39,8 @@ def randomised(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def test_the_released_size_has_the_released_number_of_values() -> None:
-    """857.96 M, 1314.73 M and 1.09 M values, as counted on the authors' files (position tables, 0.64 M, are a formula here)."""
+    """857.96 M, 1314.73 M and 1.09 M values, as counted on the authors' files (position tables, 0.64 M, are a formula
+    here)."""
     config = NetworkConfig()
     with torch.device("meta"):
         counts = [

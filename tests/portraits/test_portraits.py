@@ -150,8 +150,8 @@ def test_an_unknown_style_is_refused() -> None:
 
 @pytest.mark.parametrize("style", ["person", "cartoon", "stone", "emoji", "painting"])
 def test_a_face_detector_sees_what_is_drawn(style: str) -> None:
-    """At least 5 of 6 frontal faces found as drawn, without a look over them; points within 8 % of the distance between the pupils
-    (mean over points and pictures)."""
+    """At least 5 of 6 frontal faces found as drawn, without a look over them; points within 8 % of the distance between
+    the pupils (mean over points and pictures)."""
     mediapipe = pytest.importorskip("mediapipe")
     rng = np.random.default_rng(9)
     errors = []

@@ -1,4 +1,5 @@
-"""Who is drawn: every style and everything worn can be drawn, stays the same from picture to picture, and moves with the head."""
+"""Who is drawn: every style and everything worn can be drawn, stays the same from picture to picture, and moves with
+the head."""
 
 from dataclasses import replace
 

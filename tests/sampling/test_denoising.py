@@ -67,7 +67,8 @@ class Clip:
         tally: Tally | None = None,
         step_done: Callable[[], None] = lambda: None,
     ) -> Tensor:
-        """Latents of a segment for each seed, drawn at once; the first frame known where `known` (1, 4, 1, 8, 8) is given."""
+        """Latents of a segment for each seed, drawn at once; the first frame known where `known` (1, 4, 1, 8, 8) is
+        given."""
         self.passes = 0
         noise = torch.cat([frame_noise(seed, range(FRAMES), SHAPE) for seed in seeds])
         there, mask = torch.zeros_like(noise), torch.zeros(len(seeds), 1, FRAMES, 1, 1)
@@ -142,7 +143,8 @@ def test_known_frames_stay_and_windows_cover_the_others(clip: Clip, text: str) -
 
 
 def test_clean_latents_again_are_ddim_with_fewer_steps() -> None:
-    """With the clean prediction held, several DDIM steps are one; so reuse of it is DDIM with fewer steps, exactly so where steps divide 1000."""
+    """With the clean prediction held, several DDIM steps are one; so reuse of it is DDIM with fewer steps, exactly so
+    where steps divide 1000."""
     generator = torch.Generator().manual_seed(0)
     noise, target = torch.randn(2, 64, generator=generator, dtype=torch.float64)
 
@@ -163,7 +165,8 @@ def test_clean_latents_again_are_ddim_with_fewer_steps() -> None:
 
 
 def test_correction_makes_smooth_velocities_nearly_exact() -> None:
-    """Of a velocity that is a quadratic of the clock, steps that are interpolated between passes are exact, extrapolated ones at the beginning are not."""
+    """Of a velocity that is a quadratic of the clock, steps that are interpolated between passes are exact,
+    extrapolated ones at the beginning are not."""
     schedule = ddim_schedule(20)
     clock = clock_times(schedule, "angle")
     noise = torch.randn(16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -182,7 +185,8 @@ def test_correction_makes_smooth_velocities_nearly_exact() -> None:
 
 @pytest.mark.parametrize("solver", ["dpm++", "unipc"])
 def test_multistep_solvers_reach_what_the_network_always_predicts(solver: str) -> None:
-    """A network that knows the clean latents brings every solver there, though the first step is pure noise (log-SNR of minus infinity)."""
+    """A network that knows the clean latents brings every solver there, though the first step is pure noise (log-SNR of
+    minus infinity)."""
     noise, target = torch.randn(
         2, 1, 4, 2, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )

@@ -90,7 +90,8 @@ def test_halves_that_may_be_told_are_passes_of_their_own(clip: Clip) -> None:
 
 @torch.inference_mode()
 def test_one_zero_token_is_as_many_zero_tokens(clip: Clip) -> None:
-    """Equal keys share attention equally, and the mean of equal values is each of them: the reason of `condition_clip`'s single token."""
+    """Equal keys share attention equally, and the mean of equal values is each of them: the reason of
+    `condition_clip`'s single token."""
     step, one = torch.full((2,), 500), clip.condition().nothing
     assert one is not None
     assert one.context[0][0].shape[1] == 1

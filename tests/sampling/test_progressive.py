@@ -111,7 +111,8 @@ cut_places = st.sets(st.integers(1, 299), max_size=6).map(lambda cuts: tuple(sor
 @settings(deadline=None)
 @given(st.integers(1, 400), windows)
 def test_a_loop_joins_its_end_to_its_beginning(frames: int, window: int) -> None:
-    """Every step of the circle, the one from the last frame to the first among them, lies inside one segment; of up to 3 frames in any order."""
+    """Every step of the circle, the one from the last frame to the first among them, lies inside one segment; of up to
+    3 frames in any order."""
     segments = plan(frames, window, loop=True)
     assert sorted(frame for segment in segments for frame in segment.new) == list(range(frames))
     steps = {step for segment in segments for step in pairwise(segment.frames)}

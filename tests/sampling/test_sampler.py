@@ -271,7 +271,8 @@ def test_segments_made_at_once_are_those_made_one_by_one(paper: Case, strategy: 
 
 @pytest.mark.parametrize("strategy", ["keyframes", "windows"])
 def test_several_devices_give_what_one_gives(paper: Case, strategy: str) -> None:
-    """Bit for bit, in the same pieces, whichever device is quicker; here two replicas beside the first, all on the CPU."""
+    """Bit for bit, in the same pieces, whichever device is quicker; here two replicas beside the first, all on the
+    CPU."""
     settings = SamplingSettings(steps=2, window=4, batch=2, strategy=strategy)
     calls: list[tuple[int, int]] = []
     replicas = [
@@ -320,7 +321,8 @@ def test_scenes_do_not_see_each_other(paper: Case) -> None:
 
 
 def test_the_end_of_a_loop_depends_on_its_beginning(paper: Case) -> None:
-    """The last gap is filled between its keyframe and frame 0: turned by half its length, a loop's segments are the same."""
+    """The last gap is filled between its keyframe and frame 0: turned by half its length, a loop's segments are the
+    same."""
     settings = SamplingSettings(steps=1, window=8, shared_noise=1.0)
     features = paper.features
     try:

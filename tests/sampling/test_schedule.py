@@ -43,7 +43,8 @@ def test_steps_of_ddim_are_the_release_s_wherever_those_end_at_clean_latents() -
 
 
 def test_clocks_are_read_of_a_schedule_that_has_gone_to_a_gpu() -> None:
-    """diffusers' `add_noise` takes its table along to the latents' device, where there is no NumPy, and on Macs no float64."""
+    """diffusers' `add_noise` takes its table along to the latents' device, where there is no NumPy, and on Macs no
+    float64."""
 
     class OnGpu:
         def __init__(self, values: torch.Tensor) -> None:

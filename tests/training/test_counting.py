@@ -49,7 +49,8 @@ def test_parameters_and_optimiser_bytes_are_those_of_real_networks() -> None:
 
 @pytest.mark.parametrize("stage", [1, 2])
 def test_counted_activations_are_those_that_a_real_pass_keeps(stage: int) -> None:
-    """What torch saves for the backward pass of real networks, to a tenth; the count also has what the forward pass itself still holds."""
+    """What torch saves for the backward pass of real networks, to a tenth; the count also has what the forward pass
+    itself still holds."""
     run, size, portraits = a_run(stage), 64, 2
     networks = Networks(dataclasses.replace(NETWORK, motion_modules=stage == 2))
     if stage == 2:
@@ -81,7 +82,8 @@ def test_counted_activations_are_those_that_a_real_pass_keeps(stage: int) -> Non
 
 
 def test_full_size_networks_have_the_released_number_of_parameters() -> None:
-    """857.96 M and 1314.73 M values are in the released files; the denoiser's hold position tables, which are no parameters."""
+    """857.96 M and 1314.73 M values are in the released files; the denoiser's hold position tables, which are no
+    parameters."""
     network = NetworkConfig()
     planned = parameters(networks_to_count(a_run(2, network=network, image_encoder=Path("clip"))))
     assert planned["appearance_net"].all == pytest.approx(857.96e6, abs=0.01e6)
@@ -152,7 +154,8 @@ def test_encoding_counts_the_pictures_that_are_not_cached() -> None:
 
 
 def test_a_picture_loss_counts_the_decoder_forward_and_backward() -> None:
-    """The decoder's weights stand still: its backward pass is one product for each of the forward pass's, as far as there is a gradient."""
+    """The decoder's weights stand still: its backward pass is one product for each of the forward pass's, as far as
+    there is a gradient."""
     autoencoder = AutoencoderConfig(latent_channels=4, channels=(8, 8), blocks=1)
     network = dataclasses.replace(NETWORK, warped_reference=True)
     plain = count_pass(a_run(targets=3, network=network), 64, 1, False, autoencoder)

@@ -1,4 +1,5 @@
-"""The full-size model's kind of run in small: the released layout, Stable Diffusion's autoencoder, CLIP's image prompt, clips as data."""
+"""The full-size model's kind of run in small: the released layout, Stable Diffusion's autoencoder, CLIP's image prompt,
+clips as data."""
 
 import csv
 from pathlib import Path

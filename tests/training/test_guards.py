@@ -28,7 +28,8 @@ from .tiny import Faces, networks_of, run_of
 
 
 class Quick:
-    """A run of the tiny networks whose loss is quick: the squares of some of their weights, not a number at chosen steps."""
+    """A run of the tiny networks whose loss is quick: the squares of some of their weights, not a number at chosen
+    steps."""
 
     def __init__(self, run: DenoiserRun, broken: range = range(0)) -> None:
         self.run, self.broken = run, broken

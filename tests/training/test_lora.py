@@ -1,4 +1,5 @@
-"""Personal fine-tuning on a small random model and drawn people: what is learnt, what stays, and that merging changes nothing."""
+"""Personal fine-tuning on a small random model and drawn people: what is learnt, what stays, and that merging changes
+nothing."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""Muon: what its iteration gives, whom it is for, and that runs with it are shared, resumed and refused like any other."""
+"""Muon: what its iteration gives, whom it is for, and that runs with it are shared, resumed and refused like any
+other."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""All networks as one module: what is trained in which stage, withheld portraits, activations computed anew, both layouts."""
+"""All networks as one module: what is trained in which stage, withheld portraits, activations computed anew, both
+layouts."""
 
 import dataclasses
 

@@ -1,4 +1,5 @@
-"""Several processes on a CPU (gloo) are one: the same gradients, the same weights, checkpoints that any number of processes goes on from."""
+"""Several processes on a CPU (gloo) are one: the same gradients, the same weights, checkpoints that any number of
+processes goes on from."""
 
 import json
 import os

@@ -273,7 +273,8 @@ def test_drawn_people_to_judge_on_are_others_than_those_of_the_training(folder) 
 
 
 def test_another_autoencoder_s_latents_are_refused(folder, tmp_path) -> None:
-    """At the start, when going on, in stage 2 and at export; its decoder may be another, and folders of earlier versions say nothing."""
+    """At the start, when going on, in stage 2 and at export; its decoder may be another, and folders of earlier
+    versions say nothing."""
     run = load_run(folder / "autoencoder.toml")
     assert isinstance(run, AutoencoderRun)
     autoencoder = finished_autoencoder(run)

@@ -1,4 +1,5 @@
-"""Pretrained starts from small files in the true layouts: diffusers writes the UNet and the motion adapter, AnimateDiff's names are its own."""
+"""Pretrained starts from small files in the true layouts: diffusers writes the UNet and the motion adapter,
+AnimateDiff's names are its own."""
 
 import dataclasses
 from pathlib import Path
@@ -73,7 +74,8 @@ def adapter():
 
 
 def original_names(adapter) -> dict[str, torch.Tensor]:
-    """The tensors of a motion adapter as AnimateDiff's own checkpoints name them (the reverse of diffusers' conversion script)."""
+    """The tensors of a motion adapter as AnimateDiff's own checkpoints name them (the reverse of diffusers' conversion
+    script)."""
     pieces = {
         ".attn1.": ".attention_blocks.0.",
         ".attn2.": ".attention_blocks.1.",

@@ -58,7 +58,8 @@ class Faces:
 
 
 def run_of(output: Path, stage: int = 1, steps: int = 4, **changes: Any) -> DenoiserRun:
-    """A run on clips; `changes` of Optimisation and DenoiserRun by their names. Its data and autoencoder are only names."""
+    """A run on clips; `changes` of Optimisation and DenoiserRun by their names. Its data and autoencoder are only
+    names."""
     names = {entry.name for entry in dataclasses.fields(Optimisation)}
     optimisation = {"warmup": 1, "decay": 1, **{key: changes.pop(key) for key in names & set(changes)}}
     return DenoiserRun(

@@ -125,7 +125,8 @@ class ModelChoice:
         return [parse_lora(text) for text in self.loras]
 
     def described(self) -> dict[str, str | bool]:
-        """What a result depends on beside the files. Several equal devices give what one of them gives, so they are named once.
+        """What a result depends on beside the files. Several equal devices give what one of them gives, so they are
+        named once.
 
         Raises SettingsError for devices that differ, since which of them makes a part is a matter of chance.
         """
@@ -149,7 +150,8 @@ class ModelChoice:
 
 
 def device_name(device: torch.device) -> str:
-    """A device by what rounding depends on: a processor shares sums among its threads, in the words that it is built for."""
+    """A device by what rounding depends on: a processor shares sums among its threads, in the words that it is built
+    for."""
     import torch
 
     if device.type == "cuda":
@@ -268,7 +270,8 @@ def asked_for(
 def tell_limits(
     animator: PortraitAnimator, weights: str, settings: AnimationSettings, store: bool = False
 ) -> None:
-    """What a user should know of a model, and of the settings with it; `store` says whether a job keeps what is finished."""
+    """What a user should know of a model, and of the settings with it; `store` says whether a job keeps what is
+    finished."""
     from followyouremoji.sampling.forecast import EXACT
 
     if weights == "bundled":
@@ -310,8 +313,9 @@ def write(
 ) -> bool:
     """Generate the frames and write them as they come, counting passes; returns whether the result has sound.
 
-    Where nothing is replaced, the job notes the result just before it gets its name: after a kill between the two, a note without a file
-    is written again from the job's latents, while a file without a note would be taken for somebody else's.
+    Where nothing is replaced, the job notes the result just before it gets its name: after a kill between the two, a
+    note without a file is written again from the job's latents, while a file without a note would be taken for somebody
+    else's.
     """
 
     def note_result() -> None:
@@ -353,7 +357,8 @@ def rows_beside(driving: Driving, prepared: Prepared, results: Iterator[np.ndarr
 
 
 def row(picture: np.ndarray, index: int, result: np.ndarray, prepared: Prepared) -> np.ndarray:
-    """A driving frame, its landmarks, the portrait and the result, uint8 (h, w, 3) each, at the result's height or less."""
+    """A driving frame, its landmarks, the portrait and the result, uint8 (h, w, 3) each, at the result's height or
+    less."""
     tiles = [picture, prepared.landmark_picture(index), prepared.still, result]
     return side_by_side(tiles, height=min(result.shape[0], TALLEST_ROW))
 

@@ -59,8 +59,9 @@ def calibrate(
 ) -> None:
     """Find what a model's --speed lossless, fast and fastest mean.
 
-    The exact sampler runs on a few clips; then the cheapest forecasts within the bound are searched and run.
-    That takes minutes with the bundled model and hours with a large one on a CPU: fewer --clips then, or a --portrait with a short --driving.
+    The exact sampler runs on a few clips; then the cheapest forecasts within the bound are searched and run. That takes
+    minutes with the bundled model and hours with a large one on a CPU: fewer --clips then, or a --portrait with a short
+    --driving.
     """
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.apps.output import check_output, say
@@ -113,7 +114,8 @@ def calibrate(
 
 
 def first_window(portrait: str, driving: str, frames: int) -> tuple[np.ndarray, Landmarks, Motion]:
-    """A portrait, its face, and the motion of the first `frames` of a clip. Raises UserError for files that cannot be used."""
+    """A portrait, its face, and the motion of the first `frames` of a clip. Raises UserError for files that cannot be
+    used."""
     from followyouremoji.apps.bundled import driving_path, portrait_path
     from followyouremoji.apps.driving import Driving, FrameRange, tracked
     from followyouremoji.face.detection import FaceDetector

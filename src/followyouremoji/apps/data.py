@@ -96,9 +96,11 @@ def prepare(
         float, typer.Option(help="Size of a shard.", rich_help_panel=ADVANCED)
     ] = 512.0,
 ) -> None:
-    """Make training clips: cut at scene changes, one face tracked, cropped, filtered, annotated, packed in shards, with a report.
+    """Make training clips: cut at scene changes, one face tracked, cropped, filtered, annotated, packed in shards, with
+    a report.
 
-    A run that was stopped goes on with the same command. A file that cannot be read is listed in the report and stops nothing.
+    A run that was stopped goes on with the same command. A file that cannot be read is listed in the report and stops
+    nothing.
     """
     from functools import partial
 

@@ -70,7 +70,8 @@ class Driving:
     def track(
         self, detector: FaceDetector, face: int | None, smooth: float, advance: Advance | None = None
     ) -> Motion:
-        """The motion, see `track_file`; frames without a face and a damaged end are told to the user. A motion file is taken as it is."""
+        """The motion, see `track_file`; frames without a face and a damaged end are told to the user. A motion file is
+        taken as it is."""
         if self.motion is not None:
             return self.motion
         start, stop = self.frames.start, self.frames.stop

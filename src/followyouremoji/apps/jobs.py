@@ -1,14 +1,14 @@
-"""A long run that can be broken off at any point: a folder that keeps what one animation was asked for and what of it is finished.
+"""A long run that can be broken off at any point: a folder that keeps what was asked for and what of it is finished.
 
-======================  ====================================================================================================
-`job.json`              what makes the result: fingerprints of the files, all settings, versions; later, where the result is
+======================  =============================================================================================
+`job.json`              what makes the result: fingerprints of the files, all settings, versions; where the result is
 `motion.fyemotion`      the driving's motion, as it was followed
 `latents/NNNNNN…`       the latents of each finished part of the plan, a safetensors file with a checksum
 `lock`                  held while a run works in the folder; empty
-======================  ====================================================================================================
+======================  =============================================================================================
 
-Each file appears when it is whole. The same command goes on with the first part that is not there, and since parts are functions of the plan
-and of what they read, the result is that of an unbroken run to the last bit.
+Each file appears when it is whole. The same command goes on with the first part that is not there, and since parts are
+functions of the plan and of what they read, the result is that of an unbroken run to the last bit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class JobError(UserError):
 
 
 class Job:
-    """The folder of one animation, as a context manager: `with Job(folder, recipe) as job`. Also a `sampling.sampler.LatentStore`.
+    """The folder of one animation, as a context manager: `with Job(folder, recipe) as job`. Also a
+    `sampling.sampler.LatentStore`.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ class Job:
 
     Raises
     ------
-    JobError : on entering, where the folder holds something else, another job, or a damaged one, another run works in it, or it cannot be
-        written. Later, where a file of it cannot be written or read.
+    JobError : on entering, where the folder holds something else, another job, or a damaged one, another run works in
+        it, or it cannot be written. Later, where a file of it cannot be written or read.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
@@ -212,9 +213,10 @@ def recipe(
 ) -> Recipe:
     """What a result depends on.
 
-    `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `loras` are files with their scales;
-    `settings` holds dataclasses and plain values by what a user calls them, and the forecast among them: the file that it may come from
-    can be made at any time, and says nothing about the weights. Raises JobError for a file that cannot be read.
+    `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `loras` are files with
+    their scales; `settings` holds dataclasses and plain values by what a user calls them, and the forecast among them:
+    the file that it may come from can be made at any time, and says nothing about the weights. Raises JobError for a
+    file that cannot be read.
     """
     from followyouremoji.checkpoints.folder import ACCELERATION_FILE
 
@@ -254,7 +256,8 @@ def _said(value: object) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file, or of the names and contents of the files in a folder. Raises JobError where it cannot be read."""
+    """The SHA-256 of a file, or of the names and contents of the files in a folder. Raises JobError where it cannot be
+    read."""
     digest = hashlib.sha256()
     try:
         for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:

@@ -67,11 +67,12 @@ def lora(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
-    """Teach a model one person's or character's look, from clips or even a single picture; fye animate --lora OUT then uses it.
+    """Teach a model one person's or character's look, from clips or even a single picture; fye animate --lora OUT then
+    uses it.
 
-    Clips are learnt as they were filmed. A single picture is bent to other expressions, so the model learns how this face looks, not how
-    this person moves. Beside OUT, OUT_views.png shows held-out views before and after, and OUT_lora.json holds the figures.
-    Ctrl-C or SIGTERM leave what is learnt so far in OUT_unfinished.safetensors.
+    Clips are learnt as they were filmed. A single picture is bent to other expressions, so the model learns how this
+    face looks, not how this person moves. Beside OUT, OUT_views.png shows held-out views before and after, and
+    OUT_lora.json holds the figures. Ctrl-C or SIGTERM leave what is learnt so far in OUT_unfinished.safetensors.
     """
     # Names of their own: the portrait may lie beside the LoRA under its very name.
     record, sheet = out.with_name(f"{out.stem}_lora.json"), out.with_name(f"{out.stem}_views.png")

@@ -55,7 +55,8 @@ def progress_bar(what: str) -> Iterator[Advance]:
 
 @contextmanager
 def advice_on_gpu_memory(advice: str) -> Iterator[None]:
-    """A GPU's lack of memory as a SettingsError with advice, wherever it shows; as a block or as a command's decorator."""
+    """A GPU's lack of memory as a SettingsError with advice, wherever it shows; as a block or as a command's
+    decorator."""
     try:
         yield
     except RuntimeError as error:

@@ -138,7 +138,8 @@ def memory_row(variant: Variant) -> list[str]:
 
 
 def known_autoencoder(run: DenoiserRun) -> tuple[AutoencoderConfig | None, bool]:
-    """The small autoencoder's sizes, None for Stable Diffusion's, and whether latents lie beside the drawings already."""
+    """The small autoencoder's sizes, None for Stable Diffusion's, and whether latents lie beside the drawings
+    already."""
     from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config
     from followyouremoji.training.config import load_autoencoder_run
 

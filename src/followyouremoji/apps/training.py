@@ -80,9 +80,9 @@ def run(
 ) -> None:
     """Train, or go on with a stopped training.
 
-    What a config may say, the optimiser Muon and a tuned decoder included, is listed in docs/training.md.
-    Losses go to log.csv and to TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and samples/.
-    Ctrl-C ends the step, saves and leaves.
+    What a config may say, the optimiser Muon and a tuned decoder included, is listed in docs/training.md. Losses go to
+    log.csv and to TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and
+    samples/. Ctrl-C ends the step, saves and leaves.
     """
     from followyouremoji.apps.output import say
     from followyouremoji.apps.training_progress import is_main_process, training_progress
@@ -174,7 +174,8 @@ def export(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
 ) -> None:
-    """Make a checkpoint of a run that `fye animate --weights FOLDER` takes: averaged weights, and the decoder that it tuned, if it did."""
+    """Make a checkpoint of a run that `fye animate --weights FOLDER` takes: averaged weights, and the decoder that it
+    tuned, if it did."""
     from followyouremoji.apps.output import say
     from followyouremoji.training.export import export_model
 

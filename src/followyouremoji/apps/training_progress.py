@@ -35,7 +35,8 @@ def described(status: Status) -> str:
 
 @contextmanager
 def training_progress() -> Iterator[Report]:
-    """Reports of a training, shown on the standard error output, or, where that is no terminal, on the standard output."""
+    """Reports of a training, shown on the standard error output, or, where that is no terminal, on the standard
+    output."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield LogLines()

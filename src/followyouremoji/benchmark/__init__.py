@@ -1,1 +1,2 @@
-"""How well portraits are animated, measured on drawn portraits, whose truth is known: suites, metrics, methods, tables."""
+"""How well portraits are animated, measured on drawn portraits, whose truth is known: suites, metrics, methods,
+tables."""

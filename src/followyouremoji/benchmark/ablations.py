@@ -1,7 +1,8 @@
-"""The ablations of Table 2, trained at small scale on one budget and measured on the drawn suites, beside the paper's figures.
+"""The ablations of Table 2, trained at small scale on one budget and measured on the drawn suites, beside the paper's
+figures.
 
-What can be compared is the direction: whether leaving something out makes a figure worse, as it did in the paper. The paper's figures are
-of another network, trained on other data and measured on other clips.
+What can be compared is the direction: whether leaving something out makes a figure worse, as it did in the paper. The
+paper's figures are of another network, trained on other data and measured on other clips.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ OWN_COLUMNS = (("self", "face"), ("self", "gaze"), ("self", "flicker"), ("cross"
 
 @dataclass(frozen=True)
 class Ablation:
-    """One row of Table 2: how the run differs from the full recipe, how its clips are sampled, and what the paper measured."""
+    """One row of Table 2: how the run differs from the full recipe, how its clips are sampled, and what the paper
+    measured."""
 
     name: str
     title: str
@@ -141,7 +143,8 @@ def scaled(run: Mapping[str, Any], budget: float) -> dict[str, Any]:
 
 
 def located(run: Mapping[str, Any], shared: Path, own: Path) -> dict[str, Any]:
-    """A run with its folders: drawings are `shared` by all ablations, the autoencoder is a model's, the rest is its `own`."""
+    """A run with its folders: drawings are `shared` by all ablations, the autoencoder is a model's, the rest is its
+    `own`."""
     places = {
         "drawings": shared / str(run["drawings"]),
         "output": own / str(run["output"]),
@@ -152,7 +155,8 @@ def located(run: Mapping[str, Any], shared: Path, own: Path) -> dict[str, Any]:
 
 
 def keep_run(run: Mapping[str, Any], path: Path) -> None:
-    """Write a run's TOML file. Raises SettingsError where that of another run is there: what it trained would be taken for this one's."""
+    """Write a run's TOML file. Raises SettingsError where that of another run is there: what it trained would be taken
+    for this one's."""
     before = read_toml(path) if path.exists() else run
     different = sorted(name for name in {*before, *run} - PLACES if before.get(name) != run.get(name))
     if different:
@@ -245,7 +249,8 @@ def train_all(
     processes: int,
     say: Callable[[str], None] = print,
 ) -> list[str]:
-    """Train what is not trained yet; the models as methods, in the order of the ablations. Raises what `train_ablation` does."""
+    """Train what is not trained yet; the models as methods, in the order of the ablations. Raises what `train_ablation`
+    does."""
     say(f"drawing {scale.singles} + {scale.clips} identities")
     shared = prepare_data(output, scale, processes)
     methods = []

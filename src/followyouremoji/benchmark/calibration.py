@@ -23,8 +23,8 @@ from followyouremoji.sampling.forecast.search import ranked
 CLIPS_SEED = 950_000  # of the drawn clips: neither a training's nor the benchmark's
 CLIPS_SIZE = 256
 BOUNDS = {"lossless": 0.02, "fast": 0.04, "fastest": 0.12}
-"""How far latents may be from the exact ones, as a share of their norm. Another seed of the bundled model is 0.95 away; up to 0.03 its figures stayed well
-within what a seed changes (`docs/performance.md`)."""
+"""How far latents may be from the exact ones, as a share of their norm. Another seed of the bundled model is 0.95 away;
+up to 0.03 its figures stayed well within what a seed changes (`docs/performance.md`)."""
 
 TRIED = 3  # of the best forecasts of each number of passes are truly run
 FEWEST_STEPS = 5  # there is nothing to win with fewer
@@ -60,8 +60,8 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Trial:
-    """A forecast that was run: `away`, the mean distance of its latents from the exact ones as a share of their norm, `foretold` what the records said, and
-    how many times faster it was by the processor's time."""
+    """A forecast that was run: `away`, the mean distance of its latents from the exact ones as a share of their norm,
+    `foretold` what the records said, and how many times faster it was by the processor's time."""
 
     forecast: Forecast
     passes: int
@@ -82,8 +82,8 @@ def calibrate(
 ) -> list[Preset]:
     """Find the cheapest forecast within each bound, on clips; `tried` hears of every run.
 
-    Numbers of passes are gone through from few to many; of each, the forecasts that are best on the records are run. A speed for which nothing is found
-    computes everything.
+    Numbers of passes are gone through from few to many; of each, the forecasts that are best on the records are run. A
+    speed for which nothing is found computes everything.
     """
     config = model.config
     read = [read_clip(model, clip, config.guidance_scale) for clip in clips]

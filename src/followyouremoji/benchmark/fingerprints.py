@@ -1,4 +1,5 @@
-"""Hashes of what figures depend on, so that what was drawn or measured before is used again only while it would come out the same."""
+"""Hashes of what figures depend on, so that what was drawn or measured before is used again only while it would come
+out the same."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ PACKAGE = Path(followyouremoji.__file__).parent
 
 @cache
 def code_hash(*parts: str, libraries: tuple[str, ...] = ()) -> str:
-    """Twelve hexadecimal digits of the package's code and data in `parts` (files or folders) and of the versions of `libraries`."""
+    """Twelve hexadecimal digits of the package's code and data in `parts` (files or folders) and of the versions of
+    `libraries`."""
     digest = hashlib.sha256()
     for part in parts:
         paths = sorted((PACKAGE / part).rglob("*")) if (PACKAGE / part).is_dir() else [PACKAGE / part]

@@ -1,4 +1,5 @@
-"""The time of forecasts alone, on the released layout with random weights: a computed pass, and a told one of each kind."""
+"""The time of forecasts alone, on the released layout with random weights: a computed pass, and a told one of each
+kind."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class ToldPass:
 
 @dataclass(frozen=True)
 class FullSizeSpeed:
-    """Seconds of a computed pass of both halves of guidance, of told ones by kind, and of whole runs of `steps` steps by speed."""
+    """Seconds of a computed pass of both halves of guidance, of told ones by kind, and of whole runs of `steps` steps
+    by speed."""
 
     steps: int
     about: str
@@ -71,8 +73,9 @@ def measure_full_size(
 ) -> FullSizeSpeed:
     """Time passes of clips of `frames` frames of `latents` x `latents`, guidance on.
 
-    A told pass is the time of a run with some told passes less that of one without, shared among them; a whole run is composed of its passes, since every
-    pass takes the same time. Runs alternate, so that whatever else the machine does strikes them alike.
+    A told pass is the time of a run with some told passes less that of one without, shared among them; a whole run is
+    composed of its passes, since every pass takes the same time. Runs alternate, so that whatever else the machine does
+    strikes them alike.
     """
     config = config or NetworkConfig()
     device = torch.device(device)

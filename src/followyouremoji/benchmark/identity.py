@@ -1,12 +1,14 @@
-"""Whether a picture still shows the same person: a descriptor of colour and gradient statistics, not a face-recognition network.
+"""Whether a picture still shows the same person: a descriptor of colour and gradient statistics, not a face-recognition
+network.
 
-The face and what surrounds it are laid out flat by the mesh, so that pose and expression hardly matter; each patch of that layout gives
-its mean colour in Lab and a histogram of gradient orientations (Dalal and Triggs 2005). Each of these numbers is centred and scaled by how
-much it varies within one identity, measured on drawn identities that are in no suite and in no training: what expressions change counts
-little, what belongs to a person much. Similarity is the cosine of two such descriptors.
+The face and what surrounds it are laid out flat by the mesh, so that pose and expression hardly matter; each patch of
+that layout gives its mean colour in Lab and a histogram of gradient orientations (Dalal and Triggs 2005). Each of these
+numbers is centred and scaled by how much it varies within one identity, measured on drawn identities that are in no
+suite and in no training: what expressions change counts little, what belongs to a person much. Similarity is the cosine
+of two such descriptors.
 
-It tells drawn identities apart (`separation` measures how well) and sees a changed skin, hair or marking; it knows nothing of what makes
-two photographs the same person, and its figures cannot be compared with those of ArcFace.
+It tells drawn identities apart (`separation` measures how well) and sees a changed skin, hair or marking; it knows
+nothing of what makes two photographs the same person, and its figures cannot be compared with those of ArcFace.
 """
 
 from __future__ import annotations
@@ -75,7 +77,8 @@ def _flat_face() -> Covering:
 
 
 def flat_face(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The face of a picture, uint8 (h, w, 3), with landmarks (478, 2), laid out flat: uint8 (96, 96, 3), black where nothing is."""
+    """The face of a picture, uint8 (h, w, 3), with landmarks (478, 2), laid out flat: uint8 (96, 96, 3), black where
+    nothing is."""
     covering = _flat_face()
     flat = covering.take(picture, with_surroundings(points))
     flat[covering.weights.sum(axis=-1) == 0] = 0
@@ -83,7 +86,8 @@ def flat_face(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def describe(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The descriptor of a face, (n,): for each patch of the flat face its mean Lab colour and its gradients' orientations.
+    """The descriptor of a face, (n,): for each patch of the flat face its mean Lab colour and its gradients'
+    orientations.
 
     NaN throughout where `points` are not finite.
     """
@@ -108,7 +112,8 @@ def describe(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def measured_scale(size: int, identities: int = IDENTITIES) -> IdentityScale:
-    """The scale of descriptors of pictures of `size` pixels, from drawn identities of all styles in several performances each."""
+    """The scale of descriptors of pictures of `size` pixels, from drawn identities of all styles in several
+    performances each."""
     described = []
     for index in range(identities):
         rng = np.random.default_rng((OWN_SEED, index))
@@ -122,7 +127,8 @@ def measured_scale(size: int, identities: int = IDENTITIES) -> IdentityScale:
 
 
 def separation(same: np.ndarray, different: np.ndarray) -> float:
-    """The area under the ROC curve: how often a similarity of the `same` identity (n,) is above one of `different` ones (m,).
+    """The area under the ROC curve: how often a similarity of the `same` identity (n,) is above one of `different` ones
+    (m,).
 
     1 separates them perfectly, 0.5 not at all.
     """

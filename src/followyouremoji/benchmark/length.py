@@ -1,7 +1,8 @@
-"""What a long clip is measured by: seams between the parts that it is made of, flicker, landmarks, and drift from its start to its end.
+"""What a long clip is measured by: seams between the parts that it is made of, flicker, landmarks, and drift from its
+start to its end.
 
-All is measured against drawn frames, whose motion is thereby taken away: what counts is how the *error* of a frame changes, and by how
-much more the result moves than its truth does.
+All is measured against drawn frames, whose motion is thereby taken away: what counts is how the *error* of a frame
+changes, and by how much more the result moves than its truth does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ LED_BACK = 12  # frames before that in which the motion goes to where it began
 
 
 def repeating_motion(seed: int, frames: int, frame_rate: float, ends: int = ENDS) -> list[Performance]:
-    """A motion whose last `ends` frames are its first ones again, reached without a jump; so drift is what differs between them.
+    """A motion whose last `ends` frames are its first ones again, reached without a jump; so drift is what differs
+    between them.
 
     Clips of fewer than three times `ends` have no such repetition.
     """
@@ -63,10 +65,11 @@ def between(first: Performance, second: Performance, weight: float) -> Performan
 
 
 def seams(sampling: SamplingSettings, frames: int) -> np.ndarray:
-    """Which steps from one frame to the next cross a border between what was generated at different times or in different windows.
+    """Which steps from one frame to the next cross a border between what was generated at different times or in
+    different windows.
 
-    A step is a seam where one of its frames was known when the other was generated, or where a window begins or ends. Returns
-    bool (frames - 1,).
+    A step is a seam where one of its frames was known when the other was generated, or where a window begins or ends.
+    Returns bool (frames - 1,).
     """
     crossed = np.zeros(max(frames - 1, 0), bool)
     for segment in (segment for batch in sampling.batches(frames) for segment in batch):
@@ -82,14 +85,17 @@ def seams(sampling: SamplingSettings, frames: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LongScores:
-    """Figures of one long clip, a value a frame or a step. Differences are means over the face's oval, in [0, 1] values.
+    """Figures of one long clip, a value a frame or a step. Differences are means over the face's oval, in [0, 1]
+    values.
 
     Attributes
     ----------
     error : (T,) difference from the truth.
-    moved, truth_moved, error_moved : (T - 1,) difference from the frame before: of the result, of the truth, and of the result's error.
+    moved, truth_moved, error_moved : (T - 1,) difference from the frame before: of the result, of the truth, and of the
+        result's error.
     shaken : (T - 2,) by how much the second difference exceeds that of the truth, over the whole picture.
-    landmarks : (T,) error of the detected landmarks, in distances between the pupils; NaN where nothing was looked for or found.
+    landmarks : (T,) error of the detected landmarks, in distances between the pupils; NaN where nothing was looked for
+        or found.
     identity : (T,) similarity with the true drawings; NaN alike.
     """
 
@@ -102,7 +108,8 @@ class LongScores:
     identity: np.ndarray
 
     def seam_ratio(self, crossed: np.ndarray) -> float:
-        """Difference across seams over that inside segments, each in proportion to what the truth moves by there; 1 is no seam at all."""
+        """Difference across seams over that inside segments, each in proportion to what the truth moves by there; 1 is
+        no seam at all."""
         across = self.moved[crossed].mean() / self.truth_moved[crossed].mean()
         return float(across / (self.moved[~crossed].mean() / self.truth_moved[~crossed].mean()))
 
@@ -111,7 +118,8 @@ class LongScores:
         return float(self.error_moved[crossed].mean() / self.error_moved[~crossed].mean())
 
     def drift(self, ends: int = ENDS) -> tuple[float, float, float]:
-        """Mean identity of the last `ends` frames less that of the first, in which the same happens, and its 95 % interval.
+        """Mean identity of the last `ends` frames less that of the first, in which the same happens, and its 95 %
+        interval.
 
         NaN where the clip has no repetition.
         """

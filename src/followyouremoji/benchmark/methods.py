@@ -1,4 +1,5 @@
-"""What is compared: each method makes the frames of a case. A method is named by a short text, so that any process can build it.
+"""What is compared: each method makes the frames of a case. A method is named by a short text, so that any process can
+build it.
 
 =====================  ==============================================================================================
 `copy`                 the portrait in every frame
@@ -10,8 +11,8 @@
 `WEIGHTS`              a model: "bundled", "released" or a checkpoint's folder
 =====================  ==============================================================================================
 
-`LABEL=` before any of them gives it another name in the tables, and `?steps=4&seed=1` after a model sets its sampling, as far as it differs
-from that of the whole benchmark: any entry of `Sampling`.
+`LABEL=` before any of them gives it another name in the tables, and `?steps=4&seed=1` after a model sets its sampling,
+as far as it differs from that of the whole benchmark: any entry of `Sampling`.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Method(Protocol):
         """Changes when the frames that it makes do: finished figures are kept as long as it stays."""
 
     def animate(self, case: Case) -> np.ndarray:
-        """The case's frames, uint8 (16, S, S, 3), S the case's size. A method that reads `case.truth` says so in its name."""
+        """The case's frames, uint8 (16, S, S, 3), S the case's size. A method that reads `case.truth` says so in its
+        name."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Sampling:
     long_clips: LongClips = "auto"
 
     def changed(self, entries: str) -> Sampling:
-        """This with what a text like `steps=4&seed=1` sets. Raises SettingsError naming an entry that is unknown or no number."""
+        """This with what a text like `steps=4&seed=1` sets. Raises SettingsError naming an entry that is unknown or no
+        number."""
         values: dict[str, Any] = {}
         for entry in entries.split("&"):
             name, _, value = entry.partition("=")
@@ -163,8 +166,8 @@ class MeshWarp:
 class Recorded:
     """Frames that something else made of the suite's cases, as files: another tool, or an earlier release of this one.
 
-    `case_0000.npy` and so on hold uint8 (16, size, size, 3); other sizes than the suite's are resized. Raises DataError for a file that is
-    missing or holds something else.
+    `case_0000.npy` and so on hold uint8 (16, size, size, 3); other sizes than the suite's are resized. Raises DataError
+    for a file that is missing or holds something else.
     """
 
     name: str
@@ -190,7 +193,8 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model, given the drawings as they are framed: nothing is detected or cropped, so that what is compared is the animation.
+    """A model, given the drawings as they are framed: nothing is detected or cropped, so that what is compared is the
+    animation.
 
     Pictures are resized to the model's own size, and its frames back to the suite's. A model of the ablation "2D
     landmarks" is driven by landmarks that are aligned in the picture alone.
@@ -216,7 +220,8 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class AutoencoderAlone:
-    """The true drawings through a model's autoencoder at the model's own size; of a model that makes faces alone, their faces."""
+    """The true drawings through a model's autoencoder at the model's own size; of a model that makes faces alone, their
+    faces."""
 
     name: str
     source: str
@@ -251,7 +256,8 @@ class AutoencoderAlone:
 
 
 def framed(case: Case, config: ModelConfig) -> Prepared:
-    """A case as the animator takes it: the whole drawing is the square to animate, or the square in which faces move."""
+    """A case as the animator takes it: the whole drawing is the square to animate, or the square in which faces
+    move."""
     crop = Crop(0.0, 0.0, float(case.size))
     size = config.picture_size
     points = case.points if config.landmark_points == "metric" else case.image_points
@@ -280,7 +286,8 @@ def weights_hash(source: str) -> str:
 
 
 def acceleration_hash(source: str) -> str:
-    """What was found of how to forecast a checkpoint's passes, which `fye calibrate` may find anew. Raises WeightsError where there is none."""
+    """What was found of how to forecast a checkpoint's passes, which `fye calibrate` may find anew. Raises WeightsError
+    where there is none."""
     acceleration = find_checkpoint(source) / ACCELERATION_FILE
     return text_hash(acceleration.read_text()) if acceleration.is_file() else "as any model"
 

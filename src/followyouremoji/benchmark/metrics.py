@@ -1,4 +1,5 @@
-"""What is measured of a generated picture, as pure functions. Pictures are uint8 (height, width, 3) RGB; points are (478, 2) pixels."""
+"""What is measured of a generated picture, as pure functions. Pictures are uint8 (height, width, 3) RGB; points are
+(478, 2) pixels."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ def region_masks(points: np.ndarray, size: tuple[int, int]) -> dict[str, np.ndar
 
 
 def l1_by_region(picture: np.ndarray, truth: np.ndarray, truth_points: np.ndarray) -> dict[str, float]:
-    """Mean absolute difference of values in [0, 1], all three channels: of the `picture` and of each region of the truth.
+    """Mean absolute difference of values in [0, 1], all three channels: of the `picture` and of each region of the
+    truth.
 
     NaN for a region that lies outside the picture.
     """
@@ -78,14 +80,16 @@ def l1_by_region(picture: np.ndarray, truth: np.ndarray, truth_points: np.ndarra
 
 
 def landmark_error(points: np.ndarray, wanted: np.ndarray) -> float:
-    """Mean distance of the 478 points to where they should be, in distances between the (wanted) pupils; NaN where there are none."""
+    """Mean distance of the 478 points to where they should be, in distances between the (wanted) pupils; NaN where
+    there are none."""
     return float(np.linalg.norm(points.astype(np.float64) - wanted, axis=-1).mean() / pupil_distance(wanted))
 
 
 def of_the_face(points: np.ndarray, truth_points: np.ndarray) -> np.ndarray:
     """What a detector found, or all NaN where that is something else than the face: a texture that looks like one, say.
 
-    It is the face if its middle is at most a distance between the pupils away from the true one, and its size within a factor of `SAME_SIZE`.
+    It is the face if its middle is at most a distance between the pupils away from the true one, and its size within a
+    factor of `SAME_SIZE`.
     """
     pupils = pupil_distance(truth_points)
     shift = float(np.linalg.norm(points.mean(axis=0) - truth_points.mean(axis=0))) / pupils
@@ -108,11 +112,13 @@ def eye_openings(points: np.ndarray) -> np.ndarray:
 def gaze_error(
     picture: np.ndarray, truth: np.ndarray, points: np.ndarray, seen: np.ndarray, truth_points: np.ndarray
 ) -> float:
-    """How far the irises are from their true places in the eyes, in widths of the eye: the mean over the eyes that are open in truth.
+    """How far the irises are from their true places in the eyes, in widths of the eye: the mean over the eyes that are
+    open in truth.
 
-    Landmark detectors follow a drawn gaze only in part, so irises are found by their looks: what surrounds the true iris is searched for
-    by normalised cross-correlation, around where it should be. An eye that as a whole lies elsewhere is not held against the gaze: its
-    corners' shift, between what the detector finds in both pictures, is taken off.
+    Landmark detectors follow a drawn gaze only in part, so irises are found by their looks: what surrounds the true
+    iris is searched for by normalised cross-correlation, around where it should be. An eye that as a whole lies
+    elsewhere is not held against the gaze: its corners' shift, between what the detector finds in both pictures, is
+    taken off.
 
     Parameters
     ----------
@@ -122,7 +128,8 @@ def gaze_error(
 
     Returns
     -------
-    0 to about `IRIS_SEARCH` times 1.4; NaN where both eyes are closed in truth, or the detector found no face in one of the pictures.
+    0 to about `IRIS_SEARCH` times 1.4; NaN where both eyes are closed in truth, or the detector found no face in one of
+    the pictures.
     """
     opened = eye_openings(truth_points) >= OPEN_EYE
     if not opened.any() or not np.isfinite(points).all() or not np.isfinite(seen).all():
@@ -156,7 +163,8 @@ def cut_around(luma: np.ndarray, centre: np.ndarray, scale: float, reach: int) -
 def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
     """How much more a clip shakes than its truth, in [0, 1] values: 0 for the truth, and for a still picture.
 
-    The mean over pixels of what the absolute second temporal difference of the frames, uint8 (T, h, w, 3), exceeds that of the truth by.
+    The mean over pixels of what the absolute second temporal difference of the frames, uint8 (T, h, w, 3), exceeds that
+    of the truth by.
     """
 
     def second_difference(clip: np.ndarray) -> np.ndarray:
@@ -169,7 +177,8 @@ def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
 def bootstrap_interval(
     values: np.ndarray, share: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """The interval that holds the mean of `values` (n,) in that share of resamples with replacement (Efron's percentile method).
+    """The interval that holds the mean of `values` (n,) in that share of resamples with replacement (Efron's percentile
+    method).
 
     NaN values are left out; of none, the interval is NaN.
     """

@@ -132,7 +132,8 @@ def as_json(methods: Sequence[MethodScores]) -> dict[str, Any]:
 
 
 def write_sheet(path: Path, suite: Suite, folders: Sequence[Path], shown: Sequence[int]) -> None:
-    """A row a case: the portrait, then for each shown frame the driving landmarks, the truth and every method's result."""
+    """A row a case: the portrait, then for each shown frame the driving landmarks, the truth and every method's
+    result."""
     pictures: list[np.ndarray] = []
     style = LandmarkStyle(antialiased=True)
     for index in shown:

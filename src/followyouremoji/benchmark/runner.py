@@ -28,10 +28,12 @@ class Benchmark:
 
     Attributes
     ----------
-    methods : see `methods.make_method`; the last of them that is a model is compared with all others in a table of its own.
+    methods : see `methods.make_method`; the last of them that is a model is compared with all others in a table of its
+        own.
     suites : of `SUITES`.
     cache_folder : where suites are drawn to; any number of benchmarks may share it.
-    output : folder for the results. What lies there from the same methods on the same suites is kept and not measured again.
+    output : folder for the results. What lies there from the same methods on the same suites is kept and not measured
+        again.
     processes : of drawing and measuring.
     """
 

@@ -1,4 +1,5 @@
-"""Figures of one method on one suite: a row for each case, kept in a folder so that a broken run goes on method by method."""
+"""Figures of one method on one suite: a row for each case, kept in a folder so that a broken run goes on method by
+method."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ MAIN = ("face", "ssim", "landmarks_seen", "gaze", "identity")
 
 @dataclass(frozen=True)
 class MethodScores:
-    """One method's figures: `values[name]` is (cases,) in the order of `indices`; NaN where a case has no such figure."""
+    """One method's figures: `values[name]` is (cases,) in the order of `indices`; NaN where a case has no such
+    figure."""
 
     name: str
     indices: np.ndarray
@@ -241,7 +243,8 @@ def identity_scale(suite: Suite) -> IdentityScale:
 def identity_separation(suite: Suite) -> dict[str, float]:
     """How well the descriptor tells the suite's portraits apart, by the true drawings: areas under the ROC curve.
 
-    The same identity in another performance against other identities: of the `same style`, which is hard, and of `any style`.
+    The same identity in another performance against other identities: of the `same style`, which is hard, and of `any
+    style`.
     """
     scale = identity_scale(suite)
     own, other, styles = [], [], []

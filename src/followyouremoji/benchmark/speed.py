@@ -1,7 +1,9 @@
-"""Speed against quality: the denoising of drawn clips, timed, by forecasts of every kind, beside what other seeds make of the same clips.
+"""Speed against quality: the denoising of drawn clips, timed, by forecasts of every kind, beside what other seeds make
+of the same clips.
 
-A forecast is *lossless* where its figures differ from the exact result's by less than another seed's do: of the two, a user could not tell which was
-forecast. That is asked of the suite's means and, stricter, of the differences case by case.
+A forecast is *lossless* where its figures differ from the exact result's by less than another seed's do: of the two, a
+user could not tell which was forecast. That is asked of the suite's means and, stricter, of the differences case by
+case.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
 class Clip:
     """A clip as the denoiser is given it.
 
-    `features` (1, first block width, frames, height, width); `guess` (frames, channels, height, width) the latents of the bent portrait, None for a model
-    that needs none.
+    `features` (1, first block width, frames, height, width); `guess` (frames, channels, height, width) the latents of
+    the bent portrait, None for a model that needs none.
     """
 
     prepared: Prepared
@@ -61,7 +63,8 @@ def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
 
 @dataclass(frozen=True)
 class Denoised:
-    """Latents (1, channels, frames, height, width) float32, what they took (seconds by the clock and of the thread's processor), and what was forecast."""
+    """Latents (1, channels, frames, height, width) float32, what they took (seconds by the clock and of the thread's
+    processor), and what was forecast."""
 
     latents: Tensor
     seconds: float
@@ -140,7 +143,8 @@ class SpeedMethod:
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """One method on one case: `figures` by the names of `scoring.METRICS`; `away` the distance of its latents from the exact ones of seed 0, as a share of their norm."""
+    """One method on one case: `figures` by the names of `scoring.METRICS`; `away` the distance of its latents from the
+    exact ones of seed 0, as a share of their norm."""
 
     method: str
     case: int
@@ -162,7 +166,8 @@ def measure_case(
     guidance_scale: float,
     shared_noise: float,
 ) -> Iterator[tuple[SpeedRow, np.ndarray]]:
-    """Each method's row and frames, one method after the other on the same clip, so that whatever else the machine does strikes them alike.
+    """Each method's row and frames, one method after the other on the same clip, so that whatever else the machine does
+    strikes them alike.
 
     The first method is the exact one that the others' latents are compared with.
     """
@@ -189,7 +194,8 @@ def measure_case(
 
 @dataclass(frozen=True)
 class Judgement:
-    """A figure of a method against the exact one's: the difference of the means and the mean absolute difference case by case, and the same between seeds.
+    """A figure of a method against the exact one's: the difference of the means and the mean absolute difference case
+    by case, and the same between seeds.
 
     Between seeds it is the mean over their pairs.
     """

@@ -1,8 +1,9 @@
-"""Suites of drawn clips whose truth is known: drawn once into a folder, read from there by every method and every weights.
+"""Suites of drawn clips whose truth is known: drawn once into a folder, read from there by every method and every
+weights.
 
-*Self*: a portrait is driven by the true landmarks of its own clip. *Cross*: it is driven by another identity's drawings, whose faces are
-detected and aligned as a user's clip would be, and judged against the drawing of its own identity in that performance, a truth that no
-benchmark of filmed faces has.
+*Self*: a portrait is driven by the true landmarks of its own clip. *Cross*: it is driven by another identity's
+drawings, whose faces are detected and aligned as a user's clip would be, and judged against the drawing of its own
+identity in that performance, a truth that no benchmark of filmed faces has.
 
 Case n is a function of the suite's seed and n alone, so the first 64 cases of a suite of 256 are the suite of 64.
 """
@@ -111,7 +112,8 @@ class Case:
     portrait : uint8 (S, S, 3)
     portrait_points : (478, 2) its landmarks.
     points : (16, 478, 2) the landmarks that drive.
-    image_points : (16, 478, 2) the same aligned in the picture alone, by a shift and a scale ("2D landmarks" of Table 2).
+    image_points : (16, 478, 2) the same aligned in the picture alone, by a shift and a scale ("2D landmarks" of Table
+        2).
     truth : uint8 (16, S, S, 3), the true drawings.
     truth_points : (16, 478, 2) their landmarks.
     seen : (4, 478, 2) what the detector finds in the true drawings of the compared frames; NaN where it finds no face.
@@ -134,7 +136,8 @@ class Case:
 
 
 def draw_case(settings: SuiteSettings, index: int, detector: FaceDetector) -> Case:
-    """Draw case `index`: a pure function of the suite's settings. Raises FaceNotFound where no attempt has visible faces."""
+    """Draw case `index`: a pure function of the suite's settings. Raises FaceNotFound where no attempt has visible
+    faces."""
     for attempt in range(ATTEMPTS):
         try:
             draw = self_case if settings.kind == "self" else cross_case
@@ -231,7 +234,8 @@ class Suite:
 
 
 def drawn_suite(settings: SuiteSettings, cache_folder: Path, processes: int = 1) -> Suite:
-    """The suite, drawn as far as it is not in `cache_folder` yet; a drawing that was cut short goes on where it stopped."""
+    """The suite, drawn as far as it is not in `cache_folder` yet; a drawing that was cut short goes on where it
+    stopped."""
     folder = settings.folder(cache_folder)
     folder.mkdir(parents=True, exist_ok=True)
     missing = [index for index in range(settings.cases) if not case_path(folder, index).exists()]

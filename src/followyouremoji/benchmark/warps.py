@@ -1,4 +1,5 @@
-"""Pictures bent triangle by triangle over the face mesh: the piecewise-affine warp, as a baseline and to read a face's texture."""
+"""Pictures bent triangle by triangle over the face mesh: the piecewise-affine warp, as a baseline and to read a face's
+texture."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def fan(loop: tuple[int, ...], centre: int) -> np.ndarray:
 
 
 def lips_strip() -> np.ndarray:
-    """Triangles that close the mouth's hole, between the upper and the lower inner lip, without the two of no area at its corners."""
+    """Triangles that close the mouth's hole, between the upper and the lower inner lip, without the two of no area at
+    its corners."""
     upper, lower = np.array(INNER_LIPS_UPPER), np.array(INNER_LIPS_LOWER)
     quads = np.stack([upper[:-1], upper[1:], lower[1:], lower[:-1]], axis=1)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
@@ -57,7 +59,8 @@ _OVAL = np.array(FACE_OVAL_LOOP)
 _RING = N_LANDMARKS + np.arange(len(_OVAL))
 _BORDER = _RING[-1] + 1 + np.arange(len(_OVAL))
 HEAD_TRIANGLES = np.concatenate([ring_strip(_OVAL, _RING), ring_strip(_RING, _BORDER)])
-"""Around the face: from its oval to a ring around the head (vertices 478 to 513), and on to the picture's border (514 to 549)."""
+"""Around the face: from its oval to a ring around the head (vertices 478 to 513), and on to the picture's border (514
+to 549)."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ def cover(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int]) -> C
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     weights = np.einsum("hwi,hwik->hwk", np.stack([x, y, np.ones_like(x)], axis=-1), inverse[numbers])
     weights[numbers < 0] = 0.0
-    # Filling takes pixels that a triangle's edge only touches, whose centres lie a little outside: what is right for them is right for the
-    # neighbour too. Of a sliver, a little outside is far away.
+    # Filling takes pixels that a triangle's edge only touches, whose centres lie a little outside: what is right for
+    # them is right for the neighbour too. Of a sliver, a little outside is far away.
     far = weights.min(axis=-1) < -BEYOND
     weights[far] = np.clip(weights[far], 0.0, None)
     weights[far] /= weights[far].sum(axis=-1, keepdims=True)
@@ -115,9 +118,11 @@ def cover(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int]) -> C
 
 
 def mesh_depth(points: np.ndarray) -> np.ndarray:
-    """How far from the camera the 468 mesh points are, in no particular unit, from a weak-perspective fit of the mean face.
+    """How far from the camera the 468 mesh points are, in no particular unit, from a weak-perspective fit of the mean
+    face.
 
-    `points` (478, 2) or (468, 2) pixels. Landmarks without a depth, as aligned ones are, get an order for folded triangles by it.
+    `points` (478, 2) or (468, 2) pixels. Landmarks without a depth, as aligned ones are, get an order for folded
+    triangles by it.
     """
     weights = np.sqrt(rigid_weights())[:, None]
     system = np.concatenate([mean_face(), np.ones((N_MESH, 1))], axis=1)
@@ -136,7 +141,8 @@ def nearest_last(points: np.ndarray) -> np.ndarray:
 
 
 def head_outline(points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The ring around the head and where its rays from the face's centre meet the picture's border, both (36, 2) pixels."""
+    """The ring around the head and where its rays from the face's centre meet the picture's border, both (36, 2)
+    pixels."""
     oval = points[_OVAL].astype(np.float64)
     centre = np.clip(oval.mean(axis=0), 1.0, np.array(size) - 1.0)
     ray = oval - centre
@@ -147,7 +153,8 @@ def head_outline(points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray,
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The turn, scale and shift of the plane that takes `source` (n, 2) closest to `target` (n, 2): (2, 2) and (2,), Umeyama 1991."""
+    """The turn, scale and shift of the plane that takes `source` (n, 2) closest to `target` (n, 2): (2, 2) and (2,),
+    Umeyama 1991."""
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     squares = float((a**2).sum())
     cosine, sine = (a * b).sum() / squares, (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / squares
@@ -158,8 +165,9 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
 def mesh_warp(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
     """A portrait bent triangle by triangle so that its landmarks come to other places.
 
-    `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they shall be, in pixels.
-    A ring around the head turns, grows and moves with the face's oval; the picture's border stays. Returns uint8 (height, width, 3).
+    `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they
+    shall be, in pixels. A ring around the head turns, grows and moves with the face's oval; the picture's border stays.
+    Returns uint8 (height, width, 3).
     """
     size = (picture.shape[1], picture.shape[0])
     ring, border = head_outline(own_points, size)

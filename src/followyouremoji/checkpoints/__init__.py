@@ -1,6 +1,7 @@
 """Checkpoints: where weights come from and go to.
 
-`load_model` and `save_model` are all that other rooms need; the rest is for the commands `fye weights list | download | convert | verify`.
+`load_model` and `save_model` are all that other rooms need; the rest is for the commands `fye weights list | download |
+convert | verify`.
 """
 
 from followyouremoji.checkpoints.config import ModelConfig

@@ -48,7 +48,8 @@ class Acceleration:
 def forecast_for(acceleration: Acceleration | None, speed: str, steps: int) -> Forecast:
     """The forecast that a user asks for: one of `SPEEDS`, or a forecast written out, see `Forecast.from_text`.
 
-    Where nothing was found for a checkpoint, the presets for any model serve. Raises SettingsError for a text that is neither.
+    Where nothing was found for a checkpoint, the presets for any model serve. Raises SettingsError for a text that is
+    neither.
     """
     written = written_out(speed)
     if written is not None:
@@ -60,7 +61,8 @@ def forecast_for(acceleration: Acceleration | None, speed: str, steps: int) -> F
 
 
 def denoiser_checksum(folder: Path) -> str:
-    """The SHA-256 sum of a checkpoint's denoiser, from its config; "" where the config knows none. Raises WeightsError."""
+    """The SHA-256 sum of a checkpoint's denoiser, from its config; "" where the config knows none. Raises
+    WeightsError."""
     _, records = read_config(folder)
     record = records.get(NETWORK_FILES["denoiser"])
     return "" if record is None else record.sha256

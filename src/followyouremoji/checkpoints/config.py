@@ -126,7 +126,8 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """Read what `to_dict` wrote. Raises WeightsError on another format, an unknown or missing key, or a wrong value."""
+        """Read what `to_dict` wrote. Raises WeightsError on another format, an unknown or missing key, or a wrong
+        value."""
         if not isinstance(values, Mapping):
             raise WeightsError("it does not hold a JSON object")
         values = dict(values)

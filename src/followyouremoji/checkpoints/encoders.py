@@ -23,8 +23,8 @@ CLIP_SIZE = 224
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 CLIP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the better one first
-# Tensors that a file may hold and that are left there on purpose: a range of integers that older files have, and CLIP's projection,
-# which comes after the tokens that the image prompt is made of.
+# Tensors that a file may hold and that are left there on purpose: a range of integers that older files have, and CLIP's
+# projection, which comes after the tokens that the image prompt is made of.
 UNUSED_IN_CLIP = {"vision_model.embeddings.position_ids", "visual_projection.weight"}
 
 
@@ -48,7 +48,8 @@ class StableDiffusionAutoencoder(nn.Module):
 
 
 def clip_pixels(pictures: Tensor) -> Tensor:
-    """What CLIP reads of pictures in [-1, 1]: 224x224, bicubic, normalised by its mean and standard deviation, float32."""
+    """What CLIP reads of pictures in [-1, 1]: 224x224, bicubic, normalised by its mean and standard deviation,
+    float32."""
     size = (CLIP_SIZE, CLIP_SIZE)
     x = F.interpolate(pictures.float(), size=size, mode="bicubic", antialias=True, align_corners=False)
     mean = torch.tensor(CLIP_MEAN, device=x.device)[:, None, None]
@@ -76,7 +77,8 @@ class ClipImageEncoder(nn.Module):
 
 
 def load_stable_diffusion_autoencoder(folder: Path, device: torch.device | str) -> StableDiffusionAutoencoder:
-    """The autoencoder in a diffusers folder, in float32. Raises WeightsError where it is missing, damaged or incomplete."""
+    """The autoencoder in a diffusers folder, in float32. Raises WeightsError where it is missing, damaged or
+    incomplete."""
     _require_files(folder, "diffusion_pytorch_model.safetensors", "the autoencoder stabilityai/sd-vae-ft-mse")
     from diffusers import AutoencoderKL
     from diffusers.utils import logging
@@ -89,7 +91,8 @@ def load_stable_diffusion_autoencoder(folder: Path, device: torch.device | str) 
 
 
 def load_clip_image_encoder(folder: Path, device: torch.device | str, dtype: torch.dtype) -> ClipImageEncoder:
-    """The image encoder in a transformers folder, as `model.safetensors` or, as its authors have it, `pytorch_model.bin`.
+    """The image encoder in a transformers folder, as `model.safetensors` or, as its authors have it,
+    `pytorch_model.bin`.
 
     Raises WeightsError where it is missing, damaged or incomplete, or the `.bin` holds more than tensors.
     """
@@ -122,7 +125,8 @@ def _require_files(folder: Path, weights: str, what: str) -> None:
 
 @contextmanager
 def _quiet(logging: Any) -> Iterator[None]:
-    """Keep the library whose logging this is from printing progress bars and reports; what is wrong is raised instead."""
+    """Keep the library whose logging this is from printing progress bars and reports; what is wrong is raised
+    instead."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -1,6 +1,8 @@
-"""A checkpoint is a folder: `config.json`, one safetensors file a network, and diffusers' and transformers' folders for foreign parts.
+"""A checkpoint is a folder: `config.json`, one safetensors file a network, and diffusers' and transformers' folders for
+foreign parts.
 
-A folder appears whole or not at all: it is written under a temporary name beside its place and renamed when it is complete.
+A folder appears whole or not at all: it is written under a temporary name beside its place and renamed when it is
+complete.
 """
 
 from __future__ import annotations
@@ -113,7 +115,8 @@ def check_free(folder: Path, overwrite: bool) -> None:
 
 @contextmanager
 def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """A temporary folder to write a checkpoint to, that takes the place of `folder` if all goes well and vanishes if not."""
+    """A temporary folder to write a checkpoint to, that takes the place of `folder` if all goes well and vanishes if
+    not."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 (a link stays a link)
     check_free(folder, overwrite)
     temporary, replaced = hidden_beside(folder), hidden_beside(folder, "old")

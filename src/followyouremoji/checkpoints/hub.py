@@ -1,7 +1,8 @@
-"""Fetch the published weights from the Hugging Face hub, and Google's face-landmark model; resumable, with sizes and checksums.
+"""Fetch the published weights from the Hugging Face hub, and Google's face-landmark model; resumable, with sizes and
+checksums.
 
-A download has two steps, so that a user sees what will come before it comes: `plan_download` asks the hub for names, sizes and checksums,
-`download` fetches, checks every file against them and converts.
+A download has two steps, so that a user sees what will come before it comes: `plan_download` asks the hub for names,
+sizes and checksums, `download` fetches, checks every file against them and converts.
 """
 
 from __future__ import annotations
@@ -123,8 +124,8 @@ def download(
 ) -> Path:
     """Fetch what a plan says, check it, and convert it to the cache folder's `released`; returns that folder.
 
-    An interrupted download goes on where it stopped when it is asked for again. `keep_originals` keeps the fetched files, which the
-    converted checkpoint does not need. `network` are the sizes; None: the release's.
+    An interrupted download goes on where it stopped when it is asked for again. `keep_originals` keeps the fetched
+    files, which the converted checkpoint does not need. `network` are the sizes; None: the release's.
 
     Raises
     ------
@@ -201,7 +202,8 @@ def download_face_landmarker(
 
 
 def _network_errors() -> tuple[type[BaseException], ...]:
-    """What the hub's client raises; which web library it is built on, whose errors these are, depends on its version."""
+    """What the hub's client raises; which web library it is built on, whose errors these are, depends on its
+    version."""
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
     return (OSError, EntryNotFoundError, *HfHubHTTPError.__bases__)

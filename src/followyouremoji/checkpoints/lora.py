@@ -1,7 +1,8 @@
 """LoRA files: low-rank changes of a model's weights, small enough to send, merged into a model and taken out again.
 
-A LoRA (Hu et al. 2022) adds `scale * alpha / rank * B A` to a weight matrix. A file is one safetensors file: tensors named as peft names them
-(`denoiser.….to_q.lora_A.weight`), everything else in its header. Merging needs no peft: the sum is the weight.
+A LoRA (Hu et al. 2022) adds `scale * alpha / rank * B A` to a weight matrix. A file is one safetensors file: tensors
+named as peft names them (`denoiser.….to_q.lora_A.weight`), everything else in its header. Merging needs no peft: the
+sum is the weight.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def read_lora(file: Path) -> Lora:
 
 
 def write_lora(lora: Lora, file: Path, *, overwrite: bool = False) -> Path:
-    """Write a LoRA in half precision; it appears when it is complete. Raises WeightsError where it exists or cannot be written."""
+    """Write a LoRA in half precision; it appears when it is complete. Raises WeightsError where it exists or cannot be
+    written."""
     described = {name: value for name, value in dataclasses.asdict(lora).items() if name != "tensors"}
     with written_whole(file, overwrite, WeightsError, SafetensorError) as temporary:
         metadata = {"format": FORMAT, "lora": json.dumps(described)}
@@ -137,8 +139,8 @@ class Merged:
 def merge_lora(model: Model, lora: Lora, scale: float, origin: str) -> Merged:
     """Add a LoRA to a model's weights. `origin` names its file in messages.
 
-    Sums are formed in float32 and rounded once. Several LoRAs add up; undo them in the opposite order. Raises WeightsError, with the
-    model unchanged, where the LoRA was made for other networks.
+    Sums are formed in float32 and rounded once. Several LoRAs add up; undo them in the opposite order. Raises
+    WeightsError, with the model unchanged, where the LoRA was made for other networks.
     """
     checked_scale(scale)
     changes: dict[str, nn.Parameter] = {}

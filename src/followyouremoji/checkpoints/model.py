@@ -54,8 +54,9 @@ PIXELS_AT_ONCE = 512 * 512  # through the autoencoder; more pictures go in slice
 class Model:
     """All networks of a model.
 
-    The autoencoder is float32 whatever the others are: bfloat16 has fewer levels than a picture. The modules are used as they are given,
-    so that a training can wrap the ones it trains; `load_model` gives them in evaluation mode and without gradients.
+    The autoencoder is float32 whatever the others are: bfloat16 has fewer levels than a picture. The modules are used
+    as they are given, so that a training can wrap the ones it trains; `load_model` gives them in evaluation mode and
+    without gradients.
 
     Networks that take `turns` have weights only inside of a block `with model.using(...)` that names them.
     """
@@ -79,11 +80,13 @@ class Model:
         return self.landmark_encoder.conv_in.weight.dtype
 
     def using(self, *names: str) -> AbstractContextManager[None]:
-        """Have the weights of networks, by the names of the fields, in place until the end of the block; costs nothing where they always are."""
+        """Have the weights of networks, by the names of the fields, in place until the end of the block; costs nothing
+        where they always are."""
         return nullcontext() if self.turns is None else self.turns.using(*names)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Pictures `(batch, 3, height, width)` in [-1, 1] to latents `(batch, latent channels, height / 8, width / 8)`."""
+        """Pictures `(batch, 3, height, width)` in [-1, 1] to latents `(batch, latent channels, height / 8, width /
+        8)`."""
         parameter = next(self.autoencoder.parameters())
         pictures = pictures.to(parameter.device, parameter.dtype)
         batch = _pictures_at_once(pictures.shape[-2] * pictures.shape[-1])
@@ -97,7 +100,8 @@ class Model:
         return torch.cat([self.autoencoder.decode(part) for part in latents.split(batch)]).clamp(-1, 1)
 
     def image_tokens(self, pictures: Tensor) -> Tensor:
-        """The image prompt of pictures `(batch, 3, height, width)` in [-1, 1]: `(batch, tokens, image width)` (Sec. 3.1)."""
+        """The image prompt of pictures `(batch, 3, height, width)` in [-1, 1]: `(batch, tokens, image width)` (Sec.
+        3.1)."""
         if self.image_encoder is not None:
             tokens = self.image_encoder(pictures.to(self.device)).to(self.dtype)
         else:
@@ -112,7 +116,8 @@ def to_tensor(pictures: np.ndarray) -> Tensor:
 
 
 def to_pictures(values: Tensor) -> np.ndarray:
-    """The inverse: (n, 3, height, width) in [-1, 1] to pictures uint8 (n, height, width, 3); what lies outside is cut off."""
+    """The inverse: (n, 3, height, width) in [-1, 1] to pictures uint8 (n, height, width, 3); what lies outside is cut
+    off."""
     levels = (values.float().clamp(-1, 1) + 1) * 127.5
     return levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
@@ -146,8 +151,9 @@ def load_model(
     source : "bundled", "released", a checkpoint's folder, or the name of one in the cache folder.
     device : where it shall run; None: a GPU where there is one.
     dtype : what it shall compute in; None: float32 on a CPU, bfloat16 on a GPU that has it, else float16.
-    offload : whether the large networks take turns in memory, on a GPU in the GPU's: those that read the portrait, then the denoiser. Each
-        is read from the checkpoint when it is used, see `Model.using`, so its files must stay where they are. None: where that saves much.
+    offload : whether the large networks take turns in memory, on a GPU in the GPU's: those that read the portrait, then
+        the denoiser. Each is read from the checkpoint when it is used, see `Model.using`, so its files must stay where
+        they are. None: where that saves much.
 
     Raises
     ------
@@ -232,7 +238,8 @@ def save_model(
 
 
 def choose_device(device: torch.device | str | None) -> torch.device:
-    """The device that a user names, or the best one that this machine has. Raises SettingsError if it has no such device."""
+    """The device that a user names, or the best one that this machine has. Raises SettingsError if it has no such
+    device."""
     if device is None:
         mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")

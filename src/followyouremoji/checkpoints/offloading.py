@@ -1,7 +1,9 @@
-"""Less memory: networks of a model that take turns. What reads the portrait is not needed while frames are denoised, nor the denoiser before.
+"""Less memory: networks of a model that take turns. What reads the portrait is not needed while frames are denoised,
+nor the denoiser before.
 
-A network that nobody uses has no weights in memory, on whatever device; they wait in the checkpoint's files and are read again, into the very
-same modules, when the network's turn comes. For one portrait that costs nothing, since every network is read once anyway.
+A network that nobody uses has no weights in memory, on whatever device; they wait in the checkpoint's files and are
+read again, into the very same modules, when the network's turn comes. For one portrait that costs nothing, since every
+network is read once anyway.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ Loader = Callable[[], nn.Module]
 class Turns:
     """Which of a model's networks have their weights in place, for any number of threads.
 
-    A network comes when it is used. It leaves when another one comes and nobody uses it any more, not before: clips of one portrait
-    after the other read nothing again.
+    A network comes when it is used. It leaves when another one comes and nobody uses it any more, not before: clips of
+    one portrait after the other read nothing again.
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], loaders: Mapping[str, Loader]) -> None:
-        """`networks` take turns, with or without their weights at first; a loader makes the like of its network, with its weights on its device."""
+        """`networks` take turns, with or without their weights at first; a loader makes the like of its network, with
+        its weights on its device."""
         self._networks = dict(networks)
         self._loaders = loaders
         self._users: Counter[str] = Counter()
@@ -39,7 +42,8 @@ class Turns:
 
     @contextmanager
     def using(self, *names: str) -> Iterator[None]:
-        """Have these networks' weights in place until the end of the block; names of networks that take no turns mean nothing here.
+        """Have these networks' weights in place until the end of the block; names of networks that take no turns mean
+        nothing here.
 
         Raises WeightsError where the checkpoint's files are not there any more.
         """
@@ -78,7 +82,8 @@ def take_weights(network: nn.Module) -> None:
 
 
 def turns_pay(files: Mapping[str, Path], device: torch.device) -> bool:
-    """Whether a user would want networks to take turns: on a GPU where they would fill much of it, elsewhere where they are large at all.
+    """Whether a user would want networks to take turns: on a GPU where they would fill much of it, elsewhere where they
+    are large at all.
 
     `files` are those of the networks, by their names.
     """

@@ -1,7 +1,7 @@
 """The weights that the authors published, in either published form, made a checkpoint folder.
 
-The authors' `.pth` files are pickles, which can carry code. They are read by torch's restricted reader, which knows tensors and nothing else
-and refuses a file that asks for more.
+The authors' `.pth` files are pickles, which can carry code. They are read by torch's restricted reader, which knows
+tensors and nothing else and refuses a file that asks for more.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def find_published_files(
 ) -> PublishedFiles:
     """Find the published files in a folder (or its subfolders `ckpts` and `base`) by their names.
 
-    `vae` and `image_encoder` say where those lie if not there. Raises WeightsError listing every missing file and where to get it.
+    `vae` and `image_encoder` say where those lie if not there. Raises WeightsError listing every missing file and where
+    to get it.
     """
     if not folder.is_dir():
         raise WeightsError(
@@ -162,7 +163,8 @@ def convert_released(
 
     Raises
     ------
-    WeightsError : a file is missing, is not a plain file of tensors, or does not hold exactly the tensors of its network.
+    WeightsError : a file is missing, is not a plain file of tensors, or does not hold exactly the tensors of its
+        network.
     """
     if not isinstance(files, PublishedFiles):
         files = find_published_files(Path(files))

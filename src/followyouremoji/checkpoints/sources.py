@@ -15,7 +15,8 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 
 def cache_folder() -> Path:
-    """The folder of downloaded and converted checkpoints: the environment's `FYE_HOME`, or the platform's cache folder."""
+    """The folder of downloaded and converted checkpoints: the environment's `FYE_HOME`, or the platform's cache
+    folder."""
     home = os.environ.get("FYE_HOME")
     if home:
         return Path(home).expanduser()

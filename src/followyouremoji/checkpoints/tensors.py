@@ -1,7 +1,7 @@
 """Networks from and to safetensors files, strictly: every tensor in its place, none missing, none left over.
 
-Networks are built on the meta device, where they take no memory, and the file's tensors are put in their places. In the file's own type on
-a CPU they stay mapped from the file, so that a network is never held twice.
+Networks are built on the meta device, where they take no memory, and the file's tensors are put in their places. In the
+file's own type on a CPU they stay mapped from the file, so that a network is never held twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def expected_shapes(network: nn.Module) -> dict[str, Shape]:
 
 
 def recomputed_shapes(network: nn.Module) -> dict[str, Shape]:
-    """Tensors that a file may hold and that are left there on purpose: the position tables `pe`, which are a formula."""
+    """Tensors that a file may hold and that are left there on purpose: the position tables `pe`, which are a
+    formula."""
     return {
         f"{name}.pe": (1, module.rows, module.channels)
         for name, module in network.named_modules()
@@ -105,7 +106,8 @@ def write_tensors(
     dtype: torch.dtype | None = None,
     metadata: dict[str, str] | None = None,
 ) -> None:
-    """Write tensors to a safetensors file, floating-point ones as `dtype` (None: as they are), with `metadata` in its header."""
+    """Write tensors to a safetensors file, floating-point ones as `dtype` (None: as they are), with `metadata` in its
+    header."""
     with torch.no_grad():
         saved = {name: value.detach().to("cpu", dtype).contiguous() for name, value in tensors.items()}
     file.touch()
@@ -123,7 +125,8 @@ def not_finite(file: Path) -> list[str]:
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """Tensors of a `.pth`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
 
-    Raises WeightsError for a file that holds anything but tensors, among them one that would run code, or that is damaged.
+    Raises WeightsError for a file that holds anything but tensors, among them one that would run code, or that is
+    damaged.
     """
     try:
         if file.suffix == ".safetensors":

@@ -15,8 +15,8 @@ INTERRUPTIONS = (OSError, http.client.HTTPException)  # urllib's errors are OSEr
 def fetch(url: str, file: Path, size: int, report: Callable[[int], None] | None = None) -> None:
     """Fetch `size` bytes from `url` to `file`; what has arrived lies in `file` + `.part` until it is whole.
 
-    An interruption is retried from where it happened as long as anything arrives. `report` is told how many bytes there are. Contents
-    are not checked. Raises one of `INTERRUPTIONS`; a later call goes on from there.
+    An interruption is retried from where it happened as long as anything arrives. `report` is told how many bytes there
+    are. Contents are not checked. Raises one of `INTERRUPTIONS`; a later call goes on from there.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.part")

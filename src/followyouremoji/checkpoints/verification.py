@@ -56,8 +56,8 @@ class Verification:
 def verify_checkpoint(source: str | Path) -> Verification:
     """Check names, shapes, finite values and the checksums that were recorded when the checkpoint was saved.
 
-    `source` as for `load_model`. Goes through all parts and reports what is wrong with each; raises WeightsError only where there is
-    no checkpoint or its `config.json` cannot be used.
+    `source` as for `load_model`. Goes through all parts and reports what is wrong with each; raises WeightsError only
+    where there is no checkpoint or its `config.json` cannot be used.
     """
     folder = find_checkpoint(source)
     config, records = read_config(folder)

@@ -1,6 +1,7 @@
 """Independent pieces of work on the machines of a Ray cluster.
 
-The machines need this package installed, and the folders that the work reads and writes at the same paths (a shared file system).
+The machines need this package installed, and the folders that the work reads and writes at the same paths (a shared
+file system).
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ def work_on_ray(
     Parameters
     ----------
     address : "auto" finds the cluster that this machine belongs to; a head node's address, such as ``10.0.0.1:6379`` or
-        ``ray://10.0.0.1:10001``; "local" starts Ray here. Not used where the calling process is connected to a Ray already.
+        ``ray://10.0.0.1:10001``; "local" starts Ray here. Not used where the calling process is connected to a Ray
+        already.
 
-    Yields each item when it is done, in any order, with None, or with the reason where its worker was killed twice. What the function
-    raises is raised here.
+    Yields each item when it is done, in any order, with None, or with the reason where its worker was killed twice.
+    What the function raises is raised here.
 
     Raises
     ------

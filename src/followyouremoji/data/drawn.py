@@ -35,9 +35,10 @@ class Drawn:
     size : width and height of the pictures, pixels; a multiple of 8
     seed : the same seed draws the same people
     styles : the styles that occur, equally often; a style named twice occurs twice as often; those of
-        `HELD_OUT_STYLES`, kept for judging, only where they are named. Empty: all others, as often as `Identity.random` makes them
-    acting : "motion", successive frames of speech or of changing expressions; "singles", an expression of its own in every frame, which
-        shows more of a face in few frames
+        `HELD_OUT_STYLES`, kept for judging, only where they are named. Empty: all others, as often as `Identity.random`
+        makes them
+    acting : "motion", successive frames of speech or of changing expressions; "singles", an expression of its own in
+        every frame, which shows more of a face in few frames
     speech : share of the motions that are speech
     frame_rates : least and most frames a second of a motion; low rates show what a stride over frames would
 
@@ -81,7 +82,8 @@ class Drawn:
 
     @classmethod
     def from_table(cls, settings: Mapping[str, Any]) -> Drawn:
-        """Drawn people as a config's table `drawn` describes them; raises SettingsError for an entry that they do not have, too."""
+        """Drawn people as a config's table `drawn` describes them; raises SettingsError for an entry that they do not
+        have, too."""
         if not isinstance(settings, Mapping):
             raise SettingsError(f"`drawn` must be a table, such as {{size = 512}}, not {settings!r}")
         known = [entry.name for entry in fields(cls)]
@@ -120,8 +122,9 @@ class Drawn:
 
 
 def spatial_points(portrait: DrawnPortrait) -> np.ndarray:
-    """The points of a drawn portrait with depth, ``(478, 3)`` float32 pixels: z as a face detector gives it, growing away from the
-    camera, zero at the face's mean depth, in the same unit as x. An iris lies at the mean depth of its eye's outline."""
+    """The points of a drawn portrait with depth, ``(478, 3)`` float32 pixels: z as a face detector gives it, growing
+    away from the camera, zero at the face's mean depth, in the same unit as x. An iris lies at the mean depth of its
+    eye's outline."""
     camera = portrait.vertices @ portrait.pose[:3, :3].T + portrait.pose[:3, 3]
     distance = -camera[:, 2]
     scale = _pixels_per_centimetre(portrait, camera)

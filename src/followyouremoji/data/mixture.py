@@ -1,8 +1,8 @@
 """Several sources as one, by weight.
 
-Positions are dealt out in blocks. In each block a source gets the same number of positions, as its weight says, in an order that the
-seed and the block give. So the part of a source's own positions that was used up is known at every position, without counting: each
-source is gone through in its own order, and its epochs are whole.
+Positions are dealt out in blocks. In each block a source gets the same number of positions, as its weight says, in an
+order that the seed and the block give. So the part of a source's own positions that was used up is known at every
+position, without counting: each source is gone through in its own order, and its epochs are whole.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Mixture:
 
 
 def block_quotas(weights: Sequence[float]) -> list[int]:
-    """Positions a block for each source: the weights' shares of `BLOCK`, rounded so that they add up, and at least one each."""
+    """Positions a block for each source: the weights' shares of `BLOCK`, rounded so that they add up, and at least one
+    each."""
     shares = np.array(weights, np.float64) / sum(weights) * BLOCK
     quotas = np.maximum(np.floor(shares).astype(int), 1)
     while quotas.sum() < BLOCK:

@@ -1,7 +1,7 @@
 """Where each clip lies in a shard, so that any clip can be read without reading the ones before it.
 
-The index of ``shard-000000.tar`` is ``shard-000000.index.npz`` beside it: read in an instant, and built again from the tar file
-whenever it is missing or the tar file is of another size than when it was built.
+The index of ``shard-000000.tar`` is ``shard-000000.index.npz`` beside it: read in an instant, and built again from the
+tar file whenever it is missing or the tar file is of another size than when it was built.
 """
 
 from __future__ import annotations

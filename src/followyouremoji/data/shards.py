@@ -1,7 +1,7 @@
 """Clips that `fye data prepare` made, as a source to learn from.
 
-The clip at a position is a pure function of the position and the seed: epoch after epoch, each in an order of its own, and any process
-can compute any position. Nothing has to be remembered to go on in the middle of an epoch.
+The clip at a position is a pure function of the position and the seed: epoch after epoch, each in an order of its own,
+and any process can compute any position. Nothing has to be remembered to go on in the middle of an epoch.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Shards:
     ----------
     folder : shards, and their list `shards.json` if it is there; without it, all tar files of the folder.
     seed : of the order of the clips and of the frames that are taken from each.
-    strides : distances, in frames, at which frames may be taken; one is drawn for each position among those that the clip is long
-        enough for. (1,): successive frames.
+    strides : distances, in frames, at which frames may be taken; one is drawn for each position among those that the
+        clip is long enough for. (1,): successive frames.
 
     Raises
     ------
@@ -199,7 +199,8 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def picture_size(folder: Path) -> int:
-    """Side of the pictures of a folder's shards, pixels, from its first clip alone. Raises DataError as `Shards` does."""
+    """Side of the pictures of a folder's shards, pixels, from its first clip alone. Raises DataError as `Shards`
+    does."""
     path = shard_paths(folder)[0]
     index = shard_index(path)
     return int(read_facts(_content(path, index.facts[0]), f"{path}, {index.keys[0]}.json")["size"])

@@ -12,8 +12,8 @@ import numpy as np
 class TrainingClip:
     """Successive frames of one face, square and of one size, with what is known about them.
 
-    `points` holds the 478 face points of each frame: x and y in pixels of the pictures, z in the same unit, growing away from the
-    camera. Landmark pictures, masks and metric faces are functions of the points.
+    `points` holds the 478 face points of each frame: x and y in pixels of the pictures, z in the same unit, growing
+    away from the camera. Landmark pictures, masks and metric faces are functions of the points.
     """
 
     key: str  # names the clip in messages
@@ -25,13 +25,13 @@ class TrainingClip:
 
 
 class ClipSource(Protocol):
-    """Clips by position in an endless, reproducible order: the same position gives the same clip on every machine and in every process,
-    so that a training run has to remember nothing but its step."""
+    """Clips by position in an endless, reproducible order: the same position gives the same clip on every machine and
+    in every process, so that a training run has to remember nothing but its step."""
 
     @property
     def size(self) -> int:
         """Width and height of the pictures, in pixels."""
 
     def clip(self, position: int, frames: int) -> TrainingClip:
-        """The clip at `position` (from 0, without end), with `frames` frames: a portrait to animate and the frames to learn are chosen
-        from it. Raises DataError naming the shard or file that cannot be read."""
+        """The clip at `position` (from 0, without end), with `frames` frames: a portrait to animate and the frames to
+        learn are chosen from it. Raises DataError naming the shard or file that cannot be read."""

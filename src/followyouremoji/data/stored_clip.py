@@ -1,8 +1,9 @@
 """A clip as it lies in a shard: its members, written and read.
 
-A clip with the key ``KEY`` is, in this order, ``KEY.0000.jpg``, ``KEY.0001.jpg``, ... (the frames), ``KEY.npz`` (arrays) and
-``KEY.json`` (facts). The key has no dot, so tools that group a tar file's members by what stands before the first dot, as WebDataset
-does, see one sample with the fields ``0000.jpg``, ..., ``npz`` and ``json``. `docs/data.md` describes the arrays and the facts.
+A clip with the key ``KEY`` is, in this order, ``KEY.0000.jpg``, ``KEY.0001.jpg``, ... (the frames), ``KEY.npz``
+(arrays) and ``KEY.json`` (facts). The key has no dot, so tools that group a tar file's members by what stands before
+the first dot, as WebDataset does, see one sample with the fields ``0000.jpg``, ..., ``npz`` and ``json``.
+`docs/data.md` describes the arrays and the facts.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def encode_picture(picture: np.ndarray, quality: int) -> bytes:
 def write_clip(
     archive: tarfile.TarFile, key: str, pictures: Sequence[bytes], notes: Annotations, facts: dict[str, Any]
 ) -> None:
-    """Append a clip to a tar file: `pictures` are its encoded frames, `facts` what `KEY.json` says besides format and key.
+    """Append a clip to a tar file: `pictures` are its encoded frames, `facts` what `KEY.json` says besides format and
+    key.
 
     The same clip gives the same bytes, whenever and by whomever it is written.
     """
@@ -132,7 +134,8 @@ def read_facts(content: bytes, where: str) -> dict[str, Any]:
 def read_arrays(
     content: bytes, names: Sequence[str], frames: int, size: int, where: str
 ) -> dict[str, np.ndarray]:
-    """Some of the arrays of `KEY.npz`, masks as bool ``(T, size, size)``; DataError, naming `where`, if one is missing or of a wrong shape."""
+    """Some of the arrays of `KEY.npz`, masks as bool ``(T, size, size)``; DataError, naming `where`, if one is missing
+    or of a wrong shape."""
     packed = (frames, size, -(-size // 8))
     shapes = {
         "points": (frames, N_LANDMARKS, 3),

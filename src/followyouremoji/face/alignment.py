@@ -36,7 +36,8 @@ NEAREST = 0.35
 
 
 BLOCK = 1000
-"""Frames that are worked on at once at most: what lies between landmarks and points is many times as large as either."""
+"""Frames that are worked on at once at most: what lies between landmarks and points is many times as large as
+either."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def align_motion(
 ) -> np.ndarray:
     """The driving motion on the portrait's face.
 
-    A motion of one frame has no neutral frame to compare its expression with: it is compared with the mean face, looking
-    straight ahead from the same place.
+    A motion of one frame has no neutral frame to compare its expression with: it is compared with the mean face,
+    looking straight ahead from the same place.
 
     Parameters
     ----------

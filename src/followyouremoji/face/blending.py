@@ -21,8 +21,8 @@ BLUR = 1.0  # pixels of a window, over which that change is judged
 def blend_face(guess: np.ndarray, generated: np.ndarray, points: np.ndarray) -> np.ndarray:
     """A generated face, softly edged, in the bent portrait, whose surroundings are sharp and follow the landmarks.
 
-    `guess` uint8 and `generated` of any type (height, width, 3); `points` (478, 2) are the face's landmarks in their pixels.
-    Returns uint8 alike.
+    `guess` uint8 and `generated` of any type (height, width, 3); `points` (478, 2) are the face's landmarks in their
+    pixels. Returns uint8 alike.
     """
     part, soft = _soft_face(points, (guess.shape[1], guess.shape[0]))
     return _blended(guess, generated[part], part, soft)
@@ -31,7 +31,8 @@ def blend_face(guess: np.ndarray, generated: np.ndarray, points: np.ndarray) -> 
 def place_face(
     guess: np.ndarray, generated: np.ndarray, coded_guess: np.ndarray, window: FaceWindow, points: np.ndarray
 ) -> np.ndarray:
-    """`blend_face` of `with_texture_of_guess`, whose parameters these are, computed only where the face is: uint8 as `guess`."""
+    """`blend_face` of `with_texture_of_guess`, whose parameters these are, computed only where the face is: uint8 as
+    `guess`."""
     part, soft = _soft_face(points, (guess.shape[1], guess.shape[0]))
     if not soft.size:
         return guess.copy()
@@ -44,10 +45,12 @@ def place_face(
 def with_texture_of_guess(
     guess: np.ndarray, generated: np.ndarray, coded_guess: np.ndarray, window: FaceWindow
 ) -> np.ndarray:
-    """A generated face in the resolution of the bent portrait, with its fine texture where the face hardly differs from it.
+    """A generated face in the resolution of the bent portrait, with its fine texture where the face hardly differs from
+    it.
 
-    What the autoencoder loses of the guess it loses of a result, too: where both are alike, the guess's own pixels and the *change* that
-    the network made are better than the generated pixels; where they differ (an eye that closes), the generated ones alone are right.
+    What the autoencoder loses of the guess it loses of a result, too: where both are alike, the guess's own pixels and
+    the *change* that the network made are better than the generated pixels; where they differ (an eye that closes), the
+    generated ones alone are right.
 
     Parameters
     ----------
@@ -71,7 +74,8 @@ def with_texture_of_guess(
 
 
 def _soft_face(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Where (rows, columns) of a picture of `size` (width, height) a generated face shows, and float32 (rows, columns, 1) how much.
+    """Where (rows, columns) of a picture of `size` (width, height) a generated face shows, and float32 (rows, columns,
+    1) how much.
 
     The face's mask, blurred by `EDGE` of the face's height.
     """

@@ -316,7 +316,8 @@ class _Follower:
 
 
 def _is_held(picture: np.ndarray, before: np.ndarray) -> bool:
-    """Whether a frame shows what the frame before it showed. False, too, where it lies in the same memory: read over it, nothing tells."""
+    """Whether a frame shows what the frame before it showed. False, too, where it lies in the same memory: read over
+    it, nothing tells."""
     return (
         picture.shape == before.shape
         and not np.may_share_memory(picture, before)

@@ -76,8 +76,8 @@ class LandmarkStyle:
     contour : draw the face oval as well ("with facial contour" of Table 2)
     pupils : draw the pupils (False: "without pupil points" of Table 2)
     antialiased : sub-pixel lines and round pupils; False draws the released network's pixels
-    pupil_radius : half the side of a pupil in pixels of a 512 picture. Scales with the picture when antialiased, down to
-        one pixel; otherwise it is in the picture's own pixels, as in the release.
+    pupil_radius : half the side of a pupil in pixels of a 512 picture. Scales with the picture when antialiased, down
+        to one pixel; otherwise it is in the picture's own pixels, as in the release.
     """
 
     contour: bool = False
@@ -93,7 +93,8 @@ RELEASED_STYLE = LandmarkStyle()
 class _Lines:
     """What a style draws, ready for OpenCV: `shown` are the numbers of its landmarks, edges count within these.
 
-    `parts` are (colour, edges as pairs, the same as an array (n, 2)), in drawing order; `pupils` are the two pupils' places in `shown`.
+    `parts` are (colour, edges as pairs, the same as an array (n, 2)), in drawing order; `pupils` are the two pupils'
+    places in `shown`.
     """
 
     shown: np.ndarray
@@ -141,8 +142,8 @@ def _draw_whole_pixels(picture: np.ndarray, points: np.ndarray, style: LandmarkS
     lines = _lines(style.contour)
     points = points[lines.shown]
     within = ((points >= 0) & (points < (width, height))).all(axis=1)
-    # Python's own numbers: OpenCV reads them faster than NumPy's. What lies inside is not negative, so that cutting off the fraction
-    # is rounding down.
+    # Python's own numbers: OpenCV reads them faster than NumPy's. What lies inside is not negative, so that cutting off
+    # the fraction is rounding down.
     pixels = np.where(within[:, None], points, 0).astype(int).tolist()
     inside = within.tolist()
     for colour, edges, _ in lines.parts:
@@ -203,7 +204,8 @@ def expression_mask(points: np.ndarray, size: tuple[int, int], radius: float | N
     if radius is None:
         radius = max(float(np.linalg.norm(points[RIGHT_IRIS] - points[LEFT_IRIS])) / 9, 2.0)
     places = np.floor(np.nan_to_num(points[_EXPRESSION_POINTS]))
-    # Points up to a border outside the picture still reach into it; only the box around the dilated points is looked at.
+    # Points up to a border outside the picture still reach into it; only the box around the dilated points is looked
+    # at.
     border = int(np.ceil(radius)) + 1
     mask = np.zeros((size[1], size[0]), bool)
     reaching = ((places >= -border) & (places < np.add(size, border))).all(axis=1)

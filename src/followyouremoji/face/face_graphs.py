@@ -29,7 +29,8 @@ _BLANK = np.zeros((64, 64, 3), np.uint8)
 
 @dataclass(frozen=True)
 class GraphFace:
-    """One face as a graph saw it: ``(478, 3)`` float64 normalised landmarks and, from a task bundle, ``(52,)`` scores."""
+    """One face as a graph saw it: ``(478, 3)`` float64 normalised landmarks and, from a task bundle, ``(52,)``
+    scores."""
 
     normalised: np.ndarray
     blendshapes: np.ndarray | None
@@ -133,7 +134,8 @@ class TaskGraph:
 
 
 class FullRangeDetector:
-    """MediaPipe's detector for faces far from the camera: boxes only, where the mesh graph's own detector sees nothing."""
+    """MediaPipe's detector for faces far from the camera: boxes only, where the mesh graph's own detector sees
+    nothing."""
 
     def __init__(self, confidence: float) -> None:
         with quiet_native_logs():

@@ -45,7 +45,8 @@ class MetricFaces:
 
 
 def frustum_at_one(size: tuple[int, int]) -> tuple[float, float]:
-    """Width and height in centimetres of what the camera sees at distance 1, for a picture of ``size`` (width, height)."""
+    """Width and height in centimetres of what the camera sees at distance 1, for a picture of ``size`` (width,
+    height)."""
     width, height = size
     high = 2.0 * np.tan(np.radians(VERTICAL_FIELD_OF_VIEW) / 2.0)
     return high * width / height, high
@@ -159,14 +160,16 @@ def place_irises(mesh_points: np.ndarray, driving_points: np.ndarray) -> np.ndar
 
 
 def with_gaze_of(points: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Points (T, 478, 2) with the irises of one `face` (478, 2), each at its place relative to the eye: who looks as that face does."""
+    """Points (T, 478, 2) with the irises of one `face` (478, 2), each at its place relative to the eye: who looks as
+    that face does."""
     return place_irises(points[:, :N_MESH], np.repeat(face[None], len(points), axis=0))
 
 
 def iris_places(points: np.ndarray) -> np.ndarray:
     """Where the irises are in the bounding boxes of their eyes' contours.
 
-    ``(T, 478, 2)`` points in any unit give ``(T, 10, 2)``: 0 is the left or upper side of the box, 1 the right or lower.
+    ``(T, 478, 2)`` points in any unit give ``(T, 10, 2)``: 0 is the left or upper side of the box, 1 the right or
+    lower.
     """
     places = []
     for loop, first in _EYES:

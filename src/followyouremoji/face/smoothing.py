@@ -1,9 +1,9 @@
 """Take the detector's jitter out of landmarks over time, and leave blinks in.
 
-A plain average over time would flatten a blink, which lasts three to eight frames. So the average is *bilateral*:
-a neighbouring frame counts less the more the face part in it differs from the frame being smoothed, measured in units
-of that part's own jitter. In a still eye, neighbours differ by jitter alone and are averaged away; in a closing eye
-they differ by many times that, count nothing, and the lid keeps its path. Head motion is taken off first (a similarity fit
+A plain average over time would flatten a blink, which lasts three to eight frames. So the average is *bilateral*: a
+neighbouring frame counts less the more the face part in it differs from the frame being smoothed, measured in units of
+that part's own jitter. In a still eye, neighbours differ by jitter alone and are averaged away; in a closing eye they
+differ by many times that, count nothing, and the lid keeps its path. Head motion is taken off first (a similarity fit
 to rigid points) and smoothed on its own, so that a turning head does not keep the face parts from being smoothed.
 """
 

@@ -16,7 +16,8 @@ CUT = 0.06
 """Share of the face's size that all points move by, on the mean, from one frame to the next where a scene begins."""
 
 ABRUPT = 4.0
-"""How many times as far as between the frames before and after it: a fast turn of the head takes more than one frame."""
+"""How many times as far as between the frames before and after it: a fast turn of the head takes more than one
+frame."""
 
 HELD = 1e-3
 """Pixels that points may differ by in a held pose: rounding, no movement."""
@@ -77,7 +78,8 @@ def _moved(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def held_poses(points: np.ndarray) -> np.ndarray:
-    """Number the poses of landmarks (T, 478, 2): a frame that differs from the first one of its pose by rounding alone has its number.
+    """Number the poses of landmarks (T, 478, 2): a frame that differs from the first one of its pose by rounding alone
+    has its number.
 
     Returns (T,) whole numbers that begin with 0 and rise by at most 1.
     """
@@ -92,8 +94,9 @@ def held_poses(points: np.ndarray) -> np.ndarray:
 def looped(motion: Motion, loop: Loop) -> Motion:
     """A motion whose end goes on with its beginning.
 
-    "blend" keeps its length: the last half second is led into the first pose, and comes to rest there. "pingpong" plays it forwards and
-    backwards, the turning frames once: T frames become 2 T - 2. A motion of one frame, and "off", stay as they are.
+    "blend" keeps its length: the last half second is led into the first pose, and comes to rest there. "pingpong" plays
+    it forwards and backwards, the turning frames once: T frames become 2 T - 2. A motion of one frame, and "off", stay
+    as they are.
     """
     if loop == "off" or len(motion) < 2:
         return motion

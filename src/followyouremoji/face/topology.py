@@ -99,5 +99,6 @@ def rigid_weights() -> np.ndarray:
 
 
 TRIANGLES: np.ndarray = _mesh_data()["triangles"].astype(np.int64)
-"""``(852, 3)`` point numbers, counter-clockwise seen from outside the face (normals point out). Eyes and mouth are holes."""
+"""``(852, 3)`` point numbers, counter-clockwise seen from outside the face (normals point out). Eyes and mouth are
+holes."""
 TRIANGLES.setflags(write=False)

@@ -1,7 +1,7 @@
 """A first guess of an animated portrait: its picture bent by its landmarks, as a thin plate.
 
-The guess is right where the head merely turned and wrong where something opens, closes or comes into view. A network that is given it
-learns from fewer examples what to keep, and carries over texture that it never saw in training.
+The guess is right where the head merely turned and wrong where something opens, closes or comes into view. A network
+that is given it learns from fewer examples what to keep, and carries over texture that it never saw in training.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ REMEMBERED = 256  # plates, 30 kB each
 
 @dataclass(frozen=True)
 class ThinPlate:
-    """Where each place of a bent picture comes from: the thin-plate spline of Bookstein (1989), regularised by `STIFFNESS`.
+    """Where each place of a bent picture comes from: the thin-plate spline of Bookstein (1989), regularised by
+    `STIFFNESS`.
 
-    Landmarks guide it, and eight points of the border, which stays where it is. Coordinates are shares of the picture's `size` (width,
-    height), so that one stiffness serves every picture.
+    Landmarks guide it, and eight points of the border, which stays where it is. Coordinates are shares of the picture's
+    `size` (width, height), so that one stiffness serves every picture.
     """
 
     at: np.ndarray  # (n, 2) guides in the bent picture
@@ -58,7 +59,8 @@ class ThinPlate:
         return cls(at, solution[:n], solution[n:], size)
 
     def sources(self, places: np.ndarray) -> np.ndarray:
-        """Where in the unbent picture the `places` (n, 2) of the bent one come from, both in pixels; computed in the precision of `places`."""
+        """Where in the unbent picture the `places` (n, 2) of the bent one come from, both in pixels; computed in the
+        precision of `places`."""
         precision = places.dtype
         at, weights, affine = (part.astype(precision) for part in (self.at, self.weights, self.affine))
         size = np.array(self.size, precision)
@@ -76,8 +78,8 @@ def _remembered_plate(own_points: bytes, points: bytes, size: tuple[int, int]) -
 def warp_portrait(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Bend a portrait so that its face takes another pose.
 
-    `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they shall be, in pixels.
-    The picture's border stays where it is. Returns uint8 (height, width, 3).
+    `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they
+    shall be, in pixels. The picture's border stays where it is. Returns uint8 (height, width, 3).
     """
     height, width = picture.shape[:2]
     plate = ThinPlate.bend(own_points, points, (width, height))
@@ -90,7 +92,8 @@ def warp_portrait(picture: np.ndarray, own_points: np.ndarray, points: np.ndarra
 def warp_into_window(
     picture: np.ndarray, own_points: np.ndarray, points: np.ndarray, window: FaceWindow
 ) -> np.ndarray:
-    """What `warp_portrait` gives, seen through a window that lies where the face shall be: uint8 (size, size, 3), resampled once."""
+    """What `warp_portrait` gives, seen through a window that lies where the face shall be: uint8 (size, size, 3),
+    resampled once."""
     plate = ThinPlate.bend(own_points, points, (picture.shape[1], picture.shape[0]))
     nodes = window.size // WINDOW_GRID
     steps = (np.arange(nodes) + 0.5) * WINDOW_GRID
@@ -117,7 +120,8 @@ def _radial(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _enlargement(cells: int, extent: int) -> np.ndarray:
-    """What values in the middles of `cells` are in the middles of `extent` pixels, linearly: float32 (extent, cells)."""
+    """What values in the middles of `cells` are in the middles of `extent` pixels, linearly: float32 (extent,
+    cells)."""
     place = (np.arange(extent) + 0.5) * cells / extent - 0.5
     below = np.clip(np.floor(place), 0, cells - 2).astype(int)  # half a cell at each edge goes on linearly
     matrix = np.zeros((extent, cells), np.float32)
@@ -129,7 +133,8 @@ def _enlargement(cells: int, extent: int) -> np.ndarray:
 
 
 def _remapped(picture: np.ndarray, sources: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture of `size` (width, height) whose places come from `sources` in `picture`, known in the middles of a grid (rows, columns, 2)."""
+    """A picture of `size` (width, height) whose places come from `sources` in `picture`, known in the middles of a grid
+    (rows, columns, 2)."""
     rows, columns = sources.shape[:2]
     down, across = _enlargement(rows, size[1]), _enlargement(columns, size[0])
     x, y = (down @ (grid @ across.T) for grid in np.moveaxis(sources - 0.5, -1, 0))

@@ -1,7 +1,8 @@
 """The face's window: a square that follows the face of each frame in place, size and roll.
 
-A model that generates faces alone sees every face upright and equally large, so that none of its pixels are spent on surroundings and
-nothing of its capacity on where in a picture a face is. Turns of the head and the expression remain: they are what it has to make.
+A model that generates faces alone sees every face upright and equally large, so that none of its pixels are spent on
+surroundings and nothing of its capacity on where in a picture a face is. Turns of the head and the expression remain:
+they are what it has to make.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ WINDOW_SIDE = 20.0
 
 @dataclass(frozen=True)
 class FaceWindow:
-    """A square of `size` pixels laid over a picture, turned and scaled: `matrix` (2, 3) takes its pixels to the picture's."""
+    """A square of `size` pixels laid over a picture, turned and scaled: `matrix` (2, 3) takes its pixels to the
+    picture's."""
 
     matrix: np.ndarray
     size: int
@@ -64,7 +66,8 @@ class FaceWindow:
         )
 
     def lay_over(self, content: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """The window's content float32 (size, size, channels) where it lies in a picture of `size` (width, height); its edge goes on outside."""
+        """The window's content float32 (size, size, channels) where it lies in a picture of `size` (width, height); its
+        edge goes on outside."""
         import cv2
 
         return cv2.warpAffine(
@@ -79,7 +82,8 @@ class FaceWindow:
 def face_window(points: np.ndarray, size: int) -> FaceWindow:
     """The window of `size` pixels a side around a face with landmarks `points` (478, 2), in pixels of its picture.
 
-    The least-squares similarity (Umeyama 1991, in two dimensions) that takes the mean face, seen from the front, to the landmarks.
+    The least-squares similarity (Umeyama 1991, in two dimensions) that takes the mean face, seen from the front, to the
+    landmarks.
     """
     mean = _frontal_mean_face()
     mesh = np.asarray(points[:N_MESH], np.float64)
@@ -94,9 +98,11 @@ def face_window(points: np.ndarray, size: int) -> FaceWindow:
 
 
 def averaged(picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
-    """A picture of which `scale` pixels shall become one, shrunk by the whole part of that, averaging; and that whole factor.
+    """A picture of which `scale` pixels shall become one, shrunk by the whole part of that, averaging; and that whole
+    factor.
 
-    What is left to resample is less than 2, which linear interpolation does without aliasing. Places (x, y) lie at (x, y) / factor after.
+    What is left to resample is less than 2, which linear interpolation does without aliasing. Places (x, y) lie at (x,
+    y) / factor after.
     """
     import cv2
 

@@ -1,7 +1,8 @@
-"""Work on two ends of a stream at once: `ahead` reads it in a thread before it is asked for, `Behind` hands it on to one.
+"""Work on two ends of a stream at once: `ahead` reads it in a thread before it is asked for, `Behind` hands it on to
+one.
 
-Decoding and encoding spend their time outside Python's lock, and so do detection and networks; a thread for each lets them overlap.
-Both hold a bounded number of items, pass errors on, and leave no thread behind.
+Decoding and encoding spend their time outside Python's lock, and so do detection and networks; a thread for each lets
+them overlap. Both hold a bounded number of items, pass errors on, and leave no thread behind.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ class _Failure:
 def ahead(iterable: Iterable[Item], items: int) -> Generator[Item, None, None]:
     """The items of an iterable, in order, read by a thread up to `items` before they are asked for.
 
-    The thread starts with the first item asked for. An error of the iterable is raised where its item would have come. Closing the
-    generator, or running it to its end, waits for the item at hand, closes the iterable if it is a generator, and ends the thread:
-    use `contextlib.closing` where something that the iterable reads from is closed afterwards.
+    The thread starts with the first item asked for. An error of the iterable is raised where its item would have come.
+    Closing the generator, or running it to its end, waits for the item at hand, closes the iterable if it is a
+    generator, and ends the thread: use `contextlib.closing` where something that the iterable reads from is closed
+    afterwards.
 
-    Only the thread touches the iterable, so nothing else may; and items must not be changed by it once they are handed out.
+    Only the thread touches the iterable, so nothing else may; and items must not be changed by it once they are handed
+    out.
 
     Raises ValueError if `items` is less than 1.
     """
@@ -85,8 +88,8 @@ class Behind(Generic[Item]):
     work : called with each item, in order, never twice at once.
     items : that may wait; `put` waits where there are as many.
 
-    After an error of `work` no further item reaches it, and the error is raised by the next `put` or `finish`. Either `finish` or
-    `give_up` must be called in the end; both wait for the item at hand and end the thread.
+    After an error of `work` no further item reaches it, and the error is raised by the next `put` or `finish`. Either
+    `finish` or `give_up` must be called in the end; both wait for the item at hand and end the thread.
     """
 
     def __init__(self, work: Callable[[Item], None], items: int) -> None:

@@ -16,7 +16,8 @@ from followyouremoji.media.pictures import check_file
 __all__ = ["DECODED_AHEAD", "ClipInfo", "ClipReader", "at_constant_rate"]
 
 DECODED_AHEAD = 4
-"""Frames that are decoded `ahead` of who looks at them: enough to even out their times, and little memory in high definition."""
+"""Frames that are decoded `ahead` of who looks at them: enough to even out their times, and little memory in high
+definition."""
 
 
 def _last_regular(span: float, frame_rate: float) -> int:
@@ -29,9 +30,9 @@ def at_constant_rate(
 ) -> Generator[tuple[float, np.ndarray], None, None]:
     """Frames repeated or left out so that they come at a constant rate, from a stream of (seconds, picture) pairs.
 
-    Yields the regular times from the first frame's on, with the picture nearest in time to each; of two equally near, the
-    earlier. The last regular time is the one nearest to the last frame's, so the result lasts as long as the frames did, to
-    half a frame. Holds two frames at a time.
+    Yields the regular times from the first frame's on, with the picture nearest in time to each; of two equally near,
+    the earlier. The last regular time is the one nearest to the last frame's, so the result lasts as long as the frames
+    did, to half a frame. Holds two frames at a time.
     """
     begin = 0.0
     shown = 0

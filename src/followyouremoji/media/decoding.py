@@ -216,7 +216,8 @@ def _frame_picture(frame: "av.VideoFrame", size: tuple[int, int]) -> np.ndarray:
 
 
 class VideoSource:
-    """A video file's first picture stream; `container` is the file, just opened, and needed no longer than this takes."""
+    """A video file's first picture stream; `container` is the file, just opened, and needed no longer than this
+    takes."""
 
     def __init__(self, path: Path, container: "InputContainer") -> None:
         self._path = path

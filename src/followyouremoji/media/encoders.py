@@ -1,6 +1,7 @@
 """One encoder for each kind of output: frames in one by one, a file or a folder out, marked as generated.
 
-An encoder owns the path that it is given, and the folder that this lies in, both temporary; `ClipWriter` moves the file into place.
+An encoder owns the path that it is given, and the folder that this lies in, both temporary; `ClipWriter` moves the file
+into place.
 """
 
 import struct

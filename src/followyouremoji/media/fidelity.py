@@ -1,4 +1,5 @@
-"""How near a picture is to the true one. Pictures are uint8 (..., height, width, 3) RGB; figures count levels from 0 to 1."""
+"""How near a picture is to the true one. Pictures are uint8 (..., height, width, 3) RGB; figures count levels from 0 to
+1."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # of levels from 0 to 2
 
 
 def l1(picture: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
-    """Mean absolute difference, inside the bool mask (..., height, width) where one is given; NaN where that is empty."""
+    """Mean absolute difference, inside the bool mask (..., height, width) where one is given; NaN where that is
+    empty."""
     difference = np.abs(picture.astype(np.float32) - truth).mean(axis=-1) / 255
     inside = difference if mask is None else difference[mask]
     return float(inside.mean(dtype=np.float64)) if inside.size else math.nan
@@ -28,8 +30,8 @@ def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
 def ssim(picture: np.ndarray, truth: np.ndarray) -> float:
     """Structural similarity of the luma of two pictures (height, width, 3): Wang et al. 2004, Eq. 13.
 
-    The mean over all places where the window, a Gaussian of 11x11 pixels, fits; K1 = 0.01, K2 = 0.03. From -1 to 1, which is reached by equal
-    pictures alone.
+    The mean over all places where the window, a Gaussian of 11x11 pixels, fits; K1 = 0.01, K2 = 0.03. From -1 to 1,
+    which is reached by equal pictures alone.
     """
 
     def local_mean(values: np.ndarray) -> np.ndarray:

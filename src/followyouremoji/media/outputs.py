@@ -1,8 +1,8 @@
 """Outputs appear whole or not at all.
 
 A file, or a folder of frames, is written in a hidden workspace beside the place where it will lie and moved there when
-it is complete, so that neither an error nor Ctrl-C leaves half of one, and nothing is replaced unasked. The workspace is
-held by the process that writes in it: what a killed one left can be told from what another is still writing.
+it is complete, so that neither an error nor Ctrl-C leaves half of one, and nothing is replaced unasked. The workspace
+is held by the process that writes in it: what a killed one left can be told from what another is still writing.
 """
 
 import re
@@ -45,8 +45,8 @@ class PendingOutput:
 
     Raises
     ------
-    error : the output exists, its folder does not, a folder lies where a file shall be written, or `path` has no name of its own, as
-        "." has none. On entering, where nothing can be written beside it.
+    error : the output exists, its folder does not, a folder lies where a file shall be written, or `path` has no name
+        of its own, as "." has none. On entering, where nothing can be written beside it.
     """
 
     def __init__(self, path: Path, overwrite: bool, error: type[UserError], folder: bool = False) -> None:
@@ -116,8 +116,8 @@ class PendingOutput:
 def clear_remains(path: Path) -> None:
     """Remove the workspaces that killed processes left of an output; what others are writing stays.
 
-    Where one was killed while it replaced a folder, the earlier folder is in its place again. What cannot be read or removed stays too:
-    whoever writes the output is told.
+    Where one was killed while it replaced a folder, the earlier folder is in its place again. What cannot be read or
+    removed stays too: whoever writes the output is told.
     """
     with suppress(OSError):
         for workspace in unfinished(path.parent, path.name):
@@ -138,7 +138,8 @@ def _clear(workspace: Path, path: Path) -> None:
 def written_whole(
     path: Path, overwrite: bool, error: type[UserError], *failures: type[Exception]
 ) -> Iterator[Path]:
-    """The temporary name of a file that is written in one go: a `PendingOutput`, committed if all goes well and discarded if not.
+    """The temporary name of a file that is written in one go: a `PendingOutput`, committed if all goes well and
+    discarded if not.
 
     OSError and `failures` while it is written become the `error` that says so.
     """

@@ -84,7 +84,8 @@ def _sixteen_bit_to_eight(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
-    """The picture's colours in sRGB, as RGB, where it carries a colour profile of its own (phones' Display P3, print's CMYK)."""
+    """The picture's colours in sRGB, as RGB, where it carries a colour profile of its own (phones' Display P3, print's
+    CMYK)."""
     if image.mode == "P":  # a profile is of colours, not of their places in a palette
         image = image.convert("RGB")
     profile = image.info.get("icc_profile")

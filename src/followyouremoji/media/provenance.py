@@ -1,7 +1,7 @@
 """What every written file says about itself: that it was generated, and by what.
 
-Beside a sentence for people, PNG, JPEG and WebP carry the IPTC digital source type, which programs that look for generated
-media read from the XMP packet (IPTC Photo Metadata Standard, "Digital Source Type").
+Beside a sentence for people, PNG, JPEG and WebP carry the IPTC digital source type, which programs that look for
+generated media read from the XMP packet (IPTC Photo Metadata Standard, "Digital Source Type").
 """
 
 from xml.sax.saxutils import escape

@@ -21,7 +21,8 @@ from followyouremoji.media.sound import open_sound
 CLIP_ENDINGS = (".mp4", ".gif", ".webp")
 
 WAITING_BYTES = 1 << 26
-"""Of pictures that wait for the encoder: enough for the frames that a model finishes at once at 512 pixels a side, and a bound for large ones."""
+"""Of pictures that wait for the encoder: enough for the frames that a model finishes at once at 512 pixels a side, and
+a bound for large ones."""
 MOST_WAITING = 64
 LEAST_WAITING = 2
 
@@ -137,7 +138,8 @@ class ClipWriter:
         return self
 
     def write(self, picture: np.ndarray) -> None:
-        """Append a frame, uint8 (height, width, 3) RGB of the clip's size. It is copied, so the array may be used again."""
+        """Append a frame, uint8 (height, width, 3) RGB of the clip's size. It is copied, so the array may be used
+        again."""
         width, height = self.size
         if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
             raise ValueError(

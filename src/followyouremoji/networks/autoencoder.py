@@ -83,7 +83,8 @@ class SmallAutoencoder(nn.Module):
         )
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """`(batch, 3, height, width)` in [-1, 1] to normalised latents `(batch, latent channels, height / 8, width / 8)`."""
+        """`(batch, 3, height, width)` in [-1, 1] to normalised latents `(batch, latent channels, height / 8, width /
+        8)`."""
         return (self.encoder(pictures) - self.config.shift) * self.config.scale
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Compilation by torch, region by region: the modules between the places of a `Recall`, so that whatever stands at those goes on as it was.
+"""Compilation by torch, region by region: the modules between the places of a `Recall`, so that whatever stands at
+those goes on as it was.
 
-Shapes are static, for they are few: those of a level of the UNet, times the lengths of windows that a clip has. Modules of equal shapes share one
-compilation, and weights are its inputs, not part of it: they may change or be loaded again.
+Shapes are static, for they are few: those of a level of the UNet, times the lengths of windows that a clip has. Modules
+of equal shapes share one compilation, and weights are its inputs, not part of it: they may change or be loaded again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def compile_regions(
 ) -> None:
     """Let torch compile the regions of a network for a device, in place, each when it first meets inputs of new shapes.
 
-    The network's modules and tensors keep their names. A region is compiled whole or fails: nothing falls back to being interpreted.
+    The network's modules and tensors keep their names. A region is compiled whole or fails: nothing falls back to being
+    interpreted.
 
     Parameters
     ----------
@@ -47,8 +49,8 @@ def compile_regions(
 def compile_module(
     module: nn.Module, backend: str | Callable[..., Any] = "inductor", *, fullgraph: bool = False
 ) -> None:
-    """Let torch compile a module, in place, anew for each shape of its inputs, however many they are: after 8, torch's own limit, it would
-    quietly go on uncompiled. `fullgraph`: whole, or fail.
+    """Let torch compile a module, in place, anew for each shape of its inputs, however many they are: after 8, torch's
+    own limit, it would quietly go on uncompiled. `fullgraph`: whole, or fail.
     """
     limits = torch._dynamo.config  # one of them counts all modules whose forward is the same function
     limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, MOST_SHAPES)
@@ -56,7 +58,8 @@ def compile_module(
 
 
 def compiler_problem(device: torch.device, backend: str = "inductor") -> str | None:
-    """Why torch cannot compile for a device, in the compiler's words; None where it can. Compiles a sum to find out, which takes seconds."""
+    """Why torch cannot compile for a device, in the compiler's words; None where it can. Compiles a sum to find out,
+    which takes seconds."""
     try:
         with torch.inference_mode():
             total = torch.compile(torch.add, backend=backend, dynamic=False, fullgraph=True)

@@ -1,8 +1,9 @@
 """Sizes of the networks, validated once and saved beside the weights.
 
-Two layouts share one code. *released* is the network of the 2024 weights: the denoiser reads noisy latents alone and the image prompt is
-CLIP's tokens through a linear layer. *paper* is the network that both papers describe: masked known frames and their mask are joined to the
-noisy latents (Sec. 3.3) and a 4-layer Q-Former stands between the image encoder and the cross-attention.
+Two layouts share one code. *released* is the network of the 2024 weights: the denoiser reads noisy latents alone and
+the image prompt is CLIP's tokens through a linear layer. *paper* is the network that both papers describe: masked known
+frames and their mask are joined to the noisy latents (Sec. 3.3) and a 4-layer Q-Former stands between the image encoder
+and the cross-attention.
 """
 
 from __future__ import annotations

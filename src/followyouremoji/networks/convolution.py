@@ -1,8 +1,10 @@
-"""3x3 convolutions with fewer multiplications, equal to the plain ones within rounding: Winograd's minimal filtering, and its like for enlarged pictures.
+"""3x3 convolutions with fewer multiplications, equal to the plain ones within rounding: Winograd's minimal filtering,
+and its like for enlarged pictures.
 
-A tile of the output is `A^T [(G g G^T) * (B^T d B)] A` (Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", Eq. 8) for
-kernel `g` and input patch `d`: the product `*` is a matrix product over channels for each of a few places, so the work is that of as many
-matrix products. Only processors gain by it, GPUs' libraries have their own; it has no gradient, so training uses the plain convolution.
+A tile of the output is `A^T [(G g G^T) * (B^T d B)] A` (Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural
+Networks", Eq. 8) for kernel `g` and input patch `d`: the product `*` is a matrix product over channels for each of a
+few places, so the work is that of as many matrix products. Only processors gain by it, GPUs' libraries have their own;
+it has no gradient, so training uses the plain convolution.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ LEAST_TILES = 64  # from which a kernel's transform to 36 values pays; below, th
 
 @dataclass(frozen=True, eq=False)
 class MinimalFilter:
-    """A bilinear algorithm for one axis: patches of `patch` input pixels, `stride` apart and beginning one before the picture, give `made` outputs each."""
+    """A bilinear algorithm for one axis: patches of `patch` input pixels, `stride` apart and beginning one before the
+    picture, give `made` outputs each."""
 
     patches: Tensor  # B^T (products, patch)
     kernels: Tensor  # G (products, 3)
@@ -51,10 +54,11 @@ class MinimalFilter:
 
 
 def winograd_filter(points: tuple[float, ...]) -> MinimalFilter:
-    """Winograd's F(m, 3) by interpolation at m + 1 finite points and at infinity; each product's scale is shared evenly by its three factors.
+    """Winograd's F(m, 3) by interpolation at m + 1 finite points and at infinity; each product's scale is shared evenly
+    by its three factors.
 
-    Rounding grows with the spread of the points: at (0, +-sqrt(1/2), +-sqrt(2)) it is about five times that of a direct convolution in
-    float32, half of what the customary (0, +-1, +-2) gives.
+    Rounding grows with the spread of the points: at (0, +-sqrt(1/2), +-sqrt(2)) it is about five times that of a direct
+    convolution in float32, half of what the customary (0, +-1, +-2) gives.
     """
     made, count = len(points) - 1, len(points) + 1
     at = torch.tensor(points, dtype=torch.float64)
@@ -102,8 +106,8 @@ DOUBLED = MinimalFilter(
 def filtered(x: Tensor, weight: Tensor, bias: Tensor | None, way: MinimalFilter) -> Tensor:
     """A 3x3 convolution of `x`, zeros around it, by a minimal filter.
 
-    `x` (batch, channels, height, width), quickest in channels-last; `weight` (out channels, channels, 3, 3). Returns channels-last
-    (batch, out channels, height, width), twice the height and width for `DOUBLED`.
+    `x` (batch, channels, height, width), quickest in channels-last; `weight` (out channels, channels, 3, 3). Returns
+    channels-last (batch, out channels, height, width), twice the height and width for `DOUBLED`.
     """
     patch_matrix, kernel_matrix, output_matrix = way.matrices(x.dtype)
     products, made, patch, stride = len(patch_matrix), way.made, way.patch, way.stride
@@ -146,7 +150,8 @@ def filtered(x: Tensor, weight: Tensor, bias: Tensor | None, way: MinimalFilter)
 
 
 def computes_plainly(x: Tensor) -> bool:
-    """Whether `x` is on a processor, in float32, outside of training and compilers: where ways of computing are chosen by hand."""
+    """Whether `x` is on a processor, in float32, outside of training and compilers: where ways of computing are chosen
+    by hand."""
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
@@ -157,15 +162,18 @@ def computes_plainly(x: Tensor) -> bool:
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """Channels last, in which tokens are pictures seen otherwise, where nothing is learnt; a training chooses by its weights' layout."""
+    """Channels last, in which tokens are pictures seen otherwise, where nothing is learnt; a training chooses by its
+    weights' layout."""
     return x if torch.is_grad_enabled() else x.contiguous(memory_format=torch.channels_last)
 
 
 class Convolution(nn.Conv2d):
-    """torch's convolution; on a processor a 1x1 one is a linear layer of the channels, and a 3x3 one goes by minimal filters where that pays."""
+    """torch's convolution; on a processor a 1x1 one is a linear layer of the channels, and a 3x3 one goes by minimal
+    filters where that pays."""
 
     def forward(self, x: Tensor, size: torch.Size | None = None) -> Tensor:
-        """`x` (batch, channels, height, width), first enlarged to `size` (height, width) by nearest neighbours where it is given."""
+        """`x` (batch, channels, height, width), first enlarged to `size` (height, width) by nearest neighbours where it
+        is given."""
         if size is not None:
             if tuple(size) == (2 * x.shape[2], 2 * x.shape[3]) and self.may_filter(x):
                 return filtered(x, self.weight, self.bias, DOUBLED)
@@ -178,7 +186,8 @@ class Convolution(nn.Conv2d):
         return super().forward(x)
 
     def is_plain(self, side: int) -> bool:
-        """Whether the kernel has this side, the result is as large as the picture, and nothing else is out of the ordinary."""
+        """Whether the kernel has this side, the result is as large as the picture, and nothing else is out of the
+        ordinary."""
         return (
             self.kernel_size == (side, side)
             and self.padding == (side // 2, side // 2)

@@ -1,4 +1,5 @@
-"""The image prompt: tokens of an image encoder, through a Q-Former in the paper layout, for the cross-attentions (Sec. 3.1)."""
+"""The image prompt: tokens of an image encoder, through a Q-Former in the paper layout, for the cross-attentions (Sec.
+3.1)."""
 
 from __future__ import annotations
 
@@ -52,9 +53,11 @@ class QFormer(nn.Module):
 
 
 def latent_tokens(latents: Tensor) -> Tensor:
-    """Image tokens for a model without CLIP: each latent pixel of the portrait with its place, `(batch, height * width, channels + 2)`.
+    """Image tokens for a model without CLIP: each latent pixel of the portrait with its place, `(batch, height * width,
+    channels + 2)`.
 
-    `latents` (batch, channels, height, width). The place is (x, y) in [-1, 1], so that the tokens need no position table.
+    `latents` (batch, channels, height, width). The place is (x, y) in [-1, 1], so that the tokens need no position
+    table.
     """
     height, width = latents.shape[2:]
     y = torch.linspace(-1, 1, height, device=latents.device, dtype=latents.dtype)

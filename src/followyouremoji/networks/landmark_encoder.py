@@ -1,4 +1,5 @@
-"""The landmark encoder: a landmark picture to features that are added to the denoiser's first convolution (Sec. 3.1)."""
+"""The landmark encoder: a landmark picture to features that are added to the denoiser's first convolution (Sec.
+3.1)."""
 
 from __future__ import annotations
 
@@ -30,9 +31,9 @@ class LandmarkEncoder(nn.Module):
     def forward(self, pictures: Tensor, warped: Tensor | None = None) -> Tensor:
         """Landmark pictures to features, joined by the guess of what they show.
 
-        `pictures` (batch, 3, frames, height, width) in [0, 1]; `warped` (batch, latent channels, frames, height / 8, width / 8), latents of
-        the portrait bent by its landmarks, where the config has `warped_reference` (None for the portrait itself, which nothing bends).
-        Returns (batch, first block width, frames, height / 8, width / 8).
+        `pictures` (batch, 3, frames, height, width) in [0, 1]; `warped` (batch, latent channels, frames, height / 8,
+        width / 8), latents of the portrait bent by its landmarks, where the config has `warped_reference` (None for the
+        portrait itself, which nothing bends). Returns (batch, first block width, frames, height / 8, width / 8).
         """
         batch, _, frames = pictures.shape[:3]
         x = pictures.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w

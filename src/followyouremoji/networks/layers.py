@@ -25,7 +25,8 @@ Reading = tuple[
 
 
 def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
-    """Sinusoidal embedding `(batch, width)` of diffusion timesteps `(batch,)`, cosines first, periods from 2 pi to 20000 pi."""
+    """Sinusoidal embedding `(batch, width)` of diffusion timesteps `(batch,)`, cosines first, periods from 2 pi to
+    20000 pi."""
     half = width // 2
     frequencies = torch.exp(
         -math.log(10_000) / half * torch.arange(half, device=timesteps.device, dtype=torch.float32)
@@ -122,7 +123,8 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
     def forward(self, tokens: Tensor, keys_values: KeyValue) -> Tensor:
-        """`tokens` (batch, n, channels) read; returns the same shape, or one token for all where they read a single one."""
+        """`tokens` (batch, n, channels) read; returns the same shape, or one token for all where they read a single
+        one."""
         values = keys_values[1]
         if values.shape[1] == 1:  # whatever is asked of a single token, the answer is its value
             return self.to_out[0](values)
@@ -130,7 +132,8 @@ class Attention(nn.Module):
 
 
 def repeat_to(keys_values: KeyValue, batch: int) -> KeyValue:
-    """Repeat every sample's keys and values so that all its frames read them: `(b, ...)` to `(batch, ...)`, sample-major."""
+    """Repeat every sample's keys and values so that all its frames read them: `(b, ...)` to `(batch, ...)`,
+    sample-major."""
     keys, values = keys_values
     if keys.shape[0] == batch:
         return keys_values
@@ -180,7 +183,8 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention (with the appearance tokens joined in, where given), cross-attention to the image prompt, feed-forward."""
+    """Self-attention (with the appearance tokens joined in, where given), cross-attention to the image prompt,
+    feed-forward."""
 
     def __init__(self, channels: int, heads: int, context_width: int) -> None:
         super().__init__()
@@ -227,7 +231,8 @@ class NormOnlyBlock(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """One transformer block over the pixels of each frame, between two 1x1 convolutions; its result is added to what it read."""
+    """One transformer block over the pixels of each frame, between two 1x1 convolutions; its result is added to what it
+    read."""
 
     def __init__(
         self, channels: int, heads: int, context_width: int, groups: int, *, norm_only: bool = False

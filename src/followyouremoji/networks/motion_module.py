@@ -24,15 +24,16 @@ def sinusoidal_table(rows: int, channels: int, device: torch.device, dtype: torc
 
 
 def position_table(rows: int, channels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """As `sinusoidal_table`; a constant to a compiler, which does not see the cache behind it (`networks/compiling.py`)."""
+    """As `sinusoidal_table`; a constant to a compiler, which does not see the cache behind it
+    (`networks/compiling.py`)."""
     return sinusoidal_table(rows, channels, device, dtype)
 
 
 class PositionTable(nn.Module):
     """Adds each frame's place in the clip.
 
-    The released checkpoints hold this table as `pe`; it is a formula, and their half-precision conversions have lost digits of it, so
-    loading checks the shape and keeps the formula.
+    The released checkpoints hold this table as `pe`; it is a formula, and their half-precision conversions have lost
+    digits of it, so loading checks the shape and keeps the formula.
     """
 
     def __init__(self, rows: int, channels: int) -> None:

@@ -1,7 +1,9 @@
-"""Stable Diffusion's UNet, once as the appearance net (2-D, hands over tokens) and once as the denoiser (inflated over time).
+"""Stable Diffusion's UNet, once as the appearance net (2-D, hands over tokens) and once as the denoiser (inflated over
+time).
 
-A network is a list of steps down, a middle and a list of steps up. Both networks have the same transformer blocks in the same order, which
-is how appearance tokens find their place: entry `i` of the list that `AppearanceNet` returns belongs to transformer `i` of the `Denoiser`.
+A network is a list of steps down, a middle and a list of steps up. Both networks have the same transformer blocks in
+the same order, which is how appearance tokens find their place: entry `i` of the list that `AppearanceNet` returns
+belongs to transformer `i` of the `Denoiser`.
 """
 
 from __future__ import annotations
@@ -35,11 +37,13 @@ Place = Literal["inside", "resnet", "attention", "motion"]
 
 
 class Recall(Protocol):
-    """Stands at the places of a denoiser whose features can be told from those of earlier steps instead of computing them.
+    """Stands at the places of a denoiser whose features can be told from those of earlier steps instead of computing
+    them.
 
-    `("inside", depth)` is what lies within its outermost `depth` layers up and the layers down whose skips they read; 0 is everything between
-    the first convolution and the head. `("resnet", i)`, `("attention", i)` and `("motion", i)` are what the `i`-th layer's modules return, counted in the order
-    of a pass: the resnet's output, and what a transformer or a motion module adds to its input.
+    `("inside", depth)` is what lies within its outermost `depth` layers up and the layers down whose skips they read; 0
+    is everything between the first convolution and the head. `("resnet", i)`, `("attention", i)` and `("motion", i)`
+    are what the `i`-th layer's modules return, counted in the order of a pass: the resnet's output, and what a
+    transformer or a motion module adds to its input.
     """
 
     def __call__(self, place: Place, index: int, compute: Callable[[], Tensor]) -> Tensor:
@@ -52,7 +56,8 @@ def compute_always(place: Place, index: int, compute: Callable[[], Tensor]) -> T
 
 
 class Stage(nn.Module):
-    """One resolution of the UNet: resnets, each followed by a transformer and a motion module where the stage has them."""
+    """One resolution of the UNet: resnets, each followed by a transformer and a motion module where the stage has
+    them."""
 
     def __init__(
         self,
@@ -90,7 +95,8 @@ class Stage(nn.Module):
 class Conditioning:
     """What a clip's frames read, as keys and values of each transformer block, computed once a clip.
 
-    `context` is the image prompt's (cross-attention); `appearance` the portrait's (self-attention), None for the unconditional half.
+    `context` is the image prompt's (cross-attention); `appearance` the portrait's (self-attention), None for the
+    unconditional half.
     """
 
     context: list[KeyValue]
@@ -174,9 +180,11 @@ class UNet(nn.Module):
     def run_stages(
         self, x: Tensor, run: Callable[[int, Tensor], Tensor], recall: Recall = compute_always
     ) -> Tensor:
-        """From the first convolution's output down, through the middle and up again; `run` does one layer, named by its number.
+        """From the first convolution's output down, through the middle and up again; `run` does one layer, named by its
+        number.
 
-        A UNet is a nest of pairs: a layer up reads what the next inner pair returned, joined with its skip. `recall` stands before each pair.
+        A UNet is a nest of pairs: a layer up reads what the next inner pair returned, joined with its skip. `recall`
+        stands before each pair.
         """
         down, middle, up = self.stages()
         numbers = iter(range(len(self.layers())))
@@ -213,7 +221,8 @@ class UNet(nn.Module):
 
 
 class AppearanceNet(UNet):
-    """The reference network: run once a portrait, at timestep 0, it gives the tokens that the denoiser's frames attend to."""
+    """The reference network: run once a portrait, at timestep 0, it gives the tokens that the denoiser's frames attend
+    to."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config, config.latent_channels, moves=lambda level: False, hand_over=True)
@@ -223,9 +232,10 @@ class AppearanceNet(UNet):
     ) -> list[Tensor]:
         """Read a portrait.
 
-        `latents` (batch, latent channels, height, width); `image_tokens` (batch, tokens, image width); `landmark_features`
-        (batch, first block width, height, width) where the config has `reference_landmarks`. Returns the normed tokens of every
-        transformer block, each (batch, height * width of its level, channels), before its self-attention.
+        `latents` (batch, latent channels, height, width); `image_tokens` (batch, tokens, image width);
+        `landmark_features` (batch, first block width, height, width) where the config has `reference_landmarks`.
+        Returns the normed tokens of every transformer block, each (batch, height * width of its level, channels),
+        before its self-attention.
         """
         time = self.time_embedding(torch.zeros(latents.shape[0], device=latents.device))
         contexts = iter(self.context(image_tokens))
@@ -277,11 +287,12 @@ class Denoiser(UNet):
     ) -> Tensor:
         """One pass.
 
-        `latents` (batch, denoiser channels, frames, height, width): noisy latents, in the paper layout joined by known frames and
-        their mask; `timesteps` (batch,) in 0..999; `landmark_features` (batch, first block width, frames, height, width).
-        `recall` may tell features instead of computing them. A conditioning of a smaller batch is shared: sample `i` of it serves the next `batch / its batch` samples.
-        Several conditionings, such as the two halves of guidance, are read side by side, each by all samples.
-        Returns the prediction (batch, latent channels, frames, height, width); for several conditionings their predictions one after the other along the batch.
+        `latents` (batch, denoiser channels, frames, height, width): noisy latents, in the paper layout joined by known
+        frames and their mask; `timesteps` (batch,) in 0..999; `landmark_features` (batch, first block width, frames,
+        height, width). `recall` may tell features instead of computing them. A conditioning of a smaller batch is
+        shared: sample `i` of it serves the next `batch / its batch` samples. Several conditionings, such as the two
+        halves of guidance, are read side by side, each by all samples. Returns the prediction (batch, latent channels,
+        frames, height, width); for several conditionings their predictions one after the other along the batch.
         """
         frames = latents.shape[2]
         conditionings = [conditioning] if isinstance(conditioning, Conditioning) else list(conditioning)

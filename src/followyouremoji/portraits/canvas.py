@@ -144,7 +144,8 @@ class Canvas:
     ) -> None:
         """Triangles with a colour at every vertex, drawn in the order given.
 
-        ``texture`` uint8 ``(h, w, 3)``, repeated, multiplies them; ``places`` ``(N, 2)`` are the vertices' pixels on it.
+        ``texture`` uint8 ``(h, w, 3)``, repeated, multiplies them; ``places`` ``(N, 2)`` are the vertices' pixels on
+        it.
         """
         if not len(triangles):
             return
@@ -166,7 +167,8 @@ class Canvas:
         self.skia.drawVertices(vertices, paint, mode)
 
     def multiply(self, path: Any, texture: np.ndarray, origin: Iterable[float], scale: float) -> None:
-        """Darken the inside of a path by a texture uint8 ``(h, w, 3)``, repeated from ``origin``, ``scale`` pixels a texture pixel."""
+        """Darken the inside of a path by a texture uint8 ``(h, w, 3)``, repeated from ``origin``, ``scale`` pixels a
+        texture pixel."""
         with self.clipped(path):
             self.skia.translate(*map(float, origin))
             self.skia.scale(scale, scale)
@@ -209,8 +211,9 @@ _KEPT = 64
 
 
 def _textured(texture: np.ndarray, multiplies: bool) -> "skia.Paint":
-    """A paint with a texture. Kept, because making one costs more than drawing with it: skia's binding copies a paint's picture by
-    encoding and decoding it. As a BMP that is a plain copy; from an array it would be compressed each time."""
+    """A paint with a texture. Kept, because making one costs more than drawing with it: skia's binding copies a paint's
+    picture by encoding and decoding it. As a BMP that is a plain copy; from an array it would be compressed each
+    time."""
     key = (id(texture), multiplies)
     if key not in _TEXTURED:
         encoded = cv2.imencode(".bmp", texture[..., ::-1])[1].tobytes()

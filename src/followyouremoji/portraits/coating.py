@@ -1,6 +1,8 @@
-"""What skin, fur, stone, hair and cloth look like from near: textures that multiply the colours of a surface and stay on it.
+"""What skin, fur, stone, hair and cloth look like from near: textures that multiply the colours of a surface and stay
+on it.
 
-The head's map unrolls it about the vertical: `MAP_CM` centimetres around and down, ``MAP`` pixels a side, the middle at the nose.
+The head's map unrolls it about the vertical: `MAP_CM` centimetres around and down, ``MAP`` pixels a side, the middle at
+the nose.
 """
 
 from functools import lru_cache
@@ -130,7 +132,8 @@ def _fur(identity: Identity, rng: np.random.Generator) -> np.ndarray:
 
 @lru_cache(maxsize=24)
 def fur_coat(identity: Identity) -> np.ndarray | None:
-    """Fur beyond the face, to repeat over ears, crown and chest: hair that hangs, uint8 ``(256, 256, 3)``; None for people."""
+    """Fur beyond the face, to repeat over ears, crown and chest: hair that hangs, uint8 ``(256, 256, 3)``; None for
+    people."""
     if identity.animal == "none":
         return None
     rng = np.random.default_rng(identity.seed + 4)
@@ -171,7 +174,8 @@ def _stone(identity: Identity, rng: np.random.Generator) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def hair_places() -> np.ndarray:
-    """Where the vertices of a hair surface lie on its map, ``(HAIR_ROWS * HAIR_COLUMNS, 2)``: columns across, rows down."""
+    """Where the vertices of a hair surface lie on its map, ``(HAIR_ROWS * HAIR_COLUMNS, 2)``: columns across, rows
+    down."""
     across = np.tile(np.arange(HAIR_COLUMNS), HAIR_ROWS) * (HAIR_MAP * 3.0 / HAIR_COLUMNS)
     down = np.repeat(np.linspace(0.0, HAIR_MAP, HAIR_ROWS), HAIR_COLUMNS)
     return np.stack([across, down], axis=1)

@@ -1,4 +1,5 @@
-"""Draw one picture: back to front, backdrop, hair behind, body, head, features, hair in front; then the identity's look."""
+"""Draw one picture: back to front, backdrop, hair behind, body, head, features, hair in front; then the identity's
+look."""
 
 from dataclasses import dataclass
 

@@ -179,7 +179,8 @@ def _hair_triangles() -> np.ndarray:
 
 
 def hair_angles() -> np.ndarray:
-    """Angles of the hair's columns about the vertical, ``(HAIR_COLUMNS,)``: 0 in front, positive to the picture's right."""
+    """Angles of the hair's columns about the vertical, ``(HAIR_COLUMNS,)``: 0 in front, positive to the picture's
+    right."""
     return np.linspace(-np.pi, np.pi, HAIR_COLUMNS, endpoint=False)
 
 
@@ -242,8 +243,8 @@ def ear_outline(skull: Skull, side: int, size: float) -> tuple[np.ndarray, np.nd
 
 
 def brim_surface(skull: Skull, front: np.ndarray, lift: float, width: float) -> Surface:
-    """A hat's brim: a ring of 4 rows of `HAIR_COLUMNS` points that starts ``lift`` centimetres above the skull at the edge ``front``
-    (degrees, as in `hair_surface`) and goes ``width`` centimetres outwards, bent down a little."""
+    """A hat's brim: a ring of 4 rows of `HAIR_COLUMNS` points that starts ``lift`` centimetres above the skull at the
+    edge ``front`` (degrees, as in `hair_surface`) and goes ``width`` centimetres outwards, bent down a little."""
     angles = hair_angles()
     elevation = np.radians(front)
     direction = np.stack(

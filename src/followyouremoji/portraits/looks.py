@@ -1,7 +1,9 @@
-"""Looks: how a whole picture is recoloured and textured, so that a model learns to carry over what it sees instead of a fixed cast.
+"""Looks: how a whole picture is recoloured and textured, so that a model learns to carry over what it sees instead of a
+    fixed cast.
 
-A look works on any picture of a face with landmarks, drawn or not. It belongs to an identity: the same look makes all its pictures.
-Its texture sticks to the face (it moves, turns and stretches with the skin) or to the canvas (paper, film, screen).
+A look works on any picture of a face with landmarks, drawn or not. It belongs to an identity: the same look makes all
+its pictures. Its texture sticks to the face (it moves, turns and stretches with the skin) or to the canvas (paper,
+film, screen).
 """
 
 from __future__ import annotations
@@ -87,7 +89,8 @@ class Look:
 
     @classmethod
     def random(cls, rng: np.random.Generator, textures: tuple[str, ...] = TEXTURES) -> Look:
-        """Four in ten pictures stay as they are; the others are recoloured, textured, or both. No held-out texture unless asked for."""
+        """Four in ten pictures stay as they are; the others are recoloured, textured, or both. No held-out texture
+        unless asked for."""
         if rng.random() < 0.4:
             return cls()
         recoloured, textured, on_canvas = rng.random(3) < (0.6, 0.55, 0.25)
@@ -173,7 +176,8 @@ def _sheet(kind: str, seed: int, size: int) -> np.ndarray:
 
 
 def _places(points: np.ndarray, size: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where in the tile each pixel's texture lies, float32 ``(size, size)`` each: on the face, where the mean face has that spot.
+    """Where in the tile each pixel's texture lies, float32 ``(size, size)`` each: on the face, where the mean face has
+    that spot.
 
     A thin plate through `GUIDES`, evaluated on a coarse grid.
     """

@@ -16,7 +16,8 @@ from .styles import Identity
 class Scene:
     """Canvas, identity and camera of the picture being drawn.
 
-    `pose` moves the head, `body` the shoulders (they follow the head's place but do not turn); `unit` is pixels a centimetre.
+    `pose` moves the head, `body` the shoulders (they follow the head's place but do not turn); `unit` is pixels a
+    centimetre.
     """
 
     canvas: Canvas
@@ -67,8 +68,8 @@ class Scene:
         texture: np.ndarray | None = None,
         places: np.ndarray | None = None,
     ) -> None:
-        """Draw the outer side of a surface whose vertices have their light already, far triangles first; in a cartoon with the hard
-        shadow and the outline of its finish."""
+        """Draw the outer side of a surface whose vertices have their light already, far triangles first; in a cartoon
+        with the hard shadow and the outline of its finish."""
         points, triangles = self._sorted(surface)
         if self.identity.finish == "cel":
             # The light falls on a ramp with a step: the shadow's border is as sharp as its pixels.
@@ -81,7 +82,8 @@ class Scene:
         self.canvas.mesh(points, triangles, colours, texture, places)
 
     def _draw_outline(self, surface: Surface, points: np.ndarray) -> None:
-        """A line where a surface turns away from the eye or ends; the surface then covers its inner half, and all lines inside."""
+        """A line where a surface turns away from the eye or ends; the surface then covers its inner half, and all lines
+        inside."""
         pairs, owners = _edges(surface.triangles.tobytes(), surface.triangles.dtype.str)
         front = np.append(facing(points, surface.triangles), False)
         drawn = pairs[front[owners[:, 0]] != front[owners[:, 1]]]
@@ -114,7 +116,8 @@ def _shadow_step(contrast: float) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _edges(triangles: bytes, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """The edges of a mesh as pairs of vertices ``(E, 2)``, and the two triangles ``(E, 2)`` at each; -1 for none at a border."""
+    """The edges of a mesh as pairs of vertices ``(E, 2)``, and the two triangles ``(E, 2)`` at each; -1 for none at a
+    border."""
     listed = np.frombuffer(triangles, kind).reshape(-1, 3)
     halves = np.sort(np.concatenate([listed[:, [0, 1]], listed[:, [1, 2]], listed[:, [2, 0]]]), axis=1)
     owner = np.tile(np.arange(len(listed)), 3)

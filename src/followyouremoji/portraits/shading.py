@@ -109,8 +109,8 @@ def _fur(identity: Identity, rest: np.ndarray, paint: np.ndarray) -> np.ndarray:
 
 
 def lit(identity: Identity, paint: np.ndarray, normals: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """Colours ``(N, 3)`` under the identity's light: soft wrapped diffuse light in its colour, shade in the complement of it, a
-    highlight (Blinn 1977) and a rim of light from behind."""
+    """Colours ``(N, 3)`` under the identity's light: soft wrapped diffuse light in its colour, shade in the complement
+    of it, a highlight (Blinn 1977) and a rim of light from behind."""
     light = np.array(identity.light)
     shade = np.clip(0.575 + 0.575 * normals @ light, 0.0, 1.0) ** 1.3
     facing = np.clip(normals[:, 2], 0.0, 1.0)

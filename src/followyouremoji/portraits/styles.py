@@ -29,9 +29,9 @@ SCENES = ("glow", "gradient", "bokeh", "shapes", "clouds", "stripes", "checks", 
 class Identity:
     """Everything of a drawn portrait that stays while it moves.
 
-    Colours are sRGB in [0, 1]. `light` points to the light in camera space, `light_colour` multiplies what it lights, `contrast` is 1
-    for soft daylight, `shine` the strength of highlights. `age` is 0 for a child and 1 for the old. `freckles`, `blush` and the like go
-    from 0 to 1. `seed` decides small details such as freckles and locks of hair.
+    Colours are sRGB in [0, 1]. `light` points to the light in camera space, `light_colour` multiplies what it lights,
+    `contrast` is 1 for soft daylight, `shine` the strength of highlights. `age` is 0 for a child and 1 for the old.
+    `freckles`, `blush` and the like go from 0 to 1. `seed` decides small details such as freckles and locks of hair.
     """
 
     style: str = "person"

@@ -40,7 +40,8 @@ def clouds(rng: np.random.Generator, cells: int = 6, size: int = TILE, octaves: 
 
 
 def combed(rng: np.random.Generator, angle: np.ndarray, width: float, length: float) -> np.ndarray:
-    """Noise smeared along a field of directions ``angle`` (radians): strands ``width`` wide and ``length`` long, in pixels."""
+    """Noise smeared along a field of directions ``angle`` (radians): strands ``width`` wide and ``length`` long, in
+    pixels."""
     field = rng.normal(0.0, 1.0, angle.shape).astype(np.float32)
     field = np.asarray(cv2.GaussianBlur(field, (0, 0), max(width, 0.3)), np.float32)
     y, x = np.indices(angle.shape, dtype=np.float32)

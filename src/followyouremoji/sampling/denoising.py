@@ -22,7 +22,8 @@ from followyouremoji.sampling.windows import Window
 
 @dataclass
 class Tally:
-    """What a forecast saved and what it cost: passes of a window that were computed and that were told, and the largest size of all memories together."""
+    """What a forecast saved and what it cost: passes of a window that were computed and that were told, and the largest
+    size of all memories together."""
 
     computed: int = 0
     told: int = 0
@@ -51,13 +52,15 @@ def denoise(
 ) -> Tensor:
     """Take the frames of a segment, or of several of one length, from noise to clean latents.
 
-    Known frames go along the path from their noise that ends at them, so that the denoiser meets them as noisy as the others, as in training; and
-    they come out unchanged.
+    Known frames go along the path from their noise that ends at them, so that the denoiser meets them as noisy as the
+    others, as in training; and they come out unchanged.
 
     Parameters
     ----------
-    landmark_features : gives those of a window, (batch, first block width, frames, height, width), on the denoiser's device.
-    noise, known : (batch, channels, frames, height, width) float32 on the denoiser's device; `known` is read where `mask` is 1.
+    landmark_features : gives those of a window, (batch, first block width, frames, height, width), on the denoiser's
+        device.
+    noise, known : (batch, channels, frames, height, width) float32 on the denoiser's device; `known` is read where
+        `mask` is 1.
     mask : (batch, 1, frames, 1, 1), 1 where a frame is known.
     windows : that cover the frames; their predictions are blended in each step.
     steps : of DDIM.

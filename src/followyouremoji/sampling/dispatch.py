@@ -21,8 +21,8 @@ def in_order(
 ) -> Iterator[tuple[int, Result]]:
     """Do `parts` numbered parts and yield each with its result, in order.
 
-    A single worker does them in the caller's thread, one when the next is asked for. Several have a thread each and go ahead of what is
-    asked for by at most `AHEAD` parts each, so that little waits.
+    A single worker does them in the caller's thread, one when the next is asked for. Several have a thread each and go
+    ahead of what is asked for by at most `AHEAD` parts each, so that little waits.
 
     Parameters
     ----------

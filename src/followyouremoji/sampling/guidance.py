@@ -19,7 +19,8 @@ TOGETHER_ON_PROCESSORS = 2 << 30
 """Bytes of features of both halves of guidance; with more, a batch of one half is large enough."""
 
 Difference = Callable[[Callable[[], Tensor]], Tensor | None]
-"""Given how to compute it: what the conditional prediction has more than the unconditional one; None where guidance shall not act."""
+"""Given how to compute it: what the conditional prediction has more than the unconditional one; None where guidance
+shall not act."""
 
 
 def compute_difference(compute: Callable[[], Tensor]) -> Tensor:
@@ -31,8 +32,8 @@ def compute_difference(compute: Callable[[], Tensor]) -> Tensor:
 class Telling:
     """What of a guided prediction may be told instead of computed.
 
-    `guided` and `unguided` tell features of the conditional and of the unconditional pass; `difference` what guidance adds, or that it
-    adds nothing.
+    `guided` and `unguided` tell features of the conditional and of the unconditional pass; `difference` what guidance
+    adds, or that it adds nothing.
     """
 
     guided: Recall = compute_always
@@ -120,21 +121,24 @@ def predict_velocity(
 
 
 def fit_together(denoiser: Denoiser, inputs: Tensor) -> bool:
-    """Whether both halves of guidance go as one batch: it reads the weights once, which tells where pictures are small, but holds twice the features."""
+    """Whether both halves of guidance go as one batch: it reads the weights once, which tells where pictures are small,
+    but holds twice the features."""
     batch, _, frames, height, width = inputs.shape
     one_half = pass_bytes(denoiser.config, batch * frames, height, width, inputs.element_size())
     return 2 * one_half <= room_for_passes(inputs.device)
 
 
 def pass_bytes(config: NetworkConfig, frames: int, height: int, width: int, itemsize: int) -> int:
-    """What one pass of the denoiser holds at its peak, roughly: of `frames` in all, of latents `height` x `width`, numbers of `itemsize` bytes."""
+    """What one pass of the denoiser holds at its peak, roughly: of `frames` in all, of latents `height` x `width`,
+    numbers of `itemsize` bytes."""
     return PASS_HOLDS * frames * height * width * config.block_channels[0] * itemsize
 
 
 def room_for_passes(device: torch.device) -> int:
     """Bytes that passes may hold which are made at once though they could be made one after the other.
 
-    It follows from the hardware, not from the memory that is free at the time, so that a broken run goes on with the same rounding.
+    It follows from the hardware, not from the memory that is free at the time, so that a broken run goes on with the
+    same rounding.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory // 4

@@ -26,10 +26,10 @@ def frame_noise(seed: int, frames: Sequence[int], shape: tuple[int, int, int], s
     seed : 0 or more.
     frames : indices into the clip.
     shape : (channels, height, width) of a frame's latents.
-    shared : in [0, 1]. Each frame's noise is sqrt(shared) of one noise that all frames have in common and sqrt(1 - shared)
-        of its own, which keeps unit variance and makes `shared` the correlation between any two frames. What a
-        deterministic sampler adds where the landmarks leave freedom (hair, background) follows the noise, so sharing
-        it lessens flicker; at 1 such texture stands still.
+    shared : in [0, 1]. Each frame's noise is sqrt(shared) of one noise that all frames have in common and sqrt(1 -
+        shared) of its own, which keeps unit variance and makes `shared` the correlation between any two frames. What a
+        deterministic sampler adds where the landmarks leave freedom (hair, background) follows the noise, so sharing it
+        lessens flicker; at 1 such texture stands still.
 
     Returns
     -------

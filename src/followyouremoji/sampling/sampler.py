@@ -24,14 +24,16 @@ LandmarkFeatures = Callable[[tuple[int, ...]], Tensor]
 """Frame indices to their landmark features (1, first block width, frames, height, width), on the first device."""
 
 Progress = Callable[[int, int], None]
-"""Called after each step of each window of each batch with the steps done and the steps in all; never by two threads at once."""
+"""Called after each step of each window of each batch with the steps done and the steps in all; never by two threads at
+once."""
 
 GROUP = 16  # frames whose landmark features are computed at once
 KEPT_BYTES = 1 << 30  # of landmark features, where windows lie side by side; more are computed in each step
 
 
 class LatentStore(Protocol):
-    """Keeps the latents of finished batches, so that a broken run can go on. Called by several threads where there are several devices."""
+    """Keeps the latents of finished batches, so that a broken run can go on. Called by several threads where there are
+    several devices."""
 
     def load(self, number: int) -> Tensor | None:
         """Those of batch `number`, exactly as they were saved; None where there are none yet."""
@@ -54,7 +56,8 @@ class Replica:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a batch is drawn from: the landmark features of a window of it, and the frames that are there already, shaped as the latents."""
+    """What a batch is drawn from: the landmark features of a window of it, and the frames that are there already,
+    shaped as the latents."""
 
     features: Callable[[Window], Tensor]
     known: Tensor
@@ -64,8 +67,8 @@ class Inputs:
 class Reading:
     """What batches read of each other, kept from when it is there until the last of them has read it.
 
-    Landmark features are asked for in groups, the frames that one batch is the first to read. So their values do not depend on which
-    batches a broken run finds done: a network gives other last bits for a frame that is with others.
+    Landmark features are asked for in groups, the frames that one batch is the first to read. So their values do not
+    depend on which batches a broken run finds done: a network gives other last bits for a frame that is with others.
     """
 
     def __init__(self, batches: Sequence[Batch], landmark_features: LandmarkFeatures, steps: int) -> None:
@@ -164,14 +167,15 @@ def sample(
 ) -> Iterator[Tensor]:
     """Draw the latents of a clip, yielded in the order of its frames as soon as they are complete.
 
-    Equal seeds give equal latents, on every device up to rounding; and bit for bit on any number of equal devices, and where a broken run
-    goes on from its `store`.
+    Equal seeds give equal latents, on every device up to rounding; and bit for bit on any number of equal devices, and
+    where a broken run goes on from its `store`.
 
     Parameters
     ----------
     replicas : the model on one device or more; batches that do not wait for each other run side by side.
-    landmark_features : gives the features of some frames, those of one of the `reading_groups` or of a window, never for two threads at
-        once. A run that is not broken asks for each frame once, or once a window where a scene has many.
+    landmark_features : gives the features of some frames, those of one of the `reading_groups` or of a window, never
+        for two threads at once. A run that is not broken asks for each frame once, or once a window where a scene has
+        many.
     frames : of the clip.
     shape : (channels, height, width) of a frame's latents.
     cuts, loop : see `progressive.plan`.
@@ -262,7 +266,8 @@ def draw(
 
 
 def reading_groups(batches: Sequence[Batch]) -> dict[int, tuple[int, ...]]:
-    """For every frame those that are prepared for the networks together with it: first read by the same batch, at most `GROUP`."""
+    """For every frame those that are prepared for the networks together with it: first read by the same batch, at most
+    `GROUP`."""
     groups: dict[int, tuple[int, ...]] = {}
     for batch in batches:
         unread = [frame for frame in frames_of(batch) if frame not in groups]

@@ -1,4 +1,5 @@
-"""The noise schedule of the release: DDIM with zero terminal SNR, v-prediction, trailing spacing; other solvers of the same schedule."""
+"""The noise schedule of the release: DDIM with zero terminal SNR, v-prediction, trailing spacing; other solvers of the
+same schedule."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from torch import Tensor
 from followyouremoji.sampling.forecast.settings import Clock, Solver
 
 LEAST_SIGNAL = 2.0**-24
-"""Squared share of the clean latents in pure noise, as a multistep solver has to pretend: their clock, log-SNR, would stand at minus infinity."""
+"""Squared share of the clean latents in pure noise, as a multistep solver has to pretend: their clock, log-SNR, would
+stand at minus infinity."""
 
 NOISE: dict[str, Any] = {
     "beta_start": 0.00085,
@@ -39,7 +41,8 @@ def ddim_schedule(steps: int) -> DDIMScheduler:
 def solver_schedule(solver: Solver, steps: int) -> Schedule:
     """The schedule of a solver: DDIM as released, or one of second order for the same differential equation.
 
-    The others keep state from step to step, so each clip needs its own. Their last step ends at clean latents, as DDIM's does.
+    The others keep state from step to step, so each clip needs its own. Their last step ends at clean latents, as
+    DDIM's does.
     """
     if solver == "ddim":
         return ddim_schedule(steps)
@@ -52,8 +55,8 @@ def solver_schedule(solver: Solver, steps: int) -> Schedule:
 def next_latents(schedule: Schedule, velocity: Tensor, step: int, latents: Tensor) -> Tensor:
     """The latents of the step after `step`, clean ones after the last, by the `velocity` there.
 
-    DDIM as released goes back by 1000 // steps while its timesteps lie 1000 / steps apart. With some numbers of steps (6, 7, 15, 60 and most above
-    500) that ends before clean latents: with those it goes from timestep to timestep.
+    DDIM as released goes back by 1000 // steps while its timesteps lie 1000 / steps apart. With some numbers of steps
+    (6, 7, 15, 60 and most above 500) that ends before clean latents: with those it goes from timestep to timestep.
     """
     ends_noisy = int(schedule.timesteps[-1]) >= 1000 // len(schedule.timesteps)
     if isinstance(schedule, DDIMScheduler) and ends_noisy:
@@ -67,8 +70,9 @@ def next_latents(schedule: Schedule, velocity: Tensor, step: int, latents: Tenso
 def clock_times(schedule: Schedule, clock: Clock) -> np.ndarray:
     """When the passes of a schedule's timesteps are, on the clock that forecasts are told by, (steps,) float64.
 
-    "angle" is arctan(sigma / alpha), pi / 2 for pure noise: along it the path's velocity is the network's `v`, so that this is the clock on which the
-    differential equation is plainest. "timestep" is the timestep over 1000; "log-snr" is log(alpha^2 / sigma^2), pure noise as if it held `LEAST_SIGNAL`.
+    "angle" is arctan(sigma / alpha), pi / 2 for pure noise: along it the path's velocity is the network's `v`, so that
+    this is the clock on which the differential equation is plainest. "timestep" is the timestep over 1000; "log-snr" is
+    log(alpha^2 / sigma^2), pure noise as if it held `LEAST_SIGNAL`.
     """
     timesteps = schedule.timesteps.cpu().numpy()
     if clock == "timestep":

@@ -30,9 +30,10 @@ class SamplingSettings:
     shared_noise : in [0, 1], the part of the noise that all frames have in common; see `frame_noise`.
     window : frames that the denoiser sees at once, at least 3.
     strategy : for clips longer than a window: "keyframes", the progressive strategy (paper layout only); "windows",
-        overlapping windows whose predictions are averaged; "tiles", windows of at most 16 with Gaussian weights; "chain", one window
-        after the other, each going on from the last frame of the one before (paper layout only).
-    batch : segments of equal length that the denoiser takes at once, 1 or more. Windows and tiles have no segments to join.
+        overlapping windows whose predictions are averaged; "tiles", windows of at most 16 with Gaussian weights;
+        "chain", one window after the other, each going on from the last frame of the one before (paper layout only).
+    batch : segments of equal length that the denoiser takes at once, 1 or more. Windows and tiles have no segments to
+        join.
     forecast : which passes of the denoiser are told from others instead of computed; as it stands, none.
 
     Raises SettingsError for values outside these.
@@ -68,7 +69,8 @@ class SamplingSettings:
         return self.strategy in ("windows", "tiles")
 
     def batches(self, frames: int, cuts: Sequence[int] = (), loop: bool = False) -> list[Batch]:
-        """The parts of a clip that are made one after the other, each of one or several segments; parameters as of `plan`.
+        """The parts of a clip that are made one after the other, each of one or several segments; parameters as of
+        `plan`.
 
         Only keyframes join a loop's end to its beginning. The scenes of a clip are apart in every strategy.
         """

@@ -38,7 +38,8 @@ class Reconstruction(SmallAutoencoder):
     """The autoencoder with a training step's forward."""
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (batch, 3, height, width) in [-1, 1] to what is decoded of them, and their latents before normalising."""
+        """Pictures (batch, 3, height, width) in [-1, 1] to what is decoded of them, and their latents before
+        normalising."""
         latents = self.encoder(pictures)
         return self.decoder(latents), latents
 
@@ -123,8 +124,8 @@ def train_autoencoder(
 def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
     """The averaged autoencoder of a run, its latents brought to zero mean and unit variance over pictures of the run.
 
-    Measured once and kept in the run's folder: what learns from these latents must find the same ones when the pictures are gone.
-    Raises WeightsError where the folder holds no run, or one of other settings.
+    Measured once and kept in the run's folder: what learns from these latents must find the same ones when the pictures
+    are gone. Raises WeightsError where the folder holds no run, or one of other settings.
     """
     module, weights = SmallAutoencoder(run.autoencoder), averaged_weights(run.output)
     check_layout(run.output, weights, module)
@@ -144,7 +145,8 @@ def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
 
 @torch.no_grad()
 def measured_scale(run: AutoencoderRun, module: SmallAutoencoder) -> dict[str, float]:
-    """`shift` and `scale` of an autoencoder's latents over pictures as the run learns from, each of another person or clip."""
+    """`shift` and `scale` of an autoencoder's latents over pictures as the run learns from, each of another person or
+    clip."""
     source = open_picks(run.drawings, run.data, 2, run.optimisation.seed, run.window)
     rng = np.random.default_rng(run.optimisation.seed)
     pictures = [source.pick(position, rng, 1, successive=False).portrait for position in range(MEASURED)]

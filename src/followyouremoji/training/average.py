@@ -27,7 +27,8 @@ def spread_like(value: Tensor, parameter: Tensor) -> Tensor:
 
 
 class Average:
-    """Moving average of the trained parameters, with a warm-up so that early steps do not linger; a decay of 0 holds nothing."""
+    """Moving average of the trained parameters, with a warm-up so that early steps do not linger; a decay of 0 holds
+    nothing."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay

@@ -1,6 +1,8 @@
-"""The batch of a step: each sample is a pure function of the run's seed, the step and the sample's place in the joined batch.
+"""The batch of a step: each sample is a pure function of the run's seed, the step and the sample's place in the joined
+batch.
 
-So any process can make any sample: a batch split over processes is the same batch, and a resumed run sees what an unbroken one would.
+So any process can make any sample: a batch split over processes is the same batch, and a resumed run sees what an
+unbroken one would.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ FEATURES = (
 
 @dataclass(frozen=True)
 class Batch:
-    """Portraits and their targets: b portraits, n = b * k clips of f frames, sample-major (stage 1: f = 1, stage 2: k = 1).
+    """Portraits and their targets: b portraits, n = b * k clips of f frames, sample-major (stage 1: f = 1, stage 2: k =
+    1).
 
     Pictures are uint8 and become numbers on the device. Latents are given instead of pictures where they are cached.
     """
@@ -93,7 +96,8 @@ def join(samples: Sequence[Batch]) -> Batch:
 
 
 def jittered(rng: np.random.Generator, points: np.ndarray, amount: float) -> np.ndarray:
-    """Shift each facial feature by one offset common to all pictures of an identity, as a detector's bias on one face does.
+    """Shift each facial feature by one offset common to all pictures of an identity, as a detector's bias on one face
+    does.
 
     `points` (pictures, 478, 2); `amount` in distances between the pupils (standard deviation).
     """
@@ -115,7 +119,8 @@ def landmark_pictures(points: np.ndarray, size: int, style: LandmarkStyle) -> np
 
 
 def mask_tensor(masks: Sequence[np.ndarray], latent_size: int, clips: int) -> Tensor:
-    """Masks of picture size to the share of each latent pixel that they cover, (clips, 1, frames, latent size, latent size)."""
+    """Masks of picture size to the share of each latent pixel that they cover, (clips, 1, frames, latent size, latent
+    size)."""
     stack = torch.from_numpy(np.stack(masks)).float()[:, None]
     return F.adaptive_avg_pool2d(stack, latent_size).unflatten(0, (clips, -1)).transpose(1, 2)
 
@@ -141,7 +146,8 @@ def make_sample(run: DenoiserRun, source: PickSource, step: int, index: int) -> 
 
 
 def sample_of(run: DenoiserRun, pick: Pick, rng: np.random.Generator) -> Batch:
-    """All that a training step needs of a pick: landmark pictures, masks, the bent portrait, known frames, timesteps and noise."""
+    """All that a training step needs of a pick: landmark pictures, masks, the bent portrait, known frames, timesteps
+    and noise."""
     frames = run.targets if run.stage == 2 else 1
     clips = run.targets // frames
     size = pick.portrait.shape[0]

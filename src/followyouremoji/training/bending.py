@@ -1,8 +1,10 @@
-"""One picture of a face bent to other expressions and poses: targets to learn a person's look from when there is no clip of them.
+"""One picture of a face bent to other expressions and poses: targets to learn a person's look from when there is no
+clip of them.
 
-The plate that bends a portrait for the network's guess (`face.warping`) makes these pictures too, with lids and lips kept from crossing, and
-where a closed mouth opens, its inside is drawn: nobody knows this person's teeth, so none are invented in detail. What is learnt from such
-targets is this face's own texture and colours, and what its eyes look like where a bent portrait hides them; not how this person smiles.
+The plate that bends a portrait for the network's guess (`face.warping`) makes these pictures too, with lids and lips
+kept from crossing, and where a closed mouth opens, its inside is drawn: nobody knows this person's teeth, so none are
+invented in detail. What is learnt from such targets is this face's own texture and colours, and what its eyes look like
+where a bent portrait hides them; not how this person smiles.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ class Expressions:
 
 
 def drawn_expressions(seed: int, count: int, turn: float = 0.7) -> Expressions:
-    """Random performances of a drawn person. `turn` scales the head's angles: a single picture bears smaller ones than a drawing."""
+    """Random performances of a drawn person. `turn` scales the head's angles: a single picture bears smaller ones than
+    a drawing."""
     from followyouremoji.portraits import Identity, Performance, draw_portrait
 
     rng = np.random.default_rng(seed)
@@ -94,7 +97,8 @@ def expressive_points(
     own = solve_metric_faces(landmarks[None], size)
     vertices = own.vertices + amount[:, None, None] * expressions.offsets
     poses = np.repeat(own.poses, count, axis=0)
-    # The head turns about its own place: the rotation joins the portrait's, the translation keeps the face's centre where it was.
+    # The head turns about its own place: the rotation joins the portrait's, the translation keeps the face's centre
+    # where it was.
     centre = own.vertices[0].mean(axis=0)
     poses[:, :3, :3] = expressions.turns @ own.poses[0, :3, :3]
     poses[:, :3, 3] += (own.poses[0, :3, :3] - poses[:, :3, :3]) @ centre
@@ -112,7 +116,8 @@ def expressive_points(
 
 
 def kept_open(points: np.ndarray) -> np.ndarray:
-    """Points (N, 478, 2) with upper lids and lips at least a little above the lower ones, so that a bent picture does not fold."""
+    """Points (N, 478, 2) with upper lids and lips at least a little above the lower ones, so that a bent picture does
+    not fold."""
     points = points.copy()
     for upper, lower in OPENINGS:
         across = points[:, upper[-1]] - points[:, upper[0]]
@@ -131,8 +136,8 @@ def kept_open(points: np.ndarray) -> np.ndarray:
 def bend(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Bend a picture by all its landmarks, and draw the inside of a mouth that was closed.
 
-    `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they shall be, in pixels.
-    Returns uint8 (height, width, 3).
+    `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they
+    shall be, in pixels. Returns uint8 (height, width, 3).
     """
     bent = warp_portrait(picture, kept_open(own_points[None])[0], points)
     if mouth_opening(own_points) < CLOSED_LIPS <= mouth_opening(points):

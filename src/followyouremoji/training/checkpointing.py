@@ -1,7 +1,8 @@
 """Checkpoints of a training run: written whole or not at all, the last few kept, read without unpickling.
 
-A run's folder holds `checkpoints/step-00000500.pt`: the networks' weights, their moving average, the optimiser's moments by the names of
-their parameters, and the step. Everything random is a function of the seed and the step, so no generator has to be saved.
+A run's folder holds `checkpoints/step-00000500.pt`: the networks' weights, their moving average, the optimiser's
+moments by the names of their parameters, and the step. Everything random is a function of the seed and the step, so no
+generator has to be saved.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def survivors(folder: Path) -> str:
 
 
 def read_checkpoint(file: Path) -> State:
-    """The state in a checkpoint, tensors mapped from the file: all `ENTRIES`, or an earlier version's where the file is an `OLD_FILE`.
+    """The state in a checkpoint, tensors mapped from the file: all `ENTRIES`, or an earlier version's where the file is
+    an `OLD_FILE`.
 
     Raises WeightsError where it is damaged, no checkpoint, or of another version.
     """
@@ -115,7 +117,8 @@ def read_checkpoint(file: Path) -> State:
 
 
 def newest_state(folder: Path) -> State:
-    """The last checkpoint of a run, also of one that an earlier version trained. Raises WeightsError where there is none."""
+    """The last checkpoint of a run, also of one that an earlier version trained. Raises WeightsError where there is
+    none."""
     found = checkpoints(folder)
     if not found and (folder / OLD_FILE).is_file():
         found = [folder / OLD_FILE]
@@ -130,7 +133,8 @@ def holds_run(folder: Path) -> bool:
 
 
 def averaged_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of a run's last checkpoint by name: averaged where they were trained with an average, else as they are."""
+    """The weights of a run's last checkpoint by name: averaged where they were trained with an average, else as they
+    are."""
     state = newest_state(folder)
     return {**state["module"], **state.get("average", {})}
 

@@ -1,4 +1,5 @@
-"""A training run is one TOML file, read strictly into frozen dataclasses; every part that is not named keeps its default."""
+"""A training run is one TOML file, read strictly into frozen dataclasses; every part that is not named keeps its
+default."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ TABLES: dict[type[Any], Any] = {
 
 
 def build(kind: type[Any], values: dict[str, Any]) -> Any:
-    """Make a frozen dataclass from a table; raises SettingsError naming an entry that is unknown, missing or of a wrong kind."""
+    """Make a frozen dataclass from a table; raises SettingsError naming an entry that is unknown, missing or of a wrong
+    kind."""
     known = typing.get_type_hints(kind)
     for name in values:
         if name not in known:

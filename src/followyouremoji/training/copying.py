@@ -36,8 +36,8 @@ def copy_tensors(
 ) -> Copied:
     """Copy tensors by name, all or none.
 
-    `may_lack` and `may_ignore` say of a name whether the file may lack it and whether the network may. Only `conv_in.weight` may read fewer
-    channels in the file. Raises WeightsError for anything else that does not fit.
+    `may_lack` and `may_ignore` say of a name whether the file may lack it and whether the network may. Only
+    `conv_in.weight` may read fewer channels in the file. Raises WeightsError for anything else that does not fit.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in tensors and not may_lack(name)]

@@ -1,6 +1,8 @@
-"""What a training pass needs, counted on the run's own networks: parameters, floating-point operations, and bytes that are alive at once.
+"""What a training pass needs, counted on the run's own networks: parameters, floating-point operations, and bytes that
+are alive at once.
 
-The networks go forward and backward once on tensors without memory, with a tally of operations and of what anything holds.
+The networks go forward and backward once on tensors without memory, with a tally of operations and of what anything
+holds.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class Parameters:
 class Count:
     """One forward and backward pass: operations, and bytes alive beyond the weights.
 
-    `kept` lives between the passes: activations and half-precision copies of weights. `peak` is the most at any moment less the gradients.
+    `kept` lives between the passes: activations and half-precision copies of weights. `peak` is the most at any moment
+    less the gradients.
     """
 
     forward: int
@@ -54,7 +57,8 @@ class Count:
 
 
 def networks_to_count(run: DenoiserRun, autoencoder: AutoencoderConfig | None = None) -> Networks:
-    """The run's networks without memory, with what the stage trains; and the decoder of a small `autoencoder` where the run tunes it."""
+    """The run's networks without memory, with what the stage trains; and the decoder of a small `autoencoder` where the
+    run tunes it."""
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
     networks = on_meta(lambda: Networks(config, autoencoder if run.tune_decoder else None))
     assert isinstance(networks, Networks)
@@ -77,7 +81,8 @@ def parameters(networks: nn.Module) -> dict[str, Parameters]:
 
 
 class Alive(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations make, as long as anything holds them; `given` tensors and views of them count nothing."""
+    """Counts the bytes of all tensors that operations make, as long as anything holds them; `given` tensors and views
+    of them count nothing."""
 
     def __init__(self, given: Iterable[Tensor] = ()) -> None:
         super().__init__()
@@ -129,7 +134,8 @@ ATTENTION = {
 
 @contextmanager
 def without_memory(*networks: nn.Module) -> Iterator[None]:
-    """Tensors that have a shape and a type and no values; those of `networks`, built on the meta device, become such too."""
+    """Tensors that have a shape and a type and no values; those of `networks`, built on the meta device, become such
+    too."""
     sinusoidal_table.cache_clear()  # tables with values and tables without do not mix
     try:
         with FakeTensorMode():
@@ -157,8 +163,8 @@ def count_pass(
 ) -> Count:
     """Count a training pass over `portraits` with their targets at `size` pixels, in the run's precision.
 
-    `autoencoder` None is Stable Diffusion's; it matters for a run with `picture_loss`, whose predictions are decoded with gradients, as many
-    as `picture_frames` allows.
+    `autoencoder` None is Stable Diffusion's; it matters for a run with `picture_loss`, whose predictions are decoded
+    with gradients, as many as `picture_frames` allows.
     """
     networks = networks_to_count(run, autoencoder)
     if checkpointing:

@@ -1,8 +1,9 @@
 """Training pictures: drawn portraits, drawn once into a folder of plain arrays and read from there by memory map.
 
-A folder holds `pictures.npy` (identities, pictures, size, size, 3) uint8, `points.npy` (identities, pictures, 478, 2) float32 in pixels,
-`drawings.json` with how it was drawn, and, once an autoencoder has read it, `latents.npy` (identities, pictures, channels, size / 8,
-size / 8) float16 and `encoder.json` with that encoder's fingerprint. Picture 0 of an identity is any performance; in a folder of clips the others are successive frames.
+A folder holds `pictures.npy` (identities, pictures, size, size, 3) uint8, `points.npy` (identities, pictures, 478, 2)
+float32 in pixels, `drawings.json` with how it was drawn, and, once an autoencoder has read it, `latents.npy`
+(identities, pictures, channels, size / 8, size / 8) float16 and `encoder.json` with that encoder's fingerprint. Picture
+0 of an identity is any performance; in a folder of clips the others are successive frames.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ ENCODE_AGAIN = "delete it, and encode the drawings again with `fye train latents
 
 @dataclass(frozen=True)
 class DrawingSettings:
-    """What to draw: `identities` people of `pictures` pictures each; `clips` draws successive frames instead of single performances."""
+    """What to draw: `identities` people of `pictures` pictures each; `clips` draws successive frames instead of single
+    performances."""
 
     identities: int
     pictures: int
@@ -53,7 +55,8 @@ def performances(rng: np.random.Generator, settings: DrawingSettings) -> list[Pe
 
 
 def draw_identity(settings: DrawingSettings, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """All pictures (pictures, size, size, 3) and points (pictures, 478, 2) of identity `index`: a pure function of seed and index."""
+    """All pictures (pictures, size, size, 3) and points (pictures, 478, 2) of identity `index`: a pure function of seed
+    and index."""
     rng = np.random.default_rng((settings.seed, index))
     identity = Identity.random(rng)
     drawn = [
@@ -71,10 +74,11 @@ def _draw_slice(folder: str, settings: DrawingSettings, start: int, stop: int) -
 
 
 def draw_folder(folder: Path, settings: DrawingSettings, processes: int = 1) -> None:
-    """Draw everything into `folder`; does nothing when it already holds the same drawings, and refuses to mix different ones.
+    """Draw everything into `folder`; does nothing when it already holds the same drawings, and refuses to mix different
+    ones.
 
-    Raises SettingsError for other drawings there, DataError where a process was killed or `drawings.json` is damaged, and OSError where the disk
-    has too little room. Then no half-drawn arrays stay.
+    Raises SettingsError for other drawings there, DataError where a process was killed or `drawings.json` is damaged,
+    and OSError where the disk has too little room. Then no half-drawn arrays stay.
     """
     if (folder / DESCRIPTION).exists():
         if read_settings(folder) == settings:
@@ -105,7 +109,8 @@ def draw_folder(folder: Path, settings: DrawingSettings, processes: int = 1) -> 
 
 
 def new_array(file: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap:
-    """A new array file of zeros, mapped for writing, its room on the disk reserved: a full one would kill whoever writes to the map.
+    """A new array file of zeros, mapped for writing, its room on the disk reserved: a full one would kill whoever
+    writes to the map.
 
     Raises OSError where there is too little room.
     """
@@ -121,7 +126,8 @@ def new_array(file: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np
 
 
 def read_settings(folder: Path) -> DrawingSettings:
-    """How a folder was drawn. Raises SettingsError where it holds no finished drawings, DataError where its `drawings.json` is damaged."""
+    """How a folder was drawn. Raises SettingsError where it holds no finished drawings, DataError where its
+    `drawings.json` is damaged."""
     file = folder / DESCRIPTION
     if not file.exists():
         raise SettingsError(f"{folder} holds no finished drawings; make them with `fye train draw`.")
@@ -132,7 +138,8 @@ def read_settings(folder: Path) -> DrawingSettings:
 
 
 def mapped(file: Path, shape: tuple[int | None, ...], mend: str) -> np.ndarray:
-    """An array file, mapped for reading; None in `shape` is any length. Raises DataError where it is missing, damaged or of another shape."""
+    """An array file, mapped for reading; None in `shape` is any length. Raises DataError where it is missing, damaged
+    or of another shape."""
     try:
         array: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
         lengths = zip(array.shape, shape, strict=True)
@@ -147,7 +154,8 @@ def mapped(file: Path, shape: tuple[int | None, ...], mend: str) -> np.ndarray:
 class Drawings:
     """A folder of drawings, memory-mapped. `latents` is None until an autoencoder has read the folder.
 
-    `open` raises SettingsError where the folder holds no finished drawings, DataError where one of its files is missing or damaged.
+    `open` raises SettingsError where the folder holds no finished drawings, DataError where one of its files is missing
+    or damaged.
     """
 
     pictures: np.ndarray

@@ -1,4 +1,5 @@
-"""The frozen parts that pictures go through before the networks: the autoencoder, and CLIP's image encoder where the image prompt is CLIP's."""
+"""The frozen parts that pictures go through before the networks: the autoencoder, and CLIP's image encoder where the
+image prompt is CLIP's."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class Encoders:
 
     @torch.no_grad()
     def image_tokens(self, pictures: Tensor, latents: Tensor) -> Tensor:
-        """The image prompt's tokens of portraits, uint8 (b, 3, H, W), whose latents are known: (b, tokens, image width)."""
+        """The image prompt's tokens of portraits, uint8 (b, 3, H, W), whose latents are known: (b, tokens, image
+        width)."""
         if self.image_encoder is None:
             return latent_tokens(latents)
         return self.image_encoder(to_pixels(pictures)).float()
@@ -101,7 +103,8 @@ def small_autoencoder(folder: Path, config: AutoencoderConfig) -> SmallAutoencod
 
 
 def load_encoders(run: DenoiserRun) -> Encoders:
-    """The frozen parts of a run, on the CPU. Raises SettingsError where the autoencoder does not fit the networks or cannot be tuned."""
+    """The frozen parts of a run, on the CPU. Raises SettingsError where the autoencoder does not fit the networks or
+    cannot be tuned."""
     autoencoder = load_autoencoder(run.autoencoder)
     if run.tune_decoder and not isinstance(autoencoder, SmallAutoencoder):
         raise SettingsError(

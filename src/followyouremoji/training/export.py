@@ -31,14 +31,17 @@ def export_model(
     guidance_scale: float = 1.0,
     provenance: str | None = None,
 ) -> Path:
-    """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint; the decoder's are the run's, where one tuned it.
+    """Write the averaged weights of a denoiser's run and its autoencoder's as a half-precision checkpoint; the
+    decoder's are the run's, where one tuned it.
 
-    `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for sampling, `provenance`
-    what it says about its training; by default, what is recorded of the run and those that it began with.
+    `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for
+    sampling, `provenance` what it says about its training; by default, what is recorded of the run and those that it
+    began with.
 
     Raises
     ------
-    SettingsError : a file describes another kind of run, or one that learnt nothing of guidance where `guidance_scale` is above 1.
+    SettingsError : a file describes another kind of run, or one that learnt nothing of guidance where `guidance_scale`
+        is above 1.
     WeightsError : a run has no weights, weights of other settings, or learnt from latents of another autoencoder.
     """
     run = load_denoiser_run(denoiser_run)

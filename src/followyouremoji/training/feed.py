@@ -132,7 +132,8 @@ class Feed(Generic[Sample]):
 
 
 class Samples(Dataset[Any]):
-    """Samples by (step, place), as a DataLoader asks for them. A user's error travels as a value, to keep its message."""
+    """Samples by (step, place), as a DataLoader asks for them. A user's error travels as a value, to keep its
+    message."""
 
     def __init__(self, make: MakeSample[Any]) -> None:
         self.make = make
@@ -154,8 +155,8 @@ class Collate:
 
 
 def begin_worker(worker: int) -> None:
-    """A worker is one of many: more threads each would only get in each other's way. Ctrl-C and SIGTERM reach all processes of a group, and
-    it is for the training process to end the others."""
+    """A worker is one of many: more threads each would only get in each other's way. Ctrl-C and SIGTERM reach all
+    processes of a group, and it is for the training process to end the others."""
     import cv2
 
     torch.set_num_threads(1)

@@ -17,7 +17,8 @@ HALF = "(The half-precision copy of an autoencoder in an exported model is anoth
 
 
 def fingerprint(autoencoder: nn.Module) -> str:
-    """The sha256 of all that an autoencoder's latents depend on: its tensors but the decoder's, and the latents' shift and scale."""
+    """The sha256 of all that an autoencoder's latents depend on: its tensors but the decoder's, and the latents' shift
+    and scale."""
     digest = hashlib.sha256()
     for name, value in sorted(autoencoder.state_dict().items()):
         if not name.startswith(DECODER):
@@ -35,7 +36,8 @@ def write_fingerprint(folder: Path, encoder: str) -> None:
 
 
 def same_encoder(folder: Path, encoder: str) -> bool:
-    """Whether a folder's latents are of the encoder with this fingerprint; true where it has no record, as in those of earlier versions.
+    """Whether a folder's latents are of the encoder with this fingerprint; true where it has no record, as in those of
+    earlier versions.
 
     Raises WeightsError where the record is damaged.
     """
@@ -51,7 +53,8 @@ def same_encoder(folder: Path, encoder: str) -> bool:
 
 
 def require_encoder(folder: Path, encoder: str, autoencoder: Path) -> None:
-    """Raise WeightsError where the run in `folder` learnt from latents of another encoder than that of `autoencoder`, a config's entry."""
+    """Raise WeightsError where the run in `folder` learnt from latents of another encoder than that of `autoencoder`, a
+    config's entry."""
     if not same_encoder(folder, encoder):
         raise WeightsError(
             f"the run in {folder} learnt from latents of another autoencoder than {autoencoder} is now: go back to the one it began with, "

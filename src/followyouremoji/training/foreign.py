@@ -1,6 +1,7 @@
 """Weights that others trained: Stable Diffusion's UNet, as diffusers saves it, and AnimateDiff's motion module.
 
-The project's tensor names are those of these files, so nothing is renamed but diffusers' form of a motion module. Files are read as tensors only.
+The project's tensor names are those of these files, so nothing is renamed but diffusers' form of a motion module. Files
+are read as tensors only.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ ADAPTER_NAMES = (
 
 
 def copy_unet(parts: Mapping[str, nn.Module], config: NetworkConfig, folder: Path) -> list[Copied]:
-    """Stable Diffusion's UNet into appearance net and denoiser, and CLIP's projection where it lies beside it. Raises WeightsError."""
+    """Stable Diffusion's UNet into appearance net and denoiser, and CLIP's projection where it lies beside it. Raises
+    WeightsError."""
     root, unet = (folder, folder / "unet") if (folder / "unet").is_dir() else (folder.parent, folder)
     file = _diffusers_file(unet, UNET_FILES, "UNet2DConditionModel", "Stable Diffusion's UNet")
     settings = _json(unet / CONFIG_FILE)
@@ -87,8 +89,8 @@ def copy_unet(parts: Mapping[str, nn.Module], config: NetworkConfig, folder: Pat
 
 
 def copy_motion(denoiser: Denoiser, source: Path) -> Copied:
-    """The temporal layers of a model's folder, or AnimateDiff's, whatever levels they are of: its first and third versions have none in the
-    middle block.
+    """The temporal layers of a model's folder, or AnimateDiff's, whatever levels they are of: its first and third
+    versions have none in the middle block.
     """
     if (source / NETWORK_FILES["denoiser"]).is_file():
         file = source / NETWORK_FILES["denoiser"]
@@ -133,7 +135,8 @@ def _motion_name(name: str) -> str:
 
 
 def _module_of(name: str) -> str:
-    """The motion module that a tensor belongs to, such as `down_blocks.0.motion_modules.1.`; the name itself where it is in none."""
+    """The motion module that a tensor belongs to, such as `down_blocks.0.motion_modules.1.`; the name itself where it
+    is in none."""
     found = re.match(rf".*{TIME}\.\d+\.", name)
     return found[0] if found else name
 
@@ -145,7 +148,8 @@ def _is_cut_off(name: str) -> bool:
 
 
 def _projection(root: Path, config: NetworkConfig) -> tuple[Path, Tensor] | None:
-    """CLIP's projection beside a UNet that was trained on projected image embeddings, where it fits the image prompt's layer."""
+    """CLIP's projection beside a UNet that was trained on projected image embeddings, where it fits the image prompt's
+    layer."""
     for name in IMAGE_ENCODER_FILES:
         file = root / "image_encoder" / name
         if file.is_file():
@@ -181,7 +185,8 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _checkpoint(file: Path) -> Mapping[str, Tensor]:
-    """Named tensors of a file, or those under `state_dict` in a training's checkpoint, which holds its step numbers beside them."""
+    """Named tensors of a file, or those under `state_dict` in a training's checkpoint, which holds its step numbers
+    beside them."""
     if file.suffix == ".safetensors":
         return read_tensors(file)
     try:

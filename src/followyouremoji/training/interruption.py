@@ -33,7 +33,8 @@ class Interruption:
 
 @contextmanager
 def listening(tell: bool) -> Iterator[Interruption]:
-    """Take note of SIGINT and SIGTERM instead of dying of them; outside the main thread, where Python allows no handlers, of nothing."""
+    """Take note of SIGINT and SIGTERM instead of dying of them; outside the main thread, where Python allows no
+    handlers, of nothing."""
     interruption = Interruption(tell)
     if threading.current_thread() is not threading.main_thread():
         yield interruption

@@ -18,7 +18,8 @@ LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 class Journal:
     """The logs of a run in its output folder.
 
-    Rows after `step` are dropped: they were written after the checkpoint that a stopped run goes on from, and come again.
+    Rows after `step` are dropped: they were written after the checkpoint that a stopped run goes on from, and come
+    again.
     """
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool) -> None:

@@ -1,4 +1,5 @@
-"""The loop that all runs go through: batches in, steps, logs, validation, checkpoints, and leaving when time or a signal says so."""
+"""The loop that all runs go through: batches in, steps, logs, validation, checkpoints, and leaving when time or a
+signal says so."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ Report = Callable[[Status], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: "finished", "time" or the signal that came; and whether this process is the one to tell of it."""
+    """How a run ended: "finished", "time" or the signal that came; and whether this process is the one to tell of
+    it."""
 
     step: int
     reason: str | signal.Signals
@@ -61,7 +63,8 @@ class Outcome:
 
 
 class Recent:
-    """Losses, gradient norms and time since the last row of the log. Skipped steps, whose losses are no numbers, are left out."""
+    """Losses, gradient norms and time since the last row of the log. Skipped steps, whose losses are no numbers, are
+    left out."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -114,8 +117,8 @@ def train(
     make, join : a sample of (step, place in the joined batch), and samples as a batch; see `Feed`.
     losses : of a batch, by name; the first is what is learnt.
     figures : what the log shows of the losses' means.
-    validate : called every so many steps, in all processes, after the step's state is saved: should judging fail, nothing
-        learnt is lost.
+    validate : called every so many steps, in all processes, after the step's state is saved: should judging fail,
+        nothing learnt is lost.
     """
     feed = Feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
     recent, shown, begun = Recent(), Means(), time.monotonic()

@@ -1,8 +1,10 @@
-"""Personal fine-tuning: low-rank changes of the attentions, learnt from one person's pictures or clips (Hu et al. 2022, with peft).
+"""Personal fine-tuning: low-rank changes of the attentions, learnt from one person's pictures or clips (Hu et al. 2022,
+with peft).
 
-The batches, the objective and the sampling are those of the trainer; what differs is that the model's own weights stand still. From single
-pictures the targets are bent ones (`training.bending`), so the network learns a person's look, not their way of moving; a share of drawn people
-with true expressions stays in the batches, so that the model does not forget how eyes and mouths open.
+The batches, the objective and the sampling are those of the trainer; what differs is that the model's own weights stand
+still. From single pictures the targets are bent ones (`training.bending`), so the network learns a person's look, not
+their way of moving; a share of drawn people with true expressions stays in the batches, so that the model does not
+forget how eyes and mouths open.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ Keep = Callable[[Lora], None]
 
 
 class Interrupted(Exception):
-    """A training of a LoRA was told to leave by `signal` after `steps`; what it had learnt by then has been handed out to be kept."""
+    """A training of a LoRA was told to leave by `signal` after `steps`; what it had learnt by then has been handed out
+    to be kept."""
 
     def __init__(self, signal: signal.Signals, steps: int) -> None:
         super().__init__(f"{signal.name} after {steps} steps")
@@ -69,7 +72,8 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class LoraResult:
-    """What a training gave. `before` and `after` are means over the held-out views, see `validation.compare`; `loss` is that of the last steps."""
+    """What a training gave. `before` and `after` are means over the held-out views, see `validation.compare`; `loss` is
+    that of the last steps."""
 
     lora: Lora
     before: dict[str, float]
@@ -133,8 +137,8 @@ def train_lora(
     model : with float32 weights.
     person : from `read_person`, of `person_size`.
     about : goes into the file, for people.
-    keep : given what is learnt so far every `save_every` steps and at the last step, unless that step was skipped because its loss or gradient
-        was no number; and at SIGTERM or Ctrl-C.
+    keep : given what is learnt so far every `save_every` steps and at the last step, unless that step was skipped
+        because its loss or gradient was no number; and at SIGTERM or Ctrl-C.
 
     Raises
     ------
@@ -235,9 +239,9 @@ def _learn(
 ) -> float:
     """Train what is trainable; returns the mean loss of the last tenth of the steps.
 
-    A step whose loss or gradient is no number changes nothing. `stepped` is told the steps done, the step's loss, whether the step was taken,
-    and whether a signal asks to leave; then Interrupted is raised. Raises SettingsError after too many skipped steps in a row, or where all
-    of the last tenth were.
+    A step whose loss or gradient is no number changes nothing. `stepped` is told the steps done, the step's loss,
+    whether the step was taken, and whether a signal asks to leave; then Interrupted is raised. Raises SettingsError
+    after too many skipped steps in a row, or where all of the last tenth were.
     """
     picks = framed(ClipPicks(source, run.clip_frames), run.window, run.landmarks.pupils)
     trained = [parameter for parameter in networks.parameters() if parameter.requires_grad]

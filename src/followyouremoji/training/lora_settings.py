@@ -15,7 +15,8 @@ class LoraSettings:
     Attributes
     ----------
     rank : of the changes; more can learn more and makes a larger file. alpha : their factor is alpha / rank.
-    convolutions : change the resnets' convolutions too, not the attentions alone: several times the file, a little more likeness.
+    convolutions : change the resnets' convolutions too, not the attentions alone: several times the file, a little more
+        likeness.
     references, targets : portraits in a step and frames that each is animated to.
     drawn_share : share of the portraits that are drawn people instead of this person.
     checkpointing : compute activations anew in the backward pass: a third more time for much less memory.

@@ -1,4 +1,5 @@
-"""The training losses: latent diffusion with v-prediction, the facial fine-grained loss (Sec. 3.2, Eq. 1 and 2), and that of decoded pictures."""
+"""The training losses: latent diffusion with v-prediction, the facial fine-grained loss (Sec. 3.2, Eq. 1 and 2), and
+that of decoded pictures."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def predicted_latents(noisy: Tensor, v: Tensor, signal: Tensor, sigma: Tensor) -
 
 @dataclass(frozen=True)
 class Losses:
-    """`total` is Eq. 2, whose two parts are means over all values of a batch, and the weighted error of decoded pictures where a run has one."""
+    """`total` is Eq. 2, whose two parts are means over all values of a batch, and the weighted error of decoded
+    pictures where a run has one."""
 
     diffusion: Tensor
     facial: Tensor
@@ -51,10 +53,12 @@ class Losses:
 def facial_fine_grained(
     latents: Tensor, predicted: Tensor, expression_mask: Tensor | None, face_mask: Tensor | None
 ) -> Tensor:
-    """Eq. 1: `|| M_e (z - z_hat) + M_f (z - z_hat) ||^2`, as a mean. A mask given as None is left out (Table 2's ablations).
+    """Eq. 1: `|| M_e (z - z_hat) + M_f (z - z_hat) ||^2`, as a mean. A mask given as None is left out (Table 2's
+    ablations).
 
-    Since `z - z_hat` is sigma times the error of v, this is the diffusion loss weighted by sigma^2 and the squared masks.
-    `latents`, `predicted` (batch, channels, frames, height, width); masks (batch, 1, frames, height, width) in [0, 1] at latent size.
+    Since `z - z_hat` is sigma times the error of v, this is the diffusion loss weighted by sigma^2 and the squared
+    masks. `latents`, `predicted` (batch, channels, frames, height, width); masks (batch, 1, frames, height, width) in
+    [0, 1] at latent size.
     """
     weight = torch.zeros_like(latents[:, :1])
     for mask in (expression_mask, face_mask):
@@ -75,10 +79,10 @@ def training_losses(
 ) -> Losses:
     """Eq. 2 for a velocity `v` and the latents `predicted` by it.
 
-    `generated` (batch, 1, frames, 1, 1) is 0 for frames given as known: those are not learnt. Each sample's loss is a mean
-    over the frames it has to generate and a batch's loss the mean over its samples, so that a batch may be split in equal
-    parts and the mean of the parts is the same number. `surroundings` weighs the first part outside the face mask, widened
-    by `FACE_EDGE`, which must then be there.
+    `generated` (batch, 1, frames, 1, 1) is 0 for frames given as known: those are not learnt. Each sample's loss is a
+    mean over the frames it has to generate and a batch's loss the mean over its samples, so that a batch may be split
+    in equal parts and the mean of the parts is the same number. `surroundings` weighs the first part outside the face
+    mask, widened by `FACE_EDGE`, which must then be there.
     """
     share = generated.mean(dim=(1, 2, 3, 4), keepdim=True)
     learnt = generated * share.clamp_min(1e-6).rsqrt()  # squared below: 1 / share in the mean
@@ -99,7 +103,8 @@ def widened(mask: Tensor, pixels: int) -> Tensor:
 
 
 def picture_weight(face_mask: Tensor, expression_mask: Tensor | None, surroundings: float) -> Tensor:
-    """How much each latent pixel's part of a decoded picture counts, from masks (batch, 1, frames, height, width) in [0, 1]."""
+    """How much each latent pixel's part of a decoded picture counts, from masks (batch, 1, frames, height, width) in
+    [0, 1]."""
     weight = surroundings + widened(face_mask, PICTURE_EDGE)
     return weight if expression_mask is None else weight + EXPRESSION_WEIGHT * expression_mask
 

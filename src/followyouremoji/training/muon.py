@@ -1,7 +1,10 @@
-"""Muon: steps whose matrices are made orthogonal (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks").
+"""Muon: steps whose matrices are made orthogonal (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural
+    networks").
 
-A layer's momentum has few large singular values and many small ones, and Adam's steps follow the large ones. Muon steps along all directions
-alike: the momentum's nearest orthogonal matrix. Scaled to the size of Adam's steps (Liu et al. 2025, "Muon is scalable for LLM training",
+A layer's momentum has few large singular values and many small ones, and Adam's steps follow the large ones. Muon steps
+along all directions
+alike: the momentum's nearest orthogonal matrix. Scaled to the size of Adam's steps (Liu et al. 2025, "Muon is scalable
+    for LLM training",
 Sec. 2.2), it takes Adam's learning rate and weight decay over.
 """
 
@@ -33,9 +36,11 @@ def sides(weight: Tensor) -> tuple[int, int]:
 
 
 def matrices(module: nn.Module) -> dict[str, Tensor]:
-    """The trained weights that Muon is for, by name: of linear layers and convolutions, with 16 rows and columns at least.
+    """The trained weights that Muon is for, by name: of linear layers and convolutions, with 16 rows and columns at
+    least.
 
-    Those of first convolutions are left out, and so is what is no layer's weight: biases, norms, embeddings, learnt queries.
+    Those of first convolutions are left out, and so is what is no layer's weight: biases, norms, embeddings, learnt
+    queries.
     """
     found = {}
     for name, layer in module.named_modules():
@@ -49,7 +54,8 @@ def matrices(module: nn.Module) -> dict[str, Tensor]:
 def orthogonalised(matrix: Tensor) -> Tensor:
     """About the nearest (semi-)orthogonal matrix, by a quintic Newton-Schulz iteration, in the matrix's own precision.
 
-    With `U S V^T` for the matrix it gives `U S' V^T`, all of S' between about 0.7 and 1.2 but for singular values that are next to nothing.
+    With `U S V^T` for the matrix it gives `U S' V^T`, all of S' between about 0.7 and 1.2 but for singular values that
+    are next to nothing.
     """
     a, b, c = COEFFICIENTS
     x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # the Gram matrix is the smaller one
@@ -80,10 +86,11 @@ def shared_out(weights: list[Tensor], processes: int) -> list[int]:
 
 
 class Muon(torch.optim.AdamW):
-    """Muon for the parameter groups that say `orthogonal = True`, AdamW for the others; learning rate and weight decay mean the same in both.
+    """Muon for the parameter groups that say `orthogonal = True`, AdamW for the others; learning rate and weight decay
+    mean the same in both.
 
-    Of several processes, each with all gradients, every one makes its share of the steps orthogonal and they exchange the results. A step
-    takes the gradients of the orthogonal groups away.
+    Of several processes, each with all gradients, every one makes its share of the steps orthogonal and they exchange
+    the results. A step takes the gradients of the orthogonal groups away.
 
     Parameters
     ----------
@@ -109,7 +116,8 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Learn from the gradients, those that `closure` computes if there is one; parameters without one stay as they are."""
+        """Learn from the gradients, those that `closure` computes if there is one; parameters without one stay as they
+        are."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -36,8 +36,9 @@ def batch_losses(
 ) -> Losses:
     """The losses of a batch that lies on the networks' device.
 
-    Portraits and targets become latents, where those are not cached; the targets' are noised to their timesteps, relative to
-    the bent portrait where the network works so; frames that are known go in as they are and are not learnt (Sec. 3.3).
+    Portraits and targets become latents, where those are not cached; the targets' are noised to their timesteps,
+    relative to the bent portrait where the network works so; frames that are known go in as they are and are not learnt
+    (Sec. 3.3).
     """
     config = run.network
     with torch.no_grad():
@@ -88,12 +89,13 @@ def batch_losses(
 
 
 def places_to_decode(run: DenoiserRun, batch: Batch, signal: Tensor) -> tuple[Tensor, float]:
-    """Which of a batch's frames, counted through all clips, are decoded for the picture loss, and the share that they are of those wanted.
+    """Which of a batch's frames, counted through all clips, are decoded for the picture loss, and the share that they
+    are of those wanted.
 
-    They are spread evenly over those that are generated and noised enough, so that each portrait has its part, and shifted
-    by the sum of the timesteps, so that a clip's frames take turns: which they are thus depends on how a batch is split.
-    Frames that are wanting count as ones without error: a batch may then be split in equal parts. Where there is none at
-    all, one is decoded and not heeded, for processes must agree on what has a gradient.
+    They are spread evenly over those that are generated and noised enough, so that each portrait has its part, and
+    shifted by the sum of the timesteps, so that a clip's frames take turns: which they are thus depends on how a batch
+    is split. Frames that are wanting count as ones without error: a batch may then be split in equal parts. Where there
+    is none at all, one is decoded and not heeded, for processes must agree on what has a gradient.
     """
     wanted = run.decoded_frames(len(batch.portrait))
     noised = (1 - signal.square()).view(-1, 1) >= LEAST_NOISE  # (n, 1)
@@ -108,7 +110,8 @@ def places_to_decode(run: DenoiserRun, batch: Batch, signal: Tensor) -> tuple[Te
 def picture_error(
     run: DenoiserRun, encoders: Encoders, batch: Batch, predicted: Tensor, places: Tensor
 ) -> Tensor:
-    """The reconstruction error of decoded predictions (n, c, f, h, w) at `places` among all frames, most around eyes, brows and lips."""
+    """The reconstruction error of decoded predictions (n, c, f, h, w) at `places` among all frames, most around eyes,
+    brows and lips."""
     assert batch.targets is not None
     assert batch.face_mask is not None
     weight = picture_weight(batch.face_mask, batch.expression_mask, run.surroundings)

@@ -18,10 +18,11 @@ BETAS = (0.9, 0.99)
 def parameter_groups(
     settings: Optimisation, module: nn.Module, rates: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """A module's trained parameters in groups; `rate` is a group's share of the learning rate, `orthogonal` says that it learns by Muon.
+    """A module's trained parameters in groups; `rate` is a group's share of the learning rate, `orthogonal` says that
+    it learns by Muon.
 
-    `rates` are shares by the first part of a parameter's name. A part with a rate of its own is tuned, not learnt from nothing, and stays
-    with AdamW.
+    `rates` are shares by the first part of a parameter's name. A part with a rate of its own is tuned, not learnt from
+    nothing, and stays with AdamW.
     """
     by_muon = matrices(module) if settings.optimiser == "muon" else {}
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
@@ -50,7 +51,8 @@ def make_optimiser(
     process: int = 0,
     processes: int = 1,
 ) -> torch.optim.Optimizer:
-    """AdamW with its moments in 32 or 8 bits, or Muon, for `parameter_groups`. Raises SettingsError where bitsandbytes is asked for and missing."""
+    """AdamW with its moments in 32 or 8 bits, or Muon, for `parameter_groups`. Raises SettingsError where bitsandbytes
+    is asked for and missing."""
     groups = parameter_groups(settings, module, rates or {})
     adamw: dict[str, Any] = {
         "lr": settings.learning_rate,

@@ -1,4 +1,5 @@
-"""Where a model's weights come from, followed through all runs that led to it, for what an exported model says of itself."""
+"""Where a model's weights come from, followed through all runs that led to it, for what an exported model says of
+itself."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ OWN_DATA = "Trained with Follow Your Emoji on clips of its owner's choice."
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run and those before it learnt from: drawn portraits alone or not, and which weights of others were at the beginning."""
+    """What a run and those before it learnt from: drawn portraits alone or not, and which weights of others were at the
+    beginning."""
 
     drawn: bool
     starts: tuple[str, ...] = ()
@@ -37,7 +39,8 @@ class Origin:
 
 
 def origin_of(run: DenoiserRun) -> Origin:
-    """The origin of what a run learns, as it is begun. Raises WeightsError where what it starts from is missing or damaged."""
+    """The origin of what a run learns, as it is begun. Raises WeightsError where what it starts from is missing or
+    damaged."""
     drawn = run.drawings is not None or all(part.drawn is not None for part in run.data)
     if run.initial is None:
         return Origin(drawn)
@@ -75,7 +78,8 @@ def write_origin(folder: Path, origin: Origin) -> None:
 
 
 def read_origin(folder: Path) -> Origin | None:
-    """The origin of the run in `folder`; None for one of an earlier version, which kept none. Raises WeightsError where it is damaged."""
+    """The origin of the run in `folder`; None for one of an earlier version, which kept none. Raises WeightsError where
+    it is damaged."""
     file = folder / ORIGIN_FILE
     try:
         values: Any = json.loads(file.read_text(encoding="utf-8"))

@@ -1,4 +1,5 @@
-"""One person's or one character's pictures and clips as training clips, made many by bending, recolouring and reframing."""
+"""One person's or one character's pictures and clips as training clips, made many by bending, recolouring and
+reframing."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Reframing:
     Attributes
     ----------
     zoom, shift : of the square, natural logarithm of its side and parts of its side
-    light, contrast, tint : of the colours: additive in [0, 1], logarithm of a factor about the mean, logarithm of a channel's factor
+    light, contrast, tint : of the colours: additive in [0, 1], logarithm of a factor about the mean, logarithm of a
+        channel's factor
     """
 
     zoom: float = 0.08
@@ -66,9 +68,11 @@ class Take:
 
 @dataclass(frozen=True)
 class Person:
-    """A `ClipSource` of one person; `held_out` shows views that training never shows: other expressions, a clip's last frames.
+    """A `ClipSource` of one person; `held_out` shows views that training never shows: other expressions, a clip's last
+    frames.
 
-    A clip's first frame is the portrait. Takes of few frames are bent (`bending.bend`), each frame to another expression.
+    A clip's first frame is the portrait. Takes of few frames are bent (`bending.bend`), each frame to another
+    expression.
     """
 
     takes: tuple[Take, ...]
@@ -155,7 +159,8 @@ def read_person(sources: Sequence[Path], size: int, *, seed: int = 0, face: int 
 
 
 def held_out_views(person: Person, expressions: int = 48) -> Person:
-    """The same person in views to judge by: expressions of another seed, real frames kept apart, framing and colours as they are."""
+    """The same person in views to judge by: expressions of another seed, real frames kept apart, framing and colours as
+    they are."""
     return Person(
         person.takes,
         drawn_expressions(person.seed + 1_000_003, expressions),

@@ -1,4 +1,5 @@
-"""What a sample is made of: a portrait and frames of the same face, picked from a folder of drawings or from a clip source."""
+"""What a sample is made of: a portrait and frames of the same face, picked from a folder of drawings or from a clip
+source."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Pick:
     """A portrait and the frames it is animated to.
 
-    `points` (1 + frames, 478, 2) pixels and `latents` (1 + frames, channels, h, w), where they are cached, begin with the portrait's.
+    `points` (1 + frames, 478, 2) pixels and `latents` (1 + frames, channels, h, w), where they are cached, begin with
+    the portrait's.
     """
 
     key: str
@@ -118,7 +120,8 @@ class DrawingsPicks:
 
 
 class ClipPicks:
-    """Picks from clips: any frame of a clip is the portrait (the I_0 of Sec. 3), the targets are among its other frames."""
+    """Picks from clips: any frame of a clip is the portrait (the I_0 of Sec. 3), the targets are among its other
+    frames."""
 
     def __init__(self, source: ClipSource, frames: int) -> None:
         self.source, self.frames = source, frames
@@ -146,8 +149,8 @@ class ClipPicks:
 
 
 class StillGaze:
-    """Picks of another source in which every frame looks as the portrait does, for networks that are not shown the pupils: what the portrait is
-    bent by must not tell them either.
+    """Picks of another source in which every frame looks as the portrait does, for networks that are not shown the
+    pupils: what the portrait is bent by must not tell them either.
     """
 
     def __init__(self, source: PickSource) -> None:
@@ -163,7 +166,8 @@ class StillGaze:
 
 
 class WindowPicks:
-    """Picks of another source in the windows of their faces, of `size` pixels a side; the portrait is bent in its whole picture."""
+    """Picks of another source in the windows of their faces, of `size` pixels a side; the portrait is bent in its whole
+    picture."""
 
     def __init__(self, source: PickSource, size: int) -> None:
         self.source, self.window_size = source, size
@@ -193,7 +197,8 @@ class WindowPicks:
 def check_drawings(
     source: PickSource, references: int, targets: int, latent_channels: int, encoder: str
 ) -> None:
-    """Check the folder of drawings that picks come from, if they do: see `DrawingsPicks`. Latents are not read where faces are in windows."""
+    """Check the folder of drawings that picks come from, if they do: see `DrawingsPicks`. Latents are not read where
+    faces are in windows."""
     cached = True
     while isinstance(source, (WindowPicks, StillGaze)):
         cached = cached and not isinstance(source, WindowPicks)
@@ -205,7 +210,8 @@ def check_drawings(
 
 
 def check_size(size: int, multiple: int, named: str) -> None:
-    """Raise SettingsError where pictures, of what is `named` in a config, cannot be halved as often as the networks do."""
+    """Raise SettingsError where pictures, of what is `named` in a config, cannot be halved as often as the networks
+    do."""
     if size % multiple:
         raise SettingsError(
             f"the pictures that {named} names are {size} pixels large: these networks need a multiple of {multiple}"
@@ -239,7 +245,8 @@ def open_picks(
 ) -> PickSource:
     """The source of picks that a config names.
 
-    `frames` is the length of the clips to pick from, `window` the size of the faces' windows; without `pupils` no frame looks elsewhere than the portrait.
+    `frames` is the length of the clips to pick from, `window` the size of the faces' windows; without `pupils` no frame
+    looks elsewhere than the portrait.
     """
     source: PickSource = (
         DrawingsPicks(drawings, seed) if drawings is not None else ClipPicks(open_clips(data, seed), frames)
@@ -248,7 +255,8 @@ def open_picks(
 
 
 def framed(source: PickSource, window: int | None, pupils: bool) -> PickSource:
-    """Picks as the networks of a run see them: in windows or whole, and without what `pupils` that are not drawn would tell."""
+    """Picks as the networks of a run see them: in windows or whole, and without what `pupils` that are not drawn would
+    tell."""
     if not pupils:
         source = StillGaze(source)
     return source if window is None else WindowPicks(source, window)

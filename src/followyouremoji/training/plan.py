@@ -1,7 +1,7 @@
 """What a run needs before it is started: memory by part and time; what fits a machine and what to change.
 
-Parameters, bytes and operations are counted (`training.counting`). Time follows from a share of the chip's peak rate, which is an assumption
-to be stated.
+Parameters, bytes and operations are counted (`training.counting`). Time follows from a share of the chip's peak rate,
+which is an assumption to be stated.
 """
 
 from __future__ import annotations
@@ -184,7 +184,8 @@ def by_muon(run: DenoiserRun, settings: Optimisation, networks: nn.Module) -> li
 def alternatives(
     settings: Optimisation, references: int, gpus: int, shardable: bool = True
 ) -> Iterator[tuple[str, Optimisation]]:
-    """The settings as they are, and changes that need less memory, those that cost least first; each only where the batch can be shared out.
+    """The settings as they are, and changes that need less memory, those that cost least first; each only where the
+    batch can be shared out.
 
     FSDP is among them where what is trained is `shardable` and learns by AdamW, whose moments stay in 32 bits then.
     """
@@ -230,7 +231,8 @@ def memory_of(
     activations: float,
     stable_diffusion: bool,
 ) -> Memory:
-    """Bytes on each GPU. Weights, gradients and the average are float32; Adam's two moments are as many numbers as it trains, Muon's one.
+    """Bytes on each GPU. Weights, gradients and the average are float32; Adam's two moments are as many numbers as it
+    trains, Muon's one.
 
     What Muon's processes exchange is half a gradient's size and lives when no activation does; it is not counted.
     """

@@ -1,6 +1,6 @@
-"""What every training run shares, on one process or many: optimiser, moving average, guard against NaN, saving and resuming exactly.
+"""What every training run shares: optimiser, moving average, guard against NaN, saving and exact resuming.
 
-`accelerate` places the module on its device and joins the processes; a run in one process on a CPU passes through it almost untouched.
+`accelerate` places the module on its device and joins processes; one process on a CPU passes through it almost untouched.
 """
 
 from __future__ import annotations
@@ -105,12 +105,13 @@ def make_accelerator(settings: Optimisation, module: nn.Module) -> Accelerator:
 class Run:
     """One module in training; the constructor makes a stopped run go on as if unbroken.
 
-    A step: for each part of the batch, `with part(last): backward(loss)`; then `update()`. Everything random in a run is drawn from
-    generators seeded by (seed, step, sample), so the step number is all that has to be remembered.
+    A step: for each part of the batch, `with part(last): backward(loss)`; then `update()`. Everything random in a run
+    is drawn from generators seeded by (seed, step, sample), so the step number is all that has to be remembered.
 
-    `samples` of the joined batch are shared evenly by processes and parts. `rates` are shares of the learning rate, by the name of a part of
-    the module that learns more slowly. Raises SettingsError where the samples cannot be shared or another training is at work in the folder,
-    WeightsError where the folder holds a run of other networks. The folder is this run's until `close()`.
+    `samples` of the joined batch are shared evenly by processes and parts. `rates` are shares of the learning rate, by
+    the name of a part of the module that learns more slowly. Raises SettingsError where the samples cannot be shared or
+    another training is at work in the folder, WeightsError where the folder holds a run of other networks. The folder
+    is this run's until `close()`.
     """
 
     def __init__(
@@ -185,7 +186,8 @@ class Run:
         self.accelerator.backward(loss / self.settings.accumulation)
 
     def update(self) -> float:
-        """Learn from the gradients; if they hold a NaN or an infinity, as they do where a loss did, the step is skipped and counted.
+        """Learn from the gradients; if they hold a NaN or an infinity, as they do where a loss did, the step is skipped
+        and counted.
 
         Returns the gradient's norm before clipping. Raises Diverged after too many skipped steps in a row.
         """
@@ -225,7 +227,8 @@ class Run:
         return int(self.accelerator.gather(torch.tensor([wish], device=self.device)).max())
 
     def log(self, values: Mapping[str, float]) -> None:
-        """Append a row to `log.csv`: seconds of training, the last step's learning rate, `values` and steps skipped so far."""
+        """Append a row to `log.csv`: seconds of training, the last step's learning rate, `values` and steps skipped so
+        far."""
         if self.journal is not None:
             row = {
                 "seconds": self.elapsed(),
@@ -264,9 +267,11 @@ class Run:
         return result
 
     def save(self, *, leaving: bool = False) -> None:
-        """Save the state unless it is saved already, or was reached by skipped steps, which must not push good checkpoints out.
+        """Save the state unless it is saved already, or was reached by skipped steps, which must not push good
+        checkpoints out.
 
-        A run that is `leaving` saves after skipped steps too: they changed no weights, and it shall not have to do them again.
+        A run that is `leaving` saves after skipped steps too: they changed no weights, and it shall not have to do them
+        again.
 
         Raises WeightsError, in all processes, where it cannot be written.
         """
@@ -326,7 +331,8 @@ class Run:
             )
 
     def require_same_beginning(self, step: int) -> None:
-        """Raise SettingsError, in all processes, unless all have found the same step to go on from in the run's folder."""
+        """Raise SettingsError, in all processes, unless all have found the same step to go on from in the run's
+        folder."""
         if self.accelerator.num_processes == 1:
             return
         steps = self.accelerator.gather(torch.tensor([step], device=self.device)).tolist()
@@ -374,10 +380,11 @@ class Run:
         self.seconds, self.skipped = state["seconds"], state["skipped"]
 
     def wait_for_everyone(self) -> None:
-        """Wait until all processes have come so far: who leaves while another still saves may break the other's connection.
+        """Wait until all processes have come so far: who leaves while another still saves may break the other's
+        connection.
 
-        What is exchanged last is kept until the process ends. Otherwise gloo's thread would let go of it, for which it needs Python's lock;
-        and who closes the connection holds that lock and waits for the thread.
+        What is exchanged last is kept until the process ends. Otherwise gloo's thread would let go of it, for which it
+        needs Python's lock; and who closes the connection holds that lock and waits for the thread.
         """
         if self.accelerator.num_processes > 1:
             exchange = torch.distributed.barrier(async_op=True)

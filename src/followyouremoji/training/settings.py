@@ -1,7 +1,7 @@
 """The settings of training runs, as frozen dataclasses; `training.config` reads them from TOML files.
 
-The joined batch of a step is what a config states; how many processes share it is the launcher's business, so that one config trains the
-same model on a laptop and on many machines.
+The joined batch of a step is what a config states; how many processes share it is the launcher's business, so that one
+config trains the same model on a laptop and on many machines.
 """
 
 from __future__ import annotations
@@ -43,17 +43,20 @@ class Optimisation:
 
     Attributes
     ----------
-    schedule : after a linear warm-up: "constant" with a linear fall to zero over the last `decay` steps; "cosine" and "linear" fall from the
-        end of the warm-up to `final_rate` times the learning rate at the last step, and do not read `decay`.
+    schedule : after a linear warm-up: "constant" with a linear fall to zero over the last `decay` steps; "cosine" and
+        "linear" fall from the end of the warm-up to `final_rate` times the learning rate at the last step, and do not
+        read `decay`.
     gradient_norm : the gradient is scaled down to this norm where it is larger.
     ema : decay of the moving average of the weights, which is what is exported; 0 keeps none.
     precision : of the networks' arithmetic (autocast); weights stay float32.
     accumulation : parts that each process computes the step's batch in, one after the other; more need less memory.
     checkpointing : compute activations anew in the backward pass; about a third more time for much less memory.
-    optimiser : "adamw8bit" holds the moments in 8 bits and needs bitsandbytes; "muon" learns matrices and convolutions by Muon
-        (`training.muon`) and all else by AdamW. Both with "ddp" alone.
-    sharding : over several GPUs, "ddp" gives each all weights, "fsdp" a share of weights, gradients, moments and average.
-    non_finite_limit : steps in a row that may be skipped for a loss or gradient that is not finite before the run stops.
+    optimiser : "adamw8bit" holds the moments in 8 bits and needs bitsandbytes; "muon" learns matrices and convolutions
+        by Muon (`training.muon`) and all else by AdamW. Both with "ddp" alone.
+    sharding : over several GPUs, "ddp" gives each all weights, "fsdp" a share of weights, gradients, moments and
+        average.
+    non_finite_limit : steps in a row that may be skipped for a loss or gradient that is not finite before the run
+        stops.
     """
 
     steps: int
@@ -105,7 +108,8 @@ class DataPart:
     ----------
     shards : a folder that `fye data prepare` made.
     strides : distances at which frames of its clips are taken, one of them for each sample.
-    drawn : settings of `data.Drawn`; its size is that of the shards beside it and its seed the run's where it names none.
+    drawn : settings of `data.Drawn`; its size is that of the shards beside it and its seed the run's where it names
+        none.
     weight : its share of the samples, among the entries.
     """
 
@@ -129,10 +133,10 @@ class LandmarkOptions:
 
     Attributes
     ----------
-    points : "metric", the landmarks of the paper, aligned to a portrait in metric space; "image", its ablation "2D landmarks". Projecting
-        metric faces gives the landmarks of their own picture back, so training sees the same under both; what differs is animation, where
-        "image" can only shift and scale the driving face's outline onto the portrait's. Of drawn data that holds as well: their points are
-        projections of the drawn head.
+    points : "metric", the landmarks of the paper, aligned to a portrait in metric space; "image", its ablation "2D
+        landmarks". Projecting metric faces gives the landmarks of their own picture back, so training sees the same
+        under both; what differs is animation, where "image" can only shift and scale the driving face's outline onto
+        the portrait's. Of drawn data that holds as well: their points are projections of the drawn head.
     contour, pupils : two more ablations of Table 2, "with facial contour" and "without pupil points".
     antialiased : sub-pixel lines, for small pictures; False draws as the released network was trained.
     """
@@ -154,8 +158,8 @@ class LandmarkOptions:
 class Validation:
     """Figures and a sample grid every so many steps, from the averaged weights.
 
-    `drawings` or `data` should be people that the run does not learn from; where neither is named, they are the run's own data, and the
-    figures tell how well those are learnt and nothing about others.
+    `drawings` or `data` should be people that the run does not learn from; where neither is named, they are the run's
+    own data, and the figures tell how well those are learnt and nothing about others.
     """
 
     every: int = 500  # steps
@@ -211,27 +215,33 @@ class DenoiserRun:
     Attributes
     ----------
     drawings, data : one of the two: a folder of `fye train draw`, or clips by weight.
-    autoencoder : the TOML file of a finished autoencoder's run, Stable Diffusion's autoencoder (a diffusers folder), or a model's folder.
+    autoencoder : the TOML file of a finished autoencoder's run, Stable Diffusion's autoencoder (a diffusers folder), or
+        a model's folder.
     image_encoder : CLIP's, a transformers folder, for networks with `image_source = "clip"`.
     initial : weights to start from: a run's output folder, a model's folder, or a table, see `training.starts.Start`.
     references : portraits in a step, over all processes and parts.
     targets : frames that each portrait is animated to: single ones in stage 1, successive ones in stage 2.
     span : frames of the clip that portrait and targets are chosen from; None: twice as many as are chosen, 16 at least.
     expression_mask, face_mask : the two masks of Eq. 1; each off is an ablation of Table 2.
-    progressive : random frame masking in stage 2 (Sec. 3.3); off, "without progressive strategy": no frame is ever known.
+    progressive : random frame masking in stage 2 (Sec. 3.3); off, "without progressive strategy": no frame is ever
+        known.
     unknown_clips : see `masking.random_known_frames`.
     terminal_share : share of the timesteps that are the last one, pure noise: more for sampling in very few steps.
-    window : pixels a side of the face's window (`face.window`) that the model sees and makes, for models that make faces alone; None: pictures.
-    surroundings : weight of the diffusion loss (Eq. 2's first part) and of the picture loss outside the face; less than 1 for models that make
-        faces alone.
-    picture_loss : weight of the decoded prediction's reconstruction error, for small autoencoders; 0 in the paper. It makes few steps sharper.
-        In it the face counts 1, eyes, brows and lips 1.5 more, and all of the picture `surroundings` more.
-    picture_frames : frames of a step, over all processes and parts, that are decoded for it, evenly chosen among those that have to be
-        generated and are noised enough; 0: all of those. Decoding takes time and memory.
-    tune_decoder : the autoencoder's decoder learns from the picture loss as well; its encoder, and so all latents, stay as they are.
+    window : pixels a side of the face's window (`face.window`) that the model sees and makes, for models that make
+        faces alone; None: pictures.
+    surroundings : weight of the diffusion loss (Eq. 2's first part) and of the picture loss outside the face; less than
+        1 for models that make faces alone.
+    picture_loss : weight of the decoded prediction's reconstruction error, for small autoencoders; 0 in the paper. It
+        makes few steps sharper. In it the face counts 1, eyes, brows and lips 1.5 more, and all of the picture
+        `surroundings` more.
+    picture_frames : frames of a step, over all processes and parts, that are decoded for it, evenly chosen among those
+        that have to be generated and are noised enough; 0: all of those. Decoding takes time and memory.
+    tune_decoder : the autoencoder's decoder learns from the picture loss as well; its encoder, and so all latents, stay
+        as they are.
     decoder_rate : the decoder's share of the learning rate.
     landmark_jitter : common offset of each facial feature, in pupil distances, as a detector's bias.
-    reference_dropout : share of the portraits that are withheld (image prompt and appearance), so that the model can be guided.
+    reference_dropout : share of the portraits that are withheld (image prompt and appearance), so that the model can be
+        guided.
     workers : processes that make batches; 0: a thread of the training process.
     keep : checkpoints that stay.
     """
@@ -318,7 +328,8 @@ class DenoiserRun:
         return {"decoder": self.decoder_rate}
 
     def decoded_frames(self, portraits: int) -> int:
-        """How many frames of a batch of `portraits` are decoded for the picture loss at most: their share of `picture_frames`, rounded up."""
+        """How many frames of a batch of `portraits` are decoded for the picture loss at most: their share of
+        `picture_frames`, rounded up."""
         there = portraits * self.targets
         if self.picture_frames == 0:
             return there

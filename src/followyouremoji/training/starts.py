@@ -1,7 +1,9 @@
-"""Pretrained starts: Stable Diffusion's UNet, AnimateDiff's motion module or a saved model, copied into networks before they are trained.
+"""Pretrained starts: Stable Diffusion's UNet, AnimateDiff's motion module or a saved model, copied into networks before
+they are trained.
 
-The paper starts its networks from Stable Diffusion 1.5 and its temporal layers from AnimateDiff (Sec. 3, 4.1); the released image prompt is that
-of sd-image-variations. Whatever a file does not hold stays as a new network has it, and the report says so.
+The paper starts its networks from Stable Diffusion 1.5 and its temporal layers from AnimateDiff (Sec. 3, 4.1); the
+released image prompt is that of sd-image-variations. Whatever a file does not hold stays as a new network has it, and
+the report says so.
 """
 
 from __future__ import annotations
@@ -42,8 +44,10 @@ class Start:
     ----------
     run : the output folder of a training, whose averaged weights are taken.
     model : "released", "bundled" or a model's folder: all networks.
-    unet : a diffusers folder of Stable Diffusion 1.x or sd-image-variations, or its folder `unet`: appearance net and denoiser.
-    motion : the temporal layers: AnimateDiff's motion module, `.ckpt` or `.safetensors`, diffusers' folder of one, or a model's folder.
+    unet : a diffusers folder of Stable Diffusion 1.x or sd-image-variations, or its folder `unet`: appearance net and
+        denoiser.
+    motion : the temporal layers: AnimateDiff's motion module, `.ckpt` or `.safetensors`, diffusers' folder of one, or a
+        model's folder.
     """
 
     model: str | None = None
@@ -108,12 +112,14 @@ def start_of(initial: Path | Start) -> Start:
 def initial_weights(networks: StartedNetworks, start: Start) -> StartReport:
     """Copy pretrained weights into networks.
 
-    The denoiser's first convolution may read more channels than the file's (the known frames of Sec. 3.3): those begin at zero, so that the
-    network begins as the pretrained one. A new layer for the bent portrait begins at zero for the same reason.
+    The denoiser's first convolution may read more channels than the file's (the known frames of Sec. 3.3): those begin
+    at zero, so that the network begins as the pretrained one. A new layer for the bent portrait begins at zero for the
+    same reason.
 
     Raises
     ------
-    WeightsError : a folder or file is missing, damaged, not what it is said to be, or of another size than the networks.
+    WeightsError : a folder or file is missing, damaged, not what it is said to be, or of another size than the
+        networks.
     """
     parts = {
         name: module

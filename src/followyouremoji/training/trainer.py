@@ -1,4 +1,5 @@
-"""Training of the appearance net, denoiser, landmark encoder and image prompt in the paper's two stages (Sec. 3, 4.1)."""
+"""Training of the appearance net, denoiser, landmark encoder and image prompt in the paper's two stages (Sec. 3,
+4.1)."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def has_decoder(run: DenoiserRun) -> bool:
 
 
 def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, StartReport | None]:
-    """The networks of a run as they are before its first step, a function of its seed and of what it starts from; and what that gave."""
+    """The networks of a run as they are before its first step, a function of its seed and of what it starts from; and
+    what that gave."""
     torch.manual_seed(run.optimisation.seed)
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
     autoencoder, withholds = encoders.autoencoder, run.reference_dropout > 0
@@ -91,7 +93,8 @@ def require_learning(networks: Networks, report: StartReport) -> None:
 
 
 def own_encoders(run: DenoiserRun, encoders: Encoders, networks: Networks) -> Encoders:
-    """The frozen parts with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP leaves whole."""
+    """The frozen parts with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP
+    leaves whole."""
     if networks.decoder is None:
         return encoders
     if run.tune_decoder:
@@ -103,7 +106,8 @@ def own_encoders(run: DenoiserRun, encoders: Encoders, networks: Networks) -> En
 
 
 def require_encoder_of_start(run: DenoiserRun, begins: bool, encoder: str) -> None:
-    """Raise WeightsError where a stopped run, or the one whose spatial layers a stage 2 keeps, learnt from latents of another encoder."""
+    """Raise WeightsError where a stopped run, or the one whose spatial layers a stage 2 keeps, learnt from latents of
+    another encoder."""
     if not begins:
         require_encoder(run.output, encoder, run.autoencoder)
     elif run.stage == 2 and run.initial is not None and (before := start_of(run.initial).run) is not None:
@@ -113,8 +117,8 @@ def require_encoder_of_start(run: DenoiserRun, begins: bool, encoder: str) -> No
 def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Report | None = None) -> Outcome:
     """Train a stage until its last step, or for `minutes`; a stopped run goes on exactly from its last checkpoint.
 
-    Raises SettingsError, WeightsError or DataError for settings, weights or clips that cannot be used, Diverged where training fails, and
-    WeightsError where a checkpoint cannot be saved.
+    Raises SettingsError, WeightsError or DataError for settings, weights or clips that cannot be used, Diverged where
+    training fails, and WeightsError where a checkpoint cannot be saved.
     """
     source = open_picks(
         run.drawings,

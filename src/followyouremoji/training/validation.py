@@ -1,4 +1,5 @@
-"""Looking at a run while it trains: losses, figures and sample grids of the averaged weights, on portraits that stay the same."""
+"""Looking at a run while it trains: losses, figures and sample grids of the averaged weights, on portraits that stay
+the same."""
 
 from __future__ import annotations
 
@@ -40,8 +41,8 @@ def validation_picks(
 ) -> PickSource:
     """The people that a run is judged on: those that its validation names, else those of its training.
 
-    One pick is made of them, so that what cannot be used is known before the first step. `encoder` is the fingerprint of the run's
-    autoencoder. Raises SettingsError or DataError where they cannot be used.
+    One pick is made of them, so that what cannot be used is known before the first step. `encoder` is the fingerprint
+    of the run's autoencoder. Raises SettingsError or DataError where they cannot be used.
     """
     if settings.drawings is None and not settings.data:
         return training
@@ -69,7 +70,8 @@ class Validator:
         self.state, self.encoders, self.source = state, encoders, source
 
     def validate(self) -> None:
-        """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to TensorBoard."""
+        """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to
+        TensorBoard."""
         networks = averaged_networks(self.state)
         encoders = self.encoders
         if networks.decoder is not None:
@@ -116,7 +118,8 @@ class Validator:
 
 
 def averaged_networks(state: Run) -> Networks:
-    """The run's networks with their averaged weights, apart from those in training; tensors are shared with them where they can be."""
+    """The run's networks with their averaged weights, apart from those in training; tensors are shared with them where
+    they can be."""
     module = state.module
     assert isinstance(module, Networks)
     with torch.device("meta"):

@@ -1,4 +1,5 @@
-"""A whole preparation on drawn clips: what comes out, what is reported, and that kills, broken files and full discs lose nothing."""
+"""A whole preparation on drawn clips: what comes out, what is reported, and that kills, broken files and full discs
+lose nothing."""
 
 import json
 import os
@@ -45,7 +46,8 @@ def here(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tu
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people after each other; one in numbered pictures; one too short; a file that is no clip; one that was cut off."""
+    """Two people after each other; one in numbered pictures; one too short; a file that is no clip; one that was cut
+    off."""
     folder = tmp_path_factory.mktemp("clips")
     (folder / "studio").mkdir()
     write_talk(folder / "studio" / "two people.mp4", FRAMES, people=(0, 1))

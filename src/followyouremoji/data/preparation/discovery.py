@@ -127,8 +127,8 @@ def _unit(folder: Path, path: Path) -> Unit:
 class Pictures:
     """A folder of numbered pictures as a clip; the part of `ClipReader` that a preparation uses.
 
-    Frames come in the order of their numbers, `FOLDER_FRAME_RATE` a second or resampled to `frame_rate`. They end before the first
-    that cannot be read or is of another size than the first; `damage` then says so.
+    Frames come in the order of their numbers, `FOLDER_FRAME_RATE` a second or resampled to `frame_rate`. They end
+    before the first that cannot be read or is of another size than the first; `damage` then says so.
 
     Raises
     ------

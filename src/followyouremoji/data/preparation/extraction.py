@@ -1,7 +1,7 @@
 """One unit of work: a source clip becomes training clips.
 
-The first pass surveys every frame, the second cuts the chosen ones out. Between them no picture is kept, so that clips of any length fit
-in memory; in the second, one piece's encoded frames are.
+The first pass surveys every frame, the second cuts the chosen ones out. Between them no picture is kept, so that clips
+of any length fit in memory; in the second, one piece's encoded frames are.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def prepare_unit(unit: Unit, out: Path, settings: PrepareSettings) -> None:
-    """Prepare one clip: its training clips go to `parts/`, its record to `units/`, each moved into place when it is complete.
+    """Prepare one clip: its training clips go to `parts/`, its record to `units/`, each moved into place when it is
+    complete.
 
     Whatever is wrong with the clip goes into its record. Raises OSError where the output cannot be written.
     """
@@ -120,7 +121,8 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
 
 @dataclass(frozen=True)
 class CutPiece:
-    """A piece cut out: its frames, encoded; the points ``(T, 478, 3)`` in pixels of them; and some frames as pictures, by their place."""
+    """A piece cut out: its frames, encoded; the points ``(T, 478, 3)`` in pixels of them; and some frames as pictures,
+    by their place."""
 
     piece: Piece
     pictures: Sequence[bytes]
@@ -180,7 +182,8 @@ class _Confirmation:
 
 
 def compared(tracked: np.ndarray, faces: Sequence[np.ndarray]) -> tuple[bool, float]:
-    """Whether one of the faces ``(478, 2)`` found in a picture is the tracked one, and the size of the largest other one relative to it."""
+    """Whether one of the faces ``(478, 2)`` found in a picture is the tracked one, and the size of the largest other
+    one relative to it."""
     box = _box(tracked)
     side = _side(box)
     agrees = any(np.linalg.norm(face - tracked, axis=1).mean() <= CONFIRMED_DISTANCE * side for face in faces)

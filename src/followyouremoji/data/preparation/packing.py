@@ -1,8 +1,8 @@
 """From the parts of single clips to shards of even size.
 
-Which training clip goes into which shard is decided once, when all units are done, and written down; then shard after shard is written
-and moved into place, and parts that are wholly packed are removed. A run that is killed goes on with the same plan. Clips that are
-added to the sources later are packed into further shards.
+Which training clip goes into which shard is decided once, when all units are done, and written down; then shard after
+shard is written and moved into place, and parts that are wholly packed are removed. A run that is killed goes on with
+the same plan. Clips that are added to the sources later are packed into further shards.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class PlannedShard:
 def planned(
     records: Sequence[UnitRecord], megabytes: float, before: Sequence[PlannedShard]
 ) -> list[PlannedShard]:
-    """The shards of a preparation: those planned `before`, and new ones with the clips of all other units, in the order of the records.
+    """The shards of a preparation: those planned `before`, and new ones with the clips of all other units, in the order
+    of the records.
 
     A shard is full with the clip that brings it to `megabytes`.
     """

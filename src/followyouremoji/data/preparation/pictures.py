@@ -26,8 +26,9 @@ MESH_COLOUR = (90, 230, 160)
 
 
 def clip_sheet(shards: Shards, rows: int = ROWS) -> np.ndarray:
-    """Clips evenly chosen from all, one a row: moments from its beginning to its end, then of the middle one the landmarks, the metric
-    face projected back, and the expression mask (orange) in the face mask (blue). ``uint8 (height, width, 3)`` RGB."""
+    """Clips evenly chosen from all, one a row: moments from its beginning to its end, then of the middle one the
+    landmarks, the metric face projected back, and the expression mask (orange) in the face mask (blue). ``uint8
+    (height, width, 3)`` RGB."""
     chosen = np.unique(np.linspace(0, len(shards) - 1, min(rows, len(shards))).round().astype(int))
     return np.concatenate([_row(shards, int(number)) for number in chosen])
 
@@ -112,7 +113,8 @@ def limits(filters: Filters) -> dict[str, tuple[float, ...]]:
 def histogram_plots(
     records: Sequence[UnitRecord], filters: Filters, piece_seconds: Sequence[float]
 ) -> bytes | None:
-    """All quantities of all frames with a face and of those kept, with the filters' limits, as a PNG; None without matplotlib."""
+    """All quantities of all frames with a face and of those kept, with the filters' limits, as a PNG; None without
+    matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:

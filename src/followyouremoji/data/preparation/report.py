@@ -1,5 +1,5 @@
-"""What a preparation reports, in a folder `report/` beside the shards: `report.json` for programs, `report.md` for people, a contact
-sheet and histograms."""
+"""What a preparation reports, in a folder `report/` beside the shards: `report.json` for programs, `report.md` for
+people, a contact sheet and histograms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ LISTED = 200
 
 
 def summary(prepared: PreparedClips, settings: PrepareSettings) -> dict[str, Any]:
-    """The counts of a preparation, as `report.json` has them. Frames and pieces by filter are those that it took away."""
+    """The counts of a preparation, as `report.json` has them. Frames and pieces by filter are those that it took
+    away."""
     records = [record for record in prepared.records if record.failure is None]
     frames: Counter[str] = Counter()
     pieces: Counter[str] = Counter()

@@ -23,7 +23,8 @@ from followyouremoji.files import locked, write_json
 SETTINGS_FORMAT = "followyouremoji-preparation"
 
 Work = Callable[[Callable[[Unit], None], Sequence[Unit]], Iterator[tuple[Unit, str | None]]]
-"""Calls a function for every unit, somewhere, and yields each unit when it is done, with the reason where no worker survived it."""
+"""Calls a function for every unit, somewhere, and yields each unit when it is done, with the reason where no worker
+survived it."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def prepare_clips(
 
     Raises
     ------
-    DataError : no clip is found, `out` cannot be used, holds other things or the result of other settings, another run is working in
-        it, or its disc is full. What is done by then stays.
+    DataError : no clip is found, `out` cannot be used, holds other things or the result of other settings, another run
+        is working in it, or its disc is full. What is done by then stays.
     """
     # Workers need not run in this process's folder: Ray's run where Ray was started.
     source, out = Path(source).absolute(), Path(out).absolute()
@@ -144,8 +145,8 @@ def _differences(before: dict[str, object], wanted: dict[str, object], within: s
 def _unfinished(
     units: Sequence[Unit], workspace: Workspace, packed: set[str]
 ) -> tuple[list[Unit], list[str]]:
-    """Units to work on, and the sources of those that have changed but are packed already. Failures are forgotten: those whose files
-    are still there are tried again."""
+    """Units to work on, and the sources of those that have changed but are packed already. Failures are forgotten:
+    those whose files are still there are tried again."""
     for past in workspace.records():
         if past.failure is not None:
             workspace.record_path(past.name).unlink(missing_ok=True)

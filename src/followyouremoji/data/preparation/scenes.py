@@ -1,8 +1,8 @@
 """Scene changes, found while the frames stream by.
 
-A cut is a frame that differs from the one before by much, or by many times what frames of the scene usually differ: the second rule
-finds jump cuts, where the same person in front of the same wall moves from one frame to the next. Dissolves are not found as such; the
-tracked face tells them (`Cutting.overlap`), or the check of landmarks by a second detector.
+A cut is a frame that differs from the one before by much, or by many times what frames of the scene usually differ: the
+second rule finds jump cuts, where the same person in front of the same wall moves from one frame to the next. Dissolves
+are not found as such; the tracked face tells them (`Cutting.overlap`), or the check of landmarks by a second detector.
 """
 
 from __future__ import annotations

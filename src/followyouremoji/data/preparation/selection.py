@@ -1,4 +1,5 @@
-"""Which frames of a surveyed clip become training clips, and how they are cropped: pure functions, no picture is needed.
+"""Which frames of a surveyed clip become training clips, and how they are cropped: pure functions, no picture is
+needed.
 
 Every frame that is left out has one reason, the first that applies in the order of `REASONS`.
 """
@@ -55,8 +56,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Selection:
-    """The pieces of a clip; for every frame the reason why it is left out, "" where it is in a piece; and how many pieces each reason
-    took, of those that concern pieces."""
+    """The pieces of a clip; for every frame the reason why it is left out, "" where it is in a piece; and how many
+    pieces each reason took, of those that concern pieces."""
 
     pieces: tuple[Piece, ...]
     reasons: np.ndarray
@@ -125,8 +126,8 @@ def _in_long_runs(flags: np.ndarray, longest: int) -> np.ndarray:
 def unbroken_runs(
     scenes: np.ndarray, boxes: np.ndarray, reasons: np.ndarray, overlap: float
 ) -> list[np.ndarray]:
-    """Runs of usable frames, as arrays of indices: of one scene, nothing but repeated frames left out between, and each face
-    overlapping the one before."""
+    """Runs of usable frames, as arrays of indices: of one scene, nothing but repeated frames left out between, and each
+    face overlapping the one before."""
     runs: list[list[int]] = []
     open_run = False
     for frame in range(len(scenes)):
@@ -152,7 +153,8 @@ def box_overlap(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def divided(run: np.ndarray, boxes: np.ndarray, cutting: Cutting, room: float) -> list[np.ndarray]:
-    """A run cut where the head has moved further than one crop holds, which is at most `room` pixels, and evenly where it is too long."""
+    """A run cut where the head has moved further than one crop holds, which is at most `room` pixels, and evenly where
+    it is too long."""
     parts: list[np.ndarray] = []
     first, sides = 0, 0.0
     low, high = boxes[run[0]][:2], boxes[run[0]][2:]
@@ -171,19 +173,21 @@ def divided(run: np.ndarray, boxes: np.ndarray, cutting: Cutting, room: float) -
 
 
 def stable_crop(boxes: np.ndarray, size: tuple[int, int], margin: float, least_margin: float) -> Crop | None:
-    """The one square that holds a face in all frames: it stands still, so that the background does, and the head moves inside it.
+    """The one square that holds a face in all frames: it stands still, so that the background does, and the head moves
+    inside it.
 
     Parameters
     ----------
     boxes : ``(T, 4)`` pixels, the faces of a piece
     size : (width, height) of the picture
-    margin : side over the median of the faces' longer sides; made larger where the head moves, smaller where the picture ends
+    margin : side over the median of the faces' longer sides; made larger where the head moves, smaller where the
+        picture ends
     least_margin : side over that of the box around all faces, at least
 
     Returns
     -------
-    Crop : wholly inside the picture; centred above the faces' centre as `media.cropping.face_crop` does, as far as there is room. None
-        where a square with the least margin does not fit.
+    Crop : wholly inside the picture; centred above the faces' centre as `media.cropping.face_crop` does, as far as
+        there is room. None where a square with the least margin does not fit.
     """
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     extents = boxes[:, 2:] - boxes[:, :2]

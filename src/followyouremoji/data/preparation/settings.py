@@ -90,7 +90,8 @@ class PrepareSettings:
     size : side of the stored pictures, pixels
     frame_rate : frames a second of the stored clips; None keeps each clip's own
     margin : side of the square crop over the longer side of the face, as in `media.cropping.FACE_MARGIN`
-    least_margin : where the picture is too small for `margin`, the side over that of the box around all faces of the piece
+    least_margin : where the picture is too small for `margin`, the side over that of the box around all faces of the
+        piece
     quality : of the stored JPEG pictures, 1 to 100
     shard_megabytes : size at which a shard is full
     """

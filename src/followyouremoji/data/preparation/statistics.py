@@ -1,4 +1,5 @@
-"""What the frames of a clip are like, counted in fixed bins: counts of any number of clips add up to those of a whole collection."""
+"""What the frames of a clip are like, counted in fixed bins: counts of any number of clips add up to those of a whole
+collection."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _MOUTH_CORNERS = (78, 308)
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something measured in every frame: its name for readers, and the edges of its bins. The outermost bins take what lies beyond."""
+    """Something measured in every frame: its name for readers, and the edges of its bins. The outermost bins take what
+    lies beyond."""
 
     label: str
     edges: np.ndarray

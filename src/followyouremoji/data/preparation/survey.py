@@ -36,7 +36,8 @@ class Survey:
     found : ``(T,)`` bool, whether the scene's face is seen
     landmarks : ``(T, 478, 3)`` float32, normalised as in `face.detection.Landmarks`; zeros where not found
     sharpness : ``(T,)`` of the face, see `sharpness`; zero where not found
-    change : ``(T,)`` mean difference of the face from the frame before, of 255 levels; infinite for a scene's first frame
+    change : ``(T,)`` mean difference of the face from the frame before, of 255 levels; infinite for a scene's first
+        frame
     """
 
     size: tuple[int, int]
@@ -77,8 +78,8 @@ class Survey:
 
 
 def head_angles(poses: np.ndarray) -> np.ndarray:
-    """Yaw, pitch and roll in degrees, ``(T, 3)``, of poses ``(T, 4, 4)``: positive turns a face to the picture's right, up, and tilts
-    it clockwise."""
+    """Yaw, pitch and roll in degrees, ``(T, 3)``, of poses ``(T, 4, 4)``: positive turns a face to the picture's right,
+    up, and tilts it clockwise."""
     rotation = poses[:, :3, :3] / np.linalg.norm(poses[:, :3, 0], axis=1)[:, None, None]
     forward, right = rotation[:, :, 2], rotation[:, :, 0]
     yaw = np.arctan2(forward[:, 0], forward[:, 2])
@@ -92,7 +93,8 @@ def head_angles(poses: np.ndarray) -> np.ndarray:
 
 
 def sharpness(face: np.ndarray) -> float:
-    """How sharp a face is: the spread of the Laplacian over that of the brightness, for grey ``uint8 (n, n)`` at `MEASURED` pixels.
+    """How sharp a face is: the spread of the Laplacian over that of the brightness, for grey ``uint8 (n, n)`` at
+    `MEASURED` pixels.
 
     Dividing by the spread of the brightness makes dark and light skin, and dim and bright light, comparable.
     """

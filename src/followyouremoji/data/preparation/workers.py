@@ -1,7 +1,8 @@
 """Work on many clips in processes of this machine.
 
-Every clip is worked on in a process of its own kind, never in the one that gives the orders: decoders and face trackers are C++, and
-what a damaged clip can do to them cannot be caught. A process that ends is replaced, and its clip tried once more.
+Every clip is worked on in a process of its own kind, never in the one that gives the orders: decoders and face trackers
+are C++, and what a damaged clip can do to them cannot be caught. A process that ends is replaced, and its clip tried
+once more.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def work_locally(
 ) -> Iterator[tuple[Item, str | None]]:
     """Call `function`, which must be importable, for every item in one of several processes.
 
-    Yields each item when it is done, in any order, with None, or with the reason where its process ended `ATTEMPTS` times. What the
-    function raises is raised here, after the other processes were ended.
+    Yields each item when it is done, in any order, with None, or with the reason where its process ended `ATTEMPTS`
+    times. What the function raises is raised here, after the other processes were ended.
     """
     waiting = deque((item, 1) for item in items)
     workers = [_Worker(function) for _ in range(min(processes, len(items)))]

@@ -1,8 +1,9 @@
-"""Forecasts as linear combinations: whatever is remembered of some passes is told for another time by weights that the times alone decide.
+"""Forecasts as linear combinations: whatever is remembered of some passes is told for another time by weights that the
+times alone decide.
 
-Reusing the last features, a Taylor series of their differences (TaylorSeer, 2025), a Hermite one (HiCache, 2025), a Chebyshev fit (Spectrum, 2026), the
-polynomial through them, and the interpolation between two passes are all of this form: forecast = sum over passes of weight * features. So the
-mathematics is here, in NumPy, and knows no features.
+Reusing the last features, a Taylor series of their differences (TaylorSeer, 2025), a Hermite one (HiCache, 2025), a
+Chebyshev fit (Spectrum, 2026), the polynomial through them, and the interpolation between two passes are all of this
+form: forecast = sum over passes of weight * features. So the mathematics is here, in NumPy, and knows no features.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def weights(basis: Basis, order: int, times: np.ndarray, time: float) -> np.ndar
 
     Parameters
     ----------
-    basis : "newton", the polynomial through the last order + 1 passes, which interpolates where `time` lies between them; "taylor", divided differences
-        taken for derivatives at the last pass; "hermite", the same in contracted Hermite polynomials; "chebyshev", a ridge fit to all passes given.
+    basis : "newton", the polynomial through the last order + 1 passes, which interpolates where `time` lies between
+        them; "taylor", divided differences taken for derivatives at the last pass; "hermite", the same in contracted
+        Hermite polynomials; "chebyshev", a ridge fit to all passes given.
     order : of the polynomial, 0 or more.
     times : (n,) of the passes, on any clock, in the order in which they were computed; all different.
     time : that is asked for, on the same clock.
@@ -64,7 +66,8 @@ def weights(basis: Basis, order: int, times: np.ndarray, time: float) -> np.ndar
 
 
 def divided_differences(times: np.ndarray) -> np.ndarray:
-    """Newton's divided differences of any function as weights of its values: row i is f[t_0, ..., t_i], (n, n) for times (n,)."""
+    """Newton's divided differences of any function as weights of its values: row i is f[t_0, ..., t_i], (n, n) for
+    times (n,)."""
     distances = times[:, None] - times
     rows = np.zeros_like(distances)
     for i in range(len(times)):
@@ -85,7 +88,8 @@ def contracted_hermite(order: int, x: float) -> np.ndarray:
 def chebyshev_weights(order: int, times: np.ndarray, time: float) -> np.ndarray:
     """What a ridge regression on Chebyshev polynomials gives each of the values that it is fitted to, (n,).
 
-    Times are mapped to [-1, 1], from the earliest of them to what is asked for. The constant is not penalised: a constant function is fitted exactly.
+    Times are mapped to [-1, 1], from the earliest of them to what is asked for. The constant is not penalised: a
+    constant function is fitted exactly.
     """
     known = np.append(times, time)
     low, high = known.min(), known.max()
@@ -96,7 +100,8 @@ def chebyshev_weights(order: int, times: np.ndarray, time: float) -> np.ndarray:
 
 
 def interpolation(times: np.ndarray, time: float, order: int) -> np.ndarray:
-    """Weights of the polynomial through the order + 1 passes nearest to `time`, (n,): for times between passes that are all known."""
+    """Weights of the polynomial through the order + 1 passes nearest to `time`, (n,): for times between passes that are
+    all known."""
     times = np.asarray(times, np.float64)
     nearest = np.sort(np.argsort(np.abs(times - time), kind="stable")[: order + 1])
     result = np.zeros(len(times))

@@ -18,7 +18,8 @@ PROBE: tuple[Place, int] = ("resnet", 0)
 
 
 def combine(values: Sequence[Tensor], shares: np.ndarray) -> Tensor:
-    """The sum of tensors by their weights, in float32 where theirs has few digits; one of weight 1 alone is given as it is."""
+    """The sum of tensors by their weights, in float32 where theirs has few digits; one of weight 1 alone is given as it
+    is."""
     used = [(value, float(share)) for value, share in zip(values, shares, strict=True) if share != 0]
     if len(used) == 1 and used[0][1] == 1.0:
         return used[0][0]
@@ -57,10 +58,12 @@ class Series:
 
 
 class FeatureMemory:
-    """A `networks.unet.Recall` for one window and one half of guidance: features of the chosen places are remembered in computed passes and told in the others.
+    """A `networks.unet.Recall` for one window and one half of guidance: features of the chosen places are remembered in
+    computed passes and told in the others.
 
-    Call `begin` before each pass. With a threshold, a pass that is not due is decided in its middle: the outermost resnet always runs, and where the
-    forecast of its features fails, so would that of what lies within, which is then computed.
+    Call `begin` before each pass. With a threshold, a pass that is not due is decided in its middle: the outermost
+    resnet always runs, and where the forecast of its features fails, so would that of what lies within, which is then
+    computed.
     """
 
     def __init__(self, forecast: Forecast) -> None:

@@ -17,9 +17,11 @@ Advance = Callable[[Tensor, Tensor, int], Tensor]
 
 
 class WholePrediction:
-    """Predictions of the computed passes of a segment, as `v` or as clean latents, and what they tell of the other steps.
+    """Predictions of the computed passes of a segment, as `v` or as clean latents, and what they tell of the other
+    steps.
 
-    With clean latents of order 0 the steps between are DDIM with fewer steps; of order 1, a multistep solver of second order.
+    With clean latents of order 0 the steps between are DDIM with fewer steps; of order 1, a multistep solver of second
+    order.
     """
 
     def __init__(self, forecast: Forecast, schedule: Schedule, clock: np.ndarray, advance: Advance) -> None:
@@ -34,7 +36,8 @@ class WholePrediction:
         return self._velocity(self.series.told(self.clock[step]), step, latents)
 
     def computed(self, step: int, latents: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor]:
-        """Remember a computed step; returns its latents, corrected where the forecast says so, and the velocity there."""
+        """Remember a computed step; returns its latents, corrected where the forecast says so, and the velocity
+        there."""
         clean = self.forecast.what == "clean"
         value = self.alphas[step] * latents - self.sigmas[step] * velocity if clean else velocity
         self.series.remember(self.clock[step], value)
@@ -71,7 +74,8 @@ class WholePrediction:
 
 
 class GuidanceDifference:
-    """What guidance adds: the difference between the conditional and the unconditional prediction of one window, computed now and then.
+    """What guidance adds: the difference between the conditional and the unconditional prediction of one window,
+    computed now and then.
 
     It changes more slowly than either.
     """
@@ -82,7 +86,8 @@ class GuidanceDifference:
         self.computed_passes = 0
 
     def at(self, time: float, computing: bool, compute: Callable[[], Tensor]) -> Tensor:
-        """The difference in a pass at `time`; `computing`: whether its conditional half, which comes first, was computed in full."""
+        """The difference in a pass at `time`; `computing`: whether its conditional half, which comes first, was
+        computed in full."""
         due = computing and self.computed_passes % self.interval == 0
         self.computed_passes += computing
         if not due and len(self.series.kept):

@@ -16,8 +16,8 @@ PASSES = {"lossless": (6, 6), "fast": (4, 10), "fastest": (3, 15)}
 
 
 def spread_steps(passes: int, steps: int) -> tuple[int, ...]:
-    """Which of `steps` steps to compute, 2 or more and no more than there are: Chebyshev-Lobatto points, dense at both ends, through which a polynomial errs
-    least."""
+    """Which of `steps` steps to compute, 2 or more and no more than there are: Chebyshev-Lobatto points, dense at both
+    ends, through which a polynomial errs least."""
     places = (1 - np.cos(np.pi * np.arange(passes) / (passes - 1))) / 2 * (steps - 1)
     number = np.arange(passes)
     apart = np.maximum.accumulate(np.rint(places).astype(int) - number)  # no two the same,
@@ -25,7 +25,8 @@ def spread_steps(passes: int, steps: int) -> tuple[int, ...]:
 
 
 def written_out(speed: str) -> Forecast | None:
-    """The forecast that a user wrote out in place of one of `SPEEDS`; None for one of those. Raises SettingsError for a text that is neither."""
+    """The forecast that a user wrote out in place of one of `SPEEDS`; None for one of those. Raises SettingsError for a
+    text that is neither."""
     if speed in SPEEDS:
         return None
     if "=" not in speed:
@@ -47,7 +48,8 @@ def general_preset(speed: str, steps: int) -> Forecast:
 
 
 def rescaled(forecast: Forecast, steps: int, to_steps: int) -> Forecast:
-    """A forecast found for one number of steps, for another: passes are computed at the same times as nearly as steps allow.
+    """A forecast found for one number of steps, for another: passes are computed at the same times as nearly as steps
+    allow.
 
     How many are needed depends on how the prediction changes with time, not on the number of steps.
     """

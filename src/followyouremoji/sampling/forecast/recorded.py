@@ -1,8 +1,9 @@
 """Ranking forecasts without the network: what they would have made of an exact run that is on record.
 
-Where a forecast has led the latents off the exact path, the network is taken for the ideal denoiser of a Gaussian: the velocity on record, and for the
-distance from the path what `response` says. Then all latents on the way are a linear combination of the noise and the recorded velocities; its weights follow
-from the times, and the distance from the exact result from the records' Gram matrix. So a forecast is judged in milliseconds, and thousands can be.
+Where a forecast has led the latents off the exact path, the network is taken for the ideal denoiser of a Gaussian: the
+velocity on record, and for the distance from the path what `response` says. Then all latents on the way are a linear
+combination of the noise and the recorded velocities; its weights follow from the times, and the distance from the exact
+result from the records' Gram matrix. So a forecast is judged in milliseconds, and thousands can be.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from followyouremoji.sampling.forecast.settings import EXACT, Forecast
 from followyouremoji.sampling.schedule import clock_times, ddim_schedule
 
 FREE_VARIANCE = 0.25
-"""What portrait and motion leave open of the unit variance of clean latents. Chosen on three clips of the bundled model, on which the logarithms of foretold and
-true errors of 15 forecasts correlate by 0.97 at 0.2 and 0.96 at 0.3, by 0.85 where velocities stay as they were recorded (1) and by 0.87 at 0.05. It ranks;
-the errors themselves come out two to seven times too small, so the best are run."""
+"""What portrait and motion leave open of the unit variance of clean latents. Chosen on three clips of the bundled
+model, on which the logarithms of foretold and true errors of 15 forecasts correlate by 0.97 at 0.2 and 0.96 at 0.3, by
+0.85 where velocities stay as they were recorded (1) and by 0.87 at 0.05. It ranks; the errors themselves come out two
+to seven times too small, so the best are run."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,16 @@ class Record:
 def response(signal: np.ndarray, free: float = FREE_VARIANCE) -> np.ndarray:
     """How the velocity of an ideal denoiser answers to a change of the latents, dv / dz at alpha^2 = `signal`.
 
-    For clean latents of variance `free` around what is known of them: with Tweedie's mean, alpha sigma (1 - free) / (alpha^2 free + sigma^2).
+    For clean latents of variance `free` around what is known of them: with Tweedie's mean, alpha sigma (1 - free) /
+    (alpha^2 free + sigma^2).
     """
     return np.sqrt(signal * (1 - signal)) * (1 - free) / (signal * free + 1 - signal)
 
 
 @lru_cache
 def exact_path(steps: int) -> list[Tensor]:
-    """The latents of each step of an exact run, and last its result, as weights of noise and recorded velocities, (1 + steps,) each."""
+    """The latents of each step of an exact run, and last its result, as weights of noise and recorded velocities, (1 +
+    steps,) each."""
     schedule = ddim_schedule(steps)
     units = torch.eye(1 + steps, dtype=torch.float64)
     path: list[Tensor] = []

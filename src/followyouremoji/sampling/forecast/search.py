@@ -45,6 +45,7 @@ def best_steps(kind: Forecast, passes: int, records: Sequence[Record]) -> tuple[
 
 
 def ranked(passes: int, records: Sequence[Record]) -> list[tuple[float, Forecast]]:
-    """The best forecast of every kind that so many passes allow, the best of all first, with their errors on the records."""
+    """The best forecast of every kind that so many passes allow, the best of all first, with their errors on the
+    records."""
     kinds = [kind for kind in KINDS if kind.order < passes]
     return sorted((best_steps(kind, passes, records) for kind in kinds), key=lambda pair: pair[0])

@@ -1,4 +1,5 @@
-"""Which passes of the denoiser are computed, what is told of the others, and how: one frozen description, as text and as JSON."""
+"""Which passes of the denoiser are computed, what is told of the others, and how: one frozen description, as text and
+as JSON."""
 
 from __future__ import annotations
 
@@ -21,22 +22,24 @@ class Forecast:
 
     Attributes
     ----------
-    what : is told instead of computed in the steps between: "velocity" or "clean", the whole network's prediction as v or as clean latents;
-        "inside", everything within the outermost `depth` layers of the denoiser (see `networks.unet.Recall`), which stay live; "modules", the output of
-        every resnet, transformer and motion module.
+    what : is told instead of computed in the steps between: "velocity" or "clean", the whole network's prediction as v
+        or as clean latents; "inside", everything within the outermost `depth` layers of the denoiser (see
+        `networks.unet.Recall`), which stay live; "modules", the output of every resnet, transformer and motion module.
     depth : for "inside", 0 or more.
     basis, order, clock : of the forecast, see `bases.weights` and `schedule.clock_times`.
     computed : steps whose passes are computed, ascending from 0; None: by `interval`.
     interval : every so many steps a pass is computed; with a threshold, at the latest then.
     first, last : so many steps at the beginning and at the end are always computed.
-    threshold : gate for "inside" with a depth of 2 or more: a step is computed where the forecast of the outermost resnet, which stays live, misses its true
-        features by more than this share of their norm. None: no gate.
-    correct : when a pass has been computed, the steps since the one before are taken again with predictions interpolated between both ("velocity" and
-        "clean" only). Costs no pass.
-    solver, passes : the whole schedule replaced by one of so many steps; 0 keeps the number of steps that was asked for.
-    guidance_interval, guidance_order : with guidance, the difference between both halves is computed in every so many computed passes and told by a
-        polynomial of this order in the others.
-    guidance_from, guidance_to : share of the schedule in [0, 1], 0 its beginning, in which guidance acts; outside, the unconditional half is left out.
+    threshold : gate for "inside" with a depth of 2 or more: a step is computed where the forecast of the outermost
+        resnet, which stays live, misses its true features by more than this share of their norm. None: no gate.
+    correct : when a pass has been computed, the steps since the one before are taken again with predictions
+        interpolated between both ("velocity" and "clean" only). Costs no pass.
+    solver, passes : the whole schedule replaced by one of so many steps; 0 keeps the number of steps that was asked
+        for.
+    guidance_interval, guidance_order : with guidance, the difference between both halves is computed in every so many
+        computed passes and told by a polynomial of this order in the others.
+    guidance_from, guidance_to : share of the schedule in [0, 1], 0 its beginning, in which guidance acts; outside, the
+        unconditional half is left out.
 
     Raises SettingsError for values that cannot be used together.
     """
@@ -154,7 +157,8 @@ class Forecast:
 
     @classmethod
     def from_text(cls, text: str) -> Forecast:
-        """From a text such as `what=clean,order=2,computed=0+4+11+20`. Raises SettingsError saying what cannot be read."""
+        """From a text such as `what=clean,order=2,computed=0+4+11+20`. Raises SettingsError saying what cannot be
+        read."""
         values: dict[str, Any] = {}
         for entry in text.split(","):
             name, _, value = entry.partition("=")

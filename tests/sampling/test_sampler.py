@@ -1,6 +1,7 @@
 """Laws of sampling, on small random networks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, QFormerConfig
+from followyouremoji.sampling.forecast.settings import EXACT, Forecast
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.sampling.noise import frame_noise
@@ -258,8 +260,17 @@ class Kept:
         self.batches[number] = latents.clone()
 
 
-def drawn(case: Case, frames: int, settings: SamplingSettings, **more: object) -> Tensor:
-    return torch.cat(list(sample([case.replica()], case.landmarks, frames, SHAPE, settings, **more)))
+def drawn(
+    case: Case,
+    frames: int,
+    settings: SamplingSettings,
+    guidance: float = 1.0,
+    replicas: int = 1,
+    **more: object,
+) -> Tensor:
+    """Latents of a clip, made by so many replicas of a case's denoiser."""
+    copies = [case.replica(guidance) for _ in range(replicas)]
+    return torch.cat(list(sample(copies, case.landmarks, frames, SHAPE, settings, **more)))
 
 
 @pytest.mark.parametrize("strategy", ["keyframes", "chain"])
@@ -304,6 +315,29 @@ def test_a_broken_run_goes_on_where_it_was(paper: Case, lost: tuple[int, ...]) -
     assert torch.equal(whole, again)
     assert kept.saved == [number for number in every if number in lost]
     assert calls[-1][0] == calls[-1][1] == len(every)
+
+
+@pytest.mark.parametrize(
+    ("forecast", "guidance", "more"),
+    [
+        ("what=velocity,order=2,clock=log-snr,computed=0+2+5,correct=true", 1.0, {"cuts": (9,)}),
+        ("what=inside,depth=2,order=0,threshold=0.3,first=2", 2.0, {"loop": True}),
+        ("what=modules,basis=taylor,order=1,interval=2,guidance_interval=2", 2.0, {"cuts": (4, 15)}),
+        ("solver=unipc,passes=4", 2.0, {"loop": True, "cuts": (9,)}),
+    ],
+)
+def test_forecasts_resume_to_the_bit_with_keyframes(
+    paper: Case, forecast: str, guidance: float, more: dict[str, object]
+) -> None:
+    """With guidance, scenes, loops, several segments at once and more devices; and a forecast is not exact."""
+    settings = SamplingSettings(steps=6, window=4, batch=2, forecast=Forecast.from_text(forecast))
+    kept = Kept()
+    whole = drawn(paper, 22, settings, guidance, store=kept, **more)
+    assert not torch.equal(whole, drawn(paper, 22, replace(settings, forecast=EXACT), guidance, **more))
+    for number in (1, 3, 4):
+        del kept.batches[number]
+    again = drawn(paper, 22, settings, guidance, replicas=2, store=kept, **more)
+    assert torch.equal(whole, again)
 
 
 def test_scenes_do_not_see_each_other(paper: Case) -> None:

@@ -1,6 +1,6 @@
 """What every training run shares: optimiser, moving average, guard against NaN, saving and exact resuming.
 
-`accelerate` places the module on its device and joins processes; one process on a CPU passes through it almost untouched.
+`accelerate` places the module on its device and joins processes; one process on a CPU passes it almost untouched.
 """
 
 from __future__ import annotations

@@ -203,9 +203,10 @@ def test_a_signal_to_one_of_two_processes_saves_and_ends_both(tmp_path) -> None:
         for process in (first, second):
             process.kill()
     assert (first.returncode, second.returncode) == (143, 143), errors.decode()[-2000:]
-    (saved,) = checkpoints(tmp_path / "run")
-    assert f"saved at step {step_of(saved)} (SIGTERM)" in told.decode()
-    assert newest_state(tmp_path / "run")["step"] == step_of(saved) >= 3
+    judged_at, saved = map(step_of, checkpoints(tmp_path / "run"))
+    assert judged_at == 2  # saved before it was judged
+    assert f"saved at step {saved} (SIGTERM)" in told.decode()
+    assert newest_state(tmp_path / "run")["step"] == saved >= 3
     judged = (tmp_path / "run" / "validation.csv").read_text().splitlines()
     assert judged[1].startswith("2,")
     assert (tmp_path / "run" / "samples" / "step-00000002.png").exists()

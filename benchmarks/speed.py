@@ -47,6 +47,7 @@ from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.sampling.forecast.presets import SPEEDS
 
+LABEL_HEIGHT = 1.17  # in the plot, as a ratio of distances
 LEAST_SHOWN = 1e-3  # of the distances in the plot, whose axis is logarithmic
 COMPARISON = {
     "DDIM, 10 steps": "passes=10",
@@ -246,23 +247,31 @@ def plot(path: Path, summary: Sequence[dict[str, object]]) -> None:
 
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     panel = figure.subplots()
-    for line in summary:
-        if line["method"] == EXACT_METHOD or line["seed"]:
-            continue
+    shown = [line for line in summary if line["method"] != EXACT_METHOD and not line["seed"]]
+    shown.sort(key=lambda line: float(line["away"]), reverse=True)  # type: ignore[arg-type]
+    height = 1.0  # of the label above, none of which may cover another
+    for line in shown:
         preset = line["method"] in SPEEDS
         marker = "*" if preset else "o" if line["lossless"] else "x"
         speed, away = float(line["faster"]), max(float(line["away"]), LEAST_SHOWN)  # type: ignore[arg-type]
         panel.plot(speed, away, marker, color="C3" if preset else "C0", markersize=13 if preset else 7)
+        height = min(away, height / LABEL_HEIGHT)
         panel.annotate(
-            str(line["method"]), (speed, away), xytext=(6, 3), textcoords="offset points", fontsize=7.5
-        )
+            str(line["method"]), (speed, away), xytext=(1.02, height), textcoords=panel.get_yaxis_transform(),
+            fontsize=7.5, va="center", arrowprops={"arrowstyle": "-", "color": "0.85", "linewidth": 0.6, "relpos": (0, 0.5)},
+        )  # fmt: skip
     seeds = [float(line["away"]) for line in summary if line["seed"]]  # type: ignore[arg-type]
     panel.axhline(float(np.mean(seeds)), color="0.6", linestyle="--", linewidth=1)
     panel.annotate(
         "another seed", (0.99, float(np.mean(seeds))), xycoords=("axes fraction", "data"), xytext=(0, 3),
         textcoords="offset points", color="0.4", fontsize=8, ha="right",
     )  # fmt: skip
-    panel.set(xlabel="times faster than exact", ylabel="distance of the latents from exact", yscale="log")
+    panel.set(xlabel="times faster than exact", ylabel="distance of the latents from exact")
+    panel.set(xscale="log", yscale="log")
+    panel.set_xticks(
+        [1, 2, 3, 4, 5, 6, 8, 10, 20, 30], labels=[str(n) for n in (1, 2, 3, 4, 5, 6, 8, 10, 20, 30)]
+    )
+    panel.minorticks_off()
     panel.set_title("red: presets; dots: lossless; crosses: not", fontsize=9)
     panel.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=140)

@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 PORTRAITS = ("ada", "max", "emoji", "stone", "fox")
 SHOWN = (0, 17, 29, 43, 54, 66, 79, 83)  # frames of `hello`: smile, brows, looks, wink, words
 TILE = 144
+DRIVING_MARGIN = 1.2  # of the driving landmarks, which have neither hair nor shoulders
 
 
 def tile(picture: np.ndarray) -> np.ndarray:
@@ -50,7 +51,7 @@ def moving(animator: PortraitAnimator, motion: Motion) -> Iterator[np.ndarray]:
         animator.prepare(portrait_path(f"bundled:{name}"), motion, settings=settings) for name in PORTRAITS
     ]
     crops = [face_crop(one.landmarks.points) for one in prepared]
-    around, style = face_crop(motion.points), LandmarkStyle(antialiased=True)
+    around, style = face_crop(motion.points, DRIVING_MARGIN), LandmarkStyle(antialiased=True)
     clips = [animator.frames(one, settings) for one in prepared]
     for index, frames in enumerate(zip(*clips, strict=True)):
         points = around.to_crop(prepared[0].motion.points[index], TILE)
@@ -71,7 +72,7 @@ def captioned(pictures: list[np.ndarray], captions: list[str]) -> np.ndarray:
 def method(animator: PortraitAnimator, portrait: Path, motion: Motion, frame: int) -> np.ndarray:
     prepared = animator.prepare(portrait, motion)
     style = LandmarkStyle(antialiased=True)
-    driving = face_crop(motion.points).to_crop(motion.points[frame], TILE)
+    driving = face_crop(motion.points, DRIVING_MARGIN).to_crop(motion.points[frame], TILE)
     result = list(animator.frames(prepared))[frame]
     assert prepared.face is not None, "the bundled model makes faces alone"
     square = prepared.crop.cut(result, len(prepared.face.square))

@@ -11,7 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import cv2
 import numpy as np
 
 from followyouremoji.media.outputs import FRAME_NAME
@@ -67,6 +66,8 @@ def h264_options() -> dict[str, str]:
     Its AVX-512 code weighs blocks (macroblock tree) by memory that it never wrote: two runs of one clip of 96x64,
     160x120 or 200x200 often differ. Up to AVX2 its answers are those of its plain C, and it is no slower.
     """
+    import cv2
+
     if cv2.checkHardwareSupport(_AVX_512F):
         return {**_H264_OPTIONS, "x264-params": _X264_UP_TO_AVX2}
     return dict(_H264_OPTIONS)

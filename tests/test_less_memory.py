@@ -15,7 +15,7 @@ from followyouremoji.preparation import Prepared
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import Identity, Performance, draw_portrait
-from tests.test_animator import frames, small_model
+from tests.small_model import frames, small_model
 from tests.test_preparation import drawn_motion, landmarks_of
 
 TARGETS = (

@@ -45,7 +45,7 @@ def fye(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("skia", reason="drawn portraits need skia")
     from followyouremoji.checkpoints import save_model
-    from tests.test_animator import small_model
+    from tests.small_model import small_model
 
     return save_model(small_model(), tmp_path_factory.mktemp("models") / "small")
 

@@ -64,7 +64,7 @@ def test_calibration_finds_fewer_passes_within_its_bounds_and_draws_what_the_ani
     pytest.importorskip("skia", reason="drawn portraits need skia")
     from followyouremoji.animator import AnimationSettings, PortraitAnimator
     from followyouremoji.portraits import Identity, Performance, draw_portrait
-    from tests.test_animator import small_model
+    from tests.small_model import small_model
     from tests.test_preparation import drawn_motion, landmarks_of
 
     model = small_model()
@@ -98,7 +98,7 @@ def test_a_clip_longer_than_the_model_s_window_is_drawn_in_windows() -> None:
     pytest.importorskip("skia", reason="drawn portraits need skia")
     from followyouremoji.animator import AnimationSettings, PortraitAnimator
     from followyouremoji.portraits import Identity, Performance, draw_portrait
-    from tests.test_animator import small_model
+    from tests.small_model import small_model
     from tests.test_preparation import drawn_motion, landmarks_of
 
     model = small_model()

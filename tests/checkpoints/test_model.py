@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from followyouremoji.checkpoints import ModelConfig, load_model, save_model
 from followyouremoji.checkpoints.encoders import CLIP_MEAN, CLIP_STD, clip_pixels
-from followyouremoji.checkpoints.model import network_builders
+from followyouremoji.checkpoints.model import network_builders, to_pictures, to_tensor
 from followyouremoji.errors import SettingsError, WeightsError
 from tests.checkpoints.small_models import PAPER, small_paper_model
 
@@ -238,3 +238,8 @@ def test_clips_pictures_are_prepared_as_pillow_does() -> None:
     tensor = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 127.5 - 1
     found = clip_pixels(tensor)[0].permute(1, 2, 0).numpy()
     assert np.abs(found - expected).max() < 1.5 / 255 / min(CLIP_STD)
+
+
+def test_pictures_to_tensors_and_back() -> None:
+    pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    assert np.array_equal(to_pictures(to_tensor(pictures)), pictures)

@@ -1,11 +1,14 @@
 """Small clips made by the tests themselves: a square that wanders over a gradient, with a tone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+
+from followyouremoji.media.writing import ClipWriter
 
 SAMPLE_RATE = 44100
 
@@ -94,3 +97,13 @@ def heard_onsets(path: Path) -> np.ndarray:
     # Half a millisecond's mean tells tone from silence; 50 ms of silence separate two tones.
     loud = np.flatnonzero(np.convolve(np.abs(samples), np.ones(22) / 22, "same") > 0.1) / SAMPLE_RATE
     return loud[np.insert(np.diff(loud) > 0.05, 0, True)]
+
+
+def write_pictures(path: Path, pictures: Iterable[np.ndarray], rate: float = 25.0, **options: Any) -> None:
+    with ClipWriter(path, rate, (96, 64), **options) as writer:
+        for picture in pictures:
+            writer.write(picture)
+
+
+def write_moving(path: Path, frames: int = 20, rate: float = 25.0, **options: Any) -> None:
+    write_pictures(path, (moving_picture(index) for index in range(frames)), rate, **options)

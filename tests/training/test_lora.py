@@ -31,7 +31,7 @@ from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
 from followyouremoji.training.settings import LandmarkOptions
-from tests.test_animator import small_model
+from tests.small_model import small_model
 from tests.test_preparation import landmarks_of
 
 from .tiny import run_of

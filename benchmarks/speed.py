@@ -1,14 +1,14 @@
 """Speed against quality: feature forecasts, fewer steps and better solvers against 30 steps of DDIM, and what another
 seed changes.
 
-    python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--methods NAME=FORECAST ...] [--full-size]
+    python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--methods NAME=FORECAST ...]
 
 Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever
 else the machine does. Passes, time, memory of the forecasts and all figures go to a table, `speed.json`, `speed.png`
 (speed against the distance from the exact result) and `sheet.png` (the truth, exact, and the presets). Forecasts are
 written as in `followyouremoji/sampling/forecast/settings.py`, presets by name. Finished cases are kept in `rows.jsonl`,
 and the same command goes on. With a `--guidance` above 1, forecasts of what guidance adds are compared too.
-`--full-size` measures time alone, on the released layout with random weights.
+`full_size.py` measures time alone on the released layout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from followyouremoji.benchmark.methods import weights_hash
 from followyouremoji.benchmark.report import SHEET_ROWS, markdown, number
@@ -38,7 +37,7 @@ from followyouremoji.benchmark.speed import (
     seed_methods,
 )
 from followyouremoji.benchmark.suites import COMPARED, Suite, drawn_suite
-from followyouremoji.checkpoints.acceleration import forecast_for, read_acceleration
+from followyouremoji.checkpoints.acceleration import Acceleration, forecast_for, read_acceleration
 from followyouremoji.checkpoints.model import load_model
 from followyouremoji.checkpoints.sources import cache_folder, find_checkpoint
 from followyouremoji.errors import UserError
@@ -97,25 +96,10 @@ def main() -> None:
         "--methods", nargs="+", help="NAME=FORECAST, or a preset; otherwise all that is known"
     )
     parser.add_argument("--suite-cache", type=Path, default=cache_folder() / "suites")
-    parser.add_argument("--full-size", action="store_true")
-    parser.add_argument("--frames", type=int, default=4, help="of the full-size clip")
-    parser.add_argument("--latents", type=int, default=32, help="side of the full-size clip's latents")
-    parser.add_argument("--device", default="cpu", help="of the full-size clip")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     try:
-        if options.full_size:
-            from followyouremoji.benchmark.full_size_speed import measure_full_size
-
-            speed = measure_full_size(
-                options.steps, options.frames, options.latents, options.device, getattr(torch, options.dtype)
-            )
-            (options.output / "full_size.md").write_text(speed.page() + "\n")
-            write_json(options.output / "full_size.json", asdict(speed))
-            print(speed.page())
-        else:
-            compare(options)
+        compare(options)
     except UserError as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {error}")
 
@@ -128,7 +112,8 @@ def compare(options: argparse.Namespace) -> None:
     guidance, shared = options.guidance or model.config.guidance_scale, model.config.shared_noise
     seeds = seed_methods(options.steps, options.seeds)
     known = COMPARISON if guidance == 1.0 else COMPARISON | GUIDANCE
-    methods = [*seeds, *compared_methods(options.methods, known, options.weights, options.steps)]
+    acceleration = read_acceleration(find_checkpoint(options.weights))
+    methods = [*seeds, *compared_methods(options.methods, known, acceleration, options.steps)]
     settings = suite_settings("self", options.cases, options.size)
     suite = drawn_suite(settings, options.suite_cache)
     scale = identity_scale(suite)
@@ -164,10 +149,10 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def compared_methods(
-    described: Sequence[str] | None, known: Mapping[str, str], weights: str, steps: int
+    described: Sequence[str] | None, known: Mapping[str, str], acceleration: Acceleration | None, steps: int
 ) -> list[SpeedMethod]:
-    """Methods from their texts, or the presets of the weights and all that are known."""
-    acceleration = read_acceleration(find_checkpoint(weights))
+    """Methods from their texts, or the presets, those found for the weights where there are such, and all that are
+    known."""
     texts = described or [*SPEEDS[1:], *(f"{name}={text}" for name, text in known.items())]
     methods = []
     for text in texts:

@@ -1,6 +1,7 @@
 """How frames come: early, by a thread a little ahead, the same after a break, and without what nobody reads."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -60,20 +61,44 @@ def test_closing_a_stream_does_not_wait_for_the_rest_of_a_segment(
 
 
 @pytest.mark.parametrize("warped", [False, True])
-def test_sampling_ahead_of_decoding_changes_nothing_and_leaves_no_thread(
+def test_sampling_and_drawing_ahead_changes_nothing_and_leaves_no_thread(
     portrait: DrawnPortrait, warped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a GPU."""
     animator = PortraitAnimator(small_model(warped_reference=warped))
     prepared = animator.prepare(portrait.picture, drawn_motion(30), portrait_landmarks=landmarks_of(portrait))
     expected = frames(animator, prepared)
-    monkeypatch.setattr("followyouremoji.generation.samples_ahead", lambda device: True)
+    monkeypatch.setattr("followyouremoji.generation.works_ahead", lambda device: True)
     assert np.array_equal(frames(animator, prepared), expected)
     stream = animator.frames(prepared, AnimationSettings(steps=20, speed="exact"))
     next(stream)
-    assert sum(thread.name == "ahead" for thread in threading.enumerate()) == 2, "one samples, one decodes"
+    assert helpers() == {"ahead": 2, "foreseen": 1 + warped}, (
+        "one samples, one decodes; landmarks and guesses"
+    )
     stream.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+    assert helpers() == {}
+
+
+@pytest.mark.parametrize("lost", [(0,), (2, 3), (4,)])
+def test_a_broken_run_that_draws_ahead_gives_the_same_frames(
+    portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch, lost: tuple[int, ...]
+) -> None:
+    """What was drawn for a batch that turns out to be finished is not taken for another's."""
+    monkeypatch.setattr("followyouremoji.generation.works_ahead", lambda device: True)
+    animator = PortraitAnimator(small_model(warped_reference=True))
+    prepared = animator.prepare(portrait.picture, drawn_motion(30), portrait_landmarks=landmarks_of(portrait))
+    kept, settings = Kept(), AnimationSettings(steps=1, window=4)
+    whole = list(animator.frames(prepared, settings, store=kept))
+    assert len(kept.batches) > max(lost) + 1
+    for number in lost:
+        del kept.batches[number]
+    assert np.array_equal(whole, list(animator.frames(prepared, settings, store=kept)))
+
+
+def helpers() -> Counter[str]:
+    """How many threads of each kind there are."""
+    names = (thread.name.split("_")[0] for thread in threading.enumerate())
+    return Counter(name for name in names if name in ("ahead", "foreseen"))
 
 
 def test_inference_mode_does_not_leak_out_of_an_abandoned_stream(

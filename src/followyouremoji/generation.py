@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import repeat
@@ -15,7 +15,7 @@ from torch import Tensor
 from followyouremoji.checkpoints.model import Model, to_pictures, to_tensor
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.media.ahead import ahead
+from followyouremoji.media.ahead import Foreseen, ahead
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.denoising import Tally
@@ -25,6 +25,11 @@ from followyouremoji.sampling.sampler import LatentStore, Progress, Replica, rea
 from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
+
+Poses = tuple[int, ...]
+
+Draw = Callable[[Poses], np.ndarray]
+"""A picture of each of some poses: uint8 (n, size, size, 3)."""
 
 
 @dataclass(frozen=True)
@@ -64,35 +69,44 @@ def generate(
     the landmarks and the guess of each pose.
     """
     model, network = models[0], models[0].config.network
-    guesses = None
-    if network.warped_reference:
-        groups = reading_groups(sampling.batches(len(course), course.cuts, course.circular))
-        guesses = Guesses(prepared, course, model, groups)
-
-    def landmark_features(poses: tuple[int, ...]) -> Tensor:
-        pictures = [prepared.landmark_picture(int(course.frames[pose])) for pose in poses]
-        return features_of(model, pictures, None if guesses is None else guesses.of(poses))
-
+    groups = reading_groups(sampling.batches(len(course), course.cuts, course.circular))
     replicas = [Replica(one.denoiser, read_portrait(one, prepared, guidance_scale)) for one in models]
-    latents_of_poses = sample(
-        replicas,
-        landmark_features,
-        len(course),
-        (network.latent_channels, prepared.size // LATENT_STRIDE, prepared.size // LATENT_STRIDE),
-        sampling,
-        progress,
-        cuts=course.cuts,
-        loop=course.circular,
-        store=store,
-        tally=tally,
-    )
+
+    def drawn(poses: Poses) -> np.ndarray:
+        return np.stack([prepared.landmark_picture(int(course.frames[pose])) for pose in poses])
+
+    def bent(poses: Poses) -> np.ndarray:
+        return np.stack([prepared.warped_picture(int(course.frames[pose])) for pose in poses])
 
     back: list[tuple[range, Tensor, Tensor | None]] = []
     complete = 0
     with ExitStack() as stack:
+        overlapped = works_ahead(model.device)
+
+        def foreseen(draw: Draw) -> Draw:
+            return stack.enter_context(Foreseen(draw, dict.fromkeys(groups.values()))) if overlapped else draw
+
+        draw_landmarks = foreseen(drawn)
+        guesses = Guesses(foreseen(bent), model, groups) if network.warped_reference else None
+
+        def landmark_features(poses: Poses) -> Tensor:
+            return features_of(model, draw_landmarks(poses), None if guesses is None else guesses.of(poses))
+
+        latents_of_poses = sample(
+            replicas,
+            landmark_features,
+            len(course),
+            (network.latent_channels, prepared.size // LATENT_STRIDE, prepared.size // LATENT_STRIDE),
+            sampling,
+            progress,
+            cuts=course.cuts,
+            loop=course.circular,
+            store=store,
+            tally=tally,
+        )
         for one in models:
             stack.enter_context(one.using("denoiser"))
-        if samples_ahead(model.device):
+        if overlapped:
             latents_of_poses = stack.enter_context(closing(ahead(latents_of_poses, 1)))
         for piece in latents_of_poses:
             for latents in piece.split(DECODED_AT_ONCE):
@@ -125,9 +139,9 @@ def finish(
     return prepared.finish(result)
 
 
-def samples_ahead(device: torch.device) -> bool:
-    """Whether the next segments are sampled while those before are decoded and finished: a GPU would else stand still,
-    a processor has no time."""
+def works_ahead(device: torch.device) -> bool:
+    """Whether the next segments are sampled while those before are decoded and finished, and what their frames read is
+    drawn while those before are sampled: a GPU would else stand still, a processor has no time."""
     return device.type != "cpu"
 
 
@@ -138,10 +152,8 @@ class Guesses:
     to the last bit.
     """
 
-    def __init__(
-        self, prepared: Prepared, course: Timeline, model: Model, groups: Mapping[int, tuple[int, ...]]
-    ) -> None:
-        self._prepared, self._course, self._model, self._groups = prepared, course, model, groups
+    def __init__(self, bent: Draw, model: Model, groups: Mapping[int, Poses]) -> None:
+        self._bent, self._model, self._groups = bent, model, groups
         self._kept: dict[int, Tensor] = {}
         self._taken = 0
         self._lock = Lock()  # several devices may read their windows at once
@@ -153,9 +165,8 @@ class Guesses:
             for pose in poses:
                 if pose not in found:
                     group = self._groups[pose]
-                    frames = [int(self._course.frames[one]) for one in group]
-                    pictures = np.stack([self._prepared.warped_picture(frame) for frame in frames])
-                    encoded = dict(zip(group, self._model.encode(to_tensor(pictures)), strict=True))
+                    pictures = to_tensor(self._bent(group))
+                    encoded = dict(zip(group, self._model.encode(pictures), strict=True))
                     found.update(encoded)
                     self._kept.update(
                         {one: latents for one, latents in encoded.items() if one >= self._taken}
@@ -185,7 +196,7 @@ def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> Cl
     portrait = to_tensor(prepared.picture[None]).to(model.device)
     reference_features = None
     if model.config.network.reference_landmarks:
-        reference_features = features_of(model, [prepared.reference_landmark_picture()])[:, :, 0]
+        reference_features = features_of(model, prepared.reference_landmark_picture()[None])[:, :, 0]
     with model.using(*READING_NETWORKS):
         tokens = model.image_tokens(portrait)
         appearance = model.appearance_net(model.encode(portrait), tokens, reference_features)
@@ -193,9 +204,9 @@ def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> Cl
         return condition_clip(model.denoiser, tokens, appearance, guidance_scale)
 
 
-def features_of(model: Model, pictures: Sequence[np.ndarray], guesses: Tensor | None = None) -> Tensor:
-    """Landmark features (1, first block width, n, height, width) of landmark pictures, with the latents of their
-    guesses (n, channels, height, width)."""
-    drawn = torch.from_numpy(np.stack(pictures)).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
+def features_of(model: Model, pictures: np.ndarray, guesses: Tensor | None = None) -> Tensor:
+    """Landmark features (1, first block width, n, height, width) of landmark pictures, uint8 (n, size, size, 3), with
+    the latents of their guesses (n, channels, height, width)."""
+    drawn = torch.from_numpy(pictures).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
     warped = None if guesses is None else guesses.transpose(0, 1)[None]
     return model.landmark_encoder(drawn.to(model.device, model.dtype)[None], warped)

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from followyouremoji.benchmark.calibration import Calibration, Trial, calibrate
-from followyouremoji.benchmark.full_size_speed import measure_full_size
+from followyouremoji.benchmark.full_size_speed import TimedMethod, Took, measure_full_size, table
 from followyouremoji.benchmark.speed import (
     JUDGED,
+    SpeedMethod,
     SpeedRow,
     denoise_clip,
     finished_frames,
@@ -121,13 +122,28 @@ def test_a_calibration_that_makes_no_sense_is_refused(changed: dict[str, float],
         Calibration(**changed)
 
 
-def test_the_full_size_table_counts_passes() -> None:
-    speed = measure_full_size(30, 2, 8, dtype=torch.bfloat16, config=tiny_network())
-    page = speed.page()
-    assert "exact | 30 |" in page
-    assert "lossless | 11 |" in page
-    assert "| every module |" in page
-    assert json.loads(json.dumps(asdict(speed)))["steps"] == 30
+def test_at_full_size_methods_are_run_and_their_passes_counted() -> None:
+    methods = [
+        SpeedMethod("exact", EXACT, 6),
+        SpeedMethod("told", Forecast.from_text("what=modules,interval=2"), 6),
+        SpeedMethod("fewer", Forecast.from_text("passes=2"), 6),
+    ]
+    rows = list(measure_full_size(methods, 2, 8, dtype=torch.bfloat16, config=tiny_network()))
+    assert [(row.method, row.computed, row.told) for row in rows] == [
+        ("exact", 6, 0),
+        ("told", 3, 3),
+        ("fewer", 2, 0),
+    ]
+    assert rows[1].megabytes > rows[0].megabytes == 0
+    assert [row.told_share is None for row in rows] == [True, False, True]
+    assert "| told | 3 |" in table(rows)
+    assert json.loads(json.dumps(asdict(rows[1])))["took"]["clock"] > 0
+
+
+def test_full_size_methods_are_compared_with_passes_beside_them() -> None:
+    row = TimedMethod("v", 30, 5, 25, 0.0, Took(25.0, 12.0), Took(2.0, 2.0))
+    assert row.faster == Took(30 * 2 / 25, 30 * 2 / 12)
+    assert row.told_share == pytest.approx((12 / 2 - 5) / 25)
 
 
 def test_a_forecast_written_out_is_a_speed() -> None:

@@ -1,4 +1,4 @@
-"""Streams read ahead and worked off behind: in order, bounded, errors passed on, no thread left."""
+"""Streams read ahead and worked off behind, keys foreseen: in order, bounded, errors passed on, no thread left."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from followyouremoji.media.ahead import Behind, ahead
+from followyouremoji.media.ahead import Behind, Foreseen, ahead
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +178,56 @@ def test_giving_up_leaves_out_what_waits() -> None:
     ending.join()
     behind.give_up()  # a second time does no harm
     assert done in ([], [0])
+
+
+class Squares:
+    """Squares a number, and tells which were asked of it and by whose thread."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
+
+    def __call__(self, number: int) -> int:
+        self.asked.append((number, threading.current_thread().name.split("_")[0]))
+        if number < 0:
+            raise ValueError(f"{number} is too small")
+        return number**2
+
+
+def test_the_next_key_is_computed_in_a_thread_meanwhile() -> None:
+    work = Squares()
+    with Foreseen(work, [3, 1, 2]) as square:
+        assert square(3) == 9
+        until(lambda: len(work.asked) == 2)  # before it is asked for
+        assert [square(1), square(2)] == [1, 4]
+    assert work.asked == [(3, "MainThread"), (1, "foreseen"), (2, "foreseen")]
+
+
+def test_keys_may_be_left_out_asked_again_or_be_others() -> None:
+    with Foreseen(Squares(), range(10)) as square:
+        asked = [0, 1, 1, 100, 2, 7, 8, 0, 1, 9, 9]
+        assert [square(number) for number in asked] == [number**2 for number in asked]
+
+
+def test_an_error_of_what_is_foreseen_comes_where_it_is_asked_for() -> None:
+    work = Squares()
+    with Foreseen(work, [2, -1, 5]) as square:
+        assert square(2) == 4
+        until(lambda: len(work.asked) == 2)
+        assert square(5) == 25  # nobody asked for -1 yet
+        with pytest.raises(ValueError, match="too small"):
+            square(-1)
+
+
+def test_many_threads_may_ask() -> None:
+    found: dict[int, int] = {}
+    with Foreseen(Squares(), range(60)) as square:
+
+        def ask(first: int) -> None:
+            found.update({number: square(number) for number in range(first, 60, 3)})
+
+        threads = [threading.Thread(target=ask, args=(first,)) for first in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == {number: number**2 for number in range(60)}

@@ -1,81 +1,98 @@
-"""The time of forecasts alone, on the released layout with random weights: a computed pass, and a told one of each
-kind."""
+"""The time of forecasts alone, on the released layout with random weights."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from followyouremoji.benchmark.report import markdown
+from followyouremoji.benchmark.speed import SpeedMethod
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
 from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.forecast import EXACT, Forecast
-from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
 from followyouremoji.sampling.windows import overlapping_windows
 
 GUIDANCE = 3.5
 IMAGE_TOKENS = 257  # of CLIP
-COMPUTED, TOLD = 2, 2  # passes of a run, the first of which are computed
-KINDS = {
-    "prediction as v": "what=velocity",
-    "all but first convolution and head": "what=inside,depth=0",
-    "all but the outermost layer up": "what=inside,depth=1",
-    "all but the outermost three layers": "what=inside,depth=3",
-    "every module": "what=modules",
-}
 
 
 @dataclass(frozen=True)
-class ToldPass:
-    """A pass that is told: its seconds, as a share of a computed one's, and what is remembered for it, in MB."""
+class Took:
+    """Seconds by the clock, and of the process's threads together."""
 
-    seconds: float
-    share: float
-    megabytes: float
+    clock: float
+    processor: float
+
+    @classmethod
+    def since(cls, begun: Took, device: torch.device) -> Took:
+        ended = cls.now(device)
+        return cls(ended.clock - begun.clock, ended.processor - begun.processor)
+
+    @classmethod
+    def now(cls, device: torch.device) -> Took:
+        """When all work that a GPU was given is done."""
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return cls(time.perf_counter(), time.process_time())
 
 
 @dataclass(frozen=True)
-class FullSizeSpeed:
-    """Seconds of a computed pass of both halves of guidance, of told ones by kind, and of whole runs of `steps` steps
-    by speed."""
+class TimedMethod:
+    """What a method took for a clip: passes that were computed and told, the memory of its forecasts in MB, and one
+    pass of the exact sampler, measured before and after it, of which the mean stands here."""
 
+    method: str
     steps: int
-    about: str
-    computed_pass: float
-    told: dict[str, ToldPass]
-    passes: dict[str, int]
-    seconds: dict[str, float]
+    computed: int
+    told: int
+    megabytes: float
+    took: Took
+    exact_pass: Took
 
-    def page(self) -> str:
-        """As markdown."""
-        rows = [["told", "s a told pass", "of a computed one", "MB remembered"]]
-        for name, one in self.told.items():
-            rows.append([name, f"{one.seconds:.3f}", f"{one.share:.1%}", f"{one.megabytes:.1f}"])
-        lines = [["", "computed passes", "s a clip", "faster"]]
-        for speed, seconds in self.seconds.items():
-            faster = self.seconds["exact"] / seconds
-            lines.append([speed, str(self.passes[speed]), f"{seconds:.1f}", f"{faster:.2f}x"])
-        head = f"{self.about}: {self.computed_pass:.3f} s a computed pass of both halves."
-        return "\n\n".join([head, markdown(rows), markdown(lines)])
+    @property
+    def faster(self) -> Took:
+        """How many times as fast as computing every step."""
+        return Took(
+            self.steps * self.exact_pass.clock / self.took.clock,
+            self.steps * self.exact_pass.processor / self.took.processor,
+        )
+
+    @property
+    def told_share(self) -> float | None:
+        """Processor time of a told pass over a computed one's; None where none is told."""
+        spent = self.took.processor / self.exact_pass.processor - self.computed
+        return max(0.0, spent) / self.told if self.told else None
+
+
+def table(rows: Iterable[TimedMethod]) -> str:
+    """As markdown."""
+    lines = [["", "passes", "s a clip", "faster", "by CPU time", "a forecast pass, of a computed one", "MB"]]
+    for row in rows:
+        share = row.told_share
+        lines.append([
+            row.method, str(row.computed), f"{row.took.clock:.0f}", f"{row.faster.clock:.2f}x",
+            f"{row.faster.processor:.2f}x", "" if share is None else f"{share:.1%}", f"{row.megabytes:.1f}",
+        ])  # fmt: skip
+    return markdown(lines)
 
 
 def measure_full_size(
-    steps: int,
+    methods: Iterable[SpeedMethod],
     frames: int,
     latents: int,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     config: NetworkConfig | None = None,
-) -> FullSizeSpeed:
-    """Time passes of clips of `frames` frames of `latents` x `latents`, guidance on.
+) -> Iterator[TimedMethod]:
+    """Denoise a clip of `frames` frames of `latents` x `latents` by each method in full, guidance on.
 
-    A told pass is the time of a run with some told passes less that of one without, shared among them; a whole run is
-    composed of its passes, since every pass takes the same time. Runs alternate, so that whatever else the machine does
-    strikes them alike.
+    A pass of the exact sampler between any two of them is the measure, so that a machine that becomes slower or faster
+    does not favour any. A gate decides by what random weights give.
     """
     config = config or NetworkConfig()
     device = torch.device(device)
@@ -84,42 +101,27 @@ def measure_full_size(
     features = random_values((1, config.block_channels[0], frames, latents, latents), device).to(dtype)
     noise = random_values((1, config.latent_channels, frames, latents, latents), device)
 
-    def run(forecast: Forecast, passes: int) -> tuple[float, Tally]:
+    @torch.inference_mode()
+    def run(forecast: Forecast, steps: int) -> tuple[Took, Tally]:
         tally = Tally()
-        begun = now(device)
         known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=device)
         window = overlapping_windows(frames, frames, 0)
-        with torch.inference_mode():
-            denoise(
-                denoiser, conditioning, lambda _: features, noise, known, mask, window, passes, lambda: None, forecast, tally
-            )  # fmt: skip
-        return now(device) - begun, tally
+        begun = Took.now(device)
+        denoise(
+            denoiser, conditioning, lambda _: features, noise, known, mask, window, steps, lambda: None, forecast, tally
+        )  # fmt: skip
+        return Took.since(begun, device), tally
 
     run(EXACT, 1)  # warms up
-    full = []
-    told: dict[str, ToldPass] = {}
-    for name, text in KINDS.items():
-        alone, _ = run(EXACT, COMPUTED)
-        full.append(alone / COMPUTED)
-        due = ",computed=" + "+".join(map(str, range(COMPUTED)))
-        with_told, tally = run(Forecast.from_text(text + due), COMPUTED + TOLD)
-        seconds = max(0.0, with_told - alone) / TOLD
-        told[name] = ToldPass(seconds, seconds / full[-1], tally.bytes / 1e6)
-    computed = sum(full) / len(full)
-    passes = {speed: sum(general_preset(speed, steps).computes(steps)) for speed in SPEEDS}
-    seconds_of = {
-        speed: due * computed + (steps - due) * told["prediction as v"].seconds
-        for speed, due in passes.items()
-    }
-    about = f"{steps} steps, {frames} frames of {latents}x{latents} latents, guidance on, {device.type}, {str(dtype).removeprefix('torch.')}"
-    return FullSizeSpeed(steps, about, computed, told, passes, seconds_of)
-
-
-def now(device: torch.device) -> float:
-    """Seconds, when all work that a GPU was given is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
+    before, _ = run(EXACT, 1)
+    for method in methods:
+        took, tally = run(method.forecast, method.steps)
+        after, _ = run(EXACT, 1)
+        exact_pass = Took((before.clock + after.clock) / 2, (before.processor + after.processor) / 2)
+        before = after
+        yield TimedMethod(
+            method.name, method.steps, tally.computed, tally.told, tally.bytes / 1e6, took, exact_pass
+        )
 
 
 def random_values(shape: tuple[int, ...], device: torch.device) -> Tensor:

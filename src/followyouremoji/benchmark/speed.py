@@ -56,7 +56,7 @@ def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
     if model.config.network.warped_reference:
         pictures = np.stack([prepared.warped_picture(frame) for frame in range(len(prepared))])
         guess = model.encode(to_tensor(pictures))
-    drawn = [prepared.landmark_picture(frame) for frame in range(len(prepared))]
+    drawn = np.stack([prepared.landmark_picture(frame) for frame in range(len(prepared))])
     features = features_of(model, drawn, guess)
     return Clip(prepared, read_portrait(model, prepared, guidance_scale), features, guess)
 

@@ -1,20 +1,24 @@
 """Work on two ends of a stream at once: `ahead` reads it in a thread before it is asked for, `Behind` hands it on to
-one.
+one, and `Foreseen` computes what will be asked for next.
 
-Decoding and encoding spend their time outside Python's lock, and so do detection and networks; a thread for each lets
-them overlap. Both hold a bounded number of items, pass errors on, and leave no thread behind.
+Decoding and encoding spend their time outside Python's lock, and so do detection, drawing and networks; a thread for
+each lets them overlap. All hold a bounded number of items, pass errors on, and leave no thread behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from queue import Queue, SimpleQueue
-from threading import Event, Semaphore, Thread, current_thread
-from typing import Generic, TypeVar
+from threading import Event, Lock, Semaphore, Thread, current_thread
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
-__all__ = ["Behind", "ahead"]
+__all__ = ["Behind", "Foreseen", "ahead"]
 
 Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 
 _END = object()
 
@@ -133,3 +137,44 @@ class Behind(Generic[Item]):
             except BaseException as error:  # it belongs to who hands the items over
                 self._error = error
                 self._stopped.set()
+
+
+class Foreseen(Generic[Key, Item]):
+    """A function of keys that are asked for in a known order, of which the next is computed in a thread meanwhile.
+
+    Parameters
+    ----------
+    work : never called twice at once in the thread, but beside it for a key that was not foreseen.
+    order : the keys, each once. Any may be left out, or asked for again; others may be asked for between.
+
+    A context manager, which waits for the item at hand when it ends. An error of `work` is raised where its key is
+    asked for.
+    """
+
+    def __init__(self, work: Callable[[Key], Item], order: Iterable[Key]) -> None:
+        self._work = work
+        self._following = dict(pairwise(order))
+        self._coming: tuple[Key, Future[Item]] | None = None
+        self._changing = Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="foreseen")
+
+    def __call__(self, key: Key) -> Item:
+        """What `work` gives for a key."""
+        with self._changing:
+            found = self._coming[1] if self._coming is not None and self._coming[0] == key else None
+        item = self._work(key) if found is None else found.result()
+        following = self._following.get(key)
+        with self._changing:
+            if following is not None and (self._coming is None or self._coming[0] != following):
+                if self._coming is not None:
+                    self._coming[1].cancel()  # left out
+                self._coming = following, self._thread.submit(self._work, following)
+        return item
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)

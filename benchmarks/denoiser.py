@@ -1,13 +1,13 @@
 """Time and memory of the denoiser's step beside the order in which the authors' release computes it.
 
-    python -m benchmarks.denoiser --json denoiser.json
-    python -m benchmarks.denoiser --device cuda --dtype bf16 --frames 16 --latents 64
+    python -m benchmarks.denoiser --output FOLDER
+    python -m benchmarks.denoiser --output FOLDER --device cuda --dtype bf16 --frames 16 --latents 64
 
 Full-size networks with random weights. Both orders alternate in one process, with a matrix product's rate before and
 after; each of the savings that can be switched off is also left out in turn. Memory is the peak of a process of its own
 for each order, that holds the appearance net and the denoiser; and of one in which they take turns, as in an animation
 with large networks. `--single` counts processor time of one thread instead of the clock's, for a machine that does
-other work.
+other work. Writes `denoiser.txt`, `denoiser.json` and `denoiser.png`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.released_order import released_step
+from followyouremoji.benchmark.report import plot_bars
 from followyouremoji.checkpoints.offloading import Turns
+from followyouremoji.files import write_json
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, convolution, layers
 from followyouremoji.sampling import guidance
 
@@ -287,6 +289,16 @@ def report(figures: dict) -> Iterator[str]:
             yield f"without {name:<24} {best[name]:.3f} s, {best[name] / best['ours'] - 1:+.1%}"
 
 
+def panels(figures: dict) -> dict[str, dict[str, float]]:
+    """What the plot shows."""
+    best = {name: min(values) for name, values in figures["seconds"].items()}
+    shown = {
+        name if name in ("released", "ours") else f"without {name}": value for name, value in best.items()
+    }
+    memory = {name: value / 1e9 for name, value in figures["memory"].items()}
+    return {"seconds a step, best": shown, "peak memory, GB": memory}
+
+
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
@@ -313,7 +325,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--no-savings", dest="savings", action="store_false", help="do not leave out each saving"
     )
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--child", choices=["time", "released", "ours", "turns"], help=argparse.SUPPRESS)
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
@@ -326,10 +338,15 @@ def main(arguments: list[str] | None = None) -> None:
         assert isinstance(figures, dict)
         figures["memory"] = {order: in_child(arguments, order) for order in ("released", "ours", "turns")}
         figures["operations"] = operations(options)
-    figures["settings"] = {key: value for key, value in vars(options).items() if key not in ("json", "child")}
-    print("\n".join(report(figures)))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    figures["settings"] = {
+        key: value for key, value in vars(options).items() if key not in ("output", "child")
+    }
+    page = "\n".join(report(figures))
+    print(page)
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "denoiser.txt").write_text(page + "\n")
+    write_json(options.output / "denoiser.json", figures)
+    plot_bars(options.output / "denoiser.png", panels(figures), marked=("ours",))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import torch
 from speed import COMPARISON, GUIDANCE, compared_methods
 
 from followyouremoji.benchmark.full_size_speed import TimedMethod, measure_full_size, table
+from followyouremoji.benchmark.report import plot_bars
 from followyouremoji.benchmark.speed import seed_methods
 from followyouremoji.errors import UserError
 from followyouremoji.files import write_json
@@ -64,27 +64,10 @@ def main() -> int:
     (options.output / "full_size.md").write_text(page + "\n")
     settings = {name: str(value) for name, value in vars(options).items()}
     write_json(options.output / "full_size.json", {**settings, "rows": [asdict(row) for row in rows]})
-    plot(options.output / "full_size.png", rows)
-    return 0
-
-
-def plot(path: Path, rows: Sequence[TimedMethod]) -> None:
-    """How many times as fast each method is."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 0.6 + 0.27 * len(rows)), layout="constrained")
-    panel = figure.subplots()
     shown = sorted(rows, key=lambda row: row.faster.clock)
-    bars = panel.barh(
-        [row.method for row in shown],
-        [row.faster.clock for row in shown],
-        color=["C3" if row.method in SPEEDS else "C0" for row in shown],
-    )
-    panel.bar_label(bars, [f"{row.faster.clock:.2f}" for row in shown], padding=3, fontsize=8)
-    panel.tick_params(axis="y", labelsize=8)
-    panel.set(xscale="log", xlabel="times as fast as computing every step (red: presets)")
-    panel.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=140)
+    panel = {"times as fast as computing every step": {row.method: row.faster.clock for row in shown}}
+    plot_bars(options.output / "full_size.png", panel, marked=SPEEDS)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """What faces cost of the wait for an animation: landmarks out of a clip, drawing, bending, writing, and what overlaps.
 
-    python benchmarks/landmarks.py [CLIP] [--bundle face_landmarker.task] [--frames 350] [--size 512] [--json FILE]
+    python benchmarks/landmarks.py [CLIP] --output FOLDER [--bundle face_landmarker.task] [--frames 350] [--size 512]
 
 The clip is cut square, scaled and played forwards and backwards until it has the wanted number of frames, and written
 as an mp4 in a temporary folder; without a CLIP, the bundled portrait performs the bundled motion. Three tables, each
-measured in turns, of which the best of the rounds counts:
+measured in turns, of which the best of the rounds counts; also as `landmarks.txt`, `landmarks.json` and
+`landmarks.png`:
 
 - *Extraction*: that file read from disk and the landmarks taken out of every frame. *release*: the task bundle in
   picture mode, every frame on its own, decoding and detection one after the other, as the authors' code does;
@@ -24,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 import tempfile
@@ -43,9 +43,11 @@ import numpy as np
 from faces import PORTRAIT, Cost, alternated, bundled_performance, frame_costs
 
 from followyouremoji.apps.bundled import portrait_path
+from followyouremoji.benchmark.report import plot_bars
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion, track_motion
+from followyouremoji.files import write_json
 from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.encoders import open_encoder
@@ -70,7 +72,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=512, help="pixels a side of the clip")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--wait-frames", type=int, default=100, help="of the third table; 0 leaves it out")
-    parser.add_argument("--json", type=Path, help="the figures, in a file that is replaced")
+    parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     try:
         measure(options)
@@ -81,10 +83,17 @@ def main() -> int:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Measure and print the three tables; write them as JSON where asked to."""
+    """Measure, print and write the three tables."""
+    options.output.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))
     name = options.clip.name if options.clip else "the bundled performance"
-    print(
+    page: list[str] = []
+
+    def tell(part: str) -> None:
+        page.append(part)
+        print(part, end="\n\n", flush=True)
+
+    tell(
         f"{name} as {options.frames} frames of {options.size}x{options.size}; best of {options.rounds} rounds; "
         f"{len(cores)} cores"
     )
@@ -92,54 +101,60 @@ def measure(options: argparse.Namespace) -> None:
         clip = Path(folder) / "clip.mp4"
         write_clip(options.clip, clip, options.frames, options.size)
         extraction = extraction_costs(clip, options.bundle, options.rounds)
-        print_costs("extraction", extraction, RELEASE if RELEASE in extraction else "tracked")
+        tell(cost_table("extraction", extraction, RELEASE if RELEASE in extraction else "tracked"))
 
         motion = track(clip, None, decode_ahead=False)
         os.sched_setaffinity(0, cores[:1])
         cv2.setNumThreads(1)
         frame = frame_costs(clip, motion, Path(folder), options.rounds)
         os.sched_setaffinity(0, cores)
-        print_costs("a frame's part, on one core", frame, None)
+        tell(cost_table("a frame's part, on one core", frame, None))
 
         waits = wait_times(clip, Path(folder), options.wait_frames, options.rounds)
-        print_waits(waits)
-    if options.json is not None:
-        figures = {
-            "clip": name,
-            "frames": options.frames,
-            "size": options.size,
-            "rounds": options.rounds,
-            "cores": len(cores),
-            "extraction_ms_a_frame": {way: asdict(cost) for way, cost in extraction.items()},
-            "frame_ms": {part: asdict(cost) for part, cost in frame.items()},
-            "wait_frames": options.wait_frames,
-            "wait_s": waits,
-        }
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        if waits:
+            tell(wait_table(waits))
+    figures = {
+        "clip": name,
+        "frames": options.frames,
+        "size": options.size,
+        "rounds": options.rounds,
+        "cores": len(cores),
+        "extraction_ms_a_frame": {way: asdict(cost) for way, cost in extraction.items()},
+        "frame_ms": {part: asdict(cost) for part, cost in frame.items()},
+        "wait_frames": options.wait_frames,
+        "wait_s": waits,
+    }
+    (options.output / "landmarks.txt").write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    write_json(options.output / "landmarks.json", figures)
+    panels = {
+        "extraction, ms of a processor a frame": {way: cost.processor for way, cost in extraction.items()},
+        "a frame's parts, ms on one core": {part: cost.processor for part, cost in frame.items()},
+        "the wait, s to the written file": {way: marks["written"] for way, marks in waits.items()},
+    }
+    plot_bars(options.output / "landmarks.png", {title: bars for title, bars in panels.items() if bars})
 
 
-def print_costs(title: str, costs: dict[str, Cost], unit: str | None) -> None:
+def cost_table(title: str, costs: dict[str, Cost], unit: str | None) -> str:
     """A line a cost; with how many times as fast as `unit` each is."""
     wide = max(len(title), *map(len, costs))
     ratio = f"{'times as fast':>16}" if unit else ""
-    print(f"\n{title:{wide}}{'clock, ms':>16}{ratio}{'processor, ms':>16}{ratio}")
+    lines = [f"{title:{wide}}{'clock, ms':>16}{ratio}{'processor, ms':>16}{ratio}"]
     for name, cost in costs.items():
         columns = ""
         for which in ("clock", "processor"):
             columns += f"{getattr(cost, which):16.3f}"
             columns += f"{getattr(costs[unit], which) / getattr(cost, which):16.2f}" if unit else ""
-        print(f"{name:{wide}}{columns}")
+        lines.append(f"{name:{wide}}{columns}")
+    return "\n".join(lines)
 
 
-def print_waits(waits: dict[str, dict[str, float]]) -> None:
+def wait_table(waits: dict[str, dict[str, float]]) -> str:
     """The wait's marks, seconds since the start, and the ratio of the whole."""
-    if not waits:
-        return
-    print(f"\n{'the wait, seconds since the start':34}{''.join(f'{way:>22}' for way in waits)}")
+    lines = [f"{'the wait, seconds since the start':34}{''.join(f'{way:>22}' for way in waits)}"]
     for mark in next(iter(waits.values())):
-        print(f"{mark:34}{''.join(f'{marks[mark]:22.2f}' for marks in waits.values())}")
+        lines.append(f"{mark:34}{''.join(f'{marks[mark]:22.2f}' for marks in waits.values())}")
     first, second = (marks["written"] for marks in waits.values())
-    print(f"{'times as fast':34}{1.0:22.2f}{first / second:22.2f}")
+    return "\n".join([*lines, f"{'times as fast':34}{1.0:22.2f}{first / second:22.2f}"])
 
 
 def write_clip(source: Path | None, target: Path, frames: int, size: int) -> None:

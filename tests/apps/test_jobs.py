@@ -31,7 +31,7 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.media.outputs import PendingOutput
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.sampling.forecast import Forecast
-from followyouremoji.sampling.forecast.presets import general_preset
+from followyouremoji.sampling.forecast.placement import general_preset
 from followyouremoji.settings import AnimationSettings
 from tests.apps.conftest import Run
 

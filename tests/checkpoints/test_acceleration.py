@@ -18,7 +18,8 @@ from followyouremoji.checkpoints.folder import ACCELERATION_FILE
 from followyouremoji.checkpoints.sources import BUNDLED
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.sampling.forecast import EXACT, Forecast
-from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset
+from followyouremoji.sampling.forecast.placement import general_preset
+from followyouremoji.sampling.forecast.presets import SPEEDS
 from tests.checkpoints.small_models import small_paper_model
 
 FOUND = Forecast(what="velocity", order=2, computed=(0, 7, 20, 29), correct=True)

@@ -12,7 +12,8 @@ from typing import Any
 from followyouremoji.checkpoints.folder import ACCELERATION_FILE, NETWORK_FILES, read_config
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.media.outputs import written_whole
-from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset, rescaled, written_out
+from followyouremoji.sampling.forecast.placement import general_preset
+from followyouremoji.sampling.forecast.presets import SPEEDS, rescaled, written_out
 from followyouremoji.sampling.forecast.settings import EXACT, Forecast
 
 FORMAT = 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
@@ -16,6 +17,9 @@ from followyouremoji.sampling.forecast.settings import Clock, Solver
 LEAST_SIGNAL = 2.0**-24
 """Squared share of the clean latents in pure noise, as a multistep solver has to pretend: their clock, log-SNR, would
 stand at minus infinity."""
+
+RELEASED_SHORTFALL = 10
+"""Timesteps of 1000 by which the released DDIM falls short with its 30 steps."""
 
 NOISE: dict[str, Any] = {
     "beta_start": 0.00085,
@@ -32,9 +36,13 @@ Schedule = DDIMScheduler | DPMSolverMultistepScheduler | UniPCMultistepScheduler
 
 
 def ddim_schedule(steps: int) -> DDIMScheduler:
-    """diffusers' DDIM scheduler set as in the released pipeline, with `steps` timesteps (the first is 999)."""
+    """diffusers' DDIM scheduler set as in the released pipeline, with `steps` timesteps (the first is 999).
+
+    For 61, 103 and some other numbers diffusers adds one of -1 by rounding, which would be pure noise.
+    """
     schedule = DDIMScheduler(**NOISE, clip_sample=False)
     schedule.set_timesteps(steps)
+    schedule.timesteps = schedule.timesteps[:steps]
     return schedule
 
 
@@ -49,17 +57,21 @@ def solver_schedule(solver: Solver, steps: int) -> Schedule:
     make = DPMSolverMultistepScheduler if solver == "dpm++" else UniPCMultistepScheduler
     schedule = make(**NOISE, solver_order=2, final_sigmas_type="zero")
     schedule.set_timesteps(steps)
+    schedule.timesteps = schedule.timesteps[:steps]  # as above
+    schedule.sigmas = torch.cat([schedule.sigmas[:steps], schedule.sigmas[-1:]])
     return schedule
 
 
 def next_latents(schedule: Schedule, velocity: Tensor, step: int, latents: Tensor) -> Tensor:
     """The latents of the step after `step`, clean ones after the last, by the `velocity` there.
 
-    DDIM as released goes back by 1000 // steps while its timesteps lie 1000 / steps apart. With some numbers of steps
-    (6, 7, 15, 60 and most above 500) that ends before clean latents: with those it goes from timestep to timestep.
+    DDIM as released goes back by 1000 // steps while its timesteps lie 1000 / steps apart. Where that falls further
+    short than with the release's own 30 steps, or ends before clean latents (6, 7, 15, 60 and most numbers above 50),
+    it goes from timestep to timestep.
     """
-    ends_noisy = int(schedule.timesteps[-1]) >= 1000 // len(schedule.timesteps)
-    if isinstance(schedule, DDIMScheduler) and ends_noisy:
+    steps = len(schedule.timesteps)
+    falls_short = 1000 % steps > RELEASED_SHORTFALL or int(schedule.timesteps[-1]) >= 1000 // steps
+    if isinstance(schedule, DDIMScheduler) and falls_short:
         angles = [*clock_times(schedule, "angle"), 0.0]
         turn = angles[step] - angles[step + 1]  # v is the path's derivative along this angle
         return float(np.cos(turn)) * latents - float(np.sin(turn)) * velocity

@@ -1,12 +1,10 @@
 """Forecasts as text and JSON, what is refused, and which passes are due."""
 
-from itertools import pairwise
-
 import pytest
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.sampling.forecast import EXACT, Forecast
-from followyouremoji.sampling.forecast.presets import SPEEDS, general_preset, rescaled, spread_steps
+from followyouremoji.sampling.forecast.presets import rescaled
 
 WRITTEN = (
     "what=nothing",
@@ -55,38 +53,6 @@ def test_which_passes_are_due() -> None:
     assert due("what=clean,interval=4,first=3,last=1") == [0, 1, 2, 6, 9]
     assert due("what=clean,computed=0+5,last=2") == [0, 5, 8, 9]
     assert due("what=inside,depth=2,threshold=0.1,interval=3,first=2,last=1") == [0, 1, 9]
-
-
-@pytest.mark.parametrize("speed", SPEEDS)
-def test_presets_for_any_model_save_where_there_are_many_steps(speed: str) -> None:
-    passes = [sum(general_preset(speed, steps).computes(steps)) for steps in range(1, 101)]
-    assert all(later >= earlier for earlier, later in pairwise(passes))
-    assert passes[:3] == [1, 2, 3]
-    if speed == "exact":
-        assert passes == list(range(1, 101))
-    if speed == "lossless":
-        assert passes[3] == 4
-    for steps in (20, 30, 50):
-        assert general_preset(speed, steps).computes(steps)[0]
-        assert general_preset(speed, steps).computes(steps)[-1]
-    assert passes[29] == {"exact": 30, "lossless": 11, "fast": 7, "fastest": 5}[speed]
-
-
-def test_computed_steps_are_densest_at_both_ends() -> None:
-    steps = spread_steps(6, 30)
-    gaps = [b - a for a, b in pairwise(steps)]
-    assert steps[0] == 0
-    assert steps[-1] == 29
-    assert gaps[0] < gaps[1] < gaps[2]
-    assert gaps[-1] < gaps[-2]
-
-
-@pytest.mark.parametrize(("passes", "steps"), [(2, 2), (7, 7), (7, 8), (11, 12), (3, 100)])
-def test_there_are_as_many_computed_steps_as_were_asked_for(passes: int, steps: int) -> None:
-    chosen = spread_steps(passes, steps)
-    assert len(set(chosen)) == passes
-    assert chosen[0] == 0
-    assert chosen[-1] == steps - 1
 
 
 def test_a_forecast_for_another_number_of_steps_computes_at_the_same_times() -> None:

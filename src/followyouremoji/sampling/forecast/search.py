@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from followyouremoji.sampling.forecast.presets import spread_steps
+from followyouremoji.sampling.forecast.placement import curved_steps, spread_steps
 from followyouremoji.sampling.forecast.recorded import Record, mean_error
 from followyouremoji.sampling.forecast.settings import Forecast
 
@@ -20,13 +20,18 @@ KINDS = tuple(
 MOVES = (-2, -1, 1, 2)  # steps
 
 
-def best_steps(kind: Forecast, passes: int, records: Sequence[Record]) -> tuple[float, Forecast]:
-    """The steps to compute with which a kind of forecast errs least on the records, and that error.
+STARTS = (curved_steps, spread_steps)  # a search ends at the best near where it began
 
-    From Chebyshev-Lobatto points, one computed step after the other is moved as long as that helps.
-    """
+
+def best_steps(kind: Forecast, passes: int, records: Sequence[Record]) -> tuple[float, Forecast]:
+    """The steps to compute with which a kind of forecast errs least on the records, and that error."""
+    found = [improved(kind, place(passes, records[0].steps), records) for place in STARTS]
+    return min(found, key=lambda pair: pair[0])
+
+
+def improved(kind: Forecast, chosen: tuple[int, ...], records: Sequence[Record]) -> tuple[float, Forecast]:
+    """Move one computed step after the other as long as that helps."""
     steps = records[0].steps
-    chosen = spread_steps(passes, steps)
     error = mean_error(replace(kind, computed=chosen), records)
     helped = True
     while helped:

@@ -44,6 +44,7 @@ from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
+from followyouremoji.sampling.forecast.placement import general_preset
 from followyouremoji.sampling.forecast.presets import SPEEDS
 
 LABEL_HEIGHT = 1.17  # in the plot, as a ratio of distances
@@ -151,8 +152,10 @@ def compare(options: argparse.Namespace) -> None:
 def compared_methods(
     described: Sequence[str] | None, known: Mapping[str, str], acceleration: Acceleration | None, steps: int
 ) -> list[SpeedMethod]:
-    """Methods from their texts, or the presets, those found for the weights where there are such, and all that are
-    known."""
+    """Methods from their texts, or the presets, those found for the weights, where there are such, and any model's, and
+    all that are known."""
+    any_model = {f"{speed}, not calibrated": str(general_preset(speed, steps)) for speed in SPEEDS[1:]}
+    known = (any_model if acceleration else {}) | known
     texts = described or [*SPEEDS[1:], *(f"{name}={text}" for name, text in known.items())]
     methods = []
     for text in texts:

@@ -15,6 +15,7 @@ from followyouremoji import __version__
 from followyouremoji.apps import choices
 from followyouremoji.apps.calibrate import calibrate
 from followyouremoji.apps.choices import ADVANCED, MODEL, RESULT
+from followyouremoji.apps.cores import limit_threads
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
@@ -322,4 +323,5 @@ def doctor() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point; ends the process, with exit code 2 for bad input and 130 for Ctrl-C."""
+    limit_threads()
     app(args=None if arguments is None else list(arguments), prog_name="fye")

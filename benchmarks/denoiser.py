@@ -325,10 +325,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--no-savings", dest="savings", action="store_false", help="do not leave out each saving"
     )
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, help="a folder; not needed with --child")
     parser.add_argument("--child", choices=["time", "released", "ours", "turns"], help=argparse.SUPPRESS)
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
+    if not options.child:
+        if options.output is None:
+            parser.error("--output names the folder for the results")
+        options.output.mkdir(parents=True, exist_ok=True)
     with torch.inference_mode(), threads(1 if options.single else options.threads):
         if options.child:
             result = time_orders(options) if options.child == "time" else peak_memory(options, options.child)
@@ -343,7 +347,6 @@ def main(arguments: list[str] | None = None) -> None:
     }
     page = "\n".join(report(figures))
     print(page)
-    options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "denoiser.txt").write_text(page + "\n")
     write_json(options.output / "denoiser.json", figures)
     plot_bars(options.output / "denoiser.png", panels(figures), marked=("ours",))

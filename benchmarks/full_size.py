@@ -5,14 +5,15 @@
 
 Every method denoises the clip in full, with a pass of the exact sampler between any two, against which it is timed:
 seconds by the clock and by the processor, how many times as fast, what a forecast pass takes of a computed one, and
-memory. Presets are those of a model that was not calibrated. Prints a table as it grows and writes `full_size.md`,
-`full_size.json` and `full_size.png`.
+memory. Presets are those of a model that was not calibrated. Prints a table and writes `full_size.md`, `full_size.json`
+and `full_size.png`, anew after each method.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -55,19 +56,26 @@ def main() -> int:
         sizes = options.frames, options.latents, options.device, getattr(torch, options.dtype)
         for row in measure_full_size(methods, *sizes):
             rows.append(row)
-            print(f"{row.method}: {row.took.clock:.1f} s, {row.faster.clock:.2f}x", flush=True)
+            print(f"{row.method}: {row.took.clock:.1f} s, {row.faster:.2f}x", flush=True)
+            write(options, rows)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    page = table(rows)
-    print(f"\n{page}")
-    (options.output / "full_size.md").write_text(page + "\n")
-    settings = {name: str(value) for name, value in vars(options).items()}
-    write_json(options.output / "full_size.json", {**settings, "rows": [asdict(row) for row in rows]})
-    shown = sorted(rows, key=lambda row: row.faster.clock)
-    panel = {"times as fast as computing every step": {row.method: row.faster.clock for row in shown}}
-    plot_bars(options.output / "full_size.png", panel, marked=SPEEDS)
+    print(f"\n{table(rows)}")
     return 0
+
+
+def write(options: argparse.Namespace, rows: Sequence[TimedMethod]) -> None:
+    """All that is known by now."""
+    (options.output / "full_size.md").write_text(table(rows) + "\n")
+    settings = {name: getattr(options, name) for name in ("steps", "frames", "latents", "device", "dtype")}
+    figures = [
+        {**asdict(row), "faster": row.faster, "faster_on_processor": row.faster_on_processor} for row in rows
+    ]
+    write_json(options.output / "full_size.json", {**settings, "methods": figures})
+    shown = sorted(rows, key=lambda row: row.faster)
+    panel = {"times as fast as computing every step": {row.method: row.faster for row in shown}}
+    plot_bars(options.output / "full_size.png", panel, marked=SPEEDS)
 
 
 if __name__ == "__main__":

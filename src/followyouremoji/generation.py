@@ -21,15 +21,24 @@ from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.guess import onto_guess
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
-from followyouremoji.sampling.sampler import LatentStore, Progress, Replica, reading_groups, sample
+from followyouremoji.sampling.sampler import (
+    LatentStore,
+    Progress,
+    Replica,
+    reading_groups,
+    reading_order,
+    sample,
+)
 from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
 
+DRAWN_AHEAD = 8  # groups of poses: those that the segments of a batch read
+
 Poses = tuple[int, ...]
 
 Draw = Callable[[Poses], np.ndarray]
-"""A picture of each of some poses: uint8 (n, size, size, 3)."""
+"""Poses to a picture of each, uint8 (n, size, size, 3)."""
 
 
 @dataclass(frozen=True)
@@ -69,28 +78,24 @@ def generate(
     the landmarks and the guess of each pose.
     """
     model, network = models[0], models[0].config.network
-    groups = reading_groups(sampling.batches(len(course), course.cuts, course.circular))
+    batches = sampling.batches(len(course), course.cuts, course.circular)
+    groups = reading_groups(batches)
     replicas = [Replica(one.denoiser, read_portrait(one, prepared, guidance_scale)) for one in models]
-
-    def drawn(poses: Poses) -> np.ndarray:
-        return np.stack([prepared.landmark_picture(int(course.frames[pose])) for pose in poses])
-
-    def bent(poses: Poses) -> np.ndarray:
-        return np.stack([prepared.warped_picture(int(course.frames[pose])) for pose in poses])
 
     back: list[tuple[range, Tensor, Tensor | None]] = []
     complete = 0
     with ExitStack() as stack:
         overlapped = works_ahead(model.device)
-
-        def foreseen(draw: Draw) -> Draw:
-            return stack.enter_context(Foreseen(draw, dict.fromkeys(groups.values()))) if overlapped else draw
-
-        draw_landmarks = foreseen(drawn)
-        guesses = Guesses(foreseen(bent), model, groups) if network.warped_reference else None
+        drawn = pictures_of(prepared.landmark_picture, course)
+        bent = pictures_of(prepared.warped_picture, course)
+        if overlapped:
+            order = reading_order(batches, sampling)
+            drawn = stack.enter_context(Foreseen(drawn, order, DRAWN_AHEAD))
+            bent = stack.enter_context(Foreseen(bent, dict.fromkeys(groups.values()), DRAWN_AHEAD))
+        guesses = Guesses(bent, model, groups) if network.warped_reference else None
 
         def landmark_features(poses: Poses) -> Tensor:
-            return features_of(model, draw_landmarks(poses), None if guesses is None else guesses.of(poses))
+            return features_of(model, drawn(poses), None if guesses is None else guesses.of(poses))
 
         latents_of_poses = sample(
             replicas,
@@ -139,9 +144,14 @@ def finish(
     return prepared.finish(result)
 
 
+def pictures_of(draw: Callable[[int], np.ndarray], course: Timeline) -> Draw:
+    """From what draws a frame of the motion, what draws poses."""
+    return lambda poses: np.stack([draw(int(course.frames[pose])) for pose in poses])
+
+
 def works_ahead(device: torch.device) -> bool:
-    """Whether the next segments are sampled while those before are decoded and finished, and what their frames read is
-    drawn while those before are sampled: a GPU would else stand still, a processor has no time."""
+    """Whether the next segments are sampled while those before are decoded and finished, and what they read is drawn
+    while those before are sampled: a GPU would else stand still, a processor has no time."""
     return device.type != "cpu"
 
 

@@ -36,15 +36,26 @@ def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("allowed", "own", "expected"), [(3, None, "3"), (3, "5", "5"), (None, None, None), (64, None, None)]
+    ("allowed", "own", "expected"),
+    [(3, None, "3"), (3, "5", "5"), (None, None, None), (64, None, None), (16, None, None)],
 )
 def test_threads_are_limited_unless_the_user_said_how_many(
     monkeypatch: pytest.MonkeyPatch, allowed: int | None, own: str | None, expected: str | None
 ) -> None:
     monkeypatch.setattr(cores, "quota", lambda: allowed)
-    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(cores, "usable", lambda: 16)
     monkeypatch.setenv("OMP_NUM_THREADS", own or "")
     if own is None:
         monkeypatch.delenv("OMP_NUM_THREADS")
     cores.limit_threads()
     assert os.environ.get("OMP_NUM_THREADS") == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone ties processes to cores")
+def test_a_process_that_is_tied_to_one_core_may_use_one() -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(before)])
+    try:
+        assert cores.usable() == 1
+    finally:
+        os.sched_setaffinity(0, before)

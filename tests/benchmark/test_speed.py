@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from followyouremoji.benchmark.calibration import Calibration, Trial, calibrate
+from followyouremoji.benchmark.calibration import Calibration, Trial, calibrate, candidates
 from followyouremoji.benchmark.full_size_speed import TimedMethod, Took, measure_full_size, table
 from followyouremoji.benchmark.speed import (
     JUDGED,
@@ -22,6 +22,8 @@ from followyouremoji.benchmark.speed import (
 )
 from followyouremoji.errors import SettingsError
 from followyouremoji.sampling.forecast import EXACT, Forecast
+from followyouremoji.sampling.forecast.placement import curved_forecast
+from followyouremoji.sampling.forecast.recorded import Record
 from tests.tiny import tiny_network
 
 SEEDS = ("exact", "exact, seed 1", "exact, seed 2")
@@ -140,10 +142,27 @@ def test_at_full_size_methods_are_run_and_their_passes_counted() -> None:
     assert json.loads(json.dumps(asdict(rows[1])))["took"]["clock"] > 0
 
 
+def test_where_guidance_is_told_passes_are_not_compared() -> None:
+    """Those that are computed may lack a half."""
+    method = SpeedMethod("told", Forecast.from_text("what=velocity,interval=2,guidance_interval=2"), 6)
+    row = next(measure_full_size([method], 2, 8, dtype=torch.bfloat16, config=tiny_network()))
+    assert (row.told, row.told_share) == (3, None)
+
+
 def test_full_size_methods_are_compared_with_passes_beside_them() -> None:
-    row = TimedMethod("v", 30, 5, 25, 0.0, Took(25.0, 12.0), Took(2.0, 2.0))
-    assert row.faster == Took(30 * 2 / 25, 30 * 2 / 12)
-    assert row.told_share == pytest.approx((12 / 2 - 5) / 25)
+    row = TimedMethod("v", 30, 5, 25, 0.0, Took(25.0, 12.0), Took(2.0, 2.0), 0.04)
+    assert row.faster == 30 * 2 / 25
+    assert row.faster_on_processor == 30 * 2 / 12
+
+
+def test_candidates_of_a_calibration_are_distinct_and_any_model_s_is_among_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, 4, 3, 4, 4, generator=generator)
+    velocities = [torch.randn(noise.shape, generator=generator) for _ in range(12)]
+    for passes in (2, 5, 11):
+        forecasts = [forecast for _, forecast in candidates(passes, [Record.of(noise, velocities)])]
+        assert len(set(forecasts)) == len(forecasts)
+        assert curved_forecast(passes, 12) in forecasts
 
 
 def test_a_forecast_written_out_is_a_speed() -> None:

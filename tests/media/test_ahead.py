@@ -14,7 +14,7 @@ from followyouremoji.media.ahead import Behind, Foreseen, ahead
 def no_thread_is_left() -> Iterator[None]:
     before = threading.active_count()
     yield
-    assert threading.active_count() == before
+    until(lambda: threading.active_count() == before)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -193,24 +193,26 @@ class Squares:
         return number**2
 
 
-def test_the_next_key_is_computed_in_a_thread_meanwhile() -> None:
+def test_the_next_keys_are_computed_in_a_thread_meanwhile() -> None:
     work = Squares()
-    with Foreseen(work, [3, 1, 2]) as square:
+    with Foreseen(work, [3, 1, 2, 5], 2) as square:
         assert square(3) == 9
-        until(lambda: len(work.asked) == 2)  # before it is asked for
-        assert [square(1), square(2)] == [1, 4]
-    assert work.asked == [(3, "MainThread"), (1, "foreseen"), (2, "foreseen")]
+        until(lambda: len(work.asked) == 3)  # before they are asked for
+        assert [square(1), square(2), square(5)] == [1, 4, 25]
+    assert sorted(work.asked[:3]) == [(1, "foreseen"), (2, "foreseen"), (3, "MainThread")]
+    assert work.asked[3] == (5, "foreseen")
+    until(lambda: not any(thread.name.startswith("foreseen") for thread in threading.enumerate()))
 
 
 def test_keys_may_be_left_out_asked_again_or_be_others() -> None:
-    with Foreseen(Squares(), range(10)) as square:
+    with Foreseen(Squares(), range(10), 3) as square:
         asked = [0, 1, 1, 100, 2, 7, 8, 0, 1, 9, 9]
         assert [square(number) for number in asked] == [number**2 for number in asked]
 
 
 def test_an_error_of_what_is_foreseen_comes_where_it_is_asked_for() -> None:
     work = Squares()
-    with Foreseen(work, [2, -1, 5]) as square:
+    with Foreseen(work, [2, -1, 5], 1) as square:
         assert square(2) == 4
         until(lambda: len(work.asked) == 2)
         assert square(5) == 25  # nobody asked for -1 yet
@@ -218,16 +220,26 @@ def test_an_error_of_what_is_foreseen_comes_where_it_is_asked_for() -> None:
             square(-1)
 
 
-def test_many_threads_may_ask() -> None:
-    found: dict[int, int] = {}
-    with Foreseen(Squares(), range(60)) as square:
+def test_what_one_thread_waits_for_is_not_left_out_by_another() -> None:
+    """1 is at hand and 6 waits behind it; who asks for 8 would let 6 go."""
+    gate, begun = threading.Event(), threading.Event()
 
-        def ask(first: int) -> None:
-            found.update({number: square(number) for number in range(first, 60, 3)})
+    def slow(number: int) -> int:
+        if number == 1:
+            begun.set()
+            gate.wait(20)
+        return number**2
 
-        threads = [threading.Thread(target=ask, args=(first,)) for first in range(3)]
-        for thread in threads:
+    found: list[int] = []
+    with Foreseen(slow, range(20), 1) as square:
+        square(0)
+        begun.wait(20)
+        square(5)
+        asking = [threading.Thread(target=lambda n=n: found.append(square(n))) for n in (6, 8)]
+        for thread in asking:
             thread.start()
-        for thread in threads:
+            time.sleep(0.01)
+        gate.set()
+        for thread in asking:
             thread.join()
-    assert found == {number: number**2 for number in range(60)}
+    assert sorted(found) == [36, 64]

@@ -17,14 +17,16 @@ def test_it_starts_from_pure_noise_and_trails() -> None:
     assert float(schedule.alphas_cumprod[0]) == pytest.approx(1 - 0.00085, abs=1e-6)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 6, 7, 10, 15, 30, 49, 60, 61, 103, 150, 304, 501, 600, 750, 998])
+@pytest.mark.parametrize(
+    "steps", [1, 2, 6, 7, 10, 15, 26, 30, 33, 49, 60, 61, 62, 103, 150, 304, 501, 600, 750, 998]
+)
 def test_true_velocities_lead_from_noise_to_the_latents(steps: int) -> None:
     """v = sqrt(a) eps - sqrt(1 - a) x0 at every step ends at x0, and passes through `add_noise` on the way.
 
     With 30 steps, and others that fall as little short, the path is missed by some hundredths: diffusers, and so the
     release, goes back by 33 timesteps there.
     """
-    tolerance = 5e-2 if 0 < 1000 % steps <= 10 and steps > 15 else 2e-4
+    tolerance = 5e-2 if steps in (30, 33, 62, 998) else 2e-4
     clean, noise = torch.randn(2, 64, generator=torch.Generator().manual_seed(0))
     schedule = ddim_schedule(steps)
     latents = noise
@@ -56,14 +58,21 @@ def test_other_solvers_end_at_clean_latents_too(solver: Solver, steps: int) -> N
     torch.testing.assert_close(latents, clean, atol=1e-2, rtol=0)
 
 
-def test_steps_of_ddim_are_the_release_s_wherever_those_end_at_clean_latents() -> None:
-    """Of diffusers' scheduler itself; elsewhere it errs, by 0.03 with 6 steps and more than 1 with 700."""
+def test_steps_of_ddim_are_the_release_s_where_those_fall_little_short() -> None:
+    """Of diffusers' scheduler itself, whose path with the other numbers misses clean latents: by 0.03 with 6 steps, by
+    more than 1 with 700."""
+    kept = {*range(1, 6), 8, 9, 10, 12, 14, 16, 20, 22, 25, 27, *range(30, 34), 37, 40, 45, 50}
     velocity, latents = torch.randn(2, 64, generator=torch.Generator().manual_seed(0))
-    for steps in (1, 4, 20, 25, 30, 50):
+    for steps in range(1, 51):
         schedule = ddim_schedule(steps)
-        for step, timestep in enumerate(schedule.timesteps):
-            expected = schedule.step(velocity, int(timestep), latents).prev_sample
-            assert torch.equal(next_latents(schedule, velocity, step, latents), expected)
+        same = [
+            torch.equal(
+                next_latents(schedule, velocity, step, latents),
+                schedule.step(velocity, int(timestep), latents).prev_sample,
+            )
+            for step, timestep in enumerate(schedule.timesteps)
+        ]
+        assert all(same) == (steps in kept)
 
 
 def test_clocks_are_read_of_a_schedule_that_has_gone_to_a_gpu() -> None:

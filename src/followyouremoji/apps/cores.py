@@ -12,10 +12,15 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 def limit_threads() -> None:
     """Give libraries that are imported from now on no more threads than a container's quota lets run at once; nothing
-    where there is no quota, or where OMP_NUM_THREADS is set."""
+    where that is no limit, or where OMP_NUM_THREADS is set."""
     cores = quota()
-    if cores is not None and cores < (os.cpu_count() or 1):
+    if cores is not None and cores < usable():
         os.environ.setdefault("OMP_NUM_THREADS", str(cores))
+
+
+def usable() -> int:
+    """Cores that this process may run on, which those libraries know themselves."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def quota(groups: Path = CONTROL_GROUPS) -> int | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from followyouremoji.benchmark.report import markdown
-from followyouremoji.benchmark.speed import SpeedMethod
+from followyouremoji.benchmark.speed import SpeedMethod, finish_queue
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
 from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.forecast import EXACT, Forecast
@@ -28,23 +28,15 @@ class Took:
     clock: float
     processor: float
 
-    @classmethod
-    def since(cls, begun: Took, device: torch.device) -> Took:
-        ended = cls.now(device)
-        return cls(ended.clock - begun.clock, ended.processor - begun.processor)
-
-    @classmethod
-    def now(cls, device: torch.device) -> Took:
-        """When all work that a GPU was given is done."""
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return cls(time.perf_counter(), time.process_time())
-
 
 @dataclass(frozen=True)
 class TimedMethod:
     """What a method took for a clip: passes that were computed and told, the memory of its forecasts in MB, and one
-    pass of the exact sampler, measured before and after it, of which the mean stands here."""
+    pass of the exact sampler, the mean of one before and one after it.
+
+    `told_share` is what a told pass took of a computed one: by the processor, on a GPU by the clock. None where none is
+    told, or where the passes that are computed may lack a half.
+    """
 
     method: str
     steps: int
@@ -53,30 +45,25 @@ class TimedMethod:
     megabytes: float
     took: Took
     exact_pass: Took
+    told_share: float | None
 
     @property
-    def faster(self) -> Took:
-        """How many times as fast as computing every step."""
-        return Took(
-            self.steps * self.exact_pass.clock / self.took.clock,
-            self.steps * self.exact_pass.processor / self.took.processor,
-        )
+    def faster(self) -> float:
+        """How many times as fast as computing every step, by the clock."""
+        return self.steps * self.exact_pass.clock / self.took.clock
 
     @property
-    def told_share(self) -> float | None:
-        """Processor time of a told pass over a computed one's; None where none is told."""
-        spent = self.took.processor / self.exact_pass.processor - self.computed
-        return max(0.0, spent) / self.told if self.told else None
+    def faster_on_processor(self) -> float:
+        return self.steps * self.exact_pass.processor / self.took.processor
 
 
 def table(rows: Iterable[TimedMethod]) -> str:
     """As markdown."""
     lines = [["", "passes", "s a clip", "faster", "by CPU time", "a forecast pass, of a computed one", "MB"]]
     for row in rows:
-        share = row.told_share
         lines.append([
-            row.method, str(row.computed), f"{row.took.clock:.0f}", f"{row.faster.clock:.2f}x",
-            f"{row.faster.processor:.2f}x", "" if share is None else f"{share:.1%}", f"{row.megabytes:.1f}",
+            row.method, str(row.computed), f"{row.took.clock:.3g}", f"{row.faster:.2f}x", f"{row.faster_on_processor:.2f}x",
+            "" if row.told_share is None else f"{row.told_share:.1%}", f"{row.megabytes:.1f}",
         ])  # fmt: skip
     return markdown(lines)
 
@@ -106,11 +93,13 @@ def measure_full_size(
         tally = Tally()
         known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=device)
         window = overlapping_windows(frames, frames, 0)
-        begun = Took.now(device)
+        finish_queue(device)
+        clock, processor = time.perf_counter(), time.process_time()
         denoise(
             denoiser, conditioning, lambda _: features, noise, known, mask, window, steps, lambda: None, forecast, tally
         )  # fmt: skip
-        return Took.since(begun, device), tally
+        finish_queue(device)
+        return Took(time.perf_counter() - clock, time.process_time() - processor), tally
 
     run(EXACT, 1)  # warms up
     before, _ = run(EXACT, 1)
@@ -119,8 +108,21 @@ def measure_full_size(
         after, _ = run(EXACT, 1)
         exact_pass = Took((before.clock + after.clock) / 2, (before.processor + after.processor) / 2)
         before = after
+        told_share = None
+        if tally.told and not method.forecast.spares_guidance:
+            passes = took.processor / exact_pass.processor
+            if device.type == "cuda":
+                passes = took.clock / exact_pass.clock
+            told_share = (passes - tally.computed) / tally.told
         yield TimedMethod(
-            method.name, method.steps, tally.computed, tally.told, tally.bytes / 1e6, took, exact_pass
+            method.name,
+            method.steps,
+            tally.computed,
+            tally.told,
+            tally.bytes / 1e6,
+            took,
+            exact_pass,
+            told_share,
         )
 
 
@@ -136,6 +138,8 @@ def random_denoiser(config: NetworkConfig, device: torch.device) -> Denoiser:
     generator = torch.Generator(device).manual_seed(0)
     for value in denoiser.state_dict().values():
         value.normal_(0, 0.02, generator=generator)
+    if device.type == "cuda":
+        denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as loaded models are
     return denoiser.eval().requires_grad_(False)
 
 

@@ -93,7 +93,7 @@ def denoise_clip(
     noise = clip_noise(model, clip, seed, shared_noise)
     known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=model.device)
     tally = Tally()
-    finish_queue(model)
+    finish_queue(model.device)
     begun, on_processor = time.perf_counter(), time.process_time()
     latents = denoise(
         model.denoiser,
@@ -109,14 +109,14 @@ def denoise_clip(
         tally,
         observe,
     )
-    finish_queue(model)
+    finish_queue(model.device)
     return Denoised(latents, time.perf_counter() - begun, time.process_time() - on_processor, tally)
 
 
-def finish_queue(model: Model) -> None:
-    """Wait for a GPU, so that a clock tells what its work takes."""
-    if model.device.type == "cuda":
-        torch.cuda.synchronize(model.device)
+def finish_queue(device: torch.device) -> None:
+    """Wait for an Nvidia GPU, so that a clock tells what its work takes."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 @torch.inference_mode()

@@ -17,10 +17,8 @@ KINDS = tuple(
 )
 """Whole predictions, corrected: on records nothing else comes near them at the same number of passes."""
 
-MOVES = (-2, -1, 1, 2)  # steps
-
-
 STARTS = (curved_steps, spread_steps)  # a search ends at the best near where it began
+MOVES = (-2, -1, 1, 2)  # steps
 
 
 def best_steps(kind: Forecast, passes: int, records: Sequence[Record]) -> tuple[float, Forecast]:

@@ -47,7 +47,7 @@ from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.sampling.forecast.placement import general_preset
 from followyouremoji.sampling.forecast.presets import SPEEDS
 
-LABEL_HEIGHT = 1.17  # in the plot, as a ratio of distances
+LABEL_HEIGHT = 1.15  # in the plot, as a ratio of distances
 LEAST_SHOWN = 1e-3  # of the distances in the plot, whose axis is logarithmic
 COMPARISON = {
     "DDIM, 10 steps": "passes=10",
@@ -233,7 +233,7 @@ def plot(path: Path, summary: Sequence[dict[str, object]]) -> None:
     """Speed against the distance from the exact result."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 6.5), layout="constrained")
+    figure = Figure(figsize=(10, 7.5), layout="constrained")
     panel = figure.subplots()
     shown = [line for line in summary if line["method"] != EXACT_METHOD and not line["seed"]]
     shown.sort(key=lambda line: float(line["away"]), reverse=True)  # type: ignore[arg-type]

@@ -81,20 +81,20 @@ def test_sampling_and_drawing_ahead_changes_nothing_and_leaves_no_thread(
     until(lambda: helpers() == {})
 
 
-@pytest.mark.parametrize("lost", [(0,), (2, 3), (4,)])
 def test_a_broken_run_that_draws_ahead_gives_the_same_frames(
-    portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch, lost: tuple[int, ...]
+    portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was drawn for a batch that turns out to be finished is not taken for another's."""
     monkeypatch.setattr("followyouremoji.generation.works_ahead", lambda device: True)
     animator = PortraitAnimator(small_model(warped_reference=True))
-    prepared = animator.prepare(portrait.picture, drawn_motion(30), portrait_landmarks=landmarks_of(portrait))
+    prepared = animator.prepare(portrait.picture, drawn_motion(14), portrait_landmarks=landmarks_of(portrait))
     kept, settings = Kept(), AnimationSettings(steps=1, window=4)
     whole = list(animator.frames(prepared, settings, store=kept))
-    assert len(kept.batches) > max(lost) + 1
-    for number in lost:
-        del kept.batches[number]
-    assert np.array_equal(whole, list(animator.frames(prepared, settings, store=kept)))
+    assert len(kept.batches) > 4
+    for lost in ((0,), (2, 3)):
+        for number in lost:
+            del kept.batches[number]
+        assert np.array_equal(whole, list(animator.frames(prepared, settings, store=kept)))
 
 
 def helpers() -> Counter[str]:

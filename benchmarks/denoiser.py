@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.released_order import released_step
-from followyouremoji.benchmark.report import plot_bars
+from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.checkpoints.offloading import Turns
 from followyouremoji.files import write_json
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, convolution, layers

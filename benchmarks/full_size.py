@@ -18,11 +18,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from speed import COMPARISON, GUIDANCE, compared_methods
 
 from followyouremoji.benchmark.full_size_speed import TimedMethod, measure_full_size, table
-from followyouremoji.benchmark.report import plot_bars
-from followyouremoji.benchmark.speed import seed_methods
+from followyouremoji.benchmark.speed_methods import COMPARISON, GUIDANCE, compared_methods, seed_methods
+from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.errors import UserError
 from followyouremoji.files import write_json
 from followyouremoji.sampling.forecast.presets import SPEEDS

@@ -43,7 +43,7 @@ import numpy as np
 from faces import PORTRAIT, Cost, alternated, bundled_performance, frame_costs
 
 from followyouremoji.apps.bundled import portrait_path
-from followyouremoji.benchmark.report import plot_bars
+from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion, track_motion

@@ -41,8 +41,8 @@ from followyouremoji.benchmark.fingerprints import text_hash
 from followyouremoji.benchmark.identity import describe, measured_scale
 from followyouremoji.benchmark.length import ENDS, LongScores, measure, repeating_motion, seams
 from followyouremoji.benchmark.methods import framed
-from followyouremoji.benchmark.report import markdown, number
 from followyouremoji.benchmark.suites import Case, drawing_code
+from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.pictures import contact_sheet, write_picture

@@ -1,6 +1,8 @@
 """When a forecast counts as lossless, and finding one, with a small model of random weights."""
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -11,15 +13,21 @@ from followyouremoji.benchmark.calibration import Calibration, Trial, calibrate,
 from followyouremoji.benchmark.full_size_speed import TimedMethod, Took, measure_full_size, table
 from followyouremoji.benchmark.speed import (
     JUDGED,
-    SpeedMethod,
     SpeedRow,
     denoise_clip,
     finished_frames,
     is_lossless,
     judge,
     read_clip,
+)
+from followyouremoji.benchmark.speed_methods import (
+    COMPARISON,
+    GUIDANCE,
+    SpeedMethod,
+    compared_methods,
     seed_methods,
 )
+from followyouremoji.checkpoints.acceleration import Acceleration
 from followyouremoji.errors import SettingsError
 from followyouremoji.sampling.forecast import EXACT, Forecast
 from followyouremoji.sampling.forecast.placement import curved_forecast
@@ -172,3 +180,20 @@ def test_a_forecast_written_out_is_a_speed() -> None:
     assert Forecast.from_text(sampling.settings().speed) == Forecast(what="clean", interval=2)
     with pytest.raises(SettingsError, match="no speed 'warp'"):
         Sampling().changed("speed=warp")
+
+
+def test_what_is_timed_alone_needs_nothing_that_draws() -> None:
+    """The denoiser and the full-size layout are measured on machines with a GPU that lack the rest."""
+    without = "import sys; sys.modules['skia'] = sys.modules['mediapipe'] = None; "
+    for module in ("full_size_speed", "tables"):
+        subprocess.run(
+            [sys.executable, "-c", f"{without}import followyouremoji.benchmark.{module}"], check=True
+        )
+
+
+def test_presets_of_any_model_are_compared_where_others_were_found() -> None:
+    names = [method.name for method in compared_methods(None, COMPARISON | GUIDANCE, None, 30)]
+    assert len(names) == len(set(names)) == 3 + len(COMPARISON) + len(GUIDANCE)
+    found = Acceleration("", ())
+    names = [method.name for method in compared_methods(None, COMPARISON, found, 30)]
+    assert names[:4] == ["lossless", "fast", "fastest", "lossless, not calibrated"]

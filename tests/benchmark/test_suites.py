@@ -13,7 +13,6 @@ pytest.importorskip("mediapipe", reason="suites hold what the detector sees")
 from followyouremoji.benchmark.identity import describe, measured_scale, separation
 from followyouremoji.benchmark.methods import Copy, MeshWarp, Sampling, Truth, make_method
 from followyouremoji.benchmark.metrics import l1_by_region, landmark_error, pupil_distance
-from followyouremoji.benchmark.report import number
 from followyouremoji.benchmark.runner import Benchmark, run_benchmark, suite_settings
 from followyouremoji.benchmark.scoring import METRICS
 from followyouremoji.benchmark.suites import (
@@ -25,6 +24,7 @@ from followyouremoji.benchmark.suites import (
     drawn_suite,
     read_case,
 )
+from followyouremoji.benchmark.tables import number
 from followyouremoji.errors import DataError, SettingsError, WeightsError
 from followyouremoji.portraits.styles import HELD_OUT_STYLES, STYLES
 

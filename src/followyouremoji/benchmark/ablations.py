@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from followyouremoji.benchmark.report import markdown, number, versus
+from followyouremoji.benchmark.report import versus
 from followyouremoji.benchmark.scoring import METRICS, MethodScores
+from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
 from followyouremoji.files import whole

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from followyouremoji.benchmark.report import markdown
-from followyouremoji.benchmark.speed import SpeedMethod, finish_queue
+from followyouremoji.benchmark.speed_methods import SpeedMethod, finish_queue
+from followyouremoji.benchmark.tables import markdown
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
 from followyouremoji.sampling.denoising import Tally, denoise
 from followyouremoji.sampling.forecast import EXACT, Forecast

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from followyouremoji.benchmark.scoring import (
     Metric,
 )
 from followyouremoji.benchmark.suites import COMPARED, Suite
+from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.media.pictures import contact_sheet, write_picture
 
@@ -26,21 +27,8 @@ SHEET_ROWS = 10
 PLOTTED = ("face", "eyes", "mouth", "landmarks_seen", "gaze", "identity")
 
 
-def number(value: float, digits: int) -> str:
-    """A number as the tables print it; nothing for NaN."""
-    if math.isnan(value):
-        return ""
-    return "∞" if math.isinf(value) else f"{value:.{digits}f}"
-
-
 def heading(metric: Metric) -> str:
     return f"{metric.title} {'↓' if metric.better == 'less' else '↑'}"
-
-
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table, its first row the heading."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
 def score_table(methods: Sequence[MethodScores]) -> str:
@@ -182,25 +170,4 @@ def plot(path: Path, title: str, methods: Sequence[MethodScores]) -> None:
         panel.tick_params(axis="x", labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=140)
-
-
-def plot_bars(
-    path: Path, panels: Mapping[str, Mapping[str, float]], digits: int = 2, marked: Collection[str] = ()
-) -> None:
-    """A panel a title, in it a bar a name with its number, the first name above, those `marked` in red."""
-    from matplotlib.figure import Figure
-
-    longest = [len(bars) for bars in panels.values()]
-    figure = Figure(figsize=(9, sum(longest) * 0.27 + len(panels) * 0.6), layout="constrained")
-    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=longest)[:, 0]
-    for axis, (title, bars) in zip(axes, panels.items(), strict=True):
-        colours = ["C3" if name in marked else "C0" for name in bars]
-        drawn = axis.barh(list(bars), list(bars.values()), color=colours)
-        axis.bar_label(drawn, [number(value, digits) for value in bars.values()], padding=3, fontsize=8)
-        axis.invert_yaxis()
-        axis.margins(x=0.1)
-        axis.tick_params(axis="y", labelsize=8)
-        axis.set_title(title, fontsize=9)
-        axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=140)

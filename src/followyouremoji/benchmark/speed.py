@@ -20,13 +20,14 @@ from torch import Tensor
 from followyouremoji.benchmark.identity import IdentityScale
 from followyouremoji.benchmark.methods import framed
 from followyouremoji.benchmark.scoring import score_case
+from followyouremoji.benchmark.speed_methods import SpeedMethod, finish_queue
 from followyouremoji.benchmark.suites import Case
 from followyouremoji.checkpoints.model import Model, to_tensor
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.generation import DECODED_AT_ONCE, decode, features_of, finish, read_portrait
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.denoising import Tally, denoise
-from followyouremoji.sampling.forecast import EXACT, Forecast
+from followyouremoji.sampling.forecast import Forecast
 from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.sampling.noise import frame_noise
 from followyouremoji.sampling.windows import OVERLAP, overlapping_windows
@@ -113,12 +114,6 @@ def denoise_clip(
     return Denoised(latents, time.perf_counter() - begun, time.process_time() - on_processor, tally)
 
 
-def finish_queue(device: torch.device) -> None:
-    """Wait for an Nvidia GPU, so that a clock tells what its work takes."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 @torch.inference_mode()
 def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
     """The frames that a user gets, uint8 (frames, height, width, 3)."""
@@ -129,16 +124,6 @@ def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
         decoded = decode(model, clip.prepared, range(start, start + len(part)), part, guess)
         frames += [finish(model, clip.prepared, *one) for one in decoded]
     return np.stack(frames)
-
-
-@dataclass(frozen=True)
-class SpeedMethod:
-    """A way to draw the clips, by a short name."""
-
-    name: str
-    forecast: Forecast
-    steps: int
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -250,12 +235,3 @@ def _differences(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 def is_lossless(judgements: Sequence[Judgement]) -> bool:
     """Whether every figure is kept, both in the mean and case by case."""
     return all(one.kept_in_mean and one.kept_by_case for one in judgements)
-
-
-EXACT_METHOD = "exact"
-
-
-def seed_methods(steps: int, seeds: int) -> list[SpeedMethod]:
-    """The exact sampler with several seeds; the first is what forecasts are compared with."""
-    names = [EXACT_METHOD, *(f"{EXACT_METHOD}, seed {seed}" for seed in range(1, seeds))]
-    return [SpeedMethod(name, EXACT, steps, seed) for seed, name in enumerate(names)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from followyouremoji.benchmark.report import plot_bars
+from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.media.pictures import read_picture
 
 

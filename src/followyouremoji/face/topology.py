@@ -60,6 +60,18 @@ OUTER_LIPS_LOWER: Loop = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 OUTER_LIPS_UPPER: Loop = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 INNER_LIPS_LOWER: Loop = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 INNER_LIPS_UPPER: Loop = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+
+LOWER_LIP_ROWS: tuple[Loop, ...] = (
+    (95, 88, 178, 87, 14, 317, 402, 318, 324),
+    (96, 89, 179, 86, 15, 316, 403, 319, 325),
+    (77, 90, 180, 85, 16, 315, 404, 320, 307),
+    (146, 91, 181, 84, 17, 314, 405, 321, 375),
+)
+"""Of the lower lip, from its inner rim, without the corners, to its outer one."""
+
+RIGHT_CREASE: Loop = (247, 30, 29, 27, 28, 56, 190)
+LEFT_CREASE: Loop = (467, 260, 259, 257, 258, 286, 414)
+"""The crease above the upper lid, from the outer to the inner corner of the eye."""
 # fmt: on
 
 RIGHT_EYE_LOOP = _loop(RIGHT_EYE_LOWER, RIGHT_EYE_UPPER)

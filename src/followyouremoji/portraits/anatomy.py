@@ -1,15 +1,9 @@
 """The face below the drawing: a person's shape, expression controls, eyes and gaze, all in metric space.
 
 Everything is centimetres in the canonical space of `face.topology.mean_face`: x right in the picture, y up, z to the
-camera. `data/face_shapes.npz` holds
-
-- ``expression_names``, ``expression_shapes_cm`` ``(18, 468, 3)``: displacement of the mesh by one unit of a control;
-  least squares (ridge) of mesh displacement on blendshape scores over 638 measured frames of 7 people, centred clip by
-  clip, mirrored to be symmetric and cut off smoothly outside the control's region;
-- ``identity_shapes_cm`` ``(7, 468, 3)``: symmetric principal shapes of 36 measured faces, one standard deviation each;
-- ``agreement_<style>_cm`` ``(468, 2)``: how far a face detector (MediaPipe's face mesh) sees the points of jaw, cheeks,
-  nose and forehead from where they were, median over 20 drawings a style, repeated until little remained;
-- ``mirror`` ``(468,)``: the point on the other side of the face.
+camera. Shapes and expressions are the measured ones of `face.shapes`; `data/face_agreement.npz` holds
+``agreement_<style>_cm`` ``(468, 2)``: how far a face detector (MediaPipe's face mesh) sees the points of jaw, cheeks,
+nose and forehead from where they were, median over 20 drawings a style, repeated until little remained.
 """
 
 from dataclasses import dataclass
@@ -18,9 +12,15 @@ from importlib.resources import files
 
 import numpy as np
 
+from followyouremoji.face.shapes import face_shapes
 from followyouremoji.face.topology import (
+    INNER_LIPS_LOWER,
+    INNER_LIPS_UPPER,
+    LEFT_CREASE,
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
+    LOWER_LIP_ROWS,
+    RIGHT_CREASE,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
     mean_face,
@@ -41,9 +41,7 @@ FORMED_CONTROLS = (
 
 CONTROLS = MEASURED_CONTROLS + FORMED_CONTROLS
 
-# Rings of the mesh around an eye, outer to inner corner: the crease above the upper lid and the fold below the lower.
-RIGHT_CREASE = (247, 30, 29, 27, 28, 56, 190)
-LEFT_CREASE = (467, 260, 259, 257, 258, 286, 414)
+# The fold below the lower lid, from the outer to the inner corner of the eye.
 RIGHT_FOLD = (25, 110, 24, 23, 22, 26, 112)
 LEFT_FOLD = (255, 339, 254, 253, 252, 256, 341)
 
@@ -88,14 +86,14 @@ class FaceShape:
 
 
 @cache
-def _shapes() -> dict[str, np.ndarray]:
-    with (files(__package__) / "data" / "face_shapes.npz").open("rb") as file, np.load(file) as data:
+def _agreement() -> dict[str, np.ndarray]:
+    with (files(__package__) / "data" / "face_agreement.npz").open("rb") as file, np.load(file) as data:
         return {name: data[name] for name in data.files}
 
 
 def mirror_points() -> np.ndarray:
     """For every mesh point the one on the other side of the face, ``(468,)``."""
-    return _shapes()["mirror"].astype(np.int64)
+    return face_shapes()["mirror"].astype(np.int64)
 
 
 def _bump(points: np.ndarray, centre: tuple[float, float], spread: tuple[float, float]) -> np.ndarray:
@@ -141,12 +139,12 @@ def _formed_shapes() -> dict[str, np.ndarray]:
 @cache
 def _displacements() -> np.ndarray:
     """All linear controls in the order of `CONTROLS`, ``(K, 468 * 3)``."""
-    data = _shapes()
+    data = face_shapes()
     if tuple(data["expression_names"]) != MEASURED_CONTROLS:
-        raise ValueError("data/face_shapes.npz does not hold the controls of this version")
+        raise ValueError("face/data/face_shapes.npz does not hold the controls of this version")
     formed = _formed_shapes()
     linear = [formed[name] for name in FORMED_CONTROLS if name in formed]
-    stacked = np.concatenate([data["expression_shapes_cm"].astype(np.float64), np.stack(linear)])
+    stacked = np.concatenate([data["expression_shapes_cm"], np.stack(linear)])
     return stacked.reshape(len(stacked), -1)
 
 
@@ -173,7 +171,7 @@ def _enlarge_eye(face: np.ndarray, corners: tuple[int, int], gain: float) -> Non
 def _close_lips(face: np.ndarray) -> None:
     """Lift the lower lip in place until it touches the upper one."""
     gap = np.clip(face[list(_INNER_UPPER), 1] - face[list(_INNER_LOWER), 1] - 0.03, 0.0, None)
-    for row, share in zip(_LOWER_LIP_ROWS, (1.0, 0.9, 0.75, 0.6), strict=True):
+    for row, share in zip(LOWER_LIP_ROWS, (1.0, 0.9, 0.75, 0.6), strict=True):
         face[list(row), 1] += share * gap
 
 
@@ -182,10 +180,10 @@ def face_at_rest(shape: FaceShape) -> np.ndarray:
     """The mesh of a face without expression, ``(468, 3)`` centimetres; shared, not to be changed."""
     face = mean_face()
     if shape.principal:
-        basis = _shapes()["identity_shapes_cm"].astype(np.float64)[: len(shape.principal)]
+        basis = face_shapes()["identity_shapes_cm"][: len(shape.principal)]
         face += np.tensordot(np.array(shape.principal[: len(basis)]), basis, axes=1)
     # Measured at rest, mouths are a little open and stern; drawn ones start closed, with the corners up.
-    measured = dict(zip(MEASURED_CONTROLS, _shapes()["expression_shapes_cm"].astype(np.float64), strict=True))
+    measured = dict(zip(MEASURED_CONTROLS, face_shapes()["expression_shapes_cm"], strict=True))
     face += 0.55 * (measured["smile_left"] + measured["smile_right"]) - 0.23 * measured["jaw_open"]
     face += 0.35 * measured["brow_inner_up"]
     face = 0.5 * (face + face[mirror_points()] * [-1.0, 1.0, 1.0])
@@ -210,7 +208,7 @@ def face_at_rest(shape: FaceShape) -> np.ndarray:
     reach = 2.5 * shape.mouth
     lips = _bump(face, (0.0, face[13, 1]), (2.2 * reach, 1.3))
     face[:, 1:2] += shape.smile * lips * (np.clip((face[:, :1] / reach) ** 2, 0.0, 1.4) - 0.35)
-    agreement = _shapes().get(f"agreement_{shape.kind}_cm")
+    agreement = _agreement().get(f"agreement_{shape.kind}_cm")
     if agreement is not None:
         face[:, :2] += agreement
     _keep_lips_apart(face)
@@ -283,14 +281,7 @@ def _keep_lips_apart(face: np.ndarray) -> None:
     face[low, 1] -= 0.5 * crossing
 
 
-_INNER_UPPER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
-_LOWER_LIP_ROWS = (
-    (95, 88, 178, 87, 14, 317, 402, 318, 324),
-    (96, 89, 179, 86, 15, 316, 403, 319, 325),
-    (77, 90, 180, 85, 16, 315, 404, 320, 307),
-    (146, 91, 181, 84, 17, 314, 405, 321, 375),
-)
-_INNER_LOWER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
+_INNER_UPPER, _INNER_LOWER = INNER_LIPS_UPPER[1:-1], INNER_LIPS_LOWER[1:-1]
 
 
 def place_eyes(shape: FaceShape, gaze: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:

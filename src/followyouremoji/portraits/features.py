@@ -6,6 +6,7 @@ from followyouremoji.face.topology import (
     INNER_LIPS_LOOP,
     INNER_LIPS_LOWER,
     INNER_LIPS_UPPER,
+    LEFT_CREASE,
     LEFT_EYE_LOOP,
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
@@ -13,6 +14,7 @@ from followyouremoji.face.topology import (
     LEFT_EYEBROW_UPPER,
     LEFT_IRIS,
     OUTER_LIPS_LOOP,
+    RIGHT_CREASE,
     RIGHT_EYE_LOOP,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
@@ -21,7 +23,6 @@ from followyouremoji.face.topology import (
     RIGHT_IRIS,
 )
 
-from .anatomy import LEFT_CREASE, RIGHT_CREASE
 from .animals import draw_animal_nose
 from .canvas import Canvas, polygon, smooth_line, smooth_loop, tapered
 from .palettes import hex_colour, mixed, toned

@@ -1,6 +1,10 @@
-"""Still pictures: reading whatever Pillow reads as plain RGB, writing, and laying pictures side by side."""
+"""Still pictures: reading whatever Pillow reads, plain or with its transparency, writing, and laying them side by side.
+
+A transparent picture has a fourth channel, its opacity (alpha), of which the colours are independent ("straight").
+"""
 
 import os
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,17 +12,21 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from followyouremoji.errors import PictureError, UserError
+from followyouremoji.errors import PictureError, SettingsError, UserError
 from followyouremoji.media.outputs import written_whole
 from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE, xmp_packet
 
 LEAST_SIDE = 16  # pixels; no face can be told in less
 LARGEST_PIXELS = 100_000_000  # checked from the header, before anything is decoded
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
-BACKGROUND = (255, 255, 255)  # what shows through where a picture is transparent
+TRANSPARENT_ENDINGS = (".png", ".webp")  # of them; the others lie on a background
+Colour = tuple[int, int, int]
+BACKGROUND: Colour = (255, 255, 255)  # what shows through where a picture is transparent
+
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 
 # Damaged files make Pillow's decoders raise these.
 DECODING_ERRORS = (
@@ -52,13 +60,39 @@ def check_size(path: Path, size: tuple[int, int], error: type[UserError]) -> Non
         )
 
 
+def _is_heic(path: Path) -> bool:
+    """Whether a file is a HEIF of pictures coded as HEVC, by its brands (ISO/IEC 23008-12, annexes A, B and E)."""
+    try:
+        with path.open("rb") as file:
+            length, kind = struct.unpack(">I4s", file.read(8))
+            brands = file.read(min(length, 256) - 8) if kind == b"ftyp" and length >= 16 else b""
+    except (OSError, struct.error):  # told by who reads the file
+        return False
+    # after the major brand comes a version, then those that the file is compatible with
+    return any(brands[place : place + 4] in HEIC_BRANDS for place in range(0, len(brands), 4) if place != 4)
+
+
+def _learn_heic(path: Path, error: type[UserError]) -> None:
+    """Have Pillow read HEIC; raises `error` where pillow-heif is not installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as reason:
+        raise error(
+            f"{path} is a HEIC picture, as iPhones take them, which needs pillow-heif: pip install "
+            "'followyouremoji[heif]', or save it as JPEG"
+        ) from reason
+    register_heif_opener()
+
+
 @contextmanager
 def open_image(path: Path, error: type[UserError], formats: tuple[str, ...] | None = None) -> Iterator:
     """A file as Pillow opens it, only its header read, of an allowed size.
 
-    Raises `error` for sizes out of bounds, and `UnidentifiedImageError` where the file is of no format in `formats`
-    (all that Pillow knows by default).
+    Raises `error` for sizes out of bounds and for HEIC without pillow-heif, and `UnidentifiedImageError` where the file
+    is of no format in `formats` (all that Pillow knows by default).
     """
+    if formats is None and _is_heic(path):
+        _learn_heic(path, error)
     with warnings.catch_warnings():
         # Pillow warns of large pictures from 89 megapixels on; the bound here is our own.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -99,10 +133,10 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return converted if converted is not None else image.convert("RGB")
 
 
-def to_rgb(image: Image.Image) -> np.ndarray:
-    """A decoded Pillow image of any mode as a picture, upright, in sRGB, composited on white where transparent.
+def to_layers(image: Image.Image) -> np.ndarray:
+    """A decoded Pillow image of any mode as a picture, upright, in sRGB, with its transparency.
 
-    Returns uint8 (height, width, 3), contiguous.
+    Returns uint8 (height, width, 4) where some of it is transparent, else (height, width, 3); contiguous.
     """
     image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -112,28 +146,104 @@ def to_rgb(image: Image.Image) -> np.ndarray:
     grey = image.mode in ("1", "L", "LA", "La")  # a profile of grey is of no use to RGB
     layers = image.convert("LA" if grey else "RGBA")
     colours = _to_srgb(layers.convert("L" if grey else "RGB"))
-    white = Image.new("RGB", image.size, BACKGROUND)
-    return np.array(Image.composite(colours, white, layers.getchannel("A")), dtype=np.uint8, order="C")
+    return without_full_opacity(np.dstack([np.asarray(colours), np.asarray(layers.getchannel("A"))]))
 
 
-def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a picture of any format and mode that Pillow reads; of an animation the first frame.
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """`to_layers` on white: uint8 (height, width, 3), contiguous."""
+    return on_background(to_layers(image))
 
-    It is turned upright by its EXIF orientation, brought to sRGB, and laid on white where it is transparent.
+
+def without_full_opacity(layers: np.ndarray) -> np.ndarray:
+    """A picture uint8 (height, width, 3 or 4), without its opacity where that is full everywhere."""
+    if layers.shape[2] == 4 and layers[..., 3].min() == 255:
+        return np.ascontiguousarray(layers[..., :3])
+    return layers
+
+
+def on_background(layers: np.ndarray, colour: Colour = BACKGROUND) -> np.ndarray:
+    """A picture uint8 (height, width, 3 or 4) on a plain colour: (height, width, 3). One without transparency stays as
+    it is."""
+    if layers.shape[2] == 3:
+        return layers
+    opacity = layers[..., 3:].astype(np.uint16)
+    # 255 * 255 and half of 255 just fit into 16 bits
+    laid = layers[..., :3] * opacity + np.asarray(colour, np.uint16) * (255 - opacity)
+    return ((laid + 127) // 255).astype(np.uint8)
+
+
+def off_white(picture: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """The inverse of `on_background`: of a picture on white uint8 (height, width, 3) whose `opacity` uint8 (height,
+    width) is known, the transparent picture (height, width, 4). Where nothing of it shows it is white.
+
+    Resampling a picture on white and its opacity alike, and taking the white off after, is the same as resampling
+    colours weighted by opacity: no colour from under full transparency gets into an edge.
+    """
+    layers = np.dstack([picture, opacity])
+    partly = (opacity > 0) & (opacity < 255)
+    missing = 255.0 - picture[partly].astype(np.float32)
+    colours = 255.0 - missing * (255.0 / opacity[partly, None].astype(np.float32))
+    layers[partly, :3] = np.rint(colours).clip(0, 255).astype(np.uint8)
+    layers[opacity == 0, :3] = BACKGROUND
+    return layers
+
+
+def spread_colours(layers: np.ndarray) -> np.ndarray:
+    """A transparent picture uint8 (height, width, 4) whose colours go on, ever smoother, where nothing of it shows.
+
+    For what mixes neighbouring colours regardless of opacity, as video codecs do: each place takes the mean of the
+    finest level of a pyramid that shows anything there (the pull and push of Gortler et al. 1996, "The Lumigraph").
+    """
+    shown = layers[..., 3].astype(np.float32)
+    filled = layers.copy()
+    filled[..., :3] = np.rint(_pulled_and_pushed(layers[..., :3].astype(np.float32), shown)).clip(0, 255)
+    return filled
+
+
+def _pulled_and_pushed(colours: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    import cv2
+
+    height, width = shown.shape
+    if shown.all() or max(height, width) == 1:
+        return colours
+    half = (max(1, width // 2), max(1, height // 2))
+    weight = cv2.resize(shown, half, interpolation=cv2.INTER_AREA)
+    mean = cv2.resize(colours * shown[..., None], half, interpolation=cv2.INTER_AREA)
+    mean = mean.reshape(*weight.shape, 3) / np.maximum(weight, 1e-6)[..., None]
+    coarse = cv2.resize(_pulled_and_pushed(mean, weight), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(shown[..., None] > 0, colours, coarse.reshape(height, width, 3))
+
+
+def colour(text: str) -> Colour:
+    """A colour by what Pillow calls it: a name such as "white", or "#rrggbb". Raises SettingsError for others."""
+    try:
+        found = ImageColor.getrgb(text)
+    except ValueError:
+        found = ()
+    if len(found) != 3:
+        raise SettingsError(f"{text!r} is no colour for a background; give a name such as white, or #rrggbb")
+    return found
+
+
+def read_layers(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a picture of any format and mode that Pillow reads, with its transparency; of an animation the first frame.
+
+    It is turned upright by its EXIF orientation and brought to sRGB. HEIC needs pillow-heif, the extra `heif`.
 
     Returns
     -------
-    uint8 (height, width, 3) RGB, contiguous.
+    uint8 (height, width, 4), red, green, blue and opacity, where some of it is transparent; else (height, width, 3).
 
     Raises
     ------
-    PictureError : no such file, a folder, not a picture, damaged, a side under 16 pixels, over 100 megapixels.
+    PictureError : no such file, a folder, not a picture, damaged, a side under 16 pixels, over 100 megapixels, or HEIC
+        without pillow-heif.
     """
     path = Path(path)
     check_file(path, PictureError, "a picture file")
     try:
         with open_image(path, PictureError) as image:
-            return to_rgb(image)
+            return to_layers(image)
     except UnidentifiedImageError as reason:
         raise PictureError(
             f"{path} is not a picture that can be read; give a PNG, JPEG or WebP file"
@@ -142,8 +252,14 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
         raise PictureError(f"{path} is damaged and cannot be read as a picture ({reason})") from reason
 
 
+def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
+    """`read_layers`, laid on white where the picture is transparent: uint8 (height, width, 3) RGB, contiguous."""
+    return on_background(read_layers(path))
+
+
 def save_image(path: Path, picture: np.ndarray, comment: str = GENERATED_COMMENT) -> None:
-    """Encode a picture by the path's ending, with the mark that it is generated. For code that owns the file."""
+    """Encode a picture, RGB or, where the path's ending is one of `TRANSPARENT_ENDINGS`, also with opacity, with the
+    mark that it is generated. For code that owns the file."""
     image = Image.fromarray(np.ascontiguousarray(picture))
     ending = path.suffix.lower()
     if ending == ".png":
@@ -163,14 +279,17 @@ def write_picture(
     picture: np.ndarray,
     overwrite: bool = False,
     comment: str = GENERATED_COMMENT,
+    background: Colour | None = None,
 ) -> None:
     """Write a picture as PNG, JPEG or WebP, by the path's ending, marked as generated.
 
     Parameters
     ----------
-    picture : uint8 (height, width, 3) RGB.
+    picture : uint8 (height, width, 3) RGB, or (height, width, 4) with opacity.
     overwrite : replace a file that exists.
     comment : what the file says about itself.
+    background : what a transparent picture is laid on; by default it stays transparent in PNG and WebP, and lies on
+        white in JPEG.
 
     Raises
     ------
@@ -181,6 +300,8 @@ def write_picture(
         raise PictureError(
             f"cannot write {path}: a picture's name must end in one of {', '.join(PICTURE_ENDINGS)}"
         )
+    if background is not None or path.suffix.lower() not in TRANSPARENT_ENDINGS:
+        picture = on_background(picture, background or BACKGROUND)
     with written_whole(path, overwrite, PictureError, ValueError) as temporary:
         save_image(temporary, picture, comment)
 

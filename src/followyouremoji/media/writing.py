@@ -1,4 +1,4 @@
-"""Writing clips: MP4 with sound, GIF, WebP or a folder of PNGs, whole or not at all."""
+"""Writing clips: MP4 and WebM with sound, GIF, WebP, animated PNG or a folder of PNGs, whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -12,13 +12,12 @@ import numpy as np
 
 from followyouremoji.errors import ClipError
 from followyouremoji.media.ahead import Behind
-from followyouremoji.media.encoders import LARGEST_SIDES, Encoder, open_encoder
+from followyouremoji.media.encoders import Encoder, open_encoder
+from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.outputs import PendingOutput
-from followyouremoji.media.pictures import check_file
+from followyouremoji.media.pictures import BACKGROUND, Colour, check_file, on_background
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.sound import open_sound
-
-CLIP_ENDINGS = (".mp4", ".gif", ".webp")
 
 WAITING_BYTES = 1 << 26
 """Of pictures that wait for the encoder: enough for the frames that a model finishes at once at 512 pixels a side, and
@@ -45,7 +44,7 @@ def _writing_errors() -> tuple[type[Exception], ...]:
 def check_sides(path: Path, size: tuple[int, int]) -> None:
     """Raise ClipError where pictures of `size` (width, height) are too large for a clip of `path`'s ending."""
     ending = path.suffix.lower()
-    largest = None if path.is_dir() else LARGEST_SIDES.get(ending)
+    largest = None if path.is_dir() or ending not in KINDS else KINDS[ending].largest_side
     if largest is not None and max(size) > largest:
         raise ClipError(
             f"cannot write {path}: its pictures would be {size[0]}x{size[1]} pixels, and {ending} holds at most {largest} a side; give a "
@@ -62,16 +61,19 @@ class ClipWriter:
 
     Parameters
     ----------
-    path : ends in .mp4 (H.264, yuv420p; odd sides get one more row or column), .gif or .webp; a path without an
-        ending is a folder, of frame_000000.png and so on.
+    path : ends in .mp4 (H.264, yuv420p; odd sides get one more row or column), .webm (VP9), .gif, .webp or .apng; a
+        path without an ending is a folder, of frame_000000.png and so on.
     frame_rate : frames a second.
     size : (width, height) of every picture.
-    sound_from : a clip or audio file whose sound goes beside the frames of an MP4, cut to their length. AAC and MP3
-        are copied, other sound is encoded as AAC. The other kinds of output hold no sound.
+    sound_from : a clip or audio file whose sound goes beside the frames of an MP4 or a WebM, cut to their length. AAC
+        and MP3 are copied into an MP4, other sound is encoded as AAC, and for a WebM as Opus. The other kinds of output
+        hold no sound.
     sound_start : the moment of `sound_from` that the first frame shows, in seconds from its first video frame: the
         timestamp that `ClipReader` gave with that frame.
     overwrite : replace an output that exists. Of folders only those are replaced that hold nothing but frames.
     comment : what the file says about itself.
+    transparent : whether the pictures have opacity, which all kinds but MP4 keep; GIF only whether there is any.
+    background : what transparent pictures are laid on; by default white, where the file cannot keep their opacity.
 
     Raises
     ------
@@ -88,12 +90,14 @@ class ClipWriter:
         sound_start: float = 0.0,
         overwrite: bool = False,
         comment: str = GENERATED_COMMENT,
+        transparent: bool = False,
+        background: Colour | None = None,
     ) -> None:
         self.path = Path(path)
         self.size = size
         self.frames_written = 0
         self._ending = "" if self.path.is_dir() else self.path.suffix.lower()
-        if self._ending not in ("", *CLIP_ENDINGS):
+        if self._ending not in KINDS:
             raise ClipError(
                 f"cannot write {self.path}: a clip's name must end in one of {', '.join(CLIP_ENDINGS)}, or in nothing "
                 "for a folder of PNGs"
@@ -105,6 +109,8 @@ class ClipWriter:
         if min(size) < 1:
             raise ValueError(f"a clip's size must be positive, not {size}")
         check_sides(self.path, size)
+        self._transparent = transparent and background is None and KINDS[self._ending].transparent
+        self._background = background or BACKGROUND
         self._rate = exact_rate(frame_rate)
         self._sound_from = None if sound_from is None else Path(sound_from)
         self._sound_start = sound_start
@@ -119,14 +125,21 @@ class ClipWriter:
         with ExitStack() as stack:
             stack.enter_context(self._output)
             sound = None
-            if self._sound_from is not None and self._ending == ".mp4":
+            codec = KINDS[self._ending].sound
+            if self._sound_from is not None and codec is not None:
                 check_file(self._sound_from, ClipError, "a clip or an audio file")
-                sound = open_sound(self._sound_from, self._sound_start)
+                sound = open_sound(self._sound_from, self._sound_start, codec)
                 if sound is not None:
                     stack.callback(sound.close)
             with self._told():
                 self._encoder = open_encoder(
-                    self._output.temporary, self._ending, self._rate, self.size, sound, self._comment
+                    self._output.temporary,
+                    self._ending,
+                    self._rate,
+                    self.size,
+                    sound,
+                    self._comment,
+                    self._transparent,
                 )
             self.has_sound = sound is not None
             stack.callback(self._close_encoder)
@@ -138,17 +151,20 @@ class ClipWriter:
         return self
 
     def write(self, picture: np.ndarray) -> None:
-        """Append a frame, uint8 (height, width, 3) RGB of the clip's size. It is copied, so the array may be used
-        again."""
+        """Append a frame, uint8 of the clip's size: (height, width, 3) RGB, or (height, width, 4) with opacity, which
+        it must have in a transparent clip. It is copied, so the array may be used again."""
         width, height = self.size
-        if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
+        shapes = [(height, width, channels) for channels in ((4,) if self._transparent else (3, 4))]
+        if picture.shape not in shapes or picture.dtype != np.uint8:
+            expected = " or ".join(map(str, shapes))
             raise ValueError(
-                f"a frame must be uint8 of shape {(height, width, 3)}, not {picture.dtype} {picture.shape}"
+                f"a frame must be uint8 of shape {expected}, not {picture.dtype} {picture.shape}"
             )
         if self._encoder is None or self._encoding is None:
             raise ValueError("the clip is not open: use ClipWriter as a context manager")
         with self._told():
-            self._encoding.put(picture.copy())
+            opaque = picture.shape[2] == 4 and not self._transparent
+            self._encoding.put(on_background(picture, self._background) if opaque else picture.copy())
         self.frames_written += 1
 
     @contextmanager

@@ -1,0 +1,245 @@
+"""Encoders of animated pictures: GIF, WebP and PNG, which carry no sound, with or without transparency."""
+
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from followyouremoji.media.kinds import Size
+from followyouremoji.media.pictures import on_background
+from followyouremoji.media.provenance import SOFTWARE, xmp_packet
+from followyouremoji.media.videos import opened_for_writing, video_frame
+
+if TYPE_CHECKING:
+    import av
+
+_GIF_TICKS = 100  # GIF counts hundredths of a second
+_LEAST_GIF_TICKS = 2  # browsers slow shorter delays down to a tenth of a second
+_WEBP_HAS_XMP, _WEBP_HAS_ALPHA = 0x04, 0x10
+_PNG_HEAD = 8 + 25  # the signature and IHDR, which is always first
+
+
+class GifEncoder:
+    """GIF with one palette of 256 colours made from all frames, which keeps still parts still and small.
+
+    The frames wait, compressed without loss, in a file beside it until the palette is known. Above 50 frames a
+    second frames are left out, because browsers do not show them faster. A pixel of a GIF is opaque or not there: those
+    of half opacity or more are opaque, in their own colour.
+    """
+
+    def __init__(self, path: Path, rate: Fraction, size: Size, comment: str, transparent: bool) -> None:
+        import av
+
+        self._path, self._rate, self._size, self._comment = path, rate, size, comment
+        self._seen = 0
+        self._ticks: list[int] = []
+        self._waiting_path = path.with_name("waiting.mkv")
+        self._waiting = opened_for_writing(self._waiting_path, "matroska")
+        self._layout = "bgra" if transparent else "rgb24"
+        codec, options = ("ffv1", {}) if transparent else ("libx264rgb", {"qp": "0", "preset": "ultrafast"})
+        self._stream = self._waiting.add_stream(codec, rate=rate, options=options)
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = self._layout
+        self._palette = av.filter.Graph()
+        self._palette.link_nodes(
+            self._palette.add_buffer(
+                width=size[0], height=size[1], format=av.VideoFormat("rgb24"), time_base=1 / rate
+            ),
+            self._palette.add("palettegen", "reserve_transparent=1:stats_mode=full"),
+            self._palette.add("buffersink"),
+        ).configure()
+
+    def write(self, picture: np.ndarray) -> None:
+        import av
+
+        tick = round(self._seen * _GIF_TICKS / self._rate)
+        self._seen += 1
+        if self._ticks and tick - self._ticks[-1] < _LEAST_GIF_TICKS:
+            return
+        self._palette.vpush(video_frame(on_background(picture), len(self._ticks), self._rate))
+        # Frames wait in the graph until it is asked for its result, which comes only at the end.
+        with suppress(av.BlockingIOError):
+            self._palette.vpull()
+        frame = video_frame(picture, len(self._ticks), self._rate).reformat(format=self._layout)
+        self._waiting.mux(self._stream.encode(frame))
+        self._ticks.append(tick)
+
+    def finish(self) -> None:
+        self._waiting.mux(self._stream.encode(None))
+        self._waiting.close()
+        self._palette.vpush(None)
+        palette = self._palette.vpull()
+        plain = self._path.with_name("plain.gif")
+        last = max(_LEAST_GIF_TICKS, round(self._seen * _GIF_TICKS / self._rate) - self._ticks[-1])
+        with opened_for_writing(plain, "gif", final_delay=str(last)) as output:
+            stream = output.add_stream("gif", rate=self._rate)
+            stream.width, stream.height = self._size
+            stream.pix_fmt = "pal8"
+            stream.codec_context.time_base = Fraction(1, _GIF_TICKS)
+            for frame in self._coloured(palette):
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+        add_gif_comment(plain, self._path, self._comment)
+
+    def _coloured(self, palette: "av.VideoFrame") -> Iterator["av.VideoFrame"]:
+        """The waiting frames in the palette's colours, at their times in hundredths of a second."""
+        import av
+
+        clock = Fraction(1, _GIF_TICKS)
+        graph = av.filter.Graph()
+        width, height = self._size
+        frames = graph.add_buffer(
+            width=width, height=height, format=av.VideoFormat(self._layout), name="frames", time_base=clock
+        )
+        colours = graph.add_buffer(
+            width=16, height=16, format=palette.format, name="colours", time_base=clock
+        )
+        use = graph.add("paletteuse", "dither=bayer:bayer_scale=3:diff_mode=rectangle")
+        frames.link_to(use, 0, 0)
+        colours.link_to(use, 0, 1)
+        use.link_to(graph.add("buffersink"))
+        graph.configure()
+        palette.pts, palette.time_base = 0, clock
+        colours.push(palette)
+        colours.push(None)
+
+        def ready() -> Iterator["av.VideoFrame"]:
+            while True:
+                try:
+                    frame = graph.vpull()
+                except (av.BlockingIOError, av.EOFError):
+                    return
+                yield frame
+
+        with av.open(f"file:{self._waiting_path}") as waiting:
+            for tick, frame in zip(self._ticks, waiting.decode(video=0), strict=True):
+                frame = frame.reformat(format=self._layout)
+                frame.pts, frame.time_base = tick, clock
+                frames.push(frame)
+                yield from ready()
+        frames.push(None)
+        yield from ready()
+
+    def close(self) -> None:
+        self._waiting.close()
+
+
+def add_gif_comment(source: Path, destination: Path, comment: str) -> None:
+    """Copy a GIF with a comment extension (GIF89a, section 24) after its global colour table."""
+    with source.open("rb") as old, destination.open("wb") as new:
+        header = old.read(13)
+        new.write(header)
+        if header[10] & 0x80:
+            new.write(old.read(3 * 2 ** ((header[10] & 0x07) + 1)))
+        text = comment.encode()
+        new.write(b"\x21\xfe")
+        for place in range(0, len(text), 255):
+            block = text[place : place + 255]
+            new.write(bytes([len(block)]) + block)
+        new.write(b"\x00")
+        while chunk := old.read(1 << 20):
+            new.write(chunk)
+
+
+class WebpEncoder:
+    """Animated WebP, lossy but for its opacity, played over and over."""
+
+    def __init__(self, path: Path, rate: Fraction, size: Size, comment: str, transparent: bool) -> None:
+        self._path, self._rate, self._size, self._comment = path, rate, size, comment
+        self._transparent = transparent
+        self._count = 0
+        self._container = opened_for_writing(path, "webp", loop="0")
+        self._stream = self._container.add_stream(
+            "libwebp_anim", rate=rate, options={"quality": "88", "compression_level": "4"}
+        )
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "bgra"
+        self._stream.codec_context.time_base = 1 / rate
+
+    def write(self, picture: np.ndarray) -> None:
+        frame = video_frame(picture, self._count, self._rate).reformat(format="bgra")
+        self._container.mux(self._stream.encode(frame))
+        self._count += 1
+
+    def finish(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        add_webp_xmp(self._path, xmp_packet(self._comment), self._size, self._transparent)
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def add_webp_xmp(path: Path, packet: bytes, size: Size, transparent: bool) -> None:
+    """Append an XMP chunk to a WebP file and announce it in its extended header (WebP container specification).
+
+    Frames that are all alike become a simple file without that header; it gets one, with its `size` and whether it is
+    `transparent`.
+    """
+    with path.open("r+b") as file:
+        start = file.read(30)
+        if start[12:16] == b"VP8X":
+            header = bytearray(start)
+            header[20] |= _WEBP_HAS_XMP
+        else:
+            sides = b"".join(struct.pack("<I", side - 1)[:3] for side in size)
+            flags = _WEBP_HAS_XMP | (_WEBP_HAS_ALPHA if transparent else 0)
+            header = bytearray(start[:12] + b"VP8X" + struct.pack("<II", 10, flags) + sides)
+            file.seek(12)
+            picture = file.read()
+            file.seek(len(header))
+            file.write(picture)
+        file.seek(0, 2)
+        file.write(b"XMP " + struct.pack("<I", len(packet)) + packet + b"\x00" * (len(packet) % 2))
+        header[4:8] = struct.pack("<I", file.tell() - 8)
+        file.seek(0)
+        file.write(header)
+
+
+class ApngEncoder:
+    """Animated PNG, without loss, played over and over. Each frame holds what changed since the one before."""
+
+    def __init__(self, path: Path, rate: Fraction, size: Size, comment: str, transparent: bool) -> None:
+        self._path, self._rate, self._comment = path, rate, comment
+        self._count = 0
+        self._plain = path.with_name("plain.apng")
+        self._container = opened_for_writing(self._plain, "apng", plays="0")
+        self._stream = self._container.add_stream("apng", rate=rate, options={"pred": "mixed"})
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "rgba" if transparent else "rgb24"
+        self._stream.codec_context.time_base = 1 / rate
+
+    def write(self, picture: np.ndarray) -> None:
+        self._container.mux(self._stream.encode(video_frame(picture, self._count, self._rate)))
+        self._count += 1
+
+    def finish(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        add_png_texts(
+            self._plain,
+            self._path,
+            (
+                (b"tEXt", b"Comment\0" + self._comment.encode("latin-1", "replace")),
+                (b"tEXt", b"Software\0" + SOFTWARE.encode("latin-1")),
+                (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(self._comment)),
+            ),
+        )
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def add_png_texts(source: Path, destination: Path, chunks: Iterable[tuple[bytes, bytes]]) -> None:
+    """Copy a PNG with chunks (type, data) after its header (PNG specification, third edition, 5.3 and 11.3.3)."""
+    with source.open("rb") as old, destination.open("wb") as new:
+        new.write(old.read(_PNG_HEAD))
+        for kind, data in chunks:
+            new.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data)))
+        while chunk := old.read(1 << 20):
+            new.write(chunk)

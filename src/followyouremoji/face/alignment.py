@@ -2,7 +2,7 @@
 
 Expression, head pose and pupils are carried over apart from each other, in the canonical space of the metric face:
 the expression as offsets from a neutral driving frame onto the portrait's own vertices, the pose by one of three rules,
-the pupils by their place in the eyes. So the portrait keeps its face shape, whoever drives it.
+the pupils by the direction in which they look (`gaze`). So the portrait keeps its face shape, whoever drives it.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import MotionError, SettingsError
 from .detection import Landmarks
+from .gaze import ConjugateGaze, PortraitEyes, driving_gaze
 from .geometry import (
     MetricFaces,
     frustum_at_one,
@@ -23,16 +24,31 @@ from .geometry import (
     project,
     solve_metric_faces,
 )
+from .heads import Eased, Room, relative_poses, released_poses, turned_as, within_room
+from .identity import (
+    EYE_DISTANCE_CM,
+    OPEN_LIPS,
+    STRONG_BROWS,
+    STRONG_MOUTH,
+    Amounts,
+    certainty,
+    lip_gap,
+    relaxed,
+    separate,
+)
+from .lids import uncrossed
 from .motion import Motion
-from .regions import region_weights
+from .neutral import LEFT_EYE_CORNER, RIGHT_EYE_CORNER, expression_scores
+from .regions import REGIONS, region_weights
+from .shots import Shots, find_shots
 from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, mean_face
 
 HeadMotion = Literal["relative", "absolute", "none", "image"]
+PortraitExpression = Literal["keep", "replace", "auto"]
 
-RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
-
-NEAREST = 0.35
-"""Share of the portrait's own distance to the camera that head motion leaves at least."""
+SAME_FACE = 0.03
+"""A driving frame whose points are nearer to the portrait's than this share of the eye distance, in the mean, shows the
+portrait itself. Two people at rest are 0.05 apart and more; one frame found twice, 0.01 and less."""
 
 
 BLOCK = 1000
@@ -53,7 +69,13 @@ class AlignmentSettings:
     brows, eyes, mouth : strength of a region on top of it; regions blend softly into the rest of the face
     gaze : 0 keeps the portrait's own gaze, 1 is the driving one
     head_strength : strength of the head motion; 0 is as `none`
-    neutral : number of the neutral driving frame; None finds it (see `neutral_frame`)
+    neutral : number of the neutral driving frame; None finds it (see `neutral_frame`). In a clip with cuts it is that
+        of its own shot
+    portrait_expression : what becomes of an expression that the portrait shows itself. `keep`: the driving one is added
+        to it; `replace`: the driving one takes its place; `auto`: it does where the portrait's is certain, by mouth,
+        brows and eyes (see `identity.certainty`). A driving picture's expression takes its place in `auto`, too
+    conjugate_gaze : `on` turns both eyes by one direction, `auto` where they disagree by more than is plausible, `off`
+        each as it was tracked (see `gaze.steady_gaze`)
     """
 
     head: HeadMotion = "relative"
@@ -64,11 +86,22 @@ class AlignmentSettings:
     gaze: float = 1.0
     head_strength: float = 1.0
     neutral: int | None = None
+    portrait_expression: PortraitExpression = "auto"
+    conjugate_gaze: ConjugateGaze = "auto"
 
     def __post_init__(self) -> None:
         if self.head not in get_args(HeadMotion):
             raise SettingsError(
                 f"Head motion {self.head!r} is unknown; choose one of {', '.join(get_args(HeadMotion))}."
+            )
+        if self.portrait_expression not in get_args(PortraitExpression):
+            raise SettingsError(
+                f"What becomes of the portrait's expression is one of {', '.join(get_args(PortraitExpression))}, not "
+                f"{self.portrait_expression!r}."
+            )
+        if self.conjugate_gaze not in get_args(ConjugateGaze):
+            raise SettingsError(
+                f"Conjugate gaze is one of {', '.join(get_args(ConjugateGaze))}, not {self.conjugate_gaze!r}."
             )
         for name in ("expression", "brows", "eyes", "mouth", "gaze", "head_strength"):
             strength = getattr(self, name)
@@ -79,48 +112,244 @@ class AlignmentSettings:
 DEFAULT_ALIGNMENT = AlignmentSettings()
 
 
+@dataclass(frozen=True)
+class Aligned:
+    """A driving motion on a portrait's face.
+
+    Attributes
+    ----------
+    points : ``(T, 478, 2)`` float64 pixels in the portrait's picture
+    notes : sentences that say what was done beside carrying the motion over, for users
+    """
+
+    points: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
 def align_motion(
-    motion: Motion, reference: Landmarks, settings: AlignmentSettings = DEFAULT_ALIGNMENT
+    motion: Motion,
+    reference: Landmarks,
+    settings: AlignmentSettings = DEFAULT_ALIGNMENT,
+    room: Room | None = None,
 ) -> np.ndarray:
+    """The `points` of `align`."""
+    return align(motion, reference, settings, room).points
+
+
+def align(
+    motion: Motion,
+    reference: Landmarks,
+    settings: AlignmentSettings = DEFAULT_ALIGNMENT,
+    room: Room | None = None,
+) -> Aligned:
     """The driving motion on the portrait's face.
 
-    A motion of one frame has no neutral frame to compare its expression with: it is compared with the mean face,
-    looking straight ahead from the same place.
+    Each shot of the driving has its own rest: a frame of relaxed expression, whose head the portrait's own pose stands
+    for. In a clip that shows the portrait itself, that frame is the rest, so that the clip comes out as it is. A motion
+    of one frame has no such frame: its expression is measured from its own fitted neutral face, put in place of the
+    portrait's, and its head is turned as it is; so a picture that drives itself comes out as it is, too. Nothing of
+    this acts with the head motions `absolute` and `image`.
 
     Parameters
     ----------
     motion : the driving motion, T frames
     reference : the portrait's landmarks
-
-    Returns
-    -------
-    ``(T, 478, 2)`` float64 pixels in the portrait's picture.
+    room : left, top, right and bottom of what the head's travel stays in, pixels; None is the portrait's whole picture
 
     Raises
     ------
     MotionError
         The neutral frame does not exist.
     """
+    if settings.neutral is not None and not 0 <= settings.neutral < len(motion):
+        raise MotionError(
+            f"{motion.source} has the frames 0 to {len(motion) - 1}; {settings.neutral} cannot be its neutral frame."
+        )
     if settings.head == "image":
-        return unaligned(motion, reference.size)
-    if len(motion) == 1:
-        return align_motion(after_mean_face(motion), reference, replace(settings, neutral=0))[1:]
+        return Aligned(unaligned(motion, reference.size))
+    if settings.head == "absolute":
+        return Aligned(_as_released(motion, reference, settings))
+
     driving = _metric_faces(motion)
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
-    neutral = _checked_neutral(motion, driving, settings.neutral)
+    face, pose = portrait.vertices[0], portrait.poses[0]
+    own = _own_face(face, settings, single=len(motion) == 1)
+    shots = find_shots(motion, driving)
+    rests = [
+        _rest(motion, driving, np.flatnonzero(shots.setups == setup), face, pose, own, settings)
+        for setup in range(shots.count)
+    ]
+    notes = [*_told_of_portrait(face, own), *_told_of_shots(motion, shots)]
 
-    poses = _head_poses(driving.poses, portrait.poses[0], neutral, settings)
+    poses = np.broadcast_to(pose, driving.poses.shape)
+    if settings.head == "relative" and len(motion) == 1:
+        poses = turned_as(driving.poses, pose, settings.head_strength)
+    elif settings.head == "relative":
+        resting = np.stack([rest.pose for rest in rests])[shots.setups]
+        poses = relative_poses(driving.poses[shots.shown], resting, pose, settings.head_strength)
+        width, height = reference.size
+        outline = face[list(FACE_OVAL_LOOP)]
+        poses, eased = within_room(poses, pose, outline, room or (0, 0, width, height), reference.size)
+        notes += _told_of_travel(eased)
+
+    strengths = _vertex_strengths(settings)[:, None]
+    still = face - np.minimum(strengths, 1.0) * (face - own.relaxed)
+    resting_faces = np.stack([rest.face for rest in rests])
+    eyes = PortraitEyes.of(reference, portrait, own.relaxed)
+    looking = driving_gaze(motion, driving, settings.conjugate_gaze, shots.setups)
+    directions = eyes.following(looking, settings.gaze)[shots.shown]
+    points = np.empty((len(motion), N_LANDMARKS, 2))
+    for block in _blocks(len(motion)):
+        shown = shots.shown[block]
+        offsets = driving.vertices[shown] - resting_faces[shots.setups[block]]  # V_i - V_neutral
+        vertices = still + strengths * offsets
+        irises = eyes.irises(vertices, directions[block])
+        points[block] = project(np.concatenate([vertices, irises], axis=1), poses[block], reference.size)
+        points[block] = uncrossed(points[block])
+    return Aligned(points, tuple(notes))
+
+
+def _as_released(motion: Motion, reference: Landmarks, settings: AlignmentSettings) -> np.ndarray:
+    """One neutral frame for all, expressions added to the portrait's own; one frame is compared with the mean face."""
+    if len(motion) == 1:
+        return _as_released(after_mean_face(motion), reference, replace(settings, neutral=0))[1:]
+    driving = _metric_faces(motion)
+    portrait = solve_metric_faces(reference.normalised[None], reference.size)
+    neutral = settings.neutral
+    if neutral is None:
+        neutral = _least_expressive(motion, driving, np.arange(len(motion)))
+    poses = released_poses(driving.poses, portrait.poses[0], settings.head_strength)
     own_gaze = iris_places(reference.normalised[None, :, :2].astype(np.float64))
     points = np.empty((len(motion), N_LANDMARKS, 2))
     for block in _blocks(len(motion)):
         offsets = driving.vertices[block] - driving.vertices[neutral]  # V_i - V_neutral
         vertices = portrait.vertices + _vertex_strengths(settings)[:, None] * offsets
         mesh_points = project(vertices, poses[block], reference.size)
-
         driving_gaze = iris_places(motion.landmarks[block, :, :2].astype(np.float64))
-        gaze = own_gaze + settings.gaze * (driving_gaze - own_gaze)
-        points[block] = irises_at(mesh_points, gaze)
+        points[block] = irises_at(mesh_points, own_gaze + settings.gaze * (driving_gaze - own_gaze))
     return points
+
+
+@dataclass(frozen=True)
+class _OwnFace:
+    """The portrait's face without what it shows of an expression: `relaxed` (468, 3), and how much was `taken`."""
+
+    relaxed: np.ndarray
+    taken: Amounts
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What a setup's motion is measured from: a `face` (468, 3) and the head's `pose` (4, 4)."""
+
+    face: np.ndarray
+    pose: np.ndarray
+
+
+def _own_face(face: np.ndarray, settings: AlignmentSettings, single: bool) -> _OwnFace:
+    if settings.portrait_expression == "keep":
+        return _OwnFace(face, Amounts())
+    (expression,) = separate(face[None]).expressions
+    taken = certainty(face, expression)
+    if single or settings.portrait_expression == "replace":
+        taken = replace(taken, brows=1.0, mouth=1.0)
+    return _OwnFace(relaxed(face, expression, taken), taken)
+
+
+def _rest(
+    motion: Motion,
+    driving: MetricFaces,
+    frames: np.ndarray,
+    face: np.ndarray,
+    pose: np.ndarray,
+    own: _OwnFace,
+    settings: AlignmentSettings,
+) -> _Rest:
+    """The rest of one setup, whose `frames` are given, for a portrait with this `face`, `pose` and `own` face."""
+    seen = frames[motion.found[frames]] if motion.found[frames].any() else frames
+    if settings.neutral is not None and settings.neutral in frames and len(motion) > 1:
+        neutral, given = settings.neutral, True
+    else:
+        neutral, given = _least_expressive(motion, driving, seen), False
+        alike, apart = _most_alike(driving, seen, face, pose)
+        if apart < SAME_FACE and len(motion) > 1:
+            return _Rest(driving.vertices[alike] - (face - own.relaxed), driving.poses[alike])
+    vertices = driving.vertices[neutral]
+    if given or (settings.portrait_expression == "keep" and len(motion) > 1):
+        shown, expression = Amounts(), np.zeros(len(separate(vertices[None]).expressions[0]))
+    else:
+        expression = separate(driving.vertices[seen]).expressions[int(np.flatnonzero(seen == neutral)[0])]
+        shown = certainty(vertices, expression)
+        if len(motion) == 1 or settings.portrait_expression == "replace":
+            shown = replace(shown, brows=1.0, mouth=1.0)
+    # A mouth that closes in the portrait must close in the driving's rest, or it would never open as far.
+    lips = max(shown.mouth, own.taken.mouth)
+    return _Rest(relaxed(vertices, expression, shown, lips), driving.poses[neutral])
+
+
+def _most_alike(
+    driving: MetricFaces, frames: np.ndarray, face: np.ndarray, pose: np.ndarray
+) -> tuple[int, float]:
+    """The frame whose turned face is most like the portrait's, and how far their points are apart, in eye distances."""
+
+    def turned(vertices: np.ndarray, poses: np.ndarray) -> np.ndarray:
+        scale = np.cbrt(np.linalg.det(poses[..., :3, :3]))[..., None, None]
+        return vertices @ (poses[..., :3, :3] / scale).swapaxes(-1, -2)
+
+    apart = np.empty(len(frames))
+    for block in _blocks(len(frames)):
+        some = frames[block]
+        between = turned(driving.vertices[some], driving.poses[some]) - turned(face, pose)
+        apart[block] = np.linalg.norm(between, axis=-1).mean(axis=-1) / EYE_DISTANCE_CM
+    best = int(apart.argmin())
+    return int(frames[best]), float(apart[best])
+
+
+def _told_of_portrait(face: np.ndarray, own: _OwnFace) -> list[str]:
+    """What of the portrait's own expression gives way, where it is seen: not where a relaxed face is fitted anyway."""
+    seen = []
+    if own.taken.mouth > 0.1 and lip_gap(face) > OPEN_LIPS[0]:
+        seen.append("its open mouth")
+    elif own.taken.mouth > 0.1 and _apart(face, own.relaxed, "mouth") > STRONG_MOUTH[0]:
+        seen.append("the expression of its mouth")
+    if own.taken.brows > 0.1 and _apart(face, own.relaxed, "brows") > STRONG_BROWS[0]:
+        seen.append("the expression of its brows")
+    closed = [eye for eye in ("right_eye", "left_eye") if getattr(own.taken, eye) > 0.1]
+    if closed:
+        seen.append("its closed eyes" if len(closed) == 2 else "its closed eye")
+    if not seen:
+        return []
+    what = seen[0] if len(seen) == 1 else f"{', '.join(seen[:-1])} and {seen[-1]}"
+    return [f"The portrait shows an expression of its own: {what} gave way to the driving face's."]
+
+
+def _apart(face: np.ndarray, other: np.ndarray, region: str) -> float:
+    """Root mean square between a region's points of two faces, in eye distances."""
+    between = (face - other)[list(REGIONS[region])]
+    return float(np.sqrt((between**2).sum(axis=1).mean())) / EYE_DISTANCE_CM
+
+
+def _told_of_shots(motion: Motion, shots: Shots) -> list[str]:
+    if shots.count == 1:
+        return []
+    times = [f"{motion.timestamps[cut] - motion.timestamps[0]:.2f} s" for cut in shots.cuts[:5]]
+    where = ", ".join(times) + (" and so on" if len(shots.cuts) > 5 else "")
+    return [
+        f"The driving has cuts (at {where}): in each of its {shots.count} setups expression and head motion are measured from "
+        "a relaxed frame of its own, and the head stays near the portrait's place."
+    ]
+
+
+def _told_of_travel(eased: tuple[Eased, ...]) -> list[str]:
+    if not eased:
+        return []
+    parts = [
+        f"{one.given:.2f} instead of {one.wanted:.2f} of the face's size {one.side}"
+        if one.side != "nearer"
+        else f"{one.given:.0%} instead of {one.wanted:.0%} larger"
+        for one in eased
+    ]
+    return [f"The head would leave the picture: it travels at most {', '.join(parts)}."]
 
 
 def _metric_faces(motion: Motion) -> MetricFaces:
@@ -188,66 +417,18 @@ def neutral_frame(motion: Motion) -> int:
     """The number of the frame with the least expression.
 
     With blendshapes it is the frame whose 52 scores sum to the least (as in the released code). Without, it is found by
-    geometry, see `expression_scores`. Only frames in which a face was found are candidates.
+    geometry, see `neutral.expression_scores`. Only frames in which a face was found are candidates.
     """
+    return _least_expressive(motion, _metric_faces(motion), np.arange(len(motion)))
+
+
+def _least_expressive(motion: Motion, faces: MetricFaces, frames: np.ndarray) -> int:
     if motion.blendshapes is not None:
-        scores = motion.blendshapes.sum(axis=1).astype(np.float64)
+        scores = motion.blendshapes[frames].sum(axis=1).astype(np.float64)
     else:
-        scores = expression_scores(_metric_faces(motion))
-    return _least_expressive(motion, scores)
-
-
-def _least_expressive(motion: Motion, scores: np.ndarray) -> int:
-    return (
-        int(np.where(motion.found, scores, np.inf).argmin()) if motion.found.any() else int(scores.argmin())
-    )
-
-
-def expression_scores(faces: MetricFaces) -> np.ndarray:
-    """How far each frame is from a relaxed face, by geometry alone: ``(T,)``, 0 is relaxed, larger is further.
-
-    A sum of distances in units of the distance between the outer eye corners:
-
-    - the gap between the inner lips, which is closed at rest;
-    - four times how much less, or more, the eyes are open than this person's usual (75th percentile of the clip), so
-      that neither a blink nor a stare counts as neutral;
-    - how far mouth corners, lips and brows are from the mean face (twice), which is nearly neutral, and from their
-      median place in the clip (half), which is this person's own rest if the person mostly rests;
-    - the head's turn, one radian as 0.2, because a turned face is measured less well.
-
-    The weights are set on seven real driving clips, whose frame of least score lies between the least and the median
-    of all frames by the sum of 52 blendshape scores, at a fifth of the way on average.
-    """
-    vertices = faces.vertices
-    unit = np.linalg.norm(mean_face()[RIGHT_EYE_CORNER] - mean_face()[LEFT_EYE_CORNER])
-
-    def gap(upper: int, lower: int) -> np.ndarray:
-        return (vertices[:, upper, 1] - vertices[:, lower, 1]) / unit
-
-    mouth_gap = np.maximum(gap(13, 14), 0.0)
-    openness = 0.5 * (gap(159, 145) + gap(386, 374))
-    eyes = np.abs(openness - np.percentile(openness, 75))
-
-    moving = [61, 291, 0, 17, 105, 334, 66, 296, 55, 285]  # mouth corners, lips, brows
-    places = vertices[:, moving] / unit
-    unusual = np.linalg.norm(places - np.median(places, axis=0), axis=-1).mean(axis=1)
-    unlike_mean = np.linalg.norm(places - mean_face()[moving] / unit, axis=-1).mean(axis=1)
-
-    rotation = faces.poses[:, :3, :3] / np.cbrt(np.linalg.det(faces.poses[:, :3, :3]))[:, None, None]
-    turn = np.arccos(np.clip((np.trace(rotation, axis1=1, axis2=2) - 1) / 2, -1.0, 1.0))
-    return mouth_gap + 4.0 * eyes + 2.0 * unlike_mean + 0.5 * unusual + 0.2 * turn
-
-
-def _checked_neutral(motion: Motion, driving: MetricFaces, neutral: int | None) -> int:
-    if neutral is None:
-        if motion.blendshapes is None:
-            return _least_expressive(motion, expression_scores(driving))
-        return neutral_frame(motion)
-    if not 0 <= neutral < len(motion):
-        raise MotionError(
-            f"{motion.source} has the frames 0 to {len(motion) - 1}; {neutral} cannot be its neutral frame."
-        )
-    return neutral
+        scores = expression_scores(MetricFaces(faces.vertices[frames], faces.poses[frames]))
+    found = motion.found[frames]
+    return int(frames[(np.where(found, scores, np.inf) if found.any() else scores).argmin()])
 
 
 def _vertex_strengths(settings: AlignmentSettings) -> np.ndarray:
@@ -256,58 +437,3 @@ def _vertex_strengths(settings: AlignmentSettings) -> np.ndarray:
     for name, weights in region_weights().items():
         strengths += weights * (getattr(settings, name) - 1.0)
     return settings.expression * strengths
-
-
-def _head_poses(
-    driving: np.ndarray, portrait: np.ndarray, neutral: int, settings: AlignmentSettings
-) -> np.ndarray:
-    """The portrait's head pose in every frame, ``(T, 4, 4)``."""
-    if settings.head == "none":
-        return np.broadcast_to(portrait, driving.shape)
-    rotation, scale = _rotation_and_scale(driving)
-    own_rotation, own_scale = _rotation_and_scale(portrait[None])
-    shift = driving[:, :3, 3]
-    own_shift = portrait[:3, 3]
-    strength = settings.head_strength
-    if settings.head == "absolute":
-        # R_i of the driving frame, t_i - t_0 + t_ref
-        turn = rotation @ own_rotation[0].T
-        target_shift = shift - shift[0] + own_shift
-        target_scale = scale
-    else:
-        turn = rotation @ rotation[neutral].T
-        # Depth as a ratio: a driving face that comes a tenth nearer brings the portrait a tenth nearer, however far
-        # from the camera each of them is.
-        target_shift = own_shift + shift - shift[neutral]
-        target_shift[:, 2] = own_shift[2] * shift[:, 2] / shift[neutral, 2]
-        target_scale = np.broadcast_to(own_scale, scale.shape)
-    poses = np.zeros(driving.shape)
-    turned = _powered(turn, strength) @ own_rotation[0]
-    poses[:, :3, :3] = (own_scale + strength * (target_scale - own_scale))[:, None, None] * turned
-    poses[:, :3, 3] = own_shift + strength * (target_shift - own_shift)
-    poses[:, 2, 3] = np.minimum(poses[:, 2, 3], NEAREST * own_shift[2])
-    poses[:, 3, 3] = 1.0
-    return poses
-
-
-def _rotation_and_scale(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scale = np.cbrt(np.linalg.det(poses[:, :3, :3]))
-    return poses[:, :3, :3] / scale[:, None, None], scale
-
-
-def _powered(rotations: np.ndarray, power: float) -> np.ndarray:
-    """Rotations about the same axes by ``power`` times their angles (Rodrigues' formula)."""
-    if power == 1.0:
-        return rotations
-    cosine = np.clip((np.trace(rotations, axis1=1, axis2=2) - 1) / 2, -1.0, 1.0)
-    angle = np.arccos(cosine)
-    skew = (rotations - rotations.transpose(0, 2, 1)) / 2
-    axis = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
-    length = np.linalg.norm(axis, axis=1)
-    turning = length > 1e-9  # a head never turns by half a circle, the other place where the axis vanishes
-    axis = np.where(turning[:, None], axis / np.maximum(length, 1e-9)[:, None], 0.0)
-    cross = np.zeros_like(rotations)
-    cross[:, 2, 1], cross[:, 0, 2], cross[:, 1, 0] = axis.T
-    cross -= cross.transpose(0, 2, 1)
-    sine, versine = np.sin(power * angle), 1 - np.cos(power * angle)
-    return np.eye(3) + sine[:, None, None] * cross + versine[:, None, None] * (cross @ cross)

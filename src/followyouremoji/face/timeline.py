@@ -16,8 +16,15 @@ CUT = 0.06
 """Share of the face's size that all points move by, on the mean, from one frame to the next where a scene begins."""
 
 ABRUPT = 4.0
-"""How many times as far as between the frames before and after it: a fast turn of the head takes more than one
-frame."""
+"""How many times as far as in the frames around it: a fast turn of the head takes more than one frame."""
+
+FAR, ABRUPT_AND_FAR = (0.5, 0.2), 2.0
+"""The same for a jump of more than half of the face's size, or to a face larger or smaller by a fifth (a logarithm),
+which even a fast head does not do: of seven filmed people the liveliest moves by 0.28 and 0.04 between two frames."""
+
+AROUND = 4
+"""Frames before and after that a jump is compared with. Where a clip shows every frame twice, every other frame stands
+still, and the third of them tells what is usual; up to two may be other cuts."""
 
 HELD = 1e-3
 """Pixels that points may differ by in a held pose: rounding, no movement."""
@@ -60,21 +67,43 @@ def timeline(points: np.ndarray, loop: Loop = "off") -> Timeline:
     return Timeline(frames, np.concatenate([shown, back]), cuts, loop == "blend" and len(frames) > 1)
 
 
-def find_cuts(points: np.ndarray) -> tuple[int, ...]:
-    """Frames of landmarks (T, 478, 2) at which the face jumps: another scene, or a face found again elsewhere."""
-    if len(points) < 2:
+def find_cuts(points: np.ndarray, found: np.ndarray | None = None) -> tuple[int, ...]:
+    """Frames of landmarks (T, 478, 2) at which the face jumps: another scene, or a face found again elsewhere.
+
+    `found` (T,) says in which frames a face was seen, where that is known. What was filled in between tells nothing: a
+    face that comes back is compared with the one that left, and only a far jump counts.
+    """
+    found = np.ones(len(points), bool) if found is None else found
+    seen = np.flatnonzero(found)
+    if len(seen) < 2:
         return ()
     # Frame by frame, since the landmarks of a long clip are its largest part in memory.
-    moved = np.array([_moved(before, after) for before, after in pairwise(points)])
-    around = np.pad(moved, 1)
-    abrupt = moved > ABRUPT * np.maximum(around[:-2], around[2:])
-    return tuple((np.flatnonzero(abrupt & (moved > CUT)) + 1).tolist())
+    moved, grown = np.array([_moved(points[before], points[after]) for before, after in pairwise(seen)]).T
+    usual = _usual_around(moved)
+    adjacent = np.diff(seen) == 1
+    far = (moved > FAR[0]) | (grown > FAR[1])
+    abrupt = (moved > CUT) & (moved > ABRUPT * usual) & adjacent
+    return tuple((seen[1:][abrupt | (far & (moved > ABRUPT_AND_FAR * usual))]).tolist())
 
 
-def _moved(before: np.ndarray, after: np.ndarray) -> float:
-    """How far all points (478, 2) move on the mean, as a share of the face's size."""
-    size = float(np.ptp(after, axis=0).mean())
-    return float(np.linalg.norm(after - before, axis=-1).mean()) / max(size, 1e-9)
+def _usual_around(moved: np.ndarray) -> np.ndarray:
+    """What is usual around each value (N,): the larger of its two neighbours, and the third largest of `AROUND` on both
+    sides."""
+    padded = np.pad(moved, AROUND)
+    around = np.stack(
+        [padded[AROUND + step :][: len(moved)] for step in range(-AROUND, AROUND + 1) if step != 0]
+    )
+    beside = around[AROUND - 1 : AROUND + 1].max(axis=0)
+    third: np.ndarray = np.partition(around, -3, axis=0)[-3]
+    return np.maximum(beside, third)
+
+
+def _moved(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """How far all points (478, 2) move on the mean, as a share of the larger face's size, and how much the face grows
+    or shrinks, as a logarithm."""
+    sizes = [max(float(np.ptp(points, axis=0).mean()), 1e-9) for points in (before, after)]
+    moved = float(np.linalg.norm(after - before, axis=-1).mean()) / max(sizes)
+    return moved, abs(float(np.log(sizes[1] / sizes[0])))
 
 
 def held_poses(points: np.ndarray) -> np.ndarray:

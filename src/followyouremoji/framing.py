@@ -10,12 +10,13 @@ import numpy as np
 
 from followyouremoji.face.blending import place_face
 from followyouremoji.face.warping import warp_into_window, warp_portrait
-from followyouremoji.face.window import FaceWindow, face_window
+from followyouremoji.face.window import FaceWindow, averaged, face_window
 from followyouremoji.media.cropping import Crop
 
-LARGEST_SQUARE = (
-    2048  # pixels a side in which faces are put back; of larger pictures, faces alone lose some sharpness
+LARGE_SQUARE = (
+    2048  # pixels a side; larger ones lie on whole pixels of the picture, so that only bending resamples
 )
+LARGEST_SQUARE = 4096  # in which faces are put back; of larger ones, faces alone lose some sharpness
 SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
 
 
@@ -24,21 +25,36 @@ class WindowedFace:
     """The square around a portrait's face in its own resolution, and the windows in which frames are generated.
 
     `own_points` (478, 2) and `points` (T, 478, 2) are the landmarks as they are and as they shall be, in pixels of
-    `square`, which is uint8 (side, side, 3); `size` is that of the windows, pixels a side.
+    `square`, which is uint8 (side, side, 3); `size` is that of the windows, pixels a side. `opacity` (side, side) is
+    the square's, of a transparent portrait.
     """
 
     square: np.ndarray
     own_points: np.ndarray
     points: np.ndarray
     size: int
+    opacity: np.ndarray | None = None
 
     @classmethod
     def within(
-        cls, picture: np.ndarray, crop: Crop, own: np.ndarray, aligned: np.ndarray, size: int
+        cls,
+        picture: np.ndarray,
+        crop: Crop,
+        own: np.ndarray,
+        aligned: np.ndarray,
+        size: int,
+        opacity: np.ndarray | None = None,
     ) -> WindowedFace:
-        """The face in a crop of a picture; `own` (478, 2) and `aligned` (T, 478, 2) are in pixels of the picture."""
+        """The face in a crop of a picture of an `opacity` (height, width); `own` (478, 2) and `aligned` (T, 478, 2) are
+        in pixels of the picture."""
         side = min(max(round(crop.side), round(SQUARE_OVER_WINDOW * size)), LARGEST_SQUARE)
-        return cls(crop.cut(picture, side), crop.to_crop(own, side), crop.to_crop(aligned, side), size)
+        return cls(
+            crop.cut(picture, side),
+            crop.to_crop(own, side),
+            crop.to_crop(aligned, side),
+            size,
+            None if opacity is None else crop.cut(opacity, side),
+        )
 
     @cached_property
     def own_window(self) -> FaceWindow:
@@ -65,7 +81,21 @@ class WindowedFace:
 
     def guess(self, frame: int) -> np.ndarray:
         """The bent portrait in a frame's window: uint8 (size, size, 3)."""
-        return warp_into_window(self.square, self.own_points, self.points[frame], self.windows[frame])
+        return warp_into_window(
+            self.square, self.own_points, self.points[frame], self.windows[frame], self._averaged
+        )
+
+    def _averaged(self, picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
+        """`averaged` of the square, which few factors are asked for, remembered: it costs more than all else that a
+        guess of a large square takes."""
+        factor = int(scale)
+        if factor not in self._averages:
+            self._averages[factor] = averaged(picture, scale)
+        return self._averages[factor]
+
+    @cached_property
+    def _averages(self) -> dict[int, tuple[np.ndarray, int]]:
+        return {}
 
     def finished(self, result: np.ndarray, coded_guess: np.ndarray, frame: int) -> np.ndarray:
         """A frame's square: the bent portrait with the generated face in it.
@@ -76,3 +106,8 @@ class WindowedFace:
         points = self.points[frame]
         bent = warp_portrait(self.square, self.own_points, points)
         return place_face(bent, result, coded_guess, self.windows[frame], points)
+
+    def finished_opacity(self, frame: int) -> np.ndarray:
+        """How opaque a frame's square is, of a transparent portrait: uint8 (side, side), bent as its colours are."""
+        assert self.opacity is not None
+        return warp_portrait(self.opacity, self.own_points, self.points[frame])

@@ -6,6 +6,7 @@ that is given it learns from fewer examples what to keep, and carries over textu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from followyouremoji.face.window import FaceWindow, averaged
 STIFFNESS = 1e-3  # keeps the plate from folding where landmarks of a turned head crowd together
 NODES = 64  # a side, of the grid on which a whole picture's plate is evaluated
 WINDOW_GRID = 4  # pixels between those in a face's window
+ROWS = 256  # of a bent picture, computed at once: as many as stay in a processor's memory
 BORDER = np.array([(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0) if (x, y) != (0.5, 0.5)])
 REMEMBERED = 256  # plates, 30 kB each
 
@@ -78,8 +80,8 @@ def _remembered_plate(own_points: bytes, points: bytes, size: tuple[int, int]) -
 def warp_portrait(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Bend a portrait so that its face takes another pose.
 
-    `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they
-    shall be, in pixels. The picture's border stays where it is. Returns uint8 (height, width, 3).
+    `picture` uint8 (height, width, 3), or a channel (height, width); `own_points` and `points` (478, 2) are its
+    landmarks as they are and as they shall be, in pixels. The picture's border stays where it is. Returns uint8 alike.
     """
     height, width = picture.shape[:2]
     plate = ThinPlate.bend(own_points, points, (width, height))
@@ -90,15 +92,22 @@ def warp_portrait(picture: np.ndarray, own_points: np.ndarray, points: np.ndarra
 
 
 def warp_into_window(
-    picture: np.ndarray, own_points: np.ndarray, points: np.ndarray, window: FaceWindow
+    picture: np.ndarray,
+    own_points: np.ndarray,
+    points: np.ndarray,
+    window: FaceWindow,
+    shrink: Callable[[np.ndarray, float], tuple[np.ndarray, int]] = averaged,
 ) -> np.ndarray:
     """What `warp_portrait` gives, seen through a window that lies where the face shall be: uint8 (size, size, 3),
-    resampled once."""
+    resampled once.
+
+    `shrink` is `averaged`, or knows what that gave for the picture before.
+    """
     plate = ThinPlate.bend(own_points, points, (picture.shape[1], picture.shape[0]))
     nodes = window.size // WINDOW_GRID
     steps = (np.arange(nodes) + 0.5) * WINDOW_GRID
     places = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    picture, factor = averaged(picture, window.scale)
+    picture, factor = shrink(picture, window.scale)
     sources = plate.sources(window.to_picture(places).astype(np.float32)) / factor
     return _remapped(picture, sources.reshape(nodes, nodes, 2), (window.size, window.size))
 
@@ -137,5 +146,10 @@ def _remapped(picture: np.ndarray, sources: np.ndarray, size: tuple[int, int]) -
     (rows, columns, 2)."""
     rows, columns = sources.shape[:2]
     down, across = _enlargement(rows, size[1]), _enlargement(columns, size[0])
-    x, y = (down @ (grid @ across.T) for grid in np.moveaxis(sources - 0.5, -1, 0))
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    wide = [grid @ across.T for grid in np.moveaxis(sources - 0.5, -1, 0)]  # of x and y: (rows, width)
+    bent = np.empty((size[1], size[0], *picture.shape[2:]), picture.dtype)
+    for top in range(0, size[1], ROWS):
+        x, y = (down[top : top + ROWS] @ grid for grid in wide)
+        part = bent[top : top + ROWS]
+        cv2.remap(picture, x, y, cv2.INTER_LINEAR, dst=part, borderMode=cv2.BORDER_REPLICATE)
+    return bent

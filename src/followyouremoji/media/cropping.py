@@ -40,6 +40,8 @@ def _resample(
 
     width, height = size
     left, top = int(np.floor(x)), int(np.floor(y))
+    if scale == 1.0 and (x, y) == (left, top):
+        return _take(picture, left, top, left + width, top + height)
     right, bottom = int(np.ceil(x + width / scale)), int(np.ceil(y + height / scale))
     scale_x = scale_y = scale
     if scale < 1.0:
@@ -111,8 +113,14 @@ class Crop:
         if not (np.isfinite([self.x, self.y, self.side]).all() and self.side > 0.0):
             raise ValueError(f"a crop needs finite numbers and a positive side, not {self}")
 
+    @property
+    def on_whole_pixels(self) -> "Crop":
+        """The nearest crop whose corners lie between pixels: cut and pasted at its own size, nothing is resampled."""
+        return Crop(float(round(self.x)), float(round(self.y)), float(round(self.side)))
+
     def cut(self, picture: np.ndarray, size: int) -> np.ndarray:
-        """The crop as a picture (size, size, 3); beyond the picture's border its edge pixels go on."""
+        """The crop as a picture (size, size, 3), or as one channel (size, size) of one; beyond the picture's border its
+        edge pixels go on."""
         return _resample(picture, self.x, self.y, size / self.side, (size, size))
 
     def to_crop(self, points: np.ndarray, size: int) -> np.ndarray:
@@ -124,7 +132,8 @@ class Crop:
         return np.asarray(points) * (self.side / size) + (self.x, self.y)
 
     def paste(self, picture: np.ndarray, result: np.ndarray) -> np.ndarray:
-        """The picture with `result` (n, n, 3), a crop cut earlier and changed, put back where it came from.
+        """The picture with `result` (n, n, 3), a crop cut earlier and changed, put back where it came from; or one
+        channel (n, n) of it in that of the picture (height, width).
 
         Returns a new picture of the same size. The edge blends over `FEATHER` of the side into the picture, but not
         where the crop reaches the picture's own border.

@@ -45,15 +45,17 @@ FURTHEST = 70.0
 USUAL_OPENING = (0.25, 0.45)
 """What a person's usual opening, the distance of the lids over the eye's width, may be: 0.27 to 0.46 on seven
 people."""
-NOT_TRUSTED, TRUSTED = 0.45, 0.60
+NOT_TRUSTED, TRUSTED = 0.40, 0.55
 """Shares of the usual opening. In 40 blinks of seven people pupils fall by 14 to 17 degrees below 0.45, and stay within
-2 degrees above 0.6."""
+2 degrees, in the median, above 0.5."""
 EASE_SECONDS = 0.15
 """In which a direction that was held while the eyes were closed goes to the one they open with."""
 
 STEADY_SECONDS = 0.4
 """Of the running median of the eyes' difference. Vergence takes as long (0.3 to 0.5 s a movement); saccades, far
 quicker, turn both eyes alike (Hering's law), so what differs for a shorter time is the tracking's."""
+DISBELIEF = 6.0
+"""Degrees from the running median of both eyes' direction at which one eye's word on it counts half as much."""
 PLAUSIBLE_APART = (3.0, 6.0)
 """Degrees by which two eyes may leave their steady difference, and at which they are wholly brought back: in saccades
 eyes part by up to 3 degrees."""
@@ -61,9 +63,16 @@ ANATOMY = np.array([20.0, 8.0])
 """Degrees of difference, across and upwards, that may be how a person's eyes are built and seen: at rest it is -9 to 19
 and -4 to 3 on seven people who look into the camera, whose eyes converge by 6 to 9. Manifest strabismus begins at 6 and
 crossed eyes differ by 30 to 45: what is more than twice these is wholly an expression."""
-LEAST_DIFFERENCE, LARGEST_DIFFERENCE = np.array([-15.0, -8.0]), np.array([50.0, 8.0])
-"""How far eyes can leave their usual difference: convergence to the near point (5 cm) is about 50 degrees, divergence
-and vertical vergence 2 to 5; the rest is the tracking's tolerance."""
+MEANT = (10.0, 20.0)
+"""Degrees by which eyes turn in, or out, more than usual: up to the first it is not told from tracking, from the second
+on it is meant. From a screen to infinity it is 6, and the eyes of people who cross them differ by 30 to 45."""
+ASIDE = 20.0
+"""Degrees of a sideways glance at which `MEANT` is twice as much: there the tracking of both eyes differs by up to 32
+degrees for as long as the glance lasts."""
+LARGEST_MEANT = 50.0
+"""Degrees; of convergence to the near point, 5 cm in front of the eyes."""
+VERTICAL = 3.0
+"""Degrees by which eyes can look at different heights; nobody can do more at will."""
 
 
 @dataclass(frozen=True)
@@ -149,18 +158,22 @@ def steady_gaze(gaze: Gaze, frame_rate: float, conjugate: ConjugateGaze = "auto"
         squint); `auto` does so only as far as they leave it by more than is plausible; `off` never does
     """
     directions, trust = gaze.directions, gaze.trust
-    both = trust.min(axis=1)
-    difference = _steady_difference(directions[:, 0] - directions[:, 1], both >= 1.0, frame_rate)
-    halves = 0.5 * np.stack([difference, -difference], axis=1)
-    weights = (trust + 1e-6) / (trust + 1e-6).sum(axis=1, keepdims=True)
-    together = np.einsum("te,tec->tc", weights, directions - halves)[:, None] + halves
-    apart = np.linalg.norm(directions[:, 0] - directions[:, 1] - difference, axis=-1)
-    shares = {"on": 1.0, "auto": _ramp(apart, *PLAUSIBLE_APART)[:, None, None], "off": 0.0}
-    looking = directions + shares[conjugate] * (together - directions)
+    between = directions[:, 0] - directions[:, 1]
+    difference = _steady_difference(directions, trust.min(axis=1) >= 1.0, frame_rate)
+    # Each eye's word on the direction of both.
+    words = directions - 0.5 * np.stack([difference, -difference], axis=1)
+    wild = words - _running_median(words.mean(axis=1), frame_rate)[:, None]
+    weights = (trust + 1e-6) / (1.0 + (wild**2).sum(axis=-1) / DISBELIEF**2)
+    mean = np.einsum("te,tec->tc", weights / weights.sum(axis=1, keepdims=True), words)
+    together = directions - words + mean[:, None]
+
+    apart = np.linalg.norm(between - difference, axis=-1)
+    share = {"on": 1.0, "auto": _ramp(apart, *PLAUSIBLE_APART)[:, None, None], "off": 0.0}[conjugate]
+    looking = directions + share * (together - directions)
     looking = together + trust[..., None] * (looking - together)
-    open_at_all = trust.max(axis=1)
-    held = _held(looking, np.flatnonzero(open_at_all >= 1.0), frame_rate)
-    return held + open_at_all[:, None, None] * (looking - held)
+    seen = trust.max(axis=1)
+    held = _held(looking, np.flatnonzero(seen >= 1.0), frame_rate)
+    return held + seen[:, None, None] * (looking - held)
 
 
 def usual_difference(gaze: Gaze) -> np.ndarray:
@@ -256,19 +269,30 @@ class PortraitEyes:
         return np.repeat(irises, 5, axis=1) + self.rims
 
 
-def _steady_difference(difference: np.ndarray, seen: np.ndarray, frame_rate: float) -> np.ndarray:
-    """The running median of ``(T, 2)``, which keeps what lasts, bounded by what eyes can do; where it is not seen,
-    between its neighbours."""
+def _steady_difference(directions: np.ndarray, seen: np.ndarray, frame_rate: float) -> np.ndarray:
+    """The usual difference of eyes ``(T, 2, 2)``, or another that lasts (a running median) and that eyes can do and
+    mean, ``(T, 2)``; where it is not seen, between its neighbours."""
     frames = np.flatnonzero(seen)
     if len(frames) == 0:
-        return np.zeros_like(difference)
-    times = np.arange(len(difference))
-    filled = np.stack([np.interp(times, frames, difference[frames, axis]) for axis in (0, 1)], axis=1)
-    usual = np.median(difference[frames], axis=0)
-    reach = min(max(1, round(0.5 * STEADY_SECONDS * frame_rate)), len(filled))
-    padded = np.pad(filled, ((reach, reach), (0, 0)), mode="reflect" if len(filled) > reach else "edge")
+        return np.zeros((len(directions), 2))
+    times = np.arange(len(directions))
+    values = np.concatenate([directions[:, 0] - directions[:, 1], directions.mean(axis=1)], axis=1)
+    filled = np.stack([np.interp(times, frames, column) for column in values[frames].T], axis=1)
+    usual = np.median(values[frames, :2], axis=0)
+    lasting = _running_median(filled, frame_rate)
+    (across, upwards), aside = (lasting[:, :2] - usual).T, np.abs(lasting[:, 2])
+    meant = _ramp(np.abs(across) / (1.0 + aside / ASIDE), *MEANT)
+    across = meant * np.clip(across, -LARGEST_MEANT, LARGEST_MEANT)
+    return usual + np.stack([across, np.clip(upwards, -VERTICAL, VERTICAL)], axis=1)
+
+
+def _running_median(values: np.ndarray, frame_rate: float) -> np.ndarray:
+    """Of ``(T, C)`` over `STEADY_SECONDS`."""
+    reach = min(max(1, round(0.5 * STEADY_SECONDS * frame_rate)), len(values))
+    padded = np.pad(values, ((reach, reach), (0, 0)), mode="reflect" if len(values) > reach else "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
-    return np.clip(np.median(windows, axis=-1), usual + LEAST_DIFFERENCE, usual + LARGEST_DIFFERENCE)
+    median: np.ndarray = np.median(windows, axis=-1)
+    return median
 
 
 def _held(values: np.ndarray, known: np.ndarray, frame_rate: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
 from followyouremoji.generation import finish, generate
 from followyouremoji.media.ahead import ahead
+from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.preparation import MotionSource, PortraitSource, Prepared, prepare
@@ -135,6 +136,7 @@ class PortraitAnimator:
         *,
         alignment: AlignmentSettings | None = None,
         settings: AnimationSettings | None = None,
+        clip_range: ClipRange = WHOLE,
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
         """Animate a portrait.
@@ -143,13 +145,15 @@ class PortraitAnimator:
 
         Parameters
         ----------
-        portrait : uint8 (height, width, 3), a Pillow image, or a path.
+        portrait : uint8 (height, width, 3), or (height, width, 4) with opacity, a Pillow image, or a path.
         motion : a Motion, the path of a motion file, clip or picture, or a picture.
+        clip_range : the part of a clip or a motion file that is used.
         progress : called with the denoising steps done and the steps in all.
 
         Returns
         -------
-        One uint8 (height, width, 3) for each frame of the motion, of `Prepared.output_size`.
+        One uint8 (height, width, 3) for each frame of the motion, of `Prepared.output_size`; of a transparent portrait
+        (height, width, 4), with straight colours and the opacity bent as they are.
 
         Raises
         ------
@@ -157,9 +161,10 @@ class PortraitAnimator:
         """
         settings = settings or AnimationSettings()
         self.check(settings)  # a setting that does not fit should not cost the tracking of a clip
-        return self.frames(
-            self.prepare(portrait, motion, alignment=alignment, settings=settings), settings, progress
+        prepared = self.prepare(
+            portrait, motion, alignment=alignment, settings=settings, clip_range=clip_range
         )
+        return self.frames(prepared, settings, progress)
 
     def check(self, settings: AnimationSettings) -> None:
         """Raise SettingsError for settings that do not fit this model."""
@@ -174,6 +179,7 @@ class PortraitAnimator:
         *,
         alignment: AlignmentSettings | None = None,
         settings: AnimationSettings | None = None,
+        clip_range: ClipRange = WHOLE,
         portrait_landmarks: Landmarks | None = None,
     ) -> Prepared:
         """Frame the portrait and align the motion for this model; see `preparation.prepare`."""
@@ -191,6 +197,7 @@ class PortraitAnimator:
             == "paper",  # this project trains them on squares around the face
             alignment=alignment,
             settings=settings,
+            clip_range=clip_range,
             portrait_landmarks=portrait_landmarks,
         )
 

@@ -45,6 +45,8 @@ class AnimationSettings:
     paste_back : put the square back into the picture; "auto": where it was cropped.
     face : which face of the portrait, 1 is the furthest to the left; None the largest.
     driving_face : the same, of a driving clip or picture.
+    frame_rate : frames a second that are generated, above 0 to 1000; None: as many as the driving has, or above 60 the
+        largest whole fraction of that which is not.
     detector_bundle : Google's face-landmarker task file, for blendshape scores; None does without.
     landmark_style : of the landmark pictures; a model follows those drawn as in its training.
 
@@ -65,6 +67,7 @@ class AnimationSettings:
     paste_back: Switch = "auto"
     face: int | None = None
     driving_face: int | None = None
+    frame_rate: float | None = None
     detector_bundle: Path | None = None
     landmark_style: LandmarkStyle | None = None
 
@@ -86,6 +89,9 @@ class AnimationSettings:
         for face in (self.face, self.driving_face):
             if face is not None and face < 1:
                 raise SettingsError(f"Faces are counted from 1, from left to right; there is no face {face}.")
+        rate = self.frame_rate
+        if rate is not None and not 0.0 < rate <= 1000.0:
+            raise SettingsError(f"A frame rate of {rate} cannot be used: give frames a second, such as 25.")
         written_out(self.speed)
         drawing = ("steps", "seed", "shared_noise", "window", "batch")
         given = {name: getattr(self, name) for name in drawing if getattr(self, name) is not None}

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from followyouremoji.apps.choices import SMOOTH
-from followyouremoji.apps.driving import Driving, FrameRange
+from followyouremoji.apps.driving import Driving
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.motion import track_motion
+from followyouremoji.face.tracking import track_motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.preparation import read_motion
 from tests.media.synthetic import moving_picture, write_clip
@@ -19,7 +19,7 @@ from tests.media.synthetic import moving_picture, write_clip
 def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     with FaceDetector() as detector:
-        motion = Driving(clip, FrameRange()).track(
+        motion = Driving(clip).track(
             detector, None, 0.0, lambda done, of: seen.append((done, of))
         )
         with ClipReader(clip) as reader:
@@ -32,7 +32,7 @@ def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> Non
 @pytest.mark.parametrize("name", ["still.png", "still.bmp", "still.tif"])
 def test_a_picture_of_any_format_is_one_pose(tmp_path: Path, name: str) -> None:
     Image.fromarray(moving_picture(0)).save(tmp_path / name)
-    driving = Driving(tmp_path / name, FrameRange())
+    driving = Driving(tmp_path / name)
     assert driving.is_picture
     assert driving.expected_frames == 1
     assert driving.sound is None
@@ -47,15 +47,15 @@ def test_ctrl_c_while_a_clip_is_tracked_leaves_no_thread(tmp_path: Path) -> None
             raise KeyboardInterrupt
 
     with FaceDetector() as detector, pytest.raises(KeyboardInterrupt):
-        Driving(tmp_path / "clip.mp4", FrameRange()).track(detector, None, 0.0, interrupt)
+        Driving(tmp_path / "clip.mp4").track(detector, None, 0.0, interrupt)
     assert threading.active_count() == threads
 
 
 def test_the_python_api_reads_a_clip_as_the_command_does(clip: Path) -> None:
     with FaceDetector() as detector:
-        commanded = Driving(clip, FrameRange()).track(detector, None, SMOOTH)
-        read, gaps, damage = read_motion(clip, detector)
-    assert gaps is not None
-    assert damage is None
-    assert np.array_equal(read.landmarks, commanded.landmarks)
-    assert np.array_equal(read.timestamps, commanded.timestamps)
+        commanded = Driving(clip).track(detector, None, SMOOTH)
+        read = read_motion(clip, detector)
+    assert read.gaps is not None
+    assert read.damage is None
+    assert np.array_equal(read.motion.landmarks, commanded.landmarks)
+    assert np.array_equal(read.motion.timestamps, commanded.timestamps)

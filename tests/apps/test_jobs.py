@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from followyouremoji.apps.animate import ModelChoice, asked_for
-from followyouremoji.apps.driving import Driving, FrameRange
+from followyouremoji.apps.driving import Driving
 from followyouremoji.apps.jobs import Job, JobError, Recipe, differences, fingerprint
 from followyouremoji.checkpoints.acceleration import (
     Acceleration,
@@ -327,7 +327,7 @@ def test_calibrating_changes_the_forecast_and_not_the_weights(model: Path, tmp_p
 
     def asked(speed: str) -> Recipe:
         choice, settings = ModelChoice(str(weights), "cpu"), AnimationSettings(steps=20, speed=speed)
-        return asked_for(file, Driving(file, FrameRange()), choice, 0.0, AlignmentSettings(), settings)
+        return asked_for(file, Driving(file), choice, 0.0, AlignmentSettings(), settings)
 
     before = {speed: asked(speed) for speed in ("exact", "fast")}
     found = Preset("fast", 20, Forecast("velocity", interval=7))

@@ -9,6 +9,7 @@ from PIL import Image
 
 from followyouremoji.errors import ClipError
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
 from tests.media.synthetic import heard_onsets, moving_picture, square_place, write_clip, write_moving
 
@@ -20,7 +21,7 @@ from tests.media.synthetic import heard_onsets, moving_picture, square_place, wr
 def test_sound_is_kept_in_time(tmp_path: Path, kind: str, codec: str) -> None:
     source = tmp_path / f"driving.{kind}"
     write_clip(source, frames=60, audio_codec="libmp3lame" if codec == "mp3" else codec)
-    with ClipReader(source, 10, 40) as reader:  # 0.4 s to 1.6 s
+    with ClipReader(source, ClipRange(10, 40)) as reader:  # 0.4 s to 1.6 s
         frames = list(reader)
     with ClipWriter(
         tmp_path / "made.mp4", 25, (96, 64), sound_from=source, sound_start=frames[0][0]
@@ -63,8 +64,8 @@ def test_sound_of_a_clip_with_a_varying_rate_stays_in_time(tmp_path: Path) -> No
             writer.write(picture)
     np.testing.assert_allclose(heard_onsets(tmp_path / "made.mp4"), [0.5, 1.0, 1.5], atol=0.004)
     for time, picture in ClipReader(tmp_path / "made.mp4"):
-        nearest = np.abs(times - time).min()
-        assert abs(times[round(square_place(picture))] - time) == pytest.approx(nearest, abs=2e-3)
+        begun = times <= time + 0.5 / 30 + 2e-3
+        assert round(square_place(picture)) in (begun.sum() - 1, (times <= time + 0.5 / 30 - 2e-3).sum() - 1)
 
 
 @pytest.mark.parametrize("source", ["silent.mp4", "still.gif"])

@@ -117,14 +117,15 @@ def first_window(portrait: str, driving: str, frames: int) -> tuple[np.ndarray, 
     """A portrait, its face, and the motion of the first `frames` of a clip. Raises UserError for files that cannot be
     used."""
     from followyouremoji.apps.bundled import driving_path, portrait_path
-    from followyouremoji.apps.driving import Driving, FrameRange, tracked
+    from followyouremoji.apps.driving import Driving, tracked
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.media.pictures import read_picture
+    from followyouremoji.media.ranges import ClipRange
     from followyouremoji.preparation import detect
 
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
-    source = Driving(driving_path(driving), FrameRange(stop=frames))
+    source = Driving(driving_path(driving), ClipRange(stop=frames))
     with FaceDetector() as detector:
         landmarks = detect(detector, picture, None, str(portrait_file))
         return picture, landmarks, tracked(source, detector, None, SMOOTH)

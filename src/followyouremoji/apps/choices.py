@@ -7,11 +7,26 @@ from typing import Annotated, Literal
 
 import typer
 
+from followyouremoji.errors import SettingsError
+
 RESULT, MODEL, MOTION, FRAMING, ADVANCED = "Result", "Model", "Motion", "Framing", "Advanced"
 
 
 SMOOTH = 1.0
 """How much trembling is taken out of a clip's landmarks where nothing else is asked for, see `Motion.smoothed`."""
+
+
+def parse_rate(text: str) -> float | None:
+    """The frames a second that --fps asks for; None for "auto". Raises SettingsError."""
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.0 < rate <= 1000.0:
+        raise SettingsError(f"--fps {text} cannot be used: give frames a second, such as 25, or auto.")
+    return rate
 
 
 def strength(text: str) -> typer.models.OptionInfo:
@@ -48,11 +63,39 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the output if it exists.", rich_help_panel=RESULT)
 ]
 Start = Annotated[
-    int, typer.Option(help="First frame of the driving to use, from 0.", min=0, rich_help_panel=MOTION)
+    str,
+    typer.Option(
+        metavar="FRAME|TIME",
+        help="Where in the driving to begin: the number of a frame from 0 on, or a time such as 1.5s or 0:12.",
+        rich_help_panel=MOTION,
+    ),
 ]
 Stop = Annotated[
-    int | None,
-    typer.Option(help="Frame to stop before.", min=0, rich_help_panel=MOTION, show_default="the end"),
+    str | None,
+    typer.Option(
+        metavar="FRAME|TIME",
+        help="Where to end; the frame itself is left out.",
+        rich_help_panel=MOTION,
+        show_default="the end",
+    ),
+]
+Duration = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FRAMES|TIME",
+        help="How much of the driving to use, instead of --stop.",
+        rich_help_panel=MOTION,
+        show_default=False,
+    ),
+]
+FrameRate = Annotated[
+    str,
+    typer.Option(
+        "--fps",
+        metavar="N|auto",
+        help="Frames a second to generate; [bold]auto[/] takes the driving's own, of high-speed clips a whole fraction that is at most 60.",
+        rich_help_panel=RESULT,
+    ),
 ]
 Face = Annotated[
     int | None,
@@ -93,6 +136,14 @@ Neutral = Annotated[
         min=0,
         rich_help_panel=MOTION,
         show_default="found by itself",
+    ),
+]
+PortraitExpression = Annotated[
+    Literal["keep", "replace", "auto"],
+    typer.Option(
+        help="An expression that the portrait shows itself: [bold]keep[/] it and add the driving one, [bold]replace[/] it, or "
+        "[bold]auto[/]: replace an open mouth, closed eyes and other plain ones.",
+        rich_help_panel=MOTION,
     ),
 ]
 Smooth = Annotated[

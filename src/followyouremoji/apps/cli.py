@@ -134,6 +134,7 @@ def animate(
         bool, typer.Option("--no-sound", help="Leave out the driving clip's sound.", rich_help_panel=RESULT)
     ] = False,
     overwrite: choices.Overwrite = False,
+    fps: choices.FrameRate = "auto",
     loop: Annotated[
         Literal["off", "blend", "pingpong"],
         typer.Option(
@@ -217,8 +218,9 @@ def animate(
             show_default="bf16 or fp16 on GPUs, fp32 on CPUs",
         ),
     ] = None,
-    start: choices.Start = 0,
+    start: choices.Start = "0",
     stop: choices.Stop = None,
+    duration: choices.Duration = None,
     driving_face: choices.DrivingFace = None,
     head: choices.HeadMotion = "relative",
     head_strength: choices.HeadStrength = 1.0,
@@ -228,6 +230,7 @@ def animate(
     mouth: choices.Mouth = 1.0,
     gaze: choices.Gaze = 1.0,
     neutral: choices.Neutral = None,
+    portrait_expression: choices.PortraitExpression = "auto",
     smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
@@ -276,8 +279,8 @@ def animate(
     """Animate PORTRAIT with the expressions of DRIVING."""
     from followyouremoji.apps.animate import ModelChoice, Output
     from followyouremoji.apps.animate import animate as run
-    from followyouremoji.apps.driving import FrameRange
     from followyouremoji.face.alignment import AlignmentSettings
+    from followyouremoji.media.ranges import ClipRange
     from followyouremoji.settings import AnimationSettings
 
     run(
@@ -285,9 +288,11 @@ def animate(
         driving,
         Output(output, side_by_side, not no_sound, overwrite),
         ModelChoice(weights, device, dtype, tuple(lora or ()), offload, compile_),
-        frames=FrameRange(start, stop),
+        clip_range=ClipRange.parse(start, stop, duration),
         smooth=smooth,
-        alignment=AlignmentSettings(head, expression, brows, eyes, mouth, gaze, head_strength, neutral),
+        alignment=AlignmentSettings(
+            head, expression, brows, eyes, mouth, gaze, head_strength, neutral, portrait_expression
+        ),
         settings=AnimationSettings(
             size=size,
             steps=steps,
@@ -303,6 +308,7 @@ def animate(
             paste_back="auto" if paste is None else paste,
             face=face,
             driving_face=driving_face,
+            frame_rate=choices.parse_rate(fps),
             detector_bundle=bundle,
         ),
         job_folder=job,

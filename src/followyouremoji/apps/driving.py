@@ -4,59 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from followyouremoji.apps.output import Advance, counted, note, progress_bar
-from followyouremoji.errors import ClipError, MotionError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import MOTION_ENDINGS, Motion
 from followyouremoji.media.clips import ClipReader
-from followyouremoji.preparation import track_file
+from followyouremoji.media.ranges import WHOLE, ClipRange
+from followyouremoji.media.timing import generated_rate
+from followyouremoji.preparation import cut_motion, track_file
 
 SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside the result
-
-
-@dataclass(frozen=True)
-class FrameRange:
-    """Frames `start` to `stop` of the driving, `stop` not among them; None is the end."""
-
-    start: int = 0
-    stop: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.stop is not None and self.stop <= self.start:
-            raise ClipError(
-                f"the range of frames {self.start}:{self.stop} is empty; give a --stop that is larger than --start"
-            )
 
 
 class Driving:
     """A driving file, opened and checked, not yet tracked.
 
-    `expected_frames` is the number of frames, None where the file does not tell.
+    `clip_range` is the part of it that is used, `frame_rate` the frames a second that are generated, by default as
+    `generated_rate` says; `expected_frames` is their number.
 
     Raises UserError for a file that cannot be used, before any face is looked for.
     """
 
-    def __init__(self, path: Path, frames: FrameRange) -> None:
+    def __init__(self, path: Path, clip_range: ClipRange = WHOLE, frame_rate: float | None = None) -> None:
         self.path = path
-        self.frames = frames
+        self.clip_range = clip_range
         self.motion: Motion | None = None
         self.is_clip = self.has_sound = False
-        self.expected_frames: int | None
+        self.expected_frames: int
         if path.suffix.lower() in MOTION_ENDINGS:
-            self.motion = self._cut(Motion.read(path))
+            whole = Motion.read(path)
+            own = whole.frame_rate
+            self.motion = cut_motion(whole, str(path), clip_range, frame_rate)
             self.expected_frames = len(self.motion)
+            self.frame_rate = self.motion.frame_rate
         else:
-            with self._reader() as clip:
+            with ClipReader(path, clip_range) as clip:
+                own = clip.info.frame_rate
+                self.frame_rate = generated_rate(own, frame_rate)
                 self.is_clip = clip.info.frames != 1
                 self.has_sound = clip.info.has_sound
+                clip.frame_rate = self.frame_rate if self.is_clip else None
                 self.expected_frames = clip.expected_frames
+        self._notes: list[str] = []
+        if frame_rate is None and self.frame_rate < own:
+            self._notes.append(
+                f"{path} has {own:g} frames a second, of which {self.frame_rate:g} are generated; --fps {own:g} takes all."
+            )
 
     @property
     def is_picture(self) -> bool:
@@ -70,18 +68,21 @@ class Driving:
     def track(
         self, detector: FaceDetector, face: int | None, smooth: float, advance: Advance | None = None
     ) -> Motion:
-        """The motion, see `track_file`; frames without a face and a damaged end are told to the user. A motion file is
-        taken as it is."""
-        if self.motion is not None:
-            return self.motion
-        start, stop = self.frames.start, self.frames.stop
-        motion, gaps, damage = track_file(self.path, detector, face, smooth, start, stop, advance)
-        if damage is not None:
-            note(
-                f"Note: {self.path} is damaged ({damage}); what comes before that is used: {counted(len(motion))}."
-            )
-        if gaps is not None and str(gaps):
-            note(str(gaps))
+        """The motion, see `track_file`; what was done about the file's peculiarities, frames without a face and a
+        damaged end is told to the user. A motion file is taken as it is."""
+        motion = self.motion
+        if motion is None:
+            tracked = track_file(self.path, detector, face, smooth, self.clip_range, self.frame_rate, advance)
+            motion = tracked.motion
+            self._notes += tracked.notes
+            if tracked.damage is not None:
+                self._notes.append(
+                    f"{self.path} is damaged ({tracked.damage}); what comes before that is used: {counted(len(motion))}."
+                )
+            if tracked.gaps is not None and str(tracked.gaps):
+                self._notes.append(str(tracked.gaps))
+        for sentence in self._notes:
+            note(f"Note: {sentence}")
         return motion
 
     def pictures(self, motion: Motion) -> Iterator[np.ndarray]:
@@ -93,19 +94,9 @@ class Driving:
             for points in motion.landmarks[..., :2]:
                 yield draw_landmarks(points * size, size, style)
             return
-        with self._reader(motion.frame_rate if self.is_clip else None) as clip:
+        with ClipReader(self.path, self.clip_range, motion.frame_rate if self.is_clip else None) as clip:
             for _, picture in clip:
                 yield picture
-
-    def _reader(self, frame_rate: float | None = None) -> ClipReader:
-        return ClipReader(self.path, self.frames.start, self.frames.stop, frame_rate)
-
-    def _cut(self, motion: Motion) -> Motion:
-        if self.frames.start >= len(motion):
-            raise MotionError(
-                f"{self.path} has {len(motion)} frames (0 to {len(motion) - 1}), none from {self.frames.start} on"
-            )
-        return motion[self.frames.start : self.frames.stop]
 
 
 def tracked(

@@ -28,8 +28,10 @@ def extract(
         str, typer.Argument(metavar="CLIP", help="A clip, or a released motion template (.npy).")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
-    start: choices.Start = 0,
+    start: choices.Start = "0",
     stop: choices.Stop = None,
+    duration: choices.Duration = None,
+    fps: choices.FrameRate = "auto",
     face: Annotated[
         int | None,
         typer.Option(
@@ -42,13 +44,15 @@ def extract(
 ) -> None:
     """Follow the face in CLIP and keep its motion, which needs a few percent of the clip's size and no tracking."""
     from followyouremoji.apps.bundled import driving_path
-    from followyouremoji.apps.driving import Driving, FrameRange, tracked
+    from followyouremoji.apps.driving import Driving, tracked
     from followyouremoji.apps.output import check_output, say
     from followyouremoji.errors import MotionError
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.motion import MOTION_ENDING
+    from followyouremoji.media.ranges import ClipRange
 
-    driving = Driving(driving_path(clip), FrameRange(start, stop))
+    clip_range = ClipRange.parse(start, stop, duration)
+    driving = Driving(driving_path(clip), clip_range, choices.parse_rate(fps))
     check_output(out, (MOTION_ENDING,), overwrite, MotionError, "the motion")
     with FaceDetector(bundle) as detector:
         motion = tracked(driving, detector, face, smooth)
@@ -64,8 +68,10 @@ def preview(
         Path, typer.Argument(metavar="OUT", help="The clip to write; a picture where the driving is one.")
     ],
     size: Annotated[int, typer.Option(help="Side of the clip, pixels.", min=64, max=2048)] = 512,
-    start: choices.Start = 0,
+    start: choices.Start = "0",
     stop: choices.Stop = None,
+    duration: choices.Duration = None,
+    fps: choices.FrameRate = "auto",
     driving_face: choices.DrivingFace = None,
     head: choices.HeadMotion = "relative",
     head_strength: choices.HeadStrength = 1.0,
@@ -75,6 +81,7 @@ def preview(
     mouth: choices.Mouth = 1.0,
     gaze: choices.Gaze = 1.0,
     neutral: choices.Neutral = None,
+    portrait_expression: choices.PortraitExpression = "auto",
     smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
@@ -84,21 +91,25 @@ def preview(
     """Draw the landmarks that a model would follow over the portrait. Quick: no model runs."""
     from followyouremoji.apps.animate import Output
     from followyouremoji.apps.bundled import driving_path, portrait_path
-    from followyouremoji.apps.driving import Driving, FrameRange, tracked
-    from followyouremoji.apps.output import counted, progress_bar, say
+    from followyouremoji.apps.driving import Driving, tracked
+    from followyouremoji.apps.output import counted, note, progress_bar, say
     from followyouremoji.face.alignment import AlignmentSettings
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.drawing import LandmarkStyle
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
+    from followyouremoji.media.ranges import ClipRange
     from followyouremoji.media.writing import ClipWriter
     from followyouremoji.preparation import find_face, prepare
     from followyouremoji.settings import AnimationSettings
 
-    alignment = AlignmentSettings(head, expression, brows, eyes, mouth, gaze, head_strength, neutral)
+    alignment = AlignmentSettings(
+        head, expression, brows, eyes, mouth, gaze, head_strength, neutral, portrait_expression
+    )
     settings = AnimationSettings(crop="auto" if crop is None else crop, face=face)
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
-    source = Driving(driving_path(driving), FrameRange(start, stop))
+    clip_range = ClipRange.parse(start, stop, duration)
+    source = Driving(driving_path(driving), clip_range, choices.parse_rate(fps))
     path = Output(out, overwrite=overwrite).resolved(portrait_file, source)
     with FaceDetector(bundle) as detector:
         landmarks = find_face(detector, picture, settings, str(portrait_file))
@@ -113,6 +124,8 @@ def preview(
         settings=settings,
         portrait_landmarks=landmarks,
     )
+    for sentence in prepared.notes:
+        note(f"Note: {sentence}")
     frames = (overlaid(prepared.picture, prepared.landmark_picture(i)) for i in range(len(prepared)))
     if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
         write_picture(

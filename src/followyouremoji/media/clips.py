@@ -1,8 +1,8 @@
 """Reading clips: streamed frames with true times, a range of them, or resampled to a constant frame rate."""
 
 import os
-from collections.abc import Generator, Iterable, Iterator
-from itertools import islice
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,64 +12,40 @@ import numpy as np
 from followyouremoji.errors import ClipError
 from followyouremoji.media.decoding import ClipInfo, FrameSource, open_clip
 from followyouremoji.media.pictures import check_file
+from followyouremoji.media.ranges import WHOLE, ClipRange
+from followyouremoji.media.timing import Clock, places_in, resample
 
-__all__ = ["DECODED_AHEAD", "ClipInfo", "ClipReader", "at_constant_rate"]
+__all__ = ["DECODED_AHEAD", "ClipInfo", "ClipReader"]
 
 DECODED_AHEAD = 4
 """Frames that are decoded `ahead` of who looks at them: enough to even out their times, and little memory in high
 definition."""
 
-
-def _last_regular(span: float, frame_rate: float) -> int:
-    """The index of the regular time nearest to `span` seconds; of two equally near, the earlier."""
-    return max(0, int(np.ceil(span * frame_rate - 0.5 - 1e-6)))
-
-
-def at_constant_rate(
-    frames: Iterable[tuple[float, np.ndarray]], frame_rate: float
-) -> Generator[tuple[float, np.ndarray], None, None]:
-    """Frames repeated or left out so that they come at a constant rate, from a stream of (seconds, picture) pairs.
-
-    Yields the regular times from the first frame's on, with the picture nearest in time to each; of two equally near,
-    the earlier. The last regular time is the one nearest to the last frame's, so the result lasts as long as the frames
-    did, to half a frame. Holds two frames at a time.
-    """
-    begin = 0.0
-    shown = 0
-    before: tuple[float, np.ndarray] | None = None
-    for time, picture in frames:
-        if before is None:
-            begin = time
-        else:
-            middle = (before[0] + time) / 2.0
-            while begin + shown / frame_rate <= middle + 1e-9:
-                yield begin + shown / frame_rate, before[1]
-                shown += 1
-        before = (time, picture)
-    if before is not None:
-        while shown <= _last_regular(before[0] - begin, frame_rate):
-            yield begin + shown / frame_rate, before[1]
-            shown += 1
+_ROUNDING = 1e-6  # seconds
 
 
 class ClipReader:
-    """A clip, read frame by frame: a video, or an animated GIF, WebP or PNG; a still picture is a clip of one frame.
+    """A clip, read frame by frame: a video, or an animated GIF, WebP, PNG or AVIF; a still picture is a clip of one
+    frame.
 
     A context manager that iterates `(timestamp, picture)`: seconds from the clip's first frame (the clip's, not the
-    range's), and uint8 (height, width, 3) RGB, upright, with square pixels, on white where transparent. It may be
-    iterated again, from the start. Never more than a few frames are in memory.
+    range's), and uint8 (height, width, 3) RGB, upright, with square pixels, on white where transparent, all of the
+    first one's size. It may be iterated again, from the start. Never more than a few frames are in memory.
 
     Parameters
     ----------
     path : the clip.
-    start, stop : range of frame indices of the file, as in a slice; `stop` None or beyond the end means to the end.
-    frame_rate : resample the range to this constant rate, the frame nearest in time for each regular time; by
-        default the file's own frames at their own times.
+    clip_range : the part to read, by default all.
+    frame_rate : resample the range to this constant rate, see `timing.resample`; by default the file's own frames at
+        their own times.
 
     Attributes
     ----------
     info : `ClipInfo` of the whole file.
+    clock : when its frames are shown.
+    span : the range that is read, in frames and in seconds of that clock.
     damage : after an iteration, why it ended before the clip did, in words; None if all was read.
+    notes : sentences on what was done about the file's peculiarities; some are known only after an iteration.
 
     Raises
     ------
@@ -79,69 +55,82 @@ class ClipReader:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        start: int = 0,
-        stop: int | None = None,
+        clip_range: ClipRange = WHOLE,
         frame_rate: float | None = None,
     ) -> None:
         self.path = Path(path)
         check_file(self.path, ClipError, "a clip such as an MP4 or a GIF")
-        if start < 0 or (stop is not None and stop <= start):
-            raise ClipError(
-                f"the range of frames {start}:{stop} of {self.path} is empty; frames count from 0 and the end comes "
-                "after the start"
-            )
         if frame_rate is not None and not 0.0 < frame_rate <= 1000.0:
             raise ClipError(f"a frame rate of {frame_rate} cannot be used; give frames a second, such as 25")
-        self.start, self.stop, self.frame_rate = start, stop, frame_rate
+        self.frame_rate = frame_rate
         self._source: FrameSource = open_clip(self.path)
         self._running: list[Generator[tuple[float, np.ndarray], None, None]] = []
-        if self.info.frames is not None and start >= self.info.frames:
-            raise self._starts_too_late(self.info.frames)
+        self.span = clip_range.within(self.clock, str(self.path))
 
     @property
     def info(self) -> ClipInfo:
         return self._source.info
 
     @property
+    def clock(self) -> Clock:
+        return self._source.clock
+
+    @property
     def damage(self) -> str | None:
         return self._source.damage
 
     @property
-    def expected_frames(self) -> int | None:
-        """How many frames an iteration will yield, for a progress bar; None where the file does not tell."""
-        end = self.info.frames
-        if self.stop is not None:
-            end = self.stop if end is None else min(end, self.stop)
-        if end is None:
-            return None
-        count = end - self.start
+    def notes(self) -> tuple[str, ...]:
+        return self._source.notes
+
+    @property
+    def expected_frames(self) -> int:
+        """How many frames an iteration will yield, if all can be decoded."""
         if self.frame_rate is None:
-            return count
-        return max(1, round((count - 1) / self.info.frame_rate * self.frame_rate) + 1)
+            return self.span.after - self.span.first
+        return places_in(self.span.stop - self.span.start, self.frame_rate)
 
-    def _starts_too_late(self, frames: int) -> ClipError:
-        return ClipError(f"{self.path} has {frames} frames (0 to {frames - 1}), none from {self.start} on")
-
-    def _range(self) -> Generator[tuple[float, np.ndarray], None, None]:
-        yielded, seen = False, 0
+    def _range(self) -> Generator[tuple[float, float, np.ndarray], None, None]:
+        """Time, duration and picture of the frames in the span; one that is held when it begins, from there on."""
+        start, stop = self.span.start, self.span.stop
+        begin = self.clock.times[self.span.first] - _ROUNDING
+        end = np.append(self.clock.times, np.inf)[self.span.after] - _ROUNDING
+        held = None
         decoded = self._source.frames()
         try:
-            for time, make_picture in islice(decoded, self.stop):
-                seen += 1
-                if seen > self.start:
-                    yielded = True
-                    yield time, make_picture()
+            for time, duration, make_picture in decoded:
+                if time >= end:
+                    break
+                if time < begin:
+                    held = make_picture
+                    continue
+                if (
+                    held is not None and time > begin + 2 * _ROUNDING
+                ):  # the range's first frame cannot be decoded
+                    yield start, time - start, held()
+                held = None
+                begun = max(time, start)
+                yield begun, min(time + duration, stop) - begun, make_picture()
         finally:
             decoded.close()
-        if not yielded:
-            raise self._starts_too_late(seen)
+        if held is not None:
+            raise ClipError(
+                f"{self.path} is damaged ({self.damage or 'frames cannot be decoded'}): there is nothing to see from {start:.2f} s on"
+            )
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        frames = self._range()
-        if self.frame_rate is not None:
-            frames = at_constant_rate(frames, self.frame_rate)
+        frames = self._own() if self.frame_rate is None else self._regular(self.frame_rate)
         self._running.append(frames)
         return frames
+
+    def _own(self) -> Generator[tuple[float, np.ndarray], None, None]:
+        with closing(self._range()) as frames:
+            for time, _, picture in frames:
+                yield time, picture
+
+    def _regular(self, frame_rate: float) -> Generator[tuple[float, np.ndarray], None, None]:
+        with closing(self._range()) as frames:
+            yield from resample(frames, frame_rate, self.span.start)
 
     def close(self) -> None:
         """Close the file if an iteration of it was left before its end."""

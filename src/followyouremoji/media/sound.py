@@ -3,7 +3,7 @@
 Times here are seconds of the result: 0 is its first frame, which shows the moment `start` of the source.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from followyouremoji.errors import ClipError
-from followyouremoji.media.decoding import ANIMATION_FORMATS, open_container
+from followyouremoji.media.decoding import ANIMATION_FORMATS, contents
+from followyouremoji.media.kinds import SoundCodec
+from followyouremoji.media.packets import open_container, packets
 from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
 COPIED_CODECS = ("aac", "mp3")
 # Sample rates that AAC knows (ISO/IEC 14496-3, table 1.18), up to 48 kHz.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
 
 _ROUNDING = 0.02  # seconds
+_PIECE = 1.0  # seconds of silence made at once
 
 
 def _is_animation(path: Path) -> bool:
@@ -36,10 +40,11 @@ def _is_animation(path: Path) -> bool:
         return True
 
 
-def open_sound(path: Path, start: float) -> "CopiedSound | EncodedSound | None":
-    """The sound of a clip or audio file from `start` seconds on; None where it has none.
+def open_sound(path: Path, start: float, codec: SoundCodec = "aac") -> "CopiedSound | EncodedSound | None":
+    """The sound of a clip or audio file from `start` seconds on; None where it has none that can be decoded.
 
-    `start` counts, as `ClipReader`'s timestamps do, from the first video frame.
+    What cannot be copied is encoded with `codec`: "aac" for an MP4, "opus" for a WebM. `start` counts on the clip's
+    clock, as `ClipReader`'s timestamps do.
 
     Raises
     ------
@@ -47,52 +52,51 @@ def open_sound(path: Path, start: float) -> "CopiedSound | EncodedSound | None":
     """
     if _is_animation(path):
         return None
-    container = open_container(path)
-    if not container.streams.audio:
-        container.close()
+    found = contents(path)
+    if found.sound is None:
         return None
-    stream = container.streams.audio[0]
-    begin = start
-    if container.streams.video:
-        video = container.streams.video[0]
-        begin += float((video.start_time or 0) * (video.time_base or 0))
-    codec = stream.codec_context
-    name = codec.codec.canonical_name
+    late = found.sound.shifts(found.schedule) - start
+    container = open_container(path)
+    stream = container.streams[found.sound.index]
+    context = stream.codec_context
+    name = context.codec.canonical_name
     # AAC without its header beside the stream (in transport streams) is not laid out as MP4 wants it.
-    if name in COPIED_CODECS and (name != "aac" or codec.extradata):
-        return CopiedSound(container, begin)
-    return EncodedSound(container, begin)
+    can_be_copied = codec == "aac" and name in COPIED_CODECS and (name != "aac" or context.extradata)
+    if can_be_copied and found.sound.is_whole(found.schedule):
+        return CopiedSound(container, stream, late)
+    return EncodedSound(container, stream, late, codec)
+
+
+def _moved(container: "InputContainer", stream: Any, late: np.ndarray) -> Iterator[Any]:
+    """The packets of a stream, each later by so many seconds."""
+    for packet, shift in zip(packets(container, stream), late, strict=False):
+        if packet.pts is not None:
+            packet.pts += round(Fraction(shift) / stream.time_base)
+            packet.dts = packet.pts
+        yield packet
 
 
 class CopiedSound:
-    """Sound packets passed on as they are; the first may begin before 0, which the MP4's edit list hides."""
+    """Sound packets passed on as they are; the first may begin before 0, which the MP4's edit list hides.
 
-    def __init__(self, container: "InputContainer", begin: float) -> None:
-        self._container = container
-        self._begin = begin
+    `late` (packets,) is by how many seconds each comes later in the result than its file says.
+    """
+
+    def __init__(self, container: "InputContainer", source: Any, late: np.ndarray) -> None:
+        self._container, self._source, self._late = container, source, late
         self._packets = self._wanted_packets()
         self._waiting: tuple[float, Any] | None = None
 
     def attach(self, output: "OutputContainer") -> None:
-        self._stream = output.add_stream_from_template(self._container.streams.audio[0])
+        self._stream = output.add_stream_from_template(self._source)
 
     def _wanted_packets(self) -> Generator[tuple[float, Any], None, None]:
-        import av
-
-        stream = self._container.streams.audio[0]
-        time_base = stream.time_base or Fraction(1, stream.codec_context.sample_rate)
-        offset = round(Fraction(self._begin) / time_base)
-        try:
-            for packet in self._container.demux(stream):
-                if packet.pts is None or packet.is_corrupt:
-                    continue
-                packet.pts -= offset
-                packet.dts = packet.pts
-                # A decoder needs the packet before the first that is heard: each overlaps the next.
-                if packet.pts + 2 * (packet.duration or 0) > 0:
-                    yield float(packet.pts * time_base), packet
-        except av.FFmpegError:
-            return  # sound up to the damage is kept
+        for packet in _moved(self._container, self._source, self._late):
+            if packet.pts is None or packet.is_corrupt:
+                continue
+            # A decoder needs the packet before the first that is heard: each overlaps the next.
+            if packet.pts + 2 * (packet.duration or 0) > 0:
+                yield float(packet.pts * packet.time_base), packet
 
     def mux_until(self, output: "OutputContainer", seconds: float) -> None:
         """Write the packets that begin before this time."""
@@ -115,51 +119,76 @@ class CopiedSound:
 
 
 class EncodedSound:
-    """Sound decoded, cut to the sample, and encoded as AAC."""
+    """Sound decoded, cut to the sample, and encoded as AAC or Opus, with silence where there is none; `late` as in
+    `CopiedSound`."""
 
-    def __init__(self, container: "InputContainer", begin: float) -> None:
-        self._container = container
-        self._begin = begin
-        codec = container.streams.audio[0].codec_context
-        self._rate = next((rate for rate in AAC_RATES if rate >= codec.sample_rate), AAC_RATES[-1])
+    def __init__(
+        self, container: "InputContainer", source: Any, late: np.ndarray, encoder: SoundCodec = "aac"
+    ) -> None:
+        self._container, self._source, self._late = container, source, late
+        self._encoder = encoder
+        codec = source.codec_context
+        rates = AAC_RATES if encoder == "aac" else OPUS_RATES
+        self._rate = next((rate for rate in rates if rate >= codec.sample_rate), rates[-1])
         self._layout = "mono" if codec.layout.nb_channels == 1 else "stereo"
         self._pieces = self._wanted_samples()
         self._waiting: tuple[int, np.ndarray] | None = None
 
     def attach(self, output: "OutputContainer") -> None:
-        self._stream = output.add_stream("aac", rate=self._rate, layout=self._layout)
+        name, self._format = ("aac", "fltp") if self._encoder == "aac" else ("libopus", "flt")
+        self._stream = output.add_stream(name, rate=self._rate, layout=self._layout)
         self._stream.bit_rate = 96_000 if self._layout == "mono" else 192_000
 
     def _wanted_samples(self) -> Generator[tuple[int, np.ndarray], None, None]:
-        """The place of the first sample on the result's clock, and float32 samples (channels, n)."""
-        import av
-
+        """The place of the first sample on the result's clock, and float32 samples (channels, n), one after the other
+        from 0 on."""
         # Containers round times to a millisecond or so: samples follow each other unless more than that is missing.
         slack = round(_ROUNDING * self._rate)
+        channels = 1 if self._layout == "mono" else 2
         heard_to: int | None = None
-        resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
-        try:
-            for frame in self._container.decode(audio=0):
+        written = 0
+        for time, samples in self._decoded():
+            first = round(time * self._rate)
+            if heard_to is not None and abs(first - heard_to) <= slack:
+                first = heard_to
+            heard_to = first + samples.shape[1]
+            while written < first:
+                count = min(first - written, round(_PIECE * self._rate))
+                yield written, np.zeros((channels, count), np.float32)
+                written += count
+            samples = samples[:, max(0, written - first) :]
+            if samples.shape[1]:
+                yield written, samples
+                written += samples.shape[1]
+
+    def _decoded(self) -> Generator[tuple[float, np.ndarray], None, None]:
+        """Second and float32 samples (channels, n) of what can be decoded, at the result's rate."""
+        import av
+
+        resampler, kind = None, None
+        for packet in _moved(self._container, self._source, self._late):
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError):
+                continue  # what is damaged is silent
+            for frame in frames:
+                if frame.pts is None:
+                    continue
+                if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
+                    kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+                    resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
                 for piece in resampler.resample(frame):
-                    if piece.pts is None or piece.time_base is None:
-                        continue
-                    first = round((float(piece.pts * piece.time_base) - self._begin) * self._rate)
-                    samples = piece.to_ndarray()
-                    if heard_to is not None and abs(first - heard_to) <= slack:
-                        first = heard_to
-                    heard_from = max(0, first if heard_to is None else heard_to)
-                    heard_to = first + samples.shape[1]
-                    if first < heard_from:
-                        samples, first = samples[:, heard_from - first :], heard_from
-                    if samples.shape[1]:
-                        yield first, samples
-        except av.FFmpegError:
-            return  # sound up to the damage is kept
+                    if piece.pts is not None and piece.time_base is not None:
+                        yield float(piece.pts * piece.time_base), piece.to_ndarray()
 
     def _encode(self, output: "OutputContainer", first: int, samples: np.ndarray) -> None:
         import av
 
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=self._layout)
+        if self._format == "flt":  # channels beside each other
+            samples = samples.T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples), format=self._format, layout=self._layout
+        )
         frame.sample_rate = self._rate
         frame.pts = first
         frame.time_base = Fraction(1, self._rate)

@@ -17,8 +17,9 @@ from typing import Self
 import numpy as np
 
 from followyouremoji.errors import ClipError, DataError, PictureError
-from followyouremoji.media.clips import ClipReader, at_constant_rate
+from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_picture
+from followyouremoji.media.timing import resample
 
 VIDEO_ENDINGS = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv"),
@@ -158,9 +159,9 @@ class Pictures:
         return None
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        return at_constant_rate(self._frames(), self.frame_rate)
+        return resample(self._frames(), self.frame_rate)
 
-    def _frames(self) -> Iterator[tuple[float, np.ndarray]]:
+    def _frames(self) -> Iterator[tuple[float, float, np.ndarray]]:
         self.damage = None
         for index, path in enumerate(self._paths):
             try:
@@ -171,7 +172,7 @@ class Pictures:
             if picture.shape != self._shape:
                 self.damage = f"{path} is of another size than the first picture"
                 return
-            yield index / FOLDER_FRAME_RATE, picture
+            yield index / FOLDER_FRAME_RATE, 1.0 / FOLDER_FRAME_RATE, picture
 
 
 def open_unit(path: Path, frame_rate: float | None) -> tuple[ClipReader | Pictures, float]:

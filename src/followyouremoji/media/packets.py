@@ -1,0 +1,253 @@
+"""What lies in a video file: its streams, which of them are of use, and the times of their packets. Nothing is decoded,
+but the first piece of a sound, to know that it can be.
+
+A file is looked through once (`scan`), and the answer kept while the file stays as it is; pictures and sound are then
+read with the same `Schedule`, and so stay together.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from followyouremoji.errors import ClipError
+from followyouremoji.media.timing import ASSUMED_RATE, Packets, Schedule, place_sound, schedule
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+
+_UNTIMED_FORMATS = ("avi", "h264", "hevc", "m4v", "mpegvideo")
+"""In these, packets carry at most the order in which they are decoded."""
+_PATCHY_FORMAT = "mpegts"  # made for bad lines, and marked corrupt where two recordings are joined
+_LOST_END = 0.5  # seconds that may lack at the end before a file is called cut off
+_MOST_ERRORS = 1000  # of reading, after which a file is given up
+_STEP_KEPT = 0.04  # seconds, about one frame
+_TRIED_PACKETS = 50  # of sound, until one must decode
+_DEFAULT, _ATTACHED = 1, 1024  # FFmpeg's dispositions of a stream
+_INVISIBLE_CODECS = ("vp8",)  # whose pictures that are only referred to lie in packets of their own
+_VP8_SHOWN = 0x10  # RFC 6386, section 9.1
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The sound stream that is used: its index in the file, its packets, and the seconds that each lasts by its codec,
+    0 where that does not say."""
+
+    index: int
+    packets: Packets
+    step: float
+
+    def shifts(self, plan: Schedule | None) -> np.ndarray:
+        """(packets,) seconds by which each packet is later by the clip's clock than by the file's."""
+        return np.zeros(len(self.packets)) if plan is None else place_sound(self.packets, plan.segments)
+
+    def is_whole(self, plan: Schedule | None) -> bool:
+        """Whether who joins the packets as they come, without a look at their times, keeps step."""
+        if not np.isfinite(self.packets.pts).all() or len(np.unique(self.shifts(plan))) > 1:
+            return False
+        step = self.step or float(np.median(self.packets.durations))
+        slips = self.packets.pts - self.packets.pts[0] - step * np.arange(len(self.packets))
+        return bool((np.abs(slips) <= _STEP_KEPT).all())
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds.
+
+    Attributes
+    ----------
+    pictures : index of the picture stream, None where there is none.
+    schedule : of its packets; None where there are none to show.
+    sound : None where there is none that can be decoded.
+    silent : how many sound streams would have been preferred to that, but cannot be decoded.
+    damage : why the file ends before its clip does, in words; None where it does not.
+    """
+
+    pictures: int | None
+    schedule: Schedule | None
+    sound: Sound | None
+    silent: int
+    damage: str | None
+
+
+def open_container(path: Path) -> "InputContainer":
+    """The file as FFmpeg opens it; raises `ClipError`. Playlists in it reach local files only, never the network."""
+    import av
+
+    try:
+        return av.open(
+            f"file:{path}",
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file,crypto,data"},
+        )
+    except (av.FFmpegError, OSError, ValueError) as reason:
+        raise ClipError(
+            f"{path} cannot be read as a clip: it is not a video, or damaged or cut off ({in_words(reason)})"
+        ) from reason
+
+
+def in_words(reason: Exception) -> str:
+    """What an error of FFmpeg says."""
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+
+
+def is_patchy(container: "InputContainer") -> bool:
+    """Whether packets of which something is missing are still worth decoding."""
+    return container.format.name == _PATCHY_FORMAT
+
+
+def packets(container: "InputContainer", *streams: Any) -> Iterator["Packet"]:
+    """The packets of some streams, by default of all, in the order of the file; places that cannot be read are passed
+    over."""
+    import av
+
+    errors = 0
+    while True:
+        try:
+            for packet in container.demux(*streams):
+                if packet.size:
+                    yield packet
+            return
+        except (av.FFmpegError, OSError):
+            errors += 1
+            if errors >= _MOST_ERRORS:
+                return
+
+
+def scan(path: Path) -> Contents:
+    """Look through a file; raises `ClipError` where FFmpeg cannot open it."""
+    try:
+        status = path.stat()
+    except OSError as reason:
+        raise ClipError(f"cannot read {path}: {reason.strerror}") from reason
+    return _scan(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _scan(path: Path, size: int, changed: int) -> Contents:
+    with open_container(path) as container:
+        stream = picture_stream(container)
+        pictures = None if stream is None else stream.index
+        is_hidden, whole_only = _hidden_test(stream), not is_patchy(container)
+        seen: dict[int, _Seen] = {}
+        for packet in packets(container):
+            index = packet.stream_index
+            hidden = index == pictures and (is_hidden(packet) or (packet.is_corrupt and whole_only))
+            seen.setdefault(index, _Seen()).add(packet, hidden)
+        listed = {index: one.packets() for index, one in seen.items()}
+        plan = None
+        if pictures in listed:
+            rate = float(stream.average_rate or stream.guessed_rate or 0.0)
+            plan = schedule(
+                _from_first_key(listed[pictures], seen[pictures].keys),
+                [listed[one.index] for one in container.streams.audio if one.index in listed],
+                timed=container.format.name not in _UNTIMED_FORMATS,
+                assumed_rate=rate if 0.0 < rate <= 1000.0 else ASSUMED_RATE,
+            )
+        damage = _damage(container, stream, seen, listed)
+        preferred = sorted(container.streams.audio, key=lambda one: not int(one.disposition) & _DEFAULT)
+        steps = {one.index: _seconds_of_a_packet(one) for one in preferred}
+    audible = [index for index in steps if index in listed]
+    chosen = next((index for index in audible if _decodes(path, index)), None)
+    if chosen is None:
+        return Contents(pictures, plan, None, len(audible), damage)
+    sound = Sound(chosen, listed[chosen], steps[chosen])
+    return Contents(pictures, plan, sound, audible.index(chosen), damage)
+
+
+def _seconds_of_a_packet(sound: Any) -> float:
+    codec = sound.codec_context
+    return codec.frame_size / codec.sample_rate if codec is not None and codec.sample_rate else 0.0
+
+
+class _Seen:
+    """The packets of a stream, as they are met."""
+
+    def __init__(self) -> None:
+        self.times: list[tuple[float, float, float]] = []
+        self.shown: list[bool] = []
+        self.keys: list[bool] = []
+        self.corrupt: list[bool] = []
+
+    def add(self, packet: "Packet", hidden: bool) -> None:
+        base = float(packet.time_base or 0)
+        pts, dts = packet.pts, packet.dts
+        self.times.append(
+            (
+                np.nan if pts is None else pts * base,
+                np.nan if dts is None else dts * base,
+                (packet.duration or 0) * base,
+            )
+        )
+        self.shown.append(not (packet.is_discard or hidden))
+        self.keys.append(packet.is_keyframe)
+        self.corrupt.append(packet.is_corrupt)
+
+    def packets(self) -> Packets:
+        pts, dts, durations = np.array(self.times, np.float64).reshape(-1, 3).T
+        return Packets(pts, dts, durations, np.array(self.shown, bool))
+
+
+def picture_stream(container: "InputContainer") -> Any:
+    """The stream of pictures: not a text that FFmpeg would render, not the cover of a piece of music, and rather the
+    one that the file marks as its default; None where there is none."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None
+        and stream.codec_context.name != "ansi"
+        and not int(stream.disposition) & _ATTACHED
+    ]
+    return max(streams, key=lambda stream: int(stream.disposition) & _DEFAULT, default=None)
+
+
+def _hidden_test(stream: Any) -> Callable[["Packet"], bool]:
+    """Whether a packet of the stream holds a picture that is never shown itself."""
+    if stream is None or stream.codec_context.name not in _INVISIBLE_CODECS:
+        return lambda packet: False
+    return lambda packet: not memoryview(packet)[0] & _VP8_SHOWN
+
+
+def _from_first_key(pictures: Packets, keys: list[bool]) -> Packets:
+    """Packets before the first key frame show nothing that can be decoded."""
+    shown = pictures.shown.copy()
+    if any(keys):
+        shown[: keys.index(True)] = False
+    return Packets(pictures.pts, pictures.dts, pictures.durations, shown)
+
+
+def _damage(
+    container: "InputContainer", stream: Any, seen: dict[int, _Seen], listed: dict[int, Packets]
+) -> str | None:
+    if stream is None or stream.index not in seen:
+        return None
+    if not is_patchy(container) and seen[stream.index].corrupt[-1]:
+        return "it ends within a frame"
+    index = stream.index_entries
+    if "mp4" in container.format.name.split(",") and len(index):
+        last = index[-1]
+        return "its end is missing" if last.pos + last.size > container.size else None
+    ends = [float(np.nanmax(one.ends)) for one in listed.values() if np.isfinite(one.ends).any()]
+    promised = ((container.start_time or 0) + (container.duration or 0)) / 1e6
+    return "its end is missing" if ends and max(ends) < promised - _LOST_END else None
+
+
+def _decodes(path: Path, index: int) -> bool:
+    import av
+
+    with open_container(path) as container:
+        stream = container.streams[index]
+        if stream.codec_context is None:
+            return False
+        for packet in islice(packets(container, stream), _TRIED_PACKETS):
+            try:
+                if packet.decode():
+                    return True
+            except (av.FFmpegError, ValueError):
+                continue
+    return False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from followyouremoji.apps.bundled import driving_path, portrait_path
-from followyouremoji.apps.driving import Driving, FrameRange, tracked
+from followyouremoji.apps.driving import Driving, tracked
 from followyouremoji.apps.jobs import Job, Recipe, recipe
 from followyouremoji.apps.output import advice_on_gpu_memory, check_output, counted, note, progress_bar, say
 from followyouremoji.errors import ClipError, SettingsError
@@ -21,6 +21,7 @@ from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.outputs import clear_remains, occupied
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, side_by_side, write_picture
+from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import CLIP_ENDINGS, ClipWriter, check_sides
 from followyouremoji.preparation import Prepared, find_face
 from followyouremoji.sampling.forecast.presets import SPEEDS
@@ -167,7 +168,7 @@ def animate(
     output: Output,
     choice: ModelChoice,
     *,
-    frames: FrameRange,
+    clip_range: ClipRange,
     smooth: float,
     alignment: AlignmentSettings,
     settings: AnimationSettings,
@@ -184,7 +185,7 @@ def animate(
         )
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
-    source = Driving(driving_path(driving), frames)
+    source = Driving(driving_path(driving), clip_range, settings.frame_rate)
     path = output.named(portrait_file, source)
     with ExitStack() as stack:
         stack.enter_context(advice_on_gpu_memory(LESS_MEMORY))
@@ -214,6 +215,8 @@ def animate(
         prepared = animator.prepare(
             picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks
         )
+        for sentence in prepared.notes:
+            note(f"Note: {sentence}")
         from followyouremoji.sampling.denoising import Tally
 
         tally = Tally()
@@ -260,7 +263,7 @@ def asked_for(
             **choice.described(),
             "forecast": str(forecast_for(read_acceleration(weights), settings.speed, steps)),
             "smooth": smooth,
-            "driving's": driving.frames,
+            "part of the driving": str(driving.clip_range),
             "alignment's": alignment,
             "setting": settings,
         },

@@ -183,7 +183,8 @@ def align(
 
     poses = np.broadcast_to(pose, driving.poses.shape)
     if settings.head == "relative" and len(motion) == 1:
-        poses = turned_as(driving.poses, pose, settings.head_strength)
+        poses, eased = turned_as(driving.poses[0], pose, settings.head_strength)
+        notes += _told_of_turn(eased)
     elif settings.head == "relative":
         resting = np.stack([rest.pose for rest in rests])[shots.setups]
         poses = relative_poses(driving.poses[shots.shown], resting, pose, settings.head_strength)
@@ -337,6 +338,14 @@ def _told_of_shots(motion: Motion, shots: Shots) -> list[str]:
     return [
         f"The driving has cuts (at {where}): in each of its {shots.count} setups expression and head motion are measured from "
         "a relaxed frame of its own, and the head stays near the portrait's place."
+    ]
+
+
+def _told_of_turn(eased: tuple[Eased, ...]) -> list[str]:
+    return [
+        f"The portrait's head turns by {one.given:.0f} instead of {one.wanted:.0f} degrees: what its picture hides of the "
+        "face cannot be turned into sight."
+        for one in eased
     ]
 
 

@@ -15,8 +15,12 @@ NEAREST = 0.35
 FREE = 0.5
 """Share of the room in which travel is left as it is; beyond, more and more of it is taken off."""
 
-MARGIN = 0.1
+MARGIN = 0.05
 """What stays between the face and the border of the picture, in sizes of the face: a picture is bent between both."""
+
+MOST_TURNED, TURNED_LESS = 40.0, 0.6
+"""Degrees that a picture turns a portrait from its own pose at most, and how much less for each degree that it is
+turned aside itself: bent by more, of six paintings and drawings each showed eyes, mouth or cheeks twice."""
 
 LEAST = 0.01
 """Least room to any side, in sizes of the face."""
@@ -27,7 +31,7 @@ Room = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Eased:
-    """How far the travel of a head would go to a side, and how far it goes, in sizes of the face."""
+    """How far a head would go to a `side`, and how far it goes, in sizes of the face; `turned`, in degrees."""
 
     side: str
     wanted: float
@@ -56,13 +60,23 @@ def released_poses(driving: np.ndarray, own: np.ndarray, strength: float) -> np.
     return _posed(own, rotation @ own_rotation[0].T, shift, scale, strength)
 
 
-def turned_as(driving: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:
-    """The portrait in its own place and size with the rotation of the driving heads ``(T, 4, 4)``."""
-    rotation, _ = _rotation_and_scale(driving)
+def turned_as(driving: np.ndarray, own: np.ndarray, strength: float) -> tuple[np.ndarray, tuple[Eased, ...]]:
+    """The portrait in its own place and size with the rotation of a driving head, both ``(4, 4)``: ``(1, 4, 4)``, and
+    whether the turn had to be eased, in degrees.
+
+    A portrait that is turned itself shows one side of the face, and what is hidden cannot be turned into sight: it
+    turns by `MOST_TURNED` less `TURNED_LESS` of its own angle at most.
+    """
+    rotation, _ = _rotation_and_scale(driving[None])
     own_rotation, own_scale = _rotation_and_scale(own[None])
-    shift = np.repeat(own[None, :3, 3], len(driving), axis=0)
-    scale = np.broadcast_to(own_scale, len(driving))
-    return _posed(own, rotation @ own_rotation[0].T, shift, scale, strength)
+    turn = rotation @ own_rotation[0].T
+    wanted = strength * float(np.degrees(np.arccos(np.clip((np.trace(turn[0]) - 1) / 2, -1.0, 1.0))))
+    aside = float(np.degrees(np.arccos(np.clip(own_rotation[0, 2, 2], -1.0, 1.0))))
+    given = min(wanted, max(MOST_TURNED - TURNED_LESS * aside, 0.0))
+    if given < wanted:
+        strength *= given / wanted
+    poses = _posed(own, turn, own[None, :3, 3], own_scale, strength)
+    return poses, () if given == wanted else (Eased("turned", wanted, given),)
 
 
 def _posed(

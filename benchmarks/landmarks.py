@@ -46,13 +46,15 @@ from followyouremoji.apps.bundled import portrait_path
 from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.motion import Motion, track_motion
+from followyouremoji.face.motion import Motion
+from followyouremoji.face.tracking import track_motion
 from followyouremoji.files import write_json
 from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.media.provenance import GENERATED_COMMENT
+from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter, exact_rate
 
 if TYPE_CHECKING:
@@ -274,7 +276,7 @@ def wait(clip: Path, target: Path, frames: int, way: str) -> dict[str, float]:
         picture = read_picture(portrait_path(PORTRAIT))
         landmarks = detector.detect(picture)
         mark("portrait's face found")
-        with ClipReader(clip, 0, frames) as reader:
+        with ClipReader(clip, ClipRange(stop=frames)) as reader:
             motion = tracked_by(detector, reader, overlapped).smoothed()
         mark("clip tracked")
         animator = loading.result()

@@ -6,7 +6,7 @@ follows the chosen face, and the detector runs again only where the face was los
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import FaceNotFound, SettingsError, WeightsError
 from .face_graphs import FaceGraph, FullRangeDetector, GraphFace, MeshGraph, TaskGraph
+from .orientation import FURTHEST_TILT, STEADY, disagreement, tilt
 
 MOST_FACES = 10
 """Faces that are looked for in one picture."""
@@ -48,11 +49,15 @@ class Landmarks:
         x / width, y / height, z on the scale of x (smaller is nearer). Points may lie outside the picture.
     size : (width, height) of the picture in pixels
     blendshapes : ``(52,)`` float32 scores in [0, 1] in MediaPipe's order (first `_neutral`), or None without a bundle
+    quarter_turns : of the picture, counter-clockwise, before the face was looked for; all else is of the turned picture
+    doubtful : they were checked, and cannot be trusted: what was found may be no face, or an unusual one
     """
 
     normalised: np.ndarray
     size: tuple[int, int]
     blendshapes: np.ndarray | None = None
+    quarter_turns: int = 0
+    doubtful: bool = False
 
     @property
     def points(self) -> np.ndarray:
@@ -133,13 +138,15 @@ class FaceDetector:
         self._picture_graph = self._far = None
         self._search_graphs.clear()
 
-    def detect(self, picture: np.ndarray, face: int | None = None) -> Landmarks:
+    def detect(self, picture: np.ndarray, face: int | None = None, any_turn: bool = False) -> Landmarks:
         """The landmarks of one face in a picture.
 
         Parameters
         ----------
         picture : ``uint8 (height, width, 3)`` RGB
         face : 1 for the face furthest to the left, 2 for the next; None for the largest
+        any_turn : the picture may lie on its side or stand on its head: where its face is not found, is doubtful or is
+            rolled too far, the other quarter turns are tried too
 
         A face that only the search in crops finds has no blendshape scores.
 
@@ -148,6 +155,8 @@ class FaceDetector:
         FaceNotFound
             No face, or fewer than `face`.
         """
+        if any_turn:
+            return self._detect_upright(picture, face)
         wanted = _checked_number(face)
         size = _size(picture)
         faces = self._in_picture(picture)
@@ -160,7 +169,41 @@ class FaceDetector:
             )
         return _landmarks(_chosen(faces, size, face), size)
 
-    def track(self, frames: Iterable[np.ndarray], face: int | None = None) -> Iterator[Landmarks | None]:
+    def _detect_upright(self, picture: np.ndarray, face: int | None) -> Landmarks:
+        try:
+            found = self._checked(picture, self.detect(picture, face))
+        except FaceNotFound:
+            turned = self._turned(picture, face)
+            if turned is None:
+                raise
+            return turned
+        if not found.doubtful and _stands(found):
+            return found
+        return self._turned(picture, face) or found
+
+    def _turned(self, picture: np.ndarray, face: int | None) -> Landmarks | None:
+        """The landmarks in the quarter turn of a picture that brings its face upright, None where there is none."""
+        for turns in (2, 1, 3):
+            upright = _turn(picture, turns)
+            faces = self._in_picture(upright)
+            if len(faces) >= (face or 1):
+                size = _size(upright)
+                found = self._checked(upright, _landmarks(_chosen(faces, size, face), size))
+                if not found.doubtful and _stands(found):
+                    return replace(found, quarter_turns=turns)
+        return None
+
+    def _checked(self, picture: np.ndarray, found: Landmarks) -> Landmarks:
+        """Landmarks with what is thought of them."""
+        graph = self._search_graph(0.2)
+        apart = disagreement(
+            lambda crop: [one.normalised for one in graph.faces(crop)], picture, found.points
+        )
+        return replace(found, doubtful=apart > STEADY)
+
+    def track(
+        self, frames: Iterable[np.ndarray], face: int | None = None, any_turn: bool = False
+    ) -> Iterator[Landmarks | None]:
         """Follow one face through the frames of a clip: one result a frame, None where the face is not seen.
 
         Parameters
@@ -169,6 +212,7 @@ class FaceDetector:
             clip of a doubled frame rate or with a held picture, has the same landmarks and costs no detection
         face : which face of the first frame that has one, as in `detect`; afterwards the same face is followed, and
             a lost one is taken up again where a face is nearest to the last place
+        any_turn : as in `detect`; what its first face shows holds for the whole clip
 
         Raises
         ------
@@ -176,19 +220,26 @@ class FaceDetector:
             The first frame with faces has fewer than `face`.
         """
         _checked_number(face)
-        return self._tracked(frames, face)
+        return self._tracked(frames, face, any_turn)
 
-    def _tracked(self, frames: Iterable[np.ndarray], face: int | None) -> Iterator[Landmarks | None]:
+    def _tracked(
+        self, frames: Iterable[np.ndarray], face: int | None, any_turn: bool
+    ) -> Iterator[Landmarks | None]:
+        turns: int | None = None if any_turn else 0
+        doubtful = False
         follower: _Follower | None = None
         last: GraphFace | None = None
         before: np.ndarray | None = None
         seen: Landmarks | None = None
         try:
-            for picture in frames:
-                if before is not None and _is_held(picture, before):
+            for number, frame in enumerate(frames):
+                if before is not None and _is_held(frame, before):
                     yield seen
                     continue
-                before = picture
+                before = frame
+                if turns is None:
+                    turns, doubtful = self._first_look(frame, face, number)
+                picture = _turn(frame, turns or 0)
                 size = _size(picture)
                 current = follower.follow(picture) if follower else None
                 if current is None:
@@ -197,11 +248,35 @@ class FaceDetector:
                         follower = None
                     current, follower = self._taken_up(picture, last, face)
                 last = current or last
-                seen = None if current is None else _landmarks(current, size)
+                if current is None:
+                    seen = None
+                else:
+                    turns = turns or 0
+                    seen = replace(_landmarks(current, size), quarter_turns=turns, doubtful=doubtful)
                 yield seen
         finally:
             if follower:
                 follower.close()
+
+    def _first_look(self, picture: np.ndarray, face: int | None, number: int) -> tuple[int | None, bool]:
+        """The quarter turns that bring a clip's first face upright, and whether it is doubtful; (None, False) while
+        none is seen.
+
+        Without a face the turned frame is looked at ever more rarely: it costs three detections.
+        """
+        faces = self._in_picture(picture)
+        if not faces and number & (number - 1):
+            return None, False
+        found = None
+        if len(faces) >= (face or 1):
+            size = _size(picture)
+            found = self._checked(picture, _landmarks(_chosen(faces, size, face), size))
+            if not found.doubtful and _stands(found):
+                return 0, False
+        turned = self._turned(picture, face)
+        if turned is not None:
+            return turned.quarter_turns, False
+        return (0, found is not None and found.doubtful) if faces else (None, False)
 
     def _taken_up(
         self, picture: np.ndarray, last: GraphFace | None, face: int | None
@@ -384,6 +459,14 @@ def _checked_number(face: int | None) -> int:
 
 def _size(picture: np.ndarray) -> tuple[int, int]:
     return picture.shape[1], picture.shape[0]
+
+
+def _turn(picture: np.ndarray, turns: int) -> np.ndarray:
+    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
+def _stands(found: Landmarks) -> bool:
+    return abs(tilt(found.normalised, found.size)) <= FURTHEST_TILT
 
 
 def _landmarks(face: GraphFace, size: tuple[int, int]) -> Landmarks:

@@ -12,8 +12,8 @@ A zip archive as `numpy.savez_compressed` writes it, readable without pickle. Ve
 """
 
 import json
+import math
 import zipfile
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +21,7 @@ import numpy as np
 
 from followyouremoji.files import whole
 
-from ..errors import FaceNotFound, MotionError
-from .detection import FaceDetector, Landmarks
+from ..errors import MotionError
 from .released_motion import read_released_frames
 from .smoothing import smooth_landmarks
 from .topology import N_LANDMARKS
@@ -34,11 +33,24 @@ MOTION_ENDINGS = (MOTION_ENDING, RELEASED_ENDING)
 
 FORMAT = "followyouremoji-motion"
 VERSION = 1
-LARGEST_FILE = 1 << 31
-"""Bytes that a motion file may unpack to: hours of motion, and a bound for a file made to fill the memory."""
+MOST_BYTES = 1 << 31
+"""That a motion file may unpack to: hours of motion, and a bound for a file made to fill the memory."""
 
-BRIDGED_SECONDS = 0.5
-"""Longest time without a face that interpolation bridges."""
+FREE_BYTES = 1 << 28
+MOST_UNPACKED = 100
+"""A file may unpack to `FREE_BYTES`, and else to so many times its own size. Real motion packs to a half of itself."""
+
+FURTHEST = 10.0
+"""Largest size of a normalised coordinate, in widths and heights of the picture."""
+
+LEAST_FACE = 1e-3
+"""Least longer side of a face's box, normalised."""
+
+FRAME_RATES = (0.1, 1000.0)
+MOST_PIXELS = 100_000_000
+MOST_OBLONG = 100  # longer side over shorter side
+MOST_WAITING, FREE_SECONDS = 2.0, 60.0
+"""A motion may last so many times as long as its frames at its rate, and so many seconds more: some may be missing."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +88,32 @@ class Motion:
         )
         if not shapes_agree:
             raise MotionError(f"{self.source} has landmarks, times and scores that do not belong together.")
-        if not np.isfinite(self.landmarks).all() or not np.isfinite(self.timestamps).all():
-            raise MotionError(f"{self.source} has landmarks or times that are no numbers.")
-        if not (np.isfinite(self.frame_rate) and self.frame_rate > 0 and min(self.size) > 0):
-            raise MotionError(f"{self.source} has no usable frame rate or picture size.")
+        if self.found.dtype != bool:
+            raise MotionError(f"{self.source} does not say in which frames a face was found.")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """What is finite can be absurd: this is the one place that bounds it, for files and for callers alike."""
+        low, high = FRAME_RATES
+        if not low <= self.frame_rate <= high:  # also where it is no number
+            raise MotionError(
+                f"{self.source} has a frame rate of {self.frame_rate:g}; it must be {low:g} to {high:g} a second."
+            )
+        short, long = sorted(self.size)
+        if short < 1 or long > MOST_OBLONG * short or short * long > MOST_PIXELS:
+            raise MotionError(f"{self.source} has a picture size of {self.size[0]}x{self.size[1]} pixels.")
+        if not (np.isfinite(self.timestamps).all() and (np.diff(self.timestamps) > 0).all()):
+            raise MotionError(f"{self.source} has times that do not rise from frame to frame.")
+        if self.duration > MOST_WAITING * len(self) / self.frame_rate + FREE_SECONDS:
+            raise MotionError(
+                f"{self.source} has {len(self)} frames for {self.duration:.4g} s, which do not fit its {self.frame_rate:g} frames a second."
+            )
+        if not np.abs(self.landmarks).max() <= FURTHEST:  # also where one is no number
+            raise MotionError(f"{self.source} has landmarks that are no numbers or far outside the picture.")
+        if np.ptp(self.landmarks[..., :2], axis=1).max(axis=-1).min() < LEAST_FACE:
+            raise MotionError(f"{self.source} has a face without extent: its landmarks lie in one point.")
+        if self.blendshapes is not None and not np.isfinite(self.blendshapes).all():
+            raise MotionError(f"{self.source} has expression scores that are no numbers.")
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -103,6 +137,30 @@ class Motion:
     def duration(self) -> float:
         """Seconds, the last frame's own time included."""
         return float(self.timestamps[-1] - self.timestamps[0]) + 1.0 / self.frame_rate
+
+    def at_rate(self, frame_rate: float) -> "Motion":
+        """The motion at another constant rate, between its own poses in proportion of time; it lasts as long, to half a
+        frame."""
+        if frame_rate == self.frame_rate:
+            return self
+        frames = max(1, math.ceil(self.duration * frame_rate - 0.5 - 1e-4))
+        times = self.timestamps[0] + np.arange(frames) / frame_rate
+        place = np.interp(times, self.timestamps, np.arange(len(self)))
+        before = np.floor(place).astype(int)
+        after = np.minimum(before + 1, len(self) - 1)
+
+        def between(values: np.ndarray) -> np.ndarray:
+            share = (place - before).reshape(-1, *[1] * (values.ndim - 1))
+            return ((1 - share) * values[before] + share * values[after]).astype(np.float32)
+
+        return replace(
+            self,
+            landmarks=between(self.landmarks),
+            timestamps=times,
+            frame_rate=frame_rate,
+            found=self.found[np.rint(place).astype(int)],
+            blendshapes=None if self.blendshapes is None else between(self.blendshapes),
+        )
 
     def smoothed(self, strength: float = 1.0) -> "Motion":
         """The motion without the detector's jitter; blinks and fast mouth movements stay.
@@ -160,12 +218,7 @@ class Motion:
         if not path.is_file():
             raise MotionError(f"There is no motion file {path}.")
         try:
-            with zipfile.ZipFile(path) as archive:
-                unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > LARGEST_FILE:
-                raise MotionError(f"{path} unpacks to {unpacked >> 20} MiB, which no motion file should.")
-            with np.load(path, allow_pickle=False) as data:
-                return _from_arrays(path, {name: data[name] for name in data.files})
+            return _from_arrays(path, _read_arrays(path))
         except MotionError:
             raise
         except zipfile.BadZipFile as error:
@@ -215,6 +268,29 @@ class Motion:
         )
 
 
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a motion file, none of which is larger than what lies in the file; raises MotionError, and whatever
+    damaged archives make zipfile and NumPy raise."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > min(MOST_BYTES, max(FREE_BYTES, MOST_UNPACKED * path.stat().st_size)):
+            raise MotionError(f"{path} unpacks to {unpacked >> 20} MiB, which no motion file should.")
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                if version != (1, 0):
+                    raise ValueError("another version of NumPy's format")
+                shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+            # NumPy makes room for what a header promises before it reads.
+            if math.prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError("a header that promises more than there is")
+            with archive.open(member) as stream:
+                name = member.filename.removesuffix(".npy")
+                arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+    return arrays
+
+
 def _to_byte_planes(landmarks: np.ndarray) -> np.ndarray:
     bits = np.ascontiguousarray(landmarks).view(np.int32)
     steps = np.diff(bits, axis=0, prepend=np.zeros_like(bits[:1]))
@@ -242,140 +318,15 @@ def _from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Motion:
     if planes.dtype != np.uint8 or planes.shape[:3] != (4, N_LANDMARKS, 3):
         raise MotionError(f"{path} is damaged: its landmarks have the shape {planes.shape}.")
     width, height = header["size"]
-    return Motion(
-        landmarks=_from_byte_planes(planes),
-        timestamps=arrays["timestamps"],
-        frame_rate=float(header["frame_rate"]),
-        size=(int(width), int(height)),
-        source=str(header["source"]),
-        found=arrays["found"],
-        blendshapes=arrays.get("blendshapes"),
-    )
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Frames without a face: `first` to `last`, both included, from `start` on for `seconds`."""
-
-    first: int
-    last: int
-    start: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class GapReport:
-    """What was done about frames without a face: short gaps are bridged, long ones hold the last pose."""
-
-    bridged: tuple[Gap, ...] = ()
-    held: tuple[Gap, ...] = ()
-
-    def __str__(self) -> str:
-        """One line a gap for the user; empty if there is none."""
-        lines = [_gap_line(gap, "filled by interpolation") for gap in self.bridged]
-        lines += [
-            _gap_line(gap, "the first pose is held" if gap.first == 0 else "the last pose is held")
-            for gap in self.held
-        ]
-        return "\n".join(lines)
-
-
-def _gap_line(gap: Gap, remedy: str) -> str:
-    return f"No face from {gap.start:.2f} s for {gap.seconds:.2f} s (frames {gap.first} to {gap.last}): {remedy}."
-
-
-def track_motion(
-    clip: Iterable[tuple[float, np.ndarray]],
-    frame_rate: float,
-    detector: FaceDetector,
-    source: str,
-    face: int | None = None,
-) -> tuple[Motion, GapReport]:
-    """Follow a face through a clip.
-
-    Parameters
-    ----------
-    clip : (seconds, RGB picture) pairs, read one at a time
-    frame_rate : frames a second
-    detector : finds the faces; with a bundle the motion has blendshape scores
-    source : the clip's name, for messages
-    face : which face from left to right, counted from 1; None for the largest
-
-    Returns
-    -------
-    The motion, and where a face was missing: gaps of up to half a second between two faces are interpolated, longer
-    ones and the end hold the last pose, the start holds the first.
-
-    Raises
-    ------
-    FaceNotFound
-        No frame has a face, or the first one with faces has fewer than `face`.
-    """
-    times: list[float] = []
-
-    def pictures() -> Iterator[np.ndarray]:
-        for time, picture in clip:
-            times.append(time)
-            yield picture
-
-    size: tuple[int, int] | None = None
-    seen: list[Landmarks | None] = []
-    for landmarks in detector.track(pictures(), face):
-        seen.append(landmarks)
-        size = landmarks.size if landmarks else size
-    if size is None:
-        raise FaceNotFound(
-            f"No face was found in {source} ({len(seen)} frames). Use a clip in which one face is well visible."
+    try:
+        return Motion(
+            landmarks=_from_byte_planes(planes),
+            timestamps=arrays["timestamps"],
+            frame_rate=float(header["frame_rate"]),
+            size=(int(width), int(height)),
+            source=str(header["source"]),
+            found=arrays["found"],
+            blendshapes=arrays.get("blendshapes"),
         )
-    return _motion_of(seen, np.array(times, np.float64), frame_rate, size, source)
-
-
-def _motion_of(
-    seen: list[Landmarks | None],
-    times: np.ndarray,
-    frame_rate: float,
-    size: tuple[int, int],
-    source: str,
-) -> tuple[Motion, GapReport]:
-    found = np.array([face is not None for face in seen])
-    known = np.flatnonzero(found)
-    landmarks = np.zeros((len(seen), N_LANDMARKS, 3), np.float32)
-    landmarks[known] = [face.normalised for face in seen if face is not None]
-    scores = [face.blendshapes for face in seen if face is not None and face.blendshapes is not None]
-    blendshapes = None
-    if len(scores) == len(known):
-        blendshapes = np.zeros((len(seen), 52), np.float32)
-        blendshapes[known] = scores
-
-    bridged: list[Gap] = []
-    held: list[Gap] = []
-    for gap in _gaps(found, times, frame_rate):
-        inner = gap.first > 0 and gap.last + 1 < len(seen)
-        bridge = inner and gap.seconds <= BRIDGED_SECONDS
-        (bridged if bridge else held).append(gap)
-        for values in (landmarks, blendshapes):
-            if values is not None:
-                _fill(values, times, gap, bridge)
-    motion = Motion(landmarks, times, frame_rate, size, source, found, blendshapes)
-    return motion, GapReport(tuple(bridged), tuple(held))
-
-
-def _gaps(found: np.ndarray, times: np.ndarray, frame_rate: float) -> list[Gap]:
-    edges = np.diff(np.concatenate([[True], found, [True]]).astype(int))
-    gaps = []
-    for first, after in zip(np.flatnonzero(edges < 0), np.flatnonzero(edges > 0), strict=True):
-        last = int(after) - 1
-        seconds = float(times[last] - times[first]) + 1.0 / frame_rate
-        gaps.append(Gap(int(first), last, float(times[first]), seconds))
-    return gaps
-
-
-def _fill(values: np.ndarray, times: np.ndarray, gap: Gap, bridge: bool) -> None:
-    missing = slice(gap.first, gap.last + 1)
-    if not bridge:
-        values[missing] = values[gap.last + 1] if gap.first == 0 else values[gap.first - 1]
-        return
-    start, end = gap.first - 1, gap.last + 1
-    share = (times[missing] - times[start]) / max(times[end] - times[start], 1e-9)
-    share = share.reshape(-1, *[1] * (values.ndim - 1))
-    values[missing] = (1 - share) * values[start] + share * values[end]
+    except MotionError as error:
+        raise MotionError(f"{path} cannot be used: {error}") from error

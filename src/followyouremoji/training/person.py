@@ -12,7 +12,7 @@ import numpy as np
 from followyouremoji.data.source import TrainingClip
 from followyouremoji.errors import DataError, FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import FaceDetector, Landmarks
-from followyouremoji.face.motion import track_motion
+from followyouremoji.face.tracking import track_motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture

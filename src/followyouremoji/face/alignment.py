@@ -5,9 +5,7 @@ the expression as offsets from a neutral driving frame onto the portrait's own v
 the pupils by the direction in which they look (`gaze`). So the portrait keeps its face shape, whoever drives it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,6 +15,7 @@ from .detection import Landmarks
 from .gaze import ConjugateGaze, PortraitEyes, driving_gaze
 from .geometry import (
     MetricFaces,
+    blocks,
     frustum_at_one,
     iris_places,
     irises_at,
@@ -24,36 +23,23 @@ from .geometry import (
     project,
     solve_metric_faces,
 )
-from .heads import Eased, Room, relative_poses, released_poses, turned_as, within_room
-from .identity import (
-    EYE_DISTANCE_CM,
-    OPEN_LIPS,
-    STRONG_BROWS,
-    STRONG_MOUTH,
-    Amounts,
-    certainty,
-    lip_gap,
-    relaxed,
-    separate,
-)
+from .heads import Room, relative_poses, released_poses, turned_as, within_room
 from .lids import uncrossed
 from .motion import Motion
-from .neutral import LEFT_EYE_CORNER, RIGHT_EYE_CORNER, expression_scores
-from .regions import REGIONS, region_weights
-from .shots import Shots, find_shots
+from .neutral import (
+    LEFT_EYE_CORNER,
+    RIGHT_EYE_CORNER,
+    PortraitExpression,
+    least_expressive,
+    own_face,
+    rest_of,
+)
+from .regions import region_weights
+from .remarks import told_of_portrait, told_of_shots, told_of_travel, told_of_turn
+from .shots import find_shots
 from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, mean_face
 
 HeadMotion = Literal["relative", "absolute", "none", "image"]
-PortraitExpression = Literal["keep", "replace", "auto"]
-
-SAME_FACE = 0.03
-"""A driving frame whose points are nearer to the portrait's than this share of the eye distance, in the mean, shows the
-portrait itself. Two people at rest are 0.05 apart and more; one frame found twice, 0.01 and less."""
-
-
-BLOCK = 1000
-"""Frames that are worked on at once at most: what lies between landmarks and points is many times as large as
-either."""
 
 
 @dataclass(frozen=True)
@@ -172,26 +158,33 @@ def align(
 
     driving = _metric_faces(motion)
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
-    face, pose = portrait.vertices[0], portrait.poses[0]
-    own = _own_face(face, settings, single=len(motion) == 1)
+    own = own_face(portrait, settings.portrait_expression, single=len(motion) == 1)
+    face, pose = own.face, own.pose
     shots = find_shots(motion, driving)
     rests = [
-        _rest(motion, driving, np.flatnonzero(shots.setups == setup), face, pose, own, settings)
+        rest_of(
+            motion,
+            driving,
+            np.flatnonzero(shots.setups == setup),
+            own,
+            settings.portrait_expression,
+            settings.neutral,
+        )
         for setup in range(shots.count)
     ]
-    notes = [*_told_of_portrait(face, own), *_told_of_shots(motion, shots)]
+    notes = [*told_of_portrait(own), *told_of_shots(motion, shots)]
 
     poses = np.broadcast_to(pose, driving.poses.shape)
     if settings.head == "relative" and len(motion) == 1:
         poses, eased = turned_as(driving.poses[0], pose, settings.head_strength)
-        notes += _told_of_turn(eased)
+        notes += told_of_turn(eased)
     elif settings.head == "relative":
         resting = np.stack([rest.pose for rest in rests])[shots.setups]
         poses = relative_poses(driving.poses[shots.shown], resting, pose, settings.head_strength)
         width, height = reference.size
         outline = face[list(FACE_OVAL_LOOP)]
         poses, eased = within_room(poses, pose, outline, room or (0, 0, width, height), reference.size)
-        notes += _told_of_travel(eased)
+        notes += told_of_travel(eased)
 
     strengths = _vertex_strengths(settings)[:, None]
     still = face - np.minimum(strengths, 1.0) * (face - own.relaxed)
@@ -200,7 +193,7 @@ def align(
     looking = driving_gaze(motion, driving, settings.conjugate_gaze, shots.setups)
     directions = eyes.following(looking, settings.gaze)[shots.shown]
     points = np.empty((len(motion), N_LANDMARKS, 2))
-    for block in _blocks(len(motion)):
+    for block in blocks(len(motion)):
         shown = shots.shown[block]
         offsets = driving.vertices[shown] - resting_faces[shots.setups[block]]  # V_i - V_neutral
         vertices = still + strengths * offsets
@@ -218,11 +211,11 @@ def _as_released(motion: Motion, reference: Landmarks, settings: AlignmentSettin
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
     neutral = settings.neutral
     if neutral is None:
-        neutral = _least_expressive(motion, driving, np.arange(len(motion)))
+        neutral = least_expressive(motion, driving, np.arange(len(motion)))
     poses = released_poses(driving.poses, portrait.poses[0], settings.head_strength)
     own_gaze = iris_places(reference.normalised[None, :, :2].astype(np.float64))
     points = np.empty((len(motion), N_LANDMARKS, 2))
-    for block in _blocks(len(motion)):
+    for block in blocks(len(motion)):
         offsets = driving.vertices[block] - driving.vertices[neutral]  # V_i - V_neutral
         vertices = portrait.vertices + _vertex_strengths(settings)[:, None] * offsets
         mesh_points = project(vertices, poses[block], reference.size)
@@ -231,149 +224,12 @@ def _as_released(motion: Motion, reference: Landmarks, settings: AlignmentSettin
     return points
 
 
-@dataclass(frozen=True)
-class _OwnFace:
-    """The portrait's face without what it shows of an expression: `relaxed` (468, 3), and how much was `taken`."""
-
-    relaxed: np.ndarray
-    taken: Amounts
-
-
-@dataclass(frozen=True)
-class _Rest:
-    """What a setup's motion is measured from: a `face` (468, 3) and the head's `pose` (4, 4)."""
-
-    face: np.ndarray
-    pose: np.ndarray
-
-
-def _own_face(face: np.ndarray, settings: AlignmentSettings, single: bool) -> _OwnFace:
-    if settings.portrait_expression == "keep":
-        return _OwnFace(face, Amounts())
-    (expression,) = separate(face[None]).expressions
-    taken = certainty(face, expression)
-    if single or settings.portrait_expression == "replace":
-        taken = replace(taken, brows=1.0, mouth=1.0)
-    return _OwnFace(relaxed(face, expression, taken), taken)
-
-
-def _rest(
-    motion: Motion,
-    driving: MetricFaces,
-    frames: np.ndarray,
-    face: np.ndarray,
-    pose: np.ndarray,
-    own: _OwnFace,
-    settings: AlignmentSettings,
-) -> _Rest:
-    """The rest of one setup, whose `frames` are given, for a portrait with this `face`, `pose` and `own` face."""
-    seen = frames[motion.found[frames]] if motion.found[frames].any() else frames
-    if settings.neutral is not None and settings.neutral in frames and len(motion) > 1:
-        neutral, given = settings.neutral, True
-    else:
-        neutral, given = _least_expressive(motion, driving, seen), False
-        alike, apart = _most_alike(driving, seen, face, pose)
-        if apart < SAME_FACE and len(motion) > 1:
-            return _Rest(driving.vertices[alike] - (face - own.relaxed), driving.poses[alike])
-    vertices = driving.vertices[neutral]
-    if given or (settings.portrait_expression == "keep" and len(motion) > 1):
-        shown, expression = Amounts(), np.zeros(len(separate(vertices[None]).expressions[0]))
-    else:
-        expression = separate(driving.vertices[seen]).expressions[int(np.flatnonzero(seen == neutral)[0])]
-        shown = certainty(vertices, expression)
-        if len(motion) == 1 or settings.portrait_expression == "replace":
-            shown = replace(shown, brows=1.0, mouth=1.0)
-    # A mouth that closes in the portrait must close in the driving's rest, or it would never open as far.
-    lips = max(shown.mouth, own.taken.mouth)
-    return _Rest(relaxed(vertices, expression, shown, lips), driving.poses[neutral])
-
-
-def _most_alike(
-    driving: MetricFaces, frames: np.ndarray, face: np.ndarray, pose: np.ndarray
-) -> tuple[int, float]:
-    """The frame whose turned face is most like the portrait's, and how far their points are apart, in eye distances."""
-
-    def turned(vertices: np.ndarray, poses: np.ndarray) -> np.ndarray:
-        scale = np.cbrt(np.linalg.det(poses[..., :3, :3]))[..., None, None]
-        return vertices @ (poses[..., :3, :3] / scale).swapaxes(-1, -2)
-
-    apart = np.empty(len(frames))
-    for block in _blocks(len(frames)):
-        some = frames[block]
-        between = turned(driving.vertices[some], driving.poses[some]) - turned(face, pose)
-        apart[block] = np.linalg.norm(between, axis=-1).mean(axis=-1) / EYE_DISTANCE_CM
-    best = int(apart.argmin())
-    return int(frames[best]), float(apart[best])
-
-
-def _told_of_portrait(face: np.ndarray, own: _OwnFace) -> list[str]:
-    """What of the portrait's own expression gives way, where it is seen: not where a relaxed face is fitted anyway."""
-    seen = []
-    if own.taken.mouth > 0.1 and lip_gap(face) > OPEN_LIPS[0]:
-        seen.append("its open mouth")
-    elif own.taken.mouth > 0.1 and _apart(face, own.relaxed, "mouth") > STRONG_MOUTH[0]:
-        seen.append("the expression of its mouth")
-    if own.taken.brows > 0.1 and _apart(face, own.relaxed, "brows") > STRONG_BROWS[0]:
-        seen.append("the expression of its brows")
-    closed = [eye for eye in ("right_eye", "left_eye") if getattr(own.taken, eye) > 0.1]
-    if closed:
-        seen.append("its closed eyes" if len(closed) == 2 else "its closed eye")
-    if not seen:
-        return []
-    what = seen[0] if len(seen) == 1 else f"{', '.join(seen[:-1])} and {seen[-1]}"
-    return [f"The portrait shows an expression of its own: {what} gave way to the driving face's."]
-
-
-def _apart(face: np.ndarray, other: np.ndarray, region: str) -> float:
-    """Root mean square between a region's points of two faces, in eye distances."""
-    between = (face - other)[list(REGIONS[region])]
-    return float(np.sqrt((between**2).sum(axis=1).mean())) / EYE_DISTANCE_CM
-
-
-def _told_of_shots(motion: Motion, shots: Shots) -> list[str]:
-    if shots.count == 1:
-        return []
-    times = [f"{motion.timestamps[cut] - motion.timestamps[0]:.2f} s" for cut in shots.cuts[:5]]
-    where = ", ".join(times) + (" and so on" if len(shots.cuts) > 5 else "")
-    return [
-        f"The driving has cuts (at {where}): in each of its {shots.count} setups expression and head motion are measured from "
-        "a relaxed frame of its own, and the head stays near the portrait's place."
-    ]
-
-
-def _told_of_turn(eased: tuple[Eased, ...]) -> list[str]:
-    return [
-        f"The portrait's head turns by {one.given:.0f} instead of {one.wanted:.0f} degrees: what its picture hides of the "
-        "face cannot be turned into sight."
-        for one in eased
-    ]
-
-
-def _told_of_travel(eased: tuple[Eased, ...]) -> list[str]:
-    if not eased:
-        return []
-    parts = [
-        f"{one.given:.2f} instead of {one.wanted:.2f} of the face's size {one.side}"
-        if one.side != "nearer"
-        else f"{one.given:.0%} instead of {one.wanted:.0%} larger"
-        for one in eased
-    ]
-    return [f"The head would leave the picture: it travels at most {', '.join(parts)}."]
-
-
 def _metric_faces(motion: Motion) -> MetricFaces:
     faces = MetricFaces(np.empty((len(motion), N_MESH, 3)), np.empty((len(motion), 4, 4)))
-    for block in _blocks(len(motion)):
+    for block in blocks(len(motion)):
         solved = solve_metric_faces(motion.landmarks[block], motion.size)
         faces.vertices[block], faces.poses[block] = solved.vertices, solved.poses
     return faces
-
-
-def _blocks(frames: int) -> Iterator[slice]:
-    """All frames in blocks of almost the same length, `BLOCK` at most."""
-    edges = np.linspace(0, frames, -(-frames // BLOCK) + 1).astype(int)
-    for first, end in pairwise(edges):
-        yield slice(int(first), int(end))
 
 
 def after_mean_face(motion: Motion) -> Motion:
@@ -428,16 +284,7 @@ def neutral_frame(motion: Motion) -> int:
     With blendshapes it is the frame whose 52 scores sum to the least (as in the released code). Without, it is found by
     geometry, see `neutral.expression_scores`. Only frames in which a face was found are candidates.
     """
-    return _least_expressive(motion, _metric_faces(motion), np.arange(len(motion)))
-
-
-def _least_expressive(motion: Motion, faces: MetricFaces, frames: np.ndarray) -> int:
-    if motion.blendshapes is not None:
-        scores = motion.blendshapes[frames].sum(axis=1).astype(np.float64)
-    else:
-        scores = expression_scores(MetricFaces(faces.vertices[frames], faces.poses[frames]))
-    found = motion.found[frames]
-    return int(frames[(np.where(found, scores, np.inf) if found.any() else scores).argmin()])
+    return least_expressive(motion, _metric_faces(motion), np.arange(len(motion)))
 
 
 def _vertex_strengths(settings: AlignmentSettings) -> np.ndarray:

@@ -6,7 +6,9 @@ Procrustes) from the mean metric face to the unprojected points gives the pose. 
 depth can only be spread once the scale is known. Everything is vectorised over frames; only NumPy is used.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,6 +44,18 @@ class MetricFaces:
 
     def __len__(self) -> int:
         return len(self.poses)
+
+
+BLOCK = 1000
+"""Frames that are worked on at once at most: what lies between landmarks and points is many times as large as
+either."""
+
+
+def blocks(frames: int) -> Iterator[slice]:
+    """All frames in blocks of almost the same length, `BLOCK` at most."""
+    edges = np.linspace(0, frames, -(-frames // BLOCK) + 1).astype(int)
+    for first, end in pairwise(edges):
+        yield slice(int(first), int(end))
 
 
 def frustum_at_one(size: tuple[int, int]) -> tuple[float, float]:

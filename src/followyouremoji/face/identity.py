@@ -33,6 +33,9 @@ from .topology import (
     mean_face,
 )
 
+EXPRESSIONS = 18
+"""How many controls there are."""
+
 MISFIT_CM = 1.0
 """What a coordinate's misfit is measured in. Residuals are some half a millimetre and common to large parts of the
 face, so the 1404 coordinates must not count as so many witnesses. Of 0.3, 1 and 3 cm, 0.3 and 1 recover four fifths of

@@ -1,13 +1,125 @@
-"""The most relaxed frame of a driving clip, from which expressions are measured (Sec. 3.1)."""
+"""What motion is measured from (Sec. 3.1): the portrait's own face at rest, and a relaxed frame of the driving."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Literal
+
 import numpy as np
 
-from .geometry import MetricFaces
+from .geometry import BLOCK, MetricFaces, blocks
+from .identity import EXPRESSIONS, EYE_DISTANCE_CM, Amounts, certainty, relaxed, separate
+from .motion import Motion
 from .topology import mean_face
 
+PortraitExpression = Literal["keep", "replace", "auto"]
+
 RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
+
+SAME_FACE = 0.03
+"""A driving frame whose points are nearer to the portrait's than this share of the eye distance, in the mean, shows the
+portrait itself. Two people at rest are 0.05 apart and more; one frame found twice, 0.01 and less."""
+
+
+@dataclass(frozen=True)
+class OwnFace:
+    """A portrait's face ``(468, 3)`` and `pose` ``(4, 4)``; the face `relaxed`, without what it shows of an expression,
+    and how much of that was `taken` off."""
+
+    face: np.ndarray
+    pose: np.ndarray
+    relaxed: np.ndarray
+    taken: Amounts
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What motion is measured from: a `face` ``(468, 3)`` and the head's `pose` ``(4, 4)``."""
+
+    face: np.ndarray
+    pose: np.ndarray
+
+
+def own_face(portrait: MetricFaces, expression: PortraitExpression, single: bool) -> OwnFace:
+    """The face of a portrait, one frame, that is driven by a `single` picture or by a clip.
+
+    A picture has no other frame to measure its expression from than its fitted neutral face, so the portrait's is
+    measured from its own as well: what the fit does wrong it does in both.
+    """
+    face, pose = portrait.vertices[0], portrait.poses[0]
+    if expression == "keep":
+        return OwnFace(face, pose, face, Amounts())
+    fitted, taken = _shown(face, separate(face[None]).expressions[0], single or expression == "replace")
+    return OwnFace(face, pose, relaxed(face, fitted, taken), taken)
+
+
+def _shown(face: np.ndarray, fitted: np.ndarray, wholly: bool) -> tuple[np.ndarray, Amounts]:
+    """A fitted expression and how much of it is taken to be one: what is certain, or `wholly`, but for the lids."""
+    shown = certainty(face, fitted)
+    return fitted, replace(shown, brows=1.0, mouth=1.0) if wholly else shown
+
+
+def rest_of(
+    motion: Motion,
+    driving: MetricFaces,
+    frames: np.ndarray,
+    own: OwnFace,
+    expression: PortraitExpression,
+    neutral: int | None,
+) -> Rest:
+    """The rest of the `frames` of one setup, for a portrait.
+
+    That is the frame that shows the portrait itself, if there is one, without what was taken off the portrait. Else it
+    is the most relaxed frame, without the expression that it shows for certain, against the identity of all frames of
+    the setup; or the `neutral` frame as it is, where it is one of them.
+    """
+    seen = frames[motion.found[frames]] if motion.found[frames].any() else frames
+    single = len(motion) == 1
+    fitted, shown = np.zeros(EXPRESSIONS), Amounts()
+    if single or neutral is None or neutral not in frames:
+        alike, apart = _most_alike(driving, seen, own)
+        if apart < SAME_FACE and not single:
+            return Rest(driving.vertices[alike] - (own.face - own.relaxed), driving.poses[alike])
+        neutral = least_expressive(motion, driving, seen)
+        if single or expression != "keep":
+            some = np.union1d(seen[:: -(-len(seen) // BLOCK)], neutral)
+            expressions = separate(driving.vertices[some]).expressions
+            one = expressions[int(np.searchsorted(some, neutral))]
+            fitted, shown = _shown(driving.vertices[neutral], one, single or expression == "replace")
+    # A mouth that closes in the portrait must close in the driving's rest, or it would never open as far.
+    lips = max(shown.mouth, own.taken.mouth)
+    return Rest(relaxed(driving.vertices[neutral], fitted, shown, lips), driving.poses[neutral])
+
+
+def _most_alike(driving: MetricFaces, frames: np.ndarray, own: OwnFace) -> tuple[int, float]:
+    """The frame whose turned face is most like the portrait's, and how far their points are apart, in eye distances."""
+
+    def turned(vertices: np.ndarray, poses: np.ndarray) -> np.ndarray:
+        scale = np.cbrt(np.linalg.det(poses[..., :3, :3]))[..., None, None]
+        faces: np.ndarray = vertices @ (poses[..., :3, :3] / scale).swapaxes(-1, -2)
+        return faces
+
+    apart = np.empty(len(frames))
+    for block in blocks(len(frames)):
+        some = frames[block]
+        between = turned(driving.vertices[some], driving.poses[some]) - turned(own.face, own.pose)
+        apart[block] = np.linalg.norm(between, axis=-1).mean(axis=-1) / EYE_DISTANCE_CM
+    best = int(apart.argmin())
+    return int(frames[best]), float(apart[best])
+
+
+def least_expressive(motion: Motion, faces: MetricFaces, frames: np.ndarray) -> int:
+    """The one of some `frames` with the least expression: by the sum of its 52 scores where the motion has them, as in
+    the released code, else by `expression_scores`. Frames without a face count only where there are no others."""
+    if motion.blendshapes is not None:
+        scores = motion.blendshapes[frames].sum(axis=1).astype(np.float64)
+    else:
+        some = len(frames) < len(faces)
+        scores = expression_scores(
+            MetricFaces(faces.vertices[frames], faces.poses[frames]) if some else faces
+        )
+    found = motion.found[frames]
+    return int(frames[(np.where(found, scores, np.inf) if found.any() else scores).argmin()])
 
 
 def expression_scores(faces: MetricFaces) -> np.ndarray:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .geometry import MetricFaces
+from .geometry import BLOCK, MetricFaces
 from .identity import separate
 from .motion import Motion
 from .timeline import find_cuts
@@ -83,6 +83,7 @@ class _Setup:
 
 
 def _setup(motion: Motion, faces: MetricFaces, frames: np.ndarray) -> _Setup:
+    frames = frames[:: -(-len(frames) // BLOCK)]
     points = motion.landmarks[frames, :, :2] * np.array(motion.size, np.float32)
     return _Setup(
         place=np.median(points.mean(axis=1), axis=0),

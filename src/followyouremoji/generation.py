@@ -138,10 +138,11 @@ def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, gues
 def finish(
     model: Model, prepared: Prepared, frame: int, result: np.ndarray, coded_guess: np.ndarray | None
 ) -> np.ndarray:
-    """A generated picture (size, size, 3) as the user gets it; `frame` of the motion."""
+    """A generated picture (size, size, 3) as the user gets it, with opacity where the portrait has some; `frame` of the
+    motion."""
     if model.config.network.warped_reference:
         return prepared.finish_face(result, frame, coded_guess)
-    return prepared.finish(result)
+    return prepared.finish(result, frame)
 
 
 def pictures_of(draw: Callable[[int], np.ndarray], course: Timeline) -> Draw:

@@ -12,7 +12,7 @@ from followyouremoji.apps.animate import row
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings, HeadMotion
 from followyouremoji.face.timeline import Loop
-from followyouremoji.media.encoders import LARGEST_SIDES
+from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import Prepared, prepare
 from followyouremoji.settings import LongClips
@@ -50,7 +50,7 @@ def test_the_portrait_in_a_row_is_what_the_result_sets_in_motion(prepared: Prepa
 def test_a_row_of_large_pictures_fits_into_every_clip(prepared: Prepared) -> None:
     photo = np.zeros((4032, 3024, 3), np.uint8)
     made = row(np.zeros((90, 160, 3), np.uint8), 0, photo, replace(prepared, portrait=photo, paste_back=True))
-    assert made.shape[1] < min(LARGEST_SIDES.values())
+    assert made.shape[1] < min(KINDS[ending].largest_side for ending in CLIP_ENDINGS)
     assert made.shape[1] / made.shape[0] == pytest.approx(16 / 9 + 1 + 2 * 3 / 4, abs=0.01)
 
 

@@ -15,15 +15,22 @@ import numpy as np
 from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.apps.driving import Driving, tracked
 from followyouremoji.apps.jobs import Job, Recipe, recipe
-from followyouremoji.apps.output import advice_on_gpu_memory, check_output, counted, note, progress_bar, say
-from followyouremoji.errors import ClipError, SettingsError
+from followyouremoji.apps.output import advice_on_gpu_memory, counted, note, progress_bar, say
+from followyouremoji.apps.result import Output, row_size, rows_beside
+from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.outputs import clear_remains, occupied
-from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, side_by_side, write_picture
+from followyouremoji.media.pictures import (
+    BACKGROUND,
+    PICTURE_ENDINGS,
+    read_layers,
+    resize_picture,
+    write_picture,
+)
 from followyouremoji.media.ranges import ClipRange
-from followyouremoji.media.writing import CLIP_ENDINGS, ClipWriter, check_sides
-from followyouremoji.preparation import Prepared, find_face
+from followyouremoji.media.writing import ClipWriter
+from followyouremoji.preparation import Prepared, find_portrait
 from followyouremoji.sampling.forecast.presets import SPEEDS
 from followyouremoji.settings import AnimationSettings
 
@@ -39,43 +46,6 @@ DRAWN_ONLY = (
 )
 LESS_MEMORY = "give --offload, --batch 1, a smaller --window (fewer frames at once) or a smaller --size, or end what else uses the GPU"
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
-TALLEST_ROW = 1024  # pixels; beside each other, pictures of a phone's camera would be wider than clips can be
-
-
-@dataclass(frozen=True)
-class Output:
-    """What is written, and where. `path` None: a name made of both inputs' names, in the current folder."""
-
-    path: Path | None = None
-    side_by_side: bool = False
-    sound: bool = True
-    overwrite: bool = False
-
-    def named(self, portrait: Path, driving: Driving) -> Path:
-        """The path to write."""
-        ending = PICTURE_ENDINGS[0] if driving.expected_frames == 1 else CLIP_ENDINGS[0]
-        return self.path or Path(f"{portrait.stem}_{driving.path.stem}{ending}")
-
-    def described(self, path: Path) -> dict[str, str | bool]:
-        """What a job notes of its result."""
-        return {"output": str(path.resolve()), "side_by_side": self.side_by_side, "sound": self.sound}
-
-    def resolved(self, portrait: Path, driving: Driving) -> Path:
-        """The path to write, checked; raises ClipError where it cannot be written."""
-        path = self.named(portrait, driving)
-        self.check(path, driving)
-        return path
-
-    def check(self, path: Path, driving: Driving) -> None:
-        """Raise ClipError where `path` cannot be written."""
-        one_frame = driving.expected_frames == 1
-        endings = (*PICTURE_ENDINGS, *CLIP_ENDINGS, "") if one_frame else (*CLIP_ENDINGS, "")
-        if not one_frame and path.suffix.lower() in set(PICTURE_ENDINGS) - set(CLIP_ENDINGS):
-            raise ClipError(
-                f"{path} is a picture's name, but {driving.path} has many frames: give a name that ends in "
-                f"{', '.join(CLIP_ENDINGS)}, or one frame with --start and --stop"
-            )
-        check_output(path, tuple(dict.fromkeys(endings)), self.overwrite, ClipError, "the result")
 
 
 @dataclass(frozen=True)
@@ -184,14 +154,17 @@ def animate(
             "the driving cannot be shown beside a loop that goes back and forth: leave out --side-by-side, or give --loop blend"
         )
     portrait_file = portrait_path(portrait)
-    picture = read_picture(portrait_file)
+    layers = read_layers(portrait_file)
     source = Driving(driving_path(driving), clip_range, settings.frame_rate)
     path = output.named(portrait_file, source)
+    picture = output.portrait(layers, path, source.frame_rate)
+    scaled = None if picture.shape[:2] == layers.shape[:2] else f"{picture.shape[1]}x{picture.shape[0]}"
+    del layers  # a large one would be in memory all the while
     with ExitStack() as stack:
         stack.enter_context(advice_on_gpu_memory(LESS_MEMORY))
         job = None
         if job_folder is not None:
-            asked = asked_for(portrait_file, source, choice, smooth, alignment, settings)
+            asked = asked_for(portrait_file, scaled, source, choice, smooth, alignment, settings)
             job = stack.enter_context(Job(job_folder, asked))
             clear_remains(path)
             if job.finished == output.described(path) and occupied(path) and not output.overwrite:
@@ -199,9 +172,12 @@ def animate(
                 return
         output.check(path, source)
         if not output.side_by_side and settings.crop is not False and settings.paste_back is not False:
-            check_sides(path, (picture.shape[1], picture.shape[0]))  # the result is as large as the portrait
+            output.check_size(path, picture, source)  # the result is as large as the portrait
+        if scaled is not None:
+            note(output.told_bound(portrait_file, path, scaled, source.frame_rate))
         with FaceDetector(settings.detector_bundle) as detector:
-            landmarks = find_face(detector, picture, settings, str(portrait_file))
+            found = find_portrait(detector, picture, settings, str(portrait_file))
+            del picture
             loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
             loading = loader.submit(choice.load, settings)
             kept = None if job is None else job.motion()
@@ -213,9 +189,9 @@ def animate(
                 motion = job.keep_motion(motion)
         tell_limits(animator, choice.weights, settings, job is not None)
         prepared = animator.prepare(
-            picture, motion, alignment=alignment, settings=settings, portrait_landmarks=landmarks
+            found.layers, motion, alignment=alignment, settings=settings, portrait_landmarks=found.landmarks
         )
-        for sentence in prepared.notes:
+        for sentence in (*found.notes, *prepared.notes):
             note(f"Note: {sentence}")
         from followyouremoji.sampling.denoising import Tally
 
@@ -241,6 +217,7 @@ def told(tally: Tally) -> str:
 
 def asked_for(
     portrait: Path,
+    scaled: str | None,
     driving: Driving,
     choice: ModelChoice,
     smooth: float,
@@ -260,6 +237,7 @@ def asked_for(
         weights,
         choice.lora_files,
         {
+            "size of the portrait": scaled,
             **choice.described(),
             "forecast": str(forecast_for(read_acceleration(weights), settings.speed, steps)),
             "smooth": smooth,
@@ -333,11 +311,14 @@ def write(
         size = prepared.output_size
         if output.side_by_side:
             size = row_size(driving, prepared)
-            rows = rows_beside(driving, prepared, rows)
+            rows = rows_beside(driving, prepared, rows, output.background or BACKGROUND)
+        fitting = output.fitting(path, size, prepared.motion.frame_rate)
+        if fitting != size:  # rows, and squares that are not put back, may be larger than the portrait
+            size, rows = fitting, (resize_picture(row, fitting) for row in rows)
         if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
             only = next(rows)
             note_result()
-            write_picture(path, only, output.overwrite)
+            write_picture(path, only, output.overwrite, background=output.background)
             return False
         with ClipWriter(
             path,
@@ -346,29 +327,10 @@ def write(
             sound_from=driving.sound if output.sound and prepared.loop != "pingpong" else None,
             sound_start=float(prepared.motion.timestamps[0]),
             overwrite=output.overwrite,
+            transparent=prepared.transparent and not output.side_by_side,
+            background=output.background,
         ) as writer:
             for row in rows:
                 writer.write(row)
             note_result()
         return writer.has_sound
-
-
-def rows_beside(driving: Driving, prepared: Prepared, results: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Driving frame, landmarks, portrait and result in a row, for every frame."""
-    for index, (picture, result) in enumerate(zip(driving.pictures(prepared.motion), results, strict=False)):
-        yield row(picture, index, result, prepared)
-
-
-def row(picture: np.ndarray, index: int, result: np.ndarray, prepared: Prepared) -> np.ndarray:
-    """A driving frame, its landmarks, the portrait and the result, uint8 (h, w, 3) each, at the result's height or
-    less."""
-    tiles = [picture, prepared.landmark_picture(index), prepared.still, result]
-    return side_by_side(tiles, height=min(result.shape[0], TALLEST_ROW))
-
-
-def row_size(driving: Driving, prepared: Prepared) -> tuple[int, int]:
-    """(width, height) of the rows, known before a frame is generated."""
-    width, height = prepared.output_size
-    blank = np.zeros((height, width, 3), np.uint8)
-    first = row(next(driving.pictures(prepared.motion)), 0, blank, prepared)
-    return first.shape[1], first.shape[0]

@@ -119,7 +119,7 @@ def animate(
         typer.Option(
             "--output",
             "-o",
-            help="The result: .mp4, .gif, .webp, or a folder of PNGs; a picture where the driving is one.",
+            help="The result: .mp4, .webm, .gif, .webp, .apng, or a folder of PNGs; a picture where the driving is one.",
             show_default="PORTRAIT_DRIVING.mp4 in this folder",
             rich_help_panel=RESULT,
         ),
@@ -134,6 +134,25 @@ def animate(
         bool, typer.Option("--no-sound", help="Leave out the driving clip's sound.", rich_help_panel=RESULT)
     ] = False,
     overwrite: choices.Overwrite = False,
+    max_side: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Bound of the result's longer side; the portrait is scaled to it before any work.",
+            min=64,
+            rich_help_panel=RESULT,
+            show_default="for .mp4, what common players take",
+        ),
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLOUR",
+            help="What a transparent portrait is laid on, such as white or #3060a0.",
+            rich_help_panel=RESULT,
+            show_default="transparent; white in .mp4 and .jpg",
+        ),
+    ] = None,
     fps: choices.FrameRate = "auto",
     loop: Annotated[
         Literal["off", "blend", "pingpong"],
@@ -231,6 +250,7 @@ def animate(
     gaze: choices.Gaze = 1.0,
     neutral: choices.Neutral = None,
     portrait_expression: choices.PortraitExpression = "auto",
+    conjugate_gaze: choices.ConjugateGaze = "auto",
     smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
@@ -277,21 +297,39 @@ def animate(
     bundle: choices.Bundle = None,
 ) -> None:
     """Animate PORTRAIT with the expressions of DRIVING."""
-    from followyouremoji.apps.animate import ModelChoice, Output
+    from followyouremoji.apps.animate import ModelChoice
     from followyouremoji.apps.animate import animate as run
+    from followyouremoji.apps.result import Output
     from followyouremoji.face.alignment import AlignmentSettings
+    from followyouremoji.media.pictures import colour
     from followyouremoji.media.ranges import ClipRange
     from followyouremoji.settings import AnimationSettings
 
     run(
         portrait,
         driving,
-        Output(output, side_by_side, not no_sound, overwrite),
+        Output(
+            output,
+            side_by_side,
+            not no_sound,
+            overwrite,
+            max_side,
+            None if background is None else colour(background),
+        ),
         ModelChoice(weights, device, dtype, tuple(lora or ()), offload, compile_),
         clip_range=ClipRange.parse(start, stop, duration),
         smooth=smooth,
         alignment=AlignmentSettings(
-            head, expression, brows, eyes, mouth, gaze, head_strength, neutral, portrait_expression
+            head,
+            expression,
+            brows,
+            eyes,
+            mouth,
+            gaze,
+            head_strength,
+            neutral,
+            portrait_expression,
+            conjugate_gaze,
         ),
         settings=AnimationSettings(
             size=size,

@@ -82,6 +82,7 @@ def preview(
     gaze: choices.Gaze = 1.0,
     neutral: choices.Neutral = None,
     portrait_expression: choices.PortraitExpression = "auto",
+    conjugate_gaze: choices.ConjugateGaze = "auto",
     smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
@@ -89,21 +90,30 @@ def preview(
     overwrite: choices.Overwrite = False,
 ) -> None:
     """Draw the landmarks that a model would follow over the portrait. Quick: no model runs."""
-    from followyouremoji.apps.animate import Output
     from followyouremoji.apps.bundled import driving_path, portrait_path
     from followyouremoji.apps.driving import Driving, tracked
     from followyouremoji.apps.output import counted, note, progress_bar, say
+    from followyouremoji.apps.result import Output
     from followyouremoji.face.alignment import AlignmentSettings
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.drawing import LandmarkStyle
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
     from followyouremoji.media.ranges import ClipRange
     from followyouremoji.media.writing import ClipWriter
-    from followyouremoji.preparation import find_face, prepare
+    from followyouremoji.preparation import find_portrait, prepare
     from followyouremoji.settings import AnimationSettings
 
     alignment = AlignmentSettings(
-        head, expression, brows, eyes, mouth, gaze, head_strength, neutral, portrait_expression
+        head,
+        expression,
+        brows,
+        eyes,
+        mouth,
+        gaze,
+        head_strength,
+        neutral,
+        portrait_expression,
+        conjugate_gaze,
     )
     settings = AnimationSettings(crop="auto" if crop is None else crop, face=face)
     portrait_file = portrait_path(portrait)
@@ -112,19 +122,19 @@ def preview(
     source = Driving(driving_path(driving), clip_range, choices.parse_rate(fps))
     path = Output(out, overwrite=overwrite).resolved(portrait_file, source)
     with FaceDetector(bundle) as detector:
-        landmarks = find_face(detector, picture, settings, str(portrait_file))
+        found = find_portrait(detector, picture, settings, str(portrait_file))
         motion = tracked(source, detector, driving_face, smooth)
     prepared = prepare(
-        picture,
+        found.layers,
         motion,
         size=size,
         style=LandmarkStyle(antialiased=True),
         always_crop=True,
         alignment=alignment,
         settings=settings,
-        portrait_landmarks=landmarks,
+        portrait_landmarks=found.landmarks,
     )
-    for sentence in prepared.notes:
+    for sentence in (*found.notes, *prepared.notes):
         note(f"Note: {sentence}")
     frames = (overlaid(prepared.picture, prepared.landmark_picture(i)) for i in range(len(prepared)))
     if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:

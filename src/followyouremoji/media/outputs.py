@@ -113,6 +113,23 @@ class PendingOutput:
             raise self.failure(reason) from reason
 
 
+def check_room(path: Path, needed: int, error: type[UserError]) -> None:
+    """Raise `error` where the disk that an output shall lie on has less than `needed` bytes free."""
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError:  # a file system that does not tell
+        return
+    if free < needed:
+        raise error(
+            f"cannot write {path}: it may take {_gigabytes(needed)}, and {path.parent.resolve()} has {_gigabytes(free)} free; make room, "
+            "write elsewhere, or make it shorter or smaller"
+        )
+
+
+def _gigabytes(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e8 else f"{number / 1e6:.1f} MB"
+
+
 def clear_remains(path: Path) -> None:
     """Remove the workspaces that killed processes left of an output; what others are writing stays.
 

@@ -64,6 +64,33 @@ def test_a_face_is_found_where_it_was_drawn(detector: FaceDetector) -> None:
     assert error(found.points, points) < 0.06
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_picture_is_turned_by_its_face(detector: FaceDetector, turns: int) -> None:
+    """Upside down, a face is found without `any_turn`, too: with the chin for a forehead."""
+    upright, points = drawn(5, 256)
+    lying = np.ascontiguousarray(np.rot90(upright, -turns))
+    found = detector.detect(lying, any_turn=True)
+    assert found.quarter_turns == turns
+    assert not found.doubtful
+    assert error(found.points, points) < 0.06
+    if turns == 2:
+        plain = detector.detect(lying)
+        assert plain.quarter_turns == 0
+        assert error(plain.points, points) > 0.2
+    *_, last = detector.track([lying] * 2 + [lying // 2 + 60] * 2, any_turn=True)
+    assert last is not None
+    assert last.quarter_turns == turns
+    assert error(last.points, points) < 0.06
+
+
+def test_what_only_looks_like_a_face_is_doubtful(detector: FaceDetector) -> None:
+    """Two dark spots and a third one below: a face is found, and moves when the picture does."""
+    picture = np.full((256, 256, 3), 200, np.uint8)
+    for x, y in ((95, 100), (165, 110), (125, 190)):
+        cv2.circle(picture, (x, y), 14, (60, 40, 40), -1)
+    assert detector.detect(picture, any_turn=True).doubtful
+
+
 def test_several_faces_largest_first_and_by_number(detector: FaceDetector) -> None:
     picture, points = side_by_side((200, 320, 240))
     assert error(detector.detect(picture).points, points[1]) < 0.08

@@ -4,6 +4,7 @@ Both sources yield `(time, duration, make_picture)`: seconds on the clip's clock
 frame, so that frames outside a range cost no conversion. Neither holds more than the frame at hand.
 """
 
+import struct
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "AVIF", "JPEG")
 """Of these Pillow is asked first; JPEG is one frame."""
 _MOVING_FORMATS = ANIMATION_FORMATS[:-1]
+_MOST_BOXES = 64  # that are looked at
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
 _TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -74,12 +76,37 @@ class FrameSource(Protocol):
 
 def open_clip(path: Path) -> FrameSource:
     """The source that decodes this file; raises `ClipError` if none does."""
+    if _is_heif_still(path):
+        # Phones store pictures in tiles, which FFmpeg would show one by one.
+        if _pillow_knows(path):
+            return AnimationSource(path)
+        raise ClipError(f"{path} is a picture in a HEIF format that cannot be read; save it as JPEG or PNG")
     if _pillow_knows(path, ANIMATION_FORMATS):
         return AnimationSource(path)
     with open_container(path) as container:
         # Some other formats have no signature, and Pillow may take a video for one of them: FFmpeg is asked first.
         still = _is_still(container)
     return AnimationSource(path) if still and _pillow_knows(path) else VideoSource(path)
+
+
+def _is_heif_still(path: Path) -> bool:
+    """Whether a file is a HEIF (HEIC, AVIF) of pictures without a sequence: it describes them in a box `meta`, and
+    begins with no `moov` (ISO/IEC 14496-12)."""
+    kinds: list[bytes] = []
+    try:
+        with path.open("rb") as file:
+            while len(kinds) < _MOST_BOXES:
+                length, kind = struct.unpack(">I4s", file.read(8))
+                head = 8
+                if length == 1:
+                    (length,), head = struct.unpack(">Q", file.read(8)), 16
+                kinds.append(kind)
+                if kinds[0] != b"ftyp" or length < head:
+                    break
+                file.seek(length - head, 1)
+    except (OSError, struct.error):
+        pass
+    return kinds[:1] == [b"ftyp"] and b"meta" in kinds and b"moov" not in kinds
 
 
 def _pillow_knows(path: Path, formats: tuple[str, ...] | None = None) -> bool:

@@ -140,6 +140,9 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
             hidden = index == pictures and (is_hidden(packet) or (packet.is_corrupt and whole_only))
             seen.setdefault(index, _Seen()).add(packet, hidden)
         listed = {index: one.packets() for index, one in seen.items()}
+        for one in container.streams.audio:
+            if one.index in listed:
+                listed[one.index] = _without_pauses(listed[one.index])
         plan = None
         if pictures in listed:
             rate = float(stream.average_rate or stream.guessed_rate or 0.0)
@@ -163,6 +166,12 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
 def _seconds_of_a_packet(sound: Any) -> float:
     codec = sound.codec_context
     return codec.frame_size / codec.sample_rate if codec is not None and codec.sample_rate else 0.0
+
+
+def _without_pauses(sound: Packets) -> Packets:
+    """Sound whose packets last as long as they are heard: MP4 counts what is missing after one to its duration."""
+    most = 2.0 * float(np.median(sound.durations))
+    return Packets(sound.pts, sound.dts, np.minimum(sound.durations, most), sound.shown)
 
 
 class _Seen:
@@ -233,7 +242,7 @@ def _damage(
         last = index[-1]
         return "its end is missing" if last.pos + last.size > container.size else None
     ends = [float(np.nanmax(one.ends)) for one in listed.values() if np.isfinite(one.ends).any()]
-    promised = ((container.start_time or 0) + (container.duration or 0)) / 1e6
+    promised = (container.duration or 0) / 1e6
     return "its end is missing" if ends and max(ends) < promised - _LOST_END else None
 
 

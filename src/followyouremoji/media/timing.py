@@ -190,10 +190,9 @@ class Packets:
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a file whose times go on without a break: packets from `packet` on, shown from `start` to `end` by the
-    file's clock; `shift` seconds later by the clip's."""
+    """A part of a file whose times go on without a break, shown from `start` to `end` by the file's clock, and `shift`
+    seconds later by the clip's."""
 
-    packet: int
     start: float
     end: float
     shift: float
@@ -220,7 +219,7 @@ class Schedule:
     def begun_at(self, frame: int) -> "Schedule":
         """The schedule of a clip whose first frames are left out, because they cannot be decoded."""
         late = float(self.clock.times[frame])
-        segments = tuple(Segment(one.packet, one.start, one.end, one.shift - late) for one in self.segments)
+        segments = tuple(Segment(one.start, one.end, one.shift - late) for one in self.segments)
         ranks = np.maximum(self.ranks - frame, -1)
         return Schedule(self.clock.begun_at(frame), ranks, self.by_time, segments)
 
@@ -250,28 +249,24 @@ def schedule(
     if not len(numbers):
         return None
     pts, durations = pictures.pts[numbers], pictures.durations[numbers]
-    cuts = _breaks(pictures, numbers, list(sounds)) if by_time else np.zeros(0, int)
-    parts = list(pairwise([0, *cuts, len(numbers)]))
-    longest = max(parts, key=lambda part: part[1] - part[0])
-    usual = 1.0 / natural_rate(np.sort(pts[slice(*longest)]))
+    runs: list[np.ndarray] = []
+    for first, after in pairwise([0, *_falls(pictures, numbers, by_time), len(numbers)]):
+        in_order = first + np.argsort(pts[first:after], kind="stable")
+        runs += np.split(in_order, _jumps(pts[in_order], list(sounds)))
+    usual = 1.0 / natural_rate(pts[max(runs, key=len)])
 
     segments: list[Segment] = []
-    order: list[np.ndarray] = []
     times: list[np.ndarray] = []
     reached = last = 0.0
-    for first, after in parts:
-        within = first + np.argsort(pts[first:after], kind="stable")
-        begin = float(pts[within[0]])
-        last = float(durations[within[-1]])
-        last = last if 0.0 < last <= _ABSURD else usual
-        end = float(pts[within[-1]]) + last
-        segments.append(Segment(int(numbers[first]), begin, end, reached - begin))
-        order.append(within)
-        times.append(pts[within] - begin + reached)
+    for run in runs:
+        begin, last = float(pts[run[0]]), float(durations[run[-1]])
+        last = last if 0.5 * usual <= last <= _ABSURD else usual
+        end = float(pts[run[-1]]) + last
+        segments.append(Segment(begin, end, reached - begin))
+        times.append(pts[run] + (reached - begin))
         reached += end - begin
-    in_order = np.concatenate(order)
     ranks = np.full(len(pictures), -1)
-    ranks[numbers[in_order]] = np.arange(len(numbers))
+    ranks[numbers[np.concatenate(runs)]] = np.arange(len(numbers))
     return Schedule(Clock.of(np.concatenate(times), last), ranks, by_time, tuple(segments))
 
 
@@ -283,22 +278,23 @@ def _in_decoding_order(pictures: Packets, assumed_rate: float) -> Packets:
     return Packets(times, times, pictures.durations, pictures.shown)
 
 
-def _breaks(pictures: Packets, numbers: np.ndarray, sounds: list[Packets]) -> np.ndarray:
-    """Where, among the packets `numbers`, a new segment begins: where times fall, and where they jump."""
-    which = "dts" if np.isfinite(pictures.dts[numbers]).all() else "pts"
+def _falls(pictures: Packets, numbers: np.ndarray, by_time: bool) -> list[int]:
+    """Where, among the packets `numbers`, times fall back: the clock began anew."""
+    which = "dts" if np.isfinite(pictures.dts[numbers]).mean() > 0.5 else "pts"
     falls: list[int] = []
     latest = -np.inf
-    for at, time in enumerate(getattr(pictures, which)[numbers]):
+    for at, time in enumerate(getattr(pictures, which)[numbers] if by_time else ()):
         if time < latest - _FALL[which]:
             falls.append(at)
             latest = time
         latest = max(latest, time)
-    cuts = list(falls)
-    for first, after in pairwise([0, *falls, len(numbers)]):
-        times = np.maximum.accumulate(pictures.pts[numbers[first:after]])
-        wide = np.flatnonzero(np.diff(times) > _PAUSE)
-        cuts += [first + at + 1 for at in wide if _is_jump(float(times[at]), float(times[at + 1]), sounds)]
-    return np.array(sorted(cuts), int)
+    return falls
+
+
+def _jumps(times: np.ndarray, sounds: list[Packets]) -> list[int]:
+    """Where rising times jump ahead."""
+    wide = np.flatnonzero(np.diff(times) > _PAUSE)
+    return [at + 1 for at in wide if _is_jump(float(times[at]), float(times[at + 1]), sounds)]
 
 
 def _is_jump(before: float, after: float, sounds: list[Packets]) -> bool:

@@ -21,7 +21,8 @@ class Kind:
     largest_side : pixels; None where there is no bound.
     transparent : whether frames keep their opacity.
     sound : what sound beside the frames is encoded as; None where there is none.
-    bytes_a_pixel : of a frame, that a file of noisy frames takes while it is made, for a generous estimate.
+    bytes_a_pixel : that a frame takes while the file is made, for a generous estimate: several times as many as of a
+        portrait that moves before a still background.
     """
 
     largest_side: int | None
@@ -30,14 +31,14 @@ class Kind:
     bytes_a_pixel: float
 
 
-# x264's bound, in which a GIF's frames wait too, and the others' by their formats; bytes as measured of film grain.
+# x264's bound, in which a GIF's frames wait too, and WebP's; of the others by what has been tried.
 KINDS = {
-    ".mp4": Kind(16_384, False, "aac", 0.5),
-    ".webm": Kind(16_384, True, "opus", 0.5),
-    ".gif": Kind(16_384, True, None, 3.0),
-    ".webp": Kind(16_383, True, None, 0.5),
-    ".apng": Kind(16_384, True, None, 3.0),
-    "": Kind(None, True, None, 3.0),
+    ".mp4": Kind(16_384, False, "aac", 0.05),
+    ".webm": Kind(16_384, True, "opus", 0.05),
+    ".gif": Kind(16_384, True, None, 2.0),
+    ".webp": Kind(16_383, True, None, 0.1),
+    ".apng": Kind(16_384, True, None, 2.0),
+    "": Kind(None, True, None, 2.5),
 }
 """By the ending of a clip's name; "" is a folder of PNGs."""
 

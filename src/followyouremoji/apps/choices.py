@@ -146,6 +146,14 @@ PortraitExpression = Annotated[
         rich_help_panel=MOTION,
     ),
 ]
+ConjugateGaze = Annotated[
+    Literal["auto", "on", "off"],
+    typer.Option(
+        help="Both eyes turned by one direction: [bold]auto[/] where a clip's two pupils disagree more than eyes can, "
+        "[bold]on[/], or [bold]off[/]: each as it was tracked. Crossed eyes stay crossed. Not with --head absolute or image.",
+        rich_help_panel=MOTION,
+    ),
+]
 Smooth = Annotated[
     float,
     typer.Option(

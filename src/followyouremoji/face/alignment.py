@@ -24,6 +24,7 @@ from .geometry import (
     solve_metric_faces,
 )
 from .heads import Room, relative_poses, released_poses, turned_as, within_room
+from .identity import eye_distance, with_wider_lip_gaps
 from .lids import uncrossed
 from .motion import Motion
 from .neutral import (
@@ -189,6 +190,9 @@ def align(
     strengths = _vertex_strengths(settings)[:, None]
     still = face - np.minimum(strengths, 1.0) * (face - own.relaxed)
     resting_faces = np.stack([rest.face for rest in rests])
+    # A mouth that was closed opens as far as the driving one, by each face's own measure.
+    wider = np.array([eye_distance(own.relaxed) / eye_distance(rest) for rest in resting_faces])
+    wider = 1.0 + own.taken.mouth * (wider - 1.0)
     eyes = PortraitEyes.of(reference, portrait, own.relaxed)
     looking = driving_gaze(motion, driving, settings.conjugate_gaze, shots.setups)
     directions = eyes.following(looking, settings.gaze)[shots.shown]
@@ -196,6 +200,8 @@ def align(
     for block in blocks(len(motion)):
         shown = shots.shown[block]
         offsets = driving.vertices[shown] - resting_faces[shots.setups[block]]  # V_i - V_neutral
+        if own.taken.mouth > 0.0:
+            offsets = with_wider_lip_gaps(offsets, wider[shots.setups[block]])
         vertices = still + strengths * offsets
         irises = eyes.irises(vertices, directions[block])
         points[block] = project(np.concatenate([vertices, irises], axis=1), poses[block], reference.size)

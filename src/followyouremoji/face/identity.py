@@ -11,7 +11,7 @@ opened by less than nothing), but for the two that go to either side. Lips and l
 there a residual of half a millimetre shows: a neutral mouth is closed, and a neutral eye is as open as eyes are.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 
 import numpy as np
@@ -62,7 +62,7 @@ STRONG_BROWS = (0.015, 0.03)
 """The same of the brows: none of the 36 people reaches the first; half of the second is what the model sees of the
 strongest raise of the filmed."""
 
-CLOSED_LIDS = (0.17, 0.08)
+CLOSED_LIDS = (0.19, 0.10)
 """Opening of an eye over its width: from the first on it is open, if sleepily (0.19 is the least of the 36), and at the
 second it is closed for certain (blinks of the filmed go to 0.05 and below)."""
 
@@ -131,17 +131,17 @@ def certainty(vertices: np.ndarray, expression: np.ndarray) -> Amounts:
 
 
 def relaxed(
-    vertices: np.ndarray, expression: np.ndarray, amounts: Amounts, lips: float | None = None
+    vertices: np.ndarray, expression: np.ndarray, amounts: Amounts, gaps: Amounts | None = None
 ) -> np.ndarray:
     """A face ``(468, 3)`` with as much of its fitted `expression` ``(18,)`` taken off as `amounts` say.
 
-    `lips` is the share of the gap between them that is closed, else that of the mouth.
+    `gaps` say the same of the gaps between lips and lids, where they are treated otherwise than the rest.
     """
     face = vertices - sum(getattr(amounts, part) * _offsets(expression, part) for part in ("brows", "mouth"))
-    closed = amounts.mouth if lips is None else lips
-    face = _with_lip_gaps(face, (1.0 - closed) * _lip_gaps(vertices))
+    gaps = gaps or amounts
+    face = _with_lip_gaps(face, (1.0 - gaps.mouth) * _lip_gaps(vertices))
     for eye in _EYES:
-        face = _opened(face, eye, getattr(amounts, eye))
+        face = _opened_as_usual(face, eye, getattr(gaps, eye))
     return face
 
 
@@ -152,6 +152,25 @@ def _with_lip_gaps(vertices: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     for row, share in zip(LOWER_LIP_ROWS, _LIP_SHARES, strict=True):
         face[list(row), 1] += share * rise
     return face
+
+
+def with_wider_lip_gaps(offsets: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Displacements ``(T, 468, 3)`` of faces, with lips that open by `factors` ``(T,)`` as far."""
+    wider = offsets.copy()
+    opening = offsets[:, _UPPER_LIP, 1] - offsets[:, _LOWER_LIP, 1]
+    for row, share in zip(LOWER_LIP_ROWS, _LIP_SHARES, strict=True):
+        wider[:, list(row), 1] -= share * (factors[:, None] - 1.0) * opening
+    return wider
+
+
+def eye_distance(vertices: np.ndarray) -> float:
+    """Between the outer corners of a face's eyes, centimetres."""
+    return float(np.linalg.norm(vertices[33] - vertices[263]))
+
+
+def largest(first: Amounts, second: Amounts) -> Amounts:
+    """The larger share of each part."""
+    return Amounts(*map(max, astuple(first), astuple(second)))
 
 
 def lip_gap(vertices: np.ndarray) -> float:
@@ -166,14 +185,12 @@ def lid_opening(vertices: np.ndarray, eye: str) -> float:
     return float(height / np.linalg.norm(vertices[upper[0]] - vertices[upper[-1]]))
 
 
-def _opened(vertices: np.ndarray, eye: str, amount: float) -> np.ndarray:
-    """A face with an eye opened, by `amount` of the way, as usual; never closed further. The upper lid does most."""
+def _opened_as_usual(vertices: np.ndarray, eye: str, amount: float) -> np.ndarray:
+    """A face with an eye opened, by `amount` of the way, as eyes usually are. The upper lid does most."""
     upper, lower, crease = _EYES[eye]
     up, low, above = list(upper[1:-1]), list(lower[1:-1]), list(crease)
     width = np.linalg.norm(vertices[upper[0]] - vertices[upper[-1]])
-    missing = amount * np.maximum(
-        USUAL_OPENING * width * _lid_profile() - (vertices[up, 1] - vertices[low, 1]), 0.0
-    )
+    missing = amount * (USUAL_OPENING * width * _lid_profile() - (vertices[up, 1] - vertices[low, 1]))
     face = vertices.copy()
     face[up, 1] += 0.8 * missing
     face[low, 1] -= 0.2 * missing

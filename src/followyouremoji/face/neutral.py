@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from .geometry import BLOCK, MetricFaces, blocks
-from .identity import EXPRESSIONS, EYE_DISTANCE_CM, Amounts, certainty, relaxed, separate
+from .identity import EXPRESSIONS, EYE_DISTANCE_CM, Amounts, certainty, largest, relaxed, separate
 from .motion import Motion
 from .topology import mean_face
 
@@ -86,9 +86,10 @@ def rest_of(
             expressions = separate(driving.vertices[some]).expressions
             one = expressions[int(np.searchsorted(some, neutral))]
             fitted, shown = _shown(driving.vertices[neutral], one, single or expression == "replace")
-    # A mouth that closes in the portrait must close in the driving's rest, or it would never open as far.
-    lips = max(shown.mouth, own.taken.mouth)
-    return Rest(relaxed(driving.vertices[neutral], fitted, shown, lips), driving.poses[neutral])
+    # Where the portrait's mouth was closed, or its eyes opened, the driving's rest is too: so both are as open as each
+    # other ever after.
+    gaps = largest(shown, own.taken)
+    return Rest(relaxed(driving.vertices[neutral], fitted, shown, gaps), driving.poses[neutral])
 
 
 def _most_alike(driving: MetricFaces, frames: np.ndarray, own: OwnFace) -> tuple[int, float]:

@@ -11,6 +11,9 @@ from .neutral import OwnFace
 from .regions import REGIONS
 from .shots import Shots
 
+UNSEEN = 0.02
+"""Sizes of the face that a head may go less far without a word."""
+
 
 def told_of_portrait(own: OwnFace) -> list[str]:
     """What of the portrait's own expression gives way, where it is seen: not where a relaxed face is fitted anyway."""
@@ -59,6 +62,7 @@ def told_of_turn(eased: tuple[Eased, ...]) -> list[str]:
 
 def told_of_travel(eased: tuple[Eased, ...]) -> list[str]:
     """How far the head goes instead of out of the picture."""
+    eased = tuple(one for one in eased if one.wanted - one.given > UNSEEN)
     if not eased:
         return []
     parts = [

@@ -15,6 +15,7 @@ EDGE = 0.015  # of the face's height: how softly a generated face goes over into
 EDGE_PIXELS = 3.0  # width of that edge at which it is computed where it is wider
 MARGIN = 4  # pixels of a window at its border, where what is generated fades out
 FAITHFUL = 30.0  # grey levels of change beyond which the guess's fine texture is no longer carried over
+BAND = 512  # rows of a large face that are worked on at once
 BLUR = 1.0  # pixels of a window, over which that change is judged
 
 
@@ -25,7 +26,9 @@ def blend_face(guess: np.ndarray, generated: np.ndarray, points: np.ndarray) -> 
     pixels. Returns uint8 alike.
     """
     part, soft = _soft_face(points, (guess.shape[1], guess.shape[0]))
-    return _blended(guess, generated[part], part, soft)
+    result = guess.copy()
+    result[part] = _blended(guess[part], generated[part], soft)
+    return result
 
 
 def place_face(
@@ -33,13 +36,19 @@ def place_face(
 ) -> np.ndarray:
     """`blend_face` of `with_texture_of_guess`, whose parameters these are, computed only where the face is: uint8 as
     `guess`."""
-    part, soft = _soft_face(points, (guess.shape[1], guess.shape[0]))
-    if not soft.size:
-        return guess.copy()
-    shifted = window.seen_from(part[1].start, part[0].start)
-    height, width = soft.shape[:2]
-    soft *= shifted.lay_over(_within(window.size), (width, height)).reshape(height, width, 1).clip(0, 1)
-    return _blended(guess, with_texture_of_guess(guess[part], generated, coded_guess, shifted), part, soft)
+    (rows, columns), soft = _soft_face(points, (guess.shape[1], guess.shape[0]))
+    placed = guess.copy()
+    changed, coded = _layers(generated, coded_guess)
+    coded = np.concatenate([coded, _within(window.size)], axis=-1)
+    for top in range(rows.start, rows.stop, BAND):
+        part = (slice(top, min(top + BAND, rows.stop)), columns)
+        band = soft[top - rows.start :][:BAND]
+        size = (band.shape[1], band.shape[0])
+        shifted = window.seen_from(columns.start, top)
+        laid = shifted.lay_over(coded, size)
+        textured = _textured(guess[part], shifted.lay_over(changed, size), laid[..., :3])
+        placed[part] = _blended(guess[part], textured, band * laid[..., 3:].clip(0, 1))
+    return placed
 
 
 def with_texture_of_guess(
@@ -62,14 +71,24 @@ def with_texture_of_guess(
     float32 (height, width, 3), right inside the window.
     """
     size = (guess.shape[1], guess.shape[0])
+    changed, coded = _layers(generated, coded_guess)
+    return _textured(guess, window.lay_over(changed, size), window.lay_over(coded, size))
+
+
+def _layers(generated: np.ndarray, coded_guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """In a window, float32: what was generated with how much of the guess's texture is kept (size, size, 4), and the
+    coded guess (size, size, 3)."""
     result, coded = generated.astype(np.float32), coded_guess.astype(np.float32)
     amount = np.abs(cv2.GaussianBlur(result - coded, (0, 0), BLUR)).mean(axis=-1, keepdims=True)
-    kept = np.exp(-((amount / FAITHFUL) ** 2))
+    return np.concatenate([result, np.exp(-((amount / FAITHFUL) ** 2))], axis=-1), coded
+
+
+def _textured(guess: np.ndarray, changed: np.ndarray, coded: np.ndarray) -> np.ndarray:
+    """The `_layers`, laid over the picture, and the guess together: float32 (height, width, 3)."""
     # weight * (guess + result - coded) + (1 - weight) * result, with one pass of interpolation less
-    laid = window.lay_over(np.concatenate([result, kept], axis=-1), size)
-    mixed = guess - window.lay_over(coded, size)
-    mixed *= laid[..., 3:].clip(0, 1)
-    mixed += laid[..., :3]
+    mixed: np.ndarray = guess - coded
+    mixed *= changed[..., 3:].clip(0, 1)
+    mixed += changed[..., :3]
     return mixed
 
 
@@ -105,12 +124,9 @@ def _within(size: int) -> np.ndarray:
     return np.minimum(rise[:, None], rise[None])[..., None]
 
 
-def _blended(
-    guess: np.ndarray, generated: np.ndarray, part: tuple[slice, slice], soft: np.ndarray
-) -> np.ndarray:
-    """`guess` with the `generated` content of its `part` as far as `soft` shows it."""
-    mixed: np.ndarray = generated - guess[part].astype(np.float32)
-    mixed = mixed * soft + guess[part]
-    result = guess.copy()
-    result[part] = np.rint(mixed).clip(0, 255).astype(np.uint8)
-    return result
+def _blended(guess: np.ndarray, generated: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """`guess` with the `generated` content as far as `soft` (height, width, 1) shows it: uint8."""
+    mixed: np.ndarray = generated - guess.astype(np.float32)
+    mixed *= soft
+    mixed += guess
+    return np.rint(mixed, out=mixed).clip(0, 255).astype(np.uint8)

@@ -96,7 +96,7 @@ def heard_onsets(path: Path) -> np.ndarray:
             samples[first : first + len(values)] = values
     # Half a millisecond's mean tells tone from silence; 50 ms of silence separate two tones.
     loud = np.flatnonzero(np.convolve(np.abs(samples), np.ones(22) / 22, "same") > 0.1) / SAMPLE_RATE
-    return loud[np.insert(np.diff(loud) > 0.05, 0, True)]
+    return loud[np.diff(loud, prepend=-1.0) > 0.05]
 
 
 def write_pictures(path: Path, pictures: Iterable[np.ndarray], rate: float = 25.0, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Decoding clips frame by frame: videos by FFmpeg (PyAV), animated GIF, WebP, PNG and AVIF and still pictures by Pillow.
+"""Decoding clips frame by frame: videos by FFmpeg (PyAV), animated GIF, WebP, PNG, AVIF and still pictures by Pillow.
 
 Both sources yield `(time, duration, make_picture)`: seconds on the clip's clock, and a function that converts the
 frame, so that frames outside a range cost no conversion. Neither holds more than the frame at hand.
@@ -279,13 +279,14 @@ class VideoSource:
         if plan is not None and plan.breaks:
             times = "once" if plan.breaks == 1 else f"{plan.breaks} times"
             told.insert(
-                0, f"The clock of {self._path} breaks {times}: what comes after follows without a gap."
+                0, f"The times in {self._path} break off {times}: what comes after follows without a gap."
             )
-        if found.silent:
-            which = (
-                "has no decoder here and is left out" if found.sound is None else "has none; another is used"
+        if found.silent and found.sound is None:
+            told.append(f"The sound of {self._path} is in a format that cannot be decoded: it is left out.")
+        elif found.silent:
+            told.append(
+                f"A sound track of {self._path} is in a format that cannot be decoded: another one is used."
             )
-            told.append(f"{self._path} has sound in a format that this program cannot decode: {which}.")
         return tuple(told)
 
     def frames(self) -> Generator[Frame, None, None]:

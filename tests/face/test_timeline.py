@@ -49,6 +49,39 @@ def test_a_fast_turn_over_several_frames_is_no_cut() -> None:
     assert find_cuts(points) == ()
 
 
+def test_a_clip_that_shows_every_frame_twice_has_no_cut() -> None:
+    """Every other frame stands still, and what moves between moves abruptly by comparison."""
+    points = np.repeat(course(FRAMES // 2)[:, :], 2, axis=0)
+    points += np.repeat(np.cumsum(np.random.default_rng(3).uniform(5, 15, FRAMES // 2)), 2)[:, None, None]
+    assert find_cuts(points) == ()
+
+
+def test_shots_of_few_frames_are_found() -> None:
+    points = course()
+    points[10:13] += 60.0
+    points[30:32] -= 60.0
+    assert find_cuts(points) == (10, 13, 30, 32)
+
+
+def test_a_jump_to_another_size_is_a_cut_even_in_a_lively_clip() -> None:
+    points = course()
+    points += np.cumsum(np.full(FRAMES, 9.0))[:, None, None]  # a tenth of the face a frame
+    points[20:] = (points[20:] - points[20].mean(axis=0)) * 1.4 + points[20].mean(axis=0)
+    assert find_cuts(points) == (20,)
+
+
+def test_what_was_filled_in_tells_nothing() -> None:
+    """A face that comes back near where it left has no cut, one that comes back elsewhere has one where it comes
+    back."""
+    found = np.ones(FRAMES, bool)
+    found[15:20] = False
+    points = course()
+    points[15:20] = 0.0
+    assert find_cuts(points, found) == ()
+    points[20:] += 80.0
+    assert find_cuts(points, found) == (20,)
+
+
 def test_a_held_pose_is_one_pose() -> None:
     points = course(8)
     points[3:6] = points[3]

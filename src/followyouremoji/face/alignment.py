@@ -37,7 +37,7 @@ from .neutral import (
 )
 from .regions import region_weights
 from .remarks import told_of_portrait, told_of_shots, told_of_travel, told_of_turn
-from .shots import find_shots
+from .shots import find_shots, one_shot
 from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, mean_face
 
 HeadMotion = Literal["relative", "absolute", "none", "image"]
@@ -56,8 +56,8 @@ class AlignmentSettings:
     brows, eyes, mouth : strength of a region on top of it; regions blend softly into the rest of the face
     gaze : 0 keeps the portrait's own gaze, 1 is the driving one
     head_strength : strength of the head motion; 0 is as `none`
-    neutral : number of the neutral driving frame; None finds it (see `neutral_frame`). In a clip with cuts it is that
-        of its own shot
+    neutral : number of the neutral driving frame, which all others are measured from, whatever cuts there are; None
+        finds one (see `neutral_frame`), for each setup of a clip its own
     portrait_expression : what becomes of an expression that the portrait shows itself. `keep`: the driving one is added
         to it; `replace`: the driving one takes its place; `auto`: it does where the portrait's is certain, by mouth,
         brows and eyes (see `identity.certainty`). A driving picture's expression takes its place in `auto`, too
@@ -161,7 +161,7 @@ def align(
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
     own = own_face(portrait, settings.portrait_expression, single=len(motion) == 1)
     face, pose = own.face, own.pose
-    shots = find_shots(motion, driving)
+    shots = find_shots(motion, driving) if settings.neutral is None else one_shot(len(motion))
     rests = [
         rest_of(
             motion,

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .heads import Eased
-from .identity import EYE_DISTANCE_CM, OPEN_LIPS, STRONG_BROWS, STRONG_MOUTH, lip_gap
+from .identity import OPEN_LIPS, lip_gap
 from .motion import Motion
 from .neutral import OwnFace
-from .regions import REGIONS
 from .shots import Shots
 
 UNSEEN = 0.02
 """Sizes of the face that a head may go less far without a word."""
 
 
+NOTED = 0.1
+"""Certainty from which an expression of the portrait is spoken of."""
+
+
 def told_of_portrait(own: OwnFace) -> list[str]:
-    """What of the portrait's own expression gives way, where it is seen: not where a relaxed face is fitted anyway."""
-    seen = []
-    if own.taken.mouth > 0.1 and lip_gap(own.face) > OPEN_LIPS[0]:
-        seen.append("its open mouth")
-    elif own.taken.mouth > 0.1 and _apart(own.face, own.relaxed, "mouth") > STRONG_MOUTH[0]:
-        seen.append("the expression of its mouth")
-    if own.taken.brows > 0.1 and _apart(own.face, own.relaxed, "brows") > STRONG_BROWS[0]:
+    """What of the portrait's own expression gives way."""
+    shows, seen = own.shows, []
+    if shows.mouth > NOTED:
+        is_open = lip_gap(own.face) > sum(OPEN_LIPS) / 2
+        seen.append("its open mouth" if is_open else "the expression of its mouth")
+    if shows.brows > NOTED:
         seen.append("the expression of its brows")
-    closed = [eye for eye in ("right_eye", "left_eye") if getattr(own.taken, eye) > 0.1]
+    closed = sum(eye > NOTED for eye in (shows.right_eye, shows.left_eye))
     if closed:
-        seen.append("its closed eyes" if len(closed) == 2 else "its closed eye")
+        seen.append("its closed eyes" if closed == 2 else "its closed eye")
     if not seen:
         return []
     what = seen[0] if len(seen) == 1 else f"{', '.join(seen[:-1])} and {seen[-1]}"
     return [f"The portrait shows an expression of its own: {what} gave way to the driving face's."]
-
-
-def _apart(face: np.ndarray, other: np.ndarray, region: str) -> float:
-    """Root mean square between a region's points of two faces, in eye distances."""
-    between = (face - other)[list(REGIONS[region])]
-    return float(np.sqrt((between**2).sum(axis=1).mean())) / EYE_DISTANCE_CM
 
 
 def told_of_shots(motion: Motion, shots: Shots) -> list[str]:

@@ -50,13 +50,18 @@ class Shots:
         return int(self.setups.max()) + 1
 
 
+def one_shot(frames: int) -> Shots:
+    """A clip without cuts."""
+    return Shots((), np.zeros(frames, int), np.arange(frames))
+
+
 def find_shots(motion: Motion, faces: MetricFaces) -> Shots:
     """The shots of a motion whose metric `faces` are known."""
     cuts = find_cuts(motion.points, motion.found)
     edges = [0, *cuts, len(motion)]
-    setups, shown = np.zeros(len(motion), int), np.arange(len(motion))
     if not cuts:
-        return Shots(cuts, setups, shown)
+        return one_shot(len(motion))
+    setups, shown = np.zeros(len(motion), int), np.arange(len(motion))
     known: list[_Setup] = []
     for first, end in pairwise(edges):
         seen = first + np.flatnonzero(motion.found[first:end])

@@ -18,13 +18,16 @@ CUT = 0.06
 ABRUPT = 4.0
 """How many times as far as in the frames around it: a fast turn of the head takes more than one frame."""
 
-FAR, ABRUPT_AND_FAR = (0.5, 0.2), 2.0
-"""The same for a jump of more than half of the face's size, or to a face larger or smaller by a fifth (a logarithm),
-which even a fast head does not do: of seven filmed people the liveliest moves by 0.28 and 0.04 between two frames."""
+FAR, ABRUPT_AND_FAR = 0.5, 2.0
+"""The same for a jump of more than half of the face's size, which even a fast head does not make: the liveliest of
+seven filmed people moves by 0.28 from one frame to the next."""
 
-AROUND = 4
-"""Frames before and after that a jump is compared with. Where a clip shows every frame twice, every other frame stands
-still, and the third of them tells what is usual; up to two may be other cuts."""
+GROWN = 0.2
+"""Logarithm of a face's growth that is as far; the same person's face grows by 0.04."""
+
+AROUND = 6
+"""Frames before and after that a jump is compared with: with the fourth largest movement among them. Where a clip shows
+every frame twice, every other frame stands still; and up to three may be other cuts."""
 
 HELD = 1e-3
 """Pixels that points may differ by in a held pose: rounding, no movement."""
@@ -81,21 +84,24 @@ def find_cuts(points: np.ndarray, found: np.ndarray | None = None) -> tuple[int,
     moved, grown = np.array([_moved(points[before], points[after]) for before, after in pairwise(seen)]).T
     usual = _usual_around(moved)
     adjacent = np.diff(seen) == 1
-    far = (moved > FAR[0]) | (grown > FAR[1])
+    far = (moved > FAR) & (moved > ABRUPT_AND_FAR * usual)
+    far |= (grown > GROWN) & (grown > ABRUPT * _usual_around(grown))
     abrupt = (moved > CUT) & (moved > ABRUPT * usual) & adjacent
-    return tuple((seen[1:][abrupt | (far & (moved > ABRUPT_AND_FAR * usual))]).tolist())
+    return tuple(seen[1:][abrupt | far].tolist())
 
 
-def _usual_around(moved: np.ndarray) -> np.ndarray:
-    """What is usual around each value (N,): the larger of its two neighbours, and the third largest of `AROUND` on both
-    sides."""
-    padded = np.pad(moved, AROUND)
+def _usual_around(values: np.ndarray) -> np.ndarray:
+    """What is usual around each of the values (N,), none negative: the larger of its two neighbours, and the
+    fourth largest of `AROUND` on both sides; near the ends, where there are fewer, the third to the largest."""
+    padded = np.pad(values, AROUND, constant_values=-1.0)
     around = np.stack(
-        [padded[AROUND + step :][: len(moved)] for step in range(-AROUND, AROUND + 1) if step != 0]
+        [padded[AROUND + step :][: len(values)] for step in range(-AROUND, AROUND + 1) if step != 0]
     )
     beside = around[AROUND - 1 : AROUND + 1].max(axis=0)
-    third: np.ndarray = np.partition(around, -3, axis=0)[-3]
-    return np.maximum(beside, third)
+    there = (around >= 0.0).sum(axis=0)
+    rank = np.maximum(4 * there // (2 * AROUND), 1)
+    ranked: np.ndarray = np.take_along_axis(-np.sort(-around, axis=0), rank[None] - 1, axis=0)[0]
+    return np.maximum(np.maximum(beside, ranked), 0.0)
 
 
 def _moved(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:

@@ -5,6 +5,7 @@ linear light of ordinary pictures are 0 to 1.
 """
 
 import tempfile
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,7 +119,10 @@ def _graph(frame: "av.VideoFrame", transfer: int) -> "av.filter.Graph":
         path.write_text(_table(transfer))
         graph = av.filter.Graph()
         source = graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or 1
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base or Fraction(1),
         )
         graph.link_nodes(source, graph.add("lut3d", file=str(path)), graph.add("buffersink")).configure()
     return graph

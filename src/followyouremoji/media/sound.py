@@ -136,7 +136,7 @@ class EncodedSound:
 
     def attach(self, output: "OutputContainer") -> None:
         name, self._format = ("aac", "fltp") if self._encoder == "aac" else ("libopus", "flt")
-        self._stream = output.add_stream(name, rate=self._rate, layout=self._layout)
+        self._stream: Any = output.add_stream(name, rate=self._rate, layout=self._layout)
         self._stream.bit_rate = 96_000 if self._layout == "mono" else 192_000
 
     def _wanted_samples(self) -> Generator[tuple[int, np.ndarray], None, None]:
@@ -165,7 +165,8 @@ class EncodedSound:
         """Second and float32 samples (channels, n) of what can be decoded, at the result's rate."""
         import av
 
-        resampler, kind = None, None
+        resampler: Any = None
+        kind = None
         for packet in _moved(self._container, self._source, self._late):
             try:
                 frames = packet.decode()

@@ -149,7 +149,9 @@ def _remapped(picture: np.ndarray, sources: np.ndarray, size: tuple[int, int]) -
     wide = [grid @ across.T for grid in np.moveaxis(sources - 0.5, -1, 0)]  # of x and y: (rows, width)
     bent = np.empty((size[1], size[0], *picture.shape[2:]), picture.dtype)
     for top in range(0, size[1], ROWS):
-        x, y = (down[top : top + ROWS] @ grid for grid in wide)
+        weights = down[top : top + ROWS]
+        near = weights.any(axis=0)  # the few rows of the grid that count here
+        x, y = (weights[:, near] @ grid[near] for grid in wide)
         part = bent[top : top + ROWS]
         cv2.remap(picture, x, y, cv2.INTER_LINEAR, dst=part, borderMode=cv2.BORDER_REPLICATE)
     return bent

@@ -148,8 +148,10 @@ class Prepared:
         return draw_landmarks(self.reference_points, (self.size, self.size), self.style)
 
     def finish(self, result: np.ndarray, frame: int) -> np.ndarray:
-        """A generated square of a frame (size, size, 3) as the user gets it: in the portrait, or as it is, uint8 (height,
-        width, 3); of a transparent portrait (height, width, 4)."""
+        """A generated square of a frame (size, size, 3) as the user gets it: in the portrait, or as it is.
+
+        uint8 (height, width, 3); of a transparent portrait (height, width, 4).
+        """
         finished = self._pasted(self.portrait, result)
         return finished if self.opacity is None else off_white(finished, self._bent_opacity(frame))
 
@@ -246,7 +248,7 @@ def prepare(
         gaps=tracked.gaps,
         damage=tracked.damage,
         notes=(*notes, *tracked.notes, *aligned.notes),
-        opacity=layers[..., 3] if layers.shape[2] == 4 else None,
+        opacity=np.ascontiguousarray(layers[..., 3]) if layers.shape[2] == 4 else None,
         loop=settings.loop,
     )
     if not prepared.style.pupils:
@@ -345,7 +347,7 @@ def as_layers(source: PortraitSource, what: str) -> np.ndarray:
         )
     if source.ndim != 3 or source.shape[2] not in (3, 4):
         raise PictureError(
-            f"{what} must have the shape (height, width, 3), or 4 with opacity, not {source.shape}"
+            f"{what} must have the shape (height, width, 3) or (height, width, 4), not {source.shape}"
         )
     if min(source.shape[:2]) < LEAST_SIDE:
         raise PictureError(

@@ -1,0 +1,76 @@
+"""The square of a model that makes faces alone: of large pictures nothing is resampled but by the bending."""
+
+import cv2
+import numpy as np
+import pytest
+
+from followyouremoji.face.topology import mean_face
+from followyouremoji.face.warping import warp_into_window, warp_portrait
+from followyouremoji.framing import LARGE_SQUARE, WindowedFace
+from followyouremoji.media.cropping import Crop
+
+WINDOW = 64
+
+
+def face_points(side: float) -> np.ndarray:
+    face = mean_face()[:, :2] * (1, -1)
+    face = side / 2 + 0.45 * side * (face - face.mean(axis=0)) / np.ptp(face, axis=0).max()
+    return np.concatenate([face, face[:10]])
+
+
+def texture(side: int) -> np.ndarray:
+    noise = np.random.default_rng(0).integers(0, 256, (side // 4, side // 4, 3), np.uint8)
+    return cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[np.ndarray, Crop, WindowedFace]:
+    """A square of more than `LARGE_SQUARE` pixels a side in a picture that it reaches out of."""
+    side = LARGE_SQUARE + 101
+    picture = texture(side + 35)
+    crop = Crop(-20.4, 30.2, side + 0.3).on_whole_pixels
+    own = crop.from_crop(face_points(side), side)
+    turned = own + np.array([0.02, -0.01]) * side
+    return picture, crop, WindowedFace.within(picture, crop, own, np.stack([own, turned]), WINDOW)
+
+
+def test_a_large_square_is_the_picture_s_own_pixels(large: tuple[np.ndarray, Crop, WindowedFace]) -> None:
+    picture, crop, face = large
+    assert (crop.x, crop.y, crop.side) == (-20, 30, LARGE_SQUARE + 101)
+    assert face.square.shape[0] == crop.side
+    np.testing.assert_array_equal(
+        face.square[:, 20:], picture[30 : 30 + face.square.shape[0], : face.square.shape[0] - 20]
+    )
+    np.testing.assert_array_equal(crop.paste(picture, face.square), picture)
+
+
+def test_what_is_bent_of_it_is_resampled_once(large: tuple[np.ndarray, Crop, WindowedFace]) -> None:
+    """Inside the feathered edge the pasted frame is the bent square to the bit."""
+    picture, crop, face = large
+    bent = warp_portrait(face.square, face.own_points, face.points[1])
+    pasted = crop.paste(picture, bent)
+    inner = np.s_[300:1800, 300:1800]
+    np.testing.assert_array_equal(pasted[330:1830, 280:1780], bent[inner])
+
+
+def test_bands_of_a_bent_picture_join() -> None:
+    """A picture bent in bands of rows against the same computed as a whole."""
+    side = 700
+    picture, own = texture(side), face_points(side)
+    points = own + np.random.default_rng(1).normal(0, 3, own.shape)
+    whole = warp_portrait(picture, own, points)
+    # Bent upside down, the bands begin elsewhere.
+    flip = np.array([1, -1])
+    other = warp_portrait(picture[::-1].copy(), own * flip + (0, side), points * flip + (0, side))[::-1]
+    assert np.abs(whole.astype(int) - other).mean() < 0.1
+    assert np.abs(whole.astype(int) - other).max() <= 8  # OpenCV resamples in steps of 1/32 pixel
+
+
+def test_a_guess_of_a_large_square_remembers_what_it_shrank(
+    large: tuple[np.ndarray, Crop, WindowedFace],
+) -> None:
+    _, _, face = large
+    for frame in (0, 1):
+        direct = warp_into_window(face.square, face.own_points, face.points[frame], face.windows[frame])
+        np.testing.assert_array_equal(face.guess(frame), direct)
+        np.testing.assert_array_equal(face.guess(frame), direct)

@@ -189,8 +189,8 @@ def test_a_face_that_the_middle_square_cuts_away_is_not_animated_without_a_crop(
         assert cropped
 
 
-def test_a_picture_s_one_pose_is_compared_with_the_mean_face(portrait: DrawnPortrait) -> None:
-    """The mean face set before it looks straight ahead from the same place; so an open mouth opens the portrait's."""
+def test_a_picture_s_open_mouth_opens_the_portrait_s(portrait: DrawnPortrait) -> None:
+    """As released, it is compared with the mean face, which looks straight ahead from the same place."""
     rng = np.random.default_rng(8)
     identity = Identity.random(rng, "person")
     opened = []
@@ -280,6 +280,18 @@ def test_an_opaque_portrait_of_four_channels_is_as_one_of_three(
     prepared = prepare(full, motion, size=128, portrait_landmarks=landmarks_of(portrait))
     assert not prepared.transparent
     assert prepared.finish(np.zeros((128, 128, 3), np.uint8), 0).shape[2] == 3
+
+
+def test_what_alignment_did_is_told(motion: Motion) -> None:
+    surprised = replace(Performance(), controls=tuple(EXPRESSIONS["surprised"].vector()))
+    drawn = draw_portrait(Identity.random(np.random.default_rng(8), "person"), surprised, 256)
+    prepared = prepare(drawn.picture, motion, size=128, portrait_landmarks=landmarks_of(drawn))
+    assert any("its open mouth" in note for note in prepared.notes)
+    kept = AlignmentSettings(portrait_expression="keep")
+    prepared = prepare(
+        drawn.picture, motion, size=128, portrait_landmarks=landmarks_of(drawn), alignment=kept
+    )
+    assert not any("its open mouth" in note for note in prepared.notes)
 
 
 def test_portraits_come_as_arrays_images_and_paths(portrait: DrawnPortrait, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from followyouremoji.apps import cli
-from followyouremoji.apps.animate import row
+from followyouremoji.apps.result import row
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings, HeadMotion
+from followyouremoji.face.neutral import PortraitExpression
 from followyouremoji.face.timeline import Loop
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.pictures import write_picture
@@ -63,7 +64,7 @@ def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch:
 
     monkeypatch.setattr("followyouremoji.apps.animate.animate", stop)
     monkeypatch.setattr("followyouremoji.preparation.prepare", stop)
-    given = AlignmentSettings("absolute", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0)
+    given = AlignmentSettings("absolute", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0, "replace", "on")
     options = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(given).items()]
     for command in (("animate",), ("motion", "preview", "--stop", 1)):
         output = ("-o", "out.png") if command == ("animate",) else ("out.png",)
@@ -73,7 +74,12 @@ def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch:
 
 def test_the_commands_offer_what_the_settings_take() -> None:
     offered = get_type_hints(cli.animate)
-    for name, taken in (("head", HeadMotion), ("loop", Loop), ("long_clips", LongClips)):
+    for name, taken in (
+        ("head", HeadMotion),
+        ("portrait_expression", PortraitExpression),
+        ("loop", Loop),
+        ("long_clips", LongClips),
+    ):
         assert get_args(offered[name]) == get_args(taken)
 
 
@@ -82,7 +88,7 @@ def test_what_the_portrait_rules_out_is_told_before_a_clip_is_tracked(
 ) -> None:
     monkeypatch.delattr("followyouremoji.apps.driving.Driving.track")
     write_picture("wide.png", np.zeros((64, 17_000, 3), np.uint8))
-    assert_refused(fye("animate", "wide.png", clip, "-o", "out.mp4"), "out.mp4", "17000x64", "16384")
+    assert_refused(fye("animate", "wide.png", clip, "-o", "out.webp"), "out.webp", "17000x64", "16383")
     beside = np.pad(portrait.picture, ((0, 0), (0, 600), (0, 0)), mode="edge")
     write_picture("beside.png", beside)
     for command in (("animate", "beside.png", clip, "-o"), ("motion", "preview", "beside.png", clip)):

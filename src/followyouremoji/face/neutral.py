@@ -19,7 +19,7 @@ RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
 
 SAME_FACE = 0.03
 """A driving frame whose points, and whose brows, eyes and mouth, are nearer to the portrait's than this share of the
-eye distance, in the mean, shows the portrait itself. Of 56 frames of seven filmed clips, detected alone, 54 are that
+eye distance, in the mean, shows the portrait itself. Of 56 frames of seven filmed clips, detected alone, 53 are that
 near to the same clip, tracked and smoothed; the nearest frames of two people are 0.032 apart."""
 
 

@@ -18,7 +18,8 @@ The driver's landmarks are once *detected*, as a user's are, and once the drawin
 after the detector shows. *gain* is the slope of measured over true degrees, across and up; *error* the mean absolute
 difference in degrees; *apart* that of the difference of the two eyes, across.
 
-Prints a table; writes gaze.json, gaze.md, gaze.png and a contact sheet of each portrait into the output folder.
+Prints a table; writes gaze.json, gaze.md, gaze.png and glances.jpg into the output folder: far glances of the driver,
+as it is detected, and below them results and true drawings of a portrait of each style.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ def main() -> None:
         driver = seen_identity("person", 0, asked, detector)
         wanted = directions(driver.true)
         records.append(("driver, detected", directions(driver.detected), wanted))
+        sheet = eyes_in(driver.pictures, driver)
         for style in options.styles:
             for which in range(1, options.portraits + 1):
                 portrait = seen_identity(style, which, asked, detector)
@@ -136,10 +138,10 @@ def main() -> None:
                     records += [
                         (f"{step} (driver {landmarks})", found, wanted) for step, found in measured.items()
                     ]
-                    sheet = contact_sheet(eye_rows(driver, portrait, results), len(SHOWN))
-                    name = f"{style}-{which}-{landmarks}.jpg"
-                    write_picture(options.output / name, sheet, overwrite=True)
+                    if which == 1 and landmarks == "detected":
+                        sheet += eyes_in(results, portrait) + eyes_in(portrait.pictures, portrait)
                 print(f"{style} {which}", flush=True)
+    write_picture(options.output / "glances.jpg", contact_sheet(sheet, len(SHOWN)), overwrite=True)
     write_report(options.output, records, [glance.name for glance in asked])
 
 
@@ -230,20 +232,13 @@ def found_by_looks(pictures: list[np.ndarray], portrait: Drawn) -> np.ndarray:
 SHOWN = (0, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)  # of the glances: the far ones
 
 
-def eye_rows(driver: Drawn, portrait: Drawn, results: list[np.ndarray]) -> list[np.ndarray]:
-    """Eyes of the driver, of the results and of the true drawings, a row each."""
-    rows = []
-    for pictures, points in (
-        (driver.pictures, driver.points),
-        (results, portrait.points),
-        (portrait.pictures, portrait.points),
-    ):
-        corners = points[0, [33, 263]]
-        middle, half = corners.mean(axis=0), 0.62 * float(np.ptp(corners[:, 0]))
-        left, right = round(middle[0] - half), round(middle[0] + half)
-        top, bottom = round(middle[1] - 0.45 * half), round(middle[1] + 0.35 * half)
-        rows += [resize_picture(pictures[place][top:bottom, left:right], (160, 64)) for place in SHOWN]
-    return rows
+def eyes_in(pictures: list[np.ndarray], who: Drawn) -> list[np.ndarray]:
+    """Somebody's eyes in pictures of all glances, those that are shown."""
+    corners = who.points[0, [33, 263]]
+    middle, half = corners.mean(axis=0), 0.62 * float(np.ptp(corners[:, 0]))
+    left, right = round(middle[0] - half), round(middle[0] + half)
+    top, bottom = round(middle[1] - 0.45 * half), round(middle[1] + 0.35 * half)
+    return [resize_picture(pictures[place][top:bottom, left:right], (128, 52)) for place in SHOWN]
 
 
 def scores(found: list[np.ndarray], wanted: list[np.ndarray]) -> dict[str, float]:

@@ -205,6 +205,17 @@ def test_pupils_of_closed_eyes_lie_on_the_lids() -> None:
             assert nearest < 0.25  # centimetres; the points of a lid are 0.4 apart
 
 
+def test_a_portrait_with_closed_eyes_opens_them_looking_ahead() -> None:
+    shut = looking(lids_lowered(mean_face(), 0.9), np.array([12.0, -16.0]), eyes=Eyes.of(mean_face()[None]))
+    portrait = Landmarks(shut.astype(np.float32), SIZE)
+    motion = motion_of([looking(mean_face() * (1.15, 0.9, 1), np.array([20.0, 0.0]))] * 3)  # somebody else
+    for strength, expected in ((0.0, 0.0), (1.0, 20.0)):
+        settings = AlignmentSettings(head="none", gaze=strength, portrait_expression="replace")
+        seen = measured(align_motion(motion, portrait, settings), portrait)
+        assert seen[..., 0] == pytest.approx(expected, abs=1.5)
+        assert np.abs(seen[..., 1]).max() < 4.0
+
+
 def test_how_a_driver_s_eyes_are_built_stays_the_driver_s_but_crossed_eyes_do_not() -> None:
     """Eyes that seem 12 degrees too close together at rest do not make the portrait squint; 36 degrees do."""
 

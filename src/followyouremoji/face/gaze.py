@@ -223,7 +223,7 @@ class PortraitEyes:
     Attributes
     ----------
     eyes : what stays of them
-    directions : ``(2, 2)`` degrees, where they look in the picture
+    directions : ``(2, 2)`` degrees, where they look in the picture; straight ahead where they are closed
     usual : ``(2,)`` degrees, their usual difference
     rims : ``(10, 3)`` centimetres, the five points of each iris less its middle
     """
@@ -243,7 +243,7 @@ class PortraitEyes:
         depth = np.repeat(centres[0, :, 2] + radii[0] * _looks(gaze.directions[0])[:, 2], 5)
         irises = origin[0] + ((depth - origin[0, 2]) / rays[0, :, 2])[:, None] * rays[0]
         rims = irises - np.repeat(irises[[0, 5]], 5, axis=0)
-        return cls(eyes, gaze.directions[0], usual_difference(gaze), rims)
+        return cls(eyes, gaze.trust[0][:, None] * gaze.directions[0], usual_difference(gaze), rims)
 
     def following(self, driving: DrivingGaze, strength: float = 1.0) -> np.ndarray:
         """Directions ``(T, 2, 2)`` in which the portrait looks.

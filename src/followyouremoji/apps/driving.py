@@ -36,6 +36,7 @@ class Driving:
         self.motion: Motion | None = None
         self.is_clip = self.has_sound = False
         self.expected_frames: int
+        self._notes: list[str] = []
         if path.suffix.lower() in MOTION_ENDINGS:
             whole = Motion.read(path)
             own = whole.frame_rate
@@ -50,7 +51,7 @@ class Driving:
                 self.has_sound = clip.info.has_sound
                 clip.frame_rate = self.frame_rate if self.is_clip else None
                 self.expected_frames = clip.expected_frames
-        self._notes: list[str] = []
+                self._notes += clip.notes
         if frame_rate is None and self.frame_rate < own:
             self._notes.append(
                 f"{path} has {own:g} frames a second, of which {self.frame_rate:g} are generated; --fps {own:g} takes all."
@@ -70,20 +71,22 @@ class Driving:
     ) -> Motion:
         """The motion, see `track_file`; what was done about the file's peculiarities, frames without a face and a
         damaged end is told to the user. A motion file is taken as it is."""
-        motion = self.motion
-        if motion is None:
-            tracked = track_file(self.path, detector, face, smooth, self.clip_range, self.frame_rate, advance)
-            motion = tracked.motion
-            self._notes += tracked.notes
-            if tracked.damage is not None:
-                self._notes.append(
-                    f"{self.path} is damaged ({tracked.damage}); what comes before that is used: {counted(len(motion))}."
-                )
-            if tracked.gaps is not None and str(tracked.gaps):
-                self._notes.append(str(tracked.gaps))
         for sentence in self._notes:
             note(f"Note: {sentence}")
-        return motion
+        if self.motion is not None:
+            return self.motion
+        tracked = track_file(self.path, detector, face, smooth, self.clip_range, self.frame_rate, advance)
+        for sentence in tracked.notes:
+            if sentence not in self._notes:
+                note(f"Note: {sentence}")
+        if tracked.damage is not None:
+            note(
+                f"Note: {self.path} is damaged ({tracked.damage}); what comes before that is used: "
+                f"{counted(len(tracked.motion))}."
+            )
+        if tracked.gaps is not None and str(tracked.gaps):
+            note(str(tracked.gaps))
+        return tracked.motion
 
     def pictures(self, motion: Motion) -> Iterator[np.ndarray]:
         """The driving frames again, one at a time; of a motion file drawings of its landmarks."""

@@ -17,7 +17,15 @@ from PIL import Image, UnidentifiedImageError
 from followyouremoji.errors import ClipError
 from followyouremoji.media.colour import ToneMap
 from followyouremoji.media.frames import fitted, frame_picture, shown_size
-from followyouremoji.media.packets import Contents, in_words, is_patchy, open_container, packets, scan
+from followyouremoji.media.packets import (
+    Contents,
+    in_words,
+    is_patchy,
+    open_container,
+    packets,
+    picture_stream,
+    scan,
+)
 from followyouremoji.media.pictures import DECODING_ERRORS, check_size, open_image, to_rgb
 from followyouremoji.media.timing import Clock
 
@@ -253,23 +261,24 @@ class VideoSource:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.damage: str | None = None
+        with open_container(path) as container:
+            stream = picture_stream(container)
+            if stream is None:
+                raise ClipError(f"{path} holds no video; give a clip such as an MP4 or a GIF")
+            if stream.codec_context.width:
+                check_size(path, (stream.codec_context.width, stream.codec_context.height), ClipError)
+            self._pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
         found = contents(path)
-        if found.pictures is None:
-            raise ClipError(f"{path} holds no video; give a clip such as an MP4 or a GIF")
         if found.schedule is None:
             raise ClipError(f"{path} is damaged: not one frame of it can be decoded")
         self._contents = found
         self.clock = found.schedule.clock
-        with open_container(path) as container:
-            stream = container.streams[found.pictures]
-            self._pixel_aspect = float(cast(Any, stream).sample_aspect_ratio or 1.0)
-            codec = cast(Any, stream).codec_context
-            check_size(path, (codec.width, codec.height), ClipError)
         self._said: dict[str, str] = {}
         frames = self.frames()
         _, _, first = next(frames)
         height, width = first().shape[:2]
         frames.close()
+        check_size(path, (width, height), ClipError)
         self.info = ClipInfo.of(path, (width, height), self.clock, found.sound is not None)
 
     @property

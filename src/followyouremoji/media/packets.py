@@ -243,6 +243,8 @@ def _damage(
         return "its end is missing" if last.pos + last.size > container.size else None
     ends = [float(np.nanmax(one.ends)) for one in listed.values() if np.isfinite(one.ends).any()]
     promised = (container.duration or 0) / 1e6
+    if container.format.name == "avi":  # its header counts the places of frames, of which some may be empty
+        promised = max(promised, float(stream.frames * (stream.time_base or 0)))
     return "its end is missing" if ends and max(ends) < promised - _LOST_END else None
 
 

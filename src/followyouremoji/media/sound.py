@@ -136,8 +136,9 @@ class EncodedSound:
 
     def attach(self, output: "OutputContainer") -> None:
         name, self._format = ("aac", "fltp") if self._encoder == "aac" else ("libopus", "flt")
-        self._stream: Any = output.add_stream(name, rate=self._rate, layout=self._layout)
-        self._stream.bit_rate = 96_000 if self._layout == "mono" else 192_000
+        stream: Any = output.add_stream(name, rate=self._rate, layout=self._layout)
+        stream.bit_rate = 96_000 if self._layout == "mono" else 192_000
+        self._stream = stream
 
     def _wanted_samples(self) -> Generator[tuple[int, np.ndarray], None, None]:
         """The place of the first sample on the result's clock, and float32 samples (channels, n), one after the other

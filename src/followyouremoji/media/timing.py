@@ -37,10 +37,12 @@ _STANDARD_RATES = np.array(
         *(60000 / 1001, 60, 72, 90, 100, 120000 / 1001, 120, 144, 200, 240000 / 1001, 240, 300, 480, 960),
     ]
 )
+_HIGHEST_RATE = float(_STANDARD_RATES[-1])
 _SNAP = 0.01  # a rate this near to a standard one, as a share of it, stands for that
 _NEAR = 0.5  # seconds; longer intervals are pauses, and tell nothing of the rate
 _ON_GRID = 0.12  # of an interval, by which regular frames may miss their place
-_CLOCK_STEP = 0.0015  # seconds by which containers that count milliseconds miss it
+_CLOCK_STEP = 0.0011  # seconds by which containers that count milliseconds miss it
+_FILLED = 1 / 3  # share of intervals that are one step of a grid
 
 _FALL = {
     "dts": 0.1,
@@ -94,7 +96,8 @@ def natural_rate(times: np.ndarray) -> float:
 
     Regular frames lie on a grid, of which some places may be empty (held and dropped frames, clips of two rates): it is
     the grid's rate, at which none is lost. Of irregular frames (recordings of browsers and screens) it is that of the
-    second that holds most of them. Where a standard rate is within a hundredth, it is that.
+    second that holds most of them. Where a standard rate is within a hundredth, it is that; slide shows have a multiple
+    of theirs, once a second at least.
     """
     intervals = np.diff(times)
     intervals = intervals[intervals > 1e-6]
@@ -102,11 +105,11 @@ def natural_rate(times: np.ndarray) -> float:
         return ASSUMED_RATE
     rate = _rate_of_grid(intervals)
     on_grid = rate is not None
-    rate = rate or _rate_of_densest_second(times)
+    rate = min(rate or _rate_of_densest_second(times), _HIGHEST_RATE)
     nearest = float(_STANDARD_RATES[np.abs(_STANDARD_RATES - rate).argmin()])
     if abs(nearest - rate) <= _SNAP * nearest:
         return nearest
-    return rate if on_grid else float(max(1, np.ceil(rate)))
+    return float(rate * np.ceil(1.0 / rate)) if on_grid else float(np.ceil(rate))
 
 
 def _rate_of_grid(intervals: np.ndarray) -> float | None:
@@ -117,7 +120,8 @@ def _rate_of_grid(intervals: np.ndarray) -> float | None:
         steps = np.maximum(np.rint(near / step), 1.0)
         step = float(near.sum() / steps.sum())
     misses = np.abs(near - steps * step) > max(_CLOCK_STEP, _ON_GRID * step)
-    return None if misses.mean() > 0.05 else 1.0 / step
+    # A grid as fine as the clock itself holds all that comes: most places of a true one are filled.
+    return None if misses.mean() > 0.05 or (steps == 1).mean() < _FILLED else 1.0 / step
 
 
 def _rate_of_densest_second(times: np.ndarray) -> float:
@@ -241,7 +245,7 @@ def schedule(
     assumed_rate : frames a second where packets say nothing.
     """
     shown = pictures.shown & (np.isfinite(pictures.pts) if timed else np.ones(len(pictures), bool))
-    by_time = timed and shown.sum() >= 0.5 * pictures.shown.sum()
+    by_time = timed and len(np.unique(pictures.pts[shown])) >= 0.5 * pictures.shown.sum()
     if not by_time:
         shown = pictures.shown
         pictures = _in_decoding_order(pictures, assumed_rate)
@@ -273,7 +277,7 @@ def schedule(
 def _in_decoding_order(pictures: Packets, assumed_rate: float) -> Packets:
     """The packets with the times at which they are decoded for those at which they are shown."""
     times = pictures.dts
-    if not np.isfinite(times).all():
+    if not (np.diff(times) > 0).all():
         times = np.arange(len(pictures)) / assumed_rate
     return Packets(times, times, pictures.durations, pictures.shown)
 

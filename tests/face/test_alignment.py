@@ -379,3 +379,13 @@ def test_long_motions_come_out_the_same_in_blocks(
 def test_settings_that_make_no_sense_are_refused(wrong: dict) -> None:
     with pytest.raises(SettingsError):
         AlignmentSettings(**wrong)
+
+
+def test_a_head_comes_nearer_only_as_far_as_it_fits(portrait: Landmarks) -> None:
+    motion = motion_of([landmarks_of(mean_face(), z=-80.0 + 8.0 * step) for step in range(8)])
+    aligned = align(motion, portrait, AlignmentSettings(neutral=0))
+    mesh = aligned.points[:, :N_MESH]
+    assert mesh.min() >= 0.0
+    assert (mesh <= SIZE).all()
+    assert (np.diff(np.ptp(mesh[..., 0], axis=1)) > 0).all()
+    assert "larger" in aligned.notes[0]

@@ -40,7 +40,7 @@ def told_of_shots(motion: Motion, shots: Shots) -> list[str]:
     times = [f"{motion.timestamps[cut] - motion.timestamps[0]:.2f} s" for cut in shots.cuts[:5]]
     where = ", ".join(times) + (" and so on" if len(shots.cuts) > 5 else "")
     return [
-        f"The driving has cuts (at {where}): in each of its {shots.count} setups expression and head motion are measured from "
+        f"The driving has cuts (at {where}): in each of its {shots.count} scenes expression and head motion are measured from "
         "a relaxed frame of its own, and the head stays near the portrait's place."
     ]
 

@@ -16,7 +16,8 @@ clip's first frame, in which everybody looks straight ahead, and compared with t
 
 The driver's landmarks are once *detected*, as a user's are, and once the drawing's own, *true*, so that what is lost
 after the detector shows. *gain* is the slope of measured over true degrees, across and up; *error* the mean absolute
-difference in degrees; *apart* that of the difference of the two eyes, across.
+difference in degrees; *apart* that of the difference of the two eyes, across; *measured* the share of pictures in which
+both irises, or the face, were found.
 
 Prints a table; writes gaze.json, gaze.md, gaze.png and glances.jpg into the output folder: far glances of the driver,
 as it is detected, and below them results and true drawings of a portrait of each style.
@@ -49,8 +50,9 @@ SEED = 970_000  # of identities; in no suite and no training
 HELD = 4  # frames of a glance, at the suites' ten a second; the third is measured
 STRENGTHS = (0.4, 0.8)
 LIDS = 0.4  # of a blink or of wide eyes that go with the furthest glance down or up
-EYE_PIXELS, SEARCH = 120, 44  # an eye's width where irises are searched for, and how far away from ahead
-COLUMNS = ("gain across", "gain up", "error across", "error up", "apart")
+EYE_PIXELS, SEARCH = 120, 36  # an eye's width where irises are searched for, and how far away from ahead
+ALIKE = 0.6  # correlation below which nothing in an eye is taken for its iris
+COLUMNS = ("gain across", "gain up", "error across", "error up", "apart", "measured")
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -208,7 +210,7 @@ def detected(results: list[np.ndarray], detector: FaceDetector) -> np.ndarray:
 
 def found_by_looks(pictures: list[np.ndarray], portrait: Drawn) -> np.ndarray:
     """The true landmarks (G, 478, 3) with the irises where pictures of the portrait show them: where what is within the
-    iris's rim is most like the iris that looks ahead."""
+    iris's rim is most like the iris that looks ahead; NaN for a picture where nothing is."""
     found = portrait.true.copy()
     ahead = portrait.points[0]
     lumas = [(picture @ LUMA).astype(np.float32) for picture in (*pictures, portrait.pictures[0])]
@@ -226,6 +228,8 @@ def found_by_looks(pictures: list[np.ndarray], portrait: Drawn) -> np.ndarray:
             row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
             shift = (np.array([column, row]) - SEARCH) / scale
             found[place, iris : iris + 5, :2] = (ahead[iris : iris + 5] + shift) / SIZE
+            if likeness[row, column] < ALIKE:
+                found[place] = np.nan
     return found
 
 
@@ -249,7 +253,7 @@ def scores(found: list[np.ndarray], wanted: list[np.ndarray]) -> dict[str, float
     gain = (measured * true).sum(axis=(0, 1)) / (true**2).sum(axis=(0, 1))
     error = np.abs(measured - true).mean(axis=(0, 1))
     apart = np.abs((measured - true)[:, 0, 0] - (measured - true)[:, 1, 0]).mean()
-    return dict(zip(COLUMNS, map(float, (*gain, *error, apart)), strict=True))
+    return dict(zip(COLUMNS, map(float, (*gain, *error, apart, known.mean())), strict=True))
 
 
 def write_report(output: Path, records: list[tuple[str, np.ndarray, np.ndarray]], names: list[str]) -> None:
@@ -258,7 +262,7 @@ def write_report(output: Path, records: list[tuple[str, np.ndarray, np.ndarray]]
     for step in steps:
         own = [(found, wanted) for name, found, wanted in records if name == step]
         rows[step] = scores([found for found, _ in own], [wanted for _, wanted in own])
-    digits = dict.fromkeys(COLUMNS, 1) | {"gain across": 2, "gain up": 2}
+    digits = dict.fromkeys(COLUMNS, 1) | dict.fromkeys(("gain across", "gain up", "measured"), 2)
     table = markdown(
         [
             ["", *COLUMNS],

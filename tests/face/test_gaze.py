@@ -91,6 +91,21 @@ def test_directions_come_back_whichever_way_the_head_is_turned(
     assert (gaze.trust == 1).all()
 
 
+def test_half_of_an_adult_s_eye_radius_aside_is_thirty_degrees() -> None:
+    """The iris of an adult moves on a sphere of 10.4 mm; the mean face is an adult's, with eyes of 28 mm."""
+    pose = np.eye(4)
+    pose[2, 3] = -50
+    landmarks = np.stack([looking(mean_face(), np.zeros(2))] * 3)
+    centres = Eyes.of(mean_face()[None]).balls(mean_face()[None])[0][0] + [0, 0, 1.04]
+    for frame, shift in enumerate(([0.52, 0, -0.14], [-0.52, 0, -0.14], [0, 0.27, -0.04])):
+        pixels = project((centres + shift)[None], pose[None], SIZE)[0]
+        landmarks[frame, 468:, :2] = np.repeat(pixels, 5, axis=0) / SIZE
+    faces = solve_metric_faces(landmarks, SIZE)
+    seen = measure_gaze(landmarks, faces, SIZE, Eyes.of(faces.vertices)).directions
+    expected = np.array([[30, 0], [-30, 0], [0, 15]])
+    assert np.abs(seen - expected[:, None]).max() < 3.0
+
+
 def test_a_half_closed_eye_looks_where_it_looked() -> None:
     """Where its place in the eye's box jumps by a quarter of the box."""
     face, half = mean_face(), lids_lowered(mean_face(), 0.4)

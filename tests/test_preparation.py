@@ -17,14 +17,11 @@ from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.face.geometry import iris_places, solve_metric_faces
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
+from followyouremoji.framing import choose_crop
 from followyouremoji.media.pictures import on_background, write_picture
-from followyouremoji.preparation import (
-    as_picture,
-    choose_crop,
-    prepare,
-    read_motion,
-)
+from followyouremoji.preparation import prepare
 from followyouremoji.settings import AnimationSettings
+from followyouremoji.sources import as_picture, read_motion
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import (

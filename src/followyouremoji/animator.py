@@ -23,12 +23,13 @@ from followyouremoji.media.ahead import ahead
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
 from followyouremoji.networks.config import LATENT_STRIDE
-from followyouremoji.preparation import MotionSource, PortraitSource, Prepared, prepare
+from followyouremoji.preparation import Prepared, prepare
 from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.guidance import pass_bytes, room_for_passes
 from followyouremoji.sampling.sampler import LatentStore, Progress
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
+from followyouremoji.sources import MotionSource, PortraitSource
 
 __all__ = [
     "AlignmentSettings",

@@ -1,5 +1,5 @@
-"""What a model that makes faces alone sees of a portrait, and how its faces go back: one window a frame, see
-`face.window`."""
+"""What a model sees of a portrait: a square of the picture, or, where it makes faces alone, one window a frame (see
+`face.window`), and how such faces go back."""
 
 from __future__ import annotations
 
@@ -8,16 +8,57 @@ from functools import cached_property
 
 import numpy as np
 
+from followyouremoji.errors import SettingsError
 from followyouremoji.face.blending import place_face
 from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, averaged, face_window
-from followyouremoji.media.cropping import Crop
+from followyouremoji.media.cropping import Crop, face_crop
+from followyouremoji.settings import Switch
 
 LARGE_SQUARE = (
     2048  # pixels a side; larger ones lie on whole pixels of the picture, so that only bending resamples
 )
 LARGEST_SQUARE = 4096  # in which faces are put back; of larger ones, faces alone lose some sharpness
 SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
+
+
+SMALL_FACE = 0.35
+"""A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
+
+
+def choose_crop(
+    picture: np.ndarray, own: np.ndarray, aligned: np.ndarray, switch: Switch, always_crop: bool
+) -> tuple[Crop, bool]:
+    """The square to animate, one for the whole clip, and whether it is one around the face.
+
+    `own` (478, 2) and `aligned` (T, 478, 2) are pixels of the picture; the face's square holds them all. Raises
+    SettingsError where the middle square is asked for and the face lies outside it.
+    """
+    height, width = picture.shape[:2]
+    if switch == "auto":
+        box = float(np.ptp(own, axis=0).max())
+        switch = always_crop or height != width or box < SMALL_FACE * width
+    if switch:
+        return face_crop(np.concatenate([aligned, own[None]])), True
+    return middle_square(picture, own), False
+
+
+def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
+    """The square in the middle of a picture, all of one that is square, which is animated where nothing is cropped.
+
+    `own` (478, 2) are the face's landmarks, pixels of the picture. Raises SettingsError where most of them lie outside
+    the square.
+    """
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    crop = Crop((width - side) / 2, (height - side) / 2, side)
+    places = crop.to_crop(own, 1)
+    if ((places >= 0) & (places <= 1)).all(axis=-1).mean() < 0.5:
+        raise SettingsError(
+            f"Without cropping, the middle {side}x{side} pixels of the portrait's {width}x{height} are animated, and its face lies outside "
+            "them: leave out --no-crop, or cut the picture to a square that holds the face."
+        )
+    return crop
 
 
 @dataclass(frozen=True)

@@ -5,59 +5,29 @@ Everything that can be known before a network runs is here, so that a preview of
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from followyouremoji.errors import FaceNotFound, MotionError, PictureError, SettingsError
+from followyouremoji.errors import MotionError
 from followyouremoji.face.alignment import Aligned, AlignmentSettings, align, align_in_picture
 from followyouremoji.face.blending import blend_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.geometry import with_gaze_of
-from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+from followyouremoji.face.motion import Motion
 from followyouremoji.face.timeline import Loop, looped
-from followyouremoji.face.tracking import TrackingReport, lies, track_motion
+from followyouremoji.face.tracking import TrackingReport
 from followyouremoji.face.warping import warp_portrait
-from followyouremoji.framing import LARGE_SQUARE, WindowedFace
-from followyouremoji.media.ahead import ahead
-from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
-from followyouremoji.media.cropping import Crop, face_crop
-from followyouremoji.media.pictures import (
-    LEAST_SIDE,
-    off_white,
-    on_background,
-    read_layers,
-    to_layers,
-    without_full_opacity,
-)
+from followyouremoji.framing import LARGE_SQUARE, WindowedFace, choose_crop, middle_square
+from followyouremoji.media.cropping import Crop
+from followyouremoji.media.pictures import off_white, on_background
 from followyouremoji.media.ranges import WHOLE, ClipRange
-from followyouremoji.media.timing import Clock, generated_rate
-from followyouremoji.settings import AnimationSettings, Switch
+from followyouremoji.settings import AnimationSettings
+from followyouremoji.sources import MotionSource, PortraitSource, as_layers, find_portrait, named, read_motion
 
 REACH = 0.5
 """How far aligned landmarks may lie outside a picture, over its longer side."""
-
-SMALL_FACE = 0.35
-"""A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
-
-PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
-MotionSource = Motion | PortraitSource
-
-
-@dataclass(frozen=True)
-class Tracked:
-    """A motion and how it came about; `gaps`, `damage` and `notes` are as in `Prepared`."""
-
-    motion: Motion
-    gaps: TrackingReport | None = None
-    damage: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -218,7 +188,7 @@ def prepare(
     notes: tuple[str, ...] = ()
     with FaceDetector(settings.detector_bundle) as detector:
         if portrait_landmarks is None:
-            found = find_portrait(detector, layers, settings, _described(portrait, "the portrait"))
+            found = find_portrait(detector, layers, settings, named(portrait, "the portrait"))
             layers, portrait_landmarks, notes = found.layers, found.landmarks, found.notes
         tracked = read_motion(motion, detector, settings.driving_face, clip_range, settings.frame_rate)
     driving = looped(tracked.motion, settings.loop)
@@ -289,204 +259,3 @@ def check_reach(points: np.ndarray, picture: np.ndarray, source: str) -> None:
             f"{source} takes the portrait's face far out of its picture, by {outside:.3g} pixels: the motion is damaged, or it does not suit "
             "this portrait; head motion relative to the portrait's own pose stays inside."
         )
-
-
-def choose_crop(
-    picture: np.ndarray, own: np.ndarray, aligned: np.ndarray, switch: Switch, always_crop: bool
-) -> tuple[Crop, bool]:
-    """The square to animate, one for the whole clip, and whether it is one around the face.
-
-    `own` (478, 2) and `aligned` (T, 478, 2) are pixels of the picture; the face's square holds them all. Raises
-    SettingsError where the middle square is asked for and the face lies outside it.
-    """
-    height, width = picture.shape[:2]
-    if switch == "auto":
-        box = float(np.ptp(own, axis=0).max())
-        switch = always_crop or height != width or box < SMALL_FACE * width
-    if switch:
-        return face_crop(np.concatenate([aligned, own[None]])), True
-    return middle_square(picture, own), False
-
-
-def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
-    """The square in the middle of a picture, all of one that is square, which is animated where nothing is cropped.
-
-    `own` (478, 2) are the face's landmarks, pixels of the picture. Raises SettingsError where most of them lie outside
-    the square.
-    """
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    crop = Crop((width - side) / 2, (height - side) / 2, side)
-    places = crop.to_crop(own, 1)
-    if ((places >= 0) & (places <= 1)).all(axis=-1).mean() < 0.5:
-        raise SettingsError(
-            f"Without cropping, the middle {side}x{side} pixels of the portrait's {width}x{height} are animated, and its face lies outside "
-            "them: leave out --no-crop, or cut the picture to a square that holds the face."
-        )
-    return crop
-
-
-def as_picture(source: PortraitSource, what: str) -> np.ndarray:
-    """`as_layers`, on white where the picture is transparent: uint8 (height, width, 3)."""
-    return on_background(as_layers(source, what))
-
-
-def as_layers(source: PortraitSource, what: str) -> np.ndarray:
-    """A picture from an array, a Pillow image or a path; `what` names it in messages. Raises PictureError.
-
-    Returns uint8 (height, width, 4) where some of it is transparent, else (height, width, 3).
-    """
-    if isinstance(source, (str, os.PathLike)):
-        return read_layers(source)
-    if isinstance(source, Image.Image):
-        source = to_layers(source)
-    if not (isinstance(source, np.ndarray) and source.dtype == np.uint8):
-        kind = f"{source.dtype} values" if isinstance(source, np.ndarray) else type(source).__name__
-        raise PictureError(
-            f"{what} must be a path, a Pillow image or an array of bytes (0 to 255), not {kind}"
-        )
-    if source.ndim != 3 or source.shape[2] not in (3, 4):
-        raise PictureError(
-            f"{what} must have the shape (height, width, 3) or (height, width, 4), not {source.shape}"
-        )
-    if min(source.shape[:2]) < LEAST_SIDE:
-        raise PictureError(
-            f"{what} is too small: {source.shape[1]}x{source.shape[0]} pixels, at least {LEAST_SIDE} a side are needed"
-        )
-    return without_full_opacity(source)
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """A portrait whose face is found: uint8 (height, width, 3 or 4), turned upright, and the face's landmarks in it.
-
-    `notes` are sentences on what a user should know of them.
-    """
-
-    layers: np.ndarray
-    landmarks: Landmarks
-    notes: tuple[str, ...] = ()
-
-
-def find_portrait(
-    detector: FaceDetector, layers: np.ndarray, settings: AnimationSettings, source: str
-) -> Portrait:
-    """Find the face of a portrait, which `source` names in messages, and turn the picture upright by it.
-
-    Raises FaceNotFound, and SettingsError where `settings` ask for no crop and the face is not in the middle square:
-    that should not cost the tracking of a clip.
-    """
-    landmarks = detect(detector, on_background(layers), settings.face, source)
-    upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
-    if settings.crop is False:
-        middle_square(upright, landmarks.points)
-    return Portrait(upright, landmarks, told_of(landmarks, source))
-
-
-def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Landmarks:
-    """The landmarks of a picture's face, whichever way up it is; a FaceNotFound names the picture."""
-    try:
-        return detector.detect(picture, face, any_turn=True)
-    except FaceNotFound as reason:
-        raise FaceNotFound(f"In {source}: {reason}") from reason
-
-
-def told_of(landmarks: Landmarks, source: str) -> tuple[str, ...]:
-    """What a user should know of how a picture's face was found."""
-    notes = []
-    if landmarks.quarter_turns:
-        notes.append(f"The face {lies(landmarks.quarter_turns)} in {source}: the picture was turned upright.")
-    if landmarks.doubtful:
-        notes.append(
-            f"What was found in {source} may be no face, or one that is hard to read, such as an animal's or a strong profile: look at a "
-            "preview of the landmarks."
-        )
-    return tuple(notes)
-
-
-def read_motion(
-    source: MotionSource,
-    detector: FaceDetector,
-    face: int | None = None,
-    clip_range: ClipRange = WHOLE,
-    frame_rate: float | None = None,
-) -> Tracked:
-    """A motion from whatever a user may have: see `prepare`. A `Motion` is taken as it is."""
-    if isinstance(source, Motion):
-        return Tracked(source)
-    if not isinstance(source, (str, os.PathLike)):
-        picture = as_picture(source, "the driving picture")
-        still, notes = _still(detector, picture, face, "the driving picture")
-        return Tracked(still, notes=notes)
-    path = Path(source)
-    if path.suffix.lower() in MOTION_ENDINGS:
-        return Tracked(cut_motion(Motion.read(path), str(path), clip_range, frame_rate))
-    return track_file(path, detector, face, clip_range=clip_range, frame_rate=frame_rate)
-
-
-def cut_motion(
-    motion: Motion, source: str, clip_range: ClipRange = WHOLE, frame_rate: float | None = None
-) -> Motion:
-    """A range of a motion at a rate, by default its own or a whole fraction of it, see `generated_rate`; raises
-    ClipError, naming `source`, where it has none of the range."""
-    span = clip_range.within(
-        Clock.of(motion.timestamps - motion.timestamps[0], 1 / motion.frame_rate), source
-    )
-    return motion[span.first : span.after].at_rate(generated_rate(motion.frame_rate, frame_rate))
-
-
-def track_file(
-    path: Path,
-    detector: FaceDetector,
-    face: int | None = None,
-    smooth: float = 1.0,
-    clip_range: ClipRange = WHOLE,
-    frame_rate: float | None = None,
-    advance: Callable[[int, int], None] | None = None,
-) -> Tracked:
-    """The motion in a range of a clip, or the one pose of a picture.
-
-    A clip is read at a constant rate, by default its own or a whole fraction of it (see `generated_rate`), frame by
-    frame and never held in memory, while a thread decodes ahead; what is tracked in it is smoothed with the strength
-    `smooth`. `advance` is called with the number of frames followed, and of all.
-
-    Raises ClipError for a file that cannot be used, and FaceNotFound where no frame has a face.
-    """
-    with ClipReader(path, clip_range) as clip:
-        if clip.info.frames == 1:
-            _, picture = next(iter(clip))
-            still, notes = _still(detector, picture, face, str(path))
-            return Tracked(still, None, clip.damage, (*clip.notes, *notes))
-        rate = generated_rate(clip.info.frame_rate, frame_rate)
-    with ClipReader(path, clip_range, rate) as clip, closing(ahead(clip, DECODED_AHEAD)) as decoded:
-        expected = clip.expected_frames
-
-        def counted() -> Iterator[tuple[float, np.ndarray]]:
-            for count, frame in enumerate(decoded, 1):
-                yield frame
-                if advance is not None:
-                    advance(count, expected)
-
-        motion, gaps = track_motion(counted(), rate, detector, str(path), face, any_turn=True)
-        return Tracked(motion.smoothed(smooth), gaps, clip.damage, clip.notes)
-
-
-def _still(
-    detector: FaceDetector, picture: np.ndarray, face: int | None, source: str
-) -> tuple[Motion, tuple[str, ...]]:
-    """The one pose of a picture, and what a user should know of it."""
-    found = detect(detector, picture, face, source)
-    motion = Motion(
-        landmarks=found.normalised[None],
-        timestamps=np.zeros(1),
-        frame_rate=25.0,
-        size=found.size,
-        source=source,
-        found=np.ones(1, bool),
-        blendshapes=None if found.blendshapes is None else found.blendshapes[None],
-    )
-    return motion, told_of(found, source)
-
-
-def _described(source: PortraitSource, otherwise: str) -> str:
-    return str(source) if isinstance(source, (str, os.PathLike)) else otherwise

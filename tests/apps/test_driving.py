@@ -12,16 +12,14 @@ from followyouremoji.apps.driving import Driving
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.tracking import track_motion
 from followyouremoji.media.clips import ClipReader
-from followyouremoji.preparation import read_motion
+from followyouremoji.sources import read_motion
 from tests.media.synthetic import moving_picture, write_clip
 
 
 def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     with FaceDetector() as detector:
-        motion = Driving(clip).track(
-            detector, None, 0.0, lambda done, of: seen.append((done, of))
-        )
+        motion = Driving(clip).track(detector, None, 0.0, lambda done, of: seen.append((done, of)))
         with ClipReader(clip) as reader:
             plain, _ = track_motion(reader, reader.info.frame_rate, detector, "clip")
     np.testing.assert_array_equal(motion.landmarks, plain.landmarks)

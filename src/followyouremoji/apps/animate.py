@@ -30,9 +30,10 @@ from followyouremoji.media.pictures import (
 )
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.preparation import Prepared, find_portrait
+from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.forecast.presets import SPEEDS
 from followyouremoji.settings import AnimationSettings
+from followyouremoji.sources import find_portrait
 
 if TYPE_CHECKING:
     import torch

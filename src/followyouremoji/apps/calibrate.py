@@ -121,7 +121,7 @@ def first_window(portrait: str, driving: str, frames: int) -> tuple[np.ndarray, 
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.media.pictures import read_picture
     from followyouremoji.media.ranges import ClipRange
-    from followyouremoji.preparation import detect
+    from followyouremoji.sources import detect
 
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)

@@ -16,7 +16,7 @@ from followyouremoji.face.motion import MOTION_ENDINGS, Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.media.timing import generated_rate
-from followyouremoji.preparation import cut_motion, track_file
+from followyouremoji.sources import cut_motion, track_file
 
 SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside the result
 
@@ -89,7 +89,7 @@ class Driving:
         return tracked.motion
 
     def pictures(self, motion: Motion) -> Iterator[np.ndarray]:
-        """The driving frames again, one at a time; of a motion file drawings of its landmarks."""
+        """The driving frames again, upright, one at a time; of a motion file drawings of its landmarks."""
         if self.motion is not None:
             scale = SIDE_VIEW / max(motion.size)
             size = (round(motion.size[0] * scale), round(motion.size[1] * scale))
@@ -99,7 +99,7 @@ class Driving:
             return
         with ClipReader(self.path, self.clip_range, motion.frame_rate if self.is_clip else None) as clip:
             for _, picture in clip:
-                yield picture
+                yield np.rot90(picture, motion.quarter_turns)
 
 
 def tracked(

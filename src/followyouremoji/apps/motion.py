@@ -100,8 +100,9 @@ def preview(
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
     from followyouremoji.media.ranges import ClipRange
     from followyouremoji.media.writing import ClipWriter
-    from followyouremoji.preparation import find_portrait, prepare
+    from followyouremoji.preparation import prepare
     from followyouremoji.settings import AnimationSettings
+    from followyouremoji.sources import find_portrait
 
     alignment = AlignmentSettings(
         head,

@@ -4,7 +4,8 @@ The ``.fyemotion`` file
 -----------------------
 A zip archive as `numpy.savez_compressed` writes it, readable without pickle. Version 1 holds
 
-- ``header``: a JSON text: ``{"format": "followyouremoji-motion", "version": 1, "frame_rate", "size", "source"}``;
+- ``header``: a JSON text: ``{"format": "followyouremoji-motion", "version": 1, "frame_rate", "size", "source"}``,
+  and ``"quarter_turns"`` where a clip lay on its side;
 - ``timestamps``: float64 ``(T,)`` seconds; ``found``: bool ``(T,)``; ``blendshapes``, if known: float32 ``(T, 52)``;
 - ``landmarks``: uint8 ``(4, 478, 3, T)``. The float32 landmarks are read as 32-bit integers, replaced by their
   differences from frame to frame (wrapping around), zigzag-coded ``(d << 1) ^ (d >> 31)`` and split into byte planes,
@@ -66,6 +67,8 @@ class Motion:
     source : name of the clip or file, for messages
     found : ``(T,)`` bool, False where a pose was filled in for a frame without a face
     blendshapes : ``(T, 52)`` float32 scores in [0, 1] in MediaPipe's order (first `_neutral`), or None
+    quarter_turns : of the clip's pictures, counter-clockwise, that brought its face upright; all else is of the turned
+        pictures
     """
 
     landmarks: np.ndarray
@@ -75,6 +78,7 @@ class Motion:
     source: str
     found: np.ndarray
     blendshapes: np.ndarray | None = None
+    quarter_turns: int = 0
 
     def __post_init__(self) -> None:
         frames = len(self.landmarks)
@@ -188,6 +192,7 @@ class Motion:
             "frame_rate": float(self.frame_rate),
             "size": [int(side) for side in self.size],
             "source": self.source,
+            "quarter_turns": self.quarter_turns,
         }
         arrays: dict[str, np.ndarray] = {
             "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
@@ -327,6 +332,7 @@ def _from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Motion:
             source=str(header["source"]),
             found=arrays["found"],
             blendshapes=arrays.get("blendshapes"),
+            quarter_turns=int(header.get("quarter_turns", 0)) % 4,
         )
     except MotionError as error:
         raise MotionError(f"{path} cannot be used: {error}") from error

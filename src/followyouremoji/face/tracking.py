@@ -164,8 +164,11 @@ def motion_of(
             )
             for values, own in zip(all_values, seen_values, strict=True):
                 _hold(values, own[pose], pose, filled, round(EASED_SECONDS * frame_rate), returns)
-    motion = Motion(landmarks, times, frame_rate, faces[0].size, source, trusted, blendshapes)
-    report = TrackingReport(tuple(bridged), tuple(held), faces[0].quarter_turns, faces[0].doubtful)
+    first = faces[0]
+    motion = Motion(
+        landmarks, times, frame_rate, first.size, source, trusted, blendshapes, first.quarter_turns
+    )
+    report = TrackingReport(tuple(bridged), tuple(held), first.quarter_turns, first.doubtful)
     return motion, report
 
 

@@ -28,8 +28,8 @@ __all__ = [
 
 ASSUMED_RATE = 25.0
 """Frames a second where nothing tells: a single frame, or raw video without times."""
-MOST_GENERATED = 60.0
-"""Frames a second above which none are generated unless they are asked for."""
+LEAST_GENERATED, MOST_GENERATED = 1.0, 60.0
+"""Frames a second; fewer or more are generated only where they are asked for."""
 
 _STANDARD_RATES = np.array(
     [
@@ -134,10 +134,10 @@ def _rate_of_densest_second(times: np.ndarray) -> float:
 
 def generated_rate(natural: float, wanted: float | None = None) -> float:
     """The rate at which frames are generated: the one `wanted`, else the clip's own; above 60 frames a second the
-    largest whole fraction of that which is not (240 and 120 become 60, 100 becomes 50)."""
+    largest whole fraction of that which is not (240 and 120 become 60, 100 becomes 50), below 1 frame a second 1."""
     if wanted is not None:
         return wanted
-    return natural / max(1.0, np.ceil(natural / MOST_GENERATED - 1e-6))
+    return max(LEAST_GENERATED, natural / max(1.0, np.ceil(natural / MOST_GENERATED - 1e-6)))
 
 
 def places_in(seconds: float, frame_rate: float) -> int:

@@ -381,7 +381,8 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict) -> None:
         AlignmentSettings(**wrong)
 
 
-def test_a_head_comes_nearer_only_as_far_as_it_fits(portrait: Landmarks) -> None:
+def test_a_head_comes_nearer_only_as_far_as_it_fits() -> None:
+    portrait = Landmarks(landmarks_of(mean_face(), z=-40.0), SIZE)
     motion = motion_of([landmarks_of(mean_face(), z=-80.0 + 8.0 * step) for step in range(8)])
     aligned = align(motion, portrait, AlignmentSettings(neutral=0))
     mesh = aligned.points[:, :N_MESH]

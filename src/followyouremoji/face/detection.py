@@ -10,24 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-import cv2
 import numpy as np
 
 from ..errors import FaceNotFound, SettingsError, WeightsError
 from .face_graphs import FaceGraph, FullRangeDetector, GraphFace, MeshGraph, TaskGraph
 from .orientation import FURTHEST_TILT, STEADY, disagreement, tilt
+from .search import SAME_FACE, Region, distance, is_known, nearest, place, search_levels, size_of
 
 MOST_FACES = 10
 """Faces that are looked for in one picture."""
-
-SEARCH_SIZE = 512
-"""Pixels: the side of a search crop as the detector gets it."""
-
-SMALLEST_PART = 100
-"""Pixels: smaller parts of a picture hold no face worth animating."""
-
-SAME_FACE = 0.5
-"""Two faces nearer than this, in sides of the larger one, are taken for the same."""
 
 ROWS_APART = 16
 """Of the rows by which most frames are told apart before whole pictures are compared."""
@@ -63,36 +54,6 @@ class Landmarks:
     def points(self) -> np.ndarray:
         """``(478, 2)`` float32 pixels."""
         return self.normalised[:, :2] * np.array(self.size, np.float32)
-
-
-@dataclass(frozen=True)
-class _Region:
-    """A square part of a picture, which may reach outside: its corner and side in pixels."""
-
-    x: float
-    y: float
-    side: float
-
-    @classmethod
-    def around(cls, x: float, y: float, side: float) -> "_Region":
-        return cls(x - side / 2, y - side / 2, side)
-
-    def cut(self, picture: np.ndarray) -> np.ndarray:
-        """The region at `SEARCH_SIZE`; outside the picture its border goes on."""
-        scale = SEARCH_SIZE / self.side
-        placing = np.array([[scale, 0, -scale * self.x], [0, scale, -scale * self.y]])
-        how = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
-        if scale < 0.5:  # warpAffine does not average; shrink the picture first
-            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            placing[:, :2] = np.eye(2)
-        size = (SEARCH_SIZE, SEARCH_SIZE)
-        return cv2.warpAffine(picture, placing, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
-
-    def to_picture(self, face: GraphFace, size: tuple[int, int]) -> GraphFace:
-        width, height = size
-        scale = np.array([self.side / width, self.side / height, self.side / width])
-        offset = np.array([self.x / width, self.y / height, 0.0])
-        return GraphFace(face.normalised * scale + offset, face.blendshapes)
 
 
 class FaceDetector:
@@ -158,7 +119,7 @@ class FaceDetector:
         if any_turn:
             return self._detect_upright(picture, face)
         wanted = _checked_number(face)
-        size = _size(picture)
+        size = size_of(picture)
         faces = self._in_picture(picture)
         if len(faces) < wanted:
             faces = self._searched(picture, faces, wanted)
@@ -187,7 +148,7 @@ class FaceDetector:
             upright = _turn(picture, turns)
             faces = self._in_picture(upright)
             if len(faces) >= (face or 1):
-                size = _size(upright)
+                size = size_of(upright)
                 found = self._checked(upright, _landmarks(_chosen(faces, size, face), size))
                 if not found.doubtful and _stands(found):
                     return replace(found, quarter_turns=turns)
@@ -240,7 +201,7 @@ class FaceDetector:
                 if turns is None:
                     turns, doubtful = self._first_look(frame, face, number)
                 picture = _turn(frame, turns or 0)
-                size = _size(picture)
+                size = size_of(picture)
                 current = follower.follow(picture) if follower else None
                 if current is None:
                     if follower:
@@ -269,7 +230,7 @@ class FaceDetector:
             return None, False
         found = None
         if len(faces) >= (face or 1):
-            size = _size(picture)
+            size = size_of(picture)
             found = self._checked(picture, _landmarks(_chosen(faces, size, face), size))
             if not found.doubtful and _stands(found):
                 return 0, False
@@ -282,20 +243,20 @@ class FaceDetector:
         self, picture: np.ndarray, last: GraphFace | None, face: int | None
     ) -> tuple[GraphFace | None, "_Follower | None"]:
         """Find the face to follow in a frame, and a follower that has seen the frame."""
-        size = _size(picture)
-        region: _Region | None = None
+        size = size_of(picture)
+        region: Region | None = None
         faces = self._in_picture(picture)
         if not faces:
             # A face too small for the mesh graph's detector: follow it within an enlarged crop.
             for x, y, box in self._far_boxes(picture):
-                region = _Region.around(x, y, 3 * box)
+                region = Region.around(x, y, 3 * box)
                 found = self._in_picture(region.cut(picture))
                 faces = [region.to_picture(one, size) for one in found]
                 if faces:
                     break
         if not faces:
             return None, None
-        current = _chosen(faces, size, face) if last is None else _nearest(faces, last, size)
+        current = _chosen(faces, size, face) if last is None else nearest(faces, last, size)
         follower = _Follower(self._graph(True, len(faces)), region, current)
         return follower.follow(picture) or current, follower
 
@@ -304,17 +265,17 @@ class FaceDetector:
 
         The mesh graph searches, with a bundle too: it is faster and finds more unusual faces.
         """
-        size = _size(picture)
-        for regions in _search_levels(size, self._far_boxes(picture)):
+        size = size_of(picture)
+        for regions in search_levels(size, self._far_boxes(picture)):
             for confidence in (0.5, 0.2):
                 graph = self._search_graph(confidence)
                 for region in regions:
                     for found in graph.faces(region.cut(picture)):
                         candidate = region.to_picture(found, size)
-                        if _is_known(candidate, known, size):
+                        if is_known(candidate, known, size):
                             continue
                         confirmed = self._confirmed(picture, candidate)
-                        if confirmed and not _is_known(confirmed, known, size):
+                        if confirmed and not is_known(confirmed, known, size):
                             known = [*known, confirmed]
                 if len(known) >= wanted:
                     return known
@@ -322,16 +283,16 @@ class FaceDetector:
 
     def _confirmed(self, picture: np.ndarray, candidate: GraphFace) -> GraphFace | None:
         """The median of what crops around a candidate show, if enough of them agree."""
-        size = _size(picture)
+        size = size_of(picture)
         graph = self._search_graph(0.2)
-        x, y, side = _place(candidate, size)
+        x, y, side = place(candidate, size)
         seen: list[GraphFace] = []
         for share in CONFIRMING_CROPS:
-            region = _Region.around(x, y, share * side)
+            region = Region.around(x, y, share * side)
             around = [region.to_picture(found, size) for found in graph.faces(region.cut(picture))]
-            same = [found for found in around if _is_known(found, [candidate], size)]
+            same = [found for found in around if is_known(found, [candidate], size)]
             if same:
-                seen.append(_nearest(same, candidate, size))
+                seen.append(nearest(same, candidate, size))
         while len(seen) >= CONFIRMATIONS:
             faces = np.stack([found.normalised for found in seen])
             median = np.median(faces, axis=0)
@@ -368,19 +329,19 @@ class FaceDetector:
 class _Follower:
     """A tracking graph and the face of it that is followed."""
 
-    def __init__(self, graph: FaceGraph, region: _Region | None, start: GraphFace) -> None:
+    def __init__(self, graph: FaceGraph, region: Region | None, start: GraphFace) -> None:
         self._graph = graph
         self._region = region
         self._last = start
 
     def follow(self, picture: np.ndarray) -> GraphFace | None:
-        size = _size(picture)
+        size = size_of(picture)
         if self._region is None:
             faces = self._graph.faces(picture)
         else:
             found = self._graph.faces(self._region.cut(picture))
             faces = [self._region.to_picture(one, size) for one in found]
-        distances = [_distance(face, self._last, size) for face in faces]
+        distances = [distance(face, self._last, size) for face in faces]
         if not distances or min(distances) >= SAME_FACE:
             return None
         self._last = faces[distances.index(min(distances))]
@@ -401,64 +362,21 @@ def _is_held(picture: np.ndarray, before: np.ndarray) -> bool:
     )
 
 
-def _search_levels(size: tuple[int, int], boxes: list[tuple[float, float, float]]) -> Iterator[list[_Region]]:
-    """Where to look again: boxes of far faces and the picture with a border around, then smaller and smaller parts."""
-    width, height = size
-    long = max(width, height)
-    bordered = [_Region.around(width / 2, height / 2, share * long) for share in (1.0, 1.5, 2.0)]
-    yield [_Region.around(x, y, 2 * side) for x, y, side in boxes] + bordered
-    for parts, share in ((2, 0.66), (3, 0.45), (5, 0.27)):
-        side = share * long
-        if side < SMALLEST_PART:
-            return
-        xs, ys = (np.linspace(0, max(extent - side, 0), parts) for extent in size)
-        yield [_Region(float(x), float(y), side) for y in ys for x in xs]
-
-
-def _place(face: GraphFace, size: tuple[int, int]) -> tuple[float, float, float]:
-    """Centre and longer side of a face in pixels."""
-    points = face.normalised[:, :2] * size
-    low, high = points.min(axis=0), points.max(axis=0)
-    x, y = (low + high) / 2
-    return float(x), float(y), float((high - low).max())
-
-
-def _distance(one: GraphFace, other: GraphFace, size: tuple[int, int]) -> float:
-    """How far two faces are apart, in sides of the larger one; a difference in size counts too."""
-    x, y, side = _place(one, size)
-    other_x, other_y, other_side = _place(other, size)
-    return float(np.hypot(np.hypot(x - other_x, y - other_y), side - other_side)) / max(
-        side, other_side, 1e-6
-    )
-
-
-def _is_known(face: GraphFace, known: list[GraphFace], size: tuple[int, int]) -> bool:
-    return any(_distance(face, other, size) < SAME_FACE for other in known)
-
-
-def _nearest(faces: list[GraphFace], last: GraphFace, size: tuple[int, int]) -> GraphFace:
-    return min(faces, key=lambda face: _distance(face, last, size))
-
-
 def _chosen(faces: list[GraphFace], size: tuple[int, int], face: int | None) -> GraphFace:
     if face is None:
-        return max(faces, key=lambda one: _place(one, size)[2])
+        return max(faces, key=lambda one: place(one, size)[2])
     if face > len(faces):
         found = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
         raise FaceNotFound(
             f"Face {face} was asked for, but only {found} found; they count from left to right, from 1."
         )
-    return sorted(faces, key=lambda one: _place(one, size)[0])[face - 1]
+    return sorted(faces, key=lambda one: place(one, size)[0])[face - 1]
 
 
 def _checked_number(face: int | None) -> int:
     if face is not None and face < 1:
         raise SettingsError(f"Faces count from 1 (left) to the right; {face} is not one.")
     return face or 1
-
-
-def _size(picture: np.ndarray) -> tuple[int, int]:
-    return picture.shape[1], picture.shape[0]
 
 
 def _turn(picture: np.ndarray, turns: int) -> np.ndarray:

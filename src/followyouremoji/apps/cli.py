@@ -105,6 +105,7 @@ def root(
     epilog="[bold]Examples[/]\n\n"
     "fye animate me.jpg smile.mp4  [dim]writes me_smile.mp4[/]\n\n"
     "fye animate me.jpg smile.mp4 -o out.gif --stop 50  [dim]the first 50 frames, as a GIF[/]\n\n"
+    "fye animate me.jpg speech.mp4 --start 0:12 --duration 3s  [dim]three seconds of it[/]\n\n"
     "fye animate me.jpg wink.png -o wink.jpg  [dim]one pose, one picture[/]\n\n"
     "fye animate me.jpg talk.fyemotion --mouth 1.3 --head none  [dim]a stronger mouth, a still head[/]\n\n"
     "fye animate me.jpg wink.mp4 --loop blend -o wink.webp  [dim]a sticker that plays on without a jump[/]\n\n"

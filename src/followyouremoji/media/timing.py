@@ -242,7 +242,7 @@ def schedule(
     ----------
     sounds : the sound streams, which tell a jump of the file's clock from a frame that is held.
     timed : whether presentation times can be believed (they cannot in AVI and raw streams).
-    assumed_rate : frames a second where packets say nothing.
+    assumed_rate : frames a second where packets say nothing, not even how long they last.
     """
     shown = pictures.shown & (np.isfinite(pictures.pts) if timed else np.ones(len(pictures), bool))
     by_time = timed and len(np.unique(pictures.pts[shown])) >= 0.5 * pictures.shown.sum()
@@ -278,7 +278,9 @@ def _in_decoding_order(pictures: Packets, assumed_rate: float) -> Packets:
     """The packets with the times at which they are decoded for those at which they are shown."""
     times = pictures.dts
     if not (np.diff(times) > 0).all():
-        times = np.arange(len(pictures)) / assumed_rate
+        steps = pictures.durations
+        steps = steps if (steps > 0).all() else np.full(len(pictures), 1.0 / assumed_rate)
+        times = np.cumsum(steps) - steps
     return Packets(times, times, pictures.durations, pictures.shown)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from followyouremoji.media.kinds import Size
 from followyouremoji.media.pictures import on_background
 from followyouremoji.media.provenance import SOFTWARE, xmp_packet
-from followyouremoji.media.videos import opened_for_writing, video_frame
+from followyouremoji.media.videos import add_pictures, opened_for_writing, video_frame
 
 if TYPE_CHECKING:
     import av
@@ -41,10 +41,10 @@ class GifEncoder:
         self._waiting_path = path.with_name("waiting.mkv")
         self._waiting = opened_for_writing(self._waiting_path, "matroska")
         self._layout = "bgra" if transparent else "rgb24"
-        codec, options = ("ffv1", {}) if transparent else ("libx264rgb", {"qp": "0", "preset": "ultrafast"})
-        self._stream = self._waiting.add_stream(codec, rate=rate, options=options)
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = self._layout
+        codec, options = "libx264rgb", {"qp": "0", "preset": "ultrafast"}
+        if transparent:
+            codec, options = "ffv1", {}
+        self._stream = add_pictures(self._waiting, codec, rate, size, self._layout, options)
         self._palette = av.filter.Graph()
         self._palette.link_nodes(
             self._palette.add_buffer(
@@ -77,9 +77,7 @@ class GifEncoder:
         plain = self._path.with_name("plain.gif")
         last = max(_LEAST_GIF_TICKS, round(self._seen * _GIF_TICKS / self._rate) - self._ticks[-1])
         with opened_for_writing(plain, "gif", final_delay=str(last)) as output:
-            stream = output.add_stream("gif", rate=self._rate)
-            stream.width, stream.height = self._size
-            stream.pix_fmt = "pal8"
+            stream = add_pictures(output, "gif", self._rate, self._size, "pal8", {})
             stream.codec_context.time_base = Fraction(1, _GIF_TICKS)
             for frame in self._coloured(palette):
                 output.mux(stream.encode(frame))
@@ -154,12 +152,8 @@ class WebpEncoder:
         self._transparent = transparent
         self._count = 0
         self._container = opened_for_writing(path, "webp", loop="0")
-        self._stream = self._container.add_stream(
-            "libwebp_anim", rate=rate, options={"quality": "88", "compression_level": "4"}
-        )
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "bgra"
-        self._stream.codec_context.time_base = 1 / rate
+        options = {"quality": "88", "compression_level": "4"}
+        self._stream = add_pictures(self._container, "libwebp_anim", rate, size, "bgra", options)
 
     def write(self, picture: np.ndarray) -> None:
         frame = video_frame(picture, self._count, self._rate).reformat(format="bgra")
@@ -209,10 +203,8 @@ class ApngEncoder:
         self._count = 0
         self._plain = path.with_name("plain.apng")
         self._container = opened_for_writing(self._plain, "apng", plays="0")
-        self._stream = self._container.add_stream("apng", rate=rate, options={"pred": "mixed"})
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "rgba" if transparent else "rgb24"
-        self._stream.codec_context.time_base = 1 / rate
+        layout = "rgba" if transparent else "rgb24"
+        self._stream = add_pictures(self._container, "apng", rate, size, layout, {"pred": "mixed"})
 
     def write(self, picture: np.ndarray) -> None:
         self._container.mux(self._stream.encode(video_frame(picture, self._count, self._rate)))

@@ -218,11 +218,11 @@ def colour(text: str) -> Colour:
     """A colour by what Pillow calls it: a name such as "white", or "#rrggbb". Raises SettingsError for others."""
     try:
         found = ImageColor.getrgb(text)
+        if len(found) == 3:  # a fourth would be an opacity
+            return found
     except ValueError:
-        found = ()
-    if len(found) != 3:
-        raise SettingsError(f"{text!r} is no colour for a background; give a name such as white, or #rrggbb")
-    return found
+        pass
+    raise SettingsError(f"{text!r} is no colour for a background; give a name such as white, or #rrggbb")
 
 
 def read_layers(path: str | os.PathLike[str]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from followyouremoji.media.sound import CopiedSound, EncodedSound
 if TYPE_CHECKING:
     import av
     from av.container import OutputContainer
+    from av.video.stream import VideoStream
 
 _H264_OPTIONS = {
     "crf": "16",  # hard to tell from the frames themselves
@@ -48,6 +49,17 @@ def opened_for_writing(path: Path, kind: str, **options: str) -> "OutputContaine
     return av.open(f"file:{path}", "w", format=kind, options=options)
 
 
+def add_pictures(
+    container: "OutputContainer", codec: str, rate: Fraction, size: Size, layout: str, options: dict[str, str]
+) -> "VideoStream":
+    """A new stream of pictures in a file; `layout` is FFmpeg's name of how their pixels are laid out."""
+    stream = cast("VideoStream", container.add_stream(codec, rate=rate, options=options))
+    stream.width, stream.height = size
+    stream.pix_fmt = layout
+    stream.codec_context.time_base = 1 / rate
+    return stream
+
+
 def video_frame(picture: np.ndarray, index: int, rate: Fraction) -> "av.VideoFrame":
     """A picture uint8 (height, width, 3 or 4) as FFmpeg's frame number `index`."""
     import av
@@ -78,8 +90,8 @@ def h264_options(size: Size) -> dict[str, str]:
 class VideoEncoder:
     """What MP4 and WebM share: pictures converted and encoded one by one, and the sound up to each beside them."""
 
-    _layout: str  # FFmpeg's name of how pixels are laid out in the file
-    _stream: Any
+    _layout: str
+    _stream: "VideoStream"
 
     def __init__(
         self,
@@ -92,13 +104,10 @@ class VideoEncoder:
         self._count = 0
         container.metadata.update({"comment": comment, "description": SOFTWARE})
 
-    def _add_streams(self, codec: str, size: Size, options: dict[str, str]) -> Any:
-        stream = self._container.add_stream(codec, rate=self._rate, options=options)
-        stream.width, stream.height = size
-        stream.pix_fmt = self._layout
+    def _add_streams(self, codec: str, size: Size, options: dict[str, str]) -> "VideoStream":
+        stream = add_pictures(self._container, codec, self._rate, size, self._layout, options)
         context = stream.codec_context
         context.bit_rate = 0  # only the quality counts
-        context.time_base = 1 / self._rate
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED_RANGE
         if self._sound is not None:

@@ -15,7 +15,7 @@ NEAREST = 0.35
 FREE = 0.5
 """Share of the room in which travel is left as it is; beyond, more and more of it is taken off."""
 
-MARGIN = 0.05
+MARGIN = 0.02
 """What stays between the face and the border of the picture, in sizes of the face: a picture is bent between both."""
 
 MOST_TURNED, TURNED_LESS = 40.0, 0.6
@@ -101,9 +101,12 @@ def within_room(
 ) -> tuple[np.ndarray, tuple[Eased, ...]]:
     """The same poses with a travel that keeps the face in the picture, and what had to be eased.
 
-    What travels is the projected origin of canonical space, and the face's box with it, which grows as it comes nearer.
-    Travel to a side that goes further than there is room is eased for the whole clip by one smooth, rising function, so
-    that small movements and the order of places stay: see `_eased`. Turns are left as they are.
+    First how near the head comes, where the portrait has it, then how far it moves aside, as near as it is. Travel to a
+    side that goes further than there is room is eased for the whole clip by one smooth, rising function, so that small
+    movements and the order of places stay: see `_eased`. Turns are left as they are.
+
+    With the head's origin in the direction X at the distance D, a point x, z of the face, turned as it is, is seen in
+    the direction (X D + x) / (D - z); that this lies within a border bounds D for a known X, and X for a known D.
 
     Parameters
     ----------
@@ -113,48 +116,41 @@ def within_room(
     room : what the face has to stay in; where the portrait's own face is nearer to the border, it is that
     size : (width, height) of the picture in pixels
     """
-    in_place = np.repeat(own[None], len(poses), axis=0)
-    in_place[:, :3, :3] = poses[:, :3, :3]
-    turned = project(np.broadcast_to(outline, (len(poses), *outline.shape)), in_place, size)
     face = project(outline[None], own[None], size)[0]
     extent = float(np.ptp(face, axis=0).max())
-    low = np.minimum(np.array(room[:2]) + MARGIN * extent, face.min(axis=0))
-    high = np.maximum(np.array(room[2:]) - MARGIN * extent, face.max(axis=0))
-    (own_place,), places = _places(own[None], size), _places(poses, size)
-    before, after = (
-        own_place - turned.min(axis=1),
-        turned.max(axis=1) - own_place,
-    )  # (T, 2) of the box about its place
+    left, top = np.minimum(np.array(room[:2]) + MARGIN * extent, face.min(axis=0))
+    right, bottom = np.maximum(np.array(room[2:]) - MARGIN * extent, face.max(axis=0))
+    pixel = frustum_at_one(size)[1] / size[1]
+    low = np.array([left - size[0] / 2, size[1] / 2 - bottom]) * pixel  # directions (x, y), y up
+    high = np.array([right - size[0] / 2, size[1] / 2 - top]) * pixel
+    extent *= pixel
+    rim = outline @ poses[:, :3, :3].transpose(0, 2, 1)  # (T, N, 3) about the head's origin
+    aside, ahead = rim[..., :2], rim[..., 2:]
+    own_place, own_distance = own[:2, 3] / -own[2, 3], -own[2, 3]
 
-    # How many times as large the face becomes: at most as large as fits where the portrait has it.
-    sides = np.concatenate([(own_place - low) / before, (high - own_place) / after], axis=1)
-    fitting = np.log(np.maximum(sides.min(axis=1), 1.0 + LEAST))
-    nearer, *changes = _eased_to_both(np.log(own[2, 3] / poses[:, 2, 3]), np.inf, fitting, ("", "nearer"))
+    nearest = np.maximum(
+        (aside + high * ahead) / np.maximum(high - own_place, LEAST * extent),
+        -(aside + low * ahead) / np.maximum(own_place - low, LEAST * extent),
+    ).max(axis=(1, 2))
+    fitting = np.log(np.maximum(own_distance / np.maximum(nearest, 1e-6), 1.0 + LEAST))
+    nearer, *changes = _eased_to_both(np.log(own_distance / -poses[:, 2, 3]), np.inf, fitting, ("", "nearer"))
     eased = [Eased(one.side, np.expm1(one.wanted), np.expm1(one.given)) for one in changes if one]
-    grown = np.exp(nearer)[:, None]
+    distance = (own_distance * np.exp(-nearer))[:, None]
 
-    moved = places - own_place
-    room_before = np.maximum(own_place - grown * before - low, LEAST * extent)
-    room_after = np.maximum(high - own_place - grown * after, LEAST * extent)
-    for axis, names in enumerate((("to the left", "to the right"), ("up", "down"))):
-        moved[:, axis], *changes = _eased_to_both(
-            moved[:, axis], room_before[:, axis], room_after[:, axis], names
-        )
+    moved = poses[:, :2, 3] / -poses[:, 2:3, 3] - own_place
+    depth = distance[:, None] - ahead
+    room_before = own_place - ((low * depth - aside) / distance[:, None]).max(axis=1)
+    room_after = ((high * depth - aside) / distance[:, None]).min(axis=1) - own_place
+    for axis, sides in enumerate((("to the left", "to the right"), ("down", "up"))):
+        before, after = (np.maximum(one[:, axis], LEAST * extent) for one in (room_before, room_after))
+        moved[:, axis], *changes = _eased_to_both(moved[:, axis], before, after, sides)
         eased += [Eased(one.side, one.wanted / extent, one.given / extent) for one in changes if one]
     if not eased:
         return poses, ()
     bounded = poses.copy()
-    bounded[:, 2, 3] = own[2, 3] / grown[:, 0]
-    shares = (own_place + moved) / size - 0.5
-    bounded[:, :2, 3] = shares * (1, -1) * frustum_at_one(size) * -bounded[:, 2:3, 3]
+    bounded[:, :2, 3] = (own_place + moved) * distance
+    bounded[:, 2, 3] = -distance[:, 0]
     return bounded, tuple(eased)
-
-
-def _places(poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Where the origin of canonical space lies in the picture, ``(T, 2)`` pixels."""
-    shift = poses[:, :3, 3]
-    places: np.ndarray = (0.5 + shift[:, :2] * (1, -1) / (-shift[:, 2:] * frustum_at_one(size))) * size
-    return places
 
 
 def _eased_to_both(

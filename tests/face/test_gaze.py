@@ -164,6 +164,22 @@ def test_eyes_that_are_crossed_for_half_a_second_are_crossed(conjugate: str) -> 
     assert np.abs(between[48:]).max() < 3.0
 
 
+@pytest.mark.parametrize("eye", [0, 1])
+def test_an_eye_that_turns_alone_for_half_a_second_does(eye: int) -> None:
+    tracked = np.zeros((90, 2, 2))
+    tracked[30:45, eye, 0] = (26.0, -26.0)[eye]
+    np.testing.assert_allclose(steady(tracked)[32:43], tracked[32:43], atol=1.0)
+
+
+def test_eyes_that_look_aside_do_not_cross_by_what_the_tracking_makes_of_it() -> None:
+    """As in a filmed glance: the two eyes are seen 55 and 15 degrees to the left, by one who looks straight elsewhere."""
+    tracked = np.zeros((90, 2, 2))
+    tracked[..., 0] = (9.5, -9.5)
+    tracked[30:45, :, 0] = (-15.0, -55.0)
+    seen = steady(tracked, conjugate="on")[32:43, :, 0]
+    assert np.abs(seen[:, 0] - seen[:, 1] - 19.0).max() < 7.0
+
+
 def test_one_height_for_both_eyes_in_sideways_glances() -> None:
     """Nobody looks up with one eye alone, but the tracking differs by 10 degrees and more."""
     tracked = np.zeros((60, 2, 2))

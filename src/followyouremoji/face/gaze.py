@@ -67,8 +67,8 @@ MEANT = (10.0, 20.0)
 """Degrees by which eyes turn in, or out, more than usual: up to the first it is not told from tracking, from the second
 on it is meant. From a screen to infinity it is 6, and the eyes of people who cross them differ by 30 to 45."""
 ASIDE = 20.0
-"""Degrees of a sideways glance at which `MEANT` is twice as much: there the tracking of both eyes differs by up to 32
-degrees for as long as the glance lasts."""
+"""Degrees that both eyes look to one side at which `MEANT` is twice as much: there their tracking differs by up to 22
+degrees more than usual for as long as the glance lasts."""
 LARGEST_MEANT = 50.0
 """Degrees; of convergence to the near point, 5 cm in front of the eyes."""
 VERTICAL = 3.0
@@ -276,11 +276,12 @@ def _steady_difference(directions: np.ndarray, seen: np.ndarray, frame_rate: flo
     if len(frames) == 0:
         return np.zeros((len(directions), 2))
     times = np.arange(len(directions))
-    values = np.concatenate([directions[:, 0] - directions[:, 1], directions.mean(axis=1)], axis=1)
+    values = np.concatenate([directions[:, 0] - directions[:, 1], directions[..., 0]], axis=1)
     filled = np.stack([np.interp(times, frames, column) for column in values[frames].T], axis=1)
     usual = np.median(values[frames, :2], axis=0)
     lasting = _running_median(filled, frame_rate)
-    (across, upwards), aside = (lasting[:, :2] - usual).T, np.abs(lasting[:, 2])
+    (across, upwards), (right, left) = (lasting[:, :2] - usual).T, lasting[:, 2:].T
+    aside = np.where(right * left > 0, np.minimum(np.abs(right), np.abs(left)), 0.0)
     meant = _ramp(np.abs(across) / (1.0 + aside / ASIDE), *MEANT)
     across = meant * np.clip(across, -LARGEST_MEANT, LARGEST_MEANT)
     return usual + np.stack([across, np.clip(upwards, -VERTICAL, VERTICAL)], axis=1)

@@ -172,7 +172,7 @@ def test_an_eye_that_turns_alone_for_half_a_second_does(eye: int) -> None:
 
 
 def test_eyes_that_look_aside_do_not_cross_by_what_the_tracking_makes_of_it() -> None:
-    """As in a filmed glance: the two eyes are seen 55 and 15 degrees to the left, by one who looks straight elsewhere."""
+    """As in a filmed glance: the two eyes are seen 15 and 55 degrees to the side."""
     tracked = np.zeros((90, 2, 2))
     tracked[..., 0] = (9.5, -9.5)
     tracked[30:45, :, 0] = (-15.0, -55.0)

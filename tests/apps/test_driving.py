@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from followyouremoji.apps.choices import SMOOTH
+from followyouremoji.apps.choices import SMOOTH, parse_rate
 from followyouremoji.apps.driving import Driving
+from followyouremoji.errors import ClipError, SettingsError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.tracking import track_motion
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.ranges import ClipRange
 from followyouremoji.sources import read_motion
+from tests.media.recordings import record, without_decoder
 from tests.media.synthetic import moving_picture, write_clip
+from tests.test_preparation import drawn_motion
 
 
 def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> None:
@@ -57,3 +61,60 @@ def test_the_python_api_reads_a_clip_as_the_command_does(clip: Path) -> None:
     assert read.damage is None
     assert np.array_equal(read.motion.landmarks, commanded.landmarks)
     assert np.array_equal(read.motion.timestamps, commanded.timestamps)
+
+
+def test_a_part_of_a_clip_at_another_rate(clip: Path) -> None:
+    driving = Driving(clip, ClipRange(2, duration=0.08), 50.0)
+    with FaceDetector() as detector:
+        motion = driving.track(detector, None, 0.0)
+        whole = Driving(clip).track(detector, None, 0.0)
+    assert len(motion) == driving.expected_frames == 4
+    assert motion.frame_rate == 50.0
+    np.testing.assert_allclose(motion.timestamps, [0.08, 0.1, 0.12, 0.14])
+    # Each frame is seen twice; the tracker has another past, so its landmarks differ a little.
+    np.testing.assert_allclose(motion.landmarks[::2, :468, :2], whole.landmarks[2:4, :468, :2], atol=0.03)
+    assert sum(1 for _ in driving.pictures(motion)) == len(motion)
+
+
+def test_a_part_of_a_motion_file_at_another_rate(tmp_path: Path) -> None:
+    motion = drawn_motion(8)
+    motion.save(tmp_path / "a.fyemotion")
+    rate = motion.frame_rate
+    part = Driving(tmp_path / "a.fyemotion", ClipRange(2, 6), 2 * rate)
+    assert part.motion is not None
+    assert len(part.motion) == part.expected_frames == 8
+    np.testing.assert_array_equal(part.motion.landmarks[::2], motion.landmarks[2:6])
+    between = (motion.landmarks[2] + motion.landmarks[3]) / 2
+    np.testing.assert_allclose(part.motion.landmarks[1], between, atol=1e-6)
+    with pytest.raises(ClipError, match="none from"):
+        Driving(tmp_path / "a.fyemotion", ClipRange(len(motion)))
+
+
+def test_what_is_known_of_a_clip_is_said_before_its_face_is_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(tmp_path / "fast.mp4", rate=120, seconds=0.2)
+    without_decoder(tmp_path / "fast.mp4", 0)
+    driving = Driving(tmp_path / "fast.mp4")
+    assert driving.expected_frames == 12
+    assert driving.sound is None
+
+    def stopped(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with FaceDetector() as detector, pytest.raises(KeyboardInterrupt):
+        driving.track(detector, None, 0.0, stopped)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "120 frames a second, of which 60 are generated" in said
+    assert "cannot be decoded: it is left out" in said
+
+
+@pytest.mark.parametrize(("text", "rate"), [("auto", None), ("25", 25.0), ("29.97", 29.97)])
+def test_frame_rates_that_users_write(text: str, rate: float | None) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "nan", "fast", "2000", "inf"])
+def test_frame_rates_that_cannot_be_used(text: str) -> None:
+    with pytest.raises(SettingsError, match="--fps"):
+        parse_rate(text)

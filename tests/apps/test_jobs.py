@@ -30,6 +30,7 @@ from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.outputs import PendingOutput
 from followyouremoji.media.pictures import write_picture
+from followyouremoji.media.ranges import ClipRange
 from followyouremoji.sampling.forecast import Forecast
 from followyouremoji.sampling.forecast.placement import general_preset
 from followyouremoji.settings import AnimationSettings
@@ -327,7 +328,7 @@ def test_calibrating_changes_the_forecast_and_not_the_weights(model: Path, tmp_p
 
     def asked(speed: str) -> Recipe:
         choice, settings = ModelChoice(str(weights), "cpu"), AnimationSettings(steps=20, speed=speed)
-        return asked_for(file, Driving(file), choice, 0.0, AlignmentSettings(), settings)
+        return asked_for(file, None, Driving(file), choice, 0.0, AlignmentSettings(), settings)
 
     before = {speed: asked(speed) for speed in ("exact", "fast")}
     found = Preset("fast", 20, Forecast("velocity", interval=7))
@@ -335,6 +336,25 @@ def test_calibrating_changes_the_forecast_and_not_the_weights(model: Path, tmp_p
     assert differences(before["exact"], asked("exact")) == []
     (told,) = differences(before["fast"], asked("fast"))
     assert told == f"forecast was {general_preset('fast', 20)}, now what=velocity,interval=7"
+
+
+def test_a_job_is_of_one_part_of_the_driving_at_one_rate(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file.png"
+    write_picture(file, np.zeros((32, 32, 3), np.uint8))
+
+    def asked(part: ClipRange, rate: float | None = None) -> Recipe:
+        choice, settings = ModelChoice(str(model), "cpu"), AnimationSettings(frame_rate=rate)
+        return asked_for(file, None, Driving(file, part), choice, 0.0, AlignmentSettings(), settings)
+
+    before = asked(ClipRange(0))
+    # forty seconds are not forty frames, though the numbers are equal
+    assert differences(before, asked(ClipRange(0, 40))) == [
+        "part of the driving was 0 to the end, now 0 to 40"
+    ]
+    assert differences(asked(ClipRange(0, 40)), asked(ClipRange(0, 40.0))) == [
+        "part of the driving was 0 to 40, now 0 to 40s"
+    ]
+    assert differences(before, asked(ClipRange(0), 12.0)) == ["setting frame_rate was not given, now 12.0"]
 
 
 def test_a_processor_is_known_by_its_threads() -> None:

@@ -144,6 +144,18 @@ def joined(path: Path, *parts: Path) -> None:
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
 
 
+def without_decoder(path: Path, number: int) -> None:
+    """Give a sound track of an MP4 the name of a format that nobody decodes."""
+    content = bytearray(path.read_bytes())
+    place = -1
+    for _ in range(number + 1):
+        place = content.index(b"mp4a", place + 1)
+    for name in (b"mp4a", b"esds"):
+        place = content.index(name, place)
+        content[place : place + 4] = b"zzzz"
+    path.write_bytes(content)
+
+
 def flashes(path: Path) -> np.ndarray:
     """Seconds at which the box of a written clip turns white."""
     times, light = [], []

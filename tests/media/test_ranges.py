@@ -38,7 +38,7 @@ def test_what_is_no_place_in_a_clip(text: str) -> None:
 def test_a_moment_told_is_read_again(moment: Moment) -> None:
     again = parse_moment(told_moment(moment))
     assert type(again) is type(moment)
-    assert again == pytest.approx(moment, rel=1e-5)
+    assert again == pytest.approx(moment, rel=1e-11)
 
 
 @pytest.mark.parametrize(

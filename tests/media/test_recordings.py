@@ -16,7 +16,15 @@ from followyouremoji.errors import ClipError
 from followyouremoji.media import decoding
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.ranges import ClipRange
-from tests.media.recordings import SHARED, flashes, flashing_picture, joined, record, written_again
+from tests.media.recordings import (
+    SHARED,
+    flashes,
+    flashing_picture,
+    joined,
+    record,
+    without_decoder,
+    written_again,
+)
 from tests.media.synthetic import heard_onsets, moving_picture, square_place, write_clip
 
 STEP = 1 / 30 + 0.015  # seconds: a frame, and what an AAC packet and the tone's detection add
@@ -272,18 +280,6 @@ def test_the_sound_track_marked_default_is_used(tmp_path: Path, marked: int) -> 
     with av.open(str(tmp_path / "again.mp4")) as container:
         loudest = max(np.abs(frame.to_ndarray()).max() for frame in container.decode(audio=0))
     assert (loudest > 0.1) == (marked == 1)
-
-
-def without_decoder(path: Path, number: int) -> None:
-    """Give a sound track of an MP4 the name of a format that nobody decodes."""
-    content = bytearray(path.read_bytes())
-    place = -1
-    for _ in range(number + 1):
-        place = content.index(b"mp4a", place + 1)
-    for name in (b"mp4a", b"esds"):
-        place = content.index(name, place)
-        content[place : place + 4] = b"zzzz"
-    path.write_bytes(content)
 
 
 def test_sound_that_nobody_decodes_is_left_out_and_said(tmp_path: Path) -> None:

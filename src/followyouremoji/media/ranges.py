@@ -35,7 +35,7 @@ def parse_moment(text: str) -> Moment:
 
 def told_moment(moment: Moment) -> str:
     """A moment as `parse_moment` reads it."""
-    return f"{moment:g}s" if isinstance(moment, float) else str(moment)
+    return f"{moment:.12g}s" if isinstance(moment, float) else str(moment)
 
 
 @dataclass(frozen=True)

@@ -160,39 +160,33 @@ def align(
     driving = _metric_faces(motion)
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
     own = own_face(portrait, settings.portrait_expression, single=len(motion) == 1)
-    face, pose = own.face, own.pose
     shots = find_shots(motion, driving) if settings.neutral is None else one_shot(len(motion))
+    frames = [np.flatnonzero(shots.setups == setup) for setup in range(shots.count)]
     rests = [
-        rest_of(
-            motion,
-            driving,
-            np.flatnonzero(shots.setups == setup),
-            own,
-            settings.portrait_expression,
-            settings.neutral,
-        )
-        for setup in range(shots.count)
+        rest_of(motion, driving, some, own, settings.portrait_expression, settings.neutral) for some in frames
     ]
     notes = [*told_of_portrait(own), *told_of_shots(motion, shots)]
 
-    poses = np.broadcast_to(pose, driving.poses.shape)
-    if settings.head == "relative" and len(motion) == 1:
-        poses, eased = turned_as(driving.poses[0], pose, settings.head_strength)
-        notes += told_of_turn(eased)
-    elif settings.head == "relative":
-        resting = np.stack([rest.pose for rest in rests])[shots.setups]
-        poses = relative_poses(driving.poses[shots.shown], resting, pose, settings.head_strength)
-        width, height = reference.size
-        outline = face[list(FACE_OVAL_LOOP)]
-        poses, eased = within_room(poses, pose, outline, room or (0, 0, width, height), reference.size)
-        notes += told_of_travel(eased)
-
     strengths = _vertex_strengths(settings)[:, None]
-    still = face - np.minimum(strengths, 1.0) * (face - own.relaxed)
+    still = own.face - np.minimum(strengths, 1.0) * (own.face - own.relaxed)
     resting_faces = np.stack([rest.face for rest in rests])
     # A mouth that was closed opens as far as the driving one, by each face's own measure.
     wider = np.array([eye_distance(own.relaxed) / eye_distance(rest) for rest in resting_faces])
     wider = 1.0 + own.taken.mouth * (wider - 1.0)
+
+    poses = np.broadcast_to(own.pose, driving.poses.shape)
+    if settings.head == "relative" and len(motion) == 1:
+        poses, turn = turned_as(driving.poses[0], own.pose, settings.head_strength)
+        notes += told_of_turn(turn)
+    elif settings.head == "relative":
+        resting = np.stack([rest.pose for rest in rests])[shots.setups]
+        poses = relative_poses(driving.poses[shots.shown], resting, own.pose, settings.head_strength)
+        oval = list(FACE_OVAL_LOOP)
+        offsets = driving.vertices[shots.shown[:, None], oval] - resting_faces[shots.setups[:, None], oval]
+        outlines = still[oval] + strengths[oval] * offsets
+        poses, travel = within_room(poses, own.pose, own.face[oval], outlines, room, reference.size)
+        notes += told_of_travel(travel)
+
     eyes = PortraitEyes.of(reference, portrait, own.relaxed)
     looking = driving_gaze(motion, driving, settings.conjugate_gaze, shots.setups)
     directions = eyes.following(looking, settings.gaze)[shots.shown]

@@ -15,7 +15,7 @@ NEAREST = 0.35
 FREE = 0.5
 """Share of the room in which travel is left as it is; beyond, more and more of it is taken off."""
 
-MARGIN = 0.02
+MARGIN = 0.01
 """What stays between the face and the border of the picture, in sizes of the face: a picture is bent between both."""
 
 MOST_TURNED, TURNED_LESS = 40.0, 0.6
@@ -95,8 +95,9 @@ def _posed(
 def within_room(
     poses: np.ndarray,
     own: np.ndarray,
-    outline: np.ndarray,
-    room: Room,
+    own_outline: np.ndarray,
+    outlines: np.ndarray,
+    room: Room | None,
     size: tuple[int, int],
 ) -> tuple[np.ndarray, tuple[Eased, ...]]:
     """The same poses with a travel that keeps the face in the picture, and what had to be eased.
@@ -112,11 +113,13 @@ def within_room(
     ----------
     poses : ``(T, 4, 4)``
     own : ``(4, 4)``, the portrait's
-    outline : ``(N, 3)`` vertices of the portrait's face at its rim
-    room : what the face has to stay in; where the portrait's own face is nearer to the border, it is that
+    own_outline, outlines : ``(N, 3)`` and ``(T, N, 3)`` vertices at the rim of the portrait's face and of each frame's
+    room : what the face has to stay in, None is the picture; where the portrait's own face is nearer to the border,
+        that
     size : (width, height) of the picture in pixels
     """
-    face = project(outline[None], own[None], size)[0]
+    room = room or (0, 0, *size)
+    face = project(own_outline[None], own[None], size)[0]
     extent = float(np.ptp(face, axis=0).max())
     left, top = np.minimum(np.array(room[:2]) + MARGIN * extent, face.min(axis=0))
     right, bottom = np.maximum(np.array(room[2:]) - MARGIN * extent, face.max(axis=0))
@@ -124,7 +127,7 @@ def within_room(
     low = np.array([left - size[0] / 2, size[1] / 2 - bottom]) * pixel  # directions (x, y), y up
     high = np.array([right - size[0] / 2, size[1] / 2 - top]) * pixel
     extent *= pixel
-    rim = outline @ poses[:, :3, :3].transpose(0, 2, 1)  # (T, N, 3) about the head's origin
+    rim = outlines @ poses[:, :3, :3].transpose(0, 2, 1)  # (T, N, 3) about the head's origin
     aside, ahead = rim[..., :2], rim[..., 2:]
     own_place, own_distance = own[:2, 3] / -own[2, 3], -own[2, 3]
 

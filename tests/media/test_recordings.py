@@ -445,6 +445,27 @@ def test_ranges_and_rates_keep_step(
     assert_together(tmp_path / "a.mp4", tmp_path, onsets, clip_range=clip_range, frame_rate=rate)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [("a.mp4", "libx264", {"g": "12", "bf": "3"}), ("a.ts", "mpeg2video", {"g": "12", "bf": "2"}), ("a.mkv", "libx265", {}),
+     ("a.webm", "libvpx-vp9", {"g": "15"}), ("a.avi", "mpeg4", {"bf": "2"}), ("a.mkv", "mjpeg", {})],
+)  # fmt: skip
+def test_a_range_late_in_a_clip_is_found_without_decoding_all_before(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str]
+) -> None:
+    record(tmp_path / name, codec, None, options={**options, "x265-params": "keyint=12:log-level=error"})
+    whole = list(ClipReader(tmp_path / name))
+    for first in (1, 40, 59, 60, 61, 89):
+        part = list(ClipReader(tmp_path / name, ClipRange(first)))
+        assert [time for time, _ in part] == [time for time, _ in whole[first:]]
+        assert all(
+            np.array_equal(one, other) for (_, one), (_, other) in zip(part, whole[first:], strict=True)
+        )
+    if not name.endswith("avi"):
+        with ClipReader(tmp_path / name) as clip:
+            assert len(list(clip._source.frames(80))) < 45
+
+
 def test_a_file_whose_name_looks_like_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_clip(Path("plain.mp4"), frames=5, audio_codec="aac")

@@ -96,7 +96,7 @@ class ClipReader:
         begin = self.clock.times[self.span.first] - _ROUNDING
         end = np.append(self.clock.times, np.inf)[self.span.after] - _ROUNDING
         held = None
-        decoded = self._source.frames()
+        decoded = self._source.frames(self.span.first)
         try:
             for time, duration, make_picture in decoded:
                 if time >= end:

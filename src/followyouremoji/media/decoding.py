@@ -78,8 +78,8 @@ class FrameSource(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was done about the file's peculiarities; those of its pictures once they are decoded."""
 
-    def frames(self) -> Generator[Frame, None, None]:
-        """Every frame that can be decoded, in order."""
+    def frames(self, first: int = 0) -> Generator[Frame, None, None]:
+        """Every frame that can be decoded, in order; some of those before the one of number `first` may lack."""
 
 
 def open_clip(path: Path) -> FrameSource:
@@ -171,7 +171,7 @@ class AnimationSource:
         delay = float(image.info.get("duration", 0.0) or 0.0) / 1000.0
         return delay if delay >= _SHORTEST_DELAY else _USUAL_DELAY
 
-    def frames(self) -> Generator[Frame, None, None]:
+    def frames(self, first: int = 0) -> Generator[Frame, None, None]:
         with open_image(self._path, ClipError) as image:
             shown = zip(self.clock.times, self.clock.durations, self._seek_all(image), strict=False)
             for time, duration, _ in shown:
@@ -196,9 +196,10 @@ def _from_first_frame(path: Path, size: int, changed: int) -> Contents:
 
 
 def _decoded(
-    path: Path, found: Contents, failures: list[str]
+    path: Path, found: Contents, failures: list[str], first: int = 0
 ) -> Generator[tuple[int, "av.VideoFrame"], None, None]:
-    """Each frame that can be decoded, with its place on the clock; what cannot is told in `failures`."""
+    """Each frame that can be decoded, with its place on the clock, from the place `first` on, or a little before; what
+    cannot be decoded is told in `failures`."""
     import av
 
     plan = found.schedule
@@ -208,6 +209,7 @@ def _decoded(
         decoder = _decoder(stream)
         latest, lag = -1, None
         whole_only = not is_patchy(container)
+        begin = found.packet_before(first)
 
         def frames_of(packet: Any) -> list[Any]:
             try:
@@ -218,6 +220,8 @@ def _decoded(
 
         def every_frame() -> Iterator[Any]:
             for number, packet in enumerate(packets(container, stream)):
+                if number < begin:
+                    continue
                 if packet.is_corrupt and whole_only:
                     failures.append("a piece of it is missing")
                     continue
@@ -273,6 +277,7 @@ class VideoSource:
             raise ClipError(f"{path} is damaged: not one frame of it can be decoded")
         self._contents = found
         self.clock = found.schedule.clock
+        self._shape: tuple[int, int] | None = None
         self._said: dict[str, str] = {}
         frames = self.frames()
         _, _, first = next(frames)
@@ -298,19 +303,19 @@ class VideoSource:
             )
         return tuple(told)
 
-    def frames(self) -> Generator[Frame, None, None]:
+    def frames(self, first: int = 0) -> Generator[Frame, None, None]:
         """Frames up to the clip's end or its last that can be decoded; `damage` says why it is not the end, once they
-        are exhausted."""
+        are exhausted. What lies well before the frame of number `first` is not decoded."""
         self.damage = None
         failures: list[str] = []
         tones = ToneMap()
-        latest, shown = -1, 0
-        shape: tuple[int, int] | None = None
-        for rank, frame in _decoded(self._path, self._contents, failures):
-            latest, shown = rank, shown + 1
+        latest, lost = None, 0
+        for rank, frame in _decoded(self._path, self._contents, failures, first):
+            lost += 0 if latest is None else rank - latest - 1
+            latest = rank
             own = shown_size(frame, self._pixel_aspect)
             # Recordings of calls change their size on the way; a clip keeps that of its first frame.
-            shape = shape or own
+            shape = self._shape = self._shape or own
             inner = fitted(own, shape)
             time = float(self.clock.times[rank])
             if inner != shape:
@@ -325,9 +330,8 @@ class VideoSource:
                 lambda frame=frame, inner=inner, shape=shape: frame_picture(frame, inner, shape, tones),  # type: ignore[misc]
             )
         self.damage = self._contents.damage
-        if failures and latest < len(self.clock) - 1:
+        if failures and (latest is None or latest < len(self.clock) - 1):
             self.damage = self.damage or failures[-1]
-        lost = latest + 1 - shown
         if failures and lost:
             counted = "One frame" if lost == 1 else f"{lost} frames"
             self._say(

@@ -63,6 +63,7 @@ class Contents:
     ----------
     pictures : index of the picture stream, None where there is none.
     schedule : of its packets; None where there are none to show.
+    keys : numbers of the packets from which decoding can begin.
     sound : None where there is none that can be decoded.
     silent : how many sound streams would have been preferred to that, but cannot be decoded.
     damage : why the file ends before its clip does, in words; None where it does not.
@@ -70,9 +71,21 @@ class Contents:
 
     pictures: int | None
     schedule: Schedule | None
+    keys: np.ndarray
     sound: Sound | None
     silent: int
     damage: str | None
+
+    def packet_before(self, rank: int) -> int:
+        """The number of the packet to begin with, for all frames from `rank` on to be decoded rightly.
+
+        One key frame more than needed: pictures beside the next one may refer to what is before it.
+        """
+        if self.schedule is None or not self.schedule.by_time:
+            return 0
+        ranks = self.schedule.ranks[self.keys]
+        before = self.keys[(ranks >= 0) & (ranks <= rank)]
+        return int(before[-2]) if len(before) > 1 else 0
 
 
 def open_container(path: Path) -> "InputContainer":
@@ -143,8 +156,9 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
         for one in container.streams.audio:
             if one.index in listed:
                 listed[one.index] = _without_pauses(listed[one.index])
-        plan = None
+        plan, keys = None, np.zeros(0, int)
         if pictures in listed:
+            keys = np.flatnonzero(seen[pictures].keys)
             rate = float(stream.average_rate or stream.guessed_rate or 0.0)
             plan = schedule(
                 _from_first_key(listed[pictures], seen[pictures].keys),
@@ -158,9 +172,9 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
     audible = [index for index in steps if index in listed]
     chosen = next((index for index in audible if _decodes(path, index)), None)
     if chosen is None:
-        return Contents(pictures, plan, None, len(audible), damage)
+        return Contents(pictures, plan, keys, None, len(audible), damage)
     sound = Sound(chosen, listed[chosen], steps[chosen])
-    return Contents(pictures, plan, sound, audible.index(chosen), damage)
+    return Contents(pictures, plan, keys, sound, audible.index(chosen), damage)
 
 
 def _seconds_of_a_packet(sound: Any) -> float:

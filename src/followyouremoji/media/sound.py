@@ -28,6 +28,7 @@ OPUS_RATES = (8000, 12000, 16000, 24000, 48000)  # RFC 6716, section 2
 
 _ROUNDING = 0.02  # seconds
 _PIECE = 1.0  # seconds of silence made at once
+_LED_IN = 1.0  # seconds that are decoded before what is heard, so that a decoder has settled
 
 
 def _is_animation(path: Path) -> bool:
@@ -169,6 +170,8 @@ class EncodedSound:
         resampler: Any = None
         kind = None
         for packet in _moved(self._container, self._source, self._late):
+            if packet.pts is not None and packet.pts * packet.time_base < -_LED_IN:
+                continue
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError):

@@ -20,12 +20,11 @@ PQ, HLG = 16, 18
 HDR_TRANSFERS = (PQ, HLG)
 
 HDR_PEAK = 1000.0
-"""Light of the brightest pixel: that of nearly all masters, and the one that HLG's OOTF is defined for."""
+"""Light of the brightest pixel of nearly all masters."""
 HDR_WHITE = 203.0
 """Light of a white page in HDR (ITU-R BT.2408), which takes the place of the brightest that ordinary pictures have."""
 
 _TABLE = 65  # colours a side of the table
-_LUMINANCE_2020 = np.array([0.2627, 0.6780, 0.0593])
 _2020_TO_709 = np.array(  # ITU-R BT.2087
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
 )
@@ -48,15 +47,6 @@ def pq_of_light(light: np.ndarray) -> np.ndarray:
     return ((c1 + c2 * power) / (1.0 + c3 * power)) ** m2
 
 
-def light_of_hlg(signal: np.ndarray) -> np.ndarray:
-    """The EOTF of HLG (BT.2100, table 5) for a display of 1000 cd/m², of colours (..., 3)."""
-    a, b, c = 0.17883277, 0.28466892, 0.55991073
-    signal = np.clip(signal, 0.0, 1.0)
-    scene = np.where(signal <= 0.5, signal**2 / 3.0, (np.exp((signal - c) / a) + b) / 12.0)
-    luminance = (scene @ _LUMINANCE_2020)[..., None]
-    return HDR_PEAK * np.maximum(luminance, 1e-9) ** 0.2 * scene
-
-
 def compressed(light: np.ndarray) -> np.ndarray:
     """Light up to `HDR_PEAK` brought below `HDR_WHITE`, the darker part unchanged: the EETF of ITU-R BT.2390."""
     top = pq_of_light(np.array(HDR_PEAK))
@@ -75,12 +65,18 @@ def compressed(light: np.ndarray) -> np.ndarray:
 def tone_mapped(signal: np.ndarray, transfer: int) -> np.ndarray:
     """Colours (..., 3) of an HDR signal as those of BT.709.
 
-    The curve bends the strongest of the three primaries, and the others in proportion, so that hues stay.
+    An HLG signal is made so that an ordinary display shows it well as it is (ITU-R BT.2390):
+    only its primaries change. By its own light a face that a phone filmed near a window would be as bright as a white
+    page. Of PQ the curve bends the strongest of the three primaries, and the others in proportion, so that hues stay.
     """
-    light = light_of_pq(signal) if transfer == PQ else light_of_hlg(signal)
-    strongest = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
-    light = light * (compressed(strongest) / strongest) / HDR_WHITE
-    return np.clip(light @ _2020_TO_709.T, 0.0, 1.0) ** (1.0 / _DISPLAY_GAMMA)
+    if transfer == HLG:
+        light = np.clip(signal, 0.0, 1.0) ** _DISPLAY_GAMMA
+    else:
+        light = light_of_pq(signal)
+        strongest = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
+        light = light * (compressed(strongest) / strongest) / HDR_WHITE
+    shown: np.ndarray = np.clip(light @ _2020_TO_709.T, 0.0, 1.0) ** (1.0 / _DISPLAY_GAMMA)
+    return shown
 
 
 @lru_cache(maxsize=2)

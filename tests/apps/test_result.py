@@ -110,6 +110,8 @@ def test_a_large_portrait_in_an_mp4_is_what_players_take(fye: Run, model: Path, 
     assert "large.jpg is scaled to 4096x2130 pixels, the most that common players take of an MP4" in done.err
     with ClipReader("large.mp4") as clip:
         assert clip.info.size == (4096, 2130)
+    data = Path("large.mp4").read_bytes()
+    assert data[data.index(b"avcC") + 7] <= 51  # the level (ISO/IEC 14496-15, 5.3.3.1)
 
 
 def test_room_on_the_disk_is_checked_before_a_face_is_looked_for(
@@ -117,8 +119,9 @@ def test_room_on_the_disk_is_checked_before_a_face_is_looked_for(
 ) -> None:
     monkeypatch.delattr("followyouremoji.apps.animate.find_portrait")
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**9, 10**9 - 1000, 1000))
-    refused = fye("animate", sticker, clip, "-o", "made.webp", "--weights", model)
-    assert_refused(refused, "made.webp", "it may take", "0.0 MB free", "make room")
+    for options in ((), ("--side-by-side",), ("--no-paste",)):
+        refused = fye("animate", sticker, clip, "-o", "made.webp", "--weights", model, *options)
+        assert_refused(refused, "made.webp", "it may take", "0.0 MB free", "make room")
     assert_nothing_written()
 
 

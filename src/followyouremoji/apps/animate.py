@@ -29,7 +29,7 @@ from followyouremoji.media.pictures import (
     write_picture,
 )
 from followyouremoji.media.ranges import ClipRange
-from followyouremoji.media.writing import ClipWriter
+from followyouremoji.media.writing import ClipWriter, check_sides
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.forecast.presets import SPEEDS
 from followyouremoji.settings import AnimationSettings
@@ -173,7 +173,8 @@ def animate(
                 return
         output.check(path, source)
         if not output.side_by_side and settings.crop is not False and settings.paste_back is not False:
-            output.check_size(path, picture, source)  # the result is as large as the portrait
+            check_sides(path, (picture.shape[1], picture.shape[0]))  # the result is as large as the portrait
+        output.check_room(path, picture, source)
         if scaled is not None:
             note(output.told_bound(portrait_file, path, scaled, source.frame_rate))
         with FaceDetector(settings.detector_bundle) as detector:

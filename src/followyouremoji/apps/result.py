@@ -22,10 +22,10 @@ from followyouremoji.media.pictures import (
     resize_picture,
     side_by_side,
 )
-from followyouremoji.media.writing import check_sides
 from followyouremoji.preparation import Prepared
 
 TALLEST_ROW = 1024  # pixels; beside each other, pictures of a phone's camera would be wider than clips can be
+WIDEST_DRIVING = 16 / 9  # its usual width over its height, for an estimate
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,16 @@ class Output:
             )
         check_output(path, tuple(dict.fromkeys(endings)), self.overwrite, ClipError, "the result")
 
-    def check_size(self, path: Path, picture: np.ndarray, driving: Driving) -> None:
-        """Raise ClipError where `path` cannot hold frames as large as `picture`, or its disk as many of them."""
-        size = (picture.shape[1], picture.shape[0])
-        check_sides(path, size)
-        if _ending(path) in KINDS:
-            transparent = picture.shape[2] == 4
-            needed = expected_bytes(size, driving.expected_frames, _ending(path), transparent)
-            check_room(path, needed, ClipError)
+    def check_room(self, path: Path, picture: np.ndarray, driving: Driving) -> None:
+        """Raise ClipError where the disk of `path` has no room for the frames that the portrait `picture` will give."""
+        if _ending(path) not in KINDS:
+            return
+        height, width = picture.shape[:2]
+        if self.side_by_side:
+            tall = min(height, TALLEST_ROW)
+            height, width = tall, round(tall * (WIDEST_DRIVING + 1 + 2 * width / height))
+        frames, transparent = driving.expected_frames, picture.shape[2] == 4
+        check_room(path, expected_bytes((width, height), frames, _ending(path), transparent), ClipError)
 
     def fitting(self, path: Path, size: Size, frame_rate: float) -> Size:
         """The size that frames of `size` get."""

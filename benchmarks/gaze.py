@@ -42,7 +42,7 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.gaze import Eyes, measure_gaze
 from followyouremoji.face.geometry import frustum_at_one, solve_metric_faces
 from followyouremoji.media.pictures import contact_sheet, resize_picture, write_picture
-from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.portraits.anatomy import CONTROLS
 
 SIZE = 512  # pixels a side of the drawings
@@ -150,7 +150,7 @@ def main() -> None:
 def seen_identity(style: str, which: int, asked: list[Glance], detector: FaceDetector) -> Drawn:
     """The next identity of a style whose face the detector sees in all glances."""
     for attempt in range(20):
-        identity = Identity.random(np.random.default_rng((SEED, which, attempt)), style)
+        identity = random_identity(np.random.default_rng((SEED, which, attempt)), style)
         drawn = [draw_portrait(identity, glance.performance, SIZE) for glance in asked]
         pictures = [one.picture for one in drawn]
         try:

@@ -47,7 +47,7 @@ from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.settings import AnimationSettings
 
 SIZE = 256  # pixels a side of the drawings
@@ -109,7 +109,7 @@ def drawn(style: str, frames: int, work: Path) -> Path:
     if (folder / "portrait.npz").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    identity = Identity.random(np.random.default_rng((SEED, 0)), style)
+    identity = random_identity(np.random.default_rng((SEED, 0)), style)
     truth = np.lib.format.open_memmap(folder / "truth.npy", "w+", np.uint8, (frames, SIZE, SIZE, 3))
     points = np.empty((frames, 478, 2), np.float32)
     for frame, performance in enumerate(repeating_motion(SEED, frames, FRAME_RATE)):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+# One thread a test process, and a process a core (`./dev check`). Two spinning threads on small pictures took up to 39
+# times as long on a busy machine. NumPy, torch and the processes that tests start read this as they load.
+os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
 
 import numpy as np
 import pytest
@@ -24,9 +29,9 @@ def animator() -> PortraitAnimator:
 @pytest.fixture(scope="module")
 def portrait() -> DrawnPortrait:
     pytest.importorskip("skia", reason="drawn portraits need skia")
-    from followyouremoji.portraits import Identity, Performance, draw_portrait
+    from followyouremoji.portraits import Performance, draw_portrait, random_identity
 
-    return draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 96)
+    return draw_portrait(random_identity(np.random.default_rng(3), "person"), Performance(), 96)
 
 
 @pytest.fixture(scope="module")

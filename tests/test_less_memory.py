@@ -14,7 +14,7 @@ from followyouremoji.checkpoints.lora import DOWN, UP, Lora, write_lora
 from followyouremoji.preparation import Prepared
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
-from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from tests.small_model import frames, small_model
 from tests.test_preparation import drawn_motion, landmarks_of
 
@@ -30,7 +30,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepared_by(animator: PortraitAnimator, seed: int, number: int = 5) -> Prepared:
-    portrait = draw_portrait(Identity.random(np.random.default_rng(seed), "person"), Performance(), 96)
+    portrait = draw_portrait(random_identity(np.random.default_rng(seed), "person"), Performance(), 96)
     return animator.prepare(portrait.picture, drawn_motion(number), portrait_landmarks=landmarks_of(portrait))
 
 

@@ -27,10 +27,10 @@ pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import (
     EXPRESSIONS,
     DrawnPortrait,
-    Identity,
     Performance,
     draw_portrait,
     expressive_motion,
+    random_identity,
 )
 
 DRAWN = 256
@@ -52,7 +52,7 @@ def landmarks_of(drawn: DrawnPortrait) -> Landmarks:
 
 def drawn_motion(frames: int, seed: int = 0) -> Motion:
     rng = np.random.default_rng(seed)
-    identity = Identity.random(rng, "person")
+    identity = random_identity(rng, "person")
     pictures = [draw_portrait(identity, p, 64) for p in expressive_motion(rng, frames, 25.0)]
     return Motion(
         landmarks=np.stack([truth(picture) for picture in pictures]),
@@ -67,7 +67,7 @@ def drawn_motion(frames: int, seed: int = 0) -> Motion:
 @pytest.fixture(scope="module")
 def portrait() -> DrawnPortrait:
     rng = np.random.default_rng(3)
-    return draw_portrait(Identity.random(rng, "person"), Performance(), DRAWN)
+    return draw_portrait(random_identity(rng, "person"), Performance(), DRAWN)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_a_face_that_the_middle_square_cuts_away_is_not_animated_without_a_crop(
 def test_a_picture_s_open_mouth_opens_the_portrait_s(portrait: DrawnPortrait) -> None:
     """As released, it is compared with the mean face, which looks straight ahead from the same place."""
     rng = np.random.default_rng(8)
-    identity = Identity.random(rng, "person")
+    identity = random_identity(rng, "person")
     opened = []
     for name in ("neutral", "surprised"):
         drawn = draw_portrait(
@@ -281,7 +281,7 @@ def test_an_opaque_portrait_of_four_channels_is_as_one_of_three(
 
 def test_what_alignment_did_is_told(motion: Motion) -> None:
     surprised = replace(Performance(), controls=tuple(EXPRESSIONS["surprised"].vector()))
-    drawn = draw_portrait(Identity.random(np.random.default_rng(8), "person"), surprised, 256)
+    drawn = draw_portrait(random_identity(np.random.default_rng(8), "person"), surprised, 256)
     prepared = prepare(drawn.picture, motion, size=128, portrait_landmarks=landmarks_of(drawn))
     assert any("its open mouth" in note for note in prepared.notes)
     kept = AlignmentSettings(portrait_expression="keep")

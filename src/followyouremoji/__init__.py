@@ -6,7 +6,7 @@
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from .version import __version__
 
 if TYPE_CHECKING:
     from followyouremoji.animator import AlignmentSettings, AnimationSettings, PortraitAnimator

@@ -55,12 +55,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five frames of a drawn person who begins to smile, 25 a second, with the sound of a tone."""
     pytest.importorskip("skia", reason="drawn portraits need skia")
     from followyouremoji.media.writing import ClipWriter
-    from followyouremoji.portraits import Identity, Performance, draw_portrait
+    from followyouremoji.portraits import Performance, draw_portrait, random_identity
     from tests.media.synthetic import write_clip
 
     folder = tmp_path_factory.mktemp("clips")
     write_clip(folder / "tone.mp4", frames=5, audio_codec="aac", onsets=(0.0,))
-    who = Identity.random(np.random.default_rng(17), "person")
+    who = random_identity(np.random.default_rng(17), "person")
     path = folder / "smile.mp4"
     with ClipWriter(path, 25.0, (192, 192), sound_from=folder / "tone.mp4") as writer:
         for strength in np.linspace(0.0, 1.0, 5):

@@ -21,13 +21,13 @@ from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_nothing_written, assert_refused
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
-from followyouremoji.portraits import DrawnPortrait, Identity, Performance, draw_portrait
+from followyouremoji.portraits import DrawnPortrait, Performance, draw_portrait, random_identity
 from tests.test_preparation import drawn_motion, landmarks_of
 
 
 @pytest.fixture(scope="module")
 def portrait() -> DrawnPortrait:
-    return draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 256)
+    return draw_portrait(random_identity(np.random.default_rng(3), "person"), Performance(), 256)
 
 
 @pytest.fixture(scope="module")

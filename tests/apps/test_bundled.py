@@ -33,10 +33,10 @@ def test_names_and_sizes() -> None:
 @pytest.mark.parametrize("name", ["ada", "fox"])
 def test_portraits_are_drawn_as_the_readme_says(readme: dict, name: str) -> None:
     """Another skia may differ in single pixels."""
-    from followyouremoji.portraits import Identity, Look, Performance, draw_portrait
+    from followyouremoji.portraits import Look, Performance, draw_portrait, random_identity
 
     style, seed = readme["PORTRAITS"][name]
-    identity = replace(Identity.random(np.random.default_rng(seed), style), look=Look())
+    identity = replace(random_identity(np.random.default_rng(seed), style), look=Look())
     drawn = draw_portrait(identity, Performance.neutral(), 512).picture.astype(int)
     assert np.abs(drawn - read_picture(portrait_path(f"bundled:{name}"))).mean() < 0.5
 

@@ -18,7 +18,7 @@ from followyouremoji.apps.animate import ModelChoice
 from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture
-from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.training.lora_settings import LoraSettings
 
@@ -27,7 +27,7 @@ app.command()(lora)
 
 
 def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
-    who = Identity.random(np.random.default_rng(17), "person")
+    who = random_identity(np.random.default_rng(17), "person")
     write_picture(tmp_path / "ada.png", draw_portrait(who, Performance.neutral(), 192).picture)
     out = tmp_path / "ada.safetensors"
     arguments = [tmp_path / "ada.png", out, "--weights", model, "--steps", 2, "--rank", 2]
@@ -49,7 +49,7 @@ def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
 
 
 def test_sigterm_leaves_what_is_learnt_so_far(model, tmp_path) -> None:
-    who = Identity.random(np.random.default_rng(17), "person")
+    who = random_identity(np.random.default_rng(17), "person")
     write_picture(tmp_path / "ada.png", draw_portrait(who, Performance.neutral(), 192).picture)
     out, unfinished = tmp_path / "ada.safetensors", tmp_path / "ada_unfinished.safetensors"
     arguments = [tmp_path / "ada.png", out, "--weights", model, "--steps", 100_000, "--drawn-share", 0]

@@ -12,7 +12,7 @@ from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_nothing_written, assert_refused
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
-from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -20,7 +20,7 @@ Usage = namedtuple("Usage", "total used free")
 @pytest.fixture
 def sticker(fye: Run) -> str:
     """A drawn person in a disc, transparent around it, 256x256."""
-    drawn = draw_portrait(Identity.random(np.random.default_rng(3), "person"), Performance(), 256).picture
+    drawn = draw_portrait(random_identity(np.random.default_rng(3), "person"), Performance(), 256).picture
     edge = 125 - np.hypot(*(np.indices((256, 256)) - 127.5))
     layers = np.dstack([drawn, np.clip(255 * (edge / 2 + 0.5), 0, 255).astype(np.uint8)])
     Image.fromarray(layers).save("sticker.png")

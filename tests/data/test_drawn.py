@@ -46,10 +46,10 @@ def test_the_depth_of_points_gives_shape_and_pose_of_the_drawn_head_back(
 ) -> None:
     """What is solved from the points is the drawn head, to the error of MediaPipe's weak perspective: a few millimetres
     and degrees."""
-    from followyouremoji.portraits import Identity, Performance, draw_portrait
+    from followyouremoji.portraits import Performance, draw_portrait, random_identity
     from followyouremoji.portraits.head import FULL_VIEW
 
-    who = Identity.random(np.random.default_rng(3), "person")
+    who = random_identity(np.random.default_rng(3), "person")
     portrait = draw_portrait(who, Performance.neutral().posed(yaw, pitch, roll), 64)
     points = spatial_points(portrait)
     assert abs(points[:468, 2].mean()) < 1e-3

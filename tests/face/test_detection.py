@@ -13,7 +13,7 @@ import pytest
 
 from followyouremoji.errors import FaceNotFound, SettingsError, WeightsError
 from followyouremoji.face.detection import FaceDetector, Landmarks
-from followyouremoji.portraits import Identity, Look, Performance, draw_portrait
+from followyouremoji.portraits import Look, Performance, draw_portrait, random_identity
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 pytest.importorskip("mediapipe")
@@ -30,7 +30,7 @@ def detector() -> Iterator[FaceDetector]:
 
 def drawn(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """A drawn person and the true points."""
-    identity = replace(Identity.random(np.random.default_rng(seed), style="person"), look=Look())
+    identity = replace(random_identity(np.random.default_rng(seed), style="person"), look=Look())
     portrait = draw_portrait(identity, Performance.neutral(), size=size)
     return portrait.picture, portrait.points
 

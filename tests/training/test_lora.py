@@ -16,7 +16,7 @@ from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.portraits import Identity, Performance, draw_portrait
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.training.bending import bend, drawn_expressions, expressive_points, kept_open
 from followyouremoji.training.lora import (
     Interrupted,
@@ -36,7 +36,7 @@ from tests.test_preparation import landmarks_of
 
 from .tiny import run_of
 
-IDENTITY = Identity.random(np.random.default_rng(11), "person")
+IDENTITY = random_identity(np.random.default_rng(11), "person")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ import numpy as np
 
 from followyouremoji.benchmark.warps import FACE_TRIANGLES, Covering, cover, ring_strip
 from followyouremoji.face.topology import FACE_OVAL_LOOP, LEFT_IRIS, N_LANDMARKS, RIGHT_IRIS, mean_face
-from followyouremoji.portraits import STYLES, Identity, Performance, draw_portrait
+from followyouremoji.portraits import STYLES, Performance, draw_portrait, random_identity
 
 LAYOUT = 96  # pixels a side of the flat face
 PATCHES = 8  # a side
@@ -117,7 +117,7 @@ def measured_scale(size: int, identities: int = IDENTITIES) -> IdentityScale:
     described = []
     for index in range(identities):
         rng = np.random.default_rng((OWN_SEED, index))
-        identity = Identity.random(rng, STYLES[index % len(STYLES)])
+        identity = random_identity(rng, STYLES[index % len(STYLES)])
         drawn = [draw_portrait(identity, Performance.random(rng), size) for _ in range(PICTURES)]
         described.append([describe(one.picture, one.points) for one in drawn])
     descriptors = np.array(described)  # identities, pictures, n

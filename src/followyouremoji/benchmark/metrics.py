@@ -18,7 +18,7 @@ from followyouremoji.face.topology import (
     RIGHT_EYE_UPPER,
     RIGHT_IRIS,
 )
-from followyouremoji.media.fidelity import LUMA, l1, psnr, ssim
+from followyouremoji.fidelity import LUMA, l1, psnr, ssim
 
 __all__ = [
     "bootstrap_interval",

@@ -28,7 +28,7 @@ MEASURED_BY = (
     "benchmark/scoring.py",
     "benchmark/warps.py",
     "face/detection.py",
-    "media/fidelity.py",
+    "fidelity.py",
 )
 SCORES_FILE, METHOD_FILE, PICTURES_FILE, SCALE_FILE = (
     "cases.csv",

@@ -29,7 +29,14 @@ from followyouremoji.face.alignment import AlignmentSettings, align_in_picture, 
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import whole, write_json
-from followyouremoji.portraits import STYLES, Identity, Performance, draw_portrait, expressive_motion
+from followyouremoji.portraits import (
+    STYLES,
+    Identity,
+    Performance,
+    draw_portrait,
+    expressive_motion,
+    random_identity,
+)
 
 FIRST_SEED = 900_000  # far from every seed that a training run draws with
 FRAMES = 16
@@ -70,7 +77,7 @@ class SuiteSettings:
     ----------
     cases : clips; they take turns in `styles`.
     size : pixels a side; every method gives pictures of this size. The paper's figures are measured at 256.
-    styles : of `portraits.Identity.random`; those held out from training make a suite of unseen styles.
+    styles : of `portraits.random_identity`; those held out from training make a suite of unseen styles.
     seed : the first part of every case's seed.
     """
 
@@ -162,7 +169,7 @@ def draw_case(settings: SuiteSettings, index: int, detector: FaceDetector) -> Ca
 def performed(settings: SuiteSettings, index: int, attempt: int) -> tuple[Identity, list[Performance]]:
     """The identity of a case, and the clip that it performs in its own case and lends to the case before."""
     rng = np.random.default_rng((settings.seed, index, attempt))
-    identity = Identity.random(rng, settings.styles[index % len(settings.styles)])
+    identity = random_identity(rng, settings.styles[index % len(settings.styles)])
     return identity, expressive_motion(rng, FRAMES, FRAME_RATE)
 
 

@@ -14,9 +14,9 @@ from followyouremoji.face.topology import LEFT_EYE_LOOP, RIGHT_EYE_LOOP
 from followyouremoji.portraits import (
     HELD_OUT_STYLES,
     STYLES,
-    Identity,
     Performance,
     expressive_motion,
+    random_identity,
     speech,
 )
 
@@ -35,8 +35,8 @@ class Drawn:
     size : width and height of the pictures, pixels; a multiple of 8
     seed : the same seed draws the same people
     styles : the styles that occur, equally often; a style named twice occurs twice as often; those of
-        `HELD_OUT_STYLES`, kept for judging, only where they are named. Empty: all others, as often as `Identity.random`
-        makes them
+        `HELD_OUT_STYLES`, kept for judging, only where they are named. Empty: all others, as often as
+        `portraits.random_identity` makes them
     acting : "motion", successive frames of speech or of changing expressions; "singles", an expression of its own in
         every frame, which shows more of a face in few frames
     speech : share of the motions that are speech
@@ -105,7 +105,7 @@ class Drawn:
             ) from reason
         rng = np.random.default_rng((self.seed, position))
         style = str(rng.choice(self.styles)) if self.styles else None
-        identity = Identity.random(rng, style)
+        identity = random_identity(rng, style)
         drawn = [draw_portrait(identity, moment, self.size) for moment in self._performance(rng, frames)]
         return TrainingClip(
             key=f"drawn-{self.seed}-{position}-{identity.style}",

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .casting import random_identity
 from .looks import HELD_OUT_TEXTURES, TEXTURES, Look
 from .performance import EXPRESSIONS, Expression, Performance, expressive_motion, speech
 from .styles import HELD_OUT_STYLES, STYLES, Identity
@@ -24,6 +25,7 @@ __all__ = [
     "draw_portrait",
     "expressive_motion",
     "portrait_sheet",
+    "random_identity",
     "speech",
 ]
 

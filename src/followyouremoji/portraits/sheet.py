@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .casting import random_identity
 from .drawing import draw_portrait
 from .performance import Performance
 from .styles import STYLES, Identity
@@ -21,7 +22,7 @@ def portrait_sheet(
     performances that start with a neutral one.
     """
     if isinstance(identities, int):
-        identities = [Identity.random(rng, STYLES[k % len(STYLES)]) for k in range(identities)]
+        identities = [random_identity(rng, STYLES[k % len(STYLES)]) for k in range(identities)]
     if isinstance(performances, int):
         performances = [Performance.neutral(), *(Performance.random(rng) for _ in range(performances - 1))]
     rows = [[draw_portrait(who, moment, size).picture for moment in performances] for who in identities]

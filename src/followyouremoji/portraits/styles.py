@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from .anatomy import FaceShape
 from .looks import Look
 from .palettes import BACKDROP, CLOTHES, HAIR, IRIS, LIGHT, SKIN, Colour
@@ -85,17 +83,3 @@ class Identity:
     scale: float = 1.0
     offset: tuple[float, float] = (0.0, 0.0)
     seed: int = 0
-
-    @classmethod
-    def random(cls, rng: np.random.Generator, style: str | None = None) -> "Identity":
-        """A random identity; without a ``style``, one of `STYLES`, people and cartoons the most frequent.
-
-        Raises ValueError for a style that is neither in `STYLES` nor in `HELD_OUT_STYLES`.
-        """
-        from .casting import cast
-
-        if style is None:
-            style = str(rng.choice(STYLES, p=(0.38, 0.22, 0.07, 0.07, 0.16, 0.10)))
-        if style not in STYLES + HELD_OUT_STYLES:
-            raise ValueError(f"style {style!r} is not one of {', '.join(STYLES + HELD_OUT_STYLES)}")
-        return cast(rng, style)

@@ -60,10 +60,10 @@ class Expressions:
 def drawn_expressions(seed: int, count: int, turn: float = 0.7) -> Expressions:
     """Random performances of a drawn person. `turn` scales the head's angles: a single picture bears smaller ones than
     a drawing."""
-    from followyouremoji.portraits import Identity, Performance, draw_portrait
+    from followyouremoji.portraits import Performance, draw_portrait, random_identity
 
     rng = np.random.default_rng(seed)
-    identity = Identity.random(np.random.default_rng(0), "person")
+    identity = random_identity(np.random.default_rng(0), "person")
     rest = draw_portrait(identity, Performance.neutral(), 64)
     drawn = [draw_portrait(identity, Performance.random(rng, turn), 64) for _ in range(count)]
     places = iris_places(np.stack([one.points for one in [rest, *drawn]]))

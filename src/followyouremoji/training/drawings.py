@@ -21,7 +21,7 @@ from numpy.lib.format import open_memmap
 
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.files import write_json
-from followyouremoji.portraits import Identity, Performance, draw_portrait, expressive_motion, speech
+from followyouremoji.portraits import Performance, draw_portrait, expressive_motion, random_identity, speech
 
 DESCRIPTION, PICTURES, POINTS, LATENTS = "drawings.json", "pictures.npy", "points.npy", "latents.npy"
 N_POINTS = 478
@@ -58,7 +58,7 @@ def draw_identity(settings: DrawingSettings, index: int) -> tuple[np.ndarray, np
     """All pictures (pictures, size, size, 3) and points (pictures, 478, 2) of identity `index`: a pure function of seed
     and index."""
     rng = np.random.default_rng((settings.seed, index))
-    identity = Identity.random(rng)
+    identity = random_identity(rng)
     drawn = [
         draw_portrait(identity, performance, settings.size) for performance in performances(rng, settings)
     ]

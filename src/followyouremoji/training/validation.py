@@ -13,7 +13,7 @@ import torch
 
 from followyouremoji.checkpoints.model import to_pictures
 from followyouremoji.face.drawing import face_mask
-from followyouremoji.media.fidelity import l1, psnr, ssim
+from followyouremoji.fidelity import l1, psnr, ssim
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.sampling.guess import onto_guess
 from followyouremoji.sampling.guidance import condition_clip

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from followyouremoji.media import fidelity
-from followyouremoji.media.fidelity import l1, psnr, ssim
+from followyouremoji import fidelity
+from followyouremoji.fidelity import l1, psnr, ssim
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from followyouremoji.checkpoints import (
     released_folder,
     verify_checkpoint,
 )
+from followyouremoji.checkpoints import hub as downloads
 from followyouremoji.checkpoints.hub import FACE_LANDMARKER_SHA256, FACE_LANDMARKER_SIZE
 from followyouremoji.errors import WeightsError
 from tests.checkpoints.small_models import RELEASED_NETWORK, SHARED, write_published
@@ -52,7 +53,7 @@ class HubRequest(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
         for repository, files in self.server.files.items():
-            if path in (f"/api/models/{repository}", f"/api/models/{repository}/revision/main"):
+            if path in (f"/api/models/{repository}", f"/api/models/{repository}/revision/{REVISION}"):
                 return self.answer(json.dumps(listing(repository, files)).encode())
             prefix = f"/{repository}/resolve/{REVISION}/"
             if path.startswith(prefix) and path[len(prefix) :] in files:
@@ -76,6 +77,8 @@ class HubRequest(BaseHTTPRequestHandler):
         self.server.served.append(name)
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(content) - start))
+        if wanted:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.end_headers()
         stop = start + self.server.cut.pop(0) if self.server.cut else len(content)
         self.wfile.write(content[start:stop])
@@ -117,8 +120,13 @@ def repositories(tmp_path_factory):
 
 @pytest.fixture
 def hub(repositories, tmp_path, monkeypatch):
+    """Serves small files; what is known of the published ones does not hold for them."""
     monkeypatch.setenv("FYE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(downloads, "REVISIONS", {})
+    monkeypatch.setattr(downloads, "SHA256", {})
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)  # between retries
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)  # bytes, of files of kilobytes
     server = Hub({repository: dict(files) for repository, files in repositories.items()})
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -144,22 +152,19 @@ def test_a_plan_tells_sizes_and_checksums_and_fetches_nothing(hub, repositories)
         content = repositories[file.repository][file.path]
         assert file.size == len(content)
         if file.path.endswith(".json"):
-            assert file.checksum.startswith("git ")
+            assert len(file.checksum) == 40  # git's
         else:
-            assert file.checksum == f"sha256 {hashlib.sha256(content).hexdigest()}"
+            assert file.checksum == hashlib.sha256(content).hexdigest()
+        assert (file.revision, file.pinned) == (REVISION, False)
     assert plan.size == sum(file.size for file in plan.files)
     assert hub.served == []
     assert not released_folder().parent.exists()
 
 
 def test_a_download_becomes_the_released_model(hub) -> None:
-    arrived: dict[str, int] = {}
     plan = plan_download("original", endpoint=hub.address)
-    folder = download(
-        plan, network=RELEASED_NETWORK, progress=lambda file, done: arrived.update({file.path: done})
-    )
+    folder = download(plan, network=RELEASED_NETWORK)
     assert folder == released_folder()
-    assert all(arrived[file.path] == file.size for file in plan.files if file.role != "vae")
     assert load_model("released", device="cpu").config.network == RELEASED_NETWORK
     assert verify_checkpoint("released").ok
     assert not plan.staging.exists()
@@ -172,14 +177,16 @@ def test_a_download_becomes_the_released_model(hub) -> None:
 def test_an_interrupted_download_goes_on_where_it_stopped(hub) -> None:
     plan = plan_download("original", endpoint=hub.address)
     unet = next(file for file in plan.files if file.role == "denoiser")
-    hub.cut = [1000, 500, 0]  # twice something arrives and it is tried again, then nothing does
+    hub.cut = [1000, 500, *[0] * 10]  # twice something arrives and it is tried again, then nothing does
     with pytest.raises(WeightsError, match="run it again to go on"):
         download(plan, network=RELEASED_NETWORK)
-    assert hub.ranges == ["bytes=1000-", "bytes=1500-"]
+    assert hub.ranges[:2] == ["bytes=1000-", "bytes=1500-"]
     assert not plan.local(unet).exists()
     assert not released_folder().exists()
+    hub.cut.clear()
+    hub.ranges.clear()
     assert download(plan, network=RELEASED_NETWORK, keep_originals=True) == released_folder()
-    assert hub.ranges[2:] == ["bytes=1500-"]
+    assert hub.ranges == ["bytes=1500-"]
     assert plan.local(unet).stat().st_size == unet.size
 
     served = len(hub.served)
@@ -191,11 +198,31 @@ def test_an_interrupted_download_goes_on_where_it_stopped(hub) -> None:
 def test_a_file_that_arrives_changed_is_not_used(hub, name) -> None:
     plan = plan_download("original", endpoint=hub.address)
     hub.damaged = {name}
-    with pytest.raises(WeightsError, match="arrived damaged"):
+    with pytest.raises(WeightsError, match="is damaged or not the file it was"):
         download(plan, network=RELEASED_NETWORK)
     assert not released_folder().exists()
     hub.damaged = set()
     assert download(plan, network=RELEASED_NETWORK).is_dir()
+
+
+def test_what_is_known_beforehand_outweighs_what_the_hub_says(hub, monkeypatch) -> None:
+    """A file that was exchanged on the hub, with a sum that fits it there."""
+    vae = "stabilityai/sd-vae-ft-mse"
+    weights = "diffusion_pytorch_model.safetensors"
+    right = hashlib.sha256(hub.files[vae][weights]).hexdigest()
+    monkeypatch.setattr(downloads, "SHA256", {f"{vae}/{weights}": right})
+    monkeypatch.setattr(downloads, "REVISIONS", {vae: REVISION})
+    content = hub.files[vae][weights]
+    hub.files[vae][weights] = content[:-1] + bytes([content[-1] ^ 1])
+    plan = plan_download("original", endpoint=hub.address)
+    assert [file.pinned for file in plan.files if file.path == weights] == [True]
+    with pytest.raises(WeightsError, match=f"not {right}; it is not used"):
+        download(plan, network=RELEASED_NETWORK)
+    hub.files[vae][weights] = content
+    assert download(plan, network=RELEASED_NETWORK).is_dir()
+    monkeypatch.setattr(downloads, "REVISIONS", {vae: "f" * 40})
+    with pytest.raises(WeightsError, match=f"cannot reach {vae}"):
+        plan_download("original", endpoint=hub.address)
 
 
 def test_without_a_network_the_error_says_what_to_fetch_and_where_to_put_it(hub) -> None:

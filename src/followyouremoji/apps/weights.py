@@ -66,28 +66,20 @@ def download(
 ) -> None:
     """Fetch the authors' released weights, check and convert them. Goes on where it was stopped."""
     from followyouremoji import checkpoints
-    from followyouremoji.apps.output import progress_bar, say
+    from followyouremoji.apps.output import say
 
     if face_landmarker:
         say(f"{checkpoints.download_face_landmarker()}: give this to --bundle.")
         return
     plan = checkpoints.plan_download(form.value)
     for file in plan.files:
-        say(f"{file.size / 1e6:8.0f} MB  {file.repository}/{file.path}")
+        known = "" if file.pinned else "  (checked against what the hub says of it)"
+        say(f"{file.size / 1e6:8.0f} MB  {file.repository}/{file.path} at {file.revision[:8]}{known}")
     say(f"{plan.size / 1e6:8.0f} MB in all, into {checkpoints.released_folder()}")
     say("The terms of use are those of these repositories (https://huggingface.co).")
     if not yes:
         typer.confirm("Fetch them?", abort=True)
-    there: dict[str, int] = {}
-    with progress_bar("Fetching") as advance:
-
-        def fetched(file: checkpoints.RemoteFile, done: int) -> None:
-            there[f"{file.repository}/{file.path}"] = done
-            advance(sum(there.values()), plan.size)
-
-        folder = checkpoints.download(
-            plan, half=not full_precision, overwrite=overwrite, keep_originals=keep, progress=fetched
-        )
+    folder = checkpoints.download(plan, half=not full_precision, overwrite=overwrite, keep_originals=keep)
     say(f"{folder}: ready; use it with --weights released.")
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
+from followyouremoji.cache import cache_folder, face_landmarker_file
 from followyouremoji.checkpoints.folder import IMAGE_ENCODER_FOLDER, VAE_FOLDER, check_free, sha256
 from followyouremoji.checkpoints.released import (
     AUTHORS_REPOSITORY,
@@ -27,38 +27,50 @@ from followyouremoji.checkpoints.released import (
     PublishedFiles,
     convert_released,
 )
-from followyouremoji.checkpoints.sources import cache_folder, released_folder
-from followyouremoji.checkpoints.transfer import INTERRUPTIONS, fetch
+from followyouremoji.checkpoints.sources import released_folder
 from followyouremoji.errors import WeightsError, first_line
 from followyouremoji.networks import NetworkConfig
 
 Form = Literal[
     "original", "safetensors"
 ]  # the authors' float32 `.pth` files, or the float16 safetensors conversion
-Progress = Callable[["RemoteFile", int], None]  # told of each file how many of its bytes are there
+
+# What we know of the published files beforehand. The sums and the revision were taken from public projects that pin
+# them, at least two of each, that agree. Of the two repositories with the networks nothing is known to us: their newest
+# revision is fetched, and its files are checked against the sums that the hub states for that revision, which finds
+# what a transfer damages and not what was exchanged on the hub. What a file holds is checked when it is converted.
+REVISIONS = {VAE_REPOSITORY: "31f26fdeee1355a5c34592e401dd41e45d25a493"}
+SHA256 = {
+    f"{VAE_REPOSITORY}/config.json": "92d3dfb746fca211a2c9e019e285f8597412211728dce3c5bcf4eda0f2d62e7e",
+    f"{VAE_REPOSITORY}/{VAE_WEIGHTS[0]}": "a1d993488569e928462932c8c38a0760b874d166399b14414135bd9c42df5815",
+    f"{CLIP_REPOSITORY}/image_encoder/pytorch_model.bin": "89d2aa29b5fdf64f3ad4f45fb4227ea98bc45156bbae673b85be1af7783dbabb",
+}
 
 FACE_LANDMARKER_URL = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
 # Of the float16 bundle with blendshapes, version 1: the file this project was tested with.
 FACE_LANDMARKER_SIZE = 3_758_596  # bytes
 FACE_LANDMARKER_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
-FACE_LANDMARKER_FILE = "face_landmarker.task"
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a repository at a fixed revision. The checksum is SHA-256 of large files, git's of small ones."""
+    """A file of a repository at a fixed revision.
 
-    role: str  # "denoiser", "appearance_net", "landmark_encoder", "vae" or "image_encoder"
+    Attributes
+    ----------
+    role : "denoiser", "appearance_net", "landmark_encoder", "vae" or "image_encoder".
+    size : bytes.
+    checksum : SHA-256 in 64 digits, or, of a small file that nobody states one of, git's name for it in 40.
+    pinned : whether the checksum is of our own table; else it is what the hub says.
+    """
+
+    role: str
     repository: str
     revision: str
     path: str
-    size: int  # bytes
-    sha256: str | None
-    git_sha1: str | None
-
-    @property
-    def checksum(self) -> str:
-        return f"sha256 {self.sha256}" if self.sha256 else f"git {self.git_sha1}"
+    size: int
+    checksum: str
+    pinned: bool
 
 
 @dataclass(frozen=True)
@@ -95,21 +107,9 @@ def plan_download(form: Form = "safetensors", *, endpoint: str | None = None) ->
         raise WeightsError(
             f"there is no form {form!r} of the released weights; use 'safetensors' or 'original'"
         )
-    column = 0 if form == "original" else 1
-    networks = AUTHORS_REPOSITORY if form == "original" else SAFETENSORS_REPOSITORY
-    published = _list_files(networks, form, endpoint)
-    files = [_pick(published, role, [names[column]]) for role, names in PUBLISHED_FILES.items()]
-    if form == "safetensors":
-        files.append(_pick(published, "image_encoder", [CLIP_FILE]))
-    else:
-        clip = _list_files(CLIP_REPOSITORY, form, endpoint)
-        files.append(_pick(clip, "image_encoder", [f"{IMAGE_ENCODER_FOLDER}/config.json"]))
-        files.append(
-            _pick(clip, "image_encoder", [f"{IMAGE_ENCODER_FOLDER}/{name}" for name in CLIP_WEIGHTS])
-        )
-    vae = _list_files(VAE_REPOSITORY, form, endpoint)
-    files.append(_pick(vae, "vae", ["config.json"]))
-    files.append(_pick(vae, "vae", list(VAE_WEIGHTS)))
+    files: list[RemoteFile] = []
+    for repository, wanted in _wanted(form).items():
+        files += _find(repository, wanted, form, endpoint)
     return DownloadPlan(form, tuple(files), cache_folder() / "downloads" / form, endpoint)
 
 
@@ -119,7 +119,6 @@ def download(
     half: bool = True,
     overwrite: bool = False,
     keep_originals: bool = False,
-    progress: Progress | None = None,
     network: NetworkConfig | None = None,
 ) -> Path:
     """Fetch what a plan says, check it, and convert it to the cache folder's `released`; returns that folder.
@@ -131,13 +130,15 @@ def download(
     ------
     WeightsError : no network, too little disk space, a wrong checksum, or files that do not fit the networks.
     """
+    from huggingface_hub import hf_hub_url
+
     folder = released_folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
     check_free(folder, overwrite)
     _check_space(plan)
     for file in plan.files:
-        if not _is_whole(plan.local(file), file):
-            _fetch(plan, file, progress)
+        url = hf_hub_url(file.repository, file.path, revision=file.revision, endpoint=plan.endpoint)
+        _fetch(url, plan.local(file), file.size, file.checksum, by_hand(plan.form))
     where = {file.role: plan.local(file) for file in plan.files}
     encoder = where["image_encoder"]
     files = PublishedFiles(
@@ -153,24 +154,18 @@ def download(
 
 def by_hand(form: Form) -> str:
     """What to fetch without this program, and where to put it: one paragraph for users."""
-    column = 0 if form == "original" else 1
-    names = [names[column] for names in PUBLISHED_FILES.values()]
-    networks = AUTHORS_REPOSITORY if form == "original" else SAFETENSORS_REPOSITORY
+    repository = AUTHORS_REPOSITORY if form == "original" else SAFETENSORS_REPOSITORY
+    networks = [names[form == "safetensors"] for names in PUBLISHED_FILES.values()]
     clip = (
         f"config.json and pytorch_model.bin of the folder {IMAGE_ENCODER_FOLDER} of {CLIP_REPOSITORY} into a subfolder {IMAGE_ENCODER_FOLDER}"
         if form == "original"
         else f"{CLIP_FILE} from there too"
     )
     return (
-        f"On a machine with a network, fetch {', '.join(names)} from https://huggingface.co/{networks} into one folder; {clip}; "
+        f"On a machine with a network, fetch {', '.join(networks)} from https://huggingface.co/{repository} into one folder; {clip}; "
         f"config.json and {VAE_WEIGHTS[0]} of {VAE_REPOSITORY} into a subfolder {VAE_FOLDER}; copy the folder here and run "
         f"`fye weights convert FOLDER`, which puts the model into {released_folder()}"
     )
-
-
-def face_landmarker_file() -> Path:
-    """Where Google's face-landmark model lies once it is fetched."""
-    return cache_folder() / FACE_LANDMARKER_FILE
 
 
 def download_face_landmarker(
@@ -184,21 +179,63 @@ def download_face_landmarker(
     Raises WeightsError where there is no network or the file is not the one of the SHA-256 `checksum`.
     """
     file = face_landmarker_file()
-    if file.is_file() and sha256(file) == checksum:
-        return file
-    try:
-        fetch(url, file, size)
-    except INTERRUPTIONS as error:
-        raise WeightsError(
-            f"cannot fetch {url} ({first_line(error)}); fetch it by hand and put it at {file}"
-        ) from error
-    found = sha256(file)
-    if found != checksum:
-        file.unlink()
-        raise WeightsError(
-            f"{url} is not the file it was: its sha256 is {found}, not {checksum}; it is not used"
-        )
+    _fetch(url, file, size, checksum, f"Or fetch it by hand and put it at {file}")
     return file
+
+
+def _wanted(form: Form) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    """By repository: the role of each file, and the names that it may have, the better one first."""
+    column = ("original", "safetensors").index(form)
+    networks = [(role, (names[column],)) for role, names in PUBLISHED_FILES.items()]
+    vae = [("vae", ("config.json",)), ("vae", VAE_WEIGHTS)]
+    if form == "safetensors":
+        return {
+            SAFETENSORS_REPOSITORY: [*networks, ("image_encoder", (CLIP_FILE,))],
+            VAE_REPOSITORY: vae,
+        }
+    clip = [
+        ("image_encoder", tuple(f"{IMAGE_ENCODER_FOLDER}/{name}" for name in names))
+        for names in (("config.json",), CLIP_WEIGHTS)
+    ]
+    return {AUTHORS_REPOSITORY: networks, CLIP_REPOSITORY: clip, VAE_REPOSITORY: vae}
+
+
+def _find(
+    repository: str, wanted: list[tuple[str, tuple[str, ...]]], form: Form, endpoint: str | None
+) -> list[RemoteFile]:
+    """The wanted files of a repository, in whatever folder of it, as the hub describes them."""
+    from huggingface_hub import HfApi
+
+    try:  # the repositories are public: no token is read or sent
+        info = HfApi(endpoint=endpoint, token=False).model_info(
+            repository, revision=REVISIONS.get(repository), files_metadata=True
+        )
+    except _network_errors() as error:
+        raise WeightsError(f"cannot reach {repository} ({first_line(error)}). {by_hand(form)}") from error
+    there = {one.rfilename: one for one in info.siblings or () if ".." not in Path(one.rfilename).parts}
+    found = []
+    for role, names in wanted:
+        candidates = ([path for path in there if f"/{path}".endswith(f"/{name}")] for name in names)
+        paths = next(filter(None, candidates), [])
+        if not paths:
+            raise WeightsError(
+                f"{repository} no longer holds {' or '.join(names)}; try the other form of the released weights"
+            )
+        path = min(paths, key=len)  # as high up as it lies
+        described, pinned = there[path], SHA256.get(f"{repository}/{path}")
+        stated = described.lfs.sha256 if described.lfs else described.blob_id
+        found.append(
+            RemoteFile(
+                role=role,
+                repository=repository,
+                revision=str(info.sha),
+                path=path,
+                size=described.size or 0,
+                checksum=pinned or str(stated),
+                pinned=pinned is not None,
+            )
+        )
+    return found
 
 
 def _network_errors() -> tuple[type[BaseException], ...]:
@@ -209,73 +246,43 @@ def _network_errors() -> tuple[type[BaseException], ...]:
     return (OSError, EntryNotFoundError, *HfHubHTTPError.__bases__)
 
 
-def _list_files(repository: str, form: Form, endpoint: str | None) -> list[RemoteFile]:
-    """All files of a repository's newest revision."""
-    from huggingface_hub import HfApi
+def _fetch(url: str, file: Path, size: int, checksum: str, otherwise: str) -> None:
+    """Fetch a file of `size` bytes, unless it is there already, and check it; what has arrived lies in `file` + `.part`
+    until then.
 
+    By the part of the hub's client that goes on where an earlier run stopped: its `hf_hub_download` begins a file anew.
+    Raises WeightsError; it tells what to do `otherwise`.
+    """
+    from huggingface_hub.file_download import http_get
+
+    if file.is_file() and _checksum(file, checksum) == checksum:
+        return
+    part = file.with_name(f"{file.name}.part")
     try:
-        info: Any = HfApi(endpoint=endpoint).model_info(repository, files_metadata=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if part.is_file() and part.stat().st_size > size:
+            part.unlink()
+        with part.open("ab") as opened:
+            http_get(url, opened, resume_size=opened.tell(), expected_size=size, displayed_filename=file.name)
     except _network_errors() as error:
-        raise WeightsError(f"cannot reach {repository} ({first_line(error)}). {by_hand(form)}") from error
-    return [
-        RemoteFile(
-            role="",
-            repository=repository,
-            revision=info.sha,
-            path=sibling.rfilename,
-            size=sibling.size or 0,
-            sha256=sibling.lfs.sha256 if sibling.lfs else None,
-            git_sha1=sibling.blob_id,
-        )
-        for sibling in info.siblings
-        if ".." not in PurePosixPath(sibling.rfilename).parts
-    ]
-
-
-def _pick(files: Sequence[RemoteFile], role: str, names: list[str]) -> RemoteFile:
-    """The file of the first of `names` that a repository has, in whatever folder."""
-    for name in names:
-        found = [file for file in files if file.path == name] or [
-            file for file in files if file.path.endswith(f"/{name}")
-        ]
-        if found:
-            return replace(found[0], role=role)
-    where = files[0].repository if files else "the repository"
-    raise WeightsError(
-        f"{where} no longer holds {' or '.join(names)}; try the other form of the released weights"
-    )
-
-
-def _fetch(plan: DownloadPlan, file: RemoteFile, progress: Progress | None) -> None:
-    """Fetch one file and check it. The repositories are public: no token is read or sent."""
-    from huggingface_hub import hf_hub_url
-
-    url = hf_hub_url(file.repository, file.path, revision=file.revision, endpoint=plan.endpoint)
-    local = plan.local(file)
-    try:
-        fetch(url, local, file.size, None if progress is None else lambda done: progress(file, done))
-    except INTERRUPTIONS as error:
         raise WeightsError(
-            f"the download of {file.path} of {file.repository} stopped ({first_line(error)}); run it again to go on where it stopped. "
-            f"{by_hand(plan.form)}"
+            f"the download of {url} stopped ({first_line(error)}); run it again to go on where it stopped. {otherwise}"
         ) from error
-    if not _is_whole(local, file):
-        local.unlink()
+    found = _checksum(part, checksum)
+    if found != checksum:
+        part.unlink()
         raise WeightsError(
-            f"{file.path} of {file.repository} arrived damaged: its checksum is not {file.checksum}; try again"
+            f"{url} is damaged or not the file it was: its checksum is {found}, not {checksum}; it is not used. Try again"
         )
+    part.replace(file)
 
 
-def _is_whole(local: Path, file: RemoteFile) -> bool:
-    if not local.is_file() or local.stat().st_size != file.size:
-        return False
-    if file.sha256 is not None:
-        return sha256(local) == file.sha256
-    content = local.read_bytes()  # git names a file by the SHA-1 of a header and its content
-    return (
-        hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-        == file.git_sha1
-    )
+def _checksum(file: Path, like: str) -> str:
+    """A file's SHA-256, or its name in git where `like` is one: the SHA-1 of a header and its content."""
+    if len(like) == 64:
+        return sha256(file)
+    content = file.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _check_space(plan: DownloadPlan) -> None:

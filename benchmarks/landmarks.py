@@ -49,13 +49,13 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.tracking import track_motion
 from followyouremoji.files import write_json
-from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter, exact_rate
+from followyouremoji.prefetch import prefetch
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
@@ -231,7 +231,7 @@ def tracked_by(detector: FaceDetector, reader: ClipReader, decode_ahead: bool) -
     rate = reader.info.frame_rate
     if not decode_ahead:
         return track_motion(reader, rate, detector, "the clip")[0]
-    with closing(ahead(reader, DECODED_AHEAD)) as frames:
+    with closing(prefetch(reader, DECODED_AHEAD)) as frames:
         return track_motion(frames, rate, detector, "the clip")[0]
 
 

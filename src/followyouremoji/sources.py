@@ -16,7 +16,6 @@ from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.motion import MOTION_ENDINGS, Motion
 from followyouremoji.face.tracking import TrackingReport, lies, track_motion
 from followyouremoji.framing import middle_square
-from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.pictures import (
     LEAST_SIDE,
@@ -27,6 +26,7 @@ from followyouremoji.media.pictures import (
 )
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.media.timing import Clock, generated_rate
+from followyouremoji.prefetch import prefetch
 from followyouremoji.settings import AnimationSettings
 
 PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
@@ -86,14 +86,23 @@ def as_picture(source: PortraitSource, what: str) -> np.ndarray:
 
 
 def find_portrait(
-    detector: FaceDetector, layers: np.ndarray, settings: AnimationSettings, source: str
+    detector: FaceDetector,
+    layers: np.ndarray,
+    settings: AnimationSettings,
+    source: str,
+    known: np.ndarray | None = None,
 ) -> Portrait:
     """Find the face of a portrait, which `source` names in messages, and turn the picture upright by it.
+
+    `known` are the (478, 3) normalised landmarks of its only face, where they need not be looked for.
 
     Raises FaceNotFound, and SettingsError where `settings` ask for no crop and the face is not in the middle square:
     that should not cost the tracking of a clip.
     """
-    landmarks = detect(detector, on_background(layers), settings.face, source)
+    if known is not None and settings.face in (None, 1):
+        landmarks = Landmarks(known, (layers.shape[1], layers.shape[0]))
+    else:
+        landmarks = detect(detector, on_background(layers), settings.face, source)
     upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
     if settings.crop is False:
         middle_square(upright, landmarks.points)
@@ -175,7 +184,7 @@ def track_file(
             still, notes = _still(detector, picture, face, str(path))
             return Tracked(still, None, clip.damage, (*clip.notes, *notes))
         rate = generated_rate(clip.info.frame_rate, frame_rate)
-    with ClipReader(path, clip_range, rate) as clip, closing(ahead(clip, DECODED_AHEAD)) as decoded:
+    with ClipReader(path, clip_range, rate) as clip, closing(prefetch(clip, DECODED_AHEAD)) as decoded:
         expected = clip.expected_frames
 
         def counted() -> Iterator[tuple[float, np.ndarray]]:

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from followyouremoji.errors import ClipError
-from followyouremoji.media.ahead import ahead
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.media.ranges import ClipRange
+from followyouremoji.prefetch import prefetch
 from tests.media.synthetic import moving_picture, square_place, write_clip
 
 
@@ -44,10 +44,10 @@ def test_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
 def test_a_clip_decoded_ahead_gives_the_same_frames_and_can_be_left(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", frames=30)
     with ClipReader(tmp_path / "clip.mp4") as reader:
-        for (time, picture), (shown, beside) in zip(reader, ahead(reader, DECODED_AHEAD), strict=True):
+        for (time, picture), (shown, beside) in zip(reader, prefetch(reader, DECODED_AHEAD), strict=True):
             assert time == shown
             np.testing.assert_array_equal(picture, beside)
-    with ClipReader(tmp_path / "clip.mp4") as reader, closing(ahead(reader, 2)) as frames:
+    with ClipReader(tmp_path / "clip.mp4") as reader, closing(prefetch(reader, 2)) as frames:
         next(frames)
 
 
@@ -277,7 +277,7 @@ def test_a_clip_cut_off_is_read_up_to_the_damage(tmp_path: Path, kind: str) -> N
         assert reader.damage is None
         frames = list(reader)
         assert reader.damage
-        read_ahead = [time for time, _ in ahead(reader, 2)]
+        read_ahead = [time for time, _ in prefetch(reader, 2)]
         assert read_ahead == [time for time, _ in frames]
         assert reader.damage
     assert 5 < len(frames) < 38

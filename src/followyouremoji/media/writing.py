@@ -11,19 +11,12 @@ from typing import Self
 import numpy as np
 
 from followyouremoji.errors import ClipError
-from followyouremoji.media.ahead import Behind
 from followyouremoji.media.encoders import Encoder, open_encoder
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.outputs import PendingOutput
 from followyouremoji.media.pictures import BACKGROUND, Colour, check_file, on_background
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.sound import open_sound
-
-WAITING_BYTES = 1 << 26
-"""Of pictures that wait for the encoder: enough for the frames that a model finishes at once at 512 pixels a side, and
-a bound for large ones."""
-MOST_WAITING = 64
-LEAST_WAITING = 2
 
 
 def exact_rate(frame_rate: float) -> Fraction:
@@ -56,8 +49,7 @@ class ClipWriter:
     """A clip being written, as a context manager: `with ClipWriter(...) as writer: writer.write(picture)`.
 
     The output appears in its place when the block ends well; on an error or Ctrl-C nothing of it stays, and an
-    older output stays as it was. Frames are encoded in a thread while the next ones are made: an error of the encoder
-    is raised by a later `write`, or at the end of the block.
+    older output stays as it was. Where frames take time to make, `prefetch` makes the next while one is encoded.
 
     Parameters
     ----------
@@ -117,7 +109,6 @@ class ClipWriter:
         self._comment = comment
         self._output = PendingOutput(self.path, overwrite, ClipError, folder=self._ending == "")
         self._encoder: Encoder | None = None
-        self._encoding: Behind[np.ndarray] | None = None
         self._stack = ExitStack()
         self.has_sound = False
 
@@ -131,7 +122,7 @@ class ClipWriter:
                 sound = open_sound(self._sound_from, self._sound_start, codec)
                 if sound is not None:
                     stack.callback(sound.close)
-            with self._told():
+            with self._naming_the_output():
                 self._encoder = open_encoder(
                     self._output.temporary,
                     self._ending,
@@ -143,16 +134,12 @@ class ClipWriter:
                 )
             self.has_sound = sound is not None
             stack.callback(self._close_encoder)
-            width, height = self.size
-            waiting = min(max(WAITING_BYTES // (3 * width * height), LEAST_WAITING), MOST_WAITING)
-            self._encoding = Behind(self._encoder.write, waiting)
-            stack.callback(self._encoding.give_up)
             self._stack = stack.pop_all()
         return self
 
     def write(self, picture: np.ndarray) -> None:
         """Append a frame, uint8 of the clip's size: (height, width, 3) RGB, or (height, width, 4) with opacity, which
-        it must have in a transparent clip. It is copied, so the array may be used again."""
+        it must have in a transparent clip."""
         width, height = self.size
         shapes = [(height, width, channels) for channels in ((4,) if self._transparent else (3, 4))]
         if picture.shape not in shapes or picture.dtype != np.uint8:
@@ -160,16 +147,16 @@ class ClipWriter:
             raise ValueError(
                 f"a frame must be uint8 of shape {expected}, not {picture.dtype} {picture.shape}"
             )
-        if self._encoder is None or self._encoding is None:
+        if self._encoder is None:
             raise ValueError("the clip is not open: use ClipWriter as a context manager")
-        with self._told():
+        with self._naming_the_output():
             opaque = picture.shape[2] == 4 and not self._transparent
-            self._encoding.put(on_background(picture, self._background) if opaque else picture.copy())
+            self._encoder.write(on_background(picture, self._background) if opaque else picture)
         self.frames_written += 1
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What fails inside is told as a `ClipError` that names the output."""
+    def _naming_the_output(self) -> Iterator[None]:
+        """Errors of the encoder become a `ClipError` that names the output."""
         try:
             yield
         except _writing_errors() as reason:
@@ -187,12 +174,11 @@ class ClipWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._stack:
-            if kind is not None or self._encoder is None or self._encoding is None:
+            if kind is not None or self._encoder is None:
                 return
             if self.frames_written == 0:
                 raise ClipError(f"{self.path} was not written: there is not one frame to write")
-            with self._told():
-                self._encoding.finish()
+            with self._naming_the_output():
                 self._encoder.finish()
             self._close_encoder()
             self._output.commit()

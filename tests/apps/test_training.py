@@ -81,7 +81,7 @@ def test_a_run_that_cannot_be_read_is_told_in_a_line(fye: Run) -> None:
         (
             ("run", "run.toml"),
             "followyouremoji.training.autoencoder.train_autoencoder",
-            ("`accumulation`", "checkpointing", "adamw8bit", "targets", "fye train plan"),
+            ("`accumulation`", "checkpointing", "adamw8bit", "targets"),
         ),
         (("lora", "me.png", "me.safetensors"), "followyouremoji.checkpoints.load_model", ("--rank",)),
     ],

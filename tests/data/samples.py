@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.data.stored_clip import annotate, encode_picture, write_clip
+from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.face.topology import N_MESH, mean_face
 
 SIZE = 32
@@ -37,7 +37,7 @@ def write_shard(path: Path, lengths: list[int], first: int = 0) -> None:
                 for frame in range(frames)
             ]
             facts = {"size": SIZE, "frame_rate": 25.0}
-            write_clip(archive, f"clip-{number}", pictures, annotate(face_points(frames), SIZE), facts)
+            write_clip(archive, f"clip-{number}", pictures, face_points(frames), facts)
 
 
 SKIN_AND_WALL = (

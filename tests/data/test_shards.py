@@ -13,11 +13,7 @@ import pytest
 
 from followyouremoji.data import Shards
 from followyouremoji.data.shard_index import index_path, shard_index
-from followyouremoji.data.shards import picture_size
-from followyouremoji.data.stored_clip import annotate
 from followyouremoji.errors import DataError, SettingsError
-from followyouremoji.face.drawing import expression_mask, face_mask
-from followyouremoji.face.geometry import project
 from tests.data.samples import SIZE, face_points, shade, write_shard
 
 LENGTHS = [9, 4, 12, 9, 10, 3, 9]
@@ -87,18 +83,32 @@ def test_all_that_was_written_comes_back(folder: Path) -> None:
     stored = Shards(folder).stored(2)
     assert stored.key == "clip-2"
     assert stored.facts["frames"] == len(stored.pictures) == 12
-    points = face_points(12)
-    notes = stored.annotations
-    np.testing.assert_allclose(notes.points, points, atol=1e-5)
-    # Metric faces are of the stored pictures themselves: projecting them gives their landmarks.
-    np.testing.assert_allclose(
-        project(notes.faces.vertices, notes.faces.poses, (SIZE, SIZE)), points[:, :468, :2], atol=0.02
+    np.testing.assert_allclose(stored.points, face_points(12), atol=1e-5)
+    with tarfile.open(folder / "shard-000000.tar") as archive:
+        arrays = np.load(io.BytesIO(archive.extractfile("clip-2.npz").read()))  # type: ignore[union-attr]
+    assert arrays.files == ["points"]  # all else that is known of a frame follows from them
+
+
+def test_shards_of_the_version_before_are_read(folder: Path) -> None:
+    """They also hold metric faces and masks, and mix with those of today."""
+    expected = Shards(folder).stored(0)
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        points=face_points(9).astype(np.float32),
+        vertices=np.zeros((9, 468, 3), np.float32),
+        poses=np.zeros((9, 4, 4), np.float32),
+        expression_mask=np.zeros((9, SIZE, SIZE // 8), np.uint8),
+        face_mask=np.zeros((9, SIZE, SIZE // 8), np.uint8),
     )
-    for frame in (0, 11):
-        flat = points[frame, :, :2]
-        np.testing.assert_array_equal(notes.expression_masks[frame], expression_mask(flat, (SIZE, SIZE)))
-        np.testing.assert_array_equal(notes.face_masks[frame], face_mask(flat, (SIZE, SIZE)))
-    assert annotate(points, SIZE).face_masks.any()
+    facts = {"format": "followyouremoji-clip", "version": 1, "key": "clip-0", "frames": 9, "size": SIZE}
+    change = {"clip-0.npz": stream.getvalue(), "clip-0.json": json.dumps(facts).encode()}
+    rewritten(folder / "shard-000000.tar", change)
+    index_path(folder / "shard-000000.tar").unlink()
+    before = Shards(folder).stored(0)
+    assert before.facts["version"] == 1
+    np.testing.assert_array_equal(before.points, expected.points)
+    np.testing.assert_array_equal(before.pictures, expected.pictures)
 
 
 def test_the_index_is_kept_beside_the_shard_and_made_anew_when_the_shard_changes(folder: Path) -> None:
@@ -192,7 +202,7 @@ def test_a_flipped_byte_gives_the_same_clip_or_a_named_error(tmp_path: Path) -> 
     shard = tmp_path / "shard-000000.tar"
     write_shard(shard, [1])
     shards = Shards(tmp_path)
-    whole, true = shard.read_bytes(), shards.stored(0).annotations
+    whole, true = shard.read_bytes(), shards.stored(0).points
     (start, size), (facts, length) = shards.indices[0].arrays[0], shards.indices[0].facts[0]
     # All of the zip's directory, which lies at its end, and of the facts; of the arrays, places near and far.
     places = [*range(start, start + size - 500, 97), *range(start + size - 500, start + size)]
@@ -203,13 +213,11 @@ def test_a_flipped_byte_gives_the_same_clip_or_a_named_error(tmp_path: Path) -> 
                 file.seek(place)
                 file.write(bytes([whole[place] ^ bit]))
             try:
-                notes = shards.stored(0).annotations
+                points = shards.stored(0).points
             except DataError as error:
                 outcomes["named" if str(error).startswith(str(shard)) else "nameless"] += 1
             else:
-                np.testing.assert_array_equal(notes.points, true.points)
-                np.testing.assert_array_equal(notes.faces.vertices, true.faces.vertices)
-                np.testing.assert_array_equal(notes.face_masks, true.face_masks)
+                np.testing.assert_array_equal(points, true)
                 outcomes["same"] += 1
             with shard.open("r+b") as file:
                 file.seek(place)
@@ -219,15 +227,10 @@ def test_a_flipped_byte_gives_the_same_clip_or_a_named_error(tmp_path: Path) -> 
     assert shards.stored(0).key == "clip-0"
 
 
-def test_the_size_of_the_pictures_is_read_without_opening_all(folder: Path) -> None:
-    (folder / "shard-000001.tar").write_bytes(b"damaged")
-    assert picture_size(folder) == SIZE
-
-
 def test_facts_of_another_version_are_refused(folder: Path) -> None:
-    facts = {"format": "followyouremoji-clip", "version": 2, "size": SIZE, "frames": 9}
+    facts = {"format": "followyouremoji-clip", "version": 3, "size": SIZE, "frames": 9}
     rewritten(folder / "shard-000000.tar", {"clip-0.json": json.dumps(facts).encode()})
-    with pytest.raises(DataError, match=r"clip-0\.json is of version 2"):
+    with pytest.raises(DataError, match=r"clip-0\.json is of version 3"):
         Shards(folder)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.config import load_run
+from followyouremoji.training.encoders import load_encoders
 from followyouremoji.training.settings import AutoencoderRun, DenoiserRun, Optimisation
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -205,3 +206,27 @@ def test_other_rates_fall_from_the_warm_up_to_the_end(schedule, middle) -> None:
     assert rates[60] == pytest.approx(2 * (0.1 + 0.9 * middle))
     assert rates[110] == pytest.approx(0.2)
     assert all(later <= earlier for earlier, later in pairwise(rates[10:]))
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "steps", "portraits", "targets"),
+    [("stage1", 1, 30_000, 32, 1), ("stage2", 2, 10_000, 32, 16), ("smoke", 1, 10, 2, 1)],
+)
+def test_the_paper_s_figures_are_in_the_configs(name, stage, steps, portraits, targets) -> None:
+    """Sec. 4.1: 30k steps at batch 32 on single frames; 10,000 steps at batch 32 on 16 frames."""
+    run = load_run(CONFIGS / "paper" / f"{name}.toml")
+    assert isinstance(run, DenoiserRun)
+    found = (run.stage, run.optimisation.steps, run.references, run.targets)
+    assert found == (stage, steps, portraits, targets)
+    assert run.network.qformer is not None
+    assert run.network.qformer.layers == 4
+    assert run.expression_mask
+    assert run.face_mask
+    assert run.progressive
+
+
+def test_the_smoke_config_fits_the_bundled_autoencoder(monkeypatch) -> None:
+    monkeypatch.chdir(CONFIGS.parent)
+    run = load_run(CONFIGS / "paper" / "smoke.toml")
+    assert isinstance(run, DenoiserRun)
+    assert load_encoders(run).image_encoder is None

@@ -138,21 +138,18 @@ def test_two_processes_have_the_gradients_of_the_joined_batch(tmp_path, alone) -
     assert moved < 1e-4  # a step of Adam is about the learning rate, 5e-4, whatever the gradient
 
 
-def test_two_processes_share_muon_s_work_and_tune_one_decoder(tmp_path) -> None:
-    settings = {"optimiser": "muon", "tune_decoder": True, "picture_loss": 1.0, "picture_frames": 0}
+def test_two_processes_tune_one_decoder(tmp_path) -> None:
+    settings = {"tune_decoder": True, "picture_loss": 1.0, "picture_frames": 0}
     own = trained(tmp_path / "one", 1, **settings)
     others = trained(tmp_path / "two", 2, accumulation=2, **settings)
     for one, two in zip(own, others, strict=True):
         equal(one, two)
         assert any(name.startswith("decoder.") for name in one)
     before, after = (newest_state(tmp_path / folder) for folder in ("one", "two"))
-    assert sum("momentum" in moments for moments in before["optimiser"].values()) > 20
     moved = {
         name: float((after["module"][name] - value).abs().max()) for name, value in before["module"].items()
     }
-    assert (
-        max(moved.values()) < 1e-4
-    )  # of steps of 5e-4 and, by Muon, up to 5e-4 x 0.2 x the longer side's root
+    assert max(moved.values()) < 1e-4  # of steps of 5e-4
 
 
 def test_weights_in_shares_are_the_same_and_one_process_goes_on_from_them(tmp_path, alone) -> None:

@@ -11,18 +11,16 @@ from typing import Annotated, Literal, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from followyouremoji import __version__
 from followyouremoji.apps import choices
-from followyouremoji.apps.calibrate import calibrate
 from followyouremoji.apps.choices import ADVANCED, MODEL, RESULT
 from followyouremoji.apps.cores import limit_threads
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
-from followyouremoji.apps.plan import plan
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
 from followyouremoji.errors import UserError
+from followyouremoji.version import __version__
 
 BAD_INPUT, INTERRUPTED = 2, 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -82,7 +80,6 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(portraits_app, name="portraits")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
-train_app.command()(plan)
 train_app.command("lora")(lora_command)
 
 
@@ -203,9 +200,9 @@ def animate(
     speed: Annotated[
         str,
         typer.Option(
-            metavar="[exact|lossless|fast|fastest]",
+            metavar="[exact|lossless|fast|fastest|paper]",
             help="How many passes of the network are forecast instead of computed: [bold]exact[/] none, [bold]lossless[/] as many as "
-            "make no visible difference, [bold]fast[/] and [bold]fastest[/] more; or a forecast of your own, as in docs/performance.md. "
+            "make no visible difference, [bold]fast[/] and [bold]fastest[/] more; [bold]paper[/] is the papers' own cache. "
             "With few steps all are computed.",
             rich_help_panel=MODEL,
         ),
@@ -352,9 +349,6 @@ def animate(
         ),
         job_folder=job,
     )
-
-
-app.command()(calibrate)
 
 
 @app.command()

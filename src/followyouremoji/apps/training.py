@@ -11,7 +11,7 @@ from followyouremoji.apps.output import advice_on_gpu_memory
 
 LESS_MEMORY = (
     "in [optimisation] give a larger `accumulation` (a batch in more parts), `checkpointing = true` (a denoiser's run), fewer "
-    '`targets`, or in a new run `optimiser = "adamw8bit"`; `fye train plan` says what fits. What was saved stays, and the same command goes on'
+    '`targets`, or in a new run `optimiser = "adamw8bit"`. What was saved stays, and the same command goes on'
 )
 
 portraits_app = typer.Typer(
@@ -80,9 +80,9 @@ def run(
 ) -> None:
     """Train, or go on with a stopped training.
 
-    What a config may say, the optimiser Muon and a tuned decoder included, is listed in docs/training.md. Losses go to
-    log.csv and to TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and
-    samples/. Ctrl-C ends the step, saves and leaves.
+    What a config may say is listed in docs/training.md. Losses, seconds a step and a GPU's memory go to log.csv and to
+    TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and samples/. Ctrl-C
+    ends the step, saves and leaves.
     """
     from followyouremoji.apps.output import say
     from followyouremoji.apps.training_progress import is_main_process, training_progress

@@ -17,9 +17,8 @@ import numpy as np
 
 from followyouremoji.data.shard_index import ShardIndex, shard_index
 from followyouremoji.data.source import TrainingClip
-from followyouremoji.data.stored_clip import ARRAYS, Annotations, decode_picture, read_arrays, read_facts
+from followyouremoji.data.stored_clip import decode_picture, read_facts, read_points
 from followyouremoji.errors import DataError, SettingsError
-from followyouremoji.face.geometry import MetricFaces
 
 PLAN = "shards.json"
 """Names the shards of a folder, so that a missing one is noticed."""
@@ -27,12 +26,13 @@ PLAN = "shards.json"
 
 @dataclass(frozen=True)
 class StoredClip:
-    """A clip of a shard: its key, what `KEY.json` says, frames ``uint8 (T, size, size, 3)`` and annotations."""
+    """A clip of a shard: its key, what `KEY.json` says, frames ``uint8 (T, size, size, 3)`` and their points ``float32
+    (T, 478, 3)`` in pixels."""
 
     key: str
     facts: dict[str, Any]
     pictures: np.ndarray
-    annotations: Annotations
+    points: np.ndarray
 
 
 @lru_cache(maxsize=8)
@@ -113,17 +113,8 @@ class Shards:
         length = int(index.lengths[place])
         if facts["frames"] != length:
             raise DataError(f"{path}: the clip {key} has {length} frames, but should have {facts['frames']}.")
-        arrays = read_arrays(
-            _content(path, index.arrays[place]), ARRAYS, length, self.size, f"{path}, {key}.npz"
-        )
         chosen = list(range(length) if frames is None else frames)
-        notes = Annotations(
-            arrays["points"][chosen],
-            MetricFaces(arrays["vertices"][chosen], arrays["poses"][chosen]),
-            arrays["expression_mask"][chosen],
-            arrays["face_mask"][chosen],
-        )
-        return StoredClip(key, facts, self._pictures(number, chosen), notes)
+        return StoredClip(key, facts, self._pictures(number, chosen), self._points(number)[chosen])
 
     def _long_enough(self, frames: int) -> np.ndarray:
         if frames < 1:
@@ -144,16 +135,15 @@ class Shards:
         return self.indices[shard], number - int(self._starts[shard]), self.paths[shard]
 
     def _part(self, number: int, frames: range) -> TrainingClip:
-        index, place, path = self._place(number)
-        key = str(index.keys[place])
-        arrays = read_arrays(
-            _content(path, index.arrays[place]),
-            ("points",),
-            int(index.lengths[place]),
-            self.size,
-            f"{path}, {key}.npz",
+        index, place, _ = self._place(number)
+        return TrainingClip(
+            str(index.keys[place]), self._pictures(number, frames), self._points(number)[list(frames)]
         )
-        return TrainingClip(key, self._pictures(number, frames), arrays["points"][list(frames)])
+
+    def _points(self, number: int) -> np.ndarray:
+        index, place, path = self._place(number)
+        where = f"{path}, {index.keys[place]}.npz"
+        return read_points(_content(path, index.arrays[place]), int(index.lengths[place]), where)
 
     def _pictures(self, number: int, frames: Sequence[int]) -> np.ndarray:
         index, place, path = self._place(number)
@@ -196,14 +186,6 @@ def shard_paths(folder: Path) -> list[Path]:
     if not names:
         raise DataError(f"{folder} holds no clip: none passed the filters, see its report.")
     return [folder / name for name in names]
-
-
-def picture_size(folder: Path) -> int:
-    """Side of the pictures of a folder's shards, pixels, from its first clip alone. Raises DataError as `Shards`
-    does."""
-    path = shard_paths(folder)[0]
-    index = shard_index(path)
-    return int(read_facts(_content(path, index.facts[0]), f"{path}, {index.keys[0]}.json")["size"])
 
 
 def _content(path: Path, place: np.ndarray) -> bytes:

@@ -1,9 +1,9 @@
 """A clip as it lies in a shard: its members, written and read.
 
 A clip with the key ``KEY`` is, in this order, ``KEY.0000.jpg``, ``KEY.0001.jpg``, ... (the frames), ``KEY.npz``
-(arrays) and ``KEY.json`` (facts). The key has no dot, so tools that group a tar file's members by what stands before
-the first dot, as WebDataset does, see one sample with the fields ``0000.jpg``, ..., ``npz`` and ``json``.
-`docs/data.md` describes the arrays and the facts.
+(the points) and ``KEY.json`` (facts). The key has no dot, so tools that group a tar file's members by what stands
+before the first dot, as WebDataset does, see one sample with the fields ``0000.jpg``, ..., ``npz`` and ``json``.
+Metric faces, masks and landmark pictures are functions of the points and not stored; `docs/data.md` describes all.
 """
 
 from __future__ import annotations
@@ -12,50 +12,20 @@ import io
 import json
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from followyouremoji.errors import DataError
-from followyouremoji.face.drawing import expression_mask, face_mask
-from followyouremoji.face.geometry import MetricFaces, solve_metric_faces
-from followyouremoji.face.topology import N_LANDMARKS, N_MESH
+from followyouremoji.face.topology import N_LANDMARKS
 
 FORMAT = "followyouremoji-clip"
-VERSION = 1
-ARRAYS = ("points", "vertices", "poses", "expression_mask", "face_mask")
+VERSION = 2
+READ = (1, 2)
+"""Versions that can be read; clips of version 1 also hold masks and metric faces, which are passed over."""
 BLOCK = 512
 """Bytes: tar files are made of blocks of this size."""
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """What is known about the frames of a clip.
-
-    Attributes
-    ----------
-    points : ``(T, 478, 3)`` float32 pixels, z growing away from the camera
-    faces : metric faces, solved in the clip's own square pictures: `face.geometry.project` gives the points back
-    expression_masks, face_masks : ``(T, size, size)`` bool
-    """
-
-    points: np.ndarray
-    faces: MetricFaces
-    expression_masks: np.ndarray
-    face_masks: np.ndarray
-
-
-def annotate(points: np.ndarray, size: int) -> Annotations:
-    """Metric faces and masks of the points ``(T, 478, 3)`` of pictures `size` pixels wide and high."""
-    square = (size, size)
-    return Annotations(
-        points=points.astype(np.float32),
-        faces=solve_metric_faces(points / size, square),
-        expression_masks=np.stack([expression_mask(frame[:, :2], square) for frame in points]),
-        face_masks=np.stack([face_mask(frame[:, :2], square) for frame in points]),
-    )
 
 
 def frame_name(key: str, frame: int) -> str:
@@ -70,22 +40,15 @@ def encode_picture(picture: np.ndarray, quality: int) -> bytes:
 
 
 def write_clip(
-    archive: tarfile.TarFile, key: str, pictures: Sequence[bytes], notes: Annotations, facts: dict[str, Any]
+    archive: tarfile.TarFile, key: str, pictures: Sequence[bytes], points: np.ndarray, facts: dict[str, Any]
 ) -> None:
-    """Append a clip to a tar file: `pictures` are its encoded frames, `facts` what `KEY.json` says besides format and
-    key.
+    """Append a clip to a tar file: `pictures` are its encoded frames, `points` ``(T, 478, 3)`` in their pixels, `facts`
+    what `KEY.json` says besides format and key.
 
     The same clip gives the same bytes, whenever and by whomever it is written.
     """
     arrays = io.BytesIO()
-    np.savez_compressed(
-        arrays,
-        points=notes.points,
-        vertices=notes.faces.vertices.astype(np.float32),
-        poses=notes.faces.poses.astype(np.float32),
-        expression_mask=np.packbits(notes.expression_masks, axis=2),
-        face_mask=np.packbits(notes.face_masks, axis=2),
-    )
+    np.savez_compressed(arrays, points=points.astype(np.float32))
     described = {"format": FORMAT, "version": VERSION, "key": key, "frames": len(pictures), **facts}
     for index, picture in enumerate(pictures):
         _append(archive, frame_name(key, index), picture)
@@ -114,16 +77,17 @@ def decode_picture(content: bytes, size: int, where: str) -> np.ndarray:
 
 
 def read_facts(content: bytes, where: str) -> dict[str, Any]:
-    """`KEY.json`; DataError, naming `where`, if it is not one of this version with what is needed."""
+    """`KEY.json`; DataError, naming `where`, if it is of another version or lacks what is needed."""
     try:
         facts = json.loads(content)
     except ValueError as reason:
         raise DataError(f"{where} is damaged: it is no JSON text. Prepare the shard again.") from reason
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise DataError(f"{where} does not describe a clip that `fye data prepare` made.")
-    if facts.get("version") != VERSION:
+    if facts.get("version") not in READ:
         raise DataError(
-            f"{where} is of version {facts.get('version')}; this program reads version {VERSION}. Update it, or prepare the data again."
+            f"{where} is of version {facts.get('version')}; this program reads versions {READ[0]} to {READ[-1]}. Update it, or prepare the "
+            "data again."
         )
     for name in ("size", "frames"):
         if not isinstance(facts.get(name), int) or facts[name] < 1:
@@ -131,34 +95,21 @@ def read_facts(content: bytes, where: str) -> dict[str, Any]:
     return facts
 
 
-def read_arrays(
-    content: bytes, names: Sequence[str], frames: int, size: int, where: str
-) -> dict[str, np.ndarray]:
-    """Some of the arrays of `KEY.npz`, masks as bool ``(T, size, size)``; DataError, naming `where`, if one is missing
-    or of a wrong shape."""
-    packed = (frames, size, -(-size // 8))
-    shapes = {
-        "points": (frames, N_LANDMARKS, 3),
-        "vertices": (frames, N_MESH, 3),
-        "poses": (frames, 4, 4),
-        "expression_mask": packed,
-        "face_mask": packed,
-    }
+def read_points(content: bytes, frames: int, where: str) -> np.ndarray:
+    """The points of `KEY.npz`, ``(T, 478, 3)``; DataError, naming `where`, if they are missing or of a wrong shape."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            arrays: dict[str, np.ndarray] = {name: stored[name] for name in names if name in stored.files}
+            points: np.ndarray | None = stored["points"] if "points" in stored.files else None
     except Exception as reason:  # damage fails in many ways inside zipfile, zlib and NumPy
         raise DataError(
             f"{where} is damaged: its arrays cannot be read. Copy or prepare the shard again."
         ) from reason
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise DataError(f"{where} lacks {', '.join(f'`{name}`' for name in missing)}.")
-    for name, array in arrays.items():
-        if array.shape != shapes[name]:
-            raise DataError(f"{where}: `{name}` has the shape {array.shape}, {shapes[name]} was expected.")
-        if name.endswith("mask"):
-            arrays[name] = np.unpackbits(array, axis=2, count=size).astype(bool)
-        elif not np.isfinite(array).all():
-            raise DataError(f"{where}: `{name}` holds values that are no numbers.")
-    return arrays
+    if points is None:
+        raise DataError(f"{where} lacks `points`.")
+    if points.shape != (frames, N_LANDMARKS, 3):
+        raise DataError(
+            f"{where}: `points` has the shape {points.shape}, {(frames, N_LANDMARKS, 3)} was expected."
+        )
+    if not np.isfinite(points).all():
+        raise DataError(f"{where}: `points` holds values that are no numbers.")
+    return points

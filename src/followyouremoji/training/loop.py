@@ -87,14 +87,18 @@ class Recent:
         self.since += time.monotonic() - begun
 
     def row(self, state: Run, figures: Callable[[Means], Means]) -> Means:
-        """The figures of the log's next row, and begin anew."""
+        """The figures of the log's next row, and begin anew; `gpu_gib` is the most that this process's GPU held so
+        far."""
         means = torch.stack(self.parts).mean(dim=0) if self.parts else torch.full([len(self.names)], math.nan)
         norm = sum(self.norms) / len(self.norms) if self.norms else math.nan
         now = time.monotonic()
         self.seconds_a_step = (now - self.since) / self.steps
         self.steps, self.since, self.parts, self.norms = 0, now, [], []
         shown = figures(state.mean(dict(zip(self.names, means.tolist(), strict=True))))
-        return {**shown, "gradient_norm": norm, "seconds_a_step": self.seconds_a_step}
+        row = {**shown, "gradient_norm": norm, "seconds_a_step": self.seconds_a_step}
+        if state.device.type == "cuda":
+            row["gpu_gib"] = torch.cuda.max_memory_allocated(state.device) / 2**30
+        return row
 
 
 def train(

@@ -33,7 +33,7 @@ from followyouremoji.training.checkpointing import (
 from followyouremoji.training.feed import Share
 from followyouremoji.training.journal import LOG, Journal
 from followyouremoji.training.optimiser import first_moment, make_optimiser
-from followyouremoji.training.settings import NOT_IN_SHARES, Optimisation
+from followyouremoji.training.settings import EIGHT_BITS_IN_SHARES, Optimisation
 
 try:
     from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
@@ -94,9 +94,9 @@ def make_accelerator(settings: Optimisation, module: nn.Module) -> Accelerator:
     if getattr(accelerator.state, "fsdp_plugin", None) is not None and not accelerator.is_fsdp2:
         raise SettingsError("FSDP of version 1 is not supported; launch with --fsdp_version 2")
     if (
-        accelerator.is_fsdp2 and settings.optimiser in NOT_IN_SHARES
+        accelerator.is_fsdp2 and settings.optimiser == "adamw8bit"
     ):  # the launcher's wish; a config's is refused as it is read
-        raise SettingsError(NOT_IN_SHARES[settings.optimiser])
+        raise SettingsError(EIGHT_BITS_IN_SHARES)
     if accelerator.device.type == "cuda":
         torch.set_float32_matmul_precision("high")
     return accelerator
@@ -136,7 +136,7 @@ class Run:
         self.share = Share(samples, accelerator.process_index, processes, settings.accumulation)
         if settings.sharding == "fsdp":
             module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # shards cannot be strided
-        optimiser = make_optimiser(settings, module, rates, accelerator.process_index, processes)
+        optimiser = make_optimiser(settings, module, rates)
         self.prepared, self.optimiser = accelerator.prepare(module, optimiser)
         self.trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.average = Average(module, settings.ema)
@@ -359,11 +359,11 @@ class Run:
                 f"{file} does not belong to this run's settings: it trained other parts of the networks."
             )
         names = {parameter: name for name, parameter in self.trained.items()}
-        members = [(p, group["orthogonal"]) for group in optimiser.param_groups for p in group["params"]]
+        members = [parameter for group in optimiser.param_groups for parameter in group["params"]]
         layout["state"] = {}
-        for number, (parameter, orthogonal) in enumerate(members):
+        for number, parameter in enumerate(members):
             moments = state["optimiser"].get(names[parameter], {})
-            if moments and first_moment(self.settings, orthogonal) not in moments:
+            if moments and first_moment(self.settings) not in moments:
                 raise WeightsError(
                     f"{file} does not belong to this run's settings: it was trained with another `optimiser`. Name another `output`, and "
                     "this folder as `initial`."

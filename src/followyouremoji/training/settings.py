@@ -21,16 +21,14 @@ from followyouremoji.training.starts import Start
 
 Schedule = Literal["constant", "cosine", "linear"]
 Precision = Literal["fp32", "bf16", "fp16"]
-Optimiser = Literal["adamw", "adamw8bit", "muon"]
+Optimiser = Literal["adamw", "adamw8bit"]
 Sharding = Literal["ddp", "fsdp"]
 LandmarkPoints = Literal["metric", "image"]
 
-NOT_IN_SHARES: Mapping[str, str] = {
-    "muon": 'the optimiser muon needs whole matrices and works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of them. Use adamw',
-    "adamw8bit": 'the optimiser adamw8bit works with `sharding = "ddp"` alone: bitsandbytes knows nothing of the parts of weights that each GPU '
-    "holds with FSDP. Use adamw, whose moments FSDP shares out",
-}
-"""Optimisers that cannot be used with FSDP, and why."""
+EIGHT_BITS_IN_SHARES = (
+    'the optimiser adamw8bit works with `sharding = "ddp"` alone: bitsandbytes knows nothing of the parts of weights that each GPU '
+    "holds with FSDP. Use adamw, whose moments FSDP shares out"
+)
 DECODER_IN_SHARES = (
     '`tune_decoder` works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of the decoder'
 )
@@ -51,8 +49,7 @@ class Optimisation:
     precision : of the networks' arithmetic (autocast); weights stay float32.
     accumulation : parts that each process computes the step's batch in, one after the other; more need less memory.
     checkpointing : compute activations anew in the backward pass; about a third more time for much less memory.
-    optimiser : "adamw8bit" holds the moments in 8 bits and needs bitsandbytes; "muon" learns matrices and convolutions
-        by Muon (`training.muon`) and all else by AdamW. Both with "ddp" alone.
+    optimiser : "adamw8bit" holds AdamW's moments in 8 bits; it needs bitsandbytes and works with "ddp" alone.
     sharding : over several GPUs, "ddp" gives each all weights, "fsdp" a share of weights, gradients, moments and
         average.
     non_finite_limit : steps in a row that may be skipped for a loss or gradient that is not finite before the run
@@ -82,8 +79,8 @@ class Optimisation:
         require_at_least(self, 1, "steps", "accumulation", "non_finite_limit")
         require_at_least(self, 0, "warmup", "decay", "weight_decay", "seed")
         require_shares(self, "ema", "final_rate")
-        if self.sharding == "fsdp" and self.optimiser in NOT_IN_SHARES:
-            raise SettingsError(NOT_IN_SHARES[self.optimiser])
+        if self.sharding == "fsdp" and self.optimiser == "adamw8bit":
+            raise SettingsError(EIGHT_BITS_IN_SHARES)
         for name in ("learning_rate", "gradient_norm"):
             value = getattr(self, name)
             if not is_number(value) or value <= 0:

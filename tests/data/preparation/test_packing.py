@@ -14,7 +14,7 @@ from followyouremoji.data.preparation.packing import planned
 from followyouremoji.data.preparation.records import ClipEntry, UnitRecord, Workspace
 from followyouremoji.data.preparation.run import prepare_clips
 from followyouremoji.data.preparation.settings import PrepareSettings
-from followyouremoji.data.stored_clip import annotate, encode_picture, write_clip
+from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import DataError
 from tests.data.samples import SIZE, face_points
 
@@ -68,7 +68,7 @@ def finish(unit: Unit, out: Path) -> None:
         archive = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (its end is not wanted)
         picture = encode_picture(np.full((SIZE, SIZE, 3), 90, np.uint8), 95)
         facts = {"size": SIZE, "source": unit.source}
-        write_clip(archive, f"{unit.name}-0000", [picture], annotate(face_points(1), SIZE), facts)
+        write_clip(archive, f"{unit.name}-0000", [picture], face_points(1), facts)
         clip = ClipEntry(f"{unit.name}-0000", 1, 0.04, 0, archive.offset)
     workspace.save(UnitRecord(unit.name, unit.source, unit.stamp, frames=1, seconds=0.04, clips=(clip,)))
 

@@ -111,7 +111,7 @@ def test_clips_show_what_their_source_shows_and_points_lie_on_the_face(
     ]
     stored = clip.pictures[0][30:34, 30:34]
     assert np.abs(middle.mean(axis=(0, 1)) - stored.mean(axis=(0, 1))).max() < 12
-    points = clip.annotations.points
+    points = clip.points
     assert points.shape == (FRAMES, 478, 3)
     size = np.ptp(points[:, :468, :2], axis=1).max(axis=1)
     assert (size > 64 / 2.6).all()  # margin 2, a little more where the head moves

@@ -27,7 +27,7 @@ from followyouremoji.data.preparation.selection import (
 from followyouremoji.data.preparation.settings import Filters, PrepareSettings
 from followyouremoji.data.preparation.statistics import histograms, measured
 from followyouremoji.data.preparation.survey import Survey, survey_clip
-from followyouremoji.data.stored_clip import annotate, encode_picture, write_clip
+from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.face_graphs import MeshGraph
@@ -99,7 +99,7 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
                 key = f"{unit.name}-{len(entries):04d}"
                 offset = archive.offset
                 facts = _facts(unit, cut, survey, settings, frame_rate)
-                write_clip(archive, key, cut.pictures, annotate(cut.points, settings.size), facts)
+                write_clip(archive, key, cut.pictures, cut.points, facts)
                 frames = len(cut.pictures)
                 entries.append(ClipEntry(key, frames, frames / frame_rate, offset, archive.offset - offset))
 

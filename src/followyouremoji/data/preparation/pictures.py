@@ -12,8 +12,8 @@ from followyouremoji.data.preparation.records import UnitRecord
 from followyouremoji.data.preparation.settings import Filters
 from followyouremoji.data.preparation.statistics import QUANTITIES
 from followyouremoji.data.shards import Shards, StoredClip
-from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
-from followyouremoji.face.geometry import project
+from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
+from followyouremoji.face.geometry import project, solve_metric_faces
 from followyouremoji.face.topology import TRIANGLES
 
 CELL = 144  # pixels
@@ -59,16 +59,15 @@ def _dimmed(clip: StoredClip, frame: int) -> np.ndarray:
 
 def _with_landmarks(clip: StoredClip, frame: int) -> np.ndarray:
     size = clip.pictures.shape[1]
-    points = clip.annotations.points[frame, :, :2] * (CELL / size)
+    points = clip.points[frame, :, :2] * (CELL / size)
     drawn = draw_landmarks(points, (CELL, CELL), LandmarkStyle(antialiased=True))
     return np.maximum(_dimmed(clip, frame), drawn)
 
 
 def _with_mesh(clip: StoredClip, frame: int) -> np.ndarray:
-    faces = clip.annotations.faces
-    points = project(faces.vertices[[frame]].astype(float), faces.poses[[frame]].astype(float), (CELL, CELL))[
-        0
-    ]
+    size = clip.pictures.shape[1]
+    faces = solve_metric_faces(clip.points[[frame]] / size, (size, size))
+    points = project(faces.vertices, faces.poses, (CELL, CELL))[0]
     picture = _dimmed(clip, frame)
     corners = np.round(points[TRIANGLES] * 16).astype(np.int32)
     cv2.polylines(picture, list(corners), True, MESH_COLOUR, 1, cv2.LINE_AA, 4)
@@ -77,10 +76,10 @@ def _with_mesh(clip: StoredClip, frame: int) -> np.ndarray:
 
 def _with_masks(clip: StoredClip, frame: int) -> np.ndarray:
     picture = clip.pictures[frame].astype(np.float32)
-    face = clip.annotations.face_masks[frame]
-    expression = clip.annotations.expression_masks[frame]
-    for mask, tint in ((face, FACE_TINT), (expression, EXPRESSION_TINT)):
-        picture[mask] = 0.45 * picture[mask] + 0.55 * np.array(tint)
+    points, size = clip.points[frame, :, :2], (clip.pictures.shape[2], clip.pictures.shape[1])
+    for mask, tint in ((face_mask, FACE_TINT), (expression_mask, EXPRESSION_TINT)):
+        masked = mask(points, size)
+        picture[masked] = 0.45 * picture[masked] + 0.55 * np.array(tint)
     return _small(picture.astype(np.uint8))
 
 

@@ -186,6 +186,7 @@ def download_face_landmarker(
 def _wanted(form: Form) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
     """By repository: the role of each file, and the names that it may have, the better one first."""
     column = ("original", "safetensors").index(form)
+    networks: list[tuple[str, tuple[str, ...]]]
     networks = [(role, (names[column],)) for role, names in PUBLISHED_FILES.items()]
     vae = [("vae", ("config.json",)), ("vae", VAE_WEIGHTS)]
     if form == "safetensors":

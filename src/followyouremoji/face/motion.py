@@ -254,7 +254,7 @@ class Motion:
             blendshapes = None
             if all(score is not None and np.shape(score) == (52,) for score in scores):
                 blendshapes = np.array(scores, np.float32)
-        except (KeyError, TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise MotionError(
                 f"{path} is not a motion template: its frames lack landmarks or a size."
             ) from error

@@ -1,12 +1,21 @@
 """The bundled examples are small, and what their README says made them makes them."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from followyouremoji.apps.bundled import EXAMPLES, driving_path, example_names, portrait_path
+from followyouremoji.apps.bundled import (
+    EXAMPLES,
+    driving_path,
+    example_names,
+    portrait_landmarks,
+    portrait_path,
+)
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import read_picture
 
@@ -59,3 +68,24 @@ def test_talk_is_as_the_readme_says(readme: dict) -> None:
     performances = speech(np.random.default_rng(readme["TALK_SEED"]), readme["FRAMES"], readme["RATE"])
     again = readme["as_motion"](performances[::40], "again")
     np.testing.assert_allclose(again.landmarks, talk.landmarks[::40], atol=1e-4)
+
+
+def test_portraits_carry_the_landmarks_that_are_found_in_them() -> None:
+    """By the face mesh to the last digit; another network differs by some percent of the pupil distance."""
+    from followyouremoji.face.detection import FaceDetector
+
+    pytest.importorskip("mediapipe", reason="faces are found by mediapipe")
+    with FaceDetector() as detector:
+        for name in example_names(".png"):
+            path = portrait_path(f"bundled:{name}")
+            carried, found = portrait_landmarks(path), detector.detect(read_picture(path)).normalised
+            assert carried is not None
+            apart = np.linalg.norm(carried - found, axis=1)[:, None] / np.linalg.norm(found[468] - found[473])
+            assert apart.mean() < 0.06
+
+
+def test_examples_run_without_mediapipe(tmp_path: Path) -> None:
+    arguments = ["motion", "preview", "bundled:ada", "bundled:hello", "out.apng", "--duration", "3"]
+    code = f"import sys; sys.modules['mediapipe'] = None\nfrom followyouremoji.apps.cli import main\nmain({arguments})"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert (tmp_path / "out.apng").is_file()

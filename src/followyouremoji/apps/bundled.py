@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typing import TYPE_CHECKING
+
 from followyouremoji.errors import MotionError, PictureError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PREFIX = "bundled:"
 EXAMPLES = Path(__file__).parent / "examples"
@@ -29,6 +34,19 @@ def portrait_path(given: str) -> Path:
             f"there is no bundled portrait {name!r}; the bundled portraits are {_listed(names)}"
         )
     return EXAMPLES / f"{name}{PORTRAIT_ENDING}"
+
+
+def portrait_landmarks(path: Path) -> np.ndarray | None:
+    """(478, 3) float32 normalised landmarks of a bundled portrait, as the face mesh finds them; None for other files.
+
+    So that the examples run where there is no mediapipe, or one without models.
+    """
+    if path.parent != EXAMPLES:
+        return None
+    import numpy as np
+
+    with np.load(EXAMPLES / "landmarks.npz") as file:
+        return file[path.stem]
 
 
 def driving_path(given: str) -> Path:

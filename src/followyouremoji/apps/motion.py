@@ -90,7 +90,7 @@ def preview(
     overwrite: choices.Overwrite = False,
 ) -> None:
     """Draw the landmarks that a model would follow over the portrait. Quick: no model runs."""
-    from followyouremoji.apps.bundled import driving_path, portrait_path
+    from followyouremoji.apps.bundled import driving_path, portrait_landmarks, portrait_path
     from followyouremoji.apps.driving import Driving, tracked
     from followyouremoji.apps.output import counted, note, progress_bar, say
     from followyouremoji.apps.result import Output
@@ -123,7 +123,9 @@ def preview(
     source = Driving(driving_path(driving), clip_range, choices.parse_rate(fps))
     path = Output(out, overwrite=overwrite).resolved(portrait_file, source)
     with FaceDetector(bundle) as detector:
-        found = find_portrait(detector, picture, settings, str(portrait_file))
+        found = find_portrait(
+            detector, picture, settings, str(portrait_file), portrait_landmarks(portrait_file)
+        )
         motion = tracked(source, detector, driving_face, smooth)
     prepared = prepare(
         found.layers,

@@ -4,20 +4,19 @@
 convert | verify`.
 """
 
+from followyouremoji.cache import cache_folder, face_landmarker_file
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.hub import (
     DownloadPlan,
     RemoteFile,
     download,
     download_face_landmarker,
-    face_landmarker_file,
     plan_download,
 )
 from followyouremoji.checkpoints.model import Model, load_model, save_model
 from followyouremoji.checkpoints.released import convert_released
 from followyouremoji.checkpoints.sources import (
     CheckpointRow,
-    cache_folder,
     find_checkpoint,
     list_checkpoints,
     released_folder,

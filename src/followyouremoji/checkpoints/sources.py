@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from followyouremoji.cache import cache_folder
 from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config
 from followyouremoji.errors import WeightsError
 from followyouremoji.networks.config import Layout
 
 BUNDLED = Path(__file__).parent / "bundled"
-
-
-def cache_folder() -> Path:
-    """The folder of downloaded and converted checkpoints: the environment's `FYE_HOME`, or the platform's cache
-    folder."""
-    home = os.environ.get("FYE_HOME")
-    if home:
-        return Path(home).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "followyouremoji"
 
 
 def released_folder() -> Path:

@@ -7,13 +7,14 @@ follows the chosen face, and the detector runs again only where the face was los
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from ..errors import FaceNotFound, SettingsError, WeightsError
-from .face_graphs import FaceGraph, FullRangeDetector, GraphFace, MeshGraph, TaskGraph
+from .face_graphs import FaceGraph, FullRangeDetector, GraphFace, TaskGraph, has_mesh, quickest_graph
 from .orientation import FURTHEST_TILT, STEADY, disagreement, tilt
 from .search import SAME_FACE, Region, distance, is_known, nearest, place, search_levels, size_of
 
@@ -63,12 +64,13 @@ class FaceDetector:
     ----------
     bundle : Path, optional
         Google's face-landmarker task bundle (``face_landmarker.task``). With it, every face has 52 blendshape scores;
-        without it, the face mesh inside the mediapipe wheel is used, about three times as fast.
+        without it, the face mesh inside the mediapipe wheel is used, about three times as fast. A mediapipe that has
+        none (from 0.10.30 on) uses the bundle that was fetched, without scores.
 
     Raises
     ------
     WeightsError
-        The bundle is missing or is none.
+        The bundle is missing or is none; with the first picture, too, where none is given and none can be found.
 
     Nothing is loaded before the first picture. One detector must not be used by two threads at once.
     """
@@ -80,7 +82,7 @@ class FaceDetector:
             )
         self._bundle = None if bundle is None else Path(bundle)
         self._picture_graph: FaceGraph | None = None
-        self._search_graphs: dict[float, MeshGraph] = {}
+        self._search_graphs: dict[float, FaceGraph] = {}
         self._far: FullRangeDetector | None = None
 
     def __enter__(self) -> "FaceDetector":
@@ -263,7 +265,7 @@ class FaceDetector:
     def _searched(self, picture: np.ndarray, known: list[GraphFace], wanted: int) -> list[GraphFace]:
         """Faces in padded and enlarged crops besides the known ones, from coarse to fine until there are enough.
 
-        The mesh graph searches, with a bundle too: it is faster and finds more unusual faces.
+        The mesh graph searches where there is one, with a bundle too: it is faster and finds more unusual faces.
         """
         size = size_of(picture)
         for regions in search_levels(size, self._far_boxes(picture)):
@@ -306,24 +308,37 @@ class FaceDetector:
         return None
 
     def _graph(self, tracking: bool, faces: int) -> FaceGraph:
-        return (
-            MeshGraph(tracking, faces) if self._bundle is None else TaskGraph(self._bundle, tracking, faces)
-        )
+        if self._bundle is not None:
+            return TaskGraph(self._bundle, tracking, faces)
+        return quickest_graph(None, tracking, faces)
 
     def _in_picture(self, picture: np.ndarray) -> list[GraphFace]:
         if self._picture_graph is None:
             self._picture_graph = self._graph(False, MOST_FACES)
         return self._picture_graph.faces(picture)
 
-    def _search_graph(self, confidence: float) -> MeshGraph:
+    def _search_graph(self, confidence: float) -> FaceGraph:
         if confidence not in self._search_graphs:
-            self._search_graphs[confidence] = MeshGraph(False, MOST_FACES, confidence)
+            self._search_graphs[confidence] = quickest_graph(self._bundle, False, MOST_FACES, confidence)
         return self._search_graphs[confidence]
 
     def _far_boxes(self, picture: np.ndarray) -> list[tuple[float, float, float]]:
-        if self._far is None:
-            self._far = FullRangeDetector(0.3)
-        return self._far.boxes(picture)
+        """Centre x, centre y and longer side, in pixels, of faces too small for a look at the whole picture.
+
+        Without the mesh there is no detector for them, and larger parts of the picture are looked at: 13 detections.
+        """
+        if has_mesh():
+            if self._far is None:
+                self._far = FullRangeDetector(0.3)
+            return self._far.boxes(picture)
+        size = size_of(picture)
+        graph = self._search_graph(0.5)
+        parts = chain.from_iterable(islice(search_levels(size, []), 1, 3))
+        return [
+            place(region.to_picture(found, size), size)
+            for region in parts
+            for found in graph.faces(region.cut(picture))
+        ]
 
 
 class _Follower:

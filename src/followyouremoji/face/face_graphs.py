@@ -1,8 +1,10 @@
-"""MediaPipe's two face graphs behind one interface: a picture in, the faces in it out.
+"""MediaPipe's face graphs behind one interface: a picture in, the faces in it out.
 
-The *mesh graph* comes with the mediapipe wheel: 478 landmarks, about 3 ms a frame when it follows a face, because it
-runs its landmark model on the place of the previous face and no detector. The *task graph* runs Google's
-face-landmarker task bundle, which also gives 52 blendshape scores and takes about three times as long.
+The *mesh graph* comes with mediapipe up to 0.10.21: 478 landmarks, about 3 ms a frame when it follows a face, because
+it runs its landmark network on the place of the previous face and no detector. The *task graph* runs Google's
+face-landmarker task bundle, which every mediapipe can and which also gives 52 blendshape scores, in about three times
+as long. Its network is another one: landmarks of the two differ by 1 to 4 % of the pupil distance on filmed faces and
+paintings of people (docs/inputs.md).
 
 mediapipe is imported when the first graph is made. Its C++ parts write their start-up notes straight to file
 descriptor 2, past every Python and environment setting, so the descriptor points elsewhere while a graph starts.
@@ -13,18 +15,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from ..cache import face_landmarker_file
 from ..errors import WeightsError, first_line
 from .topology import N_LANDMARKS
 
-"""Scores in MediaPipe's order; the first is `_neutral`."""
-
 _BLANK = np.zeros((64, 64, 3), np.uint8)
 """Run once when a graph starts: its threads come up one after another, and each may write to standard error."""
+
+_UNSMOOTHED = 1_000_000
+"""Milliseconds between the frames that a task graph follows, as it is told. It smooths one face over time with a filter
+whose delay counts in seconds; so far apart, every frame stands for itself, as in the mesh graph."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,46 @@ class FaceGraph(Protocol):
         """All faces in an RGB picture, in no particular order."""
 
     def close(self) -> None: ...
+
+
+@cache
+def has_mesh() -> bool:
+    """Whether the installed mediapipe brings the face mesh; from 0.10.30 on it has the Tasks API alone.
+
+    Raises WeightsError where there is no mediapipe that can be used.
+    """
+    with quiet_native_logs():
+        try:
+            import_module("mediapipe")
+        except ImportError as error:
+            raise WeightsError(
+                f"Faces cannot be looked for, as MediaPipe cannot be used here: {first_line(error).rstrip('.')}. "
+                "Install it (pip install mediapipe)."
+            ) from error
+        try:
+            import_module("mediapipe.python.solutions.face_mesh")
+        except ModuleNotFoundError:
+            return False
+    return True
+
+
+def quickest_graph(
+    bundle: Path | None, tracking: bool, max_faces: int, confidence: float = 0.5
+) -> "FaceGraph":
+    """A graph for landmarks alone: the mesh where mediapipe brings it, else the task graph of `bundle` or of the one
+    that was fetched. Parameters as in `MeshGraph`.
+
+    Raises WeightsError where there is neither.
+    """
+    if has_mesh():
+        return MeshGraph(tracking, max_faces, confidence)
+    bundle = bundle or face_landmarker_file()
+    if not bundle.is_file():
+        raise WeightsError(
+            "The installed MediaPipe comes without models of faces. Fetch Google's, 4 MB, with "
+            f"`fye weights download --face-landmarker`, or put face_landmarker.task at {bundle}."
+        )
+    return TaskGraph(bundle, tracking, max_faces, confidence, scores=False)
 
 
 class MeshGraph:
@@ -82,10 +130,12 @@ class MeshGraph:
 class TaskGraph:
     """Google's face-landmarker task bundle; parameters as in `MeshGraph`.
 
-    Raises `WeightsError` if the file is not such a bundle.
+    With `scores`, every face has 52 blendshape scores. Raises `WeightsError` if the file is not such a bundle.
     """
 
-    def __init__(self, bundle: Path, tracking: bool, max_faces: int, confidence: float = 0.5) -> None:
+    def __init__(
+        self, bundle: Path, tracking: bool, max_faces: int, confidence: float = 0.5, scores: bool = True
+    ) -> None:
         with quiet_native_logs():
             from mediapipe import Image, ImageFormat
             from mediapipe.tasks.python import BaseOptions, vision
@@ -96,7 +146,7 @@ class TaskGraph:
                 running_mode=mode,
                 num_faces=max_faces,
                 min_face_detection_confidence=confidence,
-                output_face_blendshapes=True,
+                output_face_blendshapes=scores,
             )
             try:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
@@ -115,18 +165,19 @@ class TaskGraph:
         with quiet_native_logs(self._noisy):
             found = self._process(np.ascontiguousarray(picture))
         self._noisy = self._noisy and not found.face_landmarks
+        scores = [
+            np.array([score.score for score in scores], np.float32) for scores in found.face_blendshapes
+        ]
         return [
-            GraphFace(_coordinates(face), np.array([score.score for score in scores], np.float32))
-            for face, scores in zip(found.face_landmarks, found.face_blendshapes, strict=True)
+            GraphFace(_coordinates(face), own)
+            for face, own in zip(found.face_landmarks, scores or repeat(None), strict=False)
         ]
 
     def _process(self, picture: np.ndarray) -> Any:
         image = self._to_image(picture)
         if not self._tracking:
             return self._landmarker.detect(image)
-        self._milliseconds += (
-            33  # the tracker asks for rising times; their distance changes nothing but its smoothing
-        )
+        self._milliseconds += _UNSMOOTHED
         return self._landmarker.detect_for_video(image, self._milliseconds)
 
     def close(self) -> None:
@@ -135,7 +186,7 @@ class TaskGraph:
 
 class FullRangeDetector:
     """MediaPipe's detector for faces far from the camera: boxes only, where the mesh graph's own detector sees
-    nothing."""
+    nothing. It comes with the mesh."""
 
     def __init__(self, confidence: float) -> None:
         with quiet_native_logs():

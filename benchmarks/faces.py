@@ -12,7 +12,7 @@ import numpy as np
 
 from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.face.alignment import align_motion
-from followyouremoji.face.blending import blend_face, with_texture_of_guess
+from followyouremoji.face.blending import blend_face, with_own_texture
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.motion import Motion
@@ -124,7 +124,7 @@ def bending_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
     still = bent_otherwise()
 
     def textures() -> int:
-        return len([with_texture_of_guess(picture, result, coded, window) for window in still.windows])
+        return len([with_own_texture(picture, result, coded, window) for window in still.windows])
 
     def blends() -> int:
         return len([blend_face(picture, picture[::-1], there) for there in still.points])

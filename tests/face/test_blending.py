@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from followyouremoji.face.blending import MARGIN, blend_face, place_face, with_texture_of_guess
+from followyouremoji.face.blending import MARGIN, blend_face, place_face, with_own_texture
 from followyouremoji.face.topology import mean_face
 from followyouremoji.face.window import face_window
 
@@ -18,13 +18,13 @@ def points() -> np.ndarray:
 
 def test_an_unchanged_guess_keeps_its_own_pixels_and_a_changed_one_is_replaced(points) -> None:
     rng = np.random.default_rng(0)
-    guess = rng.integers(0, 255, (128, 128, 3), np.uint8)
+    warped = rng.integers(0, 255, (128, 128, 3), np.uint8)
     window = face_window(points, 64)
-    coded = window.cut(guess)
+    coded = window.cut(warped)
     inside = np.s_[50:78, 50:78]
-    same = with_texture_of_guess(guess, coded, coded, window)
-    np.testing.assert_allclose(same[inside], guess[inside], atol=1e-3)
-    black = with_texture_of_guess(guess, np.zeros_like(coded), np.full_like(coded, 200), window)
+    same = with_own_texture(warped, coded, coded, window)
+    np.testing.assert_allclose(same[inside], warped[inside], atol=1e-3)
+    black = with_own_texture(warped, np.zeros_like(coded), np.full_like(coded, 200), window)
     np.testing.assert_allclose(black[inside], 0, atol=1e-3)
 
 
@@ -32,11 +32,11 @@ def test_an_unchanged_guess_keeps_its_own_pixels_and_a_changed_one_is_replaced(p
 def test_a_face_is_placed_as_it_is_textured_and_blended(points, size) -> None:
     rng = np.random.default_rng(1)
     points = points * (size / 128) + np.array([0.1, -0.2]) * size  # in part above the picture
-    guess = rng.integers(0, 255, (size, size, 3), np.uint8)
+    warped = rng.integers(0, 255, (size, size, 3), np.uint8)
     generated, coded = (cv2.resize(small, (64, 64)) for small in rng.integers(0, 255, (2, 6, 6, 3), np.uint8))
     window = face_window(points, 64)
-    placed = place_face(guess, generated, coded, window, points)
-    expected = blend_face(guess, with_texture_of_guess(guess, generated, coded, window), points)
+    placed = place_face(warped, generated, coded, window, points)
+    expected = blend_face(warped, with_own_texture(warped, generated, coded, window), points)
     rows, columns = np.indices((size, size)) + 0.5
     place = window.to_window(np.stack([columns, rows], axis=-1).reshape(-1, 2)).reshape(size, size, 2)
     to_border = np.minimum(place, window.size - place).min(axis=-1)  # pixels of the window
@@ -44,16 +44,16 @@ def test_a_face_is_placed_as_it_is_textured_and_blended(points, size) -> None:
     assert inner.mean() > 0.2
     difference = np.abs(placed.astype(int) - expected)
     assert difference[inner].max() <= 3  # OpenCV resamples in steps of 1/32 pixel
-    np.testing.assert_array_equal(placed[outer], guess[outer])
-    changed = (placed != guess).any(axis=-1)
+    np.testing.assert_array_equal(placed[outer], warped[outer])
+    changed = (placed != warped).any(axis=-1)
     assert 0.1 < changed.mean() < 0.6
-    np.testing.assert_array_equal(place_face(guess, generated, coded, window, points + 3 * size), guess)
+    np.testing.assert_array_equal(place_face(warped, generated, coded, window, points + 3 * size), warped)
 
 
 def test_the_edge_of_a_blended_face_is_soft_and_at_its_contour(points) -> None:
     scaled = points * 4  # a face 240 pixels high
-    guess, generated = np.zeros((512, 512, 3), np.uint8), np.full((512, 512, 3), 200, np.uint8)
-    row = blend_face(guess, generated, scaled)[int(scaled[4, 1]), :, 0].astype(int)
+    warped, generated = np.zeros((512, 512, 3), np.uint8), np.full((512, 512, 3), 200, np.uint8)
+    row = blend_face(warped, generated, scaled)[int(scaled[4, 1]), :, 0].astype(int)
     left, right = scaled[234, 0], scaled[454, 0]  # where the oval meets the ears
     assert row[int((left + right) / 2)] == 200
     assert 60 < row[int(left)] < 140

@@ -5,7 +5,7 @@ import pytest
 
 from followyouremoji.face.topology import mean_face
 from followyouremoji.face.warping import (
-    ThinPlate,
+    ThinPlateSpline,
     warp_into_window,
     warp_portrait,
 )
@@ -22,8 +22,8 @@ def points() -> np.ndarray:
 def test_a_thin_plate_reproduces_an_affine_map(points) -> None:
     small = np.array([[0.96, 0.02], [-0.01, 0.97]])
     moved = (points - 64) @ small + 64
-    plate = ThinPlate.bend(points, moved, (128, 128))
-    np.testing.assert_allclose(plate.sources(moved), points, atol=0.25)
+    spline = ThinPlateSpline.between(points, moved, (128, 128))
+    np.testing.assert_allclose(spline.sources(moved), points, atol=0.25)
 
 
 def test_landmarks_at_rest_leave_the_picture_alone(points) -> None:
@@ -54,16 +54,16 @@ def test_a_window_of_the_bent_portrait_is_the_bent_portrait_in_that_window(point
 
 def test_a_plate_is_of_its_landmarks_also_when_they_change_in_place(points) -> None:
     moved = points + np.array([6.0, 3.0])
-    first = ThinPlate.bend(points, moved, (128, 128))
+    first = ThinPlateSpline.between(points, moved, (128, 128))
     moved += 4
-    assert np.abs(ThinPlate.bend(points, moved, (128, 128)).sources(moved) - points).max() < 1.0
-    assert not np.array_equal(ThinPlate.bend(points, moved, (128, 128)).weights, first.weights)
+    assert np.abs(ThinPlateSpline.between(points, moved, (128, 128)).sources(moved) - points).max() < 1.0
+    assert not np.array_equal(ThinPlateSpline.between(points, moved, (128, 128)).weights, first.weights)
 
 
 def test_a_plate_has_its_values_at_its_guides_and_stays_at_the_border() -> None:
     guides = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.8]])
     values = guides + np.array([[0.05, 0.0], [0.0, 0.04], [-0.03, 0.0]])
-    plate = ThinPlate.through(guides, values)
-    np.testing.assert_allclose(plate.sources(guides), values, atol=2e-3)
+    spline = ThinPlateSpline.through(guides, values)
+    np.testing.assert_allclose(spline.sources(guides), values, atol=2e-3)
     corners = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-    np.testing.assert_allclose(plate.sources(corners), corners, atol=2e-3)
+    np.testing.assert_allclose(spline.sources(corners), corners, atol=2e-3)

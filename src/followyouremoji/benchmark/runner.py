@@ -121,9 +121,9 @@ def describe_suite(
     judged = [one for one in scores if one.name not in ("truth",) and "alone" not in one.name]
     if len(judged) > 1:
         parts += ["Case by case, with 95 % confidence:", report.versus_table(judged[-1], judged[:-1])]
-    told = ", ".join(f"{area:.3f} within {what}" for what, area in areas.items() if area == area)
+    shown = ", ".join(f"{area:.3f} within {what}" for what, area in areas.items() if area == area)
     parts.append(
-        f"The identity column's statistics tell these portraits apart with an area under the ROC curve of {told}."
+        f"The identity column's statistics tell these portraits apart with an area under the ROC curve of {shown}."
     )
     return "\n\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""A generated face put into the bent portrait, whose surroundings and fine texture are the picture's own."""
+"""A generated face put into the warped portrait, whose surroundings and fine texture are the picture's own."""
 
 from __future__ import annotations
 
@@ -11,34 +11,38 @@ from followyouremoji.face.drawing import face_mask
 from followyouremoji.face.topology import FACE_OVAL_LOOP
 from followyouremoji.face.window import FaceWindow
 
-EDGE = 0.015  # of the face's height: how softly a generated face goes over into the guess at its contour
+EDGE = 0.015  # of the face's height: how softly a generated face ends at its contour
 EDGE_PIXELS = 3.0  # width of that edge at which it is computed where it is wider
 MARGIN = 4  # pixels of a window at its border, where what is generated fades out
-FAITHFUL = 30.0  # grey levels of change beyond which the guess's fine texture is no longer carried over
+FAITHFUL = 30.0  # grey levels of change beyond which fine texture is no longer carried over
 BAND = 512  # rows of a large face that are worked on at once
 BLUR = 1.0  # pixels of a window, over which that change is judged
 
 
-def blend_face(guess: np.ndarray, generated: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A generated face, softly edged, in the bent portrait, whose surroundings are sharp and follow the landmarks.
+def blend_face(warped: np.ndarray, generated: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A generated face, softly edged, in the warped portrait, whose surroundings are sharp and follow the landmarks.
 
-    `guess` uint8 and `generated` of any type (height, width, 3); `points` (478, 2) are the face's landmarks in their
+    `warped` uint8 and `generated` of any type (height, width, 3); `points` (478, 2) are the face's landmarks in their
     pixels. Returns uint8 alike.
     """
-    part, soft = _soft_face(points, (guess.shape[1], guess.shape[0]))
-    result = guess.copy()
-    result[part] = _blended(guess[part], generated[part], soft)
+    part, soft = _soft_face(points, (warped.shape[1], warped.shape[0]))
+    result = warped.copy()
+    result[part] = _blended(warped[part], generated[part], soft)
     return result
 
 
 def place_face(
-    guess: np.ndarray, generated: np.ndarray, coded_guess: np.ndarray, window: FaceWindow, points: np.ndarray
+    warped: np.ndarray,
+    generated: np.ndarray,
+    reconstructed: np.ndarray,
+    window: FaceWindow,
+    points: np.ndarray,
 ) -> np.ndarray:
-    """`blend_face` of `with_texture_of_guess`, whose parameters these are, computed only where the face is: uint8 as
-    `guess`."""
-    (rows, columns), soft = _soft_face(points, (guess.shape[1], guess.shape[0]))
-    placed = guess.copy()
-    changed, coded = _layers(generated, coded_guess)
+    """`blend_face` of `with_own_texture`, whose parameters these are, computed only where the face is: uint8
+    as `warped`."""
+    (rows, columns), soft = _soft_face(points, (warped.shape[1], warped.shape[0]))
+    placed = warped.copy()
+    changed, coded = _layers(generated, reconstructed)
     coded = np.concatenate([coded, _within(window.size)], axis=-1)
     for top in range(rows.start, rows.stop, BAND):
         part = (slice(top, min(top + BAND, rows.stop)), columns)
@@ -46,47 +50,47 @@ def place_face(
         size = (band.shape[1], band.shape[0])
         shifted = window.seen_from(columns.start, top)
         laid = shifted.lay_over(coded, size)
-        textured = _textured(guess[part], shifted.lay_over(changed, size), laid[..., :3])
-        placed[part] = _blended(guess[part], textured, band * laid[..., 3:].clip(0, 1))
+        textured = _textured(warped[part], shifted.lay_over(changed, size), laid[..., :3])
+        placed[part] = _blended(warped[part], textured, band * laid[..., 3:].clip(0, 1))
     return placed
 
 
-def with_texture_of_guess(
-    guess: np.ndarray, generated: np.ndarray, coded_guess: np.ndarray, window: FaceWindow
+def with_own_texture(
+    warped: np.ndarray, generated: np.ndarray, reconstructed: np.ndarray, window: FaceWindow
 ) -> np.ndarray:
-    """A generated face in the resolution of the bent portrait, with its fine texture where the face hardly differs from
-    it.
+    """A generated face in the resolution of the warped portrait, with its fine texture where the two hardly differ.
 
-    What the autoencoder loses of the guess it loses of a result, too: where both are alike, the guess's own pixels and
-    the *change* that the network made are better than the generated pixels; where they differ (an eye that closes), the
-    generated ones alone are right.
+    What the autoencoder loses of the warped portrait it loses of a result, too: where both are alike, the former's own
+    pixels and the *change* that the network made are better than the generated pixels; where they differ (an eye that
+    closes), the generated ones alone are right.
 
     Parameters
     ----------
-    guess : uint8 (height, width, 3), the bent portrait.
-    generated, coded_guess : uint8 (size, size, 3), in `window`: the result, and the guess once through the autoencoder.
+    warped : uint8 (height, width, 3), the warped portrait.
+    generated, reconstructed : uint8 (size, size, 3), in `window`: the result, and the warped portrait once through the
+        autoencoder.
 
     Returns
     -------
     float32 (height, width, 3), right inside the window.
     """
-    size = (guess.shape[1], guess.shape[0])
-    changed, coded = _layers(generated, coded_guess)
-    return _textured(guess, window.lay_over(changed, size), window.lay_over(coded, size))
+    size = (warped.shape[1], warped.shape[0])
+    changed, coded = _layers(generated, reconstructed)
+    return _textured(warped, window.lay_over(changed, size), window.lay_over(coded, size))
 
 
-def _layers(generated: np.ndarray, coded_guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """In a window, float32: what was generated with how much of the guess's texture is kept (size, size, 4), and the
-    coded guess (size, size, 3)."""
-    result, coded = generated.astype(np.float32), coded_guess.astype(np.float32)
+def _layers(generated: np.ndarray, reconstructed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """In a window, float32: what was generated, with how much of the warped portrait's texture is kept (size, size, 4),
+    and the reconstructed warp (size, size, 3)."""
+    result, coded = generated.astype(np.float32), reconstructed.astype(np.float32)
     amount = np.abs(cv2.GaussianBlur(result - coded, (0, 0), BLUR)).mean(axis=-1, keepdims=True)
     return np.concatenate([result, np.exp(-((amount / FAITHFUL) ** 2))], axis=-1), coded
 
 
-def _textured(guess: np.ndarray, changed: np.ndarray, coded: np.ndarray) -> np.ndarray:
-    """The `_layers`, laid over the picture, and the guess together: float32 (height, width, 3)."""
-    # weight * (guess + result - coded) + (1 - weight) * result, with one pass of interpolation less
-    mixed: np.ndarray = guess - coded
+def _textured(warped: np.ndarray, changed: np.ndarray, coded: np.ndarray) -> np.ndarray:
+    """The `_layers`, laid over the picture, and the warped portrait together: float32 (height, width, 3)."""
+    # weight * (warped + result - coded) + (1 - weight) * result, with one pass of interpolation less
+    mixed: np.ndarray = warped - coded
     mixed *= changed[..., 3:].clip(0, 1)
     mixed += changed[..., :3]
     return mixed
@@ -124,9 +128,9 @@ def _within(size: int) -> np.ndarray:
     return np.minimum(rise[:, None], rise[None])[..., None]
 
 
-def _blended(guess: np.ndarray, generated: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    """`guess` with the `generated` content as far as `soft` (height, width, 1) shows it: uint8."""
-    mixed: np.ndarray = generated - guess.astype(np.float32)
+def _blended(warped: np.ndarray, generated: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """`warped` with the `generated` content as far as `soft` (height, width, 1) shows it: uint8."""
+    mixed: np.ndarray = generated - warped.astype(np.float32)
     mixed *= soft
-    mixed += guess
+    mixed += warped
     return np.rint(mixed, out=mixed).clip(0, 255).astype(np.uint8)

@@ -1,6 +1,6 @@
 """Where the eyes look, in degrees relative to the head: measured in one face, steadied over time, given to another.
 
-Each eye is a ball in the metric face, its place and size told by corners and lids, and the middle of the iris lies on
+Each eye is a ball in the metric face, its place and size given by corners and lids, and the middle of the iris lies on
 it. So a direction does not depend on how far the lids are open, and means the same in an eye of another shape.
 
 A *direction* is (azimuth, elevation) in degrees: to the right in the picture and up are positive, (0, 0) is straight
@@ -64,7 +64,7 @@ ANATOMY = np.array([20.0, 8.0])
 and -4 to 3 on seven people who look into the camera, whose eyes converge by 6 to 9. Manifest strabismus begins at 6 and
 crossed eyes differ by 30 to 45: what is more than twice these is wholly an expression."""
 MEANT = (10.0, 20.0)
-"""Degrees by which eyes turn in, or out, more than usual: up to the first it is not told from tracking, from the second
+"""Degrees by which eyes turn in, or out, more than usual: up to the first it counts as tracking error, from the second
 on it is meant. From a screen to infinity it is 6, and the eyes of people who cross them differ by 30 to 45."""
 ASIDE = 20.0
 """Degrees that both eyes look to one side at which `MEANT` is twice as much: there their tracking differs by up to 22

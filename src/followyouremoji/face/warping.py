@@ -1,6 +1,6 @@
-"""A first guess of an animated portrait: its picture bent by its landmarks, as a thin plate.
+"""A portrait warped by its landmarks, as a thin-plate spline: a first approximation of an animated frame.
 
-The guess is right where the head merely turned and wrong where something opens, closes or comes into view. A network
+It is right where the head merely turned and wrong where something opens, closes or comes into view. A network
 that is given it learns from fewer examples what to keep, and carries over texture that it never saw in training.
 """
 
@@ -15,40 +15,42 @@ import numpy as np
 
 from followyouremoji.face.window import FaceWindow, averaged
 
-STIFFNESS = 1e-3  # keeps the plate from folding where landmarks of a turned head crowd together
-NODES = 64  # a side, of the grid on which a whole picture's plate is evaluated
+STIFFNESS = 1e-3  # keeps the spline from folding where landmarks of a turned head crowd together
+NODES = 64  # a side, of the grid on which a whole picture's spline is evaluated
 WINDOW_GRID = 4  # pixels between those in a face's window
-ROWS = 256  # of a bent picture, computed at once: as many as stay in a processor's memory
+ROWS = 256  # of a warped picture, computed at once: as many as stay in a processor's memory
 BORDER = np.array([(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0) if (x, y) != (0.5, 0.5)])
-REMEMBERED = 256  # plates, 30 kB each
+CACHED = 256  # splines, 30 kB each
 
 
 @dataclass(frozen=True)
-class ThinPlate:
-    """Where each place of a bent picture comes from: the thin-plate spline of Bookstein (1989), regularised by
+class ThinPlateSpline:
+    """Where each place of a warped picture comes from: the thin-plate spline of Bookstein (1989), regularised by
     `STIFFNESS`.
 
     Landmarks guide it, and eight points of the border, which stays where it is. Coordinates are shares of the picture's
     `size` (width, height), so that one stiffness serves every picture.
     """
 
-    at: np.ndarray  # (n, 2) guides in the bent picture
+    at: np.ndarray  # (n, 2) guides in the warped picture
     weights: np.ndarray  # (n, 2) of the radial functions
     affine: np.ndarray  # (3, 2)
     size: tuple[int, int] = (1, 1)
 
     @classmethod
-    def bend(cls, own_points: np.ndarray, points: np.ndarray, size: tuple[int, int]) -> ThinPlate:
-        """The plate that takes landmarks `own_points` (478, 2) to `points` (478, 2), in pixels of a picture of `size`.
+    def between(cls, own_points: np.ndarray, points: np.ndarray, size: tuple[int, int]) -> ThinPlateSpline:
+        """The spline that takes landmarks `own_points` (478, 2) to `points` (478, 2), in pixels of a picture of `size`.
 
-        The last few are remembered: a frame's guess and the finished frame are bent by the same landmarks.
+        The last few are remembered: a frame's warp at low and at full resolution has the same landmarks.
         """
-        own, bent = (np.asarray(one, np.float64) for one in (own_points, points))
-        return _remembered_plate(own.tobytes(), bent.tobytes(), size)
+        own, warped = (np.asarray(one, np.float64) for one in (own_points, points))
+        return _cached_spline(own.tobytes(), warped.tobytes(), size)
 
     @classmethod
-    def through(cls, guides: np.ndarray, values: np.ndarray, size: tuple[int, int] = (1, 1)) -> ThinPlate:
-        """The plate that has the `values` (n, 2) at `guides` (n, 2), both in shares of `size`."""
+    def through(
+        cls, guides: np.ndarray, values: np.ndarray, size: tuple[int, int] = (1, 1)
+    ) -> ThinPlateSpline:
+        """The spline that has the `values` (n, 2) at `guides` (n, 2), both in shares of `size`."""
         at = np.concatenate([guides, BORDER])
         n = len(at)
         affine = np.concatenate([np.ones((n, 1)), at], axis=1)
@@ -61,8 +63,8 @@ class ThinPlate:
         return cls(at, solution[:n], solution[n:], size)
 
     def sources(self, places: np.ndarray) -> np.ndarray:
-        """Where in the unbent picture the `places` (n, 2) of the bent one come from, both in pixels; computed in the
-        precision of `places`."""
+        """Where in the original picture the `places` (n, 2) of the warped one come from, both in pixels; computed in
+        the precision of `places`."""
         precision = places.dtype
         at, weights, affine = (part.astype(precision) for part in (self.at, self.weights, self.affine))
         size = np.array(self.size, precision)
@@ -71,23 +73,23 @@ class ThinPlate:
         return found * size
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _remembered_plate(own_points: bytes, points: bytes, size: tuple[int, int]) -> ThinPlate:
-    own, bent = (np.frombuffer(one).reshape(-1, 2) for one in (own_points, points))
-    return ThinPlate.through(bent / size, own / size, size)
+@lru_cache(maxsize=CACHED)
+def _cached_spline(own_points: bytes, points: bytes, size: tuple[int, int]) -> ThinPlateSpline:
+    own, warped = (np.frombuffer(one).reshape(-1, 2) for one in (own_points, points))
+    return ThinPlateSpline.through(warped / size, own / size, size)
 
 
 def warp_portrait(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Bend a portrait so that its face takes another pose.
+    """Warp a portrait so that its face takes another pose.
 
     `picture` uint8 (height, width, 3), or a channel (height, width); `own_points` and `points` (478, 2) are its
     landmarks as they are and as they shall be, in pixels. The picture's border stays where it is. Returns uint8 alike.
     """
     height, width = picture.shape[:2]
-    plate = ThinPlate.bend(own_points, points, (width, height))
+    spline = ThinPlateSpline.between(own_points, points, (width, height))
     columns, rows = (np.arange(NODES) + 0.5) * width / NODES, (np.arange(NODES) + 0.5) * height / NODES
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    sources = plate.sources(places.astype(np.float32))
+    sources = spline.sources(places.astype(np.float32))
     return _remapped(picture, sources.reshape(NODES, NODES, 2), (width, height))
 
 
@@ -103,17 +105,17 @@ def warp_into_window(
 
     `shrink` is `averaged`, or knows what that gave for the picture before.
     """
-    plate = ThinPlate.bend(own_points, points, (picture.shape[1], picture.shape[0]))
+    spline = ThinPlateSpline.between(own_points, points, (picture.shape[1], picture.shape[0]))
     nodes = window.size // WINDOW_GRID
     steps = (np.arange(nodes) + 0.5) * WINDOW_GRID
     places = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     picture, factor = shrink(picture, window.scale)
-    sources = plate.sources(window.to_picture(places).astype(np.float32)) / factor
+    sources = spline.sources(window.to_picture(places).astype(np.float32)) / factor
     return _remapped(picture, sources.reshape(nodes, nodes, 2), (window.size, window.size))
 
 
 def _radial(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """The thin plate's kernel r^2 log r between points (m, 2) and centres (n, 2): (m, n), of their type."""
+    """The thin-plate spline's kernel r^2 log r between points (m, 2) and centres (n, 2): (m, n), of their type."""
     ones = np.ones_like
     norms, lengths = (points**2).sum(axis=1, keepdims=True), (centres**2).sum(axis=1, keepdims=True)
     # r^2 = |p|^2 + |c|^2 - 2 p.c as one product
@@ -147,11 +149,11 @@ def _remapped(picture: np.ndarray, sources: np.ndarray, size: tuple[int, int]) -
     rows, columns = sources.shape[:2]
     down, across = _enlargement(rows, size[1]), _enlargement(columns, size[0])
     wide = [grid @ across.T for grid in np.moveaxis(sources - 0.5, -1, 0)]  # of x and y: (rows, width)
-    bent = np.empty((size[1], size[0], *picture.shape[2:]), picture.dtype)
+    warped = np.empty((size[1], size[0], *picture.shape[2:]), picture.dtype)
     for top in range(0, size[1], ROWS):
         weights = down[top : top + ROWS]
         near = weights.any(axis=0)  # the few rows of the grid that count here
         x, y = (weights[:, near] @ grid[near] for grid in wide)
-        part = bent[top : top + ROWS]
+        part = warped[top : top + ROWS]
         cv2.remap(picture, x, y, cv2.INTER_LINEAR, dst=part, borderMode=cv2.BORDER_REPLICATE)
-    return bent
+    return warped

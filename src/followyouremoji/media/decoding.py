@@ -199,7 +199,7 @@ def _decoded(
     path: Path, found: Contents, failures: list[str], first: int = 0
 ) -> Generator[tuple[int, "av.VideoFrame"], None, None]:
     """Each frame that can be decoded, with its place on the clock, from the place `first` on, or a little before; what
-    cannot be decoded is told in `failures`."""
+    cannot be decoded is listed in `failures`."""
     import av
 
     plan = found.schedule
@@ -288,20 +288,20 @@ class VideoSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        told = list(self._said.values())
+        notes = list(self._said.values())
         plan, found = self._contents.schedule, self._contents
         if plan is not None and plan.breaks:
             times = "once" if plan.breaks == 1 else f"{plan.breaks} times"
-            told.insert(
+            notes.insert(
                 0, f"The times in {self._path} break off {times}: what comes after follows without a gap."
             )
         if found.silent and found.sound is None:
-            told.append(f"The sound of {self._path} is in a format that cannot be decoded: it is left out.")
+            notes.append(f"The sound of {self._path} is in a format that cannot be decoded: it is left out.")
         elif found.silent:
-            told.append(
+            notes.append(
                 f"A sound track of {self._path} is in a format that cannot be decoded: another one is used."
             )
-        return tuple(told)
+        return tuple(notes)
 
     def frames(self, first: int = 0) -> Generator[Frame, None, None]:
         """Frames up to the clip's end or its last that can be decoded; `damage` says why it is not the end, once they

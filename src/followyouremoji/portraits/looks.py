@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from followyouremoji.face.topology import FACE_OVAL_LOOP, N_MESH, mean_face
-from followyouremoji.face.warping import ThinPlate
+from followyouremoji.face.warping import ThinPlateSpline
 
 from .textures import HELD_OUT_TEXTURES, TEXTURES, TILE, texture_tile
 
@@ -182,9 +182,9 @@ def _places(points: np.ndarray, size: int, scale: float) -> tuple[np.ndarray, np
     A thin plate through `GUIDES`, evaluated on a coarse grid.
     """
     guides = list(GUIDES)
-    plate = ThinPlate.through(points[guides] / size, _on_tile()[guides])
+    spline = ThinPlateSpline.through(points[guides] / size, _on_tile()[guides])
     steps = (np.arange(GRID) + 0.5) / GRID
-    found = plate.sources(np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2))
+    found = spline.sources(np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2))
     coarse = (found * (TILE * scale)).reshape(GRID, GRID, 2)
     coarse = np.pad(coarse, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd").astype(np.float32)
     # OpenCV interpolates in steps of 1/32 of a cell; all published figures are of portraits textured so.

@@ -117,7 +117,7 @@ def _unit(folder: Path, path: Path) -> Unit:
         status = path.stat()
         is_folder = stat.S_ISDIR(status.st_mode)
         stamp = (0 if is_folder else status.st_size, status.st_mtime_ns)
-    except OSError:  # such as a link to nothing: told by who works on it, as of any file that cannot be read
+    except OSError:  # such as a link to nothing: reported where the file is read
         is_folder, stamp = False, (0, 0)
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source if is_folder else source.rsplit(".", 1)[0]).strip("-")
     # Two sources may differ in what a slug leaves out; the digest of the whole path tells them apart.

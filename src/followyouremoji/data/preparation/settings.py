@@ -1,4 +1,4 @@
-"""What a preparation is told: how clips are cut, which frames are good enough, how they are stored."""
+"""Settings of a preparation: how clips are cut, which frames are good enough, how they are stored."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def main() -> None:
             rows = list(csv.DictReader(file))
         axis.plot([int(row["step"]) for row in rows], [float(row[column]) for row in rows])
         for before, after in pairwise(rows):
-            if before.get("leg") != after.get("leg"):
+            if before.get("phase") != after.get("phase"):
                 axis.axvline(int(after["step"]), color="0.6", linestyle=":")
         axis.set(title=title, xlabel="step")
         axis.grid(alpha=0.3)

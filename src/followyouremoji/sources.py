@@ -106,7 +106,7 @@ def find_portrait(
     upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
     if settings.crop is False:
         middle_square(upright, landmarks.points)
-    return Portrait(upright, landmarks, told_of(landmarks, source))
+    return Portrait(upright, landmarks, notes_on_landmarks(landmarks, source))
 
 
 def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Landmarks:
@@ -117,7 +117,7 @@ def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source
         raise FaceNotFound(f"In {source}: {reason}") from reason
 
 
-def told_of(landmarks: Landmarks, source: str) -> tuple[str, ...]:
+def notes_on_landmarks(landmarks: Landmarks, source: str) -> tuple[str, ...]:
     """What a user should know of how a picture's face was found."""
     notes = []
     if landmarks.quarter_turns:
@@ -212,7 +212,7 @@ def _still(
         blendshapes=None if found.blendshapes is None else found.blendshapes[None],
         quarter_turns=found.quarter_turns,
     )
-    return motion, told_of(found, source)
+    return motion, notes_on_landmarks(found, source)
 
 
 def named(source: PortraitSource, otherwise: str) -> str:

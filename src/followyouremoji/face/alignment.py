@@ -36,7 +36,7 @@ from .neutral import (
     rest_of,
 )
 from .regions import region_weights
-from .remarks import told_of_portrait, told_of_shots, told_of_travel, told_of_turn
+from .remarks import notes_on_portrait, notes_on_shots, notes_on_travel, notes_on_turn
 from .shots import find_shots, one_shot
 from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, mean_face
 
@@ -165,7 +165,7 @@ def align(
     rests = [
         rest_of(motion, driving, some, own, settings.portrait_expression, settings.neutral) for some in frames
     ]
-    notes = [*told_of_portrait(own), *told_of_shots(motion, shots)]
+    notes = [*notes_on_portrait(own), *notes_on_shots(motion, shots)]
 
     strengths = _vertex_strengths(settings)[:, None]
     still = own.face - np.minimum(strengths, 1.0) * (own.face - own.relaxed)
@@ -177,7 +177,7 @@ def align(
     poses = np.broadcast_to(own.pose, driving.poses.shape)
     if settings.head == "relative" and len(motion) == 1:
         poses, turn = turned_as(driving.poses[0], own.pose, settings.head_strength)
-        notes += told_of_turn(turn)
+        notes += notes_on_turn(turn)
     elif settings.head == "relative":
         resting = np.stack([rest.pose for rest in rests])[shots.setups]
         poses = relative_poses(driving.poses[shots.shown], resting, own.pose, settings.head_strength)
@@ -185,7 +185,7 @@ def align(
         offsets = driving.vertices[shots.shown[:, None], oval] - resting_faces[shots.setups[:, None], oval]
         outlines = still[oval] + strengths[oval] * offsets
         poses, travel = within_room(poses, own.pose, own.face[oval], outlines, room, reference.size)
-        notes += told_of_travel(travel)
+        notes += notes_on_travel(travel)
 
     eyes = PortraitEyes.of(reference, portrait, own.relaxed)
     looking = driving_gaze(motion, driving, settings.conjugate_gaze, shots.setups)

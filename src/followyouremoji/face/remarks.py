@@ -1,4 +1,4 @@
-"""What alignment did beside carrying a motion over, in sentences for users; none where there is nothing to say."""
+"""What alignment changed about a motion, in sentences for users; none where there is nothing to say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTED = 0.1
 """Certainty from which an expression of the portrait is spoken of."""
 
 
-def told_of_portrait(own: OwnFace) -> list[str]:
+def notes_on_portrait(own: OwnFace) -> list[str]:
     """What of the portrait's own expression gives way."""
     shows, seen = own.shows, []
     if shows.mouth > NOTED:
@@ -33,7 +33,7 @@ def told_of_portrait(own: OwnFace) -> list[str]:
     return [f"The portrait shows an expression of its own: {what} gave way to the driving face's."]
 
 
-def told_of_shots(motion: Motion, shots: Shots) -> list[str]:
+def notes_on_shots(motion: Motion, shots: Shots) -> list[str]:
     """Where the cuts are, if they lead from one setup to another."""
     if shots.count == 1:
         return []
@@ -45,16 +45,16 @@ def told_of_shots(motion: Motion, shots: Shots) -> list[str]:
     ]
 
 
-def told_of_turn(eased: tuple[Eased, ...]) -> list[str]:
+def notes_on_turn(eased: tuple[Eased, ...]) -> list[str]:
     """How far the head turns instead of into what is hidden."""
     return [
-        f"The portrait's head turns by {one.given:.0f} instead of {one.wanted:.0f} degrees: what its picture hides of the "
-        "face cannot be turned into sight."
+        f"The portrait's head turns by {one.given:.0f} instead of {one.wanted:.0f} degrees: its picture does not show "
+        "what would come into view."
         for one in eased
     ]
 
 
-def told_of_travel(eased: tuple[Eased, ...]) -> list[str]:
+def notes_on_travel(eased: tuple[Eased, ...]) -> list[str]:
     """How far the head goes instead of out of the picture."""
     eased = tuple(one for one in eased if one.wanted - one.given > UNSEEN)
     if not eased:

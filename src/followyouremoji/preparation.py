@@ -254,7 +254,7 @@ def check_reach(points: np.ndarray, picture: np.ndarray, source: str) -> None:
     nothing good comes of that, and the square around them all may need more memory than there is."""
     height, width = picture.shape[:2]
     outside = max(float(-points.min()), float((points - (width, height)).max()))
-    if not outside <= REACH * max(width, height):  # also where a point is no number
+    if not outside <= REACH * max(width, height):  # also where a point is NaN
         raise MotionError(
             f"{source} takes the portrait's face far out of its picture, by {outside:.3g} pixels: the motion is damaged, or it does not suit "
             "this portrait; head motion relative to the portrait's own pose stays inside."

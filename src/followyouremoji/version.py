@@ -1,3 +1,3 @@
-"""The version of the package, imported by whoever states it; nothing is imported here."""
+"""The version of the package, in a file that imports nothing, so that every room may state it."""
 
 __version__ = "0.1.0"

@@ -91,7 +91,7 @@ def read_facts(content: bytes, where: str) -> dict[str, Any]:
         )
     for name in ("size", "frames"):
         if not isinstance(facts.get(name), int) or facts[name] < 1:
-            raise DataError(f"{where} lacks `{name}`, or it is no number above 0. Prepare the shard again.")
+            raise DataError(f"{where} lacks `{name}`, or it is not a number above 0. Prepare the shard again.")
     return facts
 
 
@@ -111,5 +111,5 @@ def read_points(content: bytes, frames: int, where: str) -> np.ndarray:
             f"{where}: `points` has the shape {points.shape}, {(frames, N_LANDMARKS, 3)} was expected."
         )
     if not np.isfinite(points).all():
-        raise DataError(f"{where}: `points` holds values that are no numbers.")
+        raise DataError(f"{where}: `points` holds values that are not finite (NaN or infinite).")
     return points

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from followyouremoji.networks import Denoiser
 from followyouremoji.networks.layers import Attention, ResnetBlock, SpatialTransformer, TransformerBlock
 from followyouremoji.networks.motion_module import TemporalAttention, TemporalTransformer
+from followyouremoji.networks.unet import Layer
 
 
 def released_step(
@@ -38,10 +39,9 @@ def released_step(
     time = denoiser.time_embedding(timestep.expand(2))
     context = denoiser.clip_fc(prompt).repeat_interleave(frames, dim=0)
     tokens = dict(zip(denoiser.transformers(), appearance, strict=True))
-    layers = denoiser.layers()
 
-    def run(number: int, x: Tensor) -> Tensor:
-        block, transformer, motion_module = layers[number]
+    def run(layer: Layer, x: Tensor) -> Tensor:
+        block, transformer, motion_module = layer
         x = resnet(block, x, time.repeat_interleave(frames, dim=0))
         if transformer is not None:
             x = x + spatial_transformer(transformer, x, context, tokens[transformer])
@@ -53,22 +53,19 @@ def released_step(
     x = convolve(denoiser.conv_in, x) + landmark_features.repeat(2, 1, 1, 1, 1).transpose(1, 2).flatten(0, 1)
 
     down, middle, up = denoiser.stages()
-    skips, number = [x], 0
+    skips = [x]
     for stage in down:
-        for _ in stage.layers():
-            x = run(number, x)
+        for layer in stage.layers():
+            x = run(layer, x)
             skips.append(x)
-            number += 1
         for downsample in stage.downsamplers:
             x = convolve(downsample.conv, x)  # type: ignore[arg-type]
             skips.append(x)
-    for _ in middle.layers():
-        x = run(number, x)
-        number += 1
+    for layer in middle.layers():
+        x = run(layer, x)
     for stage in up:
-        for _ in stage.layers():
-            x = run(number, torch.cat([x, skips.pop()], dim=1))
-            number += 1
+        for layer in stage.layers():
+            x = run(layer, torch.cat([x, skips.pop()], dim=1))
         for upsample in stage.upsamplers:
             enlarged = F.interpolate(x, size=skips[-1].shape[2:], mode="nearest")
             x = convolve(upsample.conv, enlarged)  # type: ignore[arg-type]

@@ -1,14 +1,11 @@
-"""Speed against quality: feature forecasts, fewer steps and better solvers against 30 steps of DDIM, and what another
-seed changes.
+"""Speed against quality: every preset against 30 steps of DDIM, and what another seed changes.
 
-    python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--methods NAME=FORECAST ...]
+    python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--passes 3 8] [--fewer-steps 10 6]
 
 Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever
-else the machine does. Passes, time, memory of the forecasts and all figures go to a table, `speed.json`, `speed.png`
-(speed against the distance from the exact result) and `sheet.png` (the truth, exact, and the presets). Forecasts are
-written as in `followyouremoji/sampling/forecast/settings.py`, presets by name. Finished cases are kept in `rows.jsonl`,
-and the same command goes on. With a `--guidance` above 1, forecasts of what guidance adds are compared too.
-`full_size.py` measures time alone on the released layout.
+else the machine does. Passes, time and all figures go to a table, `speed.json`, `speed.png` (speed against the distance
+from the exact result) and `sheet.png` (the truth, exact, and the presets). Finished cases are kept in `rows.jsonl`, and
+the same command goes on.
 """
 
 from __future__ import annotations
@@ -26,25 +23,26 @@ from followyouremoji.benchmark.methods import weights_hash
 from followyouremoji.benchmark.report import SHEET_ROWS
 from followyouremoji.benchmark.runner import suite_settings
 from followyouremoji.benchmark.scoring import METRICS, SHOWN_FRAMES, identity_scale
-from followyouremoji.benchmark.speed import JUDGED, SpeedRow, is_lossless, judge, measure_case
-from followyouremoji.benchmark.speed_methods import (
-    COMPARISON,
-    EXACT_METHOD,
-    GUIDANCE,
+from followyouremoji.benchmark.speed import (
+    EXACT,
+    JUDGED,
     SpeedMethod,
+    SpeedRow,
     compared_methods,
+    is_lossless,
+    judge,
+    measure_case,
     seed_methods,
 )
 from followyouremoji.benchmark.suites import COMPARED, Suite, drawn_suite
 from followyouremoji.benchmark.tables import markdown, number
-from followyouremoji.checkpoints.acceleration import read_acceleration
 from followyouremoji.checkpoints.model import load_model
-from followyouremoji.checkpoints.sources import cache_folder, find_checkpoint
+from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
-from followyouremoji.sampling.forecast.presets import SPEEDS
+from followyouremoji.sampling.presets import PRESETS
 
 LABEL_HEIGHT = 1.15  # in the plot, as a ratio of distances
 LEAST_SHOWN = 1e-3  # of the distances in the plot, whose axis is logarithmic
@@ -62,7 +60,10 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, help="scale; otherwise the model's")
     parser.add_argument("--seeds", type=int, default=3, help="of the exact sampler")
     parser.add_argument(
-        "--methods", nargs="+", help="NAME=FORECAST, or a preset; otherwise all that is known"
+        "--passes", type=int, nargs="*", default=[], help="other numbers of passes to forecast from"
+    )
+    parser.add_argument(
+        "--fewer-steps", type=int, nargs="*", default=[10, 6], help="plain DDIM, to compare with"
     )
     parser.add_argument("--suite-cache", type=Path, default=cache_folder() / "suites")
     options = parser.parse_args()
@@ -80,9 +81,7 @@ def compare(options: argparse.Namespace) -> None:
     model = load_model(options.weights)
     guidance, shared = options.guidance or model.config.guidance_scale, model.config.shared_noise
     seeds = seed_methods(options.steps, options.seeds)
-    known = COMPARISON if guidance == 1.0 else COMPARISON | GUIDANCE
-    acceleration = read_acceleration(find_checkpoint(options.weights))
-    methods = [*seeds, *compared_methods(options.methods, known, acceleration, options.steps)]
+    methods = [*seeds, *compared_methods(options.steps, options.passes, options.fewer_steps)]
     settings = suite_settings("self", options.cases, options.size)
     suite = drawn_suite(settings, options.suite_cache)
     scale = identity_scale(suite)
@@ -100,7 +99,7 @@ def compare(options: argparse.Namespace) -> None:
             case, made = suite.case(index), []
             for row, frames in measure_case(model, case, methods, detector, scale, guidance, shared):
                 made.append(row)
-                if row.method in SPEEDS:
+                if row.method in PRESETS:
                     np.save(pictures / f"{row.method}_{index}.npy", frames[list(COMPARED)])
             file.write("".join(json.dumps(asdict(row)) + "\n" for row in made))
             file.flush()
@@ -113,7 +112,7 @@ def compare(options: argparse.Namespace) -> None:
     summary = [summarised(rows, method, names) for method in methods]
     write_json(options.output / "speed.json", {**described, "methods": summary})
     plot(options.output / "speed.png", summary)
-    presets = [method.name for method in methods if method.name in SPEEDS]  # exact among them
+    presets = [method.name for method in methods if method.name in PRESETS]  # exact among them
     write_sheet(options.output / "sheet.png", suite, pictures, presets)
 
 
@@ -129,19 +128,17 @@ def read_rows(kept: Path, described: dict[str, object]) -> list[SpeedRow]:
 def summarised(rows: Sequence[SpeedRow], method: SpeedMethod, seeds: Sequence[str]) -> dict[str, object]:
     """One method's line of the table."""
     own = [row for row in rows if row.method == method.name]
-    exact = [row for row in rows if row.method == EXACT_METHOD]
+    exact = [row for row in rows if row.method == EXACT]
     judged = judge(rows, method.name, seeds)
     return {
         "method": method.name,
-        "forecast": str(method.forecast),
+        "cache": str(method.cache),
         "seed": method.seed,
         "faster": sum(row.seconds for row in exact) / sum(row.seconds for row in own),
         "faster_on_processor": sum(r.processor_seconds for r in exact)
         / sum(r.processor_seconds for r in own),
         "seconds": float(np.mean([row.seconds for row in own])),
         "computed": float(np.mean([row.computed for row in own])),
-        "told": float(np.mean([row.told for row in own])),
-        "megabytes": max(row.bytes for row in own) / 1e6,
         "away": float(np.mean([row.away for row in own])),
         "figures": {one.figure: asdict(one) for one in judged},
         "lossless_in_mean": all(one.kept_in_mean for one in judged),
@@ -154,14 +151,14 @@ def table(rows: Sequence[SpeedRow], methods: Sequence[SpeedMethod], seeds: Seque
     """A line a method; behind each figure, how far it is from exact in units of what seeds differ by: of the means, and
     case by case."""
     known = {metric.name: metric for metric in METRICS}
-    heads = ["", "faster", "by CPU time", "passes", "MB", "latents away"]
+    heads = ["", "faster", "by CPU time", "passes", "latents away"]
     lines = [[*heads, *(known[name].title for name in JUDGED), "lossless"]]
     for method in methods:
         line = summarised(rows, method, seeds)
         cells = [
             method.name,
             *(f"{line[name]:.2f}x" for name in ("faster", "faster_on_processor")),
-            *(number(float(line[name]), digits) for name, digits in (("computed", 1), ("megabytes", 1))),  # type: ignore[arg-type]
+            number(float(line["computed"]), 1),  # type: ignore[arg-type]
             number(float(line["away"]), 3),  # type: ignore[arg-type]
         ]
         for one in judge(rows, method.name, seeds):
@@ -188,11 +185,11 @@ def plot(path: Path, summary: Sequence[dict[str, object]]) -> None:
 
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     panel = figure.subplots()
-    shown = [line for line in summary if line["method"] != EXACT_METHOD and not line["seed"]]
+    shown = [line for line in summary if line["method"] != EXACT and not line["seed"]]
     shown.sort(key=lambda line: float(line["away"]), reverse=True)  # type: ignore[arg-type]
     height = 1.0  # of the label above, none of which may cover another
     for line in shown:
-        preset = line["method"] in SPEEDS
+        preset = line["method"] in PRESETS
         marker = "*" if preset else "o" if line["lossless"] else "x"
         speed, away = float(line["faster"]), max(float(line["away"]), LEAST_SHOWN)  # type: ignore[arg-type]
         panel.plot(speed, away, marker, color="C3" if preset else "C0", markersize=13 if preset else 7)

@@ -1,7 +1,6 @@
 """How frames come: early, by a thread a little ahead, the same after a break, and without what nobody reads."""
 
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.generation import Guesses, decode
 from followyouremoji.preparation import Prepared
-from tests.media.test_ahead import until
 from tests.small_model import frames, small_model
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
@@ -36,7 +34,7 @@ def test_frames_come_early_and_the_networks_go_only_a_little_ahead(
     assert total > 40
     assert 0 < done < total / 2
     assert steps == [(number, total) for number in range(1, done + 1)]
-    assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+    assert helpers() == []
 
 
 def test_closing_a_stream_does_not_wait_for_the_rest_of_a_segment(
@@ -62,7 +60,7 @@ def test_closing_a_stream_does_not_wait_for_the_rest_of_a_segment(
 
 
 @pytest.mark.parametrize("warped", [False, True])
-def test_sampling_and_drawing_ahead_changes_nothing_and_leaves_no_thread(
+def test_sampling_ahead_changes_nothing_and_leaves_no_thread(
     portrait: DrawnPortrait, warped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a GPU."""
@@ -73,34 +71,13 @@ def test_sampling_and_drawing_ahead_changes_nothing_and_leaves_no_thread(
     assert np.array_equal(frames(animator, prepared), expected)
     stream = animator.frames(prepared, AnimationSettings(steps=20, speed="exact"))
     next(stream)
-    assert helpers() == {"ahead": 2, "foreseen": 1 + warped}, (
-        "one samples, one decodes; landmarks and guesses"
-    )
+    assert len(helpers()) == 2, "one samples, one decodes"
     stream.close()
-    assert helpers()["ahead"] == 0
-    until(lambda: helpers() == {})
+    assert helpers() == []
 
 
-def test_a_broken_run_that_draws_ahead_gives_the_same_frames(
-    portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was drawn for a batch that turns out to be finished is not taken for another's."""
-    monkeypatch.setattr("followyouremoji.generation.works_ahead", lambda device: True)
-    animator = PortraitAnimator(small_model(warped_reference=True))
-    prepared = animator.prepare(portrait.picture, drawn_motion(14), portrait_landmarks=landmarks_of(portrait))
-    kept, settings = Kept(), AnimationSettings(steps=1, window=4)
-    whole = list(animator.frames(prepared, settings, store=kept))
-    assert len(kept.batches) > 4
-    for lost in ((0,), (2, 3)):
-        for number in lost:
-            del kept.batches[number]
-        assert np.array_equal(whole, list(animator.frames(prepared, settings, store=kept)))
-
-
-def helpers() -> Counter[str]:
-    """How many threads of each kind there are."""
-    names = (thread.name.split("_")[0] for thread in threading.enumerate())
-    return Counter(name for name in names if name in ("ahead", "foreseen"))
+def helpers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
 def test_inference_mode_does_not_leak_out_of_an_abandoned_stream(

@@ -10,22 +10,21 @@ from threading import Event
 import numpy as np
 import torch
 
-from followyouremoji.checkpoints.acceleration import Acceleration, forecast_for, read_acceleration
 from followyouremoji.checkpoints.lora import Merged, merge_lora, read_lora
 from followyouremoji.checkpoints.model import Model, choose_device, load_model
-from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
 from followyouremoji.generation import finish, generate
-from followyouremoji.media.ahead import ahead
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
 from followyouremoji.networks.config import LATENT_STRIDE
+from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import Prepared, prepare
 from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.guidance import pass_bytes, room_for_passes
+from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.sampler import LatentStore, Progress
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
@@ -53,15 +52,9 @@ class PortraitAnimator:
     >>> for frame in animator("portrait.png", "driving.mp4"): ...
     """
 
-    def __init__(
-        self, model: Model, replicas: Sequence[Model] = (), acceleration: Acceleration | None = None
-    ) -> None:
-        """Use a model, and `replicas` of it on other devices, on which parts of long clips are made at the same time.
-
-        `acceleration` is what `fye calibrate` found for it; without, passes are forecast as for any model.
-        """
+    def __init__(self, model: Model, replicas: Sequence[Model] = ()) -> None:
+        """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time."""
         self.models = (model, *replicas)
-        self.acceleration = acceleration
         self._merged: list[tuple[Model, Merged]] = []
         self._changed = ExitStack()  # holds the networks that LoRAs are merged into
 
@@ -97,7 +90,7 @@ class PortraitAnimator:
         if compile:
             for made in (model, *replicas):
                 compile_regions(made.denoiser, made.device)
-        return cls(model, replicas, read_acceleration(find_checkpoint(source)))
+        return cls(model, replicas)
 
     @property
     def model(self) -> Model:
@@ -214,7 +207,7 @@ class PortraitAnimator:
 
         Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and
         `store`, which keeps what is finished of a long clip, and counts in `tally` the passes that were computed and
-        told. Memory does not grow with the clip but by its landmarks (some 25 kB a frame), unless the strategy is
+        forecast. Memory does not grow with the clip but by its landmarks (some 25 kB a frame), unless the strategy is
         "windows" or "tiles", which hold a scene's latents, or the loop is "pingpong", which holds all of them, or
         "blend" in a clip with cuts, which begins with its last scene. Closing the iterator ends the thread.
 
@@ -247,7 +240,7 @@ class PortraitAnimator:
         decoded = generate(self.models, prepared, course, sampling, guidance_scale, counted, store, tally)
         shown = 0
         with ExitStack() as stack:
-            pieces = stack.enter_context(closing(ahead(decoded, DECODED_AHEAD)))
+            pieces = stack.enter_context(closing(prefetch(decoded, DECODED_AHEAD)))
             stack.callback(stopped.set)  # first of both
             for piece in pieces:
                 for pose, result, coded in piece:
@@ -288,7 +281,7 @@ class PortraitAnimator:
             window=config.window if settings.window is None else settings.window,
             strategy=strategy,
             batch=self._batch(settings) if settings.batch is None else settings.batch,
-            forecast=forecast_for(self.acceleration, settings.speed, steps),
+            cache=preset(settings.speed),
         )
         check_fits(sampling, config.network)
         return sampling

@@ -15,8 +15,8 @@ from torch import Tensor
 from followyouremoji.checkpoints.model import Model, to_pictures, to_tensor
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.media.ahead import Foreseen, ahead
 from followyouremoji.networks.config import LATENT_STRIDE
+from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.guess import onto_guess
@@ -26,14 +26,11 @@ from followyouremoji.sampling.sampler import (
     Progress,
     Replica,
     reading_groups,
-    reading_order,
     sample,
 )
 from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
-
-DRAWN_AHEAD = 8  # groups of poses: those that the segments of a batch read
 
 Poses = tuple[int, ...]
 
@@ -85,13 +82,8 @@ def generate(
     back: list[tuple[range, Tensor, Tensor | None]] = []
     complete = 0
     with ExitStack() as stack:
-        overlapped = works_ahead(model.device)
         drawn = pictures_of(prepared.landmark_picture, course)
         bent = pictures_of(prepared.warped_picture, course)
-        if overlapped:
-            order = reading_order(batches, sampling)
-            drawn = stack.enter_context(Foreseen(drawn, order, DRAWN_AHEAD))
-            bent = stack.enter_context(Foreseen(bent, dict.fromkeys(groups.values()), DRAWN_AHEAD))
         guesses = Guesses(bent, model, groups) if network.warped_reference else None
 
         def landmark_features(poses: Poses) -> Tensor:
@@ -111,8 +103,8 @@ def generate(
         )
         for one in models:
             stack.enter_context(one.using("denoiser"))
-        if overlapped:
-            latents_of_poses = stack.enter_context(closing(ahead(latents_of_poses, 1)))
+        if works_ahead(model.device):
+            latents_of_poses = stack.enter_context(closing(prefetch(latents_of_poses, 1)))
         for piece in latents_of_poses:
             for latents in piece.split(DECODED_AT_ONCE):
                 poses = range(complete, complete + len(latents))
@@ -151,8 +143,8 @@ def pictures_of(draw: Callable[[int], np.ndarray], course: Timeline) -> Draw:
 
 
 def works_ahead(device: torch.device) -> bool:
-    """Whether the next segments are sampled while those before are decoded and finished, and what they read is drawn
-    while those before are sampled: a GPU would else stand still, a processor has no time."""
+    """Whether the next segments are sampled while those before are decoded and finished: a GPU would else stand still,
+    a processor has no time."""
     return device.type != "cpu"
 
 

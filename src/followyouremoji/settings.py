@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.face.timeline import Loop
-from followyouremoji.sampling.forecast.presets import written_out
+from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.settings import SamplingSettings, Strategy
 
 Switch = bool | Literal["auto"]
@@ -26,9 +26,8 @@ class AnimationSettings:
     size : pixels a side of what the model generates; the model's own size is the one it is good at.
     steps : of DDIM.
     guidance_scale : 1 or more; 1 is one pass of the denoiser a step, more is two.
-    speed : "exact" computes every pass of the denoiser; "lossless", "fast" and "fastest" forecast ever more of them, as
-        was found best for the model (`fye calibrate`); or a forecast written out, as
-        `sampling.forecast.Forecast.from_text` reads it.
+    speed : one of `sampling.presets.PRESETS`: "exact" computes every pass of the denoiser; "lossless", "fast" and
+        "fastest" forecast ever more of them; "paper" is the papers' cache of layer features.
     seed : of the noise; the same seed gives the same frames.
     shared_noise : 0 to 1, the part of the noise that all frames have in common. More of it flickers less.
     window : frames generated at once; fewer need less memory.
@@ -92,7 +91,7 @@ class AnimationSettings:
         rate = self.frame_rate
         if rate is not None and not 0.0 < rate <= 1000.0:
             raise SettingsError(f"A frame rate of {rate} cannot be used: give frames a second, such as 25.")
-        written_out(self.speed)
+        preset(self.speed)
         drawing = ("steps", "seed", "shared_noise", "window", "batch")
         given = {name: getattr(self, name) for name in drawing if getattr(self, name) is not None}
         SamplingSettings(**given)

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,21 +17,12 @@ import torch
 from followyouremoji.apps.animate import ModelChoice, asked_for
 from followyouremoji.apps.driving import Driving
 from followyouremoji.apps.jobs import Job, JobError, Recipe, differences, fingerprint
-from followyouremoji.checkpoints.acceleration import (
-    Acceleration,
-    Preset,
-    denoiser_checksum,
-    write_acceleration,
-)
-from followyouremoji.checkpoints.folder import ACCELERATION_FILE
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.outputs import PendingOutput
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.media.ranges import ClipRange
-from followyouremoji.sampling.forecast import Forecast
-from followyouremoji.sampling.forecast.placement import general_preset
 from followyouremoji.settings import AnimationSettings
 from tests.apps.conftest import Run
 
@@ -319,23 +309,6 @@ def test_an_empty_folder_that_was_filled_is_known_after_a_kill(
             assert fye(*command(model), *shorter).code == 137
         assert len(list(Path("frames").iterdir())) == (0 if before else 2)
     assert fye(*command(model), *shorter).out == "frames: the job in job is finished.\n"
-
-
-def test_calibrating_changes_the_forecast_and_not_the_weights(model: Path, tmp_path: Path) -> None:
-    weights, file = tmp_path / "model", tmp_path / "file.png"
-    shutil.copytree(model, weights)
-    write_picture(file, np.zeros((32, 32, 3), np.uint8))
-
-    def asked(speed: str) -> Recipe:
-        choice, settings = ModelChoice(str(weights), "cpu"), AnimationSettings(steps=20, speed=speed)
-        return asked_for(file, None, Driving(file), choice, 0.0, AlignmentSettings(), settings)
-
-    before = {speed: asked(speed) for speed in ("exact", "fast")}
-    found = Preset("fast", 20, Forecast("velocity", interval=7))
-    write_acceleration(Acceleration(denoiser_checksum(weights), (found,)), weights / ACCELERATION_FILE)
-    assert differences(before["exact"], asked("exact")) == []
-    (told,) = differences(before["fast"], asked("fast"))
-    assert told == f"forecast was {general_preset('fast', 20)}, now what=velocity,interval=7"
 
 
 def test_a_job_is_of_one_part_of_the_driving_at_one_rate(model: Path, tmp_path: Path) -> None:

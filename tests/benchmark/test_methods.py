@@ -6,22 +6,8 @@ import pytest
 
 pytest.importorskip("skia", reason="the cases that methods animate are drawn with skia-python")
 
-from followyouremoji.benchmark.methods import AutoencoderAlone, Checkpoint, Sampling
-from followyouremoji.checkpoints.folder import ACCELERATION_FILE, CONFIG_FILE
-
-
-def test_a_model_is_measured_again_after_a_calibration(tmp_path: Path) -> None:
-    model, autoencoder = Checkpoint("m", str(tmp_path)), AutoencoderAlone("a", str(tmp_path))
-    (tmp_path / CONFIG_FILE).write_text("one")
-    seen, coded = [model.fingerprint], [autoencoder.fingerprint]
-    for forecasts in ("found", "found anew"):
-        (tmp_path / ACCELERATION_FILE).write_text(forecasts)
-        seen.append(model.fingerprint)
-        coded.append(autoencoder.fingerprint)
-    assert len(set(seen)) == 3
-    assert len(set(coded)) == 1, "the autoencoder is never forecast"
-    (tmp_path / ACCELERATION_FILE).unlink()
-    assert model.fingerprint == seen[0]
+from followyouremoji.benchmark.methods import Checkpoint, Sampling
+from followyouremoji.checkpoints.folder import CONFIG_FILE
 
 
 def test_a_model_is_measured_again_with_other_weights_or_settings(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.networks import AppearanceNet, Denoiser
 from followyouremoji.networks.compiling import compile_module, compile_regions, compiler_problem
 from followyouremoji.sampling.denoising import denoise
-from followyouremoji.sampling.forecast import Forecast
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
+from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, TaylorSettings
 from followyouremoji.sampling.windows import Window, overlapping_windows
 from tests.tiny import tiny_network
 
@@ -43,7 +43,9 @@ class Case:
     conditioning: ClipConditioning
     backend: Counting
 
-    def latents(self, denoiser: Denoiser, windows: list[Window], forecast: Forecast) -> Tensor:
+    def latents(
+        self, denoiser: Denoiser, windows: list[Window], cache: CacheSettings | None = None
+    ) -> Tensor:
         frames = windows[-1].stop
         generator = torch.Generator().manual_seed(1)
         noise = torch.randn(1, 4, frames, SIDE, SIDE, generator=generator)
@@ -59,7 +61,7 @@ class Case:
                 windows,
                 4,
                 lambda: None,
-                forecast,
+                cache,
             )
 
 
@@ -108,8 +110,8 @@ def test_equal_shapes_share_compilations_and_every_window_length_is_compiled(cas
     modules = [module for module in case.denoiser.modules() if module._compiled_call_impl is not None]
     for length, again in ((3, False), (4, False), (3, True)):
         before = len(case.backend.graphs)
-        expected = case.latents(case.plain, windows(length, length), Forecast())
-        result = case.latents(case.denoiser, windows(length, length), Forecast())
+        expected = case.latents(case.plain, windows(length, length))
+        result = case.latents(case.denoiser, windows(length, length))
         assert torch.allclose(result, expected, atol=1e-4)
         made = len(case.backend.graphs) - before
         assert made == 0 if again else 0 < made < len(modules)
@@ -120,39 +122,31 @@ def test_a_clip_may_have_many_lengths_of_windows(case: Case) -> None:
     with torch._dynamo.config.patch(accumulated_recompile_limit=4):
         compile_regions(case.denoiser, torch.device("meta"), case.backend)
         for length in range(3, 9):
-            case.latents(case.denoiser, windows(length, length), Forecast())
+            case.latents(case.denoiser, windows(length, length))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "what=modules,basis=taylor,order=1,interval=2,first=2",
-        "what=inside,depth=1,basis=taylor,order=0,interval=2,first=2",
-        "what=velocity,basis=taylor,order=1,interval=2,first=2",
-    ],
-)
-def test_forecasts_stand_around_compiled_regions(case: Case, text: str) -> None:
-    """Two overlapping windows; guidance's halves go one by one where features are told."""
-    forecast = Forecast.from_text(text)
-    expected = case.latents(case.plain, windows(5, 3), forecast)
-    assert not torch.equal(expected, case.latents(case.plain, windows(5, 3), Forecast()))
-    assert torch.allclose(case.latents(case.denoiser, windows(5, 3), forecast), expected, atol=1e-4)
+@pytest.mark.parametrize("cache", [TaylorSettings(interval=2, warm_up=2), ForecastSettings(passes=3)])
+def test_caches_stand_around_compiled_regions(case: Case, cache: CacheSettings) -> None:
+    """Two overlapping windows; guidance's halves go one by one where layers are cached."""
+    expected = case.latents(case.plain, windows(5, 3), cache)
+    assert not torch.equal(expected, case.latents(case.plain, windows(5, 3)))
+    assert torch.allclose(case.latents(case.denoiser, windows(5, 3), cache), expected, atol=1e-4)
 
 
 def test_weights_are_inputs_not_constants(case: Case) -> None:
     """A LoRA puts in other parameters, and offloading loads them again: nothing is compiled anew, and the new ones
     count."""
     span = windows(3, 3)
-    before = case.latents(case.denoiser, span, Forecast())
+    before = case.latents(case.denoiser, span)
     made = len(case.backend.graphs)
     saved = {name: value.clone() for name, value in case.denoiser.state_dict().items()}
     layer = case.denoiser.transformers()[0].block.attn1.to_q
     original = layer.weight
     layer.weight = nn.Parameter(original * 2 + 0.5, requires_grad=False)
-    assert not torch.allclose(case.latents(case.denoiser, span, Forecast()), before, atol=1e-4)
+    assert not torch.allclose(case.latents(case.denoiser, span), before, atol=1e-4)
     layer.weight = original
     case.denoiser.load_state_dict(saved, assign=True)
-    assert torch.equal(case.latents(case.denoiser, span, Forecast()), before)
+    assert torch.equal(case.latents(case.denoiser, span), before)
     assert len(case.backend.graphs) == made
 
 
@@ -185,6 +179,6 @@ def test_torchs_own_compiler_agrees_within_rounding(case: Case) -> None:
     compiled.load_state_dict(case.plain.state_dict())
     compile_regions(compiled, torch.device("cpu"))
     for length in (3, 4):
-        expected = case.latents(case.plain, windows(length, length), Forecast())
-        result = case.latents(compiled, windows(length, length), Forecast())
+        expected = case.latents(case.plain, windows(length, length))
+        result = case.latents(compiled, windows(length, length))
         assert torch.allclose(result, expected, atol=1e-4)

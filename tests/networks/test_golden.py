@@ -61,9 +61,9 @@ def test_every_output_of_the_released_code(golden, networks) -> None:
     latents = golden["in.latents"]
     nothing_known = torch.zeros(1, 1, latents.shape[2], 1, 1)
     guidance = ClipConditioning(conditional, unconditional, guidance_scale=3.5)
-    for t in schedule.timesteps:
+    for step, t in enumerate(schedule.timesteps):
         guided = predict_velocity(
             denoiser, latents, torch.zeros_like(latents), nothing_known, t, features, guidance
         )
-        latents = schedule.step(guided, t, latents).prev_sample
+        latents = schedule.step(latents, guided, step)
         assert difference(latents, golden[f"out.ddim.after_t{int(t)}"]) < TOLERANCE, int(t)

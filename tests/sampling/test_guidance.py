@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
+from followyouremoji.networks.unet import Cache
 from followyouremoji.sampling import guidance
-from followyouremoji.sampling.guidance import ClipConditioning, Telling, condition_clip, predict_velocity
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
 
 CONFIG = NetworkConfig(
     block_channels=(64, 64), layers_per_block=1, heads=2, norm_groups=8, context_width=16, image_width=6
@@ -38,7 +39,7 @@ class Clip:
         appearance = self.appearance_net(self.reference, self.tokens)
         return condition_clip(self.denoiser, self.tokens, appearance, scale)
 
-    def predict(self, conditioning: ClipConditioning, *telling: Telling) -> torch.Tensor:
+    def predict(self, conditioning: ClipConditioning, *caches: tuple[Cache, Cache]) -> torch.Tensor:
         return predict_velocity(
             self.denoiser,
             self.latents,
@@ -47,7 +48,7 @@ class Clip:
             torch.tensor(500),
             self.features,
             conditioning,
-            *telling,
+            *caches,
         )
 
 
@@ -72,18 +73,18 @@ def test_both_halves_as_one_batch_equal_one_after_the_other(
 
 
 @torch.inference_mode()
-def test_halves_that_may_be_told_are_passes_of_their_own(clip: Clip) -> None:
-    """A memory belongs to one half: its features must not hold the other's."""
+def test_halves_that_are_cached_are_passes_of_their_own(clip: Clip) -> None:
+    """A cache belongs to one half: its features must not hold the other's."""
     shapes: list[int] = []
 
-    def watch(place, index, compute):
+    def watch(site, compute):
         features = compute()
         shapes.append(len(features))
         return features
 
     conditioning = clip.condition()
     expected = clip.predict(conditioning)
-    result = clip.predict(conditioning, Telling(guided=watch))
+    result = clip.predict(conditioning, (watch, watch))
     assert set(shapes) == {6}
     torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
 

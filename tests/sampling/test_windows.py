@@ -46,12 +46,11 @@ def test_the_release_s_windows_average_where_they_overlap() -> None:
 @pytest.mark.parametrize("index", [0, 3, 9])
 def test_blended_predictions_step_to_blended_latents(index: int) -> None:
     schedule = ddim_schedule(10)
-    timestep = schedule.timesteps[index]
     generator = torch.Generator().manual_seed(0)
     latents, first, second = torch.randn(3, 5, 8, generator=generator, dtype=torch.float64)
     share = torch.rand(5, 1, generator=generator, dtype=torch.float64)
-    stepped = [schedule.step(v, timestep, latents).prev_sample for v in (first, second)]
-    blended = schedule.step(share * first + (1 - share) * second, timestep, latents).prev_sample
+    stepped = [schedule.step(latents, v, index) for v in (first, second)]
+    blended = schedule.step(latents, share * first + (1 - share) * second, index)
     torch.testing.assert_close(blended, share * stepped[0] + (1 - share) * stepped[1])
 
 

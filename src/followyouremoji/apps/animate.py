@@ -31,7 +31,6 @@ from followyouremoji.media.pictures import (
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter, check_sides
 from followyouremoji.preparation import Prepared
-from followyouremoji.sampling.forecast.presets import SPEEDS
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import find_portrait
 
@@ -210,11 +209,10 @@ def animate(
 
 
 def told(tally: Tally) -> str:
-    """What --speed saved, and what it took."""
-    if not tally.told:
+    """What --speed saved."""
+    if not tally.forecast:
         return ""
-    passes, memory = tally.computed + tally.told, tally.bytes / 2**20
-    return f", {tally.computed} of {passes} passes computed and the others forecast from {memory:.1f} MB of memory"
+    return f", {tally.computed} of {tally.computed + tally.forecast} passes computed and the others forecast"
 
 
 def asked_for(
@@ -227,21 +225,16 @@ def asked_for(
     settings: AnimationSettings,
 ) -> Recipe:
     """All that a result depends on, for a job."""
-    from followyouremoji.checkpoints.acceleration import forecast_for, read_acceleration
-    from followyouremoji.checkpoints.folder import read_config
     from followyouremoji.checkpoints.sources import find_checkpoint
 
-    weights = find_checkpoint(choice.weights)
-    steps = read_config(weights)[0].steps if settings.steps is None else settings.steps
     return recipe(
         portrait,
         driving.path,
-        weights,
+        find_checkpoint(choice.weights),
         choice.lora_files,
         {
             "size of the portrait": scaled,
             **choice.described(),
-            "forecast": str(forecast_for(read_acceleration(weights), settings.speed, steps)),
             "smooth": smooth,
             "part of the driving": str(driving.clip_range),
             "alignment's": alignment,
@@ -255,8 +248,6 @@ def tell_limits(
 ) -> None:
     """What a user should know of a model, and of the settings with it; `store` says whether a job keeps what is
     finished."""
-    from followyouremoji.sampling.forecast import EXACT
-
     if weights == "bundled":
         note(DRAWN_ONLY)
     if animator.model.device.type == "cpu" and animator.model.config.picture_size > LARGE_PICTURE:
@@ -276,11 +267,9 @@ def tell_limits(
             f"Note: with the strategy {sampling.strategy!r} all windows of a scene advance together. Several devices share scenes, --batch has "
             "nothing to join, and a job is kept scene by scene."
         )
-    found = animator.acceleration and animator.acceleration.forecast(settings.speed, sampling.steps)
-    if settings.speed in SPEEDS and found is None and sampling.forecast != EXACT:
+    if weights != "bundled" and sampling.forecasts:
         note(
-            f"Note: what --speed {settings.speed} loses at {sampling.steps} steps has not been measured for this model; fye calibrate does, "
-            "--speed exact is sure to lose nothing."
+            f"Note: what --speed {settings.speed} loses was measured on the bundled model alone; --speed exact is sure to lose nothing."
         )
 
 

@@ -214,17 +214,13 @@ def recipe(
     """What a result depends on.
 
     `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `loras` are files with
-    their scales; `settings` holds dataclasses and plain values by what a user calls them, and the forecast among them:
-    the file that it may come from can be made at any time, and says nothing about the weights. Raises JobError for a
-    file that cannot be read.
+    their scales; `settings` holds dataclasses and plain values by what a user calls them. Raises JobError for a file
+    that cannot be read.
     """
-    from followyouremoji.checkpoints.folder import ACCELERATION_FILE
-
-    small_files = [path for path in sorted(weights.glob("*.json")) if path.name != ACCELERATION_FILE]
     described: Recipe = {
         "portrait": fingerprint(portrait),
         "driving": fingerprint(driving),
-        "weights": [[path.name, fingerprint(path)] for path in small_files],
+        "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
         "LoRA": [[fingerprint(path), scale] for path, scale in loras],
     }
     for name, value in settings.items():

@@ -31,7 +31,7 @@ from followyouremoji.benchmark.fingerprints import code_hash, text_hash
 from followyouremoji.benchmark.suites import FRAMES, Case, drawn_motion
 from followyouremoji.benchmark.warps import mesh_warp
 from followyouremoji.checkpoints.config import ModelConfig
-from followyouremoji.checkpoints.folder import ACCELERATION_FILE, CONFIG_FILE
+from followyouremoji.checkpoints.folder import CONFIG_FILE
 from followyouremoji.checkpoints.model import to_pictures, to_tensor
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import DataError, SettingsError
@@ -210,8 +210,7 @@ class Checkpoint:
 
     @property
     def fingerprint(self) -> str:
-        model = f"{weights_hash(self.source)} {acceleration_hash(self.source)}"
-        return f"{model} {self.sampling} {code_hash(*GENERATED_BY)}"
+        return f"{weights_hash(self.source)} {self.sampling} {code_hash(*GENERATED_BY)}"
 
     def animate(self, case: Case) -> np.ndarray:
         settings = self.sampling.settings()
@@ -283,13 +282,6 @@ def weights_hash(source: str) -> str:
     """A checkpoint's identity: its config holds the checksums of its files. Raises WeightsError where there is none."""
     config = find_checkpoint(source) / CONFIG_FILE
     return text_hash(config.read_text()) if config.is_file() else str(config.resolve())
-
-
-def acceleration_hash(source: str) -> str:
-    """What was found of how to forecast a checkpoint's passes, which `fye calibrate` may find anew. Raises WeightsError
-    where there is none."""
-    acceleration = find_checkpoint(source) / ACCELERATION_FILE
-    return text_hash(acceleration.read_text()) if acceleration.is_file() else "as any model"
 
 
 BASELINES: dict[str, type[Copy | Plate | MeshWarp | Truth]] = {

@@ -1,7 +1,7 @@
-"""Speed against quality: the denoising of drawn clips, timed, by forecasts of every kind, beside what other seeds make
-of the same clips.
+"""Speed against quality: the denoising of drawn clips, timed, by every preset, beside what other seeds make of the same
+clips.
 
-A forecast is *lossless* where its figures differ from the exact result's by less than another seed's do: of the two, a
+A preset is *lossless* where its figures differ from the exact result's by less than another seed's do: of the two, a
 user could not tell which was forecast. That is asked of the suite's means and, stricter, of the differences case by
 case.
 """
@@ -9,7 +9,7 @@ case.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,20 +20,48 @@ from torch import Tensor
 from followyouremoji.benchmark.identity import IdentityScale
 from followyouremoji.benchmark.methods import framed
 from followyouremoji.benchmark.scoring import score_case
-from followyouremoji.benchmark.speed_methods import SpeedMethod, finish_queue
 from followyouremoji.benchmark.suites import Case
 from followyouremoji.checkpoints.model import Model, to_tensor
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.generation import DECODED_AT_ONCE, decode, features_of, finish, read_portrait
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.denoising import Tally, denoise
-from followyouremoji.sampling.forecast import Forecast
 from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.sampling.noise import frame_noise
+from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
 from followyouremoji.sampling.windows import OVERLAP, overlapping_windows
 
 JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
-"""The figures that a lossless forecast keeps: L1, SSIM, landmark error, identity and flicker of `scoring.METRICS`."""
+"""The figures that a lossless preset keeps: L1, SSIM, landmark error, identity and flicker of `scoring.METRICS`."""
+
+EXACT = "exact"
+
+
+@dataclass(frozen=True)
+class SpeedMethod:
+    """A way to draw the clips, by a short name."""
+
+    name: str
+    cache: CacheSettings | None
+    steps: int
+    seed: int = 0
+
+
+def seed_methods(steps: int, seeds: int) -> list[SpeedMethod]:
+    """The exact sampler with several seeds; the first is what others are compared with."""
+    names = [EXACT, *(f"{EXACT}, seed {seed}" for seed in range(1, seeds))]
+    return [SpeedMethod(name, None, steps, seed) for seed, name in enumerate(names)]
+
+
+def compared_methods(
+    steps: int, passes: Sequence[int] = (), fewer_steps: Sequence[int] = ()
+) -> list[SpeedMethod]:
+    """The presets, forecasts of other numbers of passes, and plain DDIM with fewer steps."""
+    return [
+        *(SpeedMethod(name, cache, steps) for name, cache in PRESETS.items() if cache is not None),
+        *(SpeedMethod(f"{number} passes", ForecastSettings(number), steps) for number in passes),
+        *(SpeedMethod(f"DDIM, {fewer} steps", None, fewer) for fewer in fewer_steps),
+    ]
 
 
 @dataclass(frozen=True)
@@ -65,7 +93,7 @@ def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
 @dataclass(frozen=True)
 class Denoised:
     """Latents (1, channels, frames, height, width) float32, what they took (seconds by the clock and of the thread's
-    processor), and what was forecast."""
+    processor), and its passes."""
 
     latents: Tensor
     seconds: float
@@ -83,13 +111,12 @@ def clip_noise(model: Model, clip: Clip, seed: int, shared_noise: float) -> Tens
 def denoise_clip(
     model: Model,
     clip: Clip,
-    forecast: Forecast,
+    cache: CacheSettings | None,
     steps: int,
     seed: int,
     shared_noise: float,
-    observe: Callable[[Tensor], None] | None = None,
 ) -> Denoised:
-    """Denoise a clip, in overlapping windows where it is longer than the model's; `observe` as of `denoise`."""
+    """Denoise a clip, in overlapping windows where it is longer than the model's."""
     frames, window = len(clip.prepared), model.config.window
     noise = clip_noise(model, clip, seed, shared_noise)
     known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=model.device)
@@ -106,9 +133,8 @@ def denoise_clip(
         overlapping_windows(frames, window, min(OVERLAP, window // 2)),
         steps,
         lambda: None,
-        forecast,
+        cache,
         tally,
-        observe,
     )
     finish_queue(model.device)
     return Denoised(latents, time.perf_counter() - begun, time.process_time() - on_processor, tally)
@@ -136,8 +162,6 @@ class SpeedRow:
     seconds: float
     processor_seconds: float
     computed: int
-    told: int
-    bytes: int
     away: float
     figures: dict[str, float]
 
@@ -157,10 +181,10 @@ def measure_case(
     The first method is the exact one that the others' latents are compared with.
     """
     clip = read_clip(model, framed(case, model.config), guidance_scale)
-    denoise_clip(model, clip, Forecast(solver="ddim", passes=1), 1, 0, shared_noise)  # warms up
+    denoise_clip(model, clip, None, 1, 0, shared_noise)  # warms up
     exact: Tensor | None = None
     for method in methods:
-        denoised = denoise_clip(model, clip, method.forecast, method.steps, method.seed, shared_noise)
+        denoised = denoise_clip(model, clip, method.cache, method.steps, method.seed, shared_noise)
         exact = denoised.latents if exact is None else exact
         frames = finished_frames(model, clip, denoised.latents)
         row = SpeedRow(
@@ -169,8 +193,6 @@ def measure_case(
             denoised.seconds,
             denoised.processor_seconds,
             denoised.tally.computed,
-            denoised.tally.told,
-            denoised.tally.bytes,
             float((denoised.latents - exact).norm() / exact.norm()),
             score_case(frames, case, detector, scale),
         )
@@ -235,3 +257,9 @@ def _differences(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 def is_lossless(judgements: Sequence[Judgement]) -> bool:
     """Whether every figure is kept, both in the mean and case by case."""
     return all(one.kept_in_mean and one.kept_by_case for one in judgements)
+
+
+def finish_queue(device: torch.device) -> None:
+    """Wait for an Nvidia GPU, so that a clock tells what its work takes."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -30,8 +30,7 @@ NETWORK_FILES = {
     name: f"{name}.safetensors"
     for name in ("denoiser", "appearance_net", "landmark_encoder", "qformer", "autoencoder")
 }
-ACCELERATION_FILE = "acceleration.json"  # how to forecast its passes, see `acceleration.py`
-ENTRIES = {CONFIG_FILE, VAE_FOLDER, IMAGE_ENCODER_FOLDER, ACCELERATION_FILE, *NETWORK_FILES.values()}
+ENTRIES = {CONFIG_FILE, VAE_FOLDER, IMAGE_ENCODER_FOLDER, *NETWORK_FILES.values()}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import torch
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.encoders import load_clip_image_encoder, load_stable_diffusion_autoencoder
 from followyouremoji.checkpoints.folder import (
-    ACCELERATION_FILE,
     CONFIG_FILE,
     IMAGE_ENCODER_FOLDER,
     NETWORK_FILES,
@@ -63,7 +62,7 @@ def verify_checkpoint(source: str | Path) -> Verification:
     config, records = read_config(folder)
     needed = needed_entries(config)
     reports = [_check_part(folder, name, config, records) for name in needed]
-    known = {CONFIG_FILE, ACCELERATION_FILE, *needed}
+    known = {CONFIG_FILE, *needed}
     for entry in sorted(folder.iterdir()):
         if entry.name not in known:
             problem = f"{entry} is no part of this checkpoint; nothing reads it"

@@ -1,5 +1,5 @@
-"""Compilation by torch, region by region: the modules between the places of a `Recall`, so that whatever stands at
-those goes on as it was.
+"""Compilation by torch, region by region: the modules at the cache sites and between them, so that whatever stands at
+those sites goes on as it was.
 
 Shapes are static, for they are few: those of a level of the UNet, times the lengths of windows that a clip has. Modules
 of equal shapes share one compilation, and weights are its inputs, not part of it: they may change or be loaded again.

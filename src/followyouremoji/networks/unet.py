@@ -1,18 +1,16 @@
 """Stable Diffusion's UNet, once as the appearance net (2-D, hands over tokens) and once as the denoiser (inflated over
 time).
 
-A network is a list of steps down, a middle and a list of steps up. Both networks have the same transformer blocks in
-the same order, which is how appearance tokens find their place: entry `i` of the list that `AppearanceNet` returns
-belongs to transformer `i` of the `Denoiser`.
+Both networks have the same transformer blocks in the same order, which is how appearance tokens find their place: entry
+`i` of the list that `AppearanceNet` returns belongs to transformer `i` of the `Denoiser`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import zip_longest
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -33,24 +31,20 @@ from followyouremoji.networks.layers import (
 from followyouremoji.networks.motion_module import MotionModule
 
 Layer = tuple[ResnetBlock, SpatialTransformer | None, MotionModule | None]
-Place = Literal["inside", "resnet", "attention", "motion"]
 
 
-class Recall(Protocol):
-    """Stands at the places of a denoiser whose features can be told from those of earlier steps instead of computing
-    them.
+class Cache(Protocol):
+    """Stands at the denoiser's cache sites, whose features may be remembered from earlier steps instead of computed.
 
-    `("inside", depth)` is what lies within its outermost `depth` layers up and the layers down whose skips they read; 0
-    is everything between the first convolution and the head. `("resnet", i)`, `("attention", i)` and `("motion", i)`
-    are what the `i`-th layer's modules return, counted in the order of a pass: the resnet's output, and what a
-    transformer or a motion module adds to its input.
+    A site is a resnet, a transformer or a motion module and goes by its name in the network, such as
+    `down_blocks.0.attentions.1`. Its features are the resnet's output, and what the other two add to their input.
     """
 
-    def __call__(self, place: Place, index: int, compute: Callable[[], Tensor]) -> Tensor:
-        """The features of a place, of the shape that `compute` would return."""
+    def __call__(self, site: str, compute: Callable[[], Tensor]) -> Tensor:
+        """The features of a site, of the shape that `compute` would return."""
 
 
-def compute_always(place: Place, index: int, compute: Callable[[], Tensor]) -> Tensor:
+def compute_always(site: str, compute: Callable[[], Tensor]) -> Tensor:
     """Remembers nothing."""
     return compute()
 
@@ -172,46 +166,25 @@ class UNet(nn.Module):
         down, middle, up = self.stages()
         return [transformer for stage in [*down, middle, *up] for transformer in stage.attentions]  # type: ignore[misc]
 
-    def layers(self) -> list[Layer]:
-        """All layers in the order of a pass."""
+    def run_stages(self, x: Tensor, run: Callable[[Layer, Tensor], Tensor]) -> Tensor:
+        """From the first convolution's output down, through the middle and up again; `run` does one layer."""
         down, middle, up = self.stages()
-        return [layer for stage in [*down, middle, *up] for layer in stage.layers()]
-
-    def run_stages(
-        self, x: Tensor, run: Callable[[int, Tensor], Tensor], recall: Recall = compute_always
-    ) -> Tensor:
-        """From the first convolution's output down, through the middle and up again; `run` does one layer, named by its
-        number.
-
-        A UNet is a nest of pairs: a layer up reads what the next inner pair returned, joined with its skip. `recall`
-        stands before each pair.
-        """
-        down, middle, up = self.stages()
-        numbers = iter(range(len(self.layers())))
-        inward: list[
-            tuple[Callable[[Tensor], Tensor], nn.Module | None]
-        ] = []  # to the next skip; what undoes it
-        for stage, below in zip_longest(down, reversed(up[:-1])):
-            inward += [(partial(run, next(numbers)), None) for _ in stage.layers()]
-            inward += [(downsample, below.upsamplers[0]) for downsample in stage.downsamplers]
-        middle_layers = [next(numbers) for _ in middle.layers()]
-        outward = list(numbers)[::-1]  # the layer up that reads each skip
-
-        def pair(depth: int, skip: Tensor) -> Tensor:
-            if depth < len(inward):
-                inner = recall("inside", depth + 1, partial(inside, depth, skip))
-            else:
-                inner = skip
-                for number in middle_layers:
-                    inner = run(number, inner)
-            return run(outward[depth], torch.cat([inner, skip], dim=1))
-
-        def inside(depth: int, skip: Tensor) -> Tensor:
-            step, enlarge = inward[depth]
-            inner = pair(depth + 1, step(skip))
-            return inner if enlarge is None else enlarge(inner, skip.shape[2:])
-
-        return recall("inside", 0, partial(pair, 0, x))
+        skips = [x]
+        for stage in down:
+            for layer in stage.layers():
+                x = run(layer, x)
+                skips.append(x)
+            for downsample in stage.downsamplers:
+                x = downsample(x)
+                skips.append(x)
+        for layer in middle.layers():
+            x = run(layer, x)
+        for stage in up:
+            for layer in stage.layers():
+                x = run(layer, torch.cat([x, skips.pop()], dim=1))
+            for upsample in stage.upsamplers:
+                x = upsample(x, skips[-1].shape[2:])
+        return x
 
     def context(self, image_tokens: Tensor) -> list[KeyValue]:
         """Keys and values of the image prompt `(batch, tokens, image width)` for every whole transformer block."""
@@ -239,12 +212,11 @@ class AppearanceNet(UNet):
         """
         time = self.time_embedding(torch.zeros(latents.shape[0], device=latents.device))
         contexts = iter(self.context(image_tokens))
-        layers = self.layers()
         final = self.transformers()[-1]
         handed_over: list[Tensor] = []
 
-        def run(number: int, x: Tensor) -> Tensor:
-            resnet, transformer, _ = layers[number]
+        def run(layer: Layer, x: Tensor) -> Tensor:
+            resnet, transformer, _ = layer
             x = resnet(x, time)
             if transformer is final:
                 handed_over.append(transformer.block.norm1(transformer.tokens(x)))
@@ -283,13 +255,13 @@ class Denoiser(UNet):
         timesteps: Tensor,
         landmark_features: Tensor,
         conditioning: Conditioning | Sequence[Conditioning],
-        recall: Recall = compute_always,
+        cache: Cache = compute_always,
     ) -> Tensor:
         """One pass.
 
         `latents` (batch, denoiser channels, frames, height, width): noisy latents, in the paper layout joined by known
         frames and their mask; `timesteps` (batch,) in 0..999; `landmark_features` (batch, first block width, frames,
-        height, width). `recall` may tell features instead of computing them. A conditioning of a smaller batch is
+        height, width). `cache` may remember features instead of computing them. A conditioning of a smaller batch is
         shared: sample `i` of it serves the next `batch / its batch` samples. Several conditionings, such as the two
         halves of guidance, are read side by side, each by all samples. Returns the prediction (batch, latent channels,
         frames, height, width); for several conditionings their predictions one after the other along the batch.
@@ -300,27 +272,29 @@ class Denoiser(UNet):
         time = self.time_embedding(timesteps).repeat(ways, 1)
         reads = zip(*(one.readings() for one in conditionings), strict=True)
         read = dict(zip(self.transformers(), reads, strict=True))
-        layers = self.layers()
+        first = next(self.stages()[0][0].layers())[0]
+        sites = {module: name for name, module in self.named_modules()}
 
-        def first(resnet: ResnetBlock, x: Tensor) -> Tensor:
-            """Before the first attention the conditionings have made no difference yet."""
-            if ways == 1:
-                return resnet(x, time)
-            return torch.cat([resnet(x.chunk(ways)[0], time.chunk(ways)[0])] * ways)
-
-        def run(number: int, x: Tensor) -> Tensor:
-            resnet, transformer, motion_module = layers[number]
-            x = recall("resnet", number, lambda: resnet(x, time) if number else first(resnet, x))
+        def run(layer: Layer, x: Tensor) -> Tensor:
+            resnet, transformer, motion_module = layer
+            if (
+                resnet is first and ways > 1
+            ):  # the conditionings make no difference before the first attention
+                x = cache(
+                    sites[resnet], lambda: torch.cat([resnet(x.chunk(ways)[0], time.chunk(ways)[0])] * ways)
+                )
+            else:
+                x = cache(sites[resnet], lambda: resnet(x, time))
             if transformer is not None:
-                x = x + recall("attention", number, lambda: transformer(x, read[transformer])[0])
+                x = x + cache(sites[transformer], lambda: transformer(x, read[transformer])[0])
             if motion_module is not None:
-                x = x + recall("motion", number, lambda: motion_module(x, frames))
+                x = x + cache(sites[motion_module], lambda: motion_module(x, frames))
             return x
 
         x = latents.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
         x = self.conv_in(laid_out(x))
         x = x + landmark_features.transpose(1, 2).flatten(0, 1)
         x = x if ways == 1 else torch.cat([x] * ways)  # which, other than `repeat`, leaves channels last
-        x = self.run_stages(x, run, recall)
+        x = self.run_stages(x, run)
         x = self.conv_out(activated(self.conv_norm_out, x))
         return x.unflatten(0, (-1, frames)).transpose(1, 2)  # (b f) c h w -> b c f h w

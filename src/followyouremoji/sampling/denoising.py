@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
 
-import numpy as np
 import torch
-from torch import IntTensor, Tensor
+from torch import Tensor
 
 from followyouremoji.networks import Denoiser
-from followyouremoji.sampling.forecast.memory import FeatureMemory
-from followyouremoji.sampling.forecast.prediction import GuidanceDifference, WholePrediction
-from followyouremoji.sampling.forecast.settings import EXACT, Forecast
-from followyouremoji.sampling.guidance import NOTHING_TOLD, ClipConditioning, Telling, predict_velocity
-from followyouremoji.sampling.schedule import Schedule, clock_times, next_latents, solver_schedule
+from followyouremoji.sampling.cache import TaylorCache, VelocityForecast, velocity_forecast
+from followyouremoji.sampling.guidance import ClipConditioning, predict_velocity
+from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, TaylorSettings
+from followyouremoji.sampling.schedule import Schedule, ddim_schedule
 from followyouremoji.sampling.windows import Window
 
 
 @dataclass
 class Tally:
-    """What a forecast saved and what it cost: passes of a window that were computed and that were told, and the largest
-    size of all memories together."""
+    """Passes of a window that were computed, and that were forecast."""
 
     computed: int = 0
-    told: int = 0
-    bytes: int = 0
+    forecast: int = 0
 
     def add(self, other: Tally) -> None:
-        """Count what was drawn beside or after this, whose memories were others."""
         self.computed += other.computed
-        self.told += other.told
-        self.bytes = max(self.bytes, other.bytes)
+        self.forecast += other.forecast
 
 
 def denoise(
@@ -46,9 +39,8 @@ def denoise(
     windows: Sequence[Window],
     steps: int,
     step_done: Callable[[], None],
-    forecast: Forecast = EXACT,
+    cache: CacheSettings | None = None,
     tally: Tally | None = None,
-    observe: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """Take the frames of a segment, or of several of one length, from noise to clean latents.
 
@@ -64,10 +56,9 @@ def denoise(
     mask : (batch, 1, frames, 1, 1), 1 where a frame is known.
     windows : that cover the frames; their predictions are blended in each step.
     steps : of DDIM.
-    step_done : called `steps` times for each window, whether its passes are computed or told.
-    forecast : which passes are told instead of computed; as it stands, none.
+    step_done : called `steps` times for each window, whether its passes are computed or forecast.
+    cache : which passes are forecast instead of computed; None computes all.
     tally : to which the counts are added.
-    observe : called with the velocity of each step that is not told as a whole.
 
     Returns
     -------
@@ -75,24 +66,24 @@ def denoise(
     """
     # A single window reads its features once.
     read_features = lru_cache(maxsize=1)(lambda number: landmark_features(windows[number]))
-    own = Tally()
-    solver_steps = forecast.steps(steps)
-    schedule = solver_schedule(forecast.solver, solver_steps)
-    clock = clock_times(schedule, forecast.clock)
-    memories = [WindowMemory(forecast, clock) for _ in windows]
+    schedule = ddim_schedule(steps)
+    forecast = velocity_forecast(cache if isinstance(cache, ForecastSettings) else None, schedule)
+    # Of each window, for both halves of guidance.
+    layers = [
+        (TaylorCache(cache), TaylorCache(cache)) if isinstance(cache, TaylorSettings) else None
+        for _ in windows
+    ]
 
     def pinned(latents: Tensor, step: int) -> Tensor:
-        return torch.where(
-            mask == 1,
-            schedule.add_noise(known, noise, cast(IntTensor, schedule.timesteps[step][None])),
-            latents,
-        )
+        return torch.where(mask == 1, schedule.noised(known, noise, step), latents)
 
-    def predict(step: int, latents: Tensor) -> Tensor:
+    def predict(latents: Tensor, step: int) -> Tensor:
         """The guided prediction of all frames, each window's weighted by its share."""
         velocity = torch.zeros_like(latents)
-        for number, (window, memory) in enumerate(zip(windows, memories, strict=True)):
+        for number, window in enumerate(windows):
             inside = slice(window.start, window.stop)
+            for half in layers[number] or ():
+                half.step = step
             predicted = predict_velocity(
                 denoiser,
                 latents[:, :, inside],
@@ -101,101 +92,62 @@ def denoise(
                 schedule.timesteps[step],
                 read_features(number),
                 conditioning,
-                memory.begin(step),
+                layers[number],
             )
-            own.computed += memory.computing
             shares = torch.as_tensor(window.shares, dtype=latents.dtype, device=latents.device)
             velocity[:, :, inside] += shares[:, None, None] * predicted
-        if observe is not None:
-            observe(velocity)
         return velocity
 
-    def after_step(step: int, whole: WholePrediction | None) -> None:
-        remembered = sum(memory.bytes for memory in memories) + (whole.bytes if whole else 0)
-        own.bytes = max(own.bytes, remembered)
-        for _ in range(len(windows) * ((step + 1) * steps // solver_steps - step * steps // solver_steps)):
+    def after_step(step: int) -> None:
+        computed = step in forecast.computed and (
+            not isinstance(cache, TaylorSettings) or cache.computes(step)
+        )
+        if tally is not None:
+            tally.add(Tally(len(windows), 0) if computed else Tally(0, len(windows)))
+        for _ in windows:
             step_done()
 
-    latents = follow_path(predict, noise, schedule, clock, forecast, pinned, after_step)
-    own.told = solver_steps * len(windows) - own.computed
-    if tally is not None:
-        tally.add(own)
+    latents = integrate(predict, noise, schedule, forecast, pinned, after_step)
     return torch.where(mask == 1, known, latents)
 
 
-def follow_path(
-    predict: Callable[[int, Tensor], Tensor],
+def integrate(
+    predict: Callable[[Tensor, int], Tensor],
     latents: Tensor,
     schedule: Schedule,
-    clock: np.ndarray,
-    forecast: Forecast,
+    forecast: VelocityForecast,
     pinned: Callable[[Tensor, int], Tensor] = lambda latents, step: latents,
-    after_step: Callable[[int, WholePrediction | None], None] = lambda step, whole: None,
+    after_step: Callable[[int], None] = lambda step: None,
 ) -> Tensor:
-    """The steps of a schedule from noise on, those predictions told that the forecast tells as a whole.
+    """All steps of a schedule, from noise on; those that are not computed take a forecast velocity, and are taken again
+    with interpolated ones once the next computed velocity is known.
 
     Parameters
     ----------
-    predict : step and latents to the velocity there; may itself tell features.
+    predict : latents and step to the velocity there.
     latents : noise, of any shape.
-    clock : (steps,) times on the forecast's clock.
-    pinned : the latents of a step with whatever is known put in.
+    pinned : the latents at the beginning of a step with whatever is known put in.
     after_step : called after each step.
     """
-    due = forecast.computes(len(clock))
+    steps = len(schedule.timesteps)
 
     def advance(latents: Tensor, velocity: Tensor, step: int) -> Tensor:
-        latents = next_latents(schedule, velocity, step, latents)
-        return pinned(latents, step + 1) if step + 1 < len(clock) else latents
+        latents = schedule.step(latents, velocity, step)
+        return pinned(latents, step + 1) if step + 1 < steps else latents
 
-    whole = WholePrediction(forecast, schedule, clock, advance) if forecast.whole else None
     latents = pinned(latents, 0)
-    for step in range(len(clock)):
-        if whole is None:
-            velocity = predict(step, latents)
-        elif due[step]:
-            latents, velocity = whole.computed(step, latents, predict(step, latents))
+    last, at_last = 0, latents  # the last computed step, and its latents
+    for step in range(steps):
+        if step in forecast.computed:
+            velocity = predict(latents, step)
+            forecast.remember(step, velocity)
+            if step - last > 1:
+                latents = at_last
+                for between in range(last, step):
+                    latents = advance(latents, forecast.at(between), between)
+            last, at_last = step, latents
         else:
-            velocity = whole.told(step, latents)
+            velocity = forecast.at(step)
         latents = advance(latents, velocity, step)
-        after_step(step, whole)
+        after_step(step)
     return latents
-
-
-class WindowMemory:
-    """What is remembered for one window: the features of both halves of guidance, and their difference."""
-
-    def __init__(self, forecast: Forecast, clock: np.ndarray) -> None:
-        self.forecast, self.clock = forecast, clock
-        self.due = forecast.computes(len(clock))
-        self.halves = [FeatureMemory(forecast) for _ in range(2)] if forecast.features else []
-        self.difference = GuidanceDifference(forecast) if forecast.spares_guidance else None
-
-    def begin(self, step: int) -> Telling:
-        """What is told in the pass of a step, which comes next."""
-        time = float(self.clock[step])
-        for half in self.halves:
-            half.begin(time, self.due[step])
-        telling = Telling(self.halves[0], self.halves[1]) if self.halves else NOTHING_TOLD
-        if self.difference is None:
-            return telling
-        if self.forecast.guidance_from <= step / len(self.clock) <= self.forecast.guidance_to:
-            difference = self.difference
-            # `computing` is read when the conditional half has run: a gate may decide in its middle.
-            return replace(telling, difference=lambda compute: difference.at(time, self.computing, compute))
-        return replace(telling, difference=no_guidance)
-
-    @property
-    def computing(self) -> bool:
-        """Whether the last pass was computed in full."""
-        return not self.halves or self.halves[0].computing
-
-    @property
-    def bytes(self) -> int:
-        difference = 0 if self.difference is None else self.difference.series.bytes
-        return difference + sum(half.bytes for half in self.halves)
-
-
-def no_guidance(compute: Callable[[], Tensor]) -> None:
-    """Outside the interval in which guidance acts."""
-    return None

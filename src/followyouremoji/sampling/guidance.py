@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from followyouremoji.networks import Conditioning, Denoiser, NetworkConfig
-from followyouremoji.networks.unet import Recall, compute_always
+from followyouremoji.networks.unet import Cache, compute_always
 from followyouremoji.sampling.known_frames import join_known
 
 PASS_HOLDS = 32
@@ -17,31 +16,6 @@ PASS_HOLDS = 32
 
 TOGETHER_ON_PROCESSORS = 2 << 30
 """Bytes of features of both halves of guidance; with more, a batch of one half is large enough."""
-
-Difference = Callable[[Callable[[], Tensor]], Tensor | None]
-"""Given how to compute it: what the conditional prediction has more than the unconditional one; None where guidance
-shall not act."""
-
-
-def compute_difference(compute: Callable[[], Tensor]) -> Tensor:
-    """Remembers nothing."""
-    return compute()
-
-
-@dataclass(frozen=True)
-class Telling:
-    """What of a guided prediction may be told instead of computed.
-
-    `guided` and `unguided` tell features of the conditional and of the unconditional pass; `difference` what guidance
-    adds, or that it adds nothing.
-    """
-
-    guided: Recall = compute_always
-    unguided: Recall = compute_always
-    difference: Difference = compute_difference
-
-
-NOTHING_TOLD = Telling()
 
 
 @dataclass(frozen=True)
@@ -81,11 +55,11 @@ def predict_velocity(
     timestep: Tensor,
     landmark_features: Tensor,
     conditioning: ClipConditioning,
-    telling: Telling = NOTHING_TOLD,
+    caches: tuple[Cache, Cache] | None = None,
 ) -> Tensor:
     """One guided prediction of `v` for the frames of a segment, or of several of one length.
 
-    The two passes run as one batch where nothing is told and memory allows, else one after the other.
+    The two passes run as one batch where nothing is cached and memory allows, else one after the other.
 
     Parameters
     ----------
@@ -94,7 +68,7 @@ def predict_velocity(
     mask : (batch, 1, frames, 1, 1), 1 where a frame is known.
     timestep : scalar in 0..999.
     landmark_features : (batch, first block width, frames, height, width).
-    telling : what may be told instead of computed.
+    caches : what stands at the cache sites of the conditional and of the unconditional pass.
 
     Returns
     -------
@@ -103,21 +77,17 @@ def predict_velocity(
     inputs = join_known(noisy, known, mask) if denoiser.config.layout == "paper" else noisy
     inputs = inputs.to(landmark_features.dtype)
     timesteps = timestep.to(inputs.device).expand(inputs.shape[0])
-    nothing = conditioning.nothing
-    if nothing is not None and telling is NOTHING_TOLD and fit_together(denoiser, inputs):
-        halves = denoiser(inputs, timesteps, landmark_features, [conditioning.portrait, nothing])
+    portrait, nothing = conditioning.portrait, conditioning.nothing
+    if nothing is not None and caches is None and fit_together(denoiser, inputs):
+        halves = denoiser(inputs, timesteps, landmark_features, [portrait, nothing])
         velocity, unguided = halves.float().chunk(2)
         return unguided + conditioning.guidance_scale * (velocity - unguided)
-    velocity = denoiser(inputs, timesteps, landmark_features, conditioning.portrait, telling.guided).float()
+    guided_cache, unguided_cache = caches or (compute_always, compute_always)
+    velocity = denoiser(inputs, timesteps, landmark_features, portrait, guided_cache).float()
     if nothing is None:
         return velocity
-
-    def compute() -> Tensor:
-        unguided = denoiser(inputs, timesteps, landmark_features, nothing, telling.unguided).float()
-        return velocity - unguided
-
-    added = telling.difference(compute)
-    return velocity if added is None else velocity + (conditioning.guidance_scale - 1) * added
+    unguided = denoiser(inputs, timesteps, landmark_features, nothing, unguided_cache).float()
+    return unguided + conditioning.guidance_scale * (velocity - unguided)
 
 
 def fit_together(denoiser: Denoiser, inputs: Tensor) -> bool:

@@ -260,7 +260,7 @@ def draw(
         windows,
         settings.steps,
         step_done,
-        settings.forecast,
+        settings.cache,
         tally,
     )
 
@@ -275,20 +275,6 @@ def reading_groups(batches: Sequence[Batch]) -> dict[int, tuple[int, ...]]:
             group = tuple(unread[start : start + GROUP])
             groups.update(dict.fromkeys(group, group))
     return groups
-
-
-def reading_order(batches: Sequence[Batch], settings: SamplingSettings) -> list[tuple[int, ...]]:
-    """The frames whose landmark features are asked for together, in the order in which they are on one device, each
-    once: groups, or where a scene has many windows, those."""
-    groups = reading_groups(batches)
-    order: dict[tuple[int, ...], None] = {}
-    for batch in batches:
-        windows = settings.windows(length(batch))
-        if len(windows) == 1:
-            order |= dict.fromkeys(groups[frame] for frame in frames_of(batch))
-        else:
-            order |= dict.fromkeys(batch[0].frames[window.start : window.stop] for window in windows)
-    return list(order)
 
 
 def frames_of(batch: Batch) -> tuple[int, ...]:

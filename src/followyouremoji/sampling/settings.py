@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.sampling.forecast.settings import EXACT, Forecast
+from followyouremoji.sampling.presets import CacheSettings
 from followyouremoji.sampling.progressive import Batch, batched, chain, plan
 from followyouremoji.sampling.windows import OVERLAP, TILE, Blend, Window, overlapping_windows
 
@@ -34,7 +34,7 @@ class SamplingSettings:
         "chain", one window after the other, each going on from the last frame of the one before (paper layout only).
     batch : segments of equal length that the denoiser takes at once, 1 or more. Windows and tiles have no segments to
         join.
-    forecast : which passes of the denoiser are told from others instead of computed; as it stands, none.
+    cache : which passes of the denoiser are forecast from others instead of computed; None: none.
 
     Raises SettingsError for values outside these.
     """
@@ -45,7 +45,7 @@ class SamplingSettings:
     window: int = 16
     strategy: Strategy = "keyframes"
     batch: int = 1
-    forecast: Forecast = EXACT
+    cache: CacheSettings | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= TRAINING_STEPS:
@@ -67,6 +67,11 @@ class SamplingSettings:
     def scenes_at_once(self) -> bool:
         """Whether the frames of a scene, however many, are sampled together: their windows overlap in every step."""
         return self.strategy in ("windows", "tiles")
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether any pass is forecast."""
+        return self.cache is not None and self.cache.computed(self.steps) < self.steps
 
     def batches(self, frames: int, cuts: Sequence[int] = (), loop: bool = False) -> list[Batch]:
         """The parts of a clip that are made one after the other, each of one or several segments; parameters as of

@@ -1,31 +1,164 @@
-"""Files appear whole or not at all, and what a kill leaves is found again."""
+"""Files and folders appear whole or not at all; what a kill leaves of them is cleared, what others write stays."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
+from followyouremoji import files
+from followyouremoji.errors import ClipError
 from followyouremoji.files import (
-    held,
-    hidden_beside,
-    locked,
-    remove_unfinished,
-    unfinished,
-    whole,
+    AtomicOutput,
+    atomic,
+    atomic_output,
+    clear_stale,
+    is_taken,
+    lock,
+    workspaces,
     write_json,
 )
+from followyouremoji.media.kinds import is_frame
+
+FRAME = "frame_000000.png"
+
+
+def written(output: AtomicOutput, folder: bool) -> None:
+    """The new result, as yet under its temporary name."""
+    if folder:
+        output.temporary.mkdir()
+    (output.temporary / FRAME if folder else output.temporary).write_bytes(b"new")
+
+
+def content(path: Path) -> bytes:
+    return (path / FRAME if path.is_dir() else path).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "frames"])
+def test_what_another_process_is_writing_stays(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    folder = not path.suffix
+    with AtomicOutput(path, False, ClipError, is_frame if folder else None) as output:
+        written(output, folder)
+        clear_stale(path.parent, path.name)
+        output.commit()
+    assert content(path) == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    program = (
+        "import os, signal, sys; from pathlib import Path; from followyouremoji.errors import ClipError; "
+        "from followyouremoji.files import atomic_output\n"
+        "with atomic_output(Path(sys.argv[1]), False, ClipError) as temporary:\n"
+        "    temporary.write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    with AtomicOutput(path, False, ClipError):  # the next run on that output
+        assert len(list(tmp_path.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == []
+    clear_stale(tmp_path / "nowhere", "out.mp4")  # nothing can be left there
+
+
+def test_of_one_output_only_its_own_remains_are_cleared(tmp_path: Path) -> None:
+    mine = [tmp_path / ".out.0a1b2c3d.part.mp4", tmp_path / ".out.99999999.part.mp4"]
+    others = [
+        tmp_path / name
+        for name in (".out.0a1b2c3d.part.gif", ".outer.0a1b2c3d.part.mp4", "out.mp4", ".out.part.mp4")
+    ]
+    for path in (*mine, *others):
+        path.mkdir()
+    clear_stale(tmp_path, "out.mp4")
+    assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
+def test_long_names_that_begin_alike_are_not_each_other_s(tmp_path: Path) -> None:
+    begin = "a name of more than forty characters that goes on: "
+    parts = []
+    for end in "ab":
+        with atomic_output(tmp_path / f"{begin}{end}.mp4", False, ClipError) as temporary:
+            temporary.touch()
+            parts.append(temporary)
+        (tmp_path / f"{begin}{end}.mp4").unlink()
+        temporary.parent.mkdir()
+    clear_stale(tmp_path, f"{begin}a.mp4")
+    assert list(tmp_path.iterdir()) == [parts[1].parent]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_frames_that_a_killed_process_was_replacing_come_back(tmp_path: Path, there: bool) -> None:
+    """Killed before the new frames were in their place, or after."""
+    path, workspace = tmp_path / "frames", tmp_path / ".frames.0a1b2c3d.part"
+    for folder, data in (
+        (workspace / files.REPLACED / "frames", b"old"),
+        (path if there else workspace / "new", b"new"),
+    ):
+        folder.mkdir(parents=True)
+        (folder / FRAME).write_bytes(data)
+    workspace.mkdir(exist_ok=True)
+    clear_stale(path.parent, path.name)
+    assert content(path) == (b"new" if there else b"old")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_frames_that_could_not_be_replaced_stay(tmp_path: Path) -> None:
+    path = tmp_path / "frames"
+    path.mkdir()
+    (path / FRAME).write_bytes(b"old")
+    with (
+        AtomicOutput(path, True, ClipError, is_frame) as output,
+        pytest.raises(ClipError, match="cannot write"),
+    ):
+        output.commit()  # there is nothing that could take the place
+    assert content(path) == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "frames"])
+def test_content_is_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / name
+    flushed = []
+
+    def fsync(descriptor: int) -> None:
+        assert not path.exists()
+        flushed.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with AtomicOutput(path, False, ClipError, None if path.suffix else is_frame) as output:
+        written(output, folder=not path.suffix)
+        output.commit()
+    assert flushed == [(path / FRAME if path.is_dir() else path).stat().st_ino]
+
+
+def test_an_empty_folder_is_nothing(tmp_path: Path) -> None:
+    assert not is_taken(tmp_path / "frames")
+    assert not is_taken(tmp_path)
+    with atomic_output(tmp_path / "out.json", False, ClipError) as temporary:
+        temporary.write_text("{}")
+        assert not is_taken(tmp_path / "out.json")
+    assert is_taken(tmp_path / "out.json")
+    assert is_taken(tmp_path)
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text("before")
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_text("after")
         assert path.read_text() == "before"
-        assert unfinished(tmp_path) == [temporary]
+        assert workspaces(tmp_path) == [temporary.parent]
     assert path.read_text() == "after"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -35,13 +168,13 @@ def test_what_fails_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> No
     path.write_text("before")
     with (
         pytest.raises(UnicodeEncodeError),
-        whole(path) as temporary,
+        atomic(path) as temporary,
         temporary.open("w", encoding="ascii") as file,
     ):
         file.writelines(["half of", "a caf\xe9"])
     with pytest.raises(TypeError):
         write_json(path, {"a": object()})
-    with pytest.raises(FileNotFoundError), whole(path):
+    with pytest.raises(FileNotFoundError), atomic(path):
         pass  # nothing was written
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
@@ -60,34 +193,55 @@ def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "record.json").read_text()) == {"source": name}
 
 
-def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     others = [tmp_path / name for name in ("out.mp4", ".out.part.mp4", ".out.0a1b2c3d.old.mp4", ".hidden")]
-    left = [hidden_beside(tmp_path / name) for name in ("out.json", "step.pt", "two.tar.gz")]
+    left = [
+        tmp_path / f".{name}"
+        for name in ("out.0a1b2c3d.part.json", "frames.0a1b2c3d.part", "two.tar.0a1b2c3d.part.gz")
+    ]
     for path in (*others, *left):
-        path.touch()
-    folder = hidden_beside(tmp_path / "frames")  # a workspace, in which somebody may be writing
-    folder.mkdir()
-    assert sorted(unfinished(tmp_path)) == sorted([*left, folder])
-    assert unfinished(tmp_path, "two.tar.gz") == left[2:]
-    remove_unfinished(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([*others, folder])
+        path.mkdir()
+    assert workspaces(tmp_path, "two.tar.gz") == left[2:]
+    with atomic(tmp_path / "held.json") as temporary:
+        temporary.touch()
+        clear_stale(tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted([*others, temporary.parent])
 
 
-def test_a_folder_is_held_once_and_let_go(tmp_path: Path) -> None:
-    with held(tmp_path) as alone, held(tmp_path) as again:
-        assert alone
-        assert not again
-    with held(tmp_path) as alone:
-        assert alone
-    with held(tmp_path / "gone") as alone:
-        assert not alone
+def test_a_folder_replaces_an_earlier_one_with_all_that_it_holds(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with atomic_output(
+            tmp_path / "made", True, ClipError, entries=lambda entry: entry != "mine"
+        ) as temporary:
+            (temporary / "inner").mkdir(parents=True)
+            (temporary / "inner" / name).touch()
+    assert [path.name for path in (tmp_path / "made").rglob("*")] == ["inner", "second"]
+    (tmp_path / "made" / "mine").touch()
+    with pytest.raises(ClipError, match="holds mine"):
+        AtomicOutput(tmp_path / "made", True, ClipError, lambda entry: entry != "mine")
 
 
 def test_a_lock_is_held_once_and_let_go(tmp_path: Path) -> None:
-    first = locked(tmp_path / "lock")
+    first = lock(tmp_path / "lock")
     assert first is not None
-    assert locked(tmp_path / "lock") is None
-    first.close()
-    again = locked(tmp_path / "lock")
+    assert lock(tmp_path / "lock") is None
+    first.release()
+    again = lock(tmp_path / "lock")
     assert again is not None
-    again.close()
+    again.release()
+
+
+def test_where_there_are_no_locks_it_is_said_and_nothing_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(self: filelock.FileLock) -> None:
+        raise OSError(errno.ENOTSUP, "no locks")
+
+    monkeypatch.setattr(filelock.FileLock, "_acquire", none)
+    with pytest.warns(UserWarning, match="has no locks: see to it that no other run works there"):
+        assert lock(tmp_path / "lock") is not None
+    with atomic(tmp_path / "out.json") as temporary:
+        temporary.write_text("{}")
+        clear_stale(tmp_path)
+        assert temporary.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]

@@ -20,7 +20,7 @@ from followyouremoji.apps.jobs import Job, JobError, Recipe, differences, finger
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.motion import Motion
-from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.files import AtomicOutput
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.settings import AnimationSettings
@@ -112,8 +112,9 @@ def test_a_killed_beginning_is_begun_again(folder: Path) -> None:
     """Killed after the lock and half of the first file were written."""
     (folder / "latents").mkdir(parents=True)
     (folder / "lock").touch()
-    (folder / ".job.0a1b2c3d.part.json").write_text('{"for')
-    (folder / "latents" / ".000000.0a1b2c3d.part.safetensors").write_bytes(b"half")
+    for part in (".job.0a1b2c3d.part.json", "latents/.000000.0a1b2c3d.part.safetensors"):
+        (folder / part).mkdir()
+        (folder / part / "new").write_bytes(b"half")
     with Job(folder, RECIPE) as job:
         assert job.load(0) is None
     assert not list(folder.rglob(".*"))
@@ -269,7 +270,7 @@ def test_a_kill_beside_the_last_rename_is_no_matter(fye: Run, model: Path) -> No
     """Noted but not yet there: it is written again. There but not noted as ours: it may be anybody's, and stays."""
     assert fye(*command(model)).code == 0
     whole = Path("out.mp4").read_bytes()
-    patched = "from followyouremoji.media.outputs import PendingOutput as P; import os, signal; "
+    patched = "from followyouremoji.files import AtomicOutput as P; import os, signal; "
     for before in (True, False):
         Path("out.mp4").unlink()
         body = "os.kill(os.getpid(), signal.SIGKILL)"
@@ -296,16 +297,16 @@ def test_an_empty_folder_that_was_filled_is_known_after_a_kill(
     goes on."""
     Path("frames").mkdir()
     shorter = ("-o", "frames", "--stop", 2, "--steps", 1)
-    commit = PendingOutput.commit
+    commit = AtomicOutput.commit
 
-    def killed(output: PendingOutput, before: bool) -> None:
+    def killed(output: AtomicOutput, before: bool) -> None:
         if not before:
             commit(output)
         raise SystemExit(137)
 
     for before in (True, False):
         with monkeypatch.context() as patched:
-            patched.setattr(PendingOutput, "commit", partialmethod(killed, before))
+            patched.setattr(AtomicOutput, "commit", partialmethod(killed, before))
             assert fye(*command(model), *shorter).code == 137
         assert len(list(Path("frames").iterdir())) == (0 if before else 2)
     assert fye(*command(model), *shorter).out == "frames: the job in job is finished.\n"

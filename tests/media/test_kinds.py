@@ -3,8 +3,8 @@
 import pytest
 
 from followyouremoji.errors import ClipError
+from followyouremoji.files import check_room
 from followyouremoji.media.kinds import expected_bytes, fitting_size, level_bound, macroblocks
-from followyouremoji.media.outputs import check_room
 
 
 def test_level_5_1_by_table_a_1() -> None:

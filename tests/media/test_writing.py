@@ -268,7 +268,7 @@ def test_a_folder_with_other_things_is_never_replaced(tmp_path: Path) -> None:
         write_moving(folder, overwrite=True)
     assert (folder / "diary.txt").read_text() == "mine"
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ClipError, match="exists already"):
+    with pytest.raises(ClipError, match="a file of this name exists"):
         write_moving(tmp_path / "file", overwrite=True)
     (tmp_path / "made.mp4").mkdir()
     (tmp_path / "made.mp4" / "diary.txt").write_text("mine")

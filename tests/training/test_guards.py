@@ -100,8 +100,7 @@ def test_one_training_at_a_time_works_in_a_folder(tmp_path) -> None:
     run = run_of(tmp_path, steps=2)
     first = Quick(run)
     part = tmp_path / "checkpoints" / ".step-00000001.0a1b2c3d.part.pt"
-    part.parent.mkdir()
-    part.write_bytes(b"the first run writes this just now")
+    part.mkdir(parents=True)
     with pytest.raises(SettingsError, match="another training is at work in"):
         Quick(run)
     assert part.exists()

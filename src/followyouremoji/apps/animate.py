@@ -20,7 +20,7 @@ from followyouremoji.apps.result import Output, row_size, rows_beside
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.media.outputs import clear_remains, occupied
+from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import (
     BACKGROUND,
     PICTURE_ENDINGS,
@@ -166,8 +166,8 @@ def animate(
         if job_folder is not None:
             asked = asked_for(portrait_file, scaled, source, choice, smooth, alignment, settings)
             job = stack.enter_context(Job(job_folder, asked))
-            clear_remains(path)
-            if job.finished == output.described(path) and occupied(path) and not output.overwrite:
+            clear_stale(path.parent, path.name)
+            if job.finished == output.described(path) and is_taken(path) and not output.overwrite:
                 say(f"{path}: the job in {job_folder} is finished.")
                 return
         output.check(path, source)
@@ -291,7 +291,7 @@ def write(
     """
 
     def note_result() -> None:
-        if job is not None and not occupied(path):
+        if job is not None and not is_taken(path):
             job.finish(output.described(path))
 
     with ExitStack() as stack:

@@ -169,7 +169,7 @@ def inspect(
     from followyouremoji.data.preparation.report import encoded
     from followyouremoji.data.shards import Shards
     from followyouremoji.errors import PictureError
-    from followyouremoji.media.outputs import written_whole
+    from followyouremoji.files import atomic_output
 
     if sheet is not None:
         check_output(sheet, (".png",), overwrite, PictureError, "the contact sheet")
@@ -186,6 +186,6 @@ def inspect(
                 advance(number + 1, len(shards))
         say("Every clip can be read.")
     if sheet is not None:
-        with written_whole(sheet, overwrite, PictureError) as temporary:
+        with atomic_output(sheet, overwrite, PictureError) as temporary:
             temporary.write_bytes(encoded(clip_sheet(shards, rows)))
         say(f"{sheet}: written.")

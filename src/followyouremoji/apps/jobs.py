@@ -18,12 +18,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from filelock import BaseFileLock
 
 from followyouremoji import __version__
 from followyouremoji.errors import MotionError, UserError
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import locked, remove_unfinished, unfinished, whole
+from followyouremoji.files import atomic, clear_stale, lock, workspaces
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,18 +61,18 @@ class Job:
         self.folder = folder
         self._recipe: Recipe = json.loads(json.dumps(recipe))
         self.finished: dict[str, str | bool] | None = None
-        self._lock: IO[bytes] | None = None
+        self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> Self:
         try:
             self._check_folder()
             self.folder.mkdir(exist_ok=True)
-            self._lock = locked(self.folder / LOCK)
+            self._lock = lock(self.folder / LOCK)
             if self._lock is None:
                 raise JobError(f"another run works on the job in {self.folder}; wait for it or end it")
             (self.folder / LATENTS).mkdir(exist_ok=True)
             for folder in (self.folder, self.folder / LATENTS):
-                remove_unfinished(folder)
+                clear_stale(folder)
         except OSError as reason:
             self.__exit__()
             raise self._failure(self.folder, reason) from reason
@@ -83,7 +85,7 @@ class Job:
 
     def __exit__(self, *reason: object) -> None:
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     def finish(self, result: Mapping[str, str | bool]) -> None:
@@ -149,7 +151,7 @@ class Job:
             raise JobError(f"cannot make {folder}: there is no folder {folder.parent}; make it first")
         ours = {LOCK, LATENTS}
         if folder.is_dir() and not (folder / JOB).exists():
-            left = unfinished(folder)
+            left = workspaces(folder)
             others = [one.name for one in folder.iterdir() if one.name not in ours and one not in left]
             if others:
                 raise JobError(
@@ -191,7 +193,7 @@ class Job:
 
     def _write(self, path: Path, data: bytes) -> None:
         try:
-            with whole(path) as temporary:
+            with atomic(path) as temporary:
                 temporary.write_bytes(data)
         except OSError as reason:
             raise self._failure(path, reason) from reason

@@ -73,11 +73,12 @@ def check_output(
     An ending of "" stands for a folder. Something is written beside the output and removed, which is the one sure way
     to know that it can be.
     """
-    from followyouremoji.media.outputs import PendingOutput
+    from followyouremoji.files import AtomicOutput
+    from followyouremoji.media.kinds import is_frame
 
     ending = "" if path.is_dir() and "" in endings else path.suffix.lower()
     if ending not in endings:
         named = ", ".join(one or "nothing for a folder of PNGs" for one in endings)
         raise error(f"cannot write {what} to {path}: its name must end in {named}")
-    with PendingOutput(path, overwrite, error, folder=ending == ""):
+    with AtomicOutput(path, overwrite, error, is_frame if ending == "" else None):
         pass

@@ -11,8 +11,8 @@ import numpy as np
 from followyouremoji.apps.driving import Driving
 from followyouremoji.apps.output import check_output
 from followyouremoji.errors import ClipError
+from followyouremoji.files import check_room
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, Size, expected_bytes, fitting_size
-from followyouremoji.media.outputs import check_room
 from followyouremoji.media.pictures import (
     BACKGROUND,
     PICTURE_ENDINGS,

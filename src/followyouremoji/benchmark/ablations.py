@@ -18,7 +18,7 @@ from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
-from followyouremoji.files import whole
+from followyouremoji.files import atomic
 from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
 from followyouremoji.training.export import export_model
@@ -170,7 +170,7 @@ def keep_run(run: Mapping[str, Any], path: Path) -> None:
 
 def write_toml(values: Mapping[str, Any], path: Path) -> None:
     """Write numbers, texts, truth values, lists of them, and tables."""
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_text("\n".join(toml_lines(values, "")) + "\n", encoding="utf-8")
 
 

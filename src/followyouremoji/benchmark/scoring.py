@@ -20,7 +20,7 @@ from followyouremoji.benchmark.methods import Sampling, make_method
 from followyouremoji.benchmark.suites import COMPARED, Case, Suite, detected, in_parts
 from followyouremoji.errors import DataError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.files import whole, write_json
+from followyouremoji.files import atomic, write_json
 
 MEASURED_BY = (
     "benchmark/identity.py",
@@ -235,7 +235,7 @@ def identity_scale(suite: Suite) -> IdentityScale:
     """The descriptors' scale at the suite's size, measured once and kept beside the suite."""
     path = suite.folder / SCALE_FILE
     if not path.exists():
-        with whole(path) as temporary:
+        with atomic(path) as temporary:
             measured_scale(suite.settings.size).save(temporary)
     return IdentityScale.load(path)
 

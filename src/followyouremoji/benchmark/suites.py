@@ -28,7 +28,7 @@ from followyouremoji.errors import DataError, FaceNotFound, SettingsError
 from followyouremoji.face.alignment import AlignmentSettings, align_in_picture, align_motion
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import whole, write_json
+from followyouremoji.files import atomic, write_json
 from followyouremoji.portraits import (
     STYLES,
     Identity,
@@ -292,7 +292,7 @@ def write_case(case: Case, path: Path) -> None:
     for name, array in arrays.items():
         if array.dtype == np.float64:
             arrays[name] = array.astype(np.float32)
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         np.savez_compressed(temporary, **arrays)
 
 

@@ -1,8 +1,7 @@
 """A checkpoint is a folder: `config.json`, one safetensors file a network, and diffusers' and transformers' folders for
 foreign parts.
 
-A folder appears whole or not at all: it is written under a temporary name beside its place and renamed when it is
-complete.
+A folder appears whole or not at all, see `files`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from safetensors import SafetensorError
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.errors import WeightsError
-from followyouremoji.files import hidden_beside
+from followyouremoji.files import AtomicOutput, atomic_output
 
 CONFIG_FILE = "config.json"
 VAE_FOLDER = "vae"  # Stable Diffusion's autoencoder, as diffusers saves it
@@ -95,21 +93,7 @@ def sha256(file: Path) -> str:
 
 def check_free(folder: Path, overwrite: bool) -> None:
     """Raise WeightsError unless a checkpoint may be written as `folder`; only a checkpoint is ever replaced."""
-    if not folder.parent.is_dir():
-        raise WeightsError(f"cannot write {folder}: there is no folder {folder.parent}; make it first")
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise WeightsError(
-            f"cannot write the checkpoint {folder}: a file of that name exists; give another name"
-        )
-    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in ENTRIES)
-    if foreign:
-        raise WeightsError(
-            f"{folder} holds files that are not a checkpoint's ({foreign[0]}); give a new folder"
-        )
-    if any(folder.iterdir()) and not overwrite:
-        raise WeightsError(f"{folder} exists already; give another name, or ask to overwrite it")
+    AtomicOutput(folder, overwrite, WeightsError, ENTRIES.__contains__)
 
 
 @contextmanager
@@ -117,21 +101,11 @@ def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """A temporary folder to write a checkpoint to, that takes the place of `folder` if all goes well and vanishes if
     not."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 (a link stays a link)
-    check_free(folder, overwrite)
-    temporary, replaced = hidden_beside(folder), hidden_beside(folder, "old")
-    try:
+    with atomic_output(
+        folder, overwrite, WeightsError, SafetensorError, entries=ENTRIES.__contains__
+    ) as temporary:
         temporary.mkdir()
         yield temporary
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot write the checkpoint {folder}: {error}") from error
-    finally:
-        if replaced.exists() and not folder.exists():
-            replaced.rename(folder)
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _records(values: Any) -> dict[str, FileRecord]:

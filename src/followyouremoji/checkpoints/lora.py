@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.checkpoints.tensors import write_tensors
 from followyouremoji.errors import WeightsError
-from followyouremoji.media.outputs import written_whole
+from followyouremoji.files import atomic_output
 
 FORMAT = "followyouremoji-lora-1"
 NETWORKS = ("denoiser", "appearance_net")  # what a LoRA may change
@@ -116,7 +116,7 @@ def write_lora(lora: Lora, file: Path, *, overwrite: bool = False) -> Path:
     """Write a LoRA in half precision; it appears when it is complete. Raises WeightsError where it exists or cannot be
     written."""
     described = {name: value for name, value in dataclasses.asdict(lora).items() if name != "tensors"}
-    with written_whole(file, overwrite, WeightsError, SafetensorError) as temporary:
+    with atomic_output(file, overwrite, WeightsError, SafetensorError) as temporary:
         metadata = {"format": FORMAT, "lora": json.dumps(described)}
         write_tensors(lora.tensors, temporary, torch.float16, metadata)
     return file

@@ -17,7 +17,7 @@ import numpy as np
 
 from followyouremoji.data.stored_clip import BLOCK
 from followyouremoji.errors import DataError
-from followyouremoji.files import whole
+from followyouremoji.files import atomic
 
 INDEX_ENDING = ".index.npz"
 _FRAME = re.compile(r"(\d{4,})\.jpg")
@@ -92,7 +92,7 @@ def _saved_index(shard: Path, size: int) -> ShardIndex | None:
 
 
 def _save(path: Path, index: ShardIndex) -> None:
-    with whole(path) as temporary, temporary.open("wb") as file:
+    with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
             bytes=index.bytes,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.files import whole
+from followyouremoji.files import atomic
 
 from ..errors import MotionError
 from .released_motion import read_released_frames
@@ -99,7 +99,7 @@ class Motion:
     def _check_numbers(self) -> None:
         """What is finite can be absurd: this is the one place that bounds it, for files and for callers alike."""
         low, high = FRAME_RATES
-        if not low <= self.frame_rate <= high:  # also where it is no number
+        if not low <= self.frame_rate <= high:  # also where it is NaN
             raise MotionError(
                 f"{self.source} has a frame rate of {self.frame_rate:g}; it must be {low:g} to {high:g} a second."
             )
@@ -112,12 +112,12 @@ class Motion:
             raise MotionError(
                 f"{self.source} has {len(self)} frames for {self.duration:.4g} s, which do not fit its {self.frame_rate:g} frames a second."
             )
-        if not np.abs(self.landmarks).max() <= FURTHEST:  # also where one is no number
-            raise MotionError(f"{self.source} has landmarks that are no numbers or far outside the picture.")
+        if not np.abs(self.landmarks).max() <= FURTHEST:  # also where one is NaN
+            raise MotionError(f"{self.source} has landmarks that are not finite (NaN or infinite) or far outside the picture.")
         if np.ptp(self.landmarks[..., :2], axis=1).max(axis=-1).min() < LEAST_FACE:
             raise MotionError(f"{self.source} has a face without extent: its landmarks lie in one point.")
         if self.blendshapes is not None and not np.isfinite(self.blendshapes).all():
-            raise MotionError(f"{self.source} has expression scores that are no numbers.")
+            raise MotionError(f"{self.source} has expression scores that are not finite (NaN or infinite).")
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -203,7 +203,7 @@ class Motion:
         if self.blendshapes is not None:
             arrays["blendshapes"] = self.blendshapes.astype(np.float32)
         try:
-            with whole(path) as temporary, temporary.open("wb") as file:
+            with atomic(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)
         except OSError as error:
             raise MotionError(f"{path} cannot be written: {error.strerror or error}.") from error

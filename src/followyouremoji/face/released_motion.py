@@ -40,7 +40,7 @@ class _Unpickler(pickle.Unpickler):
 
 def _check(pickled: bytes) -> None:
     """Refuse what the unpickler would obey at any cost: far places in its memo, and keys that are hard to hash."""
-    holds_tuple: dict[int, bool] = {}  # by place
+    holds_tuple: dict[Any, bool] = {}  # by place
     tuples, previous = 0, ""
     for count, (opcode, place, _) in enumerate(pickletools.genops(pickled)):
         name = opcode.name

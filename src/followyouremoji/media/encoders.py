@@ -11,8 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from followyouremoji.media.animations import ApngEncoder, GifEncoder, WebpEncoder
-from followyouremoji.media.kinds import Size
-from followyouremoji.media.outputs import FRAME_NAME
+from followyouremoji.media.kinds import FRAME_NAME, Size
 from followyouremoji.media.pictures import save_image
 from followyouremoji.media.videos import Mp4Encoder, WebmEncoder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,12 +45,20 @@ KINDS = {
 
 CLIP_ENDINGS = tuple(ending for ending in KINDS if ending)
 
+FRAME_NAME = "frame_{:06d}.png"
+"""In a folder of PNGs, by the frame's number."""
+
 MACROBLOCK = 16  # pixels a side
 LEVEL_51_FRAME = 36_864  # macroblocks, "MaxFS" of level 5.1 (ITU-T H.264, Table A-1)
 LEVEL_51_SECOND = 983_040  # macroblocks, "MaxMBPS" there
 PLAYED_SIDE = (
     4096  # pixels, what decoders in phones and graphics cards stop at, though the level allows longer sides
 )
+
+
+def is_frame(name: str) -> bool:
+    """Whether a file of this name can be a frame in a folder of PNGs."""
+    return re.fullmatch(r"frame_\d{6,}\.png", name) is not None
 
 
 def macroblocks(size: Size) -> int:

@@ -16,10 +16,10 @@ from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from followyouremoji.errors import PictureError, SettingsError, UserError
-from followyouremoji.media.outputs import written_whole
+from followyouremoji.files import atomic_output
 from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE, xmp_packet
 
-LEAST_SIDE = 16  # pixels; no face can be told in less
+LEAST_SIDE = 16  # pixels; no face can be recognised in less
 LARGEST_PIXELS = 100_000_000  # checked from the header, before anything is decoded
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 TRANSPARENT_ENDINGS = (".png", ".webp")  # of them; the others lie on a background
@@ -66,7 +66,7 @@ def _is_heic(path: Path) -> bool:
         with path.open("rb") as file:
             length, kind = struct.unpack(">I4s", file.read(8))
             brands = file.read(min(length, 256) - 8) if kind == b"ftyp" and length >= 16 else b""
-    except (OSError, struct.error):  # told by who reads the file
+    except (OSError, struct.error):  # reported when the file is read
         return False
     # after the major brand comes a version, then those that the file is compatible with
     return any(brands[place : place + 4] in HEIC_BRANDS for place in range(0, len(brands), 4) if place != 4)
@@ -302,7 +302,7 @@ def write_picture(
         )
     if background is not None or path.suffix.lower() not in TRANSPARENT_ENDINGS:
         picture = on_background(picture, background or BACKGROUND)
-    with written_whole(path, overwrite, PictureError, ValueError) as temporary:
+    with atomic_output(path, overwrite, PictureError, ValueError) as temporary:
         save_image(temporary, picture, comment)
 
 

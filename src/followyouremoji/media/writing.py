@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 
 from followyouremoji.errors import ClipError
+from followyouremoji.files import AtomicOutput
 from followyouremoji.media.encoders import Encoder, open_encoder
-from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
-from followyouremoji.media.outputs import PendingOutput
+from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, is_frame
 from followyouremoji.media.pictures import BACKGROUND, Colour, check_file, on_background
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.sound import open_sound
@@ -107,7 +107,7 @@ class ClipWriter:
         self._sound_from = None if sound_from is None else Path(sound_from)
         self._sound_start = sound_start
         self._comment = comment
-        self._output = PendingOutput(self.path, overwrite, ClipError, folder=self._ending == "")
+        self._output = AtomicOutput(self.path, overwrite, ClipError, is_frame if self._ending == "" else None)
         self._encoder: Encoder | None = None
         self._stack = ExitStack()
         self.has_sound = False

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from followyouremoji.checkpoints.model import to_tensor
 from followyouremoji.face.drawing import expression_mask, face_mask
-from followyouremoji.files import remove_unfinished, whole, write_json
+from followyouremoji.files import atomic, clear_stale, write_json
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.networks.compiling import compile_module
 from followyouremoji.training.batch import sample_rng, to_pixels
@@ -109,7 +109,7 @@ def train_autoencoder(
     def losses(batch: PictureBatch) -> dict[str, Tensor]:
         batch = batch.to(state.device)
         pictures = to_pixels(batch.pictures)
-        decoded, latents = state.prepared(pictures)
+        decoded, latents = state.predict(pictures)
         loss = reconstruction_loss(decoded.float(), pictures, batch.weight)
         mse = F.mse_loss(decoded.detach().float().clamp(-1, 1), pictures)
         return {"loss": loss + LATENT_WEIGHT * latents.float().square().mean(), "mse": mse}
@@ -169,8 +169,8 @@ def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) 
     drawings = Drawings.open(folder)
     identities, pictures, size = drawings.pictures.shape[:3]
     shape = (identities, pictures, autoencoder.config.latent_channels, size // 8, size // 8)
-    remove_unfinished(folder)
-    with whole(folder / LATENTS) as temporary:
+    clear_stale(folder)
+    with atomic(folder / LATENTS) as temporary:
         latents = new_array(temporary, np.float16, shape)
         for i in range(identities):
             for j in range(0, pictures, batch):

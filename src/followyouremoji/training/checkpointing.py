@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from followyouremoji.errors import WeightsError, first_line, some_of
-from followyouremoji.files import remove_unfinished, whole
+from followyouremoji.files import atomic, clear_stale
 
 FORMAT = 2  # 1 was a single training.pt, whose moments had no names
 FOLDER = "checkpoints"
@@ -46,7 +46,7 @@ def checkpoints(folder: Path) -> list[Path]:
 def remove_parts(folder: Path) -> None:
     """Remove the half-written checkpoints that a killed run left in its folder."""
     if (folder / FOLDER).is_dir():
-        remove_unfinished(folder / FOLDER)
+        clear_stale(folder / FOLDER)
 
 
 def step_of(file: Path) -> int:
@@ -62,7 +62,7 @@ def write_checkpoint(folder: Path, state: State, keep: int) -> Path:
     file = checkpoint_file(folder, state["step"])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with whole(file) as temporary, temporary.open("wb") as opened:
+        with atomic(file) as temporary, temporary.open("wb") as opened:
             torch.save({"format": FORMAT, **state}, opened)
     except (OSError, RuntimeError) as error:
         raise WeightsError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from followyouremoji.files import whole
+from followyouremoji.files import atomic
 
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
 
@@ -82,5 +82,5 @@ def rewind(path: Path, step: int) -> None:
         if number == 0 or (row and row[0].isdigit() and int(row[0]) <= step)
     ]
     if len(kept) < len(rows):
-        with whole(path) as temporary, temporary.open("w", newline="") as file:
+        with atomic(path) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows(kept)

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
+from filelock import BaseFileLock
 from torch import Tensor, nn
 
 from followyouremoji.errors import SettingsError, UserError, WeightsError
-from followyouremoji.files import locked
+from followyouremoji.files import lock
 from followyouremoji.training.average import Average, full_tensor, spread_like
 from followyouremoji.training.checkpointing import (
     OLD_FILE,
@@ -143,7 +144,7 @@ class Run:
         self.step_number, self.seconds = 0, 0.0
         self.skipped = self.skipped_in_a_row = 0
         self.saved_step = -1
-        self.lock: IO[bytes] | None = None
+        self.lock: BaseFileLock | None = None
         self.journal: Journal | None = None
         self.claim_folder()
         try:
@@ -302,7 +303,7 @@ class Run:
         if self.is_main:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                self.lock = locked(self.folder / LOCK)
+                self.lock = lock(self.folder / LOCK)
             except OSError as error:
                 failure = f"the folder {self.folder} cannot be written to ({error.strerror or error}); name another `output`"
             else:
@@ -316,7 +317,7 @@ class Run:
     def leave_folder(self) -> None:
         """Let other trainings into the run's folder."""
         if self.lock is not None:
-            self.lock.close()
+            self.lock.release()
 
     def go_on(self) -> None:
         """Go on from the newest checkpoint where there is one. Raises WeightsError where it cannot be gone on from."""

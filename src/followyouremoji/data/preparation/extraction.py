@@ -31,7 +31,7 @@ from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.face_graphs import MeshGraph
-from followyouremoji.files import whole
+from followyouremoji.files import atomic
 
 CONFIRMED_FRAMES = 5
 """Frames of a piece at which a detector looks anew."""
@@ -58,7 +58,7 @@ def prepare_unit(unit: Unit, out: Path, settings: PrepareSettings) -> None:
     workspace = Workspace(out)
     part = workspace.part_path(unit.name)
     try:
-        with whole(part) as temporary:
+        with atomic(part) as temporary:
             temporary.touch()
             record = _prepared(unit, temporary, settings)
         if not record.clips:

@@ -18,7 +18,7 @@ from followyouremoji.data.shard_index import shard_index
 from followyouremoji.data.shards import PLAN
 from followyouremoji.data.stored_clip import BLOCK
 from followyouremoji.errors import DataError
-from followyouremoji.files import whole, write_json
+from followyouremoji.files import atomic, write_json
 
 FORMAT = "followyouremoji-shards"
 RECORD = 20 * BLOCK
@@ -142,7 +142,7 @@ def pack(workspace: Workspace, records: Sequence[UnitRecord], megabytes: float) 
 def _write_shard(
     path: Path, shard: PlannedShard, workspace: Workspace, records: dict[str, UnitRecord]
 ) -> None:
-    with whole(path) as temporary, temporary.open("wb") as file:
+    with atomic(path) as temporary, temporary.open("wb") as file:
         for span in shard.spans:
             _copy(span, workspace, records, file)
         end = file.tell() + 2 * BLOCK

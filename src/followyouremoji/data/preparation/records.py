@@ -11,7 +11,7 @@ from pathlib import Path
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.statistics import Histograms
 from followyouremoji.errors import DataError
-from followyouremoji.files import remove_unfinished, write_json
+from followyouremoji.files import clear_stale, write_json
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Workspace:
         try:
             for folder in (self.out, self.units, self.parts, self.report):
                 folder.mkdir(parents=True, exist_ok=True)
-                remove_unfinished(folder)
+                clear_stale(folder)
         except OSError as reason:
             raise DataError(
                 f"The folder {self.out} cannot be written to: {reason.strerror or reason}. Name another."

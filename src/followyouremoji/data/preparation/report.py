@@ -19,7 +19,7 @@ from followyouremoji.data.preparation.selection import REASONS
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.data.preparation.statistics import QUANTITIES
 from followyouremoji.data.shards import Shards
-from followyouremoji.files import whole, write_json
+from followyouremoji.files import atomic, write_json
 
 SHEET, PLOTS = "contact_sheet.png", "histograms.png"
 LISTED = 200
@@ -170,5 +170,5 @@ def _lengths(records: Sequence[UnitRecord]) -> list[float]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_bytes(content)

@@ -18,7 +18,7 @@ from followyouremoji.data.preparation.packing import PlannedShard, pack, read_pl
 from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.errors import DataError, SettingsError
-from followyouremoji.files import locked, write_json
+from followyouremoji.files import lock, write_json
 
 SETTINGS_FORMAT = "followyouremoji-preparation"
 
@@ -67,7 +67,7 @@ def prepare_clips(
 
     Parameters
     ----------
-    work : where the work is done: `workers.work_locally` or `cluster.work_on_ray`, told how many or where
+    work : where the work is done: `workers.work_locally` or `cluster.work_on_ray`, given how many or where
     progress : called with how many clips are done, and of how many
 
     Raises
@@ -167,13 +167,15 @@ def _only_run(workspace: Workspace) -> Iterator[None]:
     out = workspace.out
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = locked(out / ".lock")
+        held = lock(out / ".lock")
     except OSError as reason:
         raise DataError(
             f"The folder {out} cannot be written to: {reason.strerror or reason}. Name another."
         ) from reason
-    if lock is None:
+    if held is None:
         raise DataError(f"Another preparation is working in {out}. Wait for its end, or end it.")
-    with lock:
+    try:
         workspace.make()
         yield
+    finally:
+        held.release()

@@ -34,6 +34,14 @@ def without_mesh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
     has_mesh.cache_clear()
 
 
+@pytest.fixture
+def mesh() -> Iterator[FaceDetector]:
+    if not has_mesh():
+        pytest.skip("this mediapipe has no mesh")
+    with FaceDetector() as detector:
+        yield detector
+
+
 def picture_of(name: str) -> np.ndarray:
     return cv2.imread(str(SHARED / "media" / "portraits" / f"{name}.jpg"))[..., ::-1]
 
@@ -81,22 +89,20 @@ def test_the_fetched_bundle_does_what_the_mesh_does(without_mesh: Path) -> None:
 
 
 @needs_bundle
-@pytest.mark.skipif(not has_mesh(), reason="this mediapipe has no mesh")
-def test_mesh_and_bundle_agree_on_real_portraits() -> None:
+def test_mesh_and_bundle_agree_on_real_portraits(mesh: FaceDetector) -> None:
     """Two networks, 1.2 to 2.0 % of the pupil distance apart on these paintings and the cartoon."""
-    with FaceDetector() as mesh, FaceDetector(BUNDLE) as task:
+    with FaceDetector(BUNDLE) as task:
         for name in ("s0", "s3", "s5", "s7", "s8"):
             picture = picture_of(name)
             assert apart(task.detect(picture).points, mesh.detect(picture).points) < 2.5
 
 
 @needs_bundle
-@pytest.mark.skipif(not has_mesh(), reason="this mediapipe has no mesh")
-def test_mesh_and_bundle_agree_on_a_fast_clip() -> None:
+def test_mesh_and_bundle_agree_on_a_fast_clip(mesh: FaceDetector) -> None:
     """2.6 % apart; 4.3 % where the task graph smooths over time, and so lags behind a head that turns quickly."""
     clip = cv2.VideoCapture(str(SHARED / "media" / "driving" / "d12.mp4"))
     frames = [np.ascontiguousarray(clip.read()[1][..., ::-1]) for _ in range(60)]
-    with FaceDetector() as mesh, FaceDetector(BUNDLE) as task:
+    with FaceDetector(BUNDLE) as task:
         found, other = ([face.points for face in one.track(frames) if face] for one in (task, mesh))
     assert len(found) == len(other) == 60
     assert apart(np.stack(found), np.stack(other)) < 3.2

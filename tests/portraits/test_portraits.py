@@ -153,10 +153,10 @@ def test_an_unknown_style_is_refused() -> None:
 def test_a_face_detector_sees_what_is_drawn(style: str) -> None:
     """At least 5 of 6 frontal faces found as drawn, without a look over them; points within 8 % of the distance between
     the pupils (mean over points and pictures)."""
-    mediapipe = pytest.importorskip("mediapipe")
+    mesh = pytest.importorskip("mediapipe.python.solutions.face_mesh", reason="the mesh finds them")
     rng = np.random.default_rng(9)
     errors = []
-    with mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True) as detector:
+    with mesh.FaceMesh(static_image_mode=True, refine_landmarks=True) as detector:
         for _ in range(6):
             plain = replace(random_identity(rng, style), look=Look())
             drawn = draw_portrait(plain, Performance.neutral(), 256)

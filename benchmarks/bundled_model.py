@@ -23,7 +23,7 @@ from followyouremoji.benchmark.runner import SUITES, Benchmark, run_benchmark
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
 
-METHODS = ("copy", "plate", "mesh", "autoencoder:bundled", "bundled", "truth")
+METHODS = ("copy", "warp", "mesh", "autoencoder:bundled", "bundled", "truth")
 
 
 def main() -> None:

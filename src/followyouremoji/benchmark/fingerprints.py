@@ -14,15 +14,15 @@ PACKAGE = Path(followyouremoji.__file__).parent
 
 
 @cache
-def code_hash(*parts: str, libraries: tuple[str, ...] = ()) -> str:
-    """Twelve hexadecimal digits of the package's code and data in `parts` (files or folders) and of the versions of
-    `libraries`."""
+def code_hash(*rooms: str, libraries: tuple[str, ...] = ()) -> str:
+    """Twelve hexadecimal digits of the code and data of the package's `rooms`, without any of all but the commands',
+    and of the versions of `libraries`."""
     digest = hashlib.sha256()
-    for part in parts:
-        paths = sorted((PACKAGE / part).rglob("*")) if (PACKAGE / part).is_dir() else [PACKAGE / part]
-        for path in paths:
-            if path.suffix in (".py", ".npz"):
-                digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
+    for path in sorted(PACKAGE.rglob("*")):
+        place = path.relative_to(PACKAGE)
+        counts = place.parts[0] in rooms if rooms else place.parts[0] != "apps"
+        if counts and path.suffix in (".py", ".npz"):
+            digest.update(place.as_posix().encode() + path.read_bytes())
     for library in libraries:
         digest.update(f"{library} {version(library)}".encode())
     return digest.hexdigest()[:12]

@@ -3,8 +3,8 @@ build it.
 
 =====================  ==============================================================================================
 `copy`                 the portrait in every frame
-`plate`                the portrait bent as a thin plate by all landmarks, which this project's models start from
-`mesh`                 the portrait bent triangle by triangle, the piecewise-affine warp
+`warp`                 the portrait warped by all landmarks (thin-plate spline), which this project's models start from
+`mesh`                 the portrait warped triangle by triangle, the piecewise-affine warp
 `truth`                the true drawings: what the metrics give at best
 `autoencoder:WEIGHTS`  the true drawings through a model's autoencoder, which that model cannot surpass
 `frames:FOLDER`        frames that something else made, see `Recorded`
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
-from followyouremoji.benchmark.fingerprints import code_hash, text_hash
+from followyouremoji.benchmark.fingerprints import text_hash
 from followyouremoji.benchmark.suites import FRAMES, Case, drawn_motion
 from followyouremoji.benchmark.warps import mesh_warp
 from followyouremoji.checkpoints.config import ModelConfig
@@ -44,17 +44,6 @@ from followyouremoji.media.pictures import resize_picture
 from followyouremoji.preparation import Prepared, in_windows, with_own_gaze
 from followyouremoji.settings import LongClips
 
-GENERATED_BY = (
-    "animator.py",
-    "generation.py",
-    "framing.py",
-    "preparation.py",
-    "settings.py",
-    "checkpoints",
-    "face",
-    "networks",
-    "sampling",
-)
 FRAMES_FROM = "frames:"
 AUTOENCODER = "autoencoder:"
 DECODED_AT_ONCE = 4  # frames
@@ -69,7 +58,7 @@ class Method(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the frames that it makes do: finished figures are kept as long as it stays."""
+        """Changes with what beside the package's code decides the frames that it makes."""
 
     def animate(self, case: Case) -> np.ndarray:
         """The case's frames, uint8 (16, S, S, 3), S the case's size. A method that reads `case.truth` says so in its
@@ -139,12 +128,9 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Plate:
+class ThinPlateWarp:
     name: str = "thin-plate warp"
-
-    @property
-    def fingerprint(self) -> str:
-        return f"plate {code_hash('face/warping.py')}"
+    fingerprint: str = "warp"
 
     def animate(self, case: Case) -> np.ndarray:
         return np.stack([warp_portrait(case.portrait, case.portrait_points, p) for p in case.points])
@@ -153,10 +139,7 @@ class Plate:
 @dataclass(frozen=True)
 class MeshWarp:
     name: str = "piecewise-affine warp"
-
-    @property
-    def fingerprint(self) -> str:
-        return f"mesh {code_hash('benchmark/warps.py')}"
+    fingerprint: str = "mesh"
 
     def animate(self, case: Case) -> np.ndarray:
         return np.stack([mesh_warp(case.portrait, case.portrait_points, p) for p in case.points])
@@ -210,7 +193,7 @@ class Checkpoint:
 
     @property
     def fingerprint(self) -> str:
-        return f"{weights_hash(self.source)} {self.sampling} {code_hash(*GENERATED_BY)}"
+        return f"{weights_hash(self.source)} {self.sampling}"
 
     def animate(self, case: Case) -> np.ndarray:
         settings = self.sampling.settings()
@@ -231,7 +214,7 @@ class AutoencoderAlone:
 
     @property
     def fingerprint(self) -> str:
-        return f"autoencoder {weights_hash(self.source)} {code_hash('checkpoints', 'networks', 'face/window.py')}"
+        return f"autoencoder {weights_hash(self.source)}"
 
     @torch.inference_mode()
     def animate(self, case: Case) -> np.ndarray:
@@ -284,9 +267,9 @@ def weights_hash(source: str) -> str:
     return text_hash(config.read_text()) if config.is_file() else str(config.resolve())
 
 
-BASELINES: dict[str, type[Copy | Plate | MeshWarp | Truth]] = {
+BASELINES: dict[str, type[Copy | ThinPlateWarp | MeshWarp | Truth]] = {
     "copy": Copy,
-    "plate": Plate,
+    "warp": ThinPlateWarp,
     "mesh": MeshWarp,
     "truth": Truth,
 }

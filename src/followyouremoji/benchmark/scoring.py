@@ -22,14 +22,6 @@ from followyouremoji.errors import DataError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import atomic, write_json
 
-MEASURED_BY = (
-    "benchmark/identity.py",
-    "benchmark/metrics.py",
-    "benchmark/scoring.py",
-    "benchmark/warps.py",
-    "face/detection.py",
-    "fidelity.py",
-)
 SCORES_FILE, METHOD_FILE, PICTURES_FILE, SCALE_FILE = (
     "cases.csv",
     "method.json",
@@ -180,7 +172,7 @@ def score_method(
         "method": method.fingerprint,
         "suite": suite.settings.fingerprint,
         "cases": len(suite),
-        "measures": code_hash(*MEASURED_BY),
+        "code": code_hash(),
     }
     if (kept := _kept(folder, wanted)) is not None:
         return kept

@@ -44,25 +44,7 @@ FRAME_RATE = 10.0  # frames a second: 1.6 s, in which expressions come and go
 COMPARED = (3, 7, 11, 15)
 DETECTED_SIZE = 512  # pixels a side of the drawings in which faces are detected for cross-reenactment, as a user's would be
 ATTEMPTS = 20  # draws until a pair of identities is found whose faces the detector sees
-DRAWN_BY = (
-    "portraits",
-    "face/alignment.py",
-    "face/detection.py",
-    "face/face_graphs.py",
-    "face/gaze.py",
-    "face/geometry.py",
-    "face/heads.py",
-    "face/identity.py",
-    "face/lids.py",
-    "face/neutral.py",
-    "face/regions.py",
-    "face/shapes.py",
-    "face/shots.py",
-    "face/timeline.py",
-    "face/topology.py",
-    "face/warping.py",
-    "face/data",
-)  # whose change makes another suite
+DRAWN_BY = ("benchmark", "face", "portraits")  # whose change makes another suite
 LAYOUT = 1  # of a case's file
 
 Kind = Literal["self", "cross"]

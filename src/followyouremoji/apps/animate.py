@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from followyouremoji.apps.bundled import driving_path, portrait_path
+from followyouremoji.apps.bundled import driving_path, portrait_landmarks, portrait_path
 from followyouremoji.apps.driving import Driving, tracked
 from followyouremoji.apps.jobs import Job, Recipe, recipe
 from followyouremoji.apps.output import advice_on_gpu_memory, counted, note, progress_bar, say
@@ -30,6 +30,7 @@ from followyouremoji.media.pictures import (
 )
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter, check_sides
+from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import Prepared
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import find_portrait
@@ -46,6 +47,9 @@ DRAWN_ONLY = (
 )
 LESS_MEMORY = "give --offload, --batch 1, a smaller --window (fewer frames at once) or a smaller --size, or end what else uses the GPU"
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
+WAITING_BYTES, LEAST_WAITING, MOST_WAITING = 1 << 26, 2, 64
+"""Bytes of finished frames that may wait for the encoder (what a model finishes at once at 512 pixels a side), and how
+many frames at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,9 @@ def animate(
         if scaled is not None:
             note(output.told_bound(portrait_file, path, scaled, source.frame_rate))
         with FaceDetector(settings.detector_bundle) as detector:
-            found = find_portrait(detector, picture, settings, str(portrait_file))
+            found = find_portrait(
+                detector, picture, settings, str(portrait_file), portrait_landmarks(portrait_file)
+            )
             del picture
             loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
             loading = loader.submit(choice.load, settings)
@@ -321,7 +327,9 @@ def write(
             transparent=prepared.transparent and not output.side_by_side,
             background=output.background,
         ) as writer:
-            for row in rows:
-                writer.write(row)
+            waiting = min(max(WAITING_BYTES // (3 * size[0] * size[1]), LEAST_WAITING), MOST_WAITING)
+            with closing(prefetch(rows, waiting)) as finished:
+                for row in finished:
+                    writer.write(row)
             note_result()
         return writer.has_sound

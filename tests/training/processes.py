@@ -30,12 +30,12 @@ def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Ou
     state = Run(
         networks, run.output, run.optimisation, samples=run.references, rates=run.rates, tensorboard=False
     )
-    in_shares = run.optimisation.sharding == "fsdp" and state.accelerator.num_processes > 1
+    in_shares = run.optimisation.sharding == "fsdp" and state.processes.count > 1
     assert any(isinstance(p, DTensor) for p in networks.parameters()) == in_shares, "whole copies, not shares"
     frozen, alphas_cumprod = own_encoders(run, encoders(), networks), ddim_schedule(1).alphas_cumprod
 
     def losses(batch: Batch) -> dict[str, torch.Tensor]:
-        found = batch_losses(state.prepared, run, frozen, batch, alphas_cumprod)
+        found = batch_losses(state.predict, run, frozen, batch, alphas_cumprod)
         return {"total": found.total, "diffusion": found.diffusion, "facial": found.facial}
 
     update = state.update

@@ -105,9 +105,17 @@ def test_one_training_at_a_time_works_in_a_folder(tmp_path) -> None:
         Quick(run)
     assert part.exists()
     first.train()
-    Quick(run).state.close()  # now one may: it removes what nobody writes any more
+    Quick(run).state.close()  # now one may: it removes what a killed one left
     assert not part.exists()
     assert steps_of(tmp_path) == [2]
+
+
+def test_processes_that_were_not_told_of_each_other_do_not_train_alone(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(SettingsError, match=r"started 2 processes .*launch with torchrun"):
+        Quick(run_of(tmp_path, steps=1))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_is_refused_leaves_its_folder_to_others(tmp_path) -> None:

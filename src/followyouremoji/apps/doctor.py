@@ -12,7 +12,6 @@ from rich.table import Table
 NEEDED = ("torch", "diffusers", "transformers", "safetensors", "mediapipe", "numpy", "av", "pillow")
 OPTIONAL = {
     "skia-python": "drawn portraits and training",
-    "accelerate": "training",
     "peft": "training of LoRAs",
     "ray": "data preparation on a cluster",
 }

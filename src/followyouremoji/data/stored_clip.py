@@ -91,7 +91,9 @@ def read_facts(content: bytes, where: str) -> dict[str, Any]:
         )
     for name in ("size", "frames"):
         if not isinstance(facts.get(name), int) or facts[name] < 1:
-            raise DataError(f"{where} lacks `{name}`, or it is not a number above 0. Prepare the shard again.")
+            raise DataError(
+                f"{where} lacks `{name}`, or it is not a number above 0. Prepare the shard again."
+            )
     return facts
 
 

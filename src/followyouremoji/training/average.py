@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 def full_tensor(value: Tensor) -> Tensor:
@@ -44,7 +45,7 @@ class Average:
         decay = min(self.decay, (1 + step) / (10 + step))
         averages = [own_part(value) for value in self.values.values()]
         parameters = [own_part(parameter.detach()) for parameter in self.parameters.values()]
-        torch._foreach_lerp_(averages, parameters, 1 - decay)
+        get_ema_multi_avg_fn(decay)(averages, parameters, step)  # type: ignore[no-untyped-call]
 
     def restore(self, values: Mapping[str, Tensor]) -> None:
         """Take over saved values; parameters that have none begin with what they are."""

@@ -162,10 +162,10 @@ def train(
                 if stop and not state.finished:
                     reason = "time" if stop == OUT_OF_TIME else signal.Signals(stop)
                     break
-            state.wait_for_everyone()
+            state.processes.wait_for_everyone()
         except UserError as error:
             # Of several processes, the others would have to save too, and know nothing of the error.
-            if state.accelerator.num_processes == 1 and not isinstance(error, (WeightsError, Diverged)):
+            if state.processes.count == 1 and not isinstance(error, (WeightsError, Diverged)):
                 state.save(leaving=True)
             raise
         finally:

@@ -1,4 +1,4 @@
-"""The processes that train together, as `torchrun` starts them: who this one is, its device, what they tell each other."""
+"""The processes that train together, as `torchrun` starts them: who this one is, and what they tell each other."""
 
 from __future__ import annotations
 
@@ -29,13 +29,17 @@ class Processes:
     def mean(self, values: Tensor) -> Tensor:
         """The mean of a tensor over all processes."""
         if self.count > 1:
-            values = values.to(self.device)
+            values = values.to(self.device, copy=True)
             dist.all_reduce(values)
         return values / self.count
 
     def highest(self, value: int) -> int:
         """The highest of all processes' values; all get the same answer."""
-        return max(self.gathered(value))
+        if self.count == 1:
+            return value
+        found = torch.tensor(value, device=self.device)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return int(found)
 
     def gathered(self, value: Value) -> list[Value]:
         """The values of all processes, in the order of their ranks."""

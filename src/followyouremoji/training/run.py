@@ -1,12 +1,11 @@
 """What every training run shares: optimiser, moving average, guard against NaN, saving and exact resuming.
 
-`accelerate` places the module on its device and joins processes; one process on a CPU passes it almost untouched.
+Plain PyTorch: autocast for half precision, DistributedDataParallel or fully_shard over several processes.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,9 +15,15 @@ from typing import Any
 import torch
 from filelock import BaseFileLock
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grad_norm_
 
 from followyouremoji.errors import SettingsError, UserError, WeightsError
 from followyouremoji.files import lock
+from followyouremoji.networks.layers import ResnetBlock
+from followyouremoji.networks.motion_module import MotionModule
 from followyouremoji.training.average import Average, full_tensor, spread_like
 from followyouremoji.training.checkpointing import (
     OLD_FILE,
@@ -34,73 +39,34 @@ from followyouremoji.training.checkpointing import (
 from followyouremoji.training.feed import Share
 from followyouremoji.training.journal import LOG, Journal
 from followyouremoji.training.optimiser import first_moment, make_optimiser
-from followyouremoji.training.settings import EIGHT_BITS_IN_SHARES, Optimisation
-
-try:
-    from accelerate import Accelerator, DistributedDataParallelKwargs, FullyShardedDataParallelPlugin
-    from accelerate.state import AcceleratorState
-    from accelerate.utils import DistributedType, broadcast_object_list
-except ModuleNotFoundError as error:
-    raise SettingsError("training needs accelerate: pip install 'followyouremoji[train]'") from error
+from followyouremoji.training.processes import Processes, join_processes
+from followyouremoji.training.settings import Optimisation
 
 LOCK = ".lock"  # in a run's folder
-SHARDED_LAYERS = [
-    "ResnetBlock",
-    "MotionModule",
-]  # layers that are only ever called whole; the rest is gathered with the root
-LAST_EXCHANGES: list[torch.distributed.Work] = []  # see `Run.wait_for_everyone`
+SHARDED_LAYERS = (ResnetBlock, MotionModule)  # only ever called whole; the rest is gathered with the root
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}  # what autocast computes in; fp32: no autocast
 
 
 class Diverged(UserError):
     """A run stopped because its losses or gradients were no numbers any more."""
 
 
-def sharding_plugin(module: nn.Module) -> FullyShardedDataParallelPlugin:
-    """How a module's weights are shared: layer by layer, as far as it has such layers."""
-    kinds = {type(part).__name__ for part in module.modules()}
-    layers = [name for name in SHARDED_LAYERS if name in kinds]
-    return FullyShardedDataParallelPlugin(
-        fsdp_version=2,
-        reshard_after_forward=True,
-        auto_wrap_policy="transformer_based_wrap" if layers else "no_wrap",
-        transformer_cls_names_to_wrap=layers,
-        cpu_ram_efficient_loading=False,
-    )
-
-
-def make_accelerator(settings: Optimisation, module: nn.Module) -> Accelerator:
-    """How this process computes `module`: precision, and its place among others, as the launcher's environment says."""
-    if settings.precision == "fp16" and not torch.cuda.is_available():
-        raise SettingsError("precision fp16 needs a GPU; use bf16 or fp32 on a CPU")
-    AcceleratorState._reset_state()  # a process may train several runs of different precision after each other
-    plugin = sharding_plugin(module) if settings.sharding == "fsdp" else None
-    ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
-    wanted = int(os.environ.get("WORLD_SIZE", "1"))  # what torchrun and its like tell each process
-    accelerator = Accelerator(
-        cpu=wanted > 1 and not torch.cuda.is_available(),
-        mixed_precision="no" if settings.precision == "fp32" else settings.precision,
-        fsdp_plugin=plugin,
-        kwargs_handlers=[ddp],
-    )
-    if accelerator.num_processes != wanted:
-        raise SettingsError(
-            f"the launcher started {wanted} processes, but this one found {accelerator.num_processes}: alone, each would write the same "
-            "checkpoints. Launch with torchrun or `accelerate launch`"
-        )
-    if plugin is not None and accelerator.distributed_type == DistributedType.MULTI_CPU:
-        # accelerate offers shares on GPUs alone; gloo shares among CPUs just as well
-        accelerator.state.distributed_type, accelerator.state.fsdp_plugin = DistributedType.FSDP, plugin
-        if settings.precision != "fp32":
-            plugin.set_mixed_precision(settings.precision)
-    if getattr(accelerator.state, "fsdp_plugin", None) is not None and not accelerator.is_fsdp2:
-        raise SettingsError("FSDP of version 1 is not supported; launch with --fsdp_version 2")
-    if (
-        accelerator.is_fsdp2 and settings.optimiser == "adamw8bit"
-    ):  # the launcher's wish; a config's is refused as it is read
-        raise SettingsError(EIGHT_BITS_IN_SHARES)
-    if accelerator.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")
-    return accelerator
+def shared_out(module: nn.Module, settings: Optimisation, processes: Processes) -> nn.Module:
+    """A module as several processes compute it, each on its part of a batch: with all weights, or with an equal share
+    of each layer's (`sharding`). One process computes it as it is."""
+    if processes.count == 1:
+        return module
+    if settings.sharding == "ddp":
+        devices = [processes.device] if processes.device.type == "cuda" else None
+        return DistributedDataParallel(module, device_ids=devices, gradient_as_bucket_view=True)
+    module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # shards cannot be strided
+    mesh = init_device_mesh(processes.device.type, (processes.count,))
+    policy = MixedPrecisionPolicy(HALF.get(settings.precision), reduce_dtype=torch.float32)
+    for layer in module.modules():
+        if isinstance(layer, SHARDED_LAYERS):
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(module, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
+    return module
 
 
 class Run:
@@ -127,18 +93,20 @@ class Run:
         tensorboard: bool = True,
     ) -> None:
         self.module, self.folder, self.settings, self.keep = module, folder, settings, keep
-        self.accelerator = accelerator = make_accelerator(settings, module)
-        processes = accelerator.num_processes
-        if samples % (processes * settings.accumulation):
+        if settings.precision == "fp16" and not torch.cuda.is_available():
+            raise SettingsError("precision fp16 needs a GPU; use bf16 or fp32 on a CPU")
+        self.processes = processes = join_processes()
+        if samples % (processes.count * settings.accumulation):
             raise SettingsError(
-                f"{samples} samples a step cannot be shared evenly by {processes} processes in {settings.accumulation} parts each; "
-                f"use a multiple of {processes * settings.accumulation}"
+                f"{samples} samples a step cannot be shared evenly by {processes.count} processes in {settings.accumulation} parts each; "
+                f"use a multiple of {processes.count * settings.accumulation}"
             )
-        self.share = Share(samples, accelerator.process_index, processes, settings.accumulation)
-        if settings.sharding == "fsdp":
-            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # shards cannot be strided
-        optimiser = make_optimiser(settings, module, rates)
-        self.prepared, self.optimiser = accelerator.prepare(module, optimiser)
+        self.share = Share(samples, processes.rank, processes.count, settings.accumulation)
+        if self.device.type == "cuda":
+            torch.set_float32_matmul_precision("high")
+        self.shared = shared_out(module.to(self.device), settings, processes)
+        self.optimiser = make_optimiser(settings, module, rates)
+        self.scaler = torch.amp.GradScaler(enabled=settings.precision == "fp16")
         self.trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.average = Average(module, settings.ema)
         self.step_number, self.seconds = 0, 0.0
@@ -162,12 +130,12 @@ class Run:
 
     @property
     def device(self) -> torch.device:
-        return self.accelerator.device
+        return self.processes.device
 
     @property
     def is_main(self) -> bool:
         """Whether this process is the one that writes and reports."""
-        return self.accelerator.is_main_process
+        return self.processes.rank == 0
 
     def elapsed(self) -> float:
         """Seconds of training, those before earlier stops included."""
@@ -176,15 +144,28 @@ class Run:
     @contextmanager
     def part(self, last: bool) -> Iterator[None]:
         """Around forward and backward of one part of a batch; processes exchange gradients with the last one."""
-        if last or self.accelerator.num_processes == 1:
-            yield
-        else:
-            with self.accelerator.no_sync(self.prepared):
+        if isinstance(self.shared, FSDPModule):
+            self.shared.set_requires_gradient_sync(last)
+        if isinstance(self.shared, DistributedDataParallel) and not last:
+            with self.shared.no_sync():
                 yield
+        else:
+            yield
+
+    def autocast(self) -> torch.autocast:
+        """The run's precision, for what is computed inside."""
+        half = HALF.get(self.settings.precision)
+        return torch.autocast(self.device.type, half, enabled=half is not None)
+
+    def predict(self, *inputs: Any) -> Any:
+        """What the module makes of its inputs, computed in the run's precision and given in float32."""
+        with self.autocast():
+            made = self.shared(*inputs)
+        return tuple(value.float() for value in made) if isinstance(made, tuple) else made.float()
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a part's loss, the mean over its samples."""
-        self.accelerator.backward(loss / self.settings.accumulation)
+        self.scaler.scale(loss / self.settings.accumulation).backward()
 
     def update(self) -> float:
         """Learn from the gradients; if they hold a NaN or an infinity, as they do where a loss did, the step is skipped
@@ -192,15 +173,14 @@ class Run:
 
         Returns the gradient's norm before clipping. Raises Diverged after too many skipped steps in a row.
         """
-        trained = list(self.trained.values())
-        norm = float(full_tensor(self.accelerator.clip_grad_norm_(trained, self.settings.gradient_norm)))
+        self.scaler.unscale_(self.optimiser)
+        norm = float(full_tensor(clip_grad_norm_(list(self.trained.values()), self.settings.gradient_norm)))
         for group in self.optimiser.param_groups:
             group["lr"] = group["rate"] * self.settings.rate(self.step_number)
         finite = math.isfinite(norm)
-        if (
-            finite or self.accelerator.scaler is not None
-        ):  # the scaler of fp16 skips by itself and learns from it
-            self.optimiser.step()
+        if finite or self.scaler.is_enabled():  # the scaler of fp16 skips by itself and learns from it
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
         if finite:
             self.average.update(self.step_number)
@@ -216,16 +196,12 @@ class Run:
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """The means of figures over all processes."""
-        if self.accelerator.num_processes == 1:
-            return dict(values)
-        stacked = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
-        return dict(zip(values, self.accelerator.reduce(stacked, "mean").tolist(), strict=True))
+        means = self.processes.mean(torch.tensor(list(values.values()), dtype=torch.float64))
+        return dict(zip(values, means.tolist(), strict=True))
 
     def agree(self, wish: int) -> int:
         """The highest wish of all processes; all get the same answer."""
-        if self.accelerator.num_processes == 1:
-            return wish
-        return int(self.accelerator.gather(torch.tensor([wish], device=self.device)).max())
+        return self.processes.highest(wish)
 
     def log(self, values: Mapping[str, float]) -> None:
         """Append a row to `log.csv`: seconds of training, the last step's learning rate, `values` and steps skipped so
@@ -241,11 +217,10 @@ class Run:
 
     def state(self) -> State:
         """All that the run has to remember, whole and on the CPU in the main process, empty in the others."""
-        optimiser = self.optimiser.optimizer
         moments = {
-            name: optimiser.state[parameter]
+            name: self.optimiser.state[parameter]
             for name, parameter in self.trained.items()
-            if parameter in optimiser.state
+            if parameter in self.optimiser.state
         }
         tensors = {
             "module": self.gathered(self.module.state_dict()),
@@ -254,9 +229,8 @@ class Run:
         }
         if not self.is_main:
             return {}
-        scaler = self.accelerator.scaler
         counts = {"step": self.step_number, "seconds": self.elapsed(), "skipped": self.skipped}
-        return {**tensors, **counts, "scaler": {} if scaler is None else scaler.state_dict()}
+        return {**tensors, **counts, "scaler": self.scaler.state_dict()}
 
     def gathered(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values on the CPU of the main process, tensors whole."""
@@ -284,15 +258,9 @@ class Run:
                 write_checkpoint(self.folder, state, self.keep)
             except WeightsError as error:
                 failure = str(error)
-        if failure := self.told_to_all(failure):
+        if failure := self.processes.told_by_first(failure):
             raise WeightsError(failure)
         self.saved_step = self.step_number
-
-    def told_to_all(self, words: str) -> str:
-        """The main process's words, in all processes."""
-        if self.accelerator.num_processes > 1:
-            return str(broadcast_object_list([words])[0])
-        return words
 
     def claim_folder(self) -> None:
         """Make the run's folder and keep other trainings out of it; remove what a killed one left half-written.
@@ -309,7 +277,7 @@ class Run:
             else:
                 if self.lock is None:
                     failure = f"another training is at work in {self.folder}: wait for its end or end it, or name another `output`"
-        if failure := self.told_to_all(failure):
+        if failure := self.processes.told_by_first(failure):
             raise SettingsError(failure)
         if self.is_main:
             remove_parts(self.folder)
@@ -334,9 +302,7 @@ class Run:
     def require_same_beginning(self, step: int) -> None:
         """Raise SettingsError, in all processes, unless all have found the same step to go on from in the run's
         folder."""
-        if self.accelerator.num_processes == 1:
-            return
-        steps = self.accelerator.gather(torch.tensor([step], device=self.device)).tolist()
+        steps = self.processes.gathered(step)
         if len(set(steps)) > 1:
             found = ", ".join(f"process {rank} step {one}" for rank, one in enumerate(steps))
             raise SettingsError(
@@ -353,14 +319,13 @@ class Run:
             {name: spread_like(value, own[name]) for name, value in state["module"].items()}
         )
         self.average.restore(state["average"])
-        optimiser = self.optimiser.optimizer
-        layout = optimiser.state_dict()
+        layout = self.optimiser.state_dict()
         if set(state["optimiser"]) - set(self.trained):
             raise WeightsError(
                 f"{file} does not belong to this run's settings: it trained other parts of the networks."
             )
         names = {parameter: name for name, parameter in self.trained.items()}
-        members = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        members = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
         layout["state"] = {}
         for number, parameter in enumerate(members):
             moments = state["optimiser"].get(names[parameter], {})
@@ -374,28 +339,15 @@ class Run:
                     key: spread_like(value, parameter) if isinstance(value, Tensor) and value.ndim else value
                     for key, value in moments.items()
                 }
-        optimiser.load_state_dict(layout)
-        if self.accelerator.scaler is not None and state["scaler"]:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.optimiser.load_state_dict(layout)
+        if self.scaler.is_enabled() and state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
         self.step_number = self.saved_step = state["step"]
         self.seconds, self.skipped = state["seconds"], state["skipped"]
-
-    def wait_for_everyone(self) -> None:
-        """Wait until all processes have come so far: who leaves while another still saves may break the other's
-        connection.
-
-        What is exchanged last is kept until the process ends. Otherwise gloo's thread would let go of it, for which it
-        needs Python's lock; and who closes the connection holds that lock and waits for the thread.
-        """
-        if self.accelerator.num_processes > 1:
-            exchange = torch.distributed.barrier(async_op=True)
-            exchange.wait()
-            LAST_EXCHANGES.append(exchange)
 
     def close(self) -> None:
         """Finish the logs, leave the folder and the other processes."""
         if self.journal is not None:
             self.journal.close()
         self.leave_folder()
-        if self.accelerator.num_processes > 1:
-            self.accelerator.end_training()
+        self.processes.leave()

@@ -23,7 +23,7 @@ from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.origin import origin_of, write_origin
 from followyouremoji.training.picks import PickSource, check_drawings, check_size, open_picks
 from followyouremoji.training.run import Run
-from followyouremoji.training.settings import DECODER_IN_SHARES, DenoiserRun
+from followyouremoji.training.settings import DenoiserRun
 from followyouremoji.training.starts import StartReport, initial_weights, start_of
 from followyouremoji.training.validation import Validator, validation_picks
 
@@ -150,15 +150,13 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         write_fingerprint(run.output, encoder)
     if start_report is not None and state.is_main:
         (run.output / START_FILE).write_text("\n".join(start_report.lines()) + "\n", encoding="utf-8")
-    if run.tune_decoder and state.accelerator.is_fsdp2:
-        raise SettingsError(DECODER_IN_SHARES)
     encoders = own_encoders(run, encoders, networks).to(state.device)
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(state.device)
     validator = None if judged is None else Validator(run, state, encoders, judged)
 
     def losses(batch: Batch) -> dict[str, Tensor]:
         batch = batch.to(state.device)
-        found = batch_losses(state.prepared, run, encoders, batch, alphas_cumprod)
+        found = batch_losses(state.predict, run, encoders, batch, alphas_cumprod)
         parts = {"total": found.total, "diffusion": found.diffusion, "facial": found.facial}
         return parts if found.picture is None else {**parts, "picture": found.picture}
 

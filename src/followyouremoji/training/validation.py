@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import cv2
@@ -77,11 +78,8 @@ class Validator:
         if networks.decoder is not None:
             encoders = encoders.with_decoder(networks.decoder)
         share = range(self.state.share.process, self.settings.samples, self.state.share.processes)
-        results = [self.examine(networks, encoders, index) for index in share]
-        if self.state.share.processes > 1:
-            from accelerate.utils import gather_object
-
-            results = sorted(gather_object(results), key=lambda result: result["index"])
+        own = [self.examine(networks, encoders, index) for index in share]
+        results = sorted(chain(*self.state.processes.gathered(own)), key=lambda result: result["index"])
         if self.state.journal is not None:
             step = self.state.step_number
             names = list(results[0]["figures"])
@@ -102,7 +100,7 @@ class Validator:
         rng = np.random.default_rng((run.optimisation.seed, STREAM, index))
         pick = self.source.pick(index, rng, run.targets, successive=run.stage == 2)
         alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
-        with self.state.accelerator.autocast():
+        with self.state.autocast():
             batch = sample_of(run, pick, rng).to(device)
             losses = batch_losses(networks, run, encoders, batch, alphas_cumprod)
             generated = animate(networks, encoders, run, pick, device)

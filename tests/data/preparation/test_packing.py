@@ -59,6 +59,7 @@ def test_later_clips_go_to_further_shards_and_the_plan_of_before_stays() -> None
 
 
 SETTINGS = PrepareSettings(size=SIZE, shard_megabytes=0.01)
+FRAMES = 4  # of a clip, which fills a shard of these settings
 
 
 def finish(unit: Unit, out: Path) -> None:
@@ -68,9 +69,11 @@ def finish(unit: Unit, out: Path) -> None:
         archive = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (its end is not wanted)
         picture = encode_picture(np.full((SIZE, SIZE, 3), 90, np.uint8), 95)
         facts = {"size": SIZE, "source": unit.source}
-        write_clip(archive, f"{unit.name}-0000", [picture], face_points(1), facts)
-        clip = ClipEntry(f"{unit.name}-0000", 1, 0.04, 0, archive.offset)
-    workspace.save(UnitRecord(unit.name, unit.source, unit.stamp, frames=1, seconds=0.04, clips=(clip,)))
+        write_clip(archive, f"{unit.name}-0000", [picture] * FRAMES, face_points(FRAMES), facts)
+        clip = ClipEntry(f"{unit.name}-0000", FRAMES, 0.04 * FRAMES, 0, archive.offset)
+    workspace.save(
+        UnitRecord(unit.name, unit.source, unit.stamp, frames=FRAMES, seconds=0.04 * FRAMES, clips=(clip,))
+    )
 
 
 @pytest.mark.parametrize("lost", ["half of it", "all of it"])

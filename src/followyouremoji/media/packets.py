@@ -126,6 +126,8 @@ def packets(container: "InputContainer", *streams: Any) -> Iterator["Packet"]:
                 if packet.size:
                     yield packet
             return
+        except IndexError:  # PyAV's at the end, where a damaged file has shown another stream on the way
+            return
         except (av.FFmpegError, OSError):
             errors += 1
             if errors >= _MOST_ERRORS:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from followyouremoji.errors import ClipError, SettingsError
-from followyouremoji.media.ranges import ClipRange, parse_moment
+
+if TYPE_CHECKING:
+    from followyouremoji.media.ranges import ClipRange
 
 RESULT, MODEL, MOTION, FRAMING, ADVANCED = "Result", "Model", "Motion", "Framing", "Advanced"
 
@@ -32,6 +34,8 @@ def parse_rate(text: str) -> float | None:
 
 def parse_range(start: str, stop: str | None, duration: str | None) -> ClipRange:
     """The part of a clip that --start, --stop and --duration ask for; raises ClipError, naming the option."""
+    from followyouremoji.media.ranges import ClipRange, parse_moment
+
     moments = []
     for option, text in (("--start", start), ("--stop", stop), ("--duration", duration)):
         try:

@@ -89,7 +89,7 @@ def test_a_clip_cut_off_before_its_index(fye: Run) -> None:
 @pytest.mark.parametrize("driving", ["bundled:hello", "clip.mp4"])
 def test_no_frame_asked_for(fye: Run, driving: str) -> None:
     write_clip(Path("clip.mp4"), frames=5)
-    assert_refused(fye("animate", "bundled:ada", driving, "--start", 5, "--stop", 5), "5:5")
+    assert_refused(fye("animate", "bundled:ada", driving, "--start", 5, "--stop", 5), "from 5 to 5")
     assert_refused(fye("animate", "bundled:ada", driving, "--start", 100), "none from 100 on")
 
 
@@ -106,7 +106,7 @@ def test_nothing_with_a_face(fye: Run, model: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("result.avi", ("result.avi", ".mp4, .gif, .webp")),
+        ("result.avi", ("result.avi", ".mp4, .webm, .gif, .webp, .apng")),
         ("result.png", ("result.png is a picture's name", "many frames")),
         ("no/such/result.mp4", ("there is no folder no/such",)),
         ("there.mp4", ("there.mp4 exists already", "--overwrite")),

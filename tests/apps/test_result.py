@@ -65,12 +65,15 @@ def test_a_sticker_lies_on_white_in_an_mp4_or_on_the_colour_that_is_asked_for(
         assert image.getpixel((0, 0)) == (70, 130, 180)
 
 
-def test_beside_the_driving_a_sticker_lies_on_white(fye: Run, model: Path, sticker: str) -> None:
-    done = fye("animate", sticker, "bundled:hello", "-o", "row", "--side-by-side", *quick(model, 1))
+@pytest.mark.parametrize("options", [(), ("--background", "navy")])
+def test_beside_the_driving_a_sticker_lies_on_a_background(
+    fye: Run, model: Path, sticker: str, options: tuple[str, ...]
+) -> None:
+    done = fye("animate", sticker, "bundled:hello", "-o", "row", "--side-by-side", *options, *quick(model, 1))
     assert done.code == 0, done.err
     with Image.open("row/frame_000000.png") as image:
         assert image.mode == "RGB"
-        assert image.getpixel((image.width - 1, 0)) == (255, 255, 255)
+        assert image.getpixel((image.width - 1, 0)) == ((0, 0, 128) if options else (255, 255, 255))
 
 
 def test_no_colour_is_refused(fye: Run, sticker: str) -> None:

@@ -127,6 +127,16 @@ def test_the_last_frame_of_a_gif_is_held(tmp_path: Path) -> None:
     assert shown == [0, 1, *[2] * 20]
 
 
+def test_the_still_picture_of_an_animated_png_is_none_of_its_frames(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(moving_picture(index)) for index in range(4)]
+    pictures[0].save(
+        tmp_path / "a.png", save_all=True, default_image=True, append_images=pictures[1:], duration=200
+    )
+    with ClipReader(tmp_path / "a.png") as clip:
+        assert clip.info.frame_rate == 5.0
+        assert [round(square_place(picture)) for _, picture in clip] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "sound"),
     [("a.ts", "libx264", "aac"), ("a.ts", "mpeg2video", "mp2"), ("a.mkv", "mpeg4", "libmp3lame"), ("a.webm", "libvpx", "libopus")],
@@ -156,6 +166,22 @@ def test_joined_transport_streams(tmp_path: Path, codec: str, sound: str) -> Non
             assert clip.damage is None
             assert len(clip.notes) == 1
         assert_together(tmp_path / "both.ts", tmp_path, [1.0, 2.0, 4.0, 5.0])
+
+
+def test_a_clock_that_wraps_is_no_damage(tmp_path: Path) -> None:
+    """A transport stream's counts 33 bits, 26.5 hours, and then begins anew."""
+    record(tmp_path / "a.ts", moved=lambda time: time + 2**33 / 90_000 - 2.4)  # FFmpeg adds 1.4 s
+    record(tmp_path / "one.ts")
+    with ClipReader(tmp_path / "a.ts") as clip:
+        assert len(list(clip)) == 90
+        assert clip.damage is None
+    joined(tmp_path / "both.ts", tmp_path / "one.ts", tmp_path / "a.ts", tmp_path / "one.ts")
+    with ClipReader(tmp_path / "both.ts") as clip:
+        assert len(list(clip)) >= 269  # a frame is lost where the clock breaks among frames in another order
+        assert clip.damage is None
+    seen, heard = written_again(tmp_path / "both.ts", tmp_path / "again.mp4")
+    assert len(seen) == 6
+    np.testing.assert_allclose(seen, heard, atol=STEP)
 
 
 def a_jump(time: float) -> float:
@@ -199,6 +225,15 @@ def test_streams_that_begin_late(tmp_path: Path, kind: str, picture: float, soun
     seen, heard = written_again(tmp_path / f"a.{kind}", tmp_path / "again.mp4")
     np.testing.assert_allclose(seen, [1.0, 2.0], atol=STEP)
     np.testing.assert_allclose(heard, [1.0 + sound - picture, 2.0 + sound - picture], atol=STEP)
+
+
+def test_two_packets_of_sound_at_one_time(tmp_path: Path) -> None:
+    """Which no file may say that they are copied into."""
+    record(tmp_path / "a.mkv", sound_moved=lambda time: time - 0.0213 * (1.4 < time < 1.42))
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        times = [packet.pts for packet in container.demux(audio=0) if packet.size]
+    assert len(set(times)) < len(times)
+    assert_together(tmp_path / "a.mkv", tmp_path, [1.0, 2.0])
 
 
 @pytest.mark.parametrize("kind", ["mkv", "mp4"])
@@ -258,6 +293,24 @@ def test_other_streams_do_not_disturb(tmp_path: Path) -> None:
     with ClipReader(tmp_path / "a.mkv") as clip:
         assert clip.info.frames == len(list(clip)) == 90
     assert_together(tmp_path / "a.mkv", tmp_path, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("kind", ["mkv", "mp4"])
+def test_a_cover_that_is_not_marked_as_one_is_passed_over(tmp_path: Path, kind: str) -> None:
+    def cover(container: Any) -> list[Any]:
+        content = BytesIO()
+        Image.new("RGB", (64, 64), "red").save(content, "JPEG")
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuvj420p"
+        packet = av.Packet(content.getvalue())
+        packet.stream, packet.time_base, packet.pts, packet.dts = stream, Fraction(1, 25), 0, 0
+        return [packet]
+
+    record(tmp_path / f"a.{kind}", more=cover)
+    with ClipReader(tmp_path / f"a.{kind}") as clip:
+        assert clip.info.size == (128, 96)
+        assert clip.info.frames == len(list(clip)) == 90
 
 
 @pytest.mark.parametrize("marked", [0, 1])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from followyouremoji.media.timing import (
     Clock,
     Packets,
+    Segment,
     generated_rate,
     natural_rate,
     place_sound,
@@ -135,6 +136,27 @@ def test_times_that_fall_begin_anew_for_pictures_and_sound() -> None:
     assert plan.breaks == 1
     np.testing.assert_allclose(plan.clock.times, np.arange(60) / 30)
     np.testing.assert_allclose(sound.pts + place_sound(sound, plan.segments), np.arange(100) / 50)
+
+
+def test_a_jump_ahead_is_closed_though_times_fall_back_into_it_later() -> None:
+    pictures = stream(
+        np.concatenate([np.arange(15) / 30, 7.5 + np.arange(30) / 30, 1.2 + np.arange(45) / 30]), 1 / 30
+    )
+    sound = stream(
+        np.concatenate([np.arange(25) / 50, 7.5 + np.arange(50) / 50, 1.2 + np.arange(75) / 50]), 1 / 50
+    )
+    plan = schedule(pictures, [sound], True, 25.0)
+    assert plan is not None
+    assert plan.breaks == 2
+    np.testing.assert_allclose(plan.clock.times, np.arange(90) / 30)
+    np.testing.assert_allclose(sound.pts + place_sound(sound, plan.segments), np.arange(150) / 50, atol=1e-6)
+
+
+def test_sound_that_begins_a_little_before_its_pictures_goes_with_them() -> None:
+    """Not with the part before, which ends less than a second earlier by the file's clock."""
+    sound = stream(np.concatenate([np.arange(25) / 50, 1.18 + np.arange(75) / 50]), 1 / 50)
+    parts = (Segment(0.0, 0.5, 0.0), Segment(1.2, 2.7, -0.7))
+    np.testing.assert_allclose(sound.pts[25:] + place_sound(sound, parts)[25:], 0.48 + np.arange(75) / 50)
 
 
 @pytest.mark.parametrize(

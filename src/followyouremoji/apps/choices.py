@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import ClipError, SettingsError
+
+if TYPE_CHECKING:
+    from followyouremoji.media.ranges import ClipRange
 
 RESULT, MODEL, MOTION, FRAMING, ADVANCED = "Result", "Model", "Motion", "Framing", "Advanced"
 
@@ -27,6 +30,20 @@ def parse_rate(text: str) -> float | None:
     if not 0.0 < rate <= 1000.0:
         raise SettingsError(f"--fps {text} cannot be used: give frames a second, such as 25, or auto.")
     return rate
+
+
+def parse_range(start: str, stop: str | None, duration: str | None) -> ClipRange:
+    """The part of a clip that --start, --stop and --duration ask for; raises ClipError, naming the option."""
+    from followyouremoji.media.ranges import ClipRange, parse_moment
+
+    moments = []
+    for option, text in (("--start", start), ("--stop", stop), ("--duration", duration)):
+        try:
+            moments.append(None if text is None else parse_moment(text))
+        except ClipError as reason:
+            raise ClipError(f"{option}: {reason}") from None
+    begin, end, length = moments
+    return ClipRange(begin or 0, end, length)
 
 
 def strength(text: str) -> typer.models.OptionInfo:

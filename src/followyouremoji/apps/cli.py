@@ -300,7 +300,6 @@ def animate(
     from followyouremoji.apps.result import Output
     from followyouremoji.face.alignment import AlignmentSettings
     from followyouremoji.media.pictures import colour
-    from followyouremoji.media.ranges import ClipRange
     from followyouremoji.settings import AnimationSettings
 
     run(
@@ -315,7 +314,7 @@ def animate(
             None if background is None else colour(background),
         ),
         ModelChoice(weights, device, dtype, tuple(lora or ()), offload, compile_),
-        clip_range=ClipRange.parse(start, stop, duration),
+        clip_range=choices.parse_range(start, stop, duration),
         smooth=smooth,
         alignment=AlignmentSettings(
             head,

@@ -49,9 +49,8 @@ def extract(
     from followyouremoji.errors import MotionError
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.motion import MOTION_ENDING
-    from followyouremoji.media.ranges import ClipRange
 
-    clip_range = ClipRange.parse(start, stop, duration)
+    clip_range = choices.parse_range(start, stop, duration)
     driving = Driving(driving_path(clip), clip_range, choices.parse_rate(fps))
     check_output(out, (MOTION_ENDING,), overwrite, MotionError, "the motion")
     with FaceDetector(bundle) as detector:
@@ -98,7 +97,6 @@ def preview(
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.drawing import LandmarkStyle
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
-    from followyouremoji.media.ranges import ClipRange
     from followyouremoji.media.writing import ClipWriter
     from followyouremoji.preparation import prepare
     from followyouremoji.settings import AnimationSettings
@@ -119,7 +117,7 @@ def preview(
     settings = AnimationSettings(crop="auto" if crop is None else crop, face=face)
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
-    clip_range = ClipRange.parse(start, stop, duration)
+    clip_range = choices.parse_range(start, stop, duration)
     source = Driving(driving_path(driving), clip_range, choices.parse_rate(fps))
     path = Output(out, overwrite=overwrite).resolved(portrait_file, source)
     with FaceDetector(bundle) as detector:

@@ -101,8 +101,8 @@ class Output:
         opaque where opacity would come to nothing."""
         ending = _ending(path)
         kept = ending in TRANSPARENT_ENDINGS or (ending in KINDS and KINDS[ending].transparent)
-        if self.side_by_side or not (kept or self.background):
-            layers = on_background(layers, self.background or BACKGROUND)
+        if self.background is None and (self.side_by_side or not kept):
+            layers = on_background(layers)
         return resize_picture(layers, self.fitting(path, (layers.shape[1], layers.shape[0]), frame_rate))
 
     def told_bound(self, portrait: Path, path: Path, scaled: str, frame_rate: float) -> str:

@@ -23,7 +23,6 @@ from followyouremoji.media.packets import (
     is_patchy,
     open_container,
     packets,
-    picture_stream,
     scan,
 )
 from followyouremoji.media.pictures import DECODING_ERRORS, check_size, open_image, to_rgb
@@ -157,7 +156,10 @@ class AnimationSource:
         """Step through the frames, decoding each, up to the first that is damaged."""
         # Of other formats more pictures are no frames: a phone's JPEG (MPO) may hold the depth, a TIFF further pages.
         count = getattr(image, "n_frames", 1) if image.format in _MOVING_FORMATS else 1
-        for index in range(count):
+        first = int(
+            count > 1 and image.info.get("default_image", False)
+        )  # of an APNG, shown where none moves
+        for index in range(first, count):
             try:
                 image.seek(index)
                 image.load()
@@ -265,10 +267,11 @@ class VideoSource:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.damage: str | None = None
+        pictures = scan(path).pictures
+        if pictures is None:
+            raise ClipError(f"{path} holds no video; give a clip such as an MP4 or a GIF")
         with open_container(path) as container:
-            stream = picture_stream(container)
-            if stream is None:
-                raise ClipError(f"{path} holds no video; give a clip such as an MP4 or a GIF")
+            stream = cast(Any, container.streams[pictures])
             if stream.codec_context.width:
                 check_size(path, (stream.codec_context.width, stream.codec_context.height), ClipError)
             self._pixel_aspect = float(stream.sample_aspect_ratio or 1.0)

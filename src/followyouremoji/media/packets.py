@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _UNTIMED_FORMATS = ("avi", "h264", "hevc", "m4v", "mpegvideo")
 """In these, packets carry at most the order in which they are decoded."""
 _PATCHY_FORMAT = "mpegts"  # made for bad lines, and marked corrupt where two recordings are joined
+_UNPROMISING_FORMATS = ("mpegts", "mpeg")
+"""These do not say how long they are: FFmpeg guesses it from the last times, which may have begun anew."""
 _LOST_END = 0.5  # seconds that may lack at the end before a file is called cut off
 _MOST_ERRORS = 1000  # of reading, after which a file is given up
 _STEP_KEPT = 0.04  # seconds, about one frame
@@ -49,6 +51,8 @@ class Sound:
     def is_whole(self, plan: Schedule | None) -> bool:
         """Whether who joins the packets as they come, without a look at their times, keeps step."""
         if not np.isfinite(self.packets.pts).all() or len(np.unique(self.shifts(plan))) > 1:
+            return False
+        if not (np.diff(self.packets.pts) > 0).all():  # which no file that is written may say
             return False
         step = self.step or float(np.median(self.packets.durations))
         slips = self.packets.pts - self.packets.pts[0] - step * np.arange(len(self.packets))
@@ -126,6 +130,8 @@ def packets(container: "InputContainer", *streams: Any) -> Iterator["Packet"]:
                 if packet.size:
                     yield packet
             return
+        except IndexError:  # PyAV's at the end, where a damaged file has shown another stream on the way
+            return
         except (av.FFmpegError, OSError):
             errors += 1
             if errors >= _MOST_ERRORS:
@@ -144,14 +150,20 @@ def scan(path: Path) -> Contents:
 @lru_cache(maxsize=4)
 def _scan(path: Path, size: int, changed: int) -> Contents:
     with open_container(path) as container:
-        stream = picture_stream(container)
-        pictures = None if stream is None else stream.index
-        is_hidden, whole_only = _hidden_test(stream), not is_patchy(container)
+        candidates = _picture_streams(container)
+        are_hidden, whole_only = (
+            {one.index: _hidden_test(one) for one in candidates},
+            not is_patchy(container),
+        )
         seen: dict[int, _Seen] = {}
         for packet in packets(container):
             index = packet.stream_index
-            hidden = index == pictures and (is_hidden(packet) or (packet.is_corrupt and whole_only))
+            hidden = index in are_hidden and (are_hidden[index](packet) or (packet.is_corrupt and whole_only))
             seen.setdefault(index, _Seen()).add(packet, hidden)
+        # A cover need not be marked as one.
+        moving = (one for one in candidates if one.index in seen and len(seen[one.index].times) > 1)
+        stream = next(moving, candidates[0] if candidates else None)
+        pictures = None if stream is None else stream.index
         listed = {index: one.packets() for index, one in seen.items()}
         for one in container.streams.audio:
             if one.index in listed:
@@ -166,7 +178,7 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
                 timed=container.format.name not in _UNTIMED_FORMATS,
                 assumed_rate=rate if 0.0 < rate <= 1000.0 else ASSUMED_RATE,
             )
-        damage = _damage(container, stream, seen, listed)
+        damage = _damage(container, stream, seen, listed, plan)
         preferred = sorted(container.streams.audio, key=lambda one: not int(one.disposition) & _DEFAULT)
         steps = {one.index: _seconds_of_a_packet(one) for one in preferred}
     audible = [index for index in steps if index in listed]
@@ -216,9 +228,9 @@ class _Seen:
         return Packets(pts, dts, durations, np.array(self.shown, bool))
 
 
-def picture_stream(container: "InputContainer") -> Any:
-    """The stream of pictures: not a text that FFmpeg would render, not the cover of a piece of music, and rather the
-    one that the file marks as its default; None where there is none."""
+def _picture_streams(container: "InputContainer") -> list[Any]:
+    """The streams of pictures: not a text that FFmpeg would render, not the cover of a piece of music; those that the
+    file marks as its default come first."""
     streams = [
         stream
         for stream in container.streams.video
@@ -226,12 +238,12 @@ def picture_stream(container: "InputContainer") -> Any:
         and stream.codec_context.name != "ansi"
         and not int(stream.disposition) & _ATTACHED
     ]
-    return max(streams, key=lambda stream: int(stream.disposition) & _DEFAULT, default=None)
+    return sorted(streams, key=lambda stream: not int(stream.disposition) & _DEFAULT)
 
 
 def _hidden_test(stream: Any) -> Callable[["Packet"], bool]:
     """Whether a packet of the stream holds a picture that is never shown itself."""
-    if stream is None or stream.codec_context.name not in _INVISIBLE_CODECS:
+    if stream.codec_context.name not in _INVISIBLE_CODECS:
         return lambda packet: False
     return lambda packet: not memoryview(packet)[0] & _VP8_SHOWN
 
@@ -245,7 +257,11 @@ def _from_first_key(pictures: Packets, keys: list[bool]) -> Packets:
 
 
 def _damage(
-    container: "InputContainer", stream: Any, seen: dict[int, _Seen], listed: dict[int, Packets]
+    container: "InputContainer",
+    stream: Any,
+    seen: dict[int, _Seen],
+    listed: dict[int, Packets],
+    plan: Schedule | None,
 ) -> str | None:
     if stream is None or stream.index not in seen:
         return None
@@ -255,7 +271,11 @@ def _damage(
     if "mp4" in container.format.name.split(",") and len(index):
         last = index[-1]
         return "its end is missing" if last.pos + last.size > container.size else None
+    if container.format.name in _UNPROMISING_FORMATS:
+        return None
     ends = [float(np.nanmax(one.ends)) for one in listed.values() if np.isfinite(one.ends).any()]
+    if plan is not None:  # whose times may have fallen back
+        ends.append(plan.clock.end)
     promised = (container.duration or 0) / 1e6
     if container.format.name == "avi":  # its header counts the places of frames, of which some may be empty
         promised = max(promised, float(stream.frames * (stream.time_base or 0)))

@@ -75,12 +75,6 @@ class ClipRange:
                 "after its start"
             )
 
-    @staticmethod
-    def parse(start: str = "0", stop: str | None = None, duration: str | None = None) -> "ClipRange":
-        """A range by what users write, see `parse_moment`; also for errors."""
-        ends = (None if text is None else parse_moment(text) for text in (stop, duration))
-        return ClipRange(parse_moment(start), *ends)
-
     def __str__(self) -> str:
         if self.duration is not None:
             return f"{told_moment(self.start)} for {told_moment(self.duration)}"

@@ -172,19 +172,19 @@ class EncodedSound:
         for packet in _moved(self._container, self._source, self._late):
             if packet.pts is not None and packet.pts * packet.time_base < -_LED_IN:
                 continue
+            pieces: list[av.AudioFrame] = []
             try:
-                frames = packet.decode()
+                for frame in packet.decode():
+                    if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
+                        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+                        resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+                    if frame.pts is not None:
+                        pieces += resampler.resample(frame)
             except (av.FFmpegError, ValueError):
-                continue  # what is damaged is silent
-            for frame in frames:
-                if frame.pts is None:
-                    continue
-                if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
-                    kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-                    resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
-                for piece in resampler.resample(frame):
-                    if piece.pts is not None and piece.time_base is not None:
-                        yield float(piece.pts * piece.time_base), piece.to_ndarray()
+                pass  # what is damaged is silent
+            for piece in pieces:
+                if piece.pts is not None and piece.time_base is not None:
+                    yield float(piece.pts * piece.time_base), piece.to_ndarray()
 
     def _encode(self, output: "OutputContainer", first: int, samples: np.ndarray) -> None:
         import av

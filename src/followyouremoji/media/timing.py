@@ -186,6 +186,9 @@ class Packets:
     def __len__(self) -> int:
         return len(self.pts)
 
+    def __getitem__(self, part: slice) -> "Packets":
+        return Packets(self.pts[part], self.dts[part], self.durations[part], self.shown[part])
+
     @property
     def ends(self) -> np.ndarray:
         """When each is no longer shown or heard, as far as it says so itself."""
@@ -254,9 +257,11 @@ def schedule(
         return None
     pts, durations = pictures.pts[numbers], pictures.durations[numbers]
     runs: list[np.ndarray] = []
-    for first, after in pairwise([0, *_falls(pictures, numbers, by_time), len(numbers)]):
+    rising = list(pairwise([0, *_falls(pictures, numbers, by_time), len(numbers)]))
+    beside = [_heard_beside(sound, len(rising)) for sound in sounds]
+    for place, (first, after) in enumerate(rising):
         in_order = first + np.argsort(pts[first:after], kind="stable")
-        runs += np.split(in_order, _jumps(pts[in_order], list(sounds)))
+        runs += np.split(in_order, _jumps(pts[in_order], [parts[place] for parts in beside]))
     usual = 1.0 / natural_rate(pts[max(runs, key=len)])
 
     segments: list[Segment] = []
@@ -297,6 +302,13 @@ def _falls(pictures: Packets, numbers: np.ndarray, by_time: bool) -> list[int]:
     return falls
 
 
+def _heard_beside(sound: Packets, runs: int) -> list[Packets]:
+    """What of a sound belongs to each of so many parts of the pictures, between which times fall: its own parts where
+    they fall as often, else all of it."""
+    parts = list(pairwise([0, *_falls(sound, np.arange(len(sound)), True), len(sound)]))
+    return [sound[slice(*part)] for part in parts] if len(parts) == runs else [sound] * runs
+
+
 def _jumps(times: np.ndarray, sounds: list[Packets]) -> list[int]:
     """Where rising times jump ahead."""
     wide = np.flatnonzero(np.diff(times) > _PAUSE)
@@ -332,8 +344,10 @@ def place_sound(sound: Packets, segments: tuple[Segment, ...]) -> np.ndarray:
 
 
 def _segment_of(time: float, segments: tuple[Segment, ...], at: int, fell: bool) -> int:
-    """The first segment from `at` on (beyond it, where times `fell`) that `time` lies in, to a pause; else `at`."""
-    for number in range(at + fell, len(segments)):
-        if segments[number].start - _PAUSE <= time <= segments[number].end + _PAUSE:
-            return number
+    """The first segment from `at` on (beyond it, where times `fell`) that `time` lies in, or a pause before it; else
+    the first that it lies a pause behind; else `at`."""
+    for behind in (_BREAK_OF_SOUND, _PAUSE):
+        for number in range(at + fell, len(segments)):
+            if segments[number].start - _PAUSE <= time <= segments[number].end + behind:
+                return number
     return at

@@ -45,7 +45,7 @@ class Average:
         decay = min(self.decay, (1 + step) / (10 + step))
         averages = [own_part(value) for value in self.values.values()]
         parameters = [own_part(parameter.detach()) for parameter in self.parameters.values()]
-        get_ema_multi_avg_fn(decay)(averages, parameters, step)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(decay)(averages, parameters, step)
 
     def restore(self, values: Mapping[str, Tensor]) -> None:
         """Take over saved values; parameters that have none begin with what they are."""

@@ -25,7 +25,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -33,7 +32,7 @@ from benchmarks.released_order import released_step
 from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.checkpoints.offloading import Turns
 from followyouremoji.files import write_json
-from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, convolution, layers
+from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, cpu_kernels, layers
 from followyouremoji.sampling import guidance
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -114,6 +113,8 @@ def random_network(
         randomise(network)
     if device == "cuda":
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    else:
+        cpu_kernels.use_cpu_kernels(network)
     return network.eval().requires_grad_(False)
 
 
@@ -132,17 +133,13 @@ def randomise(network: nn.Module) -> None:
             part.copy_(draws[: len(part)]).mul_(scale)
 
 
-def enlarged_plainly(layer: convolution.Convolution, x: Tensor, size: torch.Size | None = None) -> Tensor:
-    return FORWARD(layer, x if size is None else F.interpolate(x, size=size, mode="nearest"))
-
-
-FORWARD = convolution.Convolution.forward
 WITHOUT: dict[str, Callable[[], AbstractContextManager]] = {
     "halves as one batch": lambda: patch.object(guidance, "fit_together", lambda *_: False),
-    "minimal filters": lambda: patch.object(convolution, "LEAST_CHANNELS", 1 << 30),
-    "enlarging filter alone": lambda: patch.object(convolution.Convolution, "forward", enlarged_plainly),
-    "oneDNN's linear layers": lambda: patch.object(convolution, "ONEDNN_LINEAR", None),
-    "feed-forward in pieces": lambda: patch.object(layers, "CACHED", 1 << 40),
+    "minimal filters": lambda: patch.object(cpu_kernels, "LEAST_CHANNELS", 1 << 30),
+    "enlarging filter alone": lambda: patch.object(
+        cpu_kernels.CpuUpsample, "forward", layers.Upsample.forward
+    ),
+    "oneDNN's linear layers": lambda: patch.object(cpu_kernels, "ONEDNN_LINEAR", None),
     "one unconditional token": nullcontext,
 }
 

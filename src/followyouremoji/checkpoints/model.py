@@ -46,6 +46,8 @@ from followyouremoji.networks import (
     latent_tokens,
 )
 from followyouremoji.networks.config import LATENT_STRIDE
+from followyouremoji.networks.cpu_kernels import use_cpu_kernels
+from followyouremoji.networks.unet import UNet
 
 PIXELS_AT_ONCE = 512 * 512  # through the autoencoder; more pictures go in slices, which bounds memory
 
@@ -177,6 +179,7 @@ def load_model(
             on_meta(network_builders(config)["denoiser"]), folder / NETWORK_FILES["denoiser"]
         )
         take_weights(denoiser)
+        with_cpu_kernels(denoiser, device)
         networks["denoiser"] = denoiser
         turns = Turns({name: networks[name] for name in TAKING_TURNS if name in networks}, loaders)
     return Model(config=config, turns=turns, **{"qformer": None, "image_encoder": None, **networks})  # type: ignore[arg-type]
@@ -196,7 +199,7 @@ def network_loaders(
         )
         if device.type == "cuda":  # the layout in which its convolutions compute
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network
+        return with_cpu_kernels(network, device)
 
     loaders: dict[str, Loader] = {
         name: partial(read, name, build) for name, build in network_builders(config).items()
@@ -208,6 +211,13 @@ def network_loaders(
             load_clip_image_encoder, folder / IMAGE_ENCODER_FOLDER, device, dtype
         )
     return loaders
+
+
+def with_cpu_kernels(network: nn.Module, device: torch.device) -> nn.Module:
+    """On a CPU, have the large networks computed in other ways."""
+    if device.type == "cpu" and isinstance(network, UNet):
+        use_cpu_kernels(network)
+    return network
 
 
 def save_model(

@@ -113,7 +113,9 @@ class Motion:
                 f"{self.source} has {len(self)} frames for {self.duration:.4g} s, which do not fit its {self.frame_rate:g} frames a second."
             )
         if not np.abs(self.landmarks).max() <= FURTHEST:  # also where one is NaN
-            raise MotionError(f"{self.source} has landmarks that are not finite (NaN or infinite) or far outside the picture.")
+            raise MotionError(
+                f"{self.source} has landmarks that are not finite (NaN or infinite) or far outside the picture."
+            )
         if np.ptp(self.landmarks[..., :2], axis=1).max(axis=-1).min() < LEAST_FACE:
             raise MotionError(f"{self.source} has a face without extent: its landmarks lie in one point.")
         if self.blendshapes is not None and not np.isfinite(self.blendshapes).all():

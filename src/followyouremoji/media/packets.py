@@ -169,7 +169,7 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
             if one.index in listed:
                 listed[one.index] = _without_pauses(listed[one.index])
         plan, keys = None, np.zeros(0, int)
-        if pictures in listed:
+        if stream is not None and pictures in listed:
             keys = np.flatnonzero(seen[pictures].keys)
             rate = float(stream.average_rate or stream.guessed_rate or 0.0)
             plan = schedule(

@@ -19,7 +19,7 @@ from followyouremoji.networks.motion_module import MotionModule, position_table
 from followyouremoji.networks.unet import UNet
 
 REGIONS = (SpatialTransformer, MotionModule, ResnetBlock, Downsample, Upsample)
-ON_PROCESSORS = REGIONS[:2]  # the others are quicker there by the minimal filters of `convolution.py`
+ON_PROCESSORS = REGIONS[:2]  # the others are quicker there by the minimal filters of `cpu_kernels.py`
 MOST_SHAPES = (
     4096  # of all regions together; never reached, where the default of 8 would be at the first pass
 )

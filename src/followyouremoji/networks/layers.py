@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from followyouremoji.networks.convolution import CACHED, Convolution, Linear
-
 MOST_ROWS = (
     2**15
 )  # of attention at once: GPUs bound the blocks that a kernel may be started with, at 2**16 - 1
@@ -39,8 +37,8 @@ class TimeEmbedding(nn.Module):
     def __init__(self, in_width: int, width: int) -> None:
         super().__init__()
         self.in_width = in_width
-        self.linear_1 = Linear(in_width, width)
-        self.linear_2 = Linear(width, width)
+        self.linear_1 = nn.Linear(in_width, width)
+        self.linear_2 = nn.Linear(width, width)
 
     def forward(self, timesteps: Tensor) -> Tensor:
         embedding = timestep_embedding(timesteps, self.in_width).to(self.linear_1.weight.dtype)
@@ -53,13 +51,11 @@ class ResnetBlock(nn.Module):
     def __init__(self, in_channels: int, channels: int, time_width: int, groups: int) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, in_channels, eps=1e-5)
-        self.conv1 = Convolution(in_channels, channels, 3, padding=1)
-        self.time_emb_proj = Linear(time_width, channels)
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1)
+        self.time_emb_proj = nn.Linear(time_width, channels)
         self.norm2 = nn.GroupNorm(groups, channels, eps=1e-5)
-        self.conv2 = Convolution(channels, channels, 3, padding=1)
-        self.conv_shortcut = (
-            Convolution(in_channels, channels, 1) if in_channels != channels else nn.Identity()
-        )
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_shortcut = nn.Conv2d(in_channels, channels, 1) if in_channels != channels else nn.Identity()
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """`x` (batch * frames, channels, height, width), sample-major; `time` (batch, width of the embedding)."""
@@ -76,6 +72,11 @@ def activated(norm: nn.Module, x: Tensor) -> Tensor:
     return F.silu(norm(x), inplace=not torch.is_grad_enabled())
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """NHWC, so that tokens are a view, where nothing is learnt; a training chooses by its weights' layout."""
+    return x if torch.is_grad_enabled() else x.contiguous(memory_format=torch.channels_last)
+
+
 class Downsample(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -88,13 +89,11 @@ class Downsample(nn.Module):
 class Upsample(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = Convolution(channels, channels, 3, padding=1)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
         """Nearest-neighbour enlargement to `size` (height, width) and a convolution."""
-        if isinstance(self.conv, Convolution):
-            return self.conv(x, size)
-        return self.conv(F.interpolate(x, size=size, mode="nearest"))  # a LoRA stands around it
+        return self.conv(F.interpolate(x, size=size, mode="nearest"))
 
 
 class Attention(nn.Module):
@@ -104,10 +103,10 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         context_width = context_width or channels
-        self.to_q = Linear(channels, channels, bias=False)
-        self.to_k = Linear(context_width, channels, bias=False)
-        self.to_v = Linear(context_width, channels, bias=False)
-        self.to_out = nn.ModuleList([Linear(channels, channels)])
+        self.to_q = nn.Linear(channels, channels, bias=False)
+        self.to_k = nn.Linear(context_width, channels, bias=False)
+        self.to_v = nn.Linear(context_width, channels, bias=False)
+        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
     def keys_values(self, tokens: Tensor) -> KeyValue:
         return self.to_k(tokens), self.to_v(tokens)
@@ -155,7 +154,7 @@ def join(own: KeyValue, shared: KeyValue) -> KeyValue:
 class GEGLU(nn.Module):
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
-        self.proj = Linear(channels, 2 * inner)
+        self.proj = nn.Linear(channels, 2 * inner)
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.proj(x).chunk(2, dim=-1)
@@ -167,19 +166,10 @@ class FeedForward(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         inner = 4 * channels
-        self.net = nn.ModuleList([GEGLU(channels, inner), nn.Identity(), Linear(inner, channels)])
+        self.net = nn.ModuleList([GEGLU(channels, inner), nn.Identity(), nn.Linear(inner, channels)])
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return self.net[2](self.net[0](x))
-        # In pieces whose inner values stay in a processor's cache, eight times as wide as what goes in and out.
-        rows = x.flatten(0, -2)
-        out = torch.empty_like(rows)
-        for piece, target in zip(
-            *(t.split(max(1, CACHED // (8 * x.shape[-1]))) for t in (rows, out)), strict=True
-        ):
-            target.copy_(self.net[2](self.net[0](piece)))
-        return out.view_as(x)
+        return self.net[2](self.net[0](x))
 
 
 class TransformerBlock(nn.Module):
@@ -239,10 +229,10 @@ class SpatialTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
-        self.proj_in = Convolution(channels, channels, 1)
+        self.proj_in = nn.Conv2d(channels, channels, 1)
         block = NormOnlyBlock(channels) if norm_only else TransformerBlock(channels, heads, context_width)
         self.transformer_blocks = nn.ModuleList([block])
-        self.proj_out = Convolution(channels, channels, 1)
+        self.proj_out = nn.Conv2d(channels, channels, 1)
 
     @property
     def block(self) -> TransformerBlock:

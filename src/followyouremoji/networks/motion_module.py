@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from followyouremoji.networks.convolution import Linear
 from followyouremoji.networks.layers import Attention, FeedForward
 
 
@@ -86,9 +85,9 @@ class TemporalTransformer(nn.Module):
     def __init__(self, channels: int, heads: int, groups: int, max_frames: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
-        self.proj_in = Linear(channels, channels)
+        self.proj_in = nn.Linear(channels, channels)
         self.transformer_blocks = nn.ModuleList([TemporalBlock(channels, heads, max_frames)])
-        self.proj_out = Linear(channels, channels)
+        self.proj_out = nn.Linear(channels, channels)
         nn.init.zeros_(self.proj_out.weight)
         nn.init.zeros_(self.proj_out.bias)
 

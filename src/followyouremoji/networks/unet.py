@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from followyouremoji.networks.config import NetworkConfig
-from followyouremoji.networks.convolution import Linear, laid_out
 from followyouremoji.networks.layers import (
     Downsample,
     KeyValue,
@@ -27,6 +26,7 @@ from followyouremoji.networks.layers import (
     TransformerBlock,
     Upsample,
     activated,
+    channels_last,
 )
 from followyouremoji.networks.motion_module import MotionModule
 
@@ -115,7 +115,7 @@ class UNet(nn.Module):
 
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
         self.time_embedding = TimeEmbedding(widths[0], config.time_width)
-        self.clip_fc = Linear(config.image_width, config.context_width)
+        self.clip_fc = nn.Linear(config.image_width, config.context_width)
 
         skips = [widths[0]]
         self.down_blocks = nn.ModuleList()
@@ -226,7 +226,7 @@ class AppearanceNet(UNet):
                 handed_over.append(normed)
             return x
 
-        x = self.conv_in(laid_out(latents))
+        x = self.conv_in(channels_last(latents))
         if landmark_features is not None:
             x = x + landmark_features
         self.run_stages(x, run)
@@ -292,7 +292,7 @@ class Denoiser(UNet):
             return x
 
         x = latents.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
-        x = self.conv_in(laid_out(x))
+        x = self.conv_in(channels_last(x))
         x = x + landmark_features.transpose(1, 2).flatten(0, 1)
         x = x if ways == 1 else torch.cat([x] * ways)  # which, other than `repeat`, leaves channels last
         x = self.run_stages(x, run)

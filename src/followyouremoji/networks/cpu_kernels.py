@@ -1,10 +1,12 @@
-"""3x3 convolutions with fewer multiplications, equal to the plain ones within rounding: Winograd's minimal filtering,
-and its like for enlarged pictures.
+"""Other ways of computing a network's layers on a CPU, equal within rounding, put in after loading.
+
+Linear layers, and 1x1 convolutions as such, go by oneDNN where torch has it; 3x3 convolutions by Winograd's minimal
+filtering, and its like for enlarged pictures, which multiply less.
 
 A tile of the output is `A^T [(G g G^T) * (B^T d B)] A` (Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural
 Networks", Eq. 8) for kernel `g` and input patch `d`: the product `*` is a matrix product over channels for each of a
-few places, so the work is that of as many matrix products. Only processors gain by it, GPUs' libraries have their own;
-it has no gradient, so training uses the plain convolution.
+few places, so the work is that of as many matrix products. Only CPUs gain by it, cuDNN has its own; it has no
+gradient, so learning passes are plain ones, as are those in half precision and in compilers.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from followyouremoji.networks.layers import Upsample
 
 # torch's own compiler calls this operator; it is absent where torch was built without oneDNN.
 ONEDNN_LINEAR = (
@@ -161,23 +165,11 @@ def computes_plainly(x: Tensor) -> bool:
     )
 
 
-def laid_out(x: Tensor) -> Tensor:
-    """Channels last, in which tokens are pictures seen otherwise, where nothing is learnt; a training chooses by its
-    weights' layout."""
-    return x if torch.is_grad_enabled() else x.contiguous(memory_format=torch.channels_last)
+class CpuConvolution(nn.Conv2d):
+    """torch's convolution, of which a 1x1 one is a linear layer of the channels, and a 3x3 one goes by minimal filters
+    where that pays."""
 
-
-class Convolution(nn.Conv2d):
-    """torch's convolution; on a processor a 1x1 one is a linear layer of the channels, and a 3x3 one goes by minimal
-    filters where that pays."""
-
-    def forward(self, x: Tensor, size: torch.Size | None = None) -> Tensor:
-        """`x` (batch, channels, height, width), first enlarged to `size` (height, width) by nearest neighbours where it
-        is given."""
-        if size is not None:
-            if tuple(size) == (2 * x.shape[2], 2 * x.shape[3]) and self.may_filter(x):
-                return filtered(x, self.weight, self.bias, DOUBLED)
-            x = F.interpolate(x, size=size, mode="nearest")
+    def forward(self, x: Tensor) -> Tensor:
         if self.may_filter(x):
             tiles = x.shape[0] * -(-x.shape[2] // WINOGRAD.made) * -(-x.shape[3] // WINOGRAD.made)
             return filtered(x, self.weight, self.bias, WINOGRAD if tiles >= LEAST_TILES else WINOGRAD_SMALL)
@@ -204,8 +196,18 @@ class Convolution(nn.Conv2d):
         )
 
 
-class Linear(nn.Linear):
-    """A linear layer; on a processor by oneDNN, whose kernels are quicker than those of the default library there."""
+class CpuUpsample(Upsample):
+    """Enlargement by two and the convolution as one filter."""
+
+    def forward(self, x: Tensor, size: torch.Size) -> Tensor:
+        conv, doubled = self.conv, (2 * x.shape[2], 2 * x.shape[3])
+        if tuple(size) == doubled and isinstance(conv, CpuConvolution) and conv.may_filter(x):
+            return filtered(x, conv.weight, conv.bias, DOUBLED)
+        return super().forward(x, size)
+
+
+class CpuLinear(nn.Linear):
+    """A linear layer by oneDNN, whose kernels are quicker than those of the library that torch takes by default."""
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
@@ -215,3 +217,16 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if computes_plainly(x) and ONEDNN_LINEAR is not None:
         return ONEDNN_LINEAR(x, weight, bias, "none", [], "")
     return F.linear(x, weight, bias)
+
+
+KERNELS: dict[type[nn.Module], type[nn.Module]] = {
+    nn.Conv2d: CpuConvolution,
+    nn.Linear: CpuLinear,
+    Upsample: CpuUpsample,
+}
+
+
+def use_cpu_kernels(network: nn.Module) -> None:
+    """Let the layers of a network compute in these ways, in place: modules, tensors and their names stay."""
+    for module in network.modules():
+        module.__class__ = KERNELS.get(type(module), type(module))

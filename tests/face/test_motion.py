@@ -61,8 +61,10 @@ def test_any_float_survives_bit_by_bit(
     tmp_path_factory: pytest.TempPathFactory, landmarks: np.ndarray
 ) -> None:
     path = tmp_path_factory.mktemp("motion") / "m.fyemotion"
-    landmarks[:, 0] = 0.0, 1.0, 0.0  # a face has some extent
-    landmarks[:, 1] = 1.0, 0.0, 0.0
+    landmarks[:, 33] = 0.0, 1.0, 0.0  # a face has some extent, and eyes
+    landmarks[:, 133] = 1.0, 0.0, 0.0
+    landmarks[:, 362] = 2.0, 0.0, 0.0
+    landmarks[:, 263] = 3.0, 0.0, 0.0
     motion = Motion(landmarks, np.arange(3.0), 1.0, (8, 8), "x", np.ones(3, bool))
     motion.save(path)
     assert Motion.load(path).landmarks.tobytes() == landmarks.tobytes()
@@ -159,9 +161,19 @@ def test_bad_files_are_refused_by_name(
         assert str(path) in str(caught.value)
 
 
+def wandering_without(points: tuple[int, ...]) -> np.ndarray:
+    landmarks = wandering().landmarks.copy()
+    landmarks[:, points] = 0.5
+    return landmarks
+
+
 ABSURD = {
     "far outside": {"landmarks": np.full((12, 478, 3), 1e6, np.float32)},
     "in one point": {"landmarks": np.full((12, 478, 3), 0.5, np.float32)},
+    "without extent": {
+        "landmarks": np.float32(0.5) + np.eye(478, 3, dtype=np.float32) * np.ones((12, 1, 1), np.float32)
+    },
+    "without eyes": {"landmarks": wandering_without((33, 133, 263, 362))},
     "do not rise": {"timestamps": np.arange(12.0)[::-1] / 30},
     "do not fit": {"timestamps": np.arange(12.0) * 1e7},
     "frame rate of 1e-09": {"frame_rate": 1e-9},

@@ -33,6 +33,8 @@ def motion(frames: int) -> Motion:
 def test_a_moving_face_has_no_cut() -> None:
     assert find_cuts(course()) == ()
     assert find_cuts(course(1)) == ()
+    assert find_cuts(course()[[0, 5]]) == ()  # far apart, as two frames of a fast head are
+    assert find_cuts(course(2) + np.array([[[0.0, 0.0]], [[300.0, 0.0]]])) == (1,)
 
 
 def test_a_jump_of_the_face_is_a_cut() -> None:

@@ -25,7 +25,7 @@ from followyouremoji.files import atomic
 from ..errors import MotionError
 from .released_motion import read_released_frames
 from .smoothing import smooth_landmarks
-from .topology import N_LANDMARKS
+from .topology import N_LANDMARKS, N_MESH, rigid_weights
 
 MOTION_ENDING = ".fyemotion"
 RELEASED_ENDING = ".npy"
@@ -45,7 +45,11 @@ FURTHEST = 10.0
 """Largest size of a normalised coordinate, in widths and heights of the picture."""
 
 LEAST_FACE = 1e-3
-"""Least longer side of a face's box, normalised."""
+"""Least longer side of the box around a face's steady points, normalised."""
+
+EYE_CORNERS = np.array([(33, 263), (33, 133), (362, 263)])
+LEAST_EYE = 1e-6
+"""Least distance between these landmarks, normalised."""
 
 FRAME_RATES = (0.1, 1000.0)
 MOST_PIXELS = 100_000_000
@@ -116,8 +120,12 @@ class Motion:
             raise MotionError(
                 f"{self.source} has landmarks that are not finite (NaN or infinite) or far outside the picture."
             )
-        if np.ptp(self.landmarks[..., :2], axis=1).max(axis=-1).min() < LEAST_FACE:
+        steady = self.landmarks[:, :N_MESH][:, rigid_weights() > 0, :2]  # what a head's pose is measured by
+        if np.ptp(steady, axis=1).max(axis=-1).min() < LEAST_FACE:
             raise MotionError(f"{self.source} has a face without extent: its landmarks lie in one point.")
+        corners = self.landmarks[:, EYE_CORNERS]
+        if np.linalg.norm(corners[:, :, 0] - corners[:, :, 1], axis=-1).min() < LEAST_EYE:
+            raise MotionError(f"{self.source} has a face without eyes: their corners lie in one point.")
         if self.blendshapes is not None and not np.isfinite(self.blendshapes).all():
             raise MotionError(f"{self.source} has expression scores that are not finite (NaN or infinite).")
 

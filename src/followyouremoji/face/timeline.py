@@ -86,7 +86,8 @@ def find_cuts(points: np.ndarray, found: np.ndarray | None = None) -> tuple[int,
     adjacent = np.diff(seen) == 1
     far = (moved > FAR) & (moved > ABRUPT_AND_FAR * usual)
     far |= (grown > GROWN) & (grown > ABRUPT * _usual_around(grown))
-    abrupt = (moved > CUT) & (moved > ABRUPT * usual) & adjacent
+    # Two frames alone do not tell what is usual.
+    abrupt = (moved > CUT) & (moved > ABRUPT * usual) & adjacent & (len(moved) > 1)
     return tuple(seen[1:][abrupt | far].tolist())
 
 

@@ -169,11 +169,11 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
             if one.index in listed:
                 listed[one.index] = _without_pauses(listed[one.index])
         plan, keys = None, np.zeros(0, int)
-        if stream is not None and pictures in listed:
-            keys = np.flatnonzero(seen[pictures].keys)
+        if stream is not None and stream.index in listed:
+            keys = np.flatnonzero(seen[stream.index].keys)
             rate = float(stream.average_rate or stream.guessed_rate or 0.0)
             plan = schedule(
-                _from_first_key(listed[pictures], seen[pictures].keys),
+                _from_first_key(listed[stream.index], seen[stream.index].keys),
                 [listed[one.index] for one in container.streams.audio if one.index in listed],
                 timed=container.format.name not in _UNTIMED_FORMATS,
                 assumed_rate=rate if 0.0 < rate <= 1000.0 else ASSUMED_RATE,

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from filelock import BaseFileLock
 
-from followyouremoji import __version__
 from followyouremoji.errors import MotionError, UserError
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import atomic, clear_stale, lock, workspaces
+from followyouremoji.version import __version__
 
 if TYPE_CHECKING:
     from torch import Tensor

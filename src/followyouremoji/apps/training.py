@@ -65,7 +65,6 @@ def sheet(
 @train_app.command(
     epilog="[bold]Many GPUs or machines[/]\n\n"
     "torchrun --nproc-per-node 8 -m followyouremoji train run stage1.toml\n\n"
-    "accelerate launch -m followyouremoji train run stage1.toml\n\n"
     "[bold]Exit code[/] 0 when the run is finished or its time is over, 130 after Ctrl-C and 143 after SIGTERM (both are saved), "
     "2 for what cannot be used."
 )

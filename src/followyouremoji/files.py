@@ -24,10 +24,11 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from followyouremoji.errors import UserError
 
-LOCK, REPLACED = (
-    "lock",
-    "replaced",
-)  # in a workspace; the latter has an earlier folder, until the new one is in place
+LOCK = "lock"  # in a workspace
+REPLACED = "replaced"  # in a workspace: an earlier folder, until the new one is in place
+LETS_GO = (
+    1.0  # seconds in which a killed process, which may have much memory to give back, lets go of its locks
+)
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -185,7 +186,7 @@ def clear_stale(folder: Path, name: str | None = None) -> None:
     with suppress(OSError):
         for workspace in workspaces(folder, name):
             with suppress(OSError, NotImplementedError):
-                with FileLock(workspace / LOCK, timeout=0):
+                with FileLock(workspace / LOCK, timeout=LETS_GO):
                     pass
                 _remove(workspace)
 

@@ -110,7 +110,7 @@ def test_nothing_with_a_face(fye: Run, model: Path) -> None:
         ("result.png", ("result.png is a picture's name", "many frames")),
         ("no/such/result.mp4", ("there is no folder no/such",)),
         ("there.mp4", ("there.mp4 exists already", "--overwrite")),
-        ("full", ("full holds files that are not frames",)),
+        ("full", ("full holds notes.txt, which is of no earlier result",)),
     ],
 )
 def test_outputs_are_checked_before_any_work(fye: Run, output: str, words: tuple[str, ...]) -> None:
@@ -161,8 +161,8 @@ class _Code:
 
 def test_a_motion_file_with_code_in_it(fye: Run) -> None:
     np.save("evil.npy", np.array([{"lmks": _Code()}], object), allow_pickle=True)
-    assert_refused(fye("animate", "bundled:ada", "evil.npy"), "evil.npy", "not run")
-    assert_refused(fye("motion", "info", "evil.npy"), "evil.npy", "not run")
+    assert_refused(fye("animate", "bundled:ada", "evil.npy"), "evil.npy", "nothing in it was run")
+    assert_refused(fye("motion", "info", "evil.npy"), "evil.npy", "nothing in it was run")
     assert not Path("was_run").exists()
 
 

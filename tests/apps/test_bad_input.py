@@ -227,12 +227,13 @@ def test_ctrl_c_leaves_nothing_behind(model: Path, tmp_path: Path) -> None:
         text=True,
     )
     try:
-        before: set[str] = set()
+        seen: list[set[str]] = []
         while process.poll() is None:
-            names = {path.name for path in tmp_path.iterdir()}
-            if names & before:  # the check of the output leaves its file for a moment only
+            seen.append({path.name for path in tmp_path.iterdir()})
+            if (
+                set.intersection(*seen[-4:]) and len(seen) > 4
+            ):  # the check of the output leaves its file for a moment only
                 break
-            before = names
             time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)

@@ -19,6 +19,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "cases"
 RATE, SOUND_RATE = 30, 48000
 SIZE = (128, 96)
 ONSETS = (1.0, 2.0)
+STEP = 1 / 30 + 0.015  # seconds: a frame, and what an AAC packet and the tone's detection add
 OPTIONS = {
     "libx264": {"g": "30", "crf": "15", "bf": "2", "preset": "veryfast"},
     "libx265": {"x265-params": "log-level=error", "preset": "ultrafast"},
@@ -183,3 +184,10 @@ def written_again(
                 writer.write(picture)
             assert writer.frames_written == clip.expected_frames
     return flashes(target), heard_onsets(target) if writer.has_sound else np.zeros(0)
+
+
+def assert_together(source: Path, folder: Path, onsets: list[float], **how: Any) -> None:
+    """Flash and beep of the clip written again lie at `onsets`."""
+    seen, heard = written_again(source, folder / "again.mp4", **how)
+    np.testing.assert_allclose(seen, onsets, atol=STEP)
+    np.testing.assert_allclose(heard, onsets, atol=STEP)

@@ -1,0 +1,48 @@
+"""Files of which some cannot be decoded: it costs what is damaged, and is said."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from followyouremoji.errors import ClipError
+from followyouremoji.media.clips import ClipReader
+from tests.media.recordings import assert_together, record
+
+
+def spoilt(path: Path, number: int) -> None:
+    """Overwrite a picture packet with noise."""
+    with av.open(str(path)) as container:
+        entry = list(container.streams.video[0].index_entries)[number]
+    content = bytearray(path.read_bytes())
+    content[entry.pos : entry.pos + entry.size] = np.random.default_rng(0).bytes(entry.size)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4"])
+def test_one_bad_packet_costs_one_frame(tmp_path: Path, codec: str) -> None:
+    record(tmp_path / "a.mp4", codec)
+    spoilt(tmp_path / "a.mp4", 41)
+    with ClipReader(tmp_path / "a.mp4", frame_rate=30.0) as clip:
+        assert len(list(clip)) == 90
+        assert clip.damage is None
+        assert "One frame" in clip.notes[0]
+    assert_together(tmp_path / "a.mp4", tmp_path, [1.0, 2.0])
+
+
+def test_a_bad_packet_at_the_end_is_damage(tmp_path: Path) -> None:
+    record(tmp_path / "a.mp4", "mpeg4")
+    for number in (87, 88, 89):
+        spoilt(tmp_path / "a.mp4", number)
+    with ClipReader(tmp_path / "a.mp4") as clip:
+        assert 80 < len(list(clip)) < 90
+        assert clip.damage
+
+
+def test_a_clip_of_which_nothing_decodes_is_an_error(tmp_path: Path) -> None:
+    record(tmp_path / "a.mp4", seconds=0.2, sound=None)
+    for number in range(6):
+        spoilt(tmp_path / "a.mp4", number)
+    with pytest.raises(ClipError, match="not one frame"):
+        ClipReader(tmp_path / "a.mp4")

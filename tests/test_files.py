@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import filelock
@@ -229,6 +231,39 @@ def test_a_lock_is_held_once_and_let_go(tmp_path: Path) -> None:
     again = lock(tmp_path / "lock")
     assert again is not None
     again.release()
+
+
+def test_those_that_were_just_killed_get_time_to_let_go(tmp_path: Path) -> None:
+    """All of them together, so that others who write there cost no more than that."""
+    left = [tmp_path / f".{name}.0a1b2c3d.part" for name in "ab"]
+    for path in left:
+        path.mkdir()
+    held = [filelock.FileLock(path / files.LOCK, thread_local=False) for path in left]
+    for one in held:
+        one.acquire()
+    begun = time.monotonic()
+    clear_stale(tmp_path, patience=0.6)
+    assert 0.6 <= time.monotonic() - begun < 1.2
+    assert all(path.exists() for path in left)
+    letting_go = threading.Timer(0.1, lambda: [one.release() for one in held])
+    letting_go.start()
+    clear_stale(tmp_path, patience=10.0)
+    letting_go.join()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_whose_lock_cannot_be_had_is_not_written_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others could lock it, and would take it for a killed one's."""
+
+    def full(self: filelock.FileLock) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(filelock.FileLock, "_acquire", full)
+    with pytest.raises(ClipError, match="cannot write .*out.mp4: Too many open files"):
+        AtomicOutput(tmp_path / "out.mp4", False, ClipError).__enter__()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_there_are_no_locks_it_is_said_and_nothing_is_cleared(

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,9 +27,6 @@ from followyouremoji.errors import UserError
 
 LOCK = "lock"  # in a workspace
 REPLACED = "replaced"  # in a workspace: an earlier folder, until the new one is in place
-LETS_GO = (
-    1.0  # seconds in which a killed process, which may have much memory to give back, lets go of its locks
-)
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -177,16 +175,18 @@ def workspaces(folder: Path, name: str | None = None) -> list[Path]:
     return [path for path in folder.iterdir() if named.fullmatch(path.name)]
 
 
-def clear_stale(folder: Path, name: str | None = None) -> None:
+def clear_stale(folder: Path, name: str | None = None, patience: float = 0.0) -> None:
     """Remove the workspaces that killed processes left in a folder, of the output `name` or of all.
 
     A folder that one was killed over while it replaced it is in its place again. What others are writing stays, and so
-    does what cannot be removed, and everything where a file system has no locks to tell by.
+    does what cannot be removed, and everything where a file system has no locks to tell by. `patience` are seconds, in
+    all, for processes that were killed just now to let go of their locks.
     """
+    end = time.monotonic() + patience
     with suppress(OSError):
         for workspace in workspaces(folder, name):
             with suppress(OSError, NotImplementedError):
-                with FileLock(workspace / LOCK, timeout=LETS_GO):
+                with FileLock(workspace / LOCK, timeout=max(0.0, end - time.monotonic())):
                     pass
                 _remove(workspace)
 
@@ -200,17 +200,28 @@ def lock(path: Path) -> BaseFileLock | None:
     """
     held = FileLock(path, thread_local=False)
     try:
-        held.acquire(timeout=0)
+        if not _acquired(held):
+            warnings.warn(
+                f"the file system of {path.parent} has no locks: see to it that no other run works there",
+                stacklevel=2,
+            )
     except Timeout:
         return None
-    except (OSError, NotImplementedError) as reason:
-        if isinstance(reason, OSError) and reason.errno not in NO_LOCKS:
-            raise
-        warnings.warn(
-            f"the file system of {path.parent} has no locks: see to it that no other run works there",
-            stacklevel=2,
-        )
     return held
+
+
+def _acquired(held: BaseFileLock) -> bool:
+    """Acquire a lock at once; False where the file system has none. Raises Timeout where another holds it, OSError
+    where its file cannot be written."""
+    try:
+        held.acquire(timeout=0)
+    except NotImplementedError:
+        return False
+    except OSError as reason:
+        if reason.errno not in NO_LOCKS:
+            raise
+        return False
+    return True
 
 
 @contextmanager
@@ -220,8 +231,7 @@ def _workspace(path: Path) -> Iterator[Path]:
     workspace.mkdir()
     held = FileLock(workspace / LOCK, thread_local=False)
     try:
-        with suppress(OSError, NotImplementedError):  # without locks, nobody takes it for a killed one's
-            held.acquire(timeout=0)
+        _acquired(held)  # where there are no locks, nobody takes it for a killed one's
         yield workspace
     finally:
         held.release()

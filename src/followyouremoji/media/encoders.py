@@ -6,14 +6,15 @@ into place.
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from followyouremoji.media.animations import ApngEncoder, GifEncoder, WebpEncoder
 from followyouremoji.media.kinds import FRAME_NAME, Size
 from followyouremoji.media.pictures import save_image
-from followyouremoji.media.videos import Mp4Encoder, WebmEncoder
+from followyouremoji.media.sound import SoundTrack
+from followyouremoji.media.videos import mp4_encoder, webm_encoder
 
 
 class Encoder(Protocol):
@@ -51,16 +52,16 @@ def open_encoder(
     ending: str,
     rate: Fraction,
     size: Size,
-    sound: Any,
+    sound: SoundTrack | None,
     comment: str,
-    transparent: bool = False,
+    transparent: bool,
 ) -> Encoder:
     """The encoder for an output's ending, one of `KINDS`; `transparent` only where its kind is."""
     match ending:
         case ".mp4":
-            return Mp4Encoder(path, rate, size, sound, comment)
+            return mp4_encoder(path, rate, size, sound, comment)
         case ".webm":
-            return WebmEncoder(path, rate, size, sound, comment, transparent)
+            return webm_encoder(path, rate, size, sound, comment, transparent)
         case ".gif":
             return GifEncoder(path, rate, size, comment, transparent)
         case ".webp":

@@ -41,7 +41,7 @@ def _is_animation(path: Path) -> bool:
         return True
 
 
-def open_sound(path: Path, start: float, codec: SoundCodec = "aac") -> "CopiedSound | EncodedSound | None":
+def open_sound(path: Path, start: float, codec: SoundCodec = "aac") -> "SoundTrack | None":
     """The sound of a clip or audio file from `start` seconds on; None where it has none that can be decoded.
 
     What cannot be copied is encoded with `codec`: "aac" for an MP4, "opus" for a WebM. `start` counts on the clip's
@@ -220,3 +220,7 @@ class EncodedSound:
     def close(self) -> None:
         self._pieces.close()
         self._container.close()
+
+
+SoundTrack = CopiedSound | EncodedSound
+"""Sound that goes beside the pictures of a file that is written."""

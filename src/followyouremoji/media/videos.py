@@ -1,5 +1,6 @@
 """Encoders of videos, with sound: MP4, and WebM, which keeps transparency."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -9,7 +10,7 @@ import numpy as np
 from followyouremoji.media.kinds import Size, macroblocks
 from followyouremoji.media.pictures import spread_colours
 from followyouremoji.media.provenance import SOFTWARE
-from followyouremoji.media.sound import CopiedSound, EncodedSound
+from followyouremoji.media.sound import SoundTrack
 
 if TYPE_CHECKING:
     import av
@@ -88,31 +89,36 @@ def h264_options(size: Size) -> dict[str, str]:
 
 
 class VideoEncoder:
-    """What MP4 and WebM share: pictures converted and encoded one by one, and the sound up to each beside them."""
+    """Pictures converted and encoded one by one, and the sound up to each beside them.
 
-    _layout: str
-    _stream: "VideoStream"
+    `layout` is how the codec takes pixels, by FFmpeg's name; `prepared` is done to each picture before its conversion.
+    """
 
     def __init__(
         self,
         container: "OutputContainer",
+        codec: str,
         rate: Fraction,
-        sound: CopiedSound | EncodedSound | None,
+        size: Size,
+        layout: str,
+        options: dict[str, str],
+        sound: SoundTrack | None,
         comment: str,
+        prepared: Callable[[np.ndarray], np.ndarray],
     ) -> None:
-        self._container, self._rate, self._sound = container, rate, sound
+        self._container, self._rate, self._layout, self._sound = container, rate, layout, sound
+        self._prepared = prepared
         self._count = 0
         container.metadata.update({"comment": comment, "description": SOFTWARE})
-
-    def _add_streams(self, codec: str, size: Size, options: dict[str, str]) -> "VideoStream":
-        stream = add_pictures(self._container, codec, self._rate, size, self._layout, options)
-        context = stream.codec_context
+        self._stream = add_pictures(container, codec, rate, size, layout, options)
+        context = self._stream.codec_context
         context.bit_rate = 0  # only the quality counts
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED_RANGE
-        if self._sound is not None:
-            self._sound.attach(self._container)
-        return stream
+        if layout == "yuva420p":
+            self._stream.metadata["alpha_mode"] = "1"
+        if sound is not None:
+            sound.attach(container)
 
     def write(self, picture: np.ndarray) -> None:
         frame = video_frame(self._prepared(picture), self._count, self._rate).reformat(
@@ -122,9 +128,6 @@ class VideoEncoder:
         self._count += 1
         if self._sound is not None:
             self._sound.mux_until(self._container, float(self._count / self._rate))
-
-    def _prepared(self, picture: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
 
     def finish(self) -> None:
         self._container.mux(self._stream.encode(None))
@@ -138,53 +141,40 @@ class VideoEncoder:
         self._container.close()
 
 
-class Mp4Encoder(VideoEncoder):
+def mp4_encoder(
+    path: Path, rate: Fraction, size: Size, sound: SoundTrack | None, comment: str
+) -> VideoEncoder:
     """H.264 in MP4, yuv420p, its index at the front, with the sound given.
 
     yuv420p needs even sides: an odd one gets one more row or column, a copy of the last.
     """
-
-    _layout = "yuv420p"
-
-    def __init__(
-        self,
-        path: Path,
-        rate: Fraction,
-        size: Size,
-        sound: CopiedSound | EncodedSound | None,
-        comment: str,
-    ) -> None:
-        super().__init__(opened_for_writing(path, "mp4", movflags="+faststart"), rate, sound, comment)
-        even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
-        self._stream = self._add_streams("libx264", even, h264_options(size))
-
-    def _prepared(self, picture: np.ndarray) -> np.ndarray:
-        height, width = picture.shape[:2]
-        if width % 2 or height % 2:
-            return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        return picture
+    container = opened_for_writing(path, "mp4", movflags="+faststart")
+    even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
+    options = h264_options(size)
+    return VideoEncoder(
+        container, "libx264", rate, even, "yuv420p", options, sound, comment, _with_even_sides
+    )
 
 
-class WebmEncoder(VideoEncoder):
+def _with_even_sides(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    if width % 2 or height % 2:
+        return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return picture
+
+
+def webm_encoder(
+    path: Path,
+    rate: Fraction,
+    size: Size,
+    sound: SoundTrack | None,
+    comment: str,
+    transparent: bool,
+) -> VideoEncoder:
     """VP9 in WebM, with the sound given; transparent frames as yuva420p, whose opacity is a second picture in each
     block, as browsers play it."""
-
-    def __init__(
-        self,
-        path: Path,
-        rate: Fraction,
-        size: Size,
-        sound: CopiedSound | EncodedSound | None,
-        comment: str,
-        transparent: bool,
-    ) -> None:
-        # bit-exact: no random number in it
-        super().__init__(opened_for_writing(path, "webm", fflags="+bitexact"), rate, sound, comment)
-        self._layout = "yuva420p" if transparent else "yuv420p"
-        self._stream = self._add_streams("libvpx-vp9", size, _VP9_OPTIONS)
-        if transparent:
-            self._stream.metadata["alpha_mode"] = "1"
-
-    def _prepared(self, picture: np.ndarray) -> np.ndarray:
-        # Four pixels of opacity share one of colour.
-        return spread_colours(picture) if picture.shape[2] == 4 else picture
+    container = opened_for_writing(path, "webm", fflags="+bitexact")  # no random number in it
+    layout = "yuva420p" if transparent else "yuv420p"
+    # Four pixels of opacity share one of colour.
+    prepared = spread_colours if transparent else np.asarray
+    return VideoEncoder(container, "libvpx-vp9", rate, size, layout, _VP9_OPTIONS, sound, comment, prepared)

@@ -35,7 +35,7 @@ def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> Non
 def test_a_picture_of_any_format_is_one_pose(tmp_path: Path, name: str) -> None:
     Image.fromarray(moving_picture(0)).save(tmp_path / name)
     driving = Driving(tmp_path / name)
-    assert driving.is_picture
+    assert not driving.is_clip
     assert driving.expected_frames == 1
     assert driving.sound is None
 

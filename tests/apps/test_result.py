@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from followyouremoji.apps.result import Output
 from followyouremoji.media.clips import ClipReader
 from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_nothing_written, assert_refused
@@ -101,6 +102,13 @@ def test_the_longer_side_is_bounded_where_that_is_asked_for_and_said(
         assert done.code == 0, done.err
         with Image.open("b/frame_000000.png") as image:
             assert image.size == size
+
+
+def test_another_bound_is_another_result() -> None:
+    """Though a portrait smaller than both is the same: a row of pictures is not."""
+    path = Path("made.webp")
+    assert Output(max_side=512).described(path) != Output(max_side=256).described(path)
+    assert Output(max_side=512).described(path) != Output().described(path)
 
 
 def test_a_large_portrait_in_an_mp4_is_what_players_take(fye: Run, model: Path, sticker: str) -> None:

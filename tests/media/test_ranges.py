@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followyouremoji.errors import ClipError
-from followyouremoji.media.ranges import WHOLE, ClipRange, Moment, parse_moment, told_moment
+from followyouremoji.media.ranges import WHOLE, ClipRange, Moment, moment_text, parse_moment
 from followyouremoji.media.timing import Clock
 
 REGULAR = Clock.of(np.arange(90) / 30, 1 / 30)
@@ -36,7 +36,7 @@ def test_what_is_no_place_in_a_clip(text: str) -> None:
 
 @given(st.one_of(st.integers(0, 10**6), st.integers(0, 10**6).map(lambda value: value / 1000)))
 def test_a_moment_told_is_read_again(moment: Moment) -> None:
-    again = parse_moment(told_moment(moment))
+    again = parse_moment(moment_text(moment))
     assert type(again) is type(moment)
     assert again == pytest.approx(moment, rel=1e-11)
 

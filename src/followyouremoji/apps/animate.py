@@ -179,7 +179,7 @@ def animate(
             check_sides(path, (picture.shape[1], picture.shape[0]))  # the result is as large as the portrait
         output.check_room(path, picture, source)
         if scaled is not None:
-            note(output.told_bound(portrait_file, path, scaled, source.frame_rate))
+            note(output.note_on_bound(portrait_file, path, scaled, source.frame_rate))
         with FaceDetector(settings.detector_bundle) as detector:
             found = find_portrait(
                 detector, picture, settings, str(portrait_file), portrait_landmarks(portrait_file)
@@ -211,10 +211,12 @@ def animate(
         rate = prepared.motion.frame_rate
         what += f", {len(prepared) / rate:.1f} s at {rate:g} frames a second"
     took = time.monotonic() - started
-    say(f"{path}: {what}{', with sound' if has_sound else ''}; made in {took:.0f} s{told(tally)}.")
+    say(
+        f"{path}: {what}{', with sound' if has_sound else ''}; made in {took:.0f} s{saved_by_forecasts(tally)}."
+    )
 
 
-def told(tally: Tally) -> str:
+def saved_by_forecasts(tally: Tally) -> str:
     """What --speed saved."""
     if not tally.forecast:
         return ""
@@ -286,8 +288,8 @@ def write(
     prepared: Prepared,
     animator: PortraitAnimator,
     settings: AnimationSettings,
-    job: Job | None = None,
-    tally: Tally | None = None,
+    job: Job | None,
+    tally: Tally,
 ) -> bool:
     """Generate the frames and write them as they come, counting passes; returns whether the result has sound.
 

@@ -58,10 +58,6 @@ class Driving:
             )
 
     @property
-    def is_picture(self) -> bool:
-        return self.motion is None and not self.is_clip
-
-    @property
     def sound(self) -> Path | None:
         """The file to take sound from."""
         return self.path if self.is_clip and self.has_sound else None

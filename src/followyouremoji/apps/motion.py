@@ -19,6 +19,7 @@ motion_app = typer.Typer(
     "fye motion preview portrait.png talk.mp4 look.mp4\n\n"
     "fye motion info bundled:hello",
 )
+PREVIEW_COMMENT = "Landmarks drawn over a portrait by Follow Your Emoji."
 DIMMED = 0.55  # of the portrait's brightness under the landmarks
 
 
@@ -119,7 +120,7 @@ def preview(
     picture = read_picture(portrait_file)
     clip_range = choices.parse_range(start, stop, duration)
     source = Driving(driving_path(driving), clip_range, choices.parse_rate(fps))
-    path = Output(out, overwrite=overwrite).resolved(portrait_file, source)
+    Output(out, overwrite=overwrite).check(out, source)
     with FaceDetector(bundle) as detector:
         found = find_portrait(
             detector, picture, settings, str(portrait_file), portrait_landmarks(portrait_file)
@@ -138,27 +139,25 @@ def preview(
     for sentence in (*found.notes, *prepared.notes):
         note(f"Note: {sentence}")
     frames = (overlaid(prepared.picture, prepared.landmark_picture(i)) for i in range(len(prepared)))
-    if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
-        write_picture(
-            path, next(frames), overwrite, comment="Landmarks drawn over a portrait by Follow Your Emoji."
-        )
+    if len(prepared) == 1 and out.suffix.lower() in PICTURE_ENDINGS:
+        write_picture(out, next(frames), overwrite, comment=PREVIEW_COMMENT)
     else:
         with (
             progress_bar("Drawing") as advance,
             ClipWriter(
-                path,
+                out,
                 motion.frame_rate,
                 (size, size),
                 sound_from=source.sound,
                 sound_start=float(motion.timestamps[0]),
                 overwrite=overwrite,
-                comment="Landmarks drawn over a portrait by Follow Your Emoji.",
+                comment=PREVIEW_COMMENT,
             ) as writer,
         ):
             for count, frame in enumerate(frames):
                 writer.write(frame)
                 advance(count + 1, len(prepared))
-    say(f"{path}: the landmarks of {counted(len(motion))}.")
+    say(f"{out}: the landmarks of {counted(len(motion))}.")
 
 
 def overlaid(picture: np.ndarray, lines: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from followyouremoji.apps.driving import Driving
 from followyouremoji.apps.output import check_output
 from followyouremoji.errors import ClipError
 from followyouremoji.files import check_room
-from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, Size, expected_bytes, fitting_size
+from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, Size, clip_ending, expected_bytes, fitting_size
 from followyouremoji.media.pictures import (
     BACKGROUND,
     PICTURE_ENDINGS,
@@ -55,20 +55,15 @@ class Output:
 
     def described(self, path: Path) -> dict[str, str | bool]:
         """What a job notes of its result."""
-        told: dict[str, str | bool] = {
+        described: dict[str, str | bool] = {
             "output": str(path.resolve()),
             "side_by_side": self.side_by_side,
             "sound": self.sound,
         }
-        if self.background is not None:
-            told["background"] = str(self.background)
-        return told
-
-    def resolved(self, portrait: Path, driving: Driving) -> Path:
-        """The path to write, checked; raises ClipError where it cannot be written."""
-        path = self.named(portrait, driving)
-        self.check(path, driving)
-        return path
+        for name in ("background", "max_side"):
+            if (value := getattr(self, name)) is not None:
+                described[name] = str(value)
+        return described
 
     def check(self, path: Path, driving: Driving) -> None:
         """Raise ClipError where `path` cannot be written."""
@@ -83,29 +78,29 @@ class Output:
 
     def check_room(self, path: Path, picture: np.ndarray, driving: Driving) -> None:
         """Raise ClipError where the disk of `path` has no room for the frames that the portrait `picture` will give."""
-        if _ending(path) not in KINDS:
+        if clip_ending(path) not in KINDS:
             return
         height, width = picture.shape[:2]
         if self.side_by_side:
             tall = min(height, TALLEST_ROW)
             height, width = tall, round(tall * (WIDEST_DRIVING + 1 + 2 * width / height))
         frames, transparent = driving.expected_frames, picture.shape[2] == 4
-        check_room(path, expected_bytes((width, height), frames, _ending(path), transparent), ClipError)
+        check_room(path, expected_bytes((width, height), frames, clip_ending(path), transparent), ClipError)
 
     def fitting(self, path: Path, size: Size, frame_rate: float) -> Size:
         """The size that frames of `size` get."""
-        return fitting_size(size, _ending(path), frame_rate, self.max_side)
+        return fitting_size(size, clip_ending(path), frame_rate, self.max_side)
 
     def portrait(self, layers: np.ndarray, path: Path, frame_rate: float) -> np.ndarray:
         """A portrait uint8 (height, width, 3 or 4) as the work is done on it: no larger than the output may be, and
         opaque where opacity would come to nothing."""
-        ending = _ending(path)
+        ending = clip_ending(path)
         kept = ending in TRANSPARENT_ENDINGS or (ending in KINDS and KINDS[ending].transparent)
         if self.background is None and (self.side_by_side or not kept):
             layers = on_background(layers)
         return resize_picture(layers, self.fitting(path, (layers.shape[1], layers.shape[0]), frame_rate))
 
-    def told_bound(self, portrait: Path, path: Path, scaled: str, frame_rate: float) -> str:
+    def note_on_bound(self, portrait: Path, path: Path, scaled: str, frame_rate: float) -> str:
         """The sentence that says that a portrait was `scaled` to that many pixels, and why."""
         if self.max_side is not None:
             return f"Note: {portrait} is scaled to {scaled} pixels, as --max-side {self.max_side} asks."
@@ -113,10 +108,6 @@ class Output:
             f"Note: {portrait} is scaled to {scaled} pixels, the most that common players take of an MP4 at {frame_rate:g} frames a second "
             "(H.264 level 5.1); --max-side sets another bound."
         )
-
-
-def _ending(path: Path) -> str:
-    return "" if path.is_dir() else path.suffix.lower()
 
 
 def rows_beside(

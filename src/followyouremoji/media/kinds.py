@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Size = tuple[int, int]
@@ -54,6 +55,11 @@ LEVEL_51_SECOND = 983_040  # macroblocks, "MaxMBPS" there
 PLAYED_SIDE = (
     4096  # pixels, what decoders in phones and graphics cards stop at, though the level allows longer sides
 )
+
+
+def clip_ending(path: Path) -> str:
+    """The ending of `path` by which its kind of output is known, in small letters; "" for a folder that exists."""
+    return "" if path.is_dir() else path.suffix.lower()
 
 
 def is_frame(name: str) -> bool:

@@ -33,7 +33,7 @@ def parse_moment(text: str) -> Moment:
     )
 
 
-def told_moment(moment: Moment) -> str:
+def moment_text(moment: Moment) -> str:
     """A moment as `parse_moment` reads it."""
     return f"{moment:.12g}s" if isinstance(moment, float) else str(moment)
 
@@ -68,17 +68,17 @@ class ClipRange:
         if self.stop is not None and self.duration is not None:
             raise ClipError("give where a range ends or how long it is, not both")
         if self.duration is not None and self.duration == 0:
-            raise ClipError(f"the range from {told_moment(self.start)} on is empty: its duration is 0")
+            raise ClipError(f"the range from {moment_text(self.start)} on is empty: its duration is 0")
         if type(self.stop) is type(self.start) and self.stop is not None and self.stop <= self.start:
             raise ClipError(
-                f"the range from {told_moment(self.start)} to {told_moment(self.stop)} is empty; its end must come "
+                f"the range from {moment_text(self.start)} to {moment_text(self.stop)} is empty; its end must come "
                 "after its start"
             )
 
     def __str__(self) -> str:
         if self.duration is not None:
-            return f"{told_moment(self.start)} for {told_moment(self.duration)}"
-        return f"{told_moment(self.start)} to {'the end' if self.stop is None else told_moment(self.stop)}"
+            return f"{moment_text(self.start)} for {moment_text(self.duration)}"
+        return f"{moment_text(self.start)} to {'the end' if self.stop is None else moment_text(self.stop)}"
 
     def within(self, clock: Clock, source: str) -> Span:
         """The range in a clip that is shown by `clock`; raises ClipError, naming `source`, where that has none of it.
@@ -119,4 +119,4 @@ def _shown_at(time: float, clock: Clock) -> int:
 def _starts_too_late(start: Moment, clock: Clock, source: str) -> str:
     if isinstance(start, int):
         return f"{source} has {len(clock)} frames (0 to {len(clock) - 1}), none from {start} on"
-    return f"{source} lasts {clock.end:.2f} s, there is nothing from {told_moment(start)} on"
+    return f"{source} lasts {clock.end:.2f} s, there is nothing from {moment_text(start)} on"

@@ -13,7 +13,7 @@ import numpy as np
 from followyouremoji.errors import ClipError
 from followyouremoji.files import AtomicOutput
 from followyouremoji.media.encoders import Encoder, open_encoder
-from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, is_frame
+from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, clip_ending, is_frame
 from followyouremoji.media.pictures import BACKGROUND, Colour, check_file, on_background
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.sound import open_sound
@@ -36,8 +36,8 @@ def _writing_errors() -> tuple[type[Exception], ...]:
 
 def check_sides(path: Path, size: tuple[int, int]) -> None:
     """Raise ClipError where pictures of `size` (width, height) are too large for a clip of `path`'s ending."""
-    ending = path.suffix.lower()
-    largest = None if path.is_dir() or ending not in KINDS else KINDS[ending].largest_side
+    ending = clip_ending(path)
+    largest = KINDS[ending].largest_side if ending in KINDS else None
     if largest is not None and max(size) > largest:
         raise ClipError(
             f"cannot write {path}: its pictures would be {size[0]}x{size[1]} pixels, and {ending} holds at most {largest} a side; give a "
@@ -88,7 +88,7 @@ class ClipWriter:
         self.path = Path(path)
         self.size = size
         self.frames_written = 0
-        self._ending = "" if self.path.is_dir() else self.path.suffix.lower()
+        self._ending = clip_ending(self.path)
         if self._ending not in KINDS:
             raise ClipError(
                 f"cannot write {self.path}: a clip's name must end in one of {', '.join(CLIP_ENDINGS)}, or in nothing "

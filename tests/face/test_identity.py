@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from followyouremoji.face.geometry import eye_distance
 from followyouremoji.face.identity import (
     Amounts,
     certainty,
-    eye_distance,
     lid_opening,
     lip_gap,
     relaxed,

@@ -16,29 +16,24 @@ from .gaze import ConjugateGaze, PortraitEyes, driving_gaze
 from .geometry import (
     MetricFaces,
     blocks,
+    eye_distance,
     frustum_at_one,
     iris_places,
     irises_at,
     place_irises,
     project,
+    rotations_and_scales,
     solve_metric_faces,
 )
 from .heads import Room, relative_poses, released_poses, turned_as, within_room
-from .identity import eye_distance, with_wider_lip_gaps
+from .identity import with_wider_lip_gaps
 from .lids import uncrossed
 from .motion import Motion
-from .neutral import (
-    LEFT_EYE_CORNER,
-    RIGHT_EYE_CORNER,
-    PortraitExpression,
-    least_expressive,
-    own_face,
-    rest_of,
-)
+from .neutral import PortraitExpression, least_expressive, own_face, rest_of
 from .regions import region_weights
 from .remarks import notes_on_portrait, notes_on_shots, notes_on_travel, notes_on_turn
 from .shots import find_shots, one_shot
-from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, mean_face
+from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, OUTER_EYE_CORNERS, mean_face
 
 HeadMotion = Literal["relative", "absolute", "none", "image"]
 
@@ -171,8 +166,7 @@ def align(
     still = own.face - np.minimum(strengths, 1.0) * (own.face - own.relaxed)
     resting_faces = np.stack([rest.face for rest in rests])
     # A mouth that was closed opens as far as the driving one, by each face's own measure.
-    wider = np.array([eye_distance(own.relaxed) / eye_distance(rest) for rest in resting_faces])
-    wider = 1.0 + own.taken.mouth * (wider - 1.0)
+    wider = 1.0 + own.taken.mouth * (eye_distance(own.relaxed) / eye_distance(resting_faces) - 1.0)
 
     poses = np.broadcast_to(own.pose, driving.poses.shape)
     if settings.head == "relative" and len(motion) == 1:
@@ -213,14 +207,14 @@ def _as_released(motion: Motion, reference: Landmarks, settings: AlignmentSettin
     if neutral is None:
         neutral = least_expressive(motion, driving, np.arange(len(motion)))
     poses = released_poses(driving.poses, portrait.poses[0], settings.head_strength)
-    own_gaze = iris_places(reference.normalised[None, :, :2].astype(np.float64))
+    own_places = iris_places(reference.normalised[None, :, :2].astype(np.float64))
     points = np.empty((len(motion), N_LANDMARKS, 2))
     for block in blocks(len(motion)):
         offsets = driving.vertices[block] - driving.vertices[neutral]  # V_i - V_neutral
         vertices = portrait.vertices + _vertex_strengths(settings)[:, None] * offsets
         mesh_points = project(vertices, poses[block], reference.size)
-        driving_gaze = iris_places(motion.landmarks[block, :, :2].astype(np.float64))
-        points[block] = irises_at(mesh_points, own_gaze + settings.gaze * (driving_gaze - own_gaze))
+        places = iris_places(motion.landmarks[block, :, :2].astype(np.float64))
+        points[block] = irises_at(mesh_points, own_places + settings.gaze * (places - own_places))
     return points
 
 
@@ -236,12 +230,12 @@ def after_mean_face(motion: Motion) -> Motion:
     """A motion of one frame with the mean face before it: same place and size in the picture, no turn of the head."""
     pose = solve_metric_faces(motion.landmarks, motion.size).poses
     straight = pose.copy()
-    straight[0, :3, :3] = np.eye(3) * np.cbrt(np.linalg.det(pose[0, :3, :3]))
+    straight[0, :3, :3] = np.eye(3) * rotations_and_scales(pose)[1]
     distance = -(mean_face()[:, 2] * straight[0, 2, 2] + straight[0, 2, 3])
     depth = (distance / distance.mean() - 1.0) / frustum_at_one(motion.size)[0]
     mesh = project(mean_face()[None], straight, motion.size)
     points = place_irises(mesh, motion.landmarks[..., :2].astype(np.float64)) / motion.size
-    depths = np.concatenate([depth, depth[[RIGHT_EYE_CORNER] * 5 + [LEFT_EYE_CORNER] * 5]])
+    depths = np.concatenate([depth, depth[np.repeat(OUTER_EYE_CORNERS, 5)]])
     mean = np.concatenate([points, depths[None, :, None]], axis=2).astype(np.float32)
     return Motion(
         landmarks=np.concatenate([mean, motion.landmarks]),

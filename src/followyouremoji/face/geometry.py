@@ -17,6 +17,7 @@ from .topology import (
     LEFT_IRIS,
     N_LANDMARKS,
     N_MESH,
+    OUTER_EYE_CORNERS,
     RIGHT_EYE_LOOP,
     RIGHT_IRIS,
     mean_face,
@@ -45,6 +46,27 @@ class MetricFaces:
     def __len__(self) -> int:
         return len(self.poses)
 
+
+def rotations_and_scales(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations ``(..., 3, 3)`` and scales ``(...)`` of poses ``(..., 4, 4)``."""
+    scales = np.cbrt(np.linalg.det(poses[..., :3, :3]))
+    return poses[..., :3, :3] / scales[..., None, None], scales
+
+
+def angles_of(rotations: np.ndarray) -> np.ndarray:
+    """By how much rotations ``(..., 3, 3)`` turn: ``(...)`` radians, 0 to pi."""
+    cosines = (np.trace(rotations, axis1=-2, axis2=-1) - 1) / 2
+    return np.arccos(np.clip(cosines, -1.0, 1.0))
+
+
+def eye_distance(points: np.ndarray) -> np.ndarray:
+    """Between the outer corners of the eyes of faces ``(..., N, C)``: ``(...)``, in the unit of the points."""
+    right, left = OUTER_EYE_CORNERS
+    return np.linalg.norm(points[..., right, :] - points[..., left, :], axis=-1)
+
+
+EYE_DISTANCE_CM = float(eye_distance(mean_face()))
+"""Of the mean face, 9.27 cm: the unit of what is measured in canonical space."""
 
 BLOCK = 1000
 """Frames that are worked on at once at most: what lies between landmarks and points is many times as large as

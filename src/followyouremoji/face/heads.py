@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .geometry import frustum_at_one, project
+from .geometry import angles_of, frustum_at_one, project, rotations_and_scales
 
 NEAREST = 0.35
 """Share of the portrait's own distance to the camera that head motion leaves at least."""
@@ -45,8 +45,8 @@ def relative_poses(driving: np.ndarray, rests: np.ndarray, own: np.ndarray, stre
     Depth goes by ratios: a driving face that comes a tenth nearer brings the portrait a tenth nearer, however far from
     the camera each of them is.
     """
-    _, own_scale = _rotation_and_scale(own[None])
-    turn = _rotation_and_scale(driving)[0] @ _rotation_and_scale(rests)[0].transpose(0, 2, 1)
+    _, own_scale = rotations_and_scales(own[None])
+    turn = rotations_and_scales(driving)[0] @ rotations_and_scales(rests)[0].transpose(0, 2, 1)
     shift = own[:3, 3] + driving[:, :3, 3] - rests[:, :3, 3]
     shift[:, 2] = own[2, 3] * driving[:, 2, 3] / rests[:, 2, 3]
     return _posed(own, turn, shift, np.broadcast_to(own_scale, len(driving)), strength)
@@ -54,8 +54,8 @@ def relative_poses(driving: np.ndarray, rests: np.ndarray, own: np.ndarray, stre
 
 def released_poses(driving: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:
     """As the released code has it: rotation and scale of the driving head, and its movement since the first frame."""
-    rotation, scale = _rotation_and_scale(driving)
-    own_rotation, _ = _rotation_and_scale(own[None])
+    rotation, scale = rotations_and_scales(driving)
+    own_rotation, _ = rotations_and_scales(own[None])
     shift = driving[:, :3, 3] - driving[0, :3, 3] + own[:3, 3]
     return _posed(own, rotation @ own_rotation[0].T, shift, scale, strength)
 
@@ -67,10 +67,10 @@ def turned_as(driving: np.ndarray, own: np.ndarray, strength: float) -> tuple[np
     A portrait that is turned itself shows one side of the face, and what is hidden cannot be turned into sight: it
     turns by `MOST_TURNED` less `TURNED_LESS` of its own angle at most.
     """
-    rotation, _ = _rotation_and_scale(driving[None])
-    own_rotation, own_scale = _rotation_and_scale(own[None])
+    rotation, _ = rotations_and_scales(driving[None])
+    own_rotation, own_scale = rotations_and_scales(own[None])
     turn = rotation @ own_rotation[0].T
-    wanted = strength * float(np.degrees(np.arccos(np.clip((np.trace(turn[0]) - 1) / 2, -1.0, 1.0))))
+    wanted = strength * float(np.degrees(angles_of(turn[0])))
     aside = float(np.degrees(np.arccos(np.clip(own_rotation[0, 2, 2], -1.0, 1.0))))
     given = min(wanted, max(MOST_TURNED - TURNED_LESS * aside, 0.0))
     if given < wanted:
@@ -82,7 +82,7 @@ def turned_as(driving: np.ndarray, own: np.ndarray, strength: float) -> tuple[np
 def _posed(
     own: np.ndarray, turn: np.ndarray, shift: np.ndarray, scale: np.ndarray, strength: float
 ) -> np.ndarray:
-    own_rotation, own_scale = _rotation_and_scale(own[None])
+    own_rotation, own_scale = rotations_and_scales(own[None])
     poses = np.zeros((len(turn), 4, 4))
     turned = _powered(turn, strength) @ own_rotation[0]
     poses[:, :3, :3] = (own_scale + strength * (scale - own_scale))[:, None, None] * turned
@@ -181,17 +181,11 @@ def _eased(travel: np.ndarray, room: np.ndarray | float, side: str) -> tuple[np.
     return eased, Eased(side, float(travel[furthest]), float(eased[furthest]))
 
 
-def _rotation_and_scale(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scale = np.cbrt(np.linalg.det(poses[:, :3, :3]))
-    return poses[:, :3, :3] / scale[:, None, None], scale
-
-
 def _powered(rotations: np.ndarray, power: float) -> np.ndarray:
     """Rotations about the same axes by ``power`` times their angles (Rodrigues' formula)."""
     if power == 1.0:
         return rotations
-    cosine = np.clip((np.trace(rotations, axis1=1, axis2=2) - 1) / 2, -1.0, 1.0)
-    angle = np.arccos(cosine)
+    angle = angles_of(rotations)
     skew = (rotations - rotations.transpose(0, 2, 1)) / 2
     axis = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
     length = np.linalg.norm(axis, axis=1)

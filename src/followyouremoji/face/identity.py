@@ -16,6 +16,7 @@ from functools import cache
 
 import numpy as np
 
+from .geometry import EYE_DISTANCE_CM
 from .regions import REGIONS
 from .shapes import face_shapes
 from .topology import (
@@ -47,16 +48,14 @@ ROUNDS = 5
 SWEEPS = 40
 """Sweeps of coordinate descent: what it settles to within a thousandth."""
 
-EYE_DISTANCE_CM = float(np.linalg.norm(mean_face()[33] - mean_face()[263]))
-"""Between the outer corners of the mean face's eyes, 9.27 cm: the unit of the measures below."""
-
 OPEN_LIPS = (0.06, 0.15)
-"""Gap between the inner lips: up to the first they are merely parted, from the second on the mouth is open for sure. Of
-the 36 people that the model is of two thirds stay below the first, and all but the two who shout below the second."""
+"""Gap between the inner lips, in eye distances: up to the first they are merely parted, from the second on the mouth is
+open for sure. Of the 36 people that the model is of two thirds stay below the first, and all but the two who shout
+below the second."""
 
 STRONG_MOUTH = (0.06, 0.11)
-"""Displacement of the lips by the mouth's expression, root mean square: 32 of the 36 people stay below the first, and
-six of 7 filmed people, when they laugh or shout, reach the second."""
+"""Displacement of the lips by the mouth's expression, root mean square in eye distances: 32 of the 36 people stay below
+the first, and six of 7 filmed people, when they laugh or shout, reach the second."""
 
 STRONG_BROWS = (0.015, 0.03)
 """The same of the brows: none of the 36 people reaches the first; half of the second is what the model sees of the
@@ -165,11 +164,6 @@ def with_wider_lip_gaps(offsets: np.ndarray, factors: np.ndarray) -> np.ndarray:
     for row, share in zip(LOWER_LIP_ROWS, _LIP_SHARES, strict=True):
         wider[:, list(row), 1] -= share * (factors[:, None] - 1.0) * opening
     return wider
-
-
-def eye_distance(vertices: np.ndarray) -> float:
-    """Between the outer corners of a face's eyes, centimetres."""
-    return float(np.linalg.norm(vertices[33] - vertices[263]))
 
 
 def largest(first: Amounts, second: Amounts) -> Amounts:

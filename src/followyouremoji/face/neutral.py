@@ -7,17 +7,15 @@ from typing import Literal
 
 import numpy as np
 
-from .geometry import BLOCK, MetricFaces, blocks
-from .identity import EXPRESSIONS, EYE_DISTANCE_CM, Amounts, certainty, largest, relaxed, separate
+from .geometry import BLOCK, EYE_DISTANCE_CM, MetricFaces, angles_of, blocks, rotations_and_scales
+from .identity import EXPRESSIONS, Amounts, certainty, largest, relaxed, separate
 from .motion import Motion
 from .regions import REGIONS
 from .topology import mean_face
 
 PortraitExpression = Literal["keep", "replace", "auto"]
 
-RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # outer ones, in the mesh
-
-SAME_FACE = 0.03
+SHOWS_PORTRAIT = 0.03
 """A driving frame whose points, and whose brows, eyes and mouth, are nearer to the portrait's than this share of the
 eye distance, in the mean, shows the portrait itself. Of 56 frames of seven filmed clips, detected alone, 53 are that
 near to the same clip, tracked and smoothed; the nearest frames of two people are 0.032 apart."""
@@ -82,7 +80,7 @@ def rest_of(
     fitted, shown = np.zeros(EXPRESSIONS), Amounts()
     if single or neutral is None:
         alike, apart = _most_alike(driving, seen, own)
-        if apart < SAME_FACE and not single:
+        if apart < SHOWS_PORTRAIT and not single:
             return Rest(driving.vertices[alike] - (own.face - own.relaxed), driving.poses[alike])
         neutral = least_expressive(motion, driving, seen)
         if single or expression != "keep":
@@ -102,8 +100,7 @@ def _most_alike(driving: MetricFaces, frames: np.ndarray, own: OwnFace) -> tuple
     the mean of all of them, or of brows, eyes or mouth, where that is more."""
 
     def turned(vertices: np.ndarray, poses: np.ndarray) -> np.ndarray:
-        scale = np.cbrt(np.linalg.det(poses[..., :3, :3]))[..., None, None]
-        faces: np.ndarray = vertices @ (poses[..., :3, :3] / scale).swapaxes(-1, -2)
+        faces: np.ndarray = vertices @ rotations_and_scales(poses)[0].swapaxes(-1, -2)
         return faces
 
     apart = np.empty(len(frames))
@@ -147,20 +144,18 @@ def expression_scores(faces: MetricFaces) -> np.ndarray:
     of all frames by the sum of 52 blendshape scores, at a fifth of the way on average.
     """
     vertices = faces.vertices
-    unit = np.linalg.norm(mean_face()[RIGHT_EYE_CORNER] - mean_face()[LEFT_EYE_CORNER])
 
     def gap(upper: int, lower: int) -> np.ndarray:
-        return (vertices[:, upper, 1] - vertices[:, lower, 1]) / unit
+        return (vertices[:, upper, 1] - vertices[:, lower, 1]) / EYE_DISTANCE_CM
 
     mouth_gap = np.maximum(gap(13, 14), 0.0)
     openness = 0.5 * (gap(159, 145) + gap(386, 374))
     eyes = np.abs(openness - np.percentile(openness, 75))
 
     moving = [61, 291, 0, 17, 105, 334, 66, 296, 55, 285]  # mouth corners, lips, brows
-    places = vertices[:, moving] / unit
+    places = vertices[:, moving] / EYE_DISTANCE_CM
     unusual = np.linalg.norm(places - np.median(places, axis=0), axis=-1).mean(axis=1)
-    unlike_mean = np.linalg.norm(places - mean_face()[moving] / unit, axis=-1).mean(axis=1)
+    unlike_mean = np.linalg.norm(places - mean_face()[moving] / EYE_DISTANCE_CM, axis=-1).mean(axis=1)
 
-    rotation = faces.poses[:, :3, :3] / np.cbrt(np.linalg.det(faces.poses[:, :3, :3]))[:, None, None]
-    turn = np.arccos(np.clip((np.trace(rotation, axis1=1, axis2=2) - 1) / 2, -1.0, 1.0))
+    turn = angles_of(rotations_and_scales(faces.poses)[0])
     return mouth_gap + 4.0 * eyes + 2.0 * unlike_mean + 0.5 * unusual + 0.2 * turn

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .geometry import solve_metric_faces
+from .geometry import eye_distance, solve_metric_faces
 
 STEADY = 0.035
 """Disagreement up to which landmarks are trusted, see `disagreement`. Of 17 portraits (paintings, cartoons, sculptures,
@@ -25,8 +25,6 @@ CROP_SIDE = 256  # pixels of the crops that are looked at
 CROP_SHARES = (1.6, 2.0, 2.4)  # their sides over the face's
 CROP_TILTS = (-20.0, 0.0, 20.0)  # degrees
 LEAST_SEEN = 3  # of the nine crops that must show a face
-
-OUTER_EYE_CORNERS = (33, 263)
 
 FindFaces = Callable[[np.ndarray], list[np.ndarray]]
 """From an RGB picture to the normalised landmarks (478, 3) of each face in it."""
@@ -68,8 +66,7 @@ def disagreement(find_faces: FindFaces, picture: np.ndarray, points: np.ndarray)
         return float("inf")
     faces = np.stack(seen)
     middle = np.median(faces, axis=0)
-    right, left = OUTER_EYE_CORNERS
-    unit = max(float(np.linalg.norm(middle[right] - middle[left])), 1e-6)
+    unit = max(float(eye_distance(middle)), 1e-6)
     return float(np.median(np.linalg.norm(faces - middle, axis=-1).mean(axis=1)) / unit)
 
 

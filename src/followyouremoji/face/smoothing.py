@@ -9,7 +9,7 @@ to rigid points) and smoothed on its own, so that a turning head does not keep t
 
 import numpy as np
 
-from .geometry import similarity_transform
+from .geometry import EYE_DISTANCE_CM, similarity_transform
 from .topology import (
     INNER_LIPS_LOOP,
     LEFT_EYE_LOOP,
@@ -63,9 +63,8 @@ def smooth_landmarks(
     heads = similarity_transform(mean_face()[rigid] * (1, -1, -1), pixels[:, rigid], weights[rigid])
     still = _moved(pixels, np.linalg.inv(heads))
     del pixels  # of an hour, a gigabyte
-    eyes_apart = float(np.linalg.norm(mean_face()[33] - mean_face()[263]))  # centimetres, as `still`
     for part in _parts():
-        still[:, part] = _bilateral(still[:, part], reach, LARGEST_JITTER * eyes_apart)
+        still[:, part] = _bilateral(still[:, part], reach, LARGEST_JITTER * EYE_DISTANCE_CM)
     smooth = _moved(still, _smoothed_heads(heads, reach))
     smooth /= to_pixels
     return smooth

@@ -74,6 +74,9 @@ LEFT_CREASE: Loop = (467, 260, 259, 257, 258, 286, 414)
 """The crease above the upper lid, from the outer to the inner corner of the eye."""
 # fmt: on
 
+OUTER_EYE_CORNERS = (33, 263)
+"""Of the right and of the left eye."""
+
 RIGHT_EYE_LOOP = _loop(RIGHT_EYE_LOWER, RIGHT_EYE_UPPER)
 LEFT_EYE_LOOP = _loop(LEFT_EYE_LOWER, LEFT_EYE_UPPER)
 OUTER_LIPS_LOOP = _loop(OUTER_LIPS_LOWER, OUTER_LIPS_UPPER)

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from followyouremoji.face.geometry import iris_places, irises_at, project, solve_metric_faces
+from followyouremoji.face.geometry import eye_distance, iris_places, irises_at, project, solve_metric_faces
 from followyouremoji.face.topology import (
     INNER_LIPS_LOOP,
     INNER_LIPS_LOWER,
     INNER_LIPS_UPPER,
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
+    OUTER_EYE_CORNERS,
     OUTER_LIPS_LOOP,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
@@ -107,11 +108,9 @@ def expressive_points(
     points = irises_at(mesh, np.clip(places, -0.1, 1.1))
     distance = -(vertices @ poses[:, 2, :3, None])[..., 0] - poses[:, None, 2, 3]
     # At the face's own distance a centimetre is as many pixels as it is there: z keeps the scale of x.
-    scale = np.linalg.norm(points[:, 33] - points[:, 263], axis=-1) / np.maximum(
-        np.linalg.norm(vertices[:, 33] - vertices[:, 263], axis=-1), 1e-6
-    )
+    scale = eye_distance(points) / np.maximum(eye_distance(vertices), 1e-6)
     z = (distance - distance.mean(axis=1, keepdims=True)) * scale[:, None]
-    z = np.concatenate([z, z[:, [33] * 5 + [263] * 5]], axis=1)
+    z = np.concatenate([z, z[:, np.repeat(OUTER_EYE_CORNERS, 5)]], axis=1)
     return np.concatenate([kept_open(points), z[..., None]], axis=-1)
 
 

@@ -15,6 +15,7 @@ from followyouremoji.checkpoints import ModelConfig, load_model, save_model
 from followyouremoji.checkpoints.encoders import CLIP_MEAN, CLIP_STD, clip_pixels
 from followyouremoji.checkpoints.model import network_builders, to_pictures, to_tensor
 from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.networks.cpu_kernels import CpuConvolution, CpuLinear
 from tests.checkpoints.small_models import PAPER, small_paper_model
 
 
@@ -54,6 +55,14 @@ def test_a_loaded_model_is_ready_to_run_in_the_type_asked_for(folder) -> None:
     assert latents.dtype == torch.bfloat16
     assert model.decode(latents).shape == (2, 3, 64, 64)
     assert model.image_tokens(pictures).shape == (2, 4, 10)
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_large_networks_compute_by_the_processors_kernels(folder, offload: bool) -> None:
+    model = load_model(folder, "cpu", offload=offload)
+    for network in (model.denoiser, model.appearance_net):
+        assert isinstance(network.conv_in, CpuConvolution)
+        assert isinstance(network.clip_fc, CpuLinear)
 
 
 def test_pictures_through_the_autoencoder_in_slices_are_the_same(folder, monkeypatch) -> None:

@@ -152,6 +152,17 @@ def test_a_network_computes_the_same_and_keeps_its_names(operator, monkeypatch: 
     assert list(denoiser.state_dict()) == names
 
 
+@pytest.mark.parametrize("refusal", [AttributeError, RuntimeError, TypeError])
+def test_an_operator_that_is_gone_or_has_changed_is_not_used(
+    refusal: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", refuse)
+    assert cpu_kernels.onednn_linear() is None
+
+
 @torch.inference_mode()
 def test_half_precision_takes_the_plain_way() -> None:
     torch.manual_seed(7)

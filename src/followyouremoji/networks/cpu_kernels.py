@@ -11,6 +11,7 @@ gradient, so learning passes are plain ones, as are those in half precision and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,10 +21,19 @@ from torch import Tensor, nn
 
 from followyouremoji.networks.layers import Upsample
 
-# torch's own compiler calls this operator; it is absent where torch was built without oneDNN.
-ONEDNN_LINEAR = (
-    getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
-)
+
+def onednn_linear() -> Callable[..., Tensor] | None:
+    """The private operator of torch's own compiler, tried once; None where torch was built without oneDNN, or has no
+    such operator any more."""
+    one = torch.ones(1, 1, device="cpu", dtype=torch.float32)
+    try:
+        torch.ops.mkldnn._linear_pointwise(one, one, None, "none", [], "")
+    except (AttributeError, RuntimeError, TypeError):
+        return None
+    return torch.ops.mkldnn._linear_pointwise
+
+
+ONEDNN_LINEAR = onednn_linear()
 CACHED = (
     1 << 22
 )  # values of a transformed kernel or picture that are at work at once: what a processor's last cache holds

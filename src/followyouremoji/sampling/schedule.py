@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-TRAINING_STEPS = 1000
+from followyouremoji.sampling.settings import TRAINING_STEPS
+
 FIRST_BETA, LAST_BETA = 0.00085, 0.012
 
 LEAST_SIGNAL = 2.0**-24

@@ -261,7 +261,7 @@ def test_a_workspace_whose_lock_cannot_be_had_is_not_written_in(
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(filelock.FileLock, "_acquire", full)
-    with pytest.raises(ClipError, match="cannot write .*out.mp4: Too many open files"):
+    with pytest.raises(ClipError, match="Too many open files"):
         AtomicOutput(tmp_path / "out.mp4", False, ClipError).__enter__()
     assert list(tmp_path.iterdir()) == []
 

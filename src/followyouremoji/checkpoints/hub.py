@@ -35,11 +35,11 @@ Form = Literal[
     "original", "safetensors"
 ]  # the authors' float32 `.pth` files, or the float16 safetensors conversion
 
-# What is known of the published files beforehand. The sums and the revision do NOT come from the hub, nor from files that
-# were fetched from it: they were copied from public projects that pin them, each from two at least, which agree. Of the
-# two repositories with the networks nothing is known: their newest revision is fetched, and its files are checked
-# against the sums that the hub states for that revision, which finds what a transfer damages and not what was exchanged
-# on the hub. What a file holds is checked when it is converted.
+# What is known of the published files beforehand. The sums and the revision do not come from the hub, nor from files
+# that were fetched from it: they were copied from public projects that pin them, each from two at least, which agree.
+# Of the two repositories with the networks nothing is known: their newest revision is fetched, and its files are
+# checked against the sums that the hub states for that revision, which finds what a transfer damages and not what was
+# exchanged on the hub. What a file holds is checked when it is converted.
 REVISIONS = {VAE_REPOSITORY: "31f26fdeee1355a5c34592e401dd41e45d25a493"}
 SHA256 = {
     f"{VAE_REPOSITORY}/config.json": "92d3dfb746fca211a2c9e019e285f8597412211728dce3c5bcf4eda0f2d62e7e",

@@ -8,6 +8,7 @@ import pytest
 
 from followyouremoji.errors import ClipError
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.ranges import ClipRange
 from tests.media.recordings import assert_together, record
 
 
@@ -29,6 +30,18 @@ def test_one_bad_packet_costs_one_frame(tmp_path: Path, codec: str) -> None:
         assert clip.damage is None
         assert "One frame" in clip.notes[0]
     assert_together(tmp_path / "a.mp4", tmp_path, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("after", [42, 44])
+def test_a_range_that_begins_with_a_bad_packet_shows_the_frame_before(tmp_path: Path, after: int) -> None:
+    record(tmp_path / "a.mp4", "mpeg4", sound=None)
+    spoilt(tmp_path / "a.mp4", 41)
+    with ClipReader(tmp_path / "a.mp4", ClipRange(40, 41)) as clip:
+        ((_, before),) = clip
+    with ClipReader(tmp_path / "a.mp4", ClipRange(41, after)) as clip:
+        frames = list(clip)
+    assert len(frames) == after - 41
+    np.testing.assert_array_equal(frames[0][1], before)
 
 
 def test_a_bad_packet_at_the_end_is_damage(tmp_path: Path) -> None:

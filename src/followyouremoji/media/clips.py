@@ -99,16 +99,15 @@ class ClipReader:
         decoded = self._source.frames(self.span.first)
         try:
             for time, duration, make_picture in decoded:
-                if time >= end:
-                    break
                 if time < begin:
                     held = make_picture
                     continue
-                if (
-                    held is not None and time > begin + 2 * _ROUNDING
-                ):  # the range's first frame cannot be decoded
-                    yield start, time - start, held()
+                # Where the range's first frame cannot be decoded, the one before is held.
+                if held is not None and time > begin + 2 * _ROUNDING:
+                    yield start, min(time, stop) - start, held()
                 held = None
+                if time >= end:
+                    break
                 begun = max(time, start)
                 yield begun, min(time + duration, stop) - begun, make_picture()
         finally:

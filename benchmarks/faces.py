@@ -115,7 +115,7 @@ def bending_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
 
     def guesses() -> int:
         face = bent_otherwise()
-        return len([face.guess(frame) for frame in range(len(face.points))])
+        return len([face.warped(frame) for frame in range(len(face.points))])
 
     def warps() -> int:
         face = bent_otherwise()
@@ -132,7 +132,7 @@ def bending_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
     def whole() -> int:
         face = bent_otherwise()
         for frame in range(len(face.points)):
-            face.guess(frame)
+            face.warped(frame)
             face.finished(result, coded, frame)
         return len(face.points)
 

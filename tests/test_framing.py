@@ -1,4 +1,4 @@
-"""The square of a model that makes faces alone: of large pictures nothing is resampled but by the bending."""
+"""The square of a model that makes faces alone: of large pictures nothing is resampled but by the warp."""
 
 import cv2
 import numpy as np
@@ -66,11 +66,11 @@ def test_bands_of_a_bent_picture_join() -> None:
     assert np.abs(whole.astype(int) - other).max() <= 8  # OpenCV resamples in steps of 1/32 pixel
 
 
-def test_a_guess_of_a_large_square_remembers_what_it_shrank(
+def test_warping_a_large_square_remembers_what_it_shrank(
     large: tuple[np.ndarray, Crop, WindowedFace],
 ) -> None:
     _, _, face = large
     for frame in (0, 1):
         direct = warp_into_window(face.square, face.own_points, face.points[frame], face.windows[frame])
-        np.testing.assert_array_equal(face.guess(frame), direct)
-        np.testing.assert_array_equal(face.guess(frame), direct)
+        np.testing.assert_array_equal(face.warped(frame), direct)
+        np.testing.assert_array_equal(face.warped(frame), direct)

@@ -180,7 +180,7 @@ def test_a_face_that_the_middle_square_cuts_away_is_not_animated_without_a_crop(
         assert (crop.x, crop.y, crop.side) == (100, 0, 100)
     for x in (10, 70, 190, 250):
         face = corner + np.array([x, 30])
-        with pytest.raises(SettingsError, match=r"100x100 pixels of the portrait's 300x100 .* --no-crop"):
+        with pytest.raises(SettingsError, match=r"100x100 pixels of the portrait's 300x100 .* lies outside"):
             choose_crop(picture, face, face[None], False, True)
         _, cropped = choose_crop(picture, face, face[None], "auto", False)
         assert cropped
@@ -229,8 +229,8 @@ def test_a_transparent_portrait_s_opacity_is_bent_as_its_picture_is(
     np.testing.assert_array_equal(prepared.portrait, np.repeat(255 - soft[..., None], 3, axis=2))
     width, height = prepared.output_size
     for frame in (0, 5):
-        guess = prepared.warped_picture(frame)
-        made = prepared.finish_face(guess, frame, guess)
+        warped = prepared.warped_picture(frame)
+        made = prepared.finish_face(warped, frame, warped)
         assert made.shape == (height, width, 4)
         darkness = on_background(made)[..., 0].astype(int)
         assert (

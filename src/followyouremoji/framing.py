@@ -16,7 +16,7 @@ from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.settings import Switch
 
 LARGE_SQUARE = (
-    2048  # pixels a side; larger ones lie on whole pixels of the picture, so that only bending resamples
+    2048  # pixels a side; larger ones lie on whole pixels of the picture, so that only warping resamples
 )
 LARGEST_SQUARE = 4096  # in which faces are put back; of larger ones, faces alone lose some sharpness
 SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
@@ -56,7 +56,7 @@ def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
     if ((places >= 0) & (places <= 1)).all(axis=-1).mean() < 0.5:
         raise SettingsError(
             f"Without cropping, the middle {side}x{side} pixels of the portrait's {width}x{height} are animated, and its face lies outside "
-            "them: leave out --no-crop, or cut the picture to a square that holds the face."
+            "them: let it be cropped around the face, or cut the picture to a square that holds the face."
         )
     return crop
 
@@ -120,15 +120,15 @@ class WindowedFace:
         """(T, 478, 2): each frame's landmarks in pixels of its window."""
         return np.stack([w.to_window(p) for w, p in zip(self.windows, self.points, strict=True)])
 
-    def guess(self, frame: int) -> np.ndarray:
-        """The bent portrait in a frame's window: uint8 (size, size, 3)."""
+    def warped(self, frame: int) -> np.ndarray:
+        """The warped portrait in a frame's window: uint8 (size, size, 3)."""
         return warp_into_window(
             self.square, self.own_points, self.points[frame], self.windows[frame], self._averaged
         )
 
     def _averaged(self, picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
-        """`averaged` of the square, which few factors are asked for, remembered: it costs more than all else that a
-        guess of a large square takes."""
+        """`averaged` of the square, which few factors are asked for, remembered: it costs more than all else that
+        warping a large square takes."""
         factor = int(scale)
         if factor not in self._averages:
             self._averages[factor] = averaged(picture, scale)
@@ -138,17 +138,17 @@ class WindowedFace:
     def _averages(self) -> dict[int, tuple[np.ndarray, int]]:
         return {}
 
-    def finished(self, result: np.ndarray, coded_guess: np.ndarray, frame: int) -> np.ndarray:
-        """A frame's square: the bent portrait with the generated face in it.
+    def finished(self, result: np.ndarray, coded_warp: np.ndarray, frame: int) -> np.ndarray:
+        """A frame's square: the warped portrait with the generated face in it.
 
-        `result` and `coded_guess` uint8 (size, size, 3) are what was generated and the guess once through the
+        `result` and `coded_warp` uint8 (size, size, 3) are what was generated and `warped` once through the
         autoencoder.
         """
         points = self.points[frame]
-        bent = warp_portrait(self.square, self.own_points, points)
-        return place_face(bent, result, coded_guess, self.windows[frame], points)
+        warped = warp_portrait(self.square, self.own_points, points)
+        return place_face(warped, result, coded_warp, self.windows[frame], points)
 
     def finished_opacity(self, frame: int) -> np.ndarray:
-        """How opaque a frame's square is, of a transparent portrait: uint8 (side, side), bent as its colours are."""
+        """How opaque a frame's square is, of a transparent portrait: uint8 (side, side), warped as its colours are."""
         assert self.opacity is not None
         return warp_portrait(self.opacity, self.own_points, self.points[frame])

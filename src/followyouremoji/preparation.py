@@ -108,9 +108,9 @@ class Prepared:
         return draw_landmarks(self.points[frame], (self.size, self.size), self.style)
 
     def warped_picture(self, frame: int) -> np.ndarray:
-        """The portrait bent by a frame's landmarks, a first guess of the result: uint8 (size, size, 3)."""
+        """The portrait warped by a frame's landmarks: uint8 (size, size, 3)."""
         if self.face is not None:
-            return self.face.guess(frame)
+            return self.face.warped(frame)
         return warp_portrait(self.picture, self.reference_points, self.points[frame])
 
     def reference_landmark_picture(self) -> np.ndarray:
@@ -123,12 +123,12 @@ class Prepared:
         uint8 (height, width, 3); of a transparent portrait (height, width, 4).
         """
         finished = self._pasted(self.portrait, result)
-        return finished if self.opacity is None else off_white(finished, self._bent_opacity(frame))
+        return finished if self.opacity is None else off_white(finished, self._warped_opacity(frame))
 
     def _pasted(self, whole: np.ndarray, square: np.ndarray) -> np.ndarray:
         return self.crop.paste(whole, square) if self.paste_back else square
 
-    def _bent_opacity(self, frame: int) -> np.ndarray:
+    def _warped_opacity(self, frame: int) -> np.ndarray:
         """How opaque a finished frame is: uint8 (height, width)."""
         assert self.opacity is not None
         if self.face is not None:
@@ -136,16 +136,16 @@ class Prepared:
         square = self.crop.cut(self.opacity, self.size)
         return self._pasted(self.opacity, warp_portrait(square, self.reference_points, self.points[frame]))
 
-    def finish_face(self, result: np.ndarray, frame: int, coded_guess: np.ndarray | None) -> np.ndarray:
-        """As `finish`, but only the face is the generated one: around it is the bent portrait, in its own resolution.
+    def finish_face(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None) -> np.ndarray:
+        """As `finish`, but only the face is the generated one: around it is the warped portrait, in its own resolution.
 
-        For models that generate relative to the bent portrait; what they make around the face is softer than it.
-        `coded_guess` is what the autoencoder makes of `warped_picture`; it is read only for faces alone, and else may
+        For models that generate relative to the warped portrait; what they make around the face is softer than it.
+        `coded_warp` is what the autoencoder makes of `warped_picture`; it is read only for faces alone, and else may
         be None.
         """
         if self.face is not None:
-            assert coded_guess is not None
-            return self.finish(self.face.finished(result, coded_guess, frame), frame)
+            assert coded_warp is not None
+            return self.finish(self.face.finished(result, coded_warp, frame), frame)
         return self.finish(blend_face(self.warped_picture(frame), result, self.points[frame]), frame)
 
 

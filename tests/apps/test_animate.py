@@ -92,5 +92,5 @@ def test_what_the_portrait_rules_out_is_told_before_a_clip_is_tracked(
     beside = np.pad(portrait.picture, ((0, 0), (0, 600), (0, 0)), mode="edge")
     write_picture("beside.png", beside)
     for command in (("animate", "beside.png", clip, "-o"), ("motion", "preview", "beside.png", clip)):
-        assert_refused(fye(*command, "out.mp4", "--no-crop"), "856x256", "outside", "--no-crop")
+        assert_refused(fye(*command, "out.mp4", "--no-crop"), "856x256", "outside", "Without cropping")
     assert_nothing_written()

@@ -28,23 +28,21 @@ _TABLE = 65  # colours a side of the table
 _2020_TO_709 = np.array(  # ITU-R BT.2087
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
 )
+_M1, _M2 = 2610 / 16384, 2523 / 4096 * 128  # of PQ, BT.2100, table 4
+_C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _DISPLAY_GAMMA = 2.4  # ITU-R BT.1886
 
 
 def light_of_pq(signal: np.ndarray) -> np.ndarray:
     """The EOTF of PQ (BT.2100, table 4)."""
-    m1, m2 = 2610 / 16384, 2523 / 4096 * 128
-    c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-    root = np.clip(signal, 0.0, 1.0) ** (1 / m2)
-    return 10_000.0 * (np.maximum(root - c1, 0.0) / (c2 - c3 * root)) ** (1 / m1)
+    root = np.clip(signal, 0.0, 1.0) ** (1 / _M2)
+    return 10_000.0 * (np.maximum(root - _C1, 0.0) / (_C2 - _C3 * root)) ** (1 / _M1)
 
 
 def pq_of_light(light: np.ndarray) -> np.ndarray:
     """The inverse of `light_of_pq`."""
-    m1, m2 = 2610 / 16384, 2523 / 4096 * 128
-    c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-    power = (np.maximum(light, 0.0) / 10_000.0) ** m1
-    return ((c1 + c2 * power) / (1.0 + c3 * power)) ** m2
+    power = (np.maximum(light, 0.0) / 10_000.0) ** _M1
+    return ((_C1 + _C2 * power) / (1.0 + _C3 * power)) ** _M2
 
 
 def compressed(light: np.ndarray) -> np.ndarray:
@@ -65,9 +63,9 @@ def compressed(light: np.ndarray) -> np.ndarray:
 def tone_mapped(signal: np.ndarray, transfer: int) -> np.ndarray:
     """Colours (..., 3) of an HDR signal as those of BT.709.
 
-    An HLG signal is made so that an ordinary display shows it well as it is (ITU-R BT.2390):
-    only its primaries change. By its own light a face that a phone filmed near a window would be as bright as a white
-    page. Of PQ the curve bends the strongest of the three primaries, and the others in proportion, so that hues stay.
+    An HLG signal is made so that an ordinary display shows it well as it is (ITU-R BT.2390): only its primaries
+    change. By its own light a face that a phone filmed near a window would be as bright as a white page. Of PQ the
+    curve bends the strongest of the three primaries, and the others in proportion, so that hues stay.
     """
     if transfer == HLG:
         light = np.clip(signal, 0.0, 1.0) ** _DISPLAY_GAMMA

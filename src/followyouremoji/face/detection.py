@@ -16,19 +16,13 @@ import numpy as np
 from ..errors import FaceNotFound, SettingsError, WeightsError
 from .face_graphs import FaceGraph, FullRangeDetector, GraphFace, TaskGraph, has_mesh, quickest_graph
 from .orientation import FURTHEST_TILT, STEADY, disagreement, tilt
-from .search import SAME_FACE, Region, distance, is_known, nearest, place, search_levels, size_of
+from .search import Region, confirmed, is_known, nearest, place, search_levels, size_of
 
 MOST_FACES = 10
 """Faces that are looked for in one picture."""
 
 ROWS_APART = 16
 """Of the rows by which most frames are told apart before whole pictures are compared."""
-
-# Agreement of a face that only a search crop shows: five crops around it, their sides as multiples of the face.
-CONFIRMING_CROPS = (1.5, 1.75, 2.0, 2.25, 2.5)
-CONFIRMATIONS = 3
-AGREEMENT = 0.06
-"""Largest mean distance to the median face, as a share of the distance between the outer eye corners."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,6 @@ class FaceDetector:
         if any_turn:
             return self._detect_upright(picture, face)
         wanted = _checked_number(face)
-        size = size_of(picture)
         faces = self._in_picture(picture)
         if len(faces) < wanted:
             faces = self._searched(picture, faces, wanted)
@@ -130,7 +123,7 @@ class FaceDetector:
                 "No face was found in the picture. Use a picture in which the face is larger, nearly frontal and "
                 "uncovered, or crop it closer to the face."
             )
-        return _landmarks(_chosen(faces, size, face), size)
+        return _chosen_landmarks(picture, faces, face)
 
     def _detect_upright(self, picture: np.ndarray, face: int | None) -> Landmarks:
         try:
@@ -140,7 +133,7 @@ class FaceDetector:
             if turned is None:
                 raise
             return turned
-        if not found.doubtful and _stands(found):
+        if _stands(found):
             return found
         return self._turned(picture, face) or found
 
@@ -150,18 +143,14 @@ class FaceDetector:
             upright = _turn(picture, turns)
             faces = self._in_picture(upright)
             if len(faces) >= (face or 1):
-                size = size_of(upright)
-                found = self._checked(upright, _landmarks(_chosen(faces, size, face), size))
-                if not found.doubtful and _stands(found):
+                found = self._checked(upright, _chosen_landmarks(upright, faces, face))
+                if _stands(found):
                     return replace(found, quarter_turns=turns)
         return None
 
     def _checked(self, picture: np.ndarray, found: Landmarks) -> Landmarks:
         """Landmarks with what is thought of them."""
-        graph = self._search_graph(0.2)
-        apart = disagreement(
-            lambda crop: [one.normalised for one in graph.faces(crop)], picture, found.points
-        )
+        apart = disagreement(self._search_graph(0.2).faces, picture, found.points)
         return replace(found, doubtful=apart > STEADY)
 
     def track(
@@ -232,9 +221,8 @@ class FaceDetector:
             return None, False
         found = None
         if len(faces) >= (face or 1):
-            size = size_of(picture)
-            found = self._checked(picture, _landmarks(_chosen(faces, size, face), size))
-            if not found.doubtful and _stands(found):
+            found = self._checked(picture, _chosen_landmarks(picture, faces, face))
+            if _stands(found):
                 return 0, False
         turned = self._turned(picture, face)
         if turned is not None:
@@ -252,8 +240,7 @@ class FaceDetector:
             # A face too small for the mesh graph's detector: follow it within an enlarged crop.
             for x, y, box in self._far_boxes(picture):
                 region = Region.around(x, y, 3 * box)
-                found = self._in_picture(region.cut(picture))
-                faces = [region.to_picture(one, size) for one in found]
+                faces = region.faces(self._in_picture, picture)
                 if faces:
                     break
         if not faces:
@@ -272,40 +259,15 @@ class FaceDetector:
             for confidence in (0.5, 0.2):
                 graph = self._search_graph(confidence)
                 for region in regions:
-                    for found in graph.faces(region.cut(picture)):
-                        candidate = region.to_picture(found, size)
+                    for candidate in region.faces(graph.faces, picture):
                         if is_known(candidate, known, size):
                             continue
-                        confirmed = self._confirmed(picture, candidate)
-                        if confirmed and not is_known(confirmed, known, size):
-                            known = [*known, confirmed]
+                        agreed = confirmed(self._search_graph(0.2).faces, picture, candidate)
+                        if agreed and not is_known(agreed, known, size):
+                            known = [*known, agreed]
                 if len(known) >= wanted:
                     return known
         return known
-
-    def _confirmed(self, picture: np.ndarray, candidate: GraphFace) -> GraphFace | None:
-        """The median of what crops around a candidate show, if enough of them agree."""
-        size = size_of(picture)
-        graph = self._search_graph(0.2)
-        x, y, side = place(candidate, size)
-        seen: list[GraphFace] = []
-        for share in CONFIRMING_CROPS:
-            region = Region.around(x, y, share * side)
-            around = [region.to_picture(found, size) for found in graph.faces(region.cut(picture))]
-            same = [found for found in around if is_known(found, [candidate], size)]
-            if same:
-                seen.append(nearest(same, candidate, size))
-        while len(seen) >= CONFIRMATIONS:
-            faces = np.stack([found.normalised for found in seen])
-            median = np.median(faces, axis=0)
-            pixels = faces[..., :2] * size
-            middle = median[:, :2] * size
-            apart = np.linalg.norm(pixels - middle, axis=-1).mean(axis=1)
-            apart /= max(float(np.linalg.norm(middle[33] - middle[263])), 1e-6)
-            if apart.max() <= AGREEMENT:
-                return GraphFace(median, None)
-            del seen[int(apart.argmax())]
-        return None
 
     def _graph(self, tracking: bool, faces: int) -> FaceGraph:
         if self._bundle is not None:
@@ -334,11 +296,7 @@ class FaceDetector:
         size = size_of(picture)
         graph = self._search_graph(0.5)
         parts = chain.from_iterable(islice(search_levels(size, []), 1, 3))
-        return [
-            place(region.to_picture(found, size), size)
-            for region in parts
-            for found in graph.faces(region.cut(picture))
-        ]
+        return [place(found, size) for region in parts for found in region.faces(graph.faces, picture)]
 
 
 class _Follower:
@@ -350,16 +308,12 @@ class _Follower:
         self._last = start
 
     def follow(self, picture: np.ndarray) -> GraphFace | None:
-        size = size_of(picture)
-        if self._region is None:
-            faces = self._graph.faces(picture)
-        else:
-            found = self._graph.faces(self._region.cut(picture))
-            faces = [self._region.to_picture(one, size) for one in found]
-        distances = [distance(face, self._last, size) for face in faces]
-        if not distances or min(distances) >= SAME_FACE:
+        look, size = self._graph.faces, size_of(picture)
+        faces = self._region.faces(look, picture) if self._region else look(picture)
+        same = [face for face in faces if is_known(face, [self._last], size)]
+        if not same:
             return None
-        self._last = faces[distances.index(min(distances))]
+        self._last = nearest(same, self._last, size)
         return self._last
 
     def close(self) -> None:
@@ -399,7 +353,13 @@ def _turn(picture: np.ndarray, turns: int) -> np.ndarray:
 
 
 def _stands(found: Landmarks) -> bool:
-    return abs(tilt(found.normalised, found.size)) <= FURTHEST_TILT
+    """Whether checked landmarks are of an upright face that can be trusted."""
+    return not found.doubtful and abs(tilt(found.normalised, found.size)) <= FURTHEST_TILT
+
+
+def _chosen_landmarks(picture: np.ndarray, faces: list[GraphFace], face: int | None) -> Landmarks:
+    size = size_of(picture)
+    return _landmarks(_chosen(faces, size, face), size)
 
 
 def _landmarks(face: GraphFace, size: tuple[int, int]) -> Landmarks:

@@ -7,12 +7,11 @@ upright face stay where they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
 from .geometry import eye_distance, solve_metric_faces
+from .search import Look
 
 STEADY = 0.035
 """Disagreement up to which landmarks are trusted, see `disagreement`. Of 17 portraits (paintings, cartoons, sculptures,
@@ -23,19 +22,16 @@ FURTHEST_TILT = 60.0
 
 CROP_SIDE = 256  # pixels of the crops that are looked at
 CROP_SHARES = (1.6, 2.0, 2.4)  # their sides over the face's
-CROP_TILTS = (-20.0, 0.0, 20.0)  # degrees
+CROP_TILTS = (-20.0, 0.0, 20.0)  # their roll, degrees
 LEAST_SEEN = 3  # of the nine crops that must show a face
 
-FindFaces = Callable[[np.ndarray], list[np.ndarray]]
-"""From an RGB picture to the normalised landmarks (478, 3) of each face in it."""
 
-
-def disagreement(find_faces: FindFaces, picture: np.ndarray, points: np.ndarray) -> float:
+def disagreement(look: Look, picture: np.ndarray, points: np.ndarray) -> float:
     """How far landmarks differ that are found anew in nine crops around a face, shifted in size and turned.
 
     Parameters
     ----------
-    find_faces : looks at a picture without regard to what it saw before
+    look : finds the faces in a picture without regard to what it saw before
     picture : uint8 (height, width, 3)
     points : (478, 2) pixels, the face's landmarks
 
@@ -48,8 +44,8 @@ def disagreement(find_faces: FindFaces, picture: np.ndarray, points: np.ndarray)
     centre, side = (low + high) / 2, float((high - low).max())
     seen = []
     for share in CROP_SHARES:
-        for tilt in CROP_TILTS:
-            turn = cv2.getRotationMatrix2D((0.0, 0.0), tilt, CROP_SIDE / max(share * side, 1.0))[:, :2]
+        for degrees in CROP_TILTS:
+            turn = cv2.getRotationMatrix2D((0.0, 0.0), degrees, CROP_SIDE / max(share * side, 1.0))[:, :2]
             shift = CROP_SIDE / 2 - turn @ centre
             crop = cv2.warpAffine(
                 picture,
@@ -58,7 +54,7 @@ def disagreement(find_faces: FindFaces, picture: np.ndarray, points: np.ndarray)
                 flags=cv2.INTER_AREA,
                 borderMode=cv2.BORDER_REPLICATE,
             )
-            found = [face[:, :2] * CROP_SIDE for face in find_faces(crop)]
+            found = [face.normalised[:, :2] * CROP_SIDE for face in look(crop)]
             if found:
                 nearest = min(found, key=lambda face: np.linalg.norm(face.mean(axis=0) - CROP_SIDE / 2))
                 seen.append((nearest - shift) @ np.linalg.inv(turn).T)

@@ -1,12 +1,13 @@
 """Where in a picture faces are looked for, and which of those found are the same."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from .face_graphs import GraphFace
+from .geometry import eye_distance
 
 SEARCH_SIZE = 512
 """Pixels: the side of a search crop as the detector gets it."""
@@ -16,6 +17,18 @@ SMALLEST_PART = 100
 
 SAME_FACE = 0.5
 """Two faces nearer than this, in sides of the larger one, are taken for the same."""
+
+CONFIRMING_CROPS = (1.5, 1.75, 2.0, 2.25, 2.5)
+"""Sides of the crops, in sides of the face, in which a face must be seen again that only a search crop showed."""
+
+CONFIRMATIONS = 3
+"""How many of them have to agree."""
+
+AGREEMENT = 0.06
+"""Largest mean distance to the median face, as a share of the distance between the outer eye corners."""
+
+Look = Callable[[np.ndarray], list[GraphFace]]
+"""From an RGB picture to the faces in it."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +54,13 @@ class Region:
         size = (SEARCH_SIZE, SEARCH_SIZE)
         return cv2.warpAffine(picture, placing, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
 
-    def to_picture(self, face: GraphFace, size: tuple[int, int]) -> GraphFace:
-        width, height = size
+    def faces(self, look: Look, picture: np.ndarray) -> list[GraphFace]:
+        """The faces that `look` finds in the region, normalised to the whole picture."""
+        width, height = size_of(picture)
         scale = np.array([self.side / width, self.side / height, self.side / width])
         offset = np.array([self.x / width, self.y / height, 0.0])
-        return GraphFace(face.normalised * scale + offset, face.blendshapes)
+        found = look(self.cut(picture))
+        return [GraphFace(face.normalised * scale + offset, face.blendshapes) for face in found]
 
 
 def search_levels(size: tuple[int, int], boxes: list[tuple[float, float, float]]) -> Iterator[list[Region]]:
@@ -85,6 +100,27 @@ def is_known(face: GraphFace, known: list[GraphFace], size: tuple[int, int]) -> 
 
 def nearest(faces: list[GraphFace], last: GraphFace, size: tuple[int, int]) -> GraphFace:
     return min(faces, key=lambda face: distance(face, last, size))
+
+
+def confirmed(look: Look, picture: np.ndarray, candidate: GraphFace) -> GraphFace | None:
+    """The median of what crops around a candidate show, without scores; None if too few of them agree."""
+    size = size_of(picture)
+    x, y, side = place(candidate, size)
+    seen: list[np.ndarray] = []
+    for share in CONFIRMING_CROPS:
+        around = Region.around(x, y, share * side).faces(look, picture)
+        same = [found for found in around if is_known(found, [candidate], size)]
+        if same:
+            seen.append(nearest(same, candidate, size).normalised)
+    while len(seen) >= CONFIRMATIONS:
+        median = np.median(seen, axis=0)
+        pixels, middle = np.stack(seen)[..., :2] * size, median[:, :2] * size
+        apart = np.linalg.norm(pixels - middle, axis=-1).mean(axis=1)
+        apart /= max(float(eye_distance(middle)), 1e-6)
+        if apart.max() <= AGREEMENT:
+            return GraphFace(median, None)
+        del seen[int(apart.argmax())]
+    return None
 
 
 def size_of(picture: np.ndarray) -> tuple[int, int]:

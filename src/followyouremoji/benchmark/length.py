@@ -17,6 +17,7 @@ from followyouremoji.benchmark.identity import IdentityScale, describe
 from followyouremoji.benchmark.metrics import bootstrap_interval, landmark_error, region_masks
 from followyouremoji.benchmark.suites import found_points
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.easing import smooth_step
 from followyouremoji.portraits import Performance, expressive_motion
 from followyouremoji.sampling.settings import SamplingSettings
 
@@ -36,7 +37,7 @@ def repeating_motion(seed: int, frames: int, frame_rate: float, ends: int = ENDS
         return motion
     for place, t in enumerate(np.arange(1, LED_BACK + 1) / (LED_BACK + 1)):
         at = frames - ends - LED_BACK + place
-        motion[at] = between(motion[at], motion[0], float(t * t * (3.0 - 2.0 * t)))
+        motion[at] = between(motion[at], motion[0], float(smooth_step(t)))
     return [*motion[: frames - ends], *motion[:ends]]
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from .detection import Landmarks
+from .easing import smooth_step
 from .geometry import MetricFaces, frustum_at_one
 from .motion import Motion
 from .topology import (
@@ -112,7 +113,7 @@ class Eyes:
         lids = 0.5 * (vertices[:, UPPER_LIDS[:, MIDDLE], 1] + vertices[:, LOWER_LIDS[:, MIDDLE], 1])
         above = (lids - corners[..., 1]) / width
         heights = [np.median(above[opening[:, eye] >= TRUSTED * usual[eye], eye]) for eye in (0, 1)]
-        share = _ramp(usual, NOT_TRUSTED * USUAL_OPENING[0], USUAL_OPENING[0])
+        share = np.interp(usual, (NOT_TRUSTED * USUAL_OPENING[0], USUAL_OPENING[0]), (0.0, 1.0))
         return cls(USUAL_HEIGHT + share * (np.array(heights) - USUAL_HEIGHT), np.clip(usual, *USUAL_OPENING))
 
     def balls(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +143,7 @@ def measure_gaze(landmarks: np.ndarray, faces: MetricFaces, size: tuple[int, int
     place /= np.maximum(np.linalg.norm(place, axis=-1, keepdims=True), 1e-9)
     azimuth = np.arctan2(place[..., 0], place[..., 2])
     directions = np.degrees(np.stack([azimuth, np.arcsin(np.clip(place[..., 1], -1.0, 1.0))], axis=-1))
-    trust = _ramp(eye_openings(faces.vertices) / eyes.opening, NOT_TRUSTED, TRUSTED)
+    trust = np.interp(eye_openings(faces.vertices) / eyes.opening, (NOT_TRUSTED, TRUSTED), (0.0, 1.0))
     return Gaze(directions, trust)
 
 
@@ -168,7 +169,9 @@ def steady_gaze(gaze: Gaze, frame_rate: float, conjugate: ConjugateGaze = "auto"
     together = directions - words + mean[:, None]
 
     apart = np.linalg.norm(between - difference, axis=-1)
-    share = {"on": 1.0, "auto": _ramp(apart, *PLAUSIBLE_APART)[:, None, None], "off": 0.0}[conjugate]
+    share = {"on": 1.0, "auto": np.interp(apart, PLAUSIBLE_APART, (0.0, 1.0))[:, None, None], "off": 0.0}[
+        conjugate
+    ]
     looking = directions + share * (together - directions)
     looking = together + trust[..., None] * (looking - together)
     seen = trust.max(axis=1)
@@ -282,7 +285,7 @@ def _steady_difference(directions: np.ndarray, seen: np.ndarray, frame_rate: flo
     lasting = _running_median(filled, frame_rate)
     (across, upwards), (right, left) = (lasting[:, :2] - usual).T, lasting[:, 2:].T
     aside = np.where(right * left > 0, np.minimum(np.abs(right), np.abs(left)), 0.0)
-    meant = _ramp(np.abs(across) / (1.0 + aside / ASIDE), *MEANT)
+    meant = np.interp(np.abs(across) / (1.0 + aside / ASIDE), MEANT, (0.0, 1.0))
     across = meant * np.clip(across, -LARGEST_MEANT, LARGEST_MEANT)
     return usual + np.stack([across, np.clip(upwards, -VERTICAL, VERTICAL)], axis=1)
 
@@ -305,8 +308,9 @@ def _held(values: np.ndarray, known: np.ndarray, frame_rate: float) -> np.ndarra
     after = np.searchsorted(known, times)
     last, following = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
     start = np.maximum(last, following - EASE_SECONDS * frame_rate)
-    share = np.clip((times - start) / np.maximum(following - start, 1e-9), 0.0, 1.0)
-    share = (share * share * (3.0 - 2.0 * share)).reshape(-1, *[1] * (values.ndim - 1))
+    share = smooth_step((times - start) / np.maximum(following - start, 1e-9)).reshape(
+        -1, *[1] * (values.ndim - 1)
+    )
     return values[last] + share * (values[following] - values[last])
 
 
@@ -345,8 +349,3 @@ def _rays(landmarks: np.ndarray, faces: MetricFaces, size: tuple[int, int]) -> t
     )
     back = np.linalg.inv(faces.poses[:, :3, :3])
     return -np.einsum("tij,tj->ti", back, faces.poses[:, :3, 3]), np.einsum("tij,tnj->tni", back, seen)
-
-
-def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 up to `low`, 1 from `high` on, straight between."""
-    return np.clip((values - low) / (high - low), 0.0, 1.0)

@@ -16,6 +16,7 @@ from functools import cache
 
 import numpy as np
 
+from .easing import smooth_step
 from .geometry import EYE_DISTANCE_CM
 from .regions import REGIONS
 from .shapes import face_shapes
@@ -125,10 +126,15 @@ def certainty(vertices: np.ndarray, expression: np.ndarray) -> Amounts:
     # but not as much as that a wink closes the other eye, too.
     openings = {eye: lid_opening(vertices, eye) for eye in _EYES}
     smaller = min(openings.values())
-    lids = {eye: _ramp(0.6 * opening + 0.4 * smaller, *CLOSED_LIDS) for eye, opening in openings.items()}
+    lids = {
+        eye: float(smooth_step(0.6 * opening + 0.4 * smaller, *CLOSED_LIDS))
+        for eye, opening in openings.items()
+    }
     return Amounts(
-        brows=_ramp(strength["brows"], *STRONG_BROWS),
-        mouth=max(_ramp(strength["mouth"], *STRONG_MOUTH), _ramp(lip_gap(vertices), *OPEN_LIPS)),
+        brows=float(smooth_step(strength["brows"], *STRONG_BROWS)),
+        mouth=float(
+            max(smooth_step(strength["mouth"], *STRONG_MOUTH), smooth_step(lip_gap(vertices), *OPEN_LIPS))
+        ),
         **lids,
     )
 
@@ -267,9 +273,3 @@ def _bounded_ridge(
         for k in range(len(shapes)):
             z[:, k] = np.maximum(z[:, k] + (right[:, k] - z @ normal[:, k]) / normal[k, k], least[k])
     return z
-
-
-def _ramp(value: float, start: float, stop: float) -> float:
-    """0 up to `start`, 1 from `stop` on, smooth between; `stop` may lie below `start`."""
-    t = float(np.clip((value - start) / (stop - start), 0.0, 1.0))
-    return t * t * (3.0 - 2.0 * t)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from followyouremoji.face.easing import smooth_step
 from followyouremoji.face.motion import Motion
 
 Loop = Literal["off", "blend", "pingpong"]
@@ -144,8 +145,7 @@ def _led_back(motion: Motion) -> Motion:
     if joined < 1:
         return motion
     # The weight of the first pose reaches 1 one frame after the last, where the loop begins again.
-    t = np.arange(1, joined + 1) / (joined + 1)
-    weight = t * t * (3.0 - 2.0 * t)
+    weight = smooth_step(np.arange(1, joined + 1) / (joined + 1))
 
     def led(values: np.ndarray) -> np.ndarray:
         result = values.copy()

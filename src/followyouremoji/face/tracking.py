@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import FaceNotFound
 from .detection import FaceDetector, Landmarks
+from .easing import smooth_step
 from .motion import Motion
 from .topology import N_LANDMARKS, N_MESH
 
@@ -225,19 +226,12 @@ def _hold(values: np.ndarray, pose: np.ndarray, at: int, filled: slice, eased: i
     values[filled] = pose
     if at < filled.start:
         start = max(0, at - eased)
-        _mix(values[start:at], pose, _smooth_step(np.arange(start, at) - (at - eased), eased))
+        _mix(values[start:at], pose, smooth_step(np.arange(start, at), at - eased, at))
     if returns:
         back = values[filled.stop : filled.stop + eased]
-        _mix(back, pose, 1.0 - _smooth_step(np.arange(1, len(back) + 1), eased + 1))
+        _mix(back, pose, 1.0 - smooth_step(np.arange(1, len(back) + 1), 0, eased + 1))
 
 
 def _mix(values: np.ndarray, pose: np.ndarray, share: np.ndarray) -> None:
     share = share.reshape(-1, *[1] * (values.ndim - 1))
     values[:] = (1.0 - share) * values + share * pose
-
-
-def _smooth_step(at: np.ndarray, length: int) -> np.ndarray:
-    """From 0 to 1 over `length`, at rest at both ends."""
-    t = at / max(length, 1)
-    step: np.ndarray = t * t * (3.0 - 2.0 * t)
-    return step

@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from followyouremoji.face.easing import smooth_step
 from followyouremoji.face.shapes import face_shapes
 from followyouremoji.face.topology import (
     INNER_LIPS_LOWER,
@@ -102,18 +103,12 @@ def _bump(points: np.ndarray, centre: tuple[float, float], spread: tuple[float, 
     return np.exp(-0.5 * (offset**2).sum(axis=1, keepdims=True))
 
 
-def _ramp(values: np.ndarray, start: float, stop: float) -> np.ndarray:
-    """0 up to ``start``, 1 from ``stop``, smooth between."""
-    t = np.clip((values - start) / (stop - start), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
-
-
 @cache
 def _formed_shapes() -> dict[str, np.ndarray]:
     """Displacements of the hand-formed controls that are linear, each ``(468, 3)`` centimetres."""
     face = mean_face()
     mouth = _bump(face, (0.0, -4.2), (2.6, 1.7))
-    side = np.sign(face[:, :1]) * _ramp(np.abs(face[:, :1]), 0.0, 1.2)
+    side = np.sign(face[:, :1]) * smooth_step(np.abs(face[:, :1]), 0.0, 1.2)
     kiss = mouth * (face - [0.0, -4.2, 0.0]) * [-0.52, 0.10, 0.0] + mouth * [0.0, 0.0, 0.9]
     left_corner, right_corner = (_bump(face, (s * 2.5, -4.3), (1.5, 1.3)) for s in (1, -1))
     cheeks = _bump(face, (4.6, -3.4), (2.0, 2.2)) + _bump(face, (-4.6, -3.4), (2.0, 2.2))
@@ -125,7 +120,7 @@ def _formed_shapes() -> dict[str, np.ndarray]:
         0.30,
         0.0,
     ]
-    above_eyes = _ramp(face[:, 1:2], 3.1, 3.9)
+    above_eyes = smooth_step(face[:, 1:2], 3.1, 3.9)
     return {
         "kiss": kiss,
         "frown_left": left_corner * [0.05, -1.0, 0.0],
@@ -200,9 +195,9 @@ def face_at_rest(shape: FaceShape) -> np.ndarray:
         _enlarge_eye(face, (upper[0], upper[-1]), shape.eyes - 1.0)
     face[list(BROWS)] = brows + np.array([0.0, 0.55 * (shape.eyes - 1.0), 0.0])
     face[:, 1:2] += shape.brow_height * _bump(face, (0.0, 5.0), (9.0, 1.3))
-    low = _ramp(-face[:, 1:2], 0.5, 6.5)
+    low = smooth_step(-face[:, 1:2], 0.5, 6.5)
     face[:, 0:1] *= shape.width * (1.0 + (shape.jaw - 1.0) * low)
-    face[:, 1:2] -= shape.chin * _ramp(-face[:, 1:2], 4.5, 8.5)
+    face[:, 1:2] -= shape.chin * smooth_step(-face[:, 1:2], 4.5, 8.5)
     if shape.muzzle:
         face[:, 2:3] += shape.muzzle * _bump(face, (0.0, -2.6), (2.5, 2.4))
     reach = 2.5 * shape.mouth

@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from followyouremoji.face.easing import smooth_step
+
 from .anatomy import CONTROLS
 
 Gaze = tuple[float, float]
@@ -279,8 +281,7 @@ def expressive_motion(rng: np.random.Generator, frames: int, frame_rate: float) 
     seconds = np.arange(frames) / frame_rate
     place = np.clip(np.searchsorted(moments, seconds, side="right") - 1, 0, len(moments) - 2)
     start, stop = np.array(moments)[place], np.array(moments)[place + 1]
-    t = (seconds - start) / (stop - start)
-    eased = (t * t * (3.0 - 2.0 * t))[:, None]
+    eased = smooth_step((seconds - start) / (stop - start))[:, None]
     curve = (1.0 - eased) * np.array(keys)[place] + eased * np.array(keys)[place + 1]
     gaze = curve[:, -4:].reshape(frames, 2, 2) + _saccades(rng, frames, frame_rate, 0.2)[:, None]
     return _frames(rng, curve[:, :-4], gaze, frame_rate, sway=1.1)

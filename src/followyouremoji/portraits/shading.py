@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from followyouremoji.face.easing import smooth_step
+
 from .anatomy import face_at_rest
 from .head import head_surface, skull_behind
 from .palettes import hex_colour, mixed, toned
@@ -14,11 +16,6 @@ def _spot(points: np.ndarray, centre: tuple[float, float], spread: tuple[float, 
     offset = (points[:, :2] - centre) / spread
     front = np.clip(0.3 * points[:, 2] + 1.0, 0.0, 1.0)
     return (np.exp(-0.5 * (offset**2).sum(axis=1)) * front)[:, None]
-
-
-def _ramp(values: np.ndarray, start: float, stop: float) -> np.ndarray:
-    t = np.clip((values - start) / (stop - start), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t))[..., None]
 
 
 def _blend(colours: np.ndarray, weight: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
@@ -39,7 +36,7 @@ def beard_weight(x: np.ndarray, y: np.ndarray, kind: str) -> np.ndarray:
         return np.asarray(np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2)))
 
     line = -2.6 - 2.4 * np.exp(-0.5 * (x / 3.6) ** 2)
-    jaw = (_ramp(line - y, -0.4, 1.2) * _ramp(y, -15.0, -9.5))[..., 0]
+    jaw = smooth_step(line - y, -0.4, 1.2) * smooth_step(y, -15.0, -9.5)
     mouth = np.clip(1.3 * spot(0.0, -4.5, 2.2, 0.75), 0.0, 1.0)
     moustache = 1.35 * spot(0.0, -2.75, 2.0, 0.55)
     chin = 1.4 * spot(0.0, -7.6, 1.7, 1.5) + 0.8 * (spot(2.5, -5.4, 0.5, 1.2) + spot(-2.5, -5.4, 0.5, 1.2))
@@ -98,7 +95,7 @@ def _fur(identity: Identity, rest: np.ndarray, paint: np.ndarray) -> np.ndarray:
             paint = _blend(paint, np.clip(1.7 * _spot(rest, (side * 3.6, 2.2), (1.9, 1.7)), 0, 1), dark)
     if identity.animal == "lion":
         around = np.hypot(rest[:, 0] / 7.2, (rest[:, 1] - 1.0) / 8.4)
-        paint = _blend(paint, _ramp(around, 0.85, 1.25), toned(identity.skin, -0.22, 1.1))
+        paint = _blend(paint, smooth_step(around, 0.85, 1.25)[..., None], toned(identity.skin, -0.22, 1.1))
     if identity.animal in ("dog", "cat") and identity.marking > 0.55:
         side = 1.0 if identity.seed % 2 else -1.0
         patch = np.clip(1.8 * _spot(rest, (side * 4.2, 3.6), (2.7, 3.0)), 0, 1)

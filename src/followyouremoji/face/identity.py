@@ -148,16 +148,22 @@ def relaxed(
     """
     face = vertices - sum(getattr(amounts, part) * _offsets(expression, part) for part in ("brows", "mouth"))
     gaps = gaps or amounts
-    face = _with_lip_gaps(face, (1.0 - gaps.mouth) * _lip_gaps(vertices))
+    face = with_lip_gaps(face, (1.0 - gaps.mouth) * lip_gaps(vertices))
     for eye in _EYES:
         face = _opened_as_usual(face, eye, getattr(gaps, eye))
     return face
 
 
-def _with_lip_gaps(vertices: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+def lip_gaps(vertices: np.ndarray) -> np.ndarray:
+    """Between the inner lips of a face ``(468, 3)``, from corner to corner: ``(9,)`` centimetres."""
+    gaps: np.ndarray = vertices[_UPPER_LIP, 1] - vertices[_LOWER_LIP, 1]
+    return gaps
+
+
+def with_lip_gaps(vertices: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """A face ``(468, 3)`` whose lower lip stands so that the inner lips are `gaps` ``(9,)`` centimetres apart."""
     face = vertices.copy()
-    rise = _lip_gaps(vertices) - gaps
+    rise = lip_gaps(vertices) - gaps
     for row, share in zip(LOWER_LIP_ROWS, _LIP_SHARES, strict=True):
         face[list(row), 1] += share * rise
     return face
@@ -209,12 +215,6 @@ def _lid_profile() -> np.ndarray:
     gaps = [face[list(up[1:-1]), 1] - face[list(low[1:-1]), 1] for up, low, _ in _EYES.values()]
     profile: np.ndarray = np.mean([gap / gap[3] for gap in gaps], axis=0)
     return profile
-
-
-def _lip_gaps(vertices: np.ndarray) -> np.ndarray:
-    """(9,) centimetres."""
-    gaps: np.ndarray = vertices[_UPPER_LIP, 1] - vertices[_LOWER_LIP, 1]
-    return gaps
 
 
 def _offsets(expression: np.ndarray, part: str) -> np.ndarray:

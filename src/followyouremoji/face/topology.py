@@ -87,8 +87,6 @@ RIGHT_EYE: Edges = _chain(*RIGHT_EYE_LOWER) + _chain(*RIGHT_EYE_UPPER)
 LEFT_EYE: Edges = _chain(*LEFT_EYE_LOWER) + _chain(*LEFT_EYE_UPPER)
 RIGHT_EYEBROW: Edges = _chain(*RIGHT_EYEBROW_LOWER) + _chain(*RIGHT_EYEBROW_UPPER)
 LEFT_EYEBROW: Edges = _chain(*LEFT_EYEBROW_LOWER) + _chain(*LEFT_EYEBROW_UPPER)
-OUTER_LIPS: Edges = _chain(*OUTER_LIPS_LOWER) + _chain(*OUTER_LIPS_UPPER)
-INNER_LIPS: Edges = _chain(*INNER_LIPS_LOWER) + _chain(*INNER_LIPS_UPPER)
 
 
 @cache

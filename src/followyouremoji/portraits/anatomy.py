@@ -13,6 +13,7 @@ from importlib.resources import files
 import numpy as np
 
 from followyouremoji.face.easing import smooth_step
+from followyouremoji.face.identity import lip_gaps, with_lip_gaps
 from followyouremoji.face.shapes import face_shapes
 from followyouremoji.face.topology import (
     INNER_LIPS_LOWER,
@@ -20,7 +21,6 @@ from followyouremoji.face.topology import (
     LEFT_CREASE,
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
-    LOWER_LIP_ROWS,
     RIGHT_CREASE,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
@@ -41,10 +41,6 @@ FORMED_CONTROLS = (
 """Controls formed by hand: what the measured people did too weakly."""
 
 CONTROLS = MEASURED_CONTROLS + FORMED_CONTROLS
-
-# The fold below the lower lid, from the outer to the inner corner of the eye.
-RIGHT_FOLD = (25, 110, 24, 23, 22, 26, 112)
-LEFT_FOLD = (255, 339, 254, 253, 252, 256, 341)
 
 BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
 
@@ -163,13 +159,6 @@ def _enlarge_eye(face: np.ndarray, corners: tuple[int, int], gain: float) -> Non
     )
 
 
-def _close_lips(face: np.ndarray) -> None:
-    """Lift the lower lip in place until it touches the upper one."""
-    gap = np.clip(face[list(_INNER_UPPER), 1] - face[list(_INNER_LOWER), 1] - 0.03, 0.0, None)
-    for row, share in zip(LOWER_LIP_ROWS, (1.0, 0.9, 0.75, 0.6), strict=True):
-        face[list(row), 1] += share * gap
-
-
 @cache
 def face_at_rest(shape: FaceShape) -> np.ndarray:
     """The mesh of a face without expression, ``(468, 3)`` centimetres; shared, not to be changed."""
@@ -186,7 +175,7 @@ def face_at_rest(shape: FaceShape) -> np.ndarray:
     for upper, crease in ((RIGHT_EYE_UPPER, RIGHT_CREASE), (LEFT_EYE_UPPER, LEFT_CREASE)):
         face[list(upper[1:-1]), 1] += 0.16 * np.sin(np.linspace(0, np.pi, 9)[1:-1])
         face[list(crease), 1] += 0.10
-    _close_lips(face)
+    face = with_lip_gaps(face, np.minimum(lip_gaps(face), 0.03))  # they touch
     brows = face[list(BROWS)]
     nose, mouth = (1, 2, 98, 327), (61, 291, 0, 17)
     _scaled_around(face, nose, (1.5, 2.2), np.array([shape.nose, 0.5 + 0.5 * shape.nose, shape.nose]))

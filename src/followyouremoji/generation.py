@@ -19,8 +19,8 @@ from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.denoising import Tally
-from followyouremoji.sampling.guess import onto_guess
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
+from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.sampling.sampler import (
     LatentStore,
     Progress,
@@ -40,20 +40,20 @@ Draw = Callable[[Poses], np.ndarray]
 
 @dataclass(frozen=True)
 class Decoded:
-    """Generated pictures of poses, uint8 (n, size, size, 3), and of faces alone the guesses once through the
-    autoencoder."""
+    """Generated pictures of poses, uint8 (n, size, size, 3), and of faces alone the warped portraits once through
+    the autoencoder."""
 
     poses: range
     results: np.ndarray
-    coded_guesses: np.ndarray | None
+    coded_warps: np.ndarray | None
 
     def reversed(self) -> Decoded:
-        coded = None if self.coded_guesses is None else self.coded_guesses[::-1]
+        coded = None if self.coded_warps is None else self.coded_warps[::-1]
         return Decoded(self.poses[::-1], self.results[::-1], coded)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
-        """Each pose with its picture and its coded guess."""
-        coded = repeat(None) if self.coded_guesses is None else self.coded_guesses
+        """Each pose with its picture and its coded warp."""
+        coded = repeat(None) if self.coded_warps is None else self.coded_warps
         return zip(self.poses, self.results, coded, strict=False)
 
 
@@ -72,7 +72,7 @@ def generate(
     reverse order.
 
     `models` are the same on one or several devices. All that lasts as long as the clip is read once: the portrait, and
-    the landmarks and the guess of each pose.
+    the landmarks and the warp of each pose.
     """
     model, network = models[0], models[0].config.network
     batches = sampling.batches(len(course), course.cuts, course.circular)
@@ -83,11 +83,11 @@ def generate(
     complete = 0
     with ExitStack() as stack:
         drawn = pictures_of(prepared.landmark_picture, course)
-        bent = pictures_of(prepared.warped_picture, course)
-        guesses = Guesses(bent, model, groups) if network.warped_reference else None
+        warped = pictures_of(prepared.warped_picture, course)
+        warps = WarpLatents(warped, model, groups) if network.warped_reference else None
 
         def landmark_features(poses: Poses) -> Tensor:
-            return features_of(model, drawn(poses), None if guesses is None else guesses.of(poses))
+            return features_of(model, drawn(poses), None if warps is None else warps.of(poses))
 
         latents_of_poses = sample(
             replicas,
@@ -109,7 +109,7 @@ def generate(
             for latents in piece.split(DECODED_AT_ONCE):
                 poses = range(complete, complete + len(latents))
                 complete = poses.stop
-                part = (poses, latents, None if guesses is None else guesses.taken(poses))
+                part = (poses, latents, None if warps is None else warps.taken(poses))
                 if prepared.loop == "pingpong":
                     back.append((poses, latents.cpu(), None if part[2] is None else part[2].cpu()))
                 yield decode(model, prepared, *part)
@@ -117,23 +117,23 @@ def generate(
         yield decode(model, prepared, *part).reversed()
 
 
-def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, guess: Tensor | None) -> Decoded:
-    """Pictures of sampled latents (n, channels, height, width), and of their guesses' latents where they are relative
-    to these."""
-    if guess is None:
+def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, warped: Tensor | None) -> Decoded:
+    """Pictures of sampled latents (n, channels, height, width), and of their warps' latents where they are relative to
+    these."""
+    if warped is None:
         return Decoded(poses, to_pictures(model.decode(latents)), None)
-    results = to_pictures(model.decode(onto_guess(latents, guess, model.config.network.residual_scale)))
-    coded = to_pictures(model.decode(guess)) if prepared.face is not None else None
+    results = to_pictures(model.decode(onto_warp(latents, warped, model.config.network.residual_scale)))
+    coded = to_pictures(model.decode(warped)) if prepared.face is not None else None
     return Decoded(poses, results, coded)
 
 
 def finish(
-    model: Model, prepared: Prepared, frame: int, result: np.ndarray, coded_guess: np.ndarray | None
+    model: Model, prepared: Prepared, frame: int, result: np.ndarray, coded_warp: np.ndarray | None
 ) -> np.ndarray:
     """A generated picture (size, size, 3) as the user gets it, with opacity where the portrait has some; `frame` of the
     motion."""
     if model.config.network.warped_reference:
-        return prepared.finish_face(result, frame, coded_guess)
+        return prepared.finish_face(result, frame, coded_warp)
     return prepared.finish(result, frame)
 
 
@@ -148,15 +148,15 @@ def works_ahead(device: torch.device) -> bool:
     return device.type != "cpu"
 
 
-class Guesses:
-    """Latents of the bent portrait for poses that are being sampled and not yet decoded.
+class WarpLatents:
+    """Latents of the warped portrait for poses that are being sampled and not yet decoded.
 
     They are encoded in the groups in which they are first read, so that a run that goes on from a store gives the same
     to the last bit.
     """
 
-    def __init__(self, bent: Draw, model: Model, groups: Mapping[int, Poses]) -> None:
-        self._bent, self._model, self._groups = bent, model, groups
+    def __init__(self, warped: Draw, model: Model, groups: Mapping[int, Poses]) -> None:
+        self._warped, self._model, self._groups = warped, model, groups
         self._kept: dict[int, Tensor] = {}
         self._taken = 0
         self._lock = Lock()  # several devices may read their windows at once
@@ -168,7 +168,7 @@ class Guesses:
             for pose in poses:
                 if pose not in found:
                     group = self._groups[pose]
-                    pictures = to_tensor(self._bent(group))
+                    pictures = to_tensor(self._warped(group))
                     encoded = dict(zip(group, self._model.encode(pictures), strict=True))
                     found.update(encoded)
                     self._kept.update(
@@ -207,9 +207,9 @@ def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> Cl
         return condition_clip(model.denoiser, tokens, appearance, guidance_scale)
 
 
-def features_of(model: Model, pictures: np.ndarray, guesses: Tensor | None = None) -> Tensor:
+def features_of(model: Model, pictures: np.ndarray, warped: Tensor | None = None) -> Tensor:
     """Landmark features (1, first block width, n, height, width) of landmark pictures, uint8 (n, size, size, 3), with
-    the latents of their guesses (n, channels, height, width)."""
+    the latents of their warps (n, channels, height, width)."""
     drawn = torch.from_numpy(pictures).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
-    warped = None if guesses is None else guesses.transpose(0, 1)[None]
-    return model.landmark_encoder(drawn.to(model.device, model.dtype)[None], warped)
+    latents = None if warped is None else warped.transpose(0, 1)[None]
+    return model.landmark_encoder(drawn.to(model.device, model.dtype)[None], latents)

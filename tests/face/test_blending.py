@@ -16,7 +16,7 @@ def points() -> np.ndarray:
     return np.concatenate([face, face[:10]])
 
 
-def test_an_unchanged_guess_keeps_its_own_pixels_and_a_changed_one_is_replaced(points) -> None:
+def test_an_unchanged_warp_keeps_its_own_pixels_and_a_changed_one_is_replaced(points) -> None:
     rng = np.random.default_rng(0)
     warped = rng.integers(0, 255, (128, 128, 3), np.uint8)
     window = face_window(points, 64)

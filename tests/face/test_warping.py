@@ -1,4 +1,4 @@
-"""The thin-plate guess of an animated portrait."""
+"""The portrait warped by its landmarks."""
 
 import numpy as np
 import pytest

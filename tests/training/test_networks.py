@@ -58,10 +58,10 @@ def test_a_withheld_portrait_is_guidance_s_second_pass(tmp_path) -> None:
         noisy = torch.cat(
             [batch.noise, torch.zeros_like(batch.noise), torch.zeros_like(batch.noise[:, :1])], dim=1
         )
-        guess = encoders().clip_latents(batch.warped)
+        warped = encoders().clip_latents(batch.warped)
         landmarks, own = batch.landmarks / 255, batch.portrait_landmarks / 255
         with torch.no_grad():
-            return networks(portrait, tokens, own, landmarks, guess, noisy, batch.timesteps, kept)
+            return networks(portrait, tokens, own, landmarks, warped, noisy, batch.timesteps, kept)
 
     all_kept, none_kept, some = (
         predict(torch.ones(4, dtype=bool)),

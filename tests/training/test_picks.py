@@ -35,10 +35,10 @@ def test_faces_lie_upright_and_equally_large_in_their_windows() -> None:
         np.testing.assert_allclose(face_window(points, WINDOW).matrix, np.eye(2, 3), atol=1e-4)
 
 
-def test_the_portrait_bent_to_its_own_place_is_the_portrait() -> None:
+def test_the_portrait_warped_to_its_own_place_is_the_portrait() -> None:
     """The faces of `Faces` only move, so that in their windows nothing is left to bend but the mark on the nose."""
     pick = window_picks().pick(3, np.random.default_rng(0), 2, successive=False)
-    assert np.abs(pick.bent_portraits(pick.points).astype(int) - pick.portrait).mean() < 6
+    assert np.abs(pick.warped_portraits(pick.points).astype(int) - pick.portrait).mean() < 6
 
 
 class LookingAround(Faces):
@@ -93,7 +93,7 @@ def test_pictures_that_the_networks_cannot_halve_are_refused_before_a_run_begins
     assert not run.output.exists()
 
 
-def test_a_window_needs_the_bent_portrait_and_a_size_that_latents_divide(tmp_path) -> None:
+def test_a_window_needs_the_warped_portrait_and_a_size_that_latents_divide(tmp_path) -> None:
     run = run_of(tmp_path)
     with pytest.raises(SettingsError, match="multiple of 16"):
         dataclasses.replace(run, window=72)  # the second level of the networks would halve 9 latent pixels

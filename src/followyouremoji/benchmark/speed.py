@@ -68,26 +68,26 @@ def compared_methods(
 class Clip:
     """A clip as the denoiser is given it.
 
-    `features` (1, first block width, frames, height, width); `guess` (frames, channels, height, width) the latents of
-    the bent portrait, None for a model that needs none.
+    `features` (1, first block width, frames, height, width); `warped` (frames, channels, height, width) the latents of
+    the warped portrait, None for a model that needs none.
     """
 
     prepared: Prepared
     conditioning: ClipConditioning
     features: Tensor
-    guess: Tensor | None
+    warped: Tensor | None
 
 
 @torch.inference_mode()
 def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
     """Everything but the denoising."""
-    guess = None
+    warped = None
     if model.config.network.warped_reference:
         pictures = np.stack([prepared.warped_picture(frame) for frame in range(len(prepared))])
-        guess = model.encode(to_tensor(pictures))
+        warped = model.encode(to_tensor(pictures))
     drawn = np.stack([prepared.landmark_picture(frame) for frame in range(len(prepared))])
-    features = features_of(model, drawn, guess)
-    return Clip(prepared, read_portrait(model, prepared, guidance_scale), features, guess)
+    features = features_of(model, drawn, warped)
+    return Clip(prepared, read_portrait(model, prepared, guidance_scale), features, warped)
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
     frames = []
     for start in range(0, latents.shape[2], DECODED_AT_ONCE):
         part = latents[0, :, start : start + DECODED_AT_ONCE].transpose(0, 1)
-        guess = None if clip.guess is None else clip.guess[start : start + DECODED_AT_ONCE]
-        decoded = decode(model, clip.prepared, range(start, start + len(part)), part, guess)
+        warped = None if clip.warped is None else clip.warped[start : start + DECODED_AT_ONCE]
+        decoded = decode(model, clip.prepared, range(start, start + len(part)), part, warped)
         frames += [finish(model, clip.prepared, *one) for one in decoded]
     return np.stack(frames)
 

@@ -64,7 +64,7 @@ class ModelConfig:
             self.framing == "picture" or network.warped_reference,
             "framing",
             self.framing,
-            "'picture' for a network that does not read the bent portrait",
+            "'picture' for a network that does not read the warped portrait",
         )
         for name in ("picture_size", "steps", "window"):
             value = getattr(self, name)

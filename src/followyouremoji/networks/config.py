@@ -58,7 +58,7 @@ class NetworkConfig:
     motion_modules: bool = True  # False: a stage-1 network, single frames only
     motion_levels: tuple[int, ...] | None = None  # levels with motion modules, 0 is the finest; None: all
     max_frames: int = 32  # rows of the motion modules' position table
-    warped_reference: bool = False  # generates latents relative to the bent portrait's, which it also reads
+    warped_reference: bool = False  # generates latents relative to the warped portrait's, which it also reads
     residual_scale: float = 1.0  # what those differences are multiplied by
     reference_landmarks: bool = False  # the appearance net also sees where the portrait's own features are
 

@@ -29,11 +29,11 @@ class LandmarkEncoder(nn.Module):
             self.conv_warped = nn.Conv2d(config.latent_channels, config.block_channels[0], 3, padding=1)
 
     def forward(self, pictures: Tensor, warped: Tensor | None = None) -> Tensor:
-        """Landmark pictures to features, joined by the guess of what they show.
+        """Landmark pictures to features, joined by those of the portrait warped by them.
 
         `pictures` (batch, 3, frames, height, width) in [0, 1]; `warped` (batch, latent channels, frames, height / 8,
-        width / 8), latents of the portrait bent by its landmarks, where the config has `warped_reference` (None for the
-        portrait itself, which nothing bends). Returns (batch, first block width, frames, height / 8, width / 8).
+        width / 8), latents of the portrait warped by its landmarks, where the config has `warped_reference` (None for
+        the portrait itself, which nothing warps). Returns (batch, first block width, frames, height / 8, width / 8).
         """
         batch, _, frames = pictures.shape[:3]
         x = pictures.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w

@@ -57,7 +57,7 @@ class Batch:
     targets: Tensor | None  # uint8 (n, 3, f, H, W), None where latents are there
     latents: Tensor | None  # (n, c, f, h, w)
     landmarks: Tensor  # uint8 (n, 3, f, H, W)
-    warped: Tensor | None  # uint8 (n, 3, f, H, W), the portrait bent by the landmarks
+    warped: Tensor | None  # uint8 (n, 3, f, H, W), the portrait warped by the landmarks
     expression_mask: Tensor | None  # (n, 1, f, h, w) in [0, 1], Eq. 1
     face_mask: Tensor | None
     known: Tensor  # bool (n, f)
@@ -146,7 +146,7 @@ def make_sample(run: DenoiserRun, source: PickSource, step: int, index: int) -> 
 
 
 def sample_of(run: DenoiserRun, pick: Pick, rng: np.random.Generator) -> Batch:
-    """All that a training step needs of a pick: landmark pictures, masks, the bent portrait, known frames, timesteps
+    """All that a training step needs of a pick: landmark pictures, masks, the warped portrait, known frames, timesteps
     and noise."""
     frames = run.targets if run.stage == 2 else 1
     clips = run.targets // frames
@@ -170,7 +170,9 @@ def sample_of(run: DenoiserRun, pick: Pick, rng: np.random.Generator) -> Batch:
         targets=channels_first(pick.targets, clips) if not cached or run.picture_loss > 0 else None,
         latents=latents[1:].unflatten(0, (clips, frames)).transpose(1, 2) if cached else None,
         landmarks=channels_first(drawn[1:], clips),
-        warped=(channels_first(pick.bent_portraits(points), clips) if run.network.warped_reference else None),
+        warped=(
+            channels_first(pick.warped_portraits(points), clips) if run.network.warped_reference else None
+        ),
         expression_mask=(
             mask_tensor([expression_mask(p, (size, size)) for p in truth], latent_size, clips)
             if run.expression_mask

@@ -1,7 +1,7 @@
 """One picture of a face bent to other expressions and poses: targets to learn a person's look from when there is no
 clip of them.
 
-The plate that bends a portrait for the network's guess (`face.warping`) makes these pictures too, with lids and lips
+The plate that warps a portrait for the networks (`face.warping`) makes these pictures too, with lids and lips
 kept from crossing, and where a closed mouth opens, its inside is drawn: nobody knows this person's teeth, so none are
 invented in detail. What is learnt from such targets is this face's own texture and colours, and what its eyes look like
 where a bent portrait hides them; not how this person smiles.

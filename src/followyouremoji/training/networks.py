@@ -87,11 +87,11 @@ class Networks(nn.Module):
         image_tokens: Tensor,
         portrait_landmarks: Tensor,
         landmarks: Tensor,
-        guess: Tensor | None,
+        warped: Tensor | None,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """What the denoiser is told, see `forward`: the landmarks' features, the image prompt and the appearance
         tokens."""
-        features = self.landmark_encoder(landmarks, guess)
+        features = self.landmark_encoder(landmarks, warped)
         own = self.landmark_encoder(portrait_landmarks)[:, :, 0] if self.config.reference_landmarks else None
         prompt = self.prompt(image_tokens)
         return features, prompt, self.appearance_net(portrait, prompt, own)
@@ -102,7 +102,7 @@ class Networks(nn.Module):
         image_tokens: Tensor,
         portrait_landmarks: Tensor,
         landmarks: Tensor,
-        guess: Tensor | None,
+        warped: Tensor | None,
         noisy: Tensor,
         timesteps: Tensor,
         kept: Tensor,
@@ -110,7 +110,7 @@ class Networks(nn.Module):
         """One prediction.
 
         `portrait` latents (b, c, h, w), its `image_tokens` (b, tokens, image width) and landmark picture (b, 3, 1, H,
-        W); `landmarks` (n, 3, f, H, W) and the latents of the portrait bent by them, `guess` (n, c, f, h, w), for
+        W); `landmarks` (n, 3, f, H, W) and the latents of the portrait warped by them, `warped` (n, c, f, h, w), for
         networks with `warped_reference`; `noisy` (n, denoiser channels, f, h, w), n a multiple of b, sample-major;
         `timesteps` (n,); `kept` bool (b,) on the CPU, False where the portrait is withheld as in guidance's second
         pass: no image prompt, no appearance. Returns v (n, c, f, h, w).
@@ -120,7 +120,9 @@ class Networks(nn.Module):
             # torch 2.13 crashes in a CPU's backward pass of a channels-last group norm whose input needs no gradient,
             # as the input of the first motion module would not where only the motion modules learn.
             noisy = noisy.detach().requires_grad_()
-        features, prompt, appearance = self.read(portrait, image_tokens, portrait_landmarks, landmarks, guess)
+        features, prompt, appearance = self.read(
+            portrait, image_tokens, portrait_landmarks, landmarks, warped
+        )
         # Processes that hold shares of the weights gather them layer by layer: all must call the same layers, whatever
         # they keep.
         alike = self.withholds and isinstance(self, FSDPModule)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from followyouremoji.sampling.guess import onto_guess, relative_to_guess
 from followyouremoji.sampling.known_frames import join_known
+from followyouremoji.sampling.residual import onto_warp, relative_to_warp
 from followyouremoji.training.batch import Batch, to_pixels
 from followyouremoji.training.encoders import DTYPES, Encoders
 from followyouremoji.training.losses import (
@@ -37,8 +37,8 @@ def batch_losses(
     """The losses of a batch that lies on the networks' device.
 
     Portraits and targets become latents, where those are not cached; the targets' are noised to their timesteps,
-    relative to the bent portrait where the network works so; frames that are known go in as they are and are not learnt
-    (Sec. 3.3).
+    relative to the warped portrait where the network works so; frames that are known go in as they are and are not
+    learnt (Sec. 3.3).
     """
     config = run.network
     with torch.no_grad():
@@ -51,10 +51,10 @@ def batch_losses(
         else:
             assert batch.targets is not None
             latents = encoders.clip_latents(batch.targets)
-        guess = None
+        warped = None
         if batch.warped is not None:
-            guess = encoders.clip_latents(batch.warped)
-            latents = relative_to_guess(latents, guess, config.residual_scale)
+            warped = encoders.clip_latents(batch.warped)
+            latents = relative_to_warp(latents, warped, config.residual_scale)
         signal, sigma = signal_and_noise(batch.timesteps, alphas_cumprod)
         noised = add_noise(latents, batch.noise, signal, sigma)
         known = batch.known[:, None, :, None, None].float()
@@ -63,7 +63,7 @@ def batch_losses(
         image_tokens,
         batch.portrait_landmarks.float() / 255,
         batch.landmarks.float() / 255,
-        guess,
+        warped,
         join_known(noised, latents, known) if config.layout == "paper" else noised,
         batch.timesteps,
         batch.kept,
@@ -81,8 +81,8 @@ def batch_losses(
     )
     if run.picture_loss == 0:
         return losses
-    if guess is not None:
-        predicted = onto_guess(predicted, guess, config.residual_scale)
+    if warped is not None:
+        predicted = onto_warp(predicted, warped, config.residual_scale)
     places, share = places_to_decode(run, batch, signal)
     picture = picture_error(run, encoders, batch, predicted, places)
     return dataclasses.replace(losses, picture=run.picture_loss * share * picture)

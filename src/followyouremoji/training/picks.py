@@ -35,14 +35,14 @@ class Pick:
     targets: np.ndarray  # uint8 (frames, size, size, 3)
     points: np.ndarray
     latents: np.ndarray | None
-    bent: np.ndarray | None = (
-        None  # uint8 as `targets`: the portrait bent to them, where it was bent before it was cut
+    warped: np.ndarray | None = (
+        None  # uint8 as `targets`: the portrait, where it was warped before it was cut
     )
 
-    def bent_portraits(self, points: np.ndarray) -> np.ndarray:
-        """The portrait bent by landmarks (1 + frames, 478, 2), its own first: uint8 (frames, size, size, 3)."""
-        if self.bent is not None:
-            return self.bent
+    def warped_portraits(self, points: np.ndarray) -> np.ndarray:
+        """The portrait warped by landmarks (1 + frames, 478, 2), its own first: uint8 (frames, size, size, 3)."""
+        if self.warped is not None:
+            return self.warped
         return np.stack([warp_portrait(self.portrait, points[0], one) for one in points[1:]])
 
 
@@ -150,7 +150,7 @@ class ClipPicks:
 
 class StillGaze:
     """Picks of another source in which every frame looks as the portrait does, for networks that are not shown the
-    pupils: what the portrait is bent by must not tell them either.
+    pupils: what the portrait is warped by must not tell them either.
     """
 
     def __init__(self, source: PickSource) -> None:
@@ -166,8 +166,8 @@ class StillGaze:
 
 
 class WindowPicks:
-    """Picks of another source in the windows of their faces, of `size` pixels a side; the portrait is bent in its whole
-    picture."""
+    """Picks of another source in the windows of their faces, of `size` pixels a side; the portrait is warped in its
+    whole picture."""
 
     def __init__(self, source: PickSource, size: int) -> None:
         self.source, self.window_size = source, size
@@ -185,7 +185,7 @@ class WindowPicks:
             targets=np.stack([w.cut(picture) for w, picture in zip(windows, pick.targets, strict=True)]),
             points=np.stack([w.to_window(p) for w, p in zip((own, *windows), pick.points, strict=True)]),
             latents=None,
-            bent=np.stack(
+            warped=np.stack(
                 [
                     warp_into_window(pick.portrait, pick.points[0], points, window)
                     for points, window in zip(pick.points[1:], windows, strict=True)

@@ -289,7 +289,7 @@ class DenoiserRun:
         require_window(self.window, self.network.picture_multiple)
         if self.window is not None and not self.network.warped_reference:
             raise SettingsError(
-                "`window` needs `warped_reference = true`: what is around the face is the bent portrait's"
+                "`window` needs `warped_reference = true`: what is around the face is the warped portrait's"
             )
         if (self.surroundings < 1 or self.picture_loss > 0) and not self.face_mask:
             raise SettingsError("`surroundings` and `picture_loss` need the face mask")

@@ -113,8 +113,8 @@ def initial_weights(networks: StartedNetworks, start: Start) -> StartReport:
     """Copy pretrained weights into networks.
 
     The denoiser's first convolution may read more channels than the file's (the known frames of Sec. 3.3): those begin
-    at zero, so that the network begins as the pretrained one. A new layer for the bent portrait begins at zero for the
-    same reason.
+    at zero, so that the network begins as the pretrained one. A new layer for the warped portrait begins at zero for
+    the same reason.
 
     Raises
     ------

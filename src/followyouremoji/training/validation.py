@@ -16,8 +16,8 @@ from followyouremoji.checkpoints.model import to_pictures
 from followyouremoji.face.drawing import face_mask
 from followyouremoji.fidelity import l1, psnr, ssim
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.sampling.guess import onto_guess
 from followyouremoji.sampling.guidance import condition_clip
+from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.sampling.sampler import Replica, sample
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.sampling.settings import SamplingSettings
@@ -140,10 +140,10 @@ def animate(
     drawn = (
         channels_first(landmark_pictures(pick.points, size, run.landmarks.style), 1).to(device).float() / 255
     )
-    guess = None
+    warped = None
     if config.warped_reference:
-        bent = channels_first(pick.bent_portraits(pick.points), 1)
-        guess = encoders.clip_latents(bent.to(device))
+        pictures = channels_first(pick.warped_portraits(pick.points), 1)
+        warped = encoders.clip_latents(pictures.to(device))
     tokens = networks.prompt(encoders.image_tokens(portrait, reference))
     own = networks.landmark_encoder(drawn[:, :, :1])[:, :, 0] if config.reference_landmarks else None
     appearance = networks.appearance_net(reference, tokens, own)
@@ -152,7 +152,7 @@ def animate(
     def features(frames: tuple[int, ...]) -> torch.Tensor:
         chosen = list(frames)
         return networks.landmark_encoder(
-            drawn[:, :, 1:][:, :, chosen], None if guess is None else guess[:, :, chosen]
+            drawn[:, :, 1:][:, :, chosen], None if warped is None else warped[:, :, chosen]
         )
 
     frames = len(pick.points) - 1
@@ -165,8 +165,8 @@ def animate(
     )
     shape = (reference.shape[1], reference.shape[2], reference.shape[3])
     latents = torch.cat(list(sample([replica], features, frames, shape, settings)))
-    if guess is not None:
-        latents = onto_guess(latents, guess[0].transpose(0, 1), config.residual_scale)
+    if warped is not None:
+        latents = onto_warp(latents, warped[0].transpose(0, 1), config.residual_scale)
     return to_pictures(encoders.decode(latents.float()))
 
 

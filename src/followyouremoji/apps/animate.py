@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import torch
 
     from followyouremoji.animator import PortraitAnimator
-    from followyouremoji.sampling.denoising import Tally
+    from followyouremoji.sampling.sampler import Tally
 
 DRAWN_ONLY = (
     "Note: the bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their "
@@ -79,9 +79,7 @@ class ModelChoice:
         animator = PortraitAnimator.from_pretrained(
             self.weights, self.device, self.torch_type, offload=self.offload, compile=self.compiled
         )
-        for file, scale in self.lora_files:
-            animator.load_lora(file, scale)
-        animator.check(settings)
+        animator.check(settings, self.lora_files)
         return animator
 
     @property
@@ -200,10 +198,10 @@ def animate(
         )
         for sentence in (*found.notes, *prepared.notes):
             note(f"Note: {sentence}")
-        from followyouremoji.sampling.denoising import Tally
+        from followyouremoji.sampling.sampler import Tally
 
         tally = Tally()
-        has_sound = write(path, output, source, prepared, animator, settings, job, tally)
+        has_sound = write(path, output, source, prepared, animator, settings, choice.lora_files, job, tally)
         if job is not None and job.finished != output.described(path):
             job.finish(output.described(path))
     what = counted(len(prepared))
@@ -288,6 +286,7 @@ def write(
     prepared: Prepared,
     animator: PortraitAnimator,
     settings: AnimationSettings,
+    loras: Sequence[tuple[Path, float]],
     job: Job | None,
     tally: Tally,
 ) -> bool:
@@ -304,7 +303,7 @@ def write(
 
     with ExitStack() as stack:
         advance = stack.enter_context(progress_bar("Animating"))
-        frames = animator.frames(prepared, settings, advance, job, tally)
+        frames = animator.frames(prepared, settings, loras=loras, progress=advance, store=job, tally=tally)
         stack.callback(frames.close)  # ends the networks' thread, whatever happens here
         rows: Iterator[np.ndarray] = frames
         size = prepared.output_size

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def seams(sampling: SamplingSettings, frames: int) -> np.ndarray:
     Returns bool (frames - 1,).
     """
     crossed = np.zeros(max(frames - 1, 0), bool)
-    for segment in (segment for batch in sampling.batches(frames) for segment in batch):
+    for segment in chain.from_iterable(sampling.levels(frames)):
         for (a, a_known), (b, b_known) in pairwise(zip(segment.frames, segment.known, strict=True)):
             if b == a + 1:
                 crossed[a] |= a_known or b_known

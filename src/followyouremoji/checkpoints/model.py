@@ -84,7 +84,10 @@ class Model:
     def using(self, *names: str) -> AbstractContextManager[None]:
         """Have the weights of networks, by the names of the fields, in place until the end of the block; costs nothing
         where they always are."""
-        return nullcontext() if self.turns is None else self.turns.using(*names)
+        if self.turns is None:
+            return nullcontext()
+        networks = (getattr(self, name) for name in names)
+        return self.turns.using(*(network for network in networks if network is not None))
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures `(batch, 3, height, width)` in [-1, 1] to latents `(batch, latent channels, height / 8, width /
@@ -181,7 +184,7 @@ def load_model(
         take_weights(denoiser)
         with_cpu_kernels(denoiser, device)
         networks["denoiser"] = denoiser
-        turns = Turns({name: networks[name] for name in TAKING_TURNS if name in networks}, loaders)
+        turns = Turns({networks[name]: loaders[name] for name in TAKING_TURNS if name in networks})
     return Model(config=config, turns=turns, **{"qformer": None, "image_encoder": None, **networks})  # type: ignore[arg-type]
 
 

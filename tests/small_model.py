@@ -67,5 +67,5 @@ def small_model(layout: str = "paper", **sizes: object) -> Model:
     return model
 
 
-def frames(animator: PortraitAnimator, prepared: Prepared, progress=None, **settings) -> np.ndarray:
-    return np.stack(list(animator.frames(prepared, AnimationSettings(**settings), progress)))
+def frames(animator: PortraitAnimator, prepared: Prepared, loras=(), **settings) -> np.ndarray:
+    return np.stack(list(animator.frames(prepared, AnimationSettings(**settings), loras=loras)))

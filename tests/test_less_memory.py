@@ -69,12 +69,9 @@ def test_two_portraits_with_loras_between(paper: Path, tmp_path: Path, devices: 
     assert np.array_equal(frames(whole, second, steps=2), frames(turning, second, steps=2))
 
     lora = small_lora(whole.model, tmp_path / "one.safetensors")
-    for animator in (whole, turning):
-        animator.load_lora(lora)
-    changed = frames(whole, first, steps=2, window=3)
+    changed = frames(whole, first, loras=[(lora, 1.0)], steps=2, window=3)
     assert not np.array_equal(changed, plain)
-    assert np.array_equal(changed, frames(turning, first, steps=2, window=3))
-    turning.unload_lora()
+    assert np.array_equal(changed, frames(turning, first, loras=[(lora, 1.0)], steps=2, window=3))
     assert np.array_equal(plain, frames(turning, first, steps=2, window=3))
     for model in turning.models:
         assert weights_held(model) < 0.7 * weights_held(whole.model)
@@ -85,10 +82,9 @@ def test_a_lora_before_the_first_portrait(paper: Path, tmp_path: Path) -> None:
         PortraitAnimator.from_pretrained(paper, "cpu", offload=offload) for offload in (False, True)
     )
     lora = small_lora(whole.model, tmp_path / "one.safetensors")
-    for animator in (whole, turning):
-        animator.load_lora(lora, 0.5)
     prepared = prepared_by(whole, 3, 2)
-    assert np.array_equal(frames(whole, prepared, steps=1), frames(turning, prepared, steps=1))
+    expected = frames(whole, prepared, loras=[(lora, 0.5)], steps=1)
+    assert np.array_equal(expected, frames(turning, prepared, loras=[(lora, 0.5)], steps=1))
 
 
 def test_clips_of_two_portraits_in_turns(paper: Path) -> None:

@@ -16,6 +16,7 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
+from followyouremoji.framing import ModelFraming
 from followyouremoji.generation import finish, generate
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
@@ -28,7 +29,7 @@ from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.sampler import LatentStore, Progress
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import MotionSource, PortraitSource
+from followyouremoji.sources import FaceFinder, MotionSource, PortraitSource
 
 __all__ = [
     "AlignmentSettings",
@@ -55,6 +56,7 @@ class PortraitAnimator:
     def __init__(self, model: Model, replicas: Sequence[Model] = ()) -> None:
         """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time."""
         self.models = (model, *replicas)
+        self.faces = FaceFinder()  # remembers what `prepare` found
         self._merged: list[tuple[Model, Merged]] = []
         self._changed = ExitStack()  # holds the networks that LoRAs are merged into
 
@@ -183,16 +185,12 @@ class PortraitAnimator:
         return prepare(
             portrait,
             motion,
-            size=config.picture_size,
-            style=config.landmark_style,
-            in_picture=config.landmark_points == "image",
-            face_alone=config.framing == "window",
-            always_crop=config.network.layout
-            == "paper",  # this project trains them on squares around the face
+            ModelFraming.of(config),
             alignment=alignment,
             settings=settings,
             clip_range=clip_range,
             portrait_landmarks=portrait_landmarks,
+            faces=self.faces,
         )
 
     def frames(

@@ -123,7 +123,7 @@ def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, warp
     if warped is None:
         return Decoded(poses, to_pictures(model.decode(latents)), None)
     results = to_pictures(model.decode(onto_warp(latents, warped, model.config.network.residual_scale)))
-    coded = to_pictures(model.decode(warped)) if prepared.face is not None else None
+    coded = to_pictures(model.decode(warped)) if prepared.reads_coded_warp else None
     return Decoded(poses, results, coded)
 
 
@@ -132,9 +132,7 @@ def finish(
 ) -> np.ndarray:
     """A generated picture (size, size, 3) as the user gets it, with opacity where the portrait has some; `frame` of the
     motion."""
-    if model.config.network.warped_reference:
-        return prepared.finish_face(result, frame, coded_warp)
-    return prepared.finish(result, frame)
+    return prepared.finish(result, frame, coded_warp)
 
 
 def pictures_of(draw: Callable[[int], np.ndarray], course: Timeline) -> Draw:

@@ -17,8 +17,9 @@ from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.warping import warp_portrait
-from followyouremoji.framing import WindowedFace
+from followyouremoji.framing import FaceAlone
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.cropping import Crop
 from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture, resize_picture
 
@@ -58,7 +59,7 @@ def bundled_performance(size: int) -> Iterator[np.ndarray]:
     with FaceDetector() as detector:
         face = detector.detect(picture)
     for points in align_motion(Motion.load(driving_path(MOTION)), face):
-        yield warp_portrait(picture, face.points, points)
+        yield warp_portrait(picture, face.points_in_picture, points)
 
 
 def frame_costs(clip: Path, motion: Motion, folder: Path, rounds: int) -> dict[str, Cost]:
@@ -108,18 +109,18 @@ def bending_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
     own = points[0]
     shifts = iter(np.arange(1, 1000) * 1e-3)
 
-    def bent_otherwise() -> WindowedFace:
+    def bent_otherwise() -> FaceAlone:
         """Other landmarks each time: those that were bent before are remembered."""
         moved = points[1 : 1 + SLOW_FRAMES] + next(shifts)
-        return WindowedFace(picture, own, moved, WINDOW)
+        return FaceAlone(Crop(0.0, 0.0, float(size)), picture, own, moved, WINDOW)
 
     def guesses() -> int:
         face = bent_otherwise()
-        return len([face.warped(frame) for frame in range(len(face.points))])
+        return len([face.warped(frame) for frame in range(len(face.points_in_picture))])
 
     def warps() -> int:
         face = bent_otherwise()
-        return len([warp_portrait(picture, own, there) for there in face.points])
+        return len([warp_portrait(picture, own, there) for there in face.points_in_picture])
 
     still = bent_otherwise()
 
@@ -127,14 +128,14 @@ def bending_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
         return len([with_own_texture(picture, result, coded, window) for window in still.windows])
 
     def blends() -> int:
-        return len([blend_face(picture, picture[::-1], there) for there in still.points])
+        return len([blend_face(picture, picture[::-1], there) for there in still.points_in_picture])
 
     def whole() -> int:
         face = bent_otherwise()
-        for frame in range(len(face.points)):
+        for frame in range(len(face.points_in_picture)):
             face.warped(frame)
-            face.finished(result, coded, frame)
-        return len(face.points)
+            face.finished(result, frame, coded)
+        return len(face.points_in_picture)
 
     return alternated(
         {

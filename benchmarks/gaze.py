@@ -189,9 +189,8 @@ def animated(
     prepared = animator.prepare(portrait.pictures[0], motion)
     chosen = slice(HELD // 2, None, HELD)
     results = [np.asarray(frame) for frame in animator.frames(prepared)][chosen]
-    points = prepared.points_in_picture
-    if prepared.face is None:
-        points = prepared.crop.from_crop(points, prepared.size)
+    framing = prepared.framing
+    points = framing.crop.from_crop(framing.points_in_picture, len(framing.square))
     # A picture has no depth: that of the portrait serves for all, whose head hardly turns.
     depth = np.broadcast_to(portrait.detected[:1, :, 2:], (len(landmarks), 478, 1))
     return results, np.concatenate([points[chosen] / SIZE, depth], axis=2)

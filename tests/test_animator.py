@@ -11,6 +11,7 @@ from followyouremoji.animator import AnimationSettings, PortraitAnimator, split_
 from followyouremoji.checkpoints.model import Model, load_model, save_model, to_pictures, to_tensor
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.warping import warp_portrait
+from followyouremoji.framing import FaceAlone
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.guidance import pass_bytes
 
@@ -69,7 +70,8 @@ def test_no_devices(given: object) -> None:
 
 
 def test_a_held_pose_is_generated_once(animator: PortraitAnimator, prepared: Prepared) -> None:
-    held = replace(prepared, points=prepared.points[[0, 1, 1, 1, 2, 3, 4, 5]], motion=drawn_motion(8))
+    framing = replace(prepared.framing, points=prepared.framing.points[[0, 1, 1, 1, 2, 3, 4, 5]])
+    held = replace(prepared, framing=framing, motion=drawn_motion(8))
     result = frames(animator, held)
     assert len(result) == 8
     assert np.array_equal(result[1], result[2])
@@ -103,13 +105,14 @@ def test_a_blended_loop_is_generated_as_a_circle(animator: PortraitAnimator, por
 
 
 def test_the_landmarks_matter(animator: PortraitAnimator, prepared: Prepared) -> None:
-    still = replace(prepared, points=prepared.points[[0] * len(prepared)])
+    points = prepared.framing.points[[0] * len(prepared)]
+    still = replace(prepared, framing=replace(prepared.framing, points=points))
     assert not np.array_equal(frames(animator, prepared), frames(animator, still))
 
 
 def test_the_portrait_matters(animator: PortraitAnimator, prepared: Prepared) -> None:
     alone = replace(prepared, paste_back=False)
-    other = replace(alone, picture=255 - alone.picture)
+    other = replace(alone, framing=replace(alone.framing, picture=255 - alone.picture))
     assert not np.array_equal(frames(animator, alone), frames(animator, other))
 
 
@@ -147,7 +150,7 @@ def test_another_size(animator: PortraitAnimator, portrait: DrawnPortrait) -> No
 def test_the_released_layout_takes_windows_and_the_whole_square(portrait: DrawnPortrait) -> None:
     animator = PortraitAnimator(small_model("released"))
     prepared = animator.prepare(portrait.picture, drawn_motion(6), portrait_landmarks=landmarks_of(portrait))
-    assert (prepared.crop.x, prepared.crop.y, prepared.crop.side) == (0, 0, 96)
+    assert (prepared.framing.crop.x, prepared.framing.crop.y, prepared.framing.crop.side) == (0, 0, 96)
     result = frames(animator, prepared, guidance_scale=3.5)
     assert result.shape == (6, 64, 64, 3)
     assert not np.array_equal(result, frames(animator, prepared, guidance_scale=3.5, long_clips="tiles"))
@@ -190,12 +193,13 @@ def test_a_denoiser_that_says_nothing_shows_the_warped_portrait(prepared: Prepar
     model = small_model(warped_reference=True, residual_scale=1.5)
     torch.nn.init.zeros_(model.denoiser.conv_out.weight)
     torch.nn.init.zeros_(model.denoiser.conv_out.bias)
+    prepared = replace(prepared, framing=replace(prepared.framing, relative_to_warp=True))
     result = list(PortraitAnimator(model).frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
         warped = to_tensor(prepared.warped_picture(index)[None])
         with torch.inference_mode():
             expected = to_pictures(model.decode(model.encode(warped)))[0]
-        assert np.abs(frame.astype(int) - prepared.finish_face(expected, index, expected)).max() <= 1
+        assert np.abs(frame.astype(int) - prepared.finish(expected, index)).max() <= 1
 
 
 def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolution(
@@ -210,12 +214,12 @@ def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolutio
     animator = PortraitAnimator(model)
     prepared = animator.prepare(portrait.picture, drawn_motion(3), portrait_landmarks=landmarks_of(portrait))
     assert prepared.picture.shape == (64, 64, 3)
-    assert prepared.face is not None
+    face = prepared.framing
+    assert isinstance(face, FaceAlone)
     result = list(animator.frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
-        face = prepared.face
-        warped = warp_portrait(face.square, face.own_points, face.points[index])
-        assert np.abs(frame.astype(int) - prepared.crop.paste(portrait.picture, warped)).max() <= 1
+        warped = warp_portrait(face.square, face.own_points, face.points_in_picture[index])
+        assert np.abs(frame.astype(int) - prepared.framing.crop.paste(portrait.picture, warped)).max() <= 1
 
 
 @torch.inference_mode()

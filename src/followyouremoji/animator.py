@@ -16,6 +16,7 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
+from followyouremoji.framing import ModelFraming
 from followyouremoji.generation import generate
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
@@ -27,7 +28,7 @@ from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.sampler import LatentStore, Progress, Tally
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import MotionSource, PortraitSource
+from followyouremoji.sources import FaceFinder, MotionSource, PortraitSource
 
 __all__ = [
     "AlignmentSettings",
@@ -58,9 +59,8 @@ class PortraitAnimator:
     def __init__(self, model: Model, replicas: Sequence[Model] = ()) -> None:
         """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time."""
         self.models = (model, *replicas)
-        self._with_loras: tuple[object, tuple[Model, ...]] | None = (
-            None  # those of the last call that had some
-        )
+        self.faces = FaceFinder()  # remembers what `prepare` found
+        self._with_loras: tuple[object, tuple[Model, ...]] | None = None  # of the last call that had some
 
     @classmethod
     def from_pretrained(
@@ -164,16 +164,12 @@ class PortraitAnimator:
         return prepare(
             portrait,
             motion,
-            size=config.picture_size,
-            style=config.landmark_style,
-            in_picture=config.landmark_points == "image",
-            face_alone=config.framing == "window",
-            always_crop=config.network.layout
-            == "paper",  # this project trains them on squares around the face
+            ModelFraming.of(config),
             alignment=alignment,
             settings=settings,
             clip_range=clip_range,
             portrait_landmarks=portrait_landmarks,
+            faces=self.faces,
         )
 
     def frames(
@@ -250,7 +246,7 @@ class PortraitAnimator:
             store,
             tally,
             back=prepared.loop == "pingpong",
-            code_warps=prepared.face is not None,
+            code_warps=prepared.reads_coded_warp,
         )
         shown = 0
         with ExitStack() as stack:
@@ -260,11 +256,7 @@ class PortraitAnimator:
                 if shown == len(prepared) or course.shown[shown] != pose:
                     continue  # where a ping-pong turns
                 frame = int(course.frames[pose])
-                finished = (
-                    prepared.finish_face(result, frame, coded_warp)
-                    if self.model.config.network.warped_reference
-                    else prepared.finish(result, frame)
-                )
+                finished = prepared.finish(result, frame, coded_warp)
                 while shown < len(prepared) and course.shown[shown] == pose:
                     yield finished
                     shown += 1

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from followyouremoji.errors import FaceNotFound, PictureError
+from followyouremoji.face.alignment import Aligned, AlignmentSettings, SolvedMotion, align, measure
 from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+from followyouremoji.face.timeline import looped
 from followyouremoji.face.tracking import TrackingReport, lies, track_motion
 from followyouremoji.framing import middle_square
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
@@ -31,6 +36,12 @@ from followyouremoji.settings import AnimationSettings
 
 PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
 MotionSource = Motion | PortraitSource
+
+REMEMBERED = 2
+"""Portraits, clips and alignments that a `FaceFinder` remembers."""
+
+ROWS_APART = 64
+"""Of the rows that stand for a picture's content before all of it is compared."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,153 @@ class Portrait:
     layers: np.ndarray
     landmarks: Landmarks
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def picture(self) -> np.ndarray:
+        """On white where it is transparent: uint8 (height, width, 3)."""
+        return on_background(self.layers)
+
+    @cached_property
+    def opacity(self) -> np.ndarray | None:
+        """uint8 (height, width); None where all of it is opaque."""
+        return np.ascontiguousarray(self.layers[..., 3]) if self.layers.shape[2] == 4 else None
+
+
+class FaceFinder:
+    """Finds the faces of portraits and motions and aligns them, and remembers the latest: with the same picture, clip
+    and motion, nothing is detected and no metric face solved again.
+
+    A context manager; several threads may use one. What is remembered of an array is its content, of a file its state,
+    and of a `Motion` or `Landmarks` the object, which must not be changed.
+    """
+
+    def __init__(self) -> None:
+        self._idle: defaultdict[Path | None, list[FaceDetector]] = defaultdict(list)
+        self._found = lru_cache(REMEMBERED)(self._find)
+        self._tracked = lru_cache(REMEMBERED)(self._track)
+        self._looped = lru_cache(REMEMBERED)(looped)
+        self._solved = lru_cache(REMEMBERED)(SolvedMotion)
+        self._measured = lru_cache(REMEMBERED)(measure)
+
+    def __enter__(self) -> FaceFinder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the detectors, and forget everything. The finder can be used again."""
+        for detectors in self._idle.values():
+            while detectors:
+                detectors.pop().close()
+        for memory in (self._found, self._tracked, self._looped, self._solved, self._measured):
+            memory.cache_clear()
+
+    @contextmanager
+    def detector(self, bundle: Path | None = None) -> Iterator[FaceDetector]:
+        """A detector that nobody else uses meanwhile; see `FaceDetector`."""
+        idle = self._idle[bundle]
+        try:
+            detector = idle.pop()
+        except IndexError:
+            detector = FaceDetector(bundle)
+        try:
+            yield detector
+        finally:
+            idle.append(detector)
+
+    def portrait(
+        self, source: PortraitSource, settings: AnimationSettings, known: Landmarks | None = None
+    ) -> Portrait:
+        """The face that `settings` mean, in an upright picture; `known` are its landmarks, which are then not detected.
+
+        Raises as `as_layers` and `find_portrait`.
+        """
+        name = named(source, "the portrait")
+        found = self._found(
+            _remembered_as(source, "the portrait"), name, settings.face, settings.detector_bundle, known
+        )
+        if settings.crop is False:
+            middle_square(found.layers, found.landmarks.points)
+        return found
+
+    def motion(self, source: MotionSource, settings: AnimationSettings, clip_range: ClipRange) -> Tracked:
+        """See `read_motion`; closed to a loop where `settings` ask for one."""
+        if isinstance(source, Motion):
+            tracked = Tracked(source)
+        else:
+            tracked = self._tracked(
+                _remembered_as(source, "the driving picture"),
+                settings.driving_face,
+                clip_range,
+                settings.frame_rate,
+                settings.detector_bundle,
+            )
+        return replace(tracked, motion=self._looped(tracked.motion, settings.loop))
+
+    def align(
+        self, motion: Motion, reference: Landmarks, settings: AlignmentSettings, room: Room | None
+    ) -> Aligned:
+        """See `alignment.align`."""
+        return align(motion, reference, settings, room, solve=self._solved, measure=self._measured)
+
+    def _find(
+        self,
+        source: _File | _Content,
+        name: str,
+        face: int | None,
+        bundle: Path | None,
+        known: Landmarks | None,
+    ) -> Portrait:
+        layers = as_layers(source.source, "the portrait")
+        if known is not None:
+            return Portrait(layers, known)
+        with self.detector(bundle) as detector:
+            return upright_portrait(detector, layers, face, name)
+
+    def _track(
+        self,
+        source: _File | _Content,
+        face: int | None,
+        clip_range: ClipRange,
+        frame_rate: float | None,
+        bundle: Path | None,
+    ) -> Tracked:
+        with self.detector(bundle) as detector:
+            return read_motion(source.source, detector, face, clip_range, frame_rate)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file in a state: another size or time of change is another one."""
+
+    source: Path
+    size: int
+    changed: int
+
+
+class _Content:
+    """A picture uint8 (height, width, channels), compared by its pixels."""
+
+    def __init__(self, layers: np.ndarray) -> None:
+        self.source = layers.copy()  # its owner may change it
+
+    def __hash__(self) -> int:
+        return hash((self.source.shape, self.source[::ROWS_APART].tobytes()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and np.array_equal(self.source, other.source)
+
+
+def _remembered_as(source: PortraitSource, what: str) -> _File | _Content:
+    if not isinstance(source, (str, os.PathLike)):
+        return _Content(as_layers(source, what))
+    path = Path(source)
+    try:
+        state = path.stat()
+    except OSError:  # reading it will say what is wrong
+        return _File(path, 0, 0)
+    return _File(path, state.st_size, state.st_mtime_ns)
 
 
 def as_layers(source: PortraitSource, what: str) -> np.ndarray:
@@ -100,12 +258,18 @@ def find_portrait(
     that should not cost the tracking of a clip.
     """
     if known is not None and settings.face in (None, 1):
-        landmarks = Landmarks(known, (layers.shape[1], layers.shape[0]))
+        found = Portrait(layers, Landmarks(known, (layers.shape[1], layers.shape[0])))
     else:
-        landmarks = detect(detector, on_background(layers), settings.face, source)
-    upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
+        found = upright_portrait(detector, layers, settings.face, source)
     if settings.crop is False:
-        middle_square(upright, landmarks.points)
+        middle_square(found.layers, found.landmarks.points)
+    return found
+
+
+def upright_portrait(detector: FaceDetector, layers: np.ndarray, face: int | None, source: str) -> Portrait:
+    """A portrait turned upright by its face, whichever way up that is; a FaceNotFound names the `source`."""
+    landmarks = detect(detector, on_background(layers), face, source)
+    upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
     return Portrait(upright, landmarks, notes_on_landmarks(landmarks, source))
 
 

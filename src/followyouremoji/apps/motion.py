@@ -86,6 +86,7 @@ def preview(
     from followyouremoji.apps.result import Output
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.drawing import LandmarkStyle
+    from followyouremoji.framing import ModelFraming
     from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
     from followyouremoji.media.writing import ClipWriter
     from followyouremoji.preparation import prepare
@@ -105,9 +106,7 @@ def preview(
     prepared = prepare(
         found.layers,
         motion,
-        size=size,
-        style=LandmarkStyle(antialiased=True),
-        always_crop=True,
+        ModelFraming(size, LandmarkStyle(antialiased=True), always_crop=True),
         alignment=alignment,
         settings=settings,
         portrait_landmarks=found.landmarks,

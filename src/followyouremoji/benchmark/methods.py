@@ -39,9 +39,10 @@ from followyouremoji.face.blending import blend_face
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.face.window import face_window
+from followyouremoji.framing import ModelFraming, frame_portrait
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
-from followyouremoji.preparation import Prepared, in_windows, with_own_gaze
+from followyouremoji.preparation import Prepared
 from followyouremoji.settings import LongClips
 
 FRAMES_FROM = "frames:"
@@ -241,24 +242,17 @@ def framed(case: Case, config: ModelConfig) -> Prepared:
     """A case as the animator takes it: the whole drawing is the square to animate, or the square in which faces
     move."""
     crop = Crop(0.0, 0.0, float(case.size))
-    size = config.picture_size
+    model = ModelFraming.of(config)
     points = case.points if config.landmark_points == "metric" else case.image_points
     normalised = np.concatenate([points / case.size, np.zeros((len(points), 478, 1))], axis=-1)
-    prepared = Prepared(
+    return Prepared(
         portrait=case.portrait,
         landmarks=Landmarks(normalised[0].astype(np.float32), (case.size, case.size)),
-        picture=crop.cut(case.portrait, size),
-        crop=crop,
-        points=crop.to_crop(points, size),
-        reference_points=crop.to_crop(case.portrait_points, size),
-        style=config.landmark_style,
+        framing=frame_portrait(case.portrait, case.portrait_points, points, crop, model),
+        style=model.style,
         paste_back=True,
         motion=drawn_motion(normalised, case.size),
-        gaps=None,
     )
-    if not prepared.style.pupils:
-        prepared = with_own_gaze(prepared)
-    return in_windows(prepared) if config.framing == "window" else prepared
 
 
 def weights_hash(source: str) -> str:

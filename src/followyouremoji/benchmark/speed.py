@@ -140,8 +140,8 @@ def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
     sampled, frames = Sampled(latents[0].transpose(0, 1), clip.warped), []
     for start in range(0, len(sampled), DECODED_AT_ONCE):
         part = sampled[start : start + DECODED_AT_ONCE]
-        for frame, pictures in enumerate(decode(model, part, clip.prepared.face is not None), start):
-            frames.append(clip.prepared.finish_face(pictures[0], frame, pictures[1]))
+        for frame, (result, coded) in enumerate(decode(model, part, clip.prepared.reads_coded_warp), start):
+            frames.append(clip.prepared.finish(result, frame, coded))
     return np.stack(frames)
 
 

@@ -58,7 +58,7 @@ MOST_WAITING, FREE_SECONDS = 2.0, 60.0
 """A motion may last so many times as long as its frames at its rate, and so many seconds more: some may be missing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Motion:
     """The landmarks of one face over time.
 

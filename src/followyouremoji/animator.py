@@ -89,7 +89,7 @@ class PortraitAnimator:
         replicas = [load_model(source, other, model.dtype, offload=offload) for other in others]
         if compile:
             for made in (model, *replicas):
-                compile_regions(made.denoiser, made.device)
+                compile_regions(made.networks.denoiser, made.device)
         return cls(model, replicas)
 
     @property

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from followyouremoji.checkpoints.model import Model, to_pictures, to_tensor
+from followyouremoji.checkpoints.codec import to_pictures, to_tensor
+from followyouremoji.checkpoints.model import Model
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.networks.config import LATENT_STRIDE
@@ -77,7 +78,9 @@ def generate(
     model, network = models[0], models[0].config.network
     batches = sampling.batches(len(course), course.cuts, course.circular)
     groups = reading_groups(batches)
-    replicas = [Replica(one.denoiser, read_portrait(one, prepared, guidance_scale)) for one in models]
+    replicas = [
+        Replica(one.networks.denoiser, read_portrait(one, prepared, guidance_scale)) for one in models
+    ]
 
     back: list[tuple[range, Tensor, Tensor | None]] = []
     complete = 0
@@ -121,9 +124,9 @@ def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, warp
     """Pictures of sampled latents (n, channels, height, width), and of their warps' latents where they are relative to
     these."""
     if warped is None:
-        return Decoded(poses, to_pictures(model.decode(latents)), None)
-    results = to_pictures(model.decode(onto_warp(latents, warped, model.config.network.residual_scale)))
-    coded = to_pictures(model.decode(warped)) if prepared.face is not None else None
+        return Decoded(poses, to_pictures(model.codec.decode(latents)), None)
+    results = to_pictures(model.codec.decode(onto_warp(latents, warped, model.config.network.residual_scale)))
+    coded = to_pictures(model.codec.decode(warped)) if prepared.face is not None else None
     return Decoded(poses, results, coded)
 
 
@@ -169,7 +172,7 @@ class WarpLatents:
                 if pose not in found:
                     group = self._groups[pose]
                     pictures = to_tensor(self._warped(group))
-                    encoded = dict(zip(group, self._model.encode(pictures), strict=True))
+                    encoded = dict(zip(group, self._model.codec.encode(pictures), strict=True))
                     found.update(encoded)
                     self._kept.update(
                         {one: latents for one, latents in encoded.items() if one >= self._taken}
@@ -196,20 +199,20 @@ def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> Cl
 
     Where its networks take turns, those that read the portrait have left memory when the denoiser comes.
     """
-    portrait = to_tensor(prepared.picture[None]).to(model.device)
-    reference_features = None
+    portrait = to_tensor(prepared.picture[None])
+    landmarks = None
     if model.config.network.reference_landmarks:
-        reference_features = features_of(model, prepared.reference_landmark_picture()[None])[:, :, 0]
+        landmarks = to_tensor(prepared.reference_landmark_picture()[None])
     with model.using(*READING_NETWORKS):
-        tokens = model.image_tokens(portrait)
-        appearance = model.appearance_net(model.encode(portrait), tokens, reference_features)
+        latents = model.codec.encode(portrait)
+        tokens = model.codec.image_tokens(portrait, latents)
+        prompt, appearance = model.networks.read_portrait(latents, tokens, landmarks)
     with model.using("denoiser"):
-        return condition_clip(model.denoiser, tokens, appearance, guidance_scale)
+        return condition_clip(model.networks.denoiser, prompt, appearance, guidance_scale)
 
 
 def features_of(model: Model, pictures: np.ndarray, warped: Tensor | None = None) -> Tensor:
     """Landmark features (1, first block width, n, height, width) of landmark pictures, uint8 (n, size, size, 3), with
     the latents of their warps (n, channels, height, width)."""
-    drawn = torch.from_numpy(pictures).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
     latents = None if warped is None else warped.transpose(0, 1)[None]
-    return model.landmark_encoder(drawn.to(model.device, model.dtype)[None], latents)
+    return model.networks.features(to_tensor(pictures).transpose(0, 1)[None], latents)

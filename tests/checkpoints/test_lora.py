@@ -46,8 +46,8 @@ def test_a_file_holds_what_was_written_in_half_precision(tmp_path) -> None:
 
 def test_merging_adds_scale_alpha_over_rank_times_b_a_and_undoing_is_exact() -> None:
     model, lora = small_paper_model(), small_lora()
-    query = model.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
-    convolution = model.appearance_net.get_submodule(CONVOLUTION.removeprefix("appearance_net."))
+    query = model.networks.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
+    convolution = model.networks.appearance_net.get_submodule(CONVOLUTION.removeprefix("appearance_net."))
     before = query.weight.clone(), convolution.weight.clone()
     merged = merge_lora(model, lora, 0.5, "ada")
     a, b = lora.tensors[f"{QUERY}.lora_A.weight"], lora.tensors[f"{QUERY}.lora_B.weight"]
@@ -62,7 +62,7 @@ def test_merging_adds_scale_alpha_over_rank_times_b_a_and_undoing_is_exact() -> 
 
 def test_an_animator_loads_several_and_unloads_all(tmp_path) -> None:
     animator = PortraitAnimator(small_paper_model())
-    query = animator.model.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
+    query = animator.model.networks.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
     before = query.weight
     file = write_lora(small_lora(), tmp_path / "ada.safetensors")
     animator.load_lora(file)
@@ -77,7 +77,7 @@ def test_an_animator_loads_several_and_unloads_all(tmp_path) -> None:
 
 def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
     model = small_paper_model()
-    before = {name: value.clone() for name, value in model.denoiser.state_dict().items()}
+    before = {name: value.clone() for name, value in model.networks.denoiser.state_dict().items()}
     lora = small_lora()
     names = {name.replace("down_blocks.0", "down_blocks.7"): value for name, value in lora.tensors.items()}
     wide = {
@@ -88,7 +88,7 @@ def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
         with pytest.raises(WeightsError, match=there) as error:
             merge_lora(model, Lora(tensors, 2, 4.0, "another model"), 1.0, "ada.safetensors")
         assert "trained on 'another model'" in str(error.value)
-    for name, value in model.denoiser.state_dict().items():
+    for name, value in model.networks.denoiser.state_dict().items():
         assert torch.equal(value, before[name])
 
 

@@ -21,7 +21,8 @@ from followyouremoji.benchmark.identity import IdentityScale
 from followyouremoji.benchmark.methods import framed
 from followyouremoji.benchmark.scoring import score_case
 from followyouremoji.benchmark.suites import Case
-from followyouremoji.checkpoints.model import Model, to_tensor
+from followyouremoji.checkpoints.codec import to_tensor
+from followyouremoji.checkpoints.model import Model
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.generation import DECODED_AT_ONCE, decode, features_of, finish, read_portrait
 from followyouremoji.preparation import Prepared
@@ -84,7 +85,7 @@ def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
     warped = None
     if model.config.network.warped_reference:
         pictures = np.stack([prepared.warped_picture(frame) for frame in range(len(prepared))])
-        warped = model.encode(to_tensor(pictures))
+        warped = model.codec.encode(to_tensor(pictures))
     drawn = np.stack([prepared.landmark_picture(frame) for frame in range(len(prepared))])
     features = features_of(model, drawn, warped)
     return Clip(prepared, read_portrait(model, prepared, guidance_scale), features, warped)
@@ -124,7 +125,7 @@ def denoise_clip(
     finish_queue(model.device)
     begun, on_processor = time.perf_counter(), time.process_time()
     latents = denoise(
-        model.denoiser,
+        model.networks.denoiser,
         clip.conditioning,
         lambda window: clip.features[:, :, window.start : window.stop],
         noise,

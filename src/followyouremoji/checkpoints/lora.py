@@ -175,7 +175,7 @@ def _layer_or_none(model: Model, target: str) -> Any | None:
     if network not in NETWORKS:
         return None
     try:
-        layer = getattr(model, network).get_submodule(path)
+        layer = getattr(model.networks, network).get_submodule(path)
     except AttributeError:
         return None
     return layer if isinstance(layer, (nn.Linear, nn.Conv2d)) else None

@@ -180,6 +180,7 @@ def adapted(networks: nn.Module, settings: LoraSettings) -> Iterator[None]:
     try:
         yield
     finally:
+        vars(networks).pop("peft_config", None)
         for module in list(networks.modules()):
             module.__dict__.pop("forward", None)  # what recomputes activations
             for name, child in list(module.named_children()):

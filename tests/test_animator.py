@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from followyouremoji.animator import AnimationSettings, PortraitAnimator, split_devices
-from followyouremoji.checkpoints.model import Model, load_model, save_model, to_pictures, to_tensor
+from followyouremoji.checkpoints.codec import to_pictures, to_tensor
+from followyouremoji.checkpoints.model import Model, load_model, save_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import FaceAlone
@@ -191,14 +192,14 @@ def test_a_denoiser_that_says_nothing_shows_the_warped_portrait(prepared: Prepar
     """Relative to a warp, a zero velocity at the last timestep means no difference: the warped portrait, in the frames'
     order."""
     model = small_model(warped_reference=True, residual_scale=1.5)
-    torch.nn.init.zeros_(model.denoiser.conv_out.weight)
-    torch.nn.init.zeros_(model.denoiser.conv_out.bias)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.weight)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.bias)
     prepared = replace(prepared, framing=replace(prepared.framing, relative_to_warp=True))
     result = list(PortraitAnimator(model).frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
         warped = to_tensor(prepared.warped_picture(index)[None])
         with torch.inference_mode():
-            expected = to_pictures(model.decode(model.encode(warped)))[0]
+            expected = to_pictures(model.codec.decode(model.codec.encode(warped)))[0]
         assert np.abs(frame.astype(int) - prepared.finish(expected, index)).max() <= 1
 
 
@@ -209,8 +210,8 @@ def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolutio
     portrait's own pixels stay."""
     model = small_model(warped_reference=True, residual_scale=1.5)
     model = replace(model, config=replace(model.config, framing="window"))
-    torch.nn.init.zeros_(model.denoiser.conv_out.weight)
-    torch.nn.init.zeros_(model.denoiser.conv_out.bias)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.weight)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.bias)
     animator = PortraitAnimator(model)
     prepared = animator.prepare(portrait.picture, drawn_motion(3), portrait_landmarks=landmarks_of(portrait))
     assert prepared.picture.shape == (64, 64, 3)
@@ -224,7 +225,7 @@ def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolutio
 
 @torch.inference_mode()
 def test_the_landmark_encoder_reads_the_warp() -> None:
-    encoder = small_model(warped_reference=True).landmark_encoder
+    encoder = small_model(warped_reference=True).networks.landmark_encoder
     pictures, warped = torch.rand(1, 3, 2, 64, 64), torch.randn(1, 4, 2, 8, 8)
     alone = encoder(pictures)
     torch.testing.assert_close(

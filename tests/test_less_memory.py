@@ -36,14 +36,7 @@ def prepared_by(animator: PortraitAnimator, seed: int, number: int = 5) -> Prepa
 
 def weights_held(model: Model) -> int:
     """Bytes of all networks' parameters that are in memory."""
-    networks = (
-        model.appearance_net,
-        model.denoiser,
-        model.qformer,
-        model.landmark_encoder,
-        model.autoencoder,
-    )
-    parameters = [one for network in networks if network is not None for one in network.parameters()]
+    parameters = [one for network in model.parts().values() for one in network.parameters()]
     return sum(one.nbytes for one in parameters if not one.is_meta)
 
 
@@ -51,7 +44,7 @@ def small_lora(model: Model, file: Path) -> Path:
     tensors: dict[str, torch.Tensor] = {}
     for target in TARGETS:
         network, _, path = target.partition(".")
-        wide, deep = getattr(model, network).get_submodule(path).weight.shape
+        wide, deep = model.parts()[network].get_submodule(path).weight.shape
         tensors[target + DOWN], tensors[target + UP] = torch.eye(2, deep), 3 * torch.eye(wide, 2)
     return write_lora(Lora(tensors, rank=2, alpha=2.0, base="small"), file)
 

@@ -56,11 +56,15 @@ class PortraitAnimator:
     >>> for frame in animator("portrait.png", "driving.mp4"): ...
     """
 
-    def __init__(self, model: Model, replicas: Sequence[Model] = ()) -> None:
-        """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time."""
+    def __init__(self, model: Model, replicas: Sequence[Model] = (), *, compile: bool = False) -> None:
+        """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time; `compile`
+        their denoisers, see `from_pretrained`."""
         self.models = (model, *replicas)
         self.faces = FaceFinder()  # remembers what `prepare` found
+        self._compile = compile
         self._with_loras: tuple[object, tuple[Model, ...]] | None = None  # of the last call that had some
+        if compile:
+            compile_denoisers(self.models)
 
     @classmethod
     def from_pretrained(
@@ -91,10 +95,7 @@ class PortraitAnimator:
                 check_compiler(choose_device(one))
         model = load_model(source, first, dtype, offload=offload)
         replicas = [load_model(source, other, model.dtype, offload=offload) for other in others]
-        if compile:
-            for made in (model, *replicas):
-                compile_regions(made.denoiser, made.device)
-        return cls(model, replicas)
+        return cls(model, replicas, compile=compile)
 
     @property
     def model(self) -> Model:
@@ -214,7 +215,10 @@ class PortraitAnimator:
         key = [(file.resolve(), file.stat().st_mtime_ns, scale) for file, scale in files]
         if self._with_loras is None or self._with_loras[0] != key:
             self._with_loras = None  # two changed copies of large networks may not fit in memory
-            self._with_loras = key, tuple(with_loras(model, wanted) for model in self.models)
+            models = tuple(with_loras(model, wanted) for model in self.models)
+            if self._compile:
+                compile_denoisers(models)
+            self._with_loras = key, models
         return self._with_loras[1]
 
     def _frames(
@@ -318,6 +322,11 @@ class PortraitAnimator:
             raise SettingsError(
                 f"The size must be a multiple of {multiple} pixels for this model, not {size}: use {nearest}."
             )
+
+
+def compile_denoisers(models: Sequence[Model]) -> None:
+    for model in models:
+        compile_regions(model.networks.denoiser, model.device)
 
 
 def check_compiler(device: torch.device) -> None:

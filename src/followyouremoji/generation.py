@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from followyouremoji.checkpoints.model import Model, to_pictures, to_tensor
+from followyouremoji.checkpoints.codec import to_pictures, to_tensor
+from followyouremoji.checkpoints.model import Model
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.networks.config import LATENT_STRIDE
@@ -54,39 +55,36 @@ class ModelReader:
 
     @torch.inference_mode()
     def __init__(self, model: Model, clip: Clip, course: Timeline, guidance_scale: float) -> None:
-        self.device, self.denoiser = model.device, model.denoiser
+        networks, codec = model.networks, model.codec
+        self.device, self.denoiser = model.device, networks.denoiser
         self._model, self._clip, self._course = model, clip, course
-        portrait = to_tensor(clip.picture[None]).to(model.device)
-        reference_features = None
-        if model.config.network.reference_landmarks:
-            reference_features = self._features([clip.reference_landmark_picture()], None)[:, :, 0]
+        portrait, landmarks = to_tensor(clip.picture[None]), None
+        if networks.config.reference_landmarks:
+            landmarks = to_tensor(clip.reference_landmark_picture()[None])
         with model.using(*READING_NETWORKS):
-            tokens = finite(model.image_tokens(portrait), "image encoder")
-            appearance = model.appearance_net(model.encode(portrait), tokens, reference_features)
-            for features in appearance:
-                finite(features, "appearance net")
+            latents = finite(codec.encode(portrait), "autoencoder")
+            tokens = finite(codec.image_tokens(portrait, latents), "image encoder")
+            prompt, appearance = networks.read_portrait(latents, tokens, landmarks)
+            for tokens in appearance:
+                finite(tokens, "appearance net")
         with model.using("denoiser"):
-            self.conditioning = condition_clip(model.denoiser, tokens, appearance, guidance_scale)
+            self.conditioning = condition_clip(networks.denoiser, prompt, appearance, guidance_scale)
 
     def warped(self, frames: Sequence[int]) -> Tensor | None:
-        if not self._model.config.network.warped_reference:
+        if not self._model.networks.config.warped_reference:
             return None
         latents = []
         for start in range(0, len(frames), READ_AT_ONCE):
             some = self._course.frames[list(frames[start : start + READ_AT_ONCE])]
             pictures = np.stack([self._clip.warped_picture(int(frame)) for frame in some])
-            latents.append(self._model.encode(to_tensor(pictures)))
+            latents.append(self._model.codec.encode(to_tensor(pictures)))
         return torch.cat(latents)
 
     def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
         shown = self._course.frames[list(frames)]
-        return self._features([self._clip.landmark_picture(int(frame)) for frame in shown], warped)
-
-    def _features(self, pictures: Sequence[np.ndarray], warped: Tensor | None) -> Tensor:
-        model = self._model
-        drawn = torch.from_numpy(np.stack(pictures)).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
+        pictures = to_tensor(np.stack([self._clip.landmark_picture(int(frame)) for frame in shown]))
         latents = None if warped is None else warped.transpose(0, 1)[None]
-        features = model.landmark_encoder(drawn.to(model.device, model.dtype)[None], latents)
+        features = self._model.networks.features(pictures.transpose(0, 1)[None], latents)
         return finite(features, "landmark encoder")
 
 
@@ -123,7 +121,7 @@ def generate(
     """
     model = models[0]
     side = clip.picture.shape[0] // LATENT_STRIDE
-    shape = (model.config.network.latent_channels, side, side)
+    shape = (model.networks.config.latent_channels, side, side)
     readers = [ModelReader(one, clip, course, guidance_scale) for one in models]
     kept: list[tuple[int, Sampled]] = []
     pose = 0
@@ -160,7 +158,7 @@ def decode(
     """Pictures of sampled latents, uint8 (size, size, 3) each, and of their warps' where these are asked for."""
     latents, warped = sampled.latents, sampled.warped
     if warped is not None:
-        latents = onto_warp(latents, warped, model.config.network.residual_scale)
-    pictures = to_pictures(finite(model.decode(latents), "autoencoder"))
-    coded = to_pictures(model.decode(warped)) if code_warps and warped is not None else repeat(None)
+        latents = onto_warp(latents, warped, model.networks.config.residual_scale)
+    pictures = to_pictures(finite(model.codec.decode(latents), "autoencoder"))
+    coded = to_pictures(model.codec.decode(warped)) if code_warps and warped is not None else repeat(None)
     return zip(pictures, coded, strict=False)

@@ -49,8 +49,8 @@ def test_adding_one_adds_scale_alpha_over_rank_times_b_a_and_leaves_the_model_as
     changed = with_loras(model, [(lora, 0.5, "ada")])
     before, after = (
         (
-            one.denoiser.get_submodule(QUERY.removeprefix("denoiser.")).weight,
-            one.appearance_net.get_submodule(CONVOLUTION.removeprefix("appearance_net.")).weight,
+            one.networks.denoiser.get_submodule(QUERY.removeprefix("denoiser.")).weight,
+            one.networks.appearance_net.get_submodule(CONVOLUTION.removeprefix("appearance_net.")).weight,
         )
         for one in (model, changed)
     )
@@ -60,7 +60,9 @@ def test_adding_one_adds_scale_alpha_over_rank_times_b_a_and_leaves_the_model_as
     change = torch.einsum("or,rihw->oihw", b[:, :, 0, 0], a)
     torch.testing.assert_close(after[1], before[1] + 0.5 * (4.0 / 2) * change)
     again = small_paper_model()
-    assert torch.equal(again.denoiser.get_submodule(QUERY.removeprefix("denoiser.")).weight, before[0])
+    assert torch.equal(
+        again.networks.denoiser.get_submodule(QUERY.removeprefix("denoiser.")).weight, before[0]
+    )
 
 
 def test_all_other_weights_are_shared() -> None:
@@ -68,11 +70,10 @@ def test_all_other_weights_are_shared() -> None:
     changed = with_loras(model, [(small_lora(), 1.0, "ada")])
     own = [
         name
-        for name, value in changed.denoiser.named_parameters()
-        if value is not model.denoiser.get_parameter(name)
+        for name, value in changed.networks.denoiser.named_parameters()
+        if value is not model.networks.denoiser.get_parameter(name)
     ]
     assert own == [QUERY.removeprefix("denoiser.") + ".weight"]
-    assert changed.landmark_encoder is model.landmark_encoder
 
 
 def test_several_add_up() -> None:
@@ -80,8 +81,8 @@ def test_several_add_up() -> None:
     query = QUERY.removeprefix("denoiser.")
     both = with_loras(model, [(lora, 1.0, "ada"), (lora, -1.0, "ada")])
     torch.testing.assert_close(
-        both.denoiser.get_submodule(query).weight,
-        model.denoiser.get_submodule(query).weight,
+        both.networks.denoiser.get_submodule(query).weight,
+        model.networks.denoiser.get_submodule(query).weight,
         atol=1e-6,
         rtol=0,
     )
@@ -98,7 +99,7 @@ def test_an_animator_keeps_the_models_of_its_last_loras(tmp_path) -> None:
 
 def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
     model = small_paper_model()
-    before = {name: value.clone() for name, value in model.denoiser.state_dict().items()}
+    before = {name: value.clone() for name, value in model.networks.denoiser.state_dict().items()}
     lora = small_lora()
     names = {name.replace("down_blocks.0", "down_blocks.7"): value for name, value in lora.tensors.items()}
     wide = {
@@ -109,7 +110,7 @@ def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
         with pytest.raises(WeightsError, match=there) as error:
             with_loras(model, [(Lora(tensors, 2, 4.0, "another model"), 1.0, "ada.safetensors")])
         assert "trained on 'another model'" in str(error.value)
-    for name, value in model.denoiser.state_dict().items():
+    for name, value in model.networks.denoiser.state_dict().items():
         assert torch.equal(value, before[name])
 
 

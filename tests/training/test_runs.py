@@ -203,7 +203,7 @@ def test_a_tuned_decoder_is_resumed_handed_on_and_exported(folder) -> None:
     export_model(
         folder / "tuned2.toml", folder / "tuned model", name="t", steps=1, shared_noise=1, overwrite=False
     )
-    exported = load_model(folder / "tuned model", "cpu").autoencoder.state_dict()
+    exported = load_model(folder / "tuned model", "cpu").codec.autoencoder.state_dict()
     for name, value in {**before, **decoder}.items():
         assert torch.equal(exported[name].half(), value.half()), name
     assert any("encoder." in name for name in exported)

@@ -30,9 +30,9 @@ from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.benchmark.fingerprints import text_hash
 from followyouremoji.benchmark.suites import FRAMES, Case, drawn_motion
 from followyouremoji.benchmark.warps import mesh_warp
+from followyouremoji.checkpoints.codec import to_pictures, to_tensor
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.folder import CONFIG_FILE
-from followyouremoji.checkpoints.model import to_pictures, to_tensor
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.blending import blend_face
@@ -220,6 +220,7 @@ class AutoencoderAlone:
     @torch.inference_mode()
     def animate(self, case: Case) -> np.ndarray:
         model = self.animator.model
+        codec = model.codec
         own, size = (model.config.picture_size,) * 2, (case.size,) * 2
         frames: list[np.ndarray] = []
         for start in range(0, len(case.truth), DECODED_AT_ONCE):
@@ -229,7 +230,7 @@ class AutoencoderAlone:
             pictures = [resize_picture(p, own) for p in truth]
             if windows:
                 pictures = [window.cut(p) for window, p in zip(windows, truth, strict=True)]
-            coded = to_pictures(model.decode(model.encode(to_tensor(np.stack(pictures)))))
+            coded = to_pictures(codec.decode(codec.encode(to_tensor(np.stack(pictures)))))
             if windows:
                 laid = [w.lay_over(c.astype(np.float32), size) for w, c in zip(windows, coded, strict=True)]
                 frames += [blend_face(*one) for one in zip(truth, laid, points, strict=True)]

@@ -127,25 +127,22 @@ def write_lora(lora: Lora, file: Path, *, overwrite: bool = False) -> Path:
 def with_loras(model: Model, loras: Sequence[tuple[Lora, float, str]]) -> Model:
     """A model whose weights are the given one's with LoRAs added: each with its scale, and its file for messages.
 
-    It has networks of its own, which share with the given model's all weights that no LoRA changes; so either is used
-    while the other is. Sums are formed in float32 and rounded once. Raises WeightsError for a LoRA that was made for
+    Its networks share with the given model's all weights that no LoRA changes, and both can be used at the same time.
+    Sums are formed in float32 and rounded once. Raises WeightsError for a LoRA that was made for
     other networks.
     """
     for lora, scale, origin in loras:
         checked_scale(scale)
         check_fits(model, lora, origin)
-    names = sorted(set().union(*(lora.networks for lora, _, _ in loras)))
-    changed: dict[str, nn.Module] = {}
-    for name in names:
-        network: nn.Module = getattr(model, name)
-        weights = {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())}
-        changed[name] = copy.deepcopy(network, weights)  # modules anew, tensors shared
+    tensors = chain(model.networks.parameters(), model.networks.buffers())
+    networks = copy.deepcopy(model.networks, {id(tensor): tensor for tensor in tensors})
+    for name, network in networks.named_children():
         add = partial(add_loras, name=name, loras=loras)
-        if model.turns is None:
-            add(changed[name])
+        if model.turns is not None and model.turns.takes(original := model.networks.get_submodule(name)):
+            model.turns.add(network, original, add)
         else:
-            model.turns.add(changed[name], network, add)
-    return dataclasses.replace(model, **changed)  # type: ignore[arg-type]
+            add(network)
+    return dataclasses.replace(model, networks=networks)
 
 
 @torch.no_grad()
@@ -181,7 +178,7 @@ def _layer(model: Model, target: str) -> nn.Linear | nn.Conv2d | None:
     if network not in NETWORKS:
         return None
     try:
-        layer = getattr(model, network).get_submodule(path)
+        layer = getattr(model.networks, network).get_submodule(path)
     except AttributeError:
         return None
     return layer if isinstance(layer, (nn.Linear, nn.Conv2d)) else None

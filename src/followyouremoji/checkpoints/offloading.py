@@ -39,6 +39,10 @@ class Turns:
         self._users: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
         self._lock = Lock()
 
+    def takes(self, network: nn.Module) -> bool:
+        """Whether a network takes turns."""
+        return network in self._loaders
+
     def add(self, network: nn.Module, like: nn.Module, change: Callable[[nn.Module], None]) -> None:
         """Let another network take turns, whose weights are those of `like` with a change."""
         load = self._loaders[like]

@@ -68,9 +68,10 @@ def width(node: Node) -> float:
 def spread(row: list[Node], wanted: dict[Node, float]) -> dict[Node, float]:
     """Places in a row, in order and without overlap, near those that are wanted."""
     places: dict[Node, float] = {}
-    for before, node in pairwise([None, *row]):
-        least = -1e9 if before is None else places[before] + (width(before) + width(node)) / 2 + GAP
-        places[node] = max(wanted[node], least)
+    free = -1e9
+    for node in row:
+        places[node] = max(wanted[node], free + width(node) / 2)
+        free = places[node] + width(node) / 2 + GAP
     shift = sum(wanted[node] - places[node] for node in row) / len(row)
     return {node: place + shift for node, place in places.items()}
 
@@ -81,11 +82,12 @@ def arrange(
     """x of every node, and of each arrow the nodes along it: barycentres, swept down and up."""
     level = {room: number for number, layer in enumerate(layers) for room in layer}
     rows: list[list[Node]] = [[(room,) for room in layer] for layer in layers]
-    ways = []
+    ways: list[list[Node]] = []
     for start, end in arrows:
-        between = [(start, end, str(row)) for row in range(level[start] + 1, level[end])]
-        for row, node in enumerate(between, level[start] + 1):
-            rows[row].append(node)
+        passed = range(level[start] + 1, level[end])
+        between = [(start, end, str(number)) for number in passed]
+        for number, node in zip(passed, between, strict=True):
+            rows[number].append(node)
         ways.append([(start,), *between, (end,)])
     x = {node: place for row in rows for node, place in spread(row, dict.fromkeys(row, 0.0)).items()}
     for sweep in range(SWEEPS):
@@ -118,10 +120,15 @@ def drawing() -> str:
     parts = [HEAD, ARROWS]
     for way in ways:
         line = f"M{x[way[0]]:.0f} {y(way[0]) + HEIGHT / 2:.0f}"
-        for upper, lower in pairwise(way):
+        slopes = [
+            0.0,
+            *((x[after] - x[before]) / 6 for before, after in zip(way, way[2:], strict=False)),
+            0.0,
+        ]
+        for (upper, lower), (leaving, arriving) in zip(pairwise(way), pairwise(slopes), strict=True):
             end = y(lower) - (HEIGHT / 2 + 2 if len(lower) == 1 else 0)
-            line += f" C{x[upper]:.0f} {y(upper) + ROW / 2:.0f} {x[lower]:.0f} {y(lower) - ROW / 2:.0f}"
-            line += f" {x[lower]:.0f} {end:.0f}"
+            line += f" C{x[upper] + leaving:.0f} {y(upper) + ROW / 2:.0f}"
+            line += f" {x[lower] - arriving:.0f} {y(lower) - ROW / 2:.0f} {x[lower]:.0f} {end:.0f}"
         parts.append(f'<path d="{line}"/>')
     parts += ["</g>", BOXES]
     for room in level:

@@ -85,7 +85,7 @@ def arrange(
     ways: list[list[Node]] = []
     for start, end in arrows:
         passed = range(level[start] + 1, level[end])
-        between = [(start, end, str(number)) for number in passed]
+        between: list[Node] = [(start, end, str(number)) for number in passed]
         for number, node in zip(passed, between, strict=True):
             rows[number].append(node)
         ways.append([(start,), *between, (end,)])

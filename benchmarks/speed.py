@@ -117,7 +117,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def read_rows(kept: Path, described: dict[str, object]) -> list[SpeedRow]:
-    """Rows of an earlier run of the same; anything else is begun anew."""
+    """Rows of an earlier run of the same; anything else is begun again."""
     lines = kept.read_text().splitlines() if kept.exists() else []
     if not lines or json.loads(lines[0]) != described:
         kept.write_text(json.dumps(described) + "\n")
@@ -172,10 +172,10 @@ def table(rows: Sequence[SpeedRow], methods: Sequence[SpeedMethod], seeds: Seque
 
 def notes(rows: Sequence[SpeedRow], seeds: Sequence[str]) -> str:
     between = judge(rows, seeds[0], seeds)
-    told = "; ".join(f"{o.figure} {o.seeds_of_means:.5f} and {o.seeds_of_cases:.5f}" for o in between)
+    differences = "; ".join(f"{o.figure} {o.seeds_of_means:.5f} and {o.seeds_of_cases:.5f}" for o in between)
     return (
         "In brackets: the difference of the suite's mean from exact, and the mean absolute difference case by case, both over what two seeds "
-        f"of the exact sampler differ by. Seeds differ by (means, case by case): {told}. Lossless: all of these at most 1."
+        f"of the exact sampler differ by. Seeds differ by (means, case by case): {differences}. Lossless: all of these at most 1."
     )
 
 

@@ -46,7 +46,7 @@ def results(
 
 
 def moving(animator: PortraitAnimator, motion: Motion) -> Iterator[np.ndarray]:
-    """The driving landmarks, and beside them all portraits that follow them: a clip that loops."""
+    """The driving landmarks and, next to them, all portraits that they drive: a clip that loops."""
     settings = AnimationSettings(loop="blend")
     prepared = [
         animator.prepare(portrait_path(f"bundled:{name}"), motion, settings=settings) for name in PORTRAITS
@@ -85,7 +85,7 @@ def method(animator: PortraitAnimator, portrait: Path, motion: Motion, frame: in
         tile(prepared.framing.windows[frame].cut(square)),
     ]
     return captioned(
-        pictures, ["portrait", "driving landmarks", "aligned to the portrait", "bent: the guess", "result"]
+        pictures, ["portrait", "driving landmarks", "aligned to the portrait", "warped portrait", "result"]
     )
 
 

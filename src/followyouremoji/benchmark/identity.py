@@ -1,14 +1,14 @@
 """Whether a picture still shows the same person: a descriptor of colour and gradient statistics, not a face-recognition
 network.
 
-The face and what surrounds it are laid out flat by the mesh, so that pose and expression hardly matter; each patch of
-that layout gives its mean colour in Lab and a histogram of gradient orientations (Dalal and Triggs 2005). Each of these
-numbers is centred and scaled by how much it varies within one identity, measured on drawn identities that are in no
-suite and in no training: what expressions change counts little, what belongs to a person much. Similarity is the cosine
-of two such descriptors.
+The face and its surroundings are flattened by the mesh, so that pose and expression hardly matter; each patch of the
+flat face gives its mean colour in Lab and a histogram of gradient orientations (Dalal and Triggs 2005). Each of these
+numbers is centred and scaled by its variation within one identity, measured on drawn identities that are in no suite
+and in no training: numbers that change with the expression have little weight. Similarity is the cosine of two such
+descriptors.
 
-It tells drawn identities apart (`separation` measures how well) and sees a changed skin, hair or marking; it knows
-nothing of what makes two photographs the same person, and its figures cannot be compared with those of ArcFace.
+It distinguishes drawn identities (`separation` measures how well) and notices a changed skin, hair or marking. It
+cannot recognise a person in two photographs, and its figures cannot be compared with those of ArcFace.
 """
 
 from __future__ import annotations

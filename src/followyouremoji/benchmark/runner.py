@@ -24,16 +24,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is compared on what, and where it is written.
+    """The methods to compare, the suites, and where results are written.
 
     Attributes
     ----------
     methods : see `methods.make_method`; the last of them that is a model is compared with all others in a table of its
         own.
     suites : of `SUITES`.
-    cache_folder : where suites are drawn to; any number of benchmarks may share it.
-    output : folder for the results. What lies there from the same methods on the same suites is kept and not measured
-        again.
+    cache_folder : for the drawn suites; any number of benchmarks may use the same.
+    output : folder for the results. Results of the same methods on the same suites that are there are kept and not
+        measured again.
     processes : of drawing and measuring.
     """
 

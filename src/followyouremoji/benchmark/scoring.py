@@ -66,7 +66,7 @@ METRICS = (
         "cosine of colour and gradient statistics of the flattened face with those of the true drawings (no face-recognition network)",
     ),
     Metric("flicker", "flicker", "less", 5, "second temporal difference beyond that of the truth"),
-    Metric("found", "found", "more", 3, "share of the frames in which the detector finds the face where it is"),
+    Metric("found", "found", "more", 3, "fraction of the frames in which the detector finds the face where it is"),
 )  # fmt: skip
 MAIN = ("face", "ssim", "landmarks_seen", "gaze", "identity")
 """The columns that get an interval."""
@@ -208,7 +208,7 @@ def _kept(folder: Path, wanted: dict[str, object]) -> MethodScores | None:
         return None
     except ValueError:
         raise DataError(
-            f"{folder / METHOD_FILE} is damaged; delete the folder {folder} to measure anew."
+            f"{folder / METHOD_FILE} is damaged; delete the folder {folder} to measure again."
         ) from None
     if any(described.get(name) != value for name, value in wanted.items()):
         return None
@@ -224,7 +224,7 @@ def _kept(folder: Path, wanted: dict[str, object]) -> MethodScores | None:
 
 
 def identity_scale(suite: Suite) -> IdentityScale:
-    """The descriptors' scale at the suite's size, measured once and kept beside the suite."""
+    """The descriptors' scale at the suite's size, measured once and kept in the suite's folder."""
     path = suite.folder / SCALE_FILE
     if not path.exists():
         with atomic(path) as temporary:
@@ -233,7 +233,7 @@ def identity_scale(suite: Suite) -> IdentityScale:
 
 
 def identity_separation(suite: Suite) -> dict[str, float]:
-    """How well the descriptor tells the suite's portraits apart, by the true drawings: areas under the ROC curve.
+    """How well the descriptor distinguishes the suite's portraits, by the true drawings: areas under the ROC curve.
 
     The same identity in another performance against other identities: of the `same style`, which is hard, and of `any
     style`.

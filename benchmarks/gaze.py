@@ -41,6 +41,7 @@ from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.gaze import Eyes, measure_gaze
 from followyouremoji.face.geometry import frustum_at_one, solve_metric_faces
+from followyouremoji.face.topology import OUTER_EYE_CORNERS
 from followyouremoji.media.pictures import contact_sheet, resize_picture, write_picture
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.portraits.anatomy import CONTROLS
@@ -237,7 +238,7 @@ SHOWN = (0, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)  # of the glances: the fa
 
 def eyes_in(pictures: list[np.ndarray], who: Drawn) -> list[np.ndarray]:
     """A person's eyes in pictures of the glances that are shown."""
-    corners = who.points[0, [33, 263]]
+    corners = who.points[0, list(OUTER_EYE_CORNERS)]
     middle, half = corners.mean(axis=0), 0.62 * float(np.ptp(corners[:, 0]))
     left, right = round(middle[0] - half), round(middle[0] + half)
     top, bottom = round(middle[1] - 0.45 * half), round(middle[1] + 0.35 * half)

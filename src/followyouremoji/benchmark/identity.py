@@ -21,7 +21,15 @@ import cv2
 import numpy as np
 
 from followyouremoji.benchmark.warps import FACE_TRIANGLES, Covering, cover, ring_strip
-from followyouremoji.face.topology import FACE_OVAL_LOOP, LEFT_IRIS, N_LANDMARKS, RIGHT_IRIS, mean_face
+from followyouremoji.face.topology import (
+    FACE_OVAL_LOOP,
+    LEFT_EYE_CORNERS,
+    LEFT_IRIS,
+    N_LANDMARKS,
+    RIGHT_EYE_CORNERS,
+    RIGHT_IRIS,
+    mean_face,
+)
 from followyouremoji.portraits import STYLES, Performance, draw_portrait, random_identity
 
 LAYOUT = 96  # pixels a side of the flat face
@@ -69,8 +77,8 @@ def _flat_face() -> Covering:
     """The mean face seen from the front, with its surroundings, filling the layout."""
     mesh = mean_face()[:, :2] * (1.0, -1.0)
     irises = np.zeros((10, 2))
-    for first, corners in ((RIGHT_IRIS, [33, 133]), (LEFT_IRIS, [362, 263])):
-        irises[first - 468 : first - 463] = mesh[corners].mean(axis=0)
+    for first, corners in ((RIGHT_IRIS, RIGHT_EYE_CORNERS), (LEFT_IRIS, LEFT_EYE_CORNERS)):
+        irises[first - 468 : first - 463] = mesh[list(corners)].mean(axis=0)
     points = with_surroundings(np.concatenate([mesh, irises]))
     low, extent = points.min(axis=0), np.ptp(points, axis=0)
     return cover((points - low) / extent * LAYOUT, _TRIANGLES, (LAYOUT, LAYOUT))

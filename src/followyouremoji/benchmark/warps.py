@@ -10,6 +10,7 @@ import numpy as np
 
 from followyouremoji.face.topology import (
     FACE_OVAL_LOOP,
+    INNER_EYE_CORNERS,
     INNER_LIPS_LOWER,
     INNER_LIPS_UPPER,
     LEFT_EYE_LOOP,
@@ -134,9 +135,8 @@ def mesh_depth(points: np.ndarray) -> np.ndarray:
 def nearest_last(points: np.ndarray) -> np.ndarray:
     """`FACE_TRIANGLES` in the order in which to draw them, far ones first."""
     depth = mesh_depth(points)
-    depth = np.concatenate(
-        [depth, depth[[133] * 5 + [362] * 5]]
-    )  # irises lie as deep as the eyes' inner corners
+    irises = depth[np.repeat(INNER_EYE_CORNERS, 5)]  # which lie as deep
+    depth = np.concatenate([depth, irises])
     return FACE_TRIANGLES[np.argsort(-depth[FACE_TRIANGLES].mean(axis=1), kind="stable")]
 
 

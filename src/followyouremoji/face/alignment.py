@@ -95,6 +95,8 @@ class AlignmentSettings:
 
 DEFAULT_ALIGNMENT = AlignmentSettings()
 
+MOVED_AT_ONCE = 100  # frames: their vertices stay in a processor's memory
+
 
 @dataclass(frozen=True)
 class Aligned:
@@ -259,12 +261,13 @@ def align(
 
     directions = measured.eyes.following(measured.looking, settings.gaze)[shots.shown]
     points = np.empty((len(motion), N_LANDMARKS, 2))
-    for block in blocks(len(motion)):
+    for block in blocks(len(motion), MOVED_AT_ONCE):
         setups = shots.setups[block]
         offsets = driving.vertices[shots.shown[block]] - measured.resting_faces[setups]  # V_i - V_neutral
         if own.taken.mouth > 0.0:
             offsets = with_wider_lip_gaps(offsets, measured.wider[setups])
-        vertices = still + strengths * offsets
+        offsets *= strengths
+        vertices = np.add(offsets, still, out=offsets)
         irises = measured.eyes.irises(vertices, directions[block])
         points[block] = project(np.concatenate([vertices, irises], axis=1), poses[block], reference.size)
         points[block] = uncrossed(points[block])

@@ -39,7 +39,7 @@ CONFIRMED_FRAMES = 5
 CONFIRMED_DISTANCE = 0.08
 """Mean distance of its points from the tracked ones, over the face's size, up to which they agree."""
 
-SAME_FACE = 0.3
+SAME_FACE_OVERLAP = 0.3
 """Faces whose boxes overlap by more (intersection over union) are one face seen twice."""
 
 MOST_FACES = 4
@@ -187,7 +187,7 @@ def compared(tracked: np.ndarray, faces: Sequence[np.ndarray]) -> tuple[bool, fl
     box = _box(tracked)
     side = _side(box)
     agrees = any(np.linalg.norm(face - tracked, axis=1).mean() <= CONFIRMED_DISTANCE * side for face in faces)
-    others = [_side(other) for other in map(_box, faces) if box_overlap(box, other) < SAME_FACE]
+    others = [_side(other) for other in map(_box, faces) if box_overlap(box, other) < SAME_FACE_OVERLAP]
     return agrees, max(others, default=0.0) / side
 
 

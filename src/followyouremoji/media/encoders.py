@@ -54,7 +54,7 @@ def open_encoder(
     size: Size,
     sound: SoundTrack | None,
     comment: str,
-    transparent: bool,
+    transparent: bool = False,
 ) -> Encoder:
     """The encoder for an output's ending, one of `KINDS`; `transparent` only where its kind is."""
     match ending:

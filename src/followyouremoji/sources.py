@@ -67,7 +67,7 @@ def as_layers(source: PortraitSource, what: str) -> np.ndarray:
     if not isinstance(source, np.ndarray):
         return read_layers(source, what)
     if source.dtype != np.uint8:
-        raise PictureError(f"{what} must be an array of bytes (0 to 255), not of {source.dtype} values")
+        raise PictureError(f"{what} must be an array of bytes (0 to 255), not {source.dtype} values")
     if source.ndim != 3 or source.shape[2] not in (3, 4):
         raise PictureError(
             f"{what} must have the shape (height, width, 3) or (height, width, 4), not {source.shape}"

@@ -117,18 +117,15 @@ class ClipReader:
             )
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        frames = self._own() if self.frame_rate is None else self._regular(self.frame_rate)
-        self._running.append(frames)
-        return frames
+        self._running.append(self._frames())
+        return self._running[-1]
 
-    def _own(self) -> Generator[tuple[float, np.ndarray], None, None]:
+    def _frames(self) -> Generator[tuple[float, np.ndarray], None, None]:
         with closing(self._range()) as frames:
-            for time, _, picture in frames:
-                yield time, picture
-
-    def _regular(self, frame_rate: float) -> Generator[tuple[float, np.ndarray], None, None]:
-        with closing(self._range()) as frames:
-            yield from resample(frames, frame_rate, self.span.start)
+            if self.frame_rate is None:
+                yield from ((time, picture) for time, _, picture in frames)
+            else:
+                yield from resample(frames, self.frame_rate, self.span.start)
 
     def close(self) -> None:
         """Close the file if an iteration of it was left before its end."""

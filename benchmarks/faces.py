@@ -19,8 +19,8 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import WindowedFace
 from followyouremoji.media.clips import ClipReader
-from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture, resize_picture
+from followyouremoji.media.writing import open_encoder
 
 PORTRAIT, MOTION = "bundled:ada", "bundled:talk"
 WINDOW = 128  # pixels a side, of the bundled model

@@ -4,7 +4,6 @@ Both sources yield `(time, duration, make_picture)`: seconds on the clip's clock
 frame, so that frames outside a range cost no conversion. Neither holds more than the frame at hand.
 """
 
-import struct
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -24,7 +23,7 @@ from followyouremoji.media.packets import (
     packets,
     scan,
 )
-from followyouremoji.media.pictures import DECODING_ERRORS, check_size, open_image, to_rgb
+from followyouremoji.media.pictures import DECODING_ERRORS, check_size, iso_boxes, open_image, to_rgb
 from followyouremoji.media.timing import Clock
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "AVIF", "JPEG")
 """Of these Pillow is asked first; JPEG is one frame."""
 _MOVING_FORMATS = ANIMATION_FORMATS[:-1]
-_MOST_BOXES = 64  # that are looked at
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
 _TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -84,39 +82,26 @@ def open_clip(file: InputFile) -> FrameSource:
     """The source that decodes this file; raises `ClipError` if none does."""
     if _is_heif_still(file):
         # Phones store pictures in tiles, which FFmpeg would show one by one.
-        if _pillow_knows(file):
+        if is_picture(file):
             return AnimationSource(file)
         raise ClipError(f"{file} is a picture in a HEIF format that cannot be read; save it as JPEG or PNG")
-    if _pillow_knows(file, ANIMATION_FORMATS):
+    if is_picture(file, ANIMATION_FORMATS):
         return AnimationSource(file)
     with open_container(file) as container:
         # Some other formats have no signature, and Pillow may take a video for one of them: FFmpeg is asked first.
         still = _is_still(container)
-    return AnimationSource(file) if still and _pillow_knows(file) else VideoSource(file)
+    return AnimationSource(file) if still and is_picture(file) else VideoSource(file)
 
 
 def _is_heif_still(file: InputFile) -> bool:
     """Whether a file is a HEIF (HEIC, AVIF) of pictures without a sequence: it describes them in a box `meta`, and
     begins with no `moov` (ISO/IEC 14496-12)."""
-    kinds: list[bytes] = []
-    try:
-        with file.open() as opened:
-            while len(kinds) < _MOST_BOXES:
-                length, kind = struct.unpack(">I4s", opened.read(8))
-                head = 8
-                if length == 1:
-                    (length,), head = struct.unpack(">Q", opened.read(8)), 16
-                kinds.append(kind)
-                if kinds[0] != b"ftyp" or length < head:
-                    break
-                opened.seek(length - head, 1)
-    except (OSError, struct.error):
-        pass
-    return kinds[:1] == [b"ftyp"] and b"meta" in kinds and b"moov" not in kinds
+    kinds = [kind for kind, _ in iso_boxes(file)]
+    return b"meta" in kinds and b"moov" not in kinds
 
 
-def _pillow_knows(file: InputFile, formats: tuple[str, ...] | None = None) -> bool:
-    """Whether a file is a picture in one of `formats`, all by default; raises `ClipError` if it is a damaged one."""
+def is_picture(file: InputFile, formats: tuple[str, ...] | None = None) -> bool:
+    """Whether Pillow reads a file as one of `formats`, all by default; raises `ClipError` if it is a damaged one."""
     try:
         with open_image(file, ClipError, formats):
             return True

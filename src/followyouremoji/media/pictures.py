@@ -6,7 +6,7 @@ A transparent picture has a fourth channel, its opacity (alpha), of which the co
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -26,6 +26,8 @@ TRANSPARENT_ENDINGS = (".png", ".webp")  # of them; the others lie on a backgrou
 Colour = tuple[int, int, int]
 BACKGROUND: Colour = (255, 255, 255)  # what shows through where a picture is transparent
 
+_MOST_BOXES = 64  # of a file that are looked at
+_BOX_SEEN = 256  # bytes of each
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 
 # Damaged files make Pillow's decoders raise these.
@@ -47,14 +49,27 @@ def check_size(file: InputFile, size: tuple[int, int], error: type[UserError]) -
         )
 
 
+def iso_boxes(file: InputFile) -> list[tuple[bytes, bytes]]:
+    """Kind and first bytes of the boxes in a file that begins with `ftyp` (ISO/IEC 14496-12), none of other files."""
+    boxes: list[tuple[bytes, bytes]] = []
+    with suppress(OSError, struct.error), file.open() as opened:  # reported when the file is read
+        while len(boxes) < _MOST_BOXES:
+            begin = opened.tell()
+            length, kind = struct.unpack(">I4s", opened.read(8))
+            if length == 1:
+                (length,) = struct.unpack(">Q", opened.read(8))
+            if not boxes and kind != b"ftyp":
+                break
+            boxes.append((kind, opened.read(max(0, min(length, _BOX_SEEN) - 8))))
+            if length < 8:  # to the end of the file
+                break
+            opened.seek(begin + length)
+    return boxes
+
+
 def _is_heic(file: InputFile) -> bool:
     """Whether a file is a HEIF of pictures coded as HEVC, by its brands (ISO/IEC 23008-12, annexes A, B and E)."""
-    try:
-        with file.open() as opened:
-            length, kind = struct.unpack(">I4s", opened.read(8))
-            brands = opened.read(min(length, 256) - 8) if kind == b"ftyp" and length >= 16 else b""
-    except (OSError, struct.error):  # reported when the file is read
-        return False
+    _, brands = next(iter(iso_boxes(file)), (b"", b""))
     # after the major brand comes a version, then those that the file is compatible with
     return any(brands[place : place + 4] in HEIC_BRANDS for place in range(0, len(brands), 4) if place != 4)
 

@@ -8,14 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import UnidentifiedImageError
 
-from followyouremoji.errors import ClipError
-from followyouremoji.media.decoding import ANIMATION_FORMATS, contents
+from followyouremoji.media.decoding import ANIMATION_FORMATS, contents, is_picture
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.kinds import SoundCodec
 from followyouremoji.media.packets import open_container, packets
-from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -31,16 +28,6 @@ _PIECE = 1.0  # seconds of silence made at once
 _LED_IN = 1.0  # seconds that are decoded before what is heard, so that a decoder has settled
 
 
-def _is_animation(file: InputFile) -> bool:
-    try:
-        with open_image(file, ClipError, ANIMATION_FORMATS):
-            return True
-    except UnidentifiedImageError:
-        return False
-    except DECODING_ERRORS:
-        return True
-
-
 def open_sound(file: InputFile, start: float, codec: SoundCodec = "aac") -> "SoundTrack | None":
     """The sound of a clip or audio file from `start` seconds on; None where it has none that can be decoded.
 
@@ -51,7 +38,7 @@ def open_sound(file: InputFile, start: float, codec: SoundCodec = "aac") -> "Sou
     ------
     ClipError : the file cannot be read.
     """
-    if _is_animation(file):
+    if is_picture(file, ANIMATION_FORMATS):
         return None
     found = contents(file)
     if found.sound is None:

@@ -5,18 +5,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
 from followyouremoji.errors import ClipError
-from followyouremoji.media.encoders import Encoder, open_encoder
+from followyouremoji.media.animations import ApngEncoder, GifEncoder, WebpEncoder
 from followyouremoji.media.inputs import InputFile, InputSource
-from followyouremoji.media.kinds import KINDS, Size, clip_ending, is_frame
+from followyouremoji.media.kinds import FRAME_NAME, KINDS, Size, clip_ending, is_frame
 from followyouremoji.media.outputs import OutputTarget, name_and_ending, open_output
-from followyouremoji.media.pictures import BACKGROUND, Colour, on_background
+from followyouremoji.media.pictures import BACKGROUND, Colour, on_background, save_image
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.sound import SoundTrack, open_sound
+from followyouremoji.media.videos import mp4_encoder, webm_encoder
 
 
 def exact_rate(frame_rate: float) -> Fraction:
@@ -44,6 +45,60 @@ def check_sides(name: str | Path, size: Size, ending: str | None = None) -> None
             f"cannot write {name}: its pictures would be {size[0]}x{size[1]} pixels, and {ending} holds at most "
             f"{largest} a side; give a name without an ending, for a folder of PNGs, or use smaller pictures"
         )
+
+
+class Encoder(Protocol):
+    """Takes uint8 pictures in order, (height, width, 4) where it was opened for transparent ones and else (height,
+    width, 3); then `finish()`, and `close()` in every case."""
+
+    def write(self, picture: np.ndarray) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class PngFolderEncoder:
+    """A folder of frame_000000.png and so on."""
+
+    def __init__(self, path: Path, comment: str) -> None:
+        self._path, self._comment = path, comment
+        self._count = 0
+        path.mkdir()
+
+    def write(self, picture: np.ndarray) -> None:
+        save_image(self._path / FRAME_NAME.format(self._count), picture, self._comment)
+        self._count += 1
+
+    def finish(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def open_encoder(
+    path: Path,
+    ending: str,
+    rate: Fraction,
+    size: Size,
+    sound: SoundTrack | None,
+    comment: str,
+    transparent: bool = False,
+) -> Encoder:
+    """The encoder for an output's ending, one of `KINDS`; `transparent` only where its kind is."""
+    match ending:
+        case ".mp4":
+            return mp4_encoder(path, rate, size, sound, comment)
+        case ".webm":
+            return webm_encoder(path, rate, size, sound, comment, transparent)
+        case ".gif":
+            return GifEncoder(path, rate, size, comment, transparent)
+        case ".webp":
+            return WebpEncoder(path, rate, size, comment, transparent)
+        case ".apng":
+            return ApngEncoder(path, rate, size, comment, transparent)
+    return PngFolderEncoder(path, comment)
 
 
 class ClipWriter:

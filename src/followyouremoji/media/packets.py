@@ -157,7 +157,7 @@ def scan(file: InputFile) -> Contents:
             hidden = index in are_hidden and (are_hidden[index](packet) or (packet.is_corrupt and whole_only))
             seen.setdefault(index, _Seen()).add(packet, hidden)
         # A cover need not be marked as one.
-        moving = (one for one in candidates if one.index in seen and len(seen[one.index].times) > 1)
+        moving = (one for one in candidates if one.index in seen and len(seen[one.index]) > 1)
         stream = next(moving, candidates[0] if candidates else None)
         pictures = None if stream is None else stream.index
         listed = {index: one.packets() for index, one in seen.items()}
@@ -200,28 +200,24 @@ class _Seen:
     """The packets of a stream, as they are met."""
 
     def __init__(self) -> None:
-        self.times: list[tuple[float, float, float]] = []
-        self.shown: list[bool] = []
+        self._rows: list[tuple[float, float, float, bool]] = []
         self.keys: list[bool] = []
-        self.corrupt: list[bool] = []
+        self.ends_corrupt = False
 
     def add(self, packet: "Packet", hidden: bool) -> None:
         base = float(packet.time_base or 0)
-        pts, dts = packet.pts, packet.dts
-        self.times.append(
-            (
-                np.nan if pts is None else pts * base,
-                np.nan if dts is None else dts * base,
-                (packet.duration or 0) * base,
-            )
-        )
-        self.shown.append(not (packet.is_discard or hidden))
+        times = (packet.pts, packet.dts, packet.duration or 0)
+        pts, dts, duration = (np.nan if time is None else time * base for time in times)
+        self._rows.append((pts, dts, duration, not (packet.is_discard or hidden)))
         self.keys.append(packet.is_keyframe)
-        self.corrupt.append(packet.is_corrupt)
+        self.ends_corrupt = packet.is_corrupt
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def packets(self) -> Packets:
-        pts, dts, durations = np.array(self.times, np.float64).reshape(-1, 3).T
-        return Packets(pts, dts, durations, np.array(self.shown, bool))
+        pts, dts, durations, shown = np.array(self._rows, np.float64).T
+        return Packets(pts, dts, durations, shown.astype(bool))
 
 
 def _picture_streams(container: "InputContainer") -> list[Any]:
@@ -261,7 +257,7 @@ def _damage(
 ) -> str | None:
     if stream is None or stream.index not in seen:
         return None
-    if not is_patchy(container) and seen[stream.index].corrupt[-1]:
+    if not is_patchy(container) and seen[stream.index].ends_corrupt:
         return "it ends within a frame"
     index = stream.index_entries
     if "mp4" in container.format.name.split(",") and len(index):

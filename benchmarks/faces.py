@@ -20,8 +20,8 @@ from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import FaceAlone
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop
-from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture, resize_picture
+from followyouremoji.media.writing import open_encoder
 
 PORTRAIT, MOTION = "bundled:ada", "bundled:talk"
 WINDOW = 128  # pixels a side, of the bundled model

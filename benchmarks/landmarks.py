@@ -50,11 +50,10 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.face.tracking import track_motion
 from followyouremoji.files import write_json
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
-from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.ranges import ClipRange
-from followyouremoji.media.writing import ClipWriter, exact_rate
+from followyouremoji.media.writing import ClipWriter, exact_rate, open_encoder
 from followyouremoji.prefetch import prefetch
 
 if TYPE_CHECKING:

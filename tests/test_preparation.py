@@ -302,7 +302,7 @@ def test_what_alignment_did_is_told(motion: Motion) -> None:
 def test_portraits_come_as_arrays_images_and_paths(portrait: DrawnPortrait, tmp_path: Path) -> None:
     path = tmp_path / "portrait.png"
     write_picture(path, portrait.picture)
-    for source in (portrait.picture, Image.fromarray(portrait.picture), path, str(path)):
+    for source in (portrait.picture, Image.fromarray(portrait.picture), path, str(path), path.read_bytes()):
         assert np.array_equal(as_picture(source, "the portrait"), portrait.picture)
 
 
@@ -319,7 +319,7 @@ def test_files_are_detected_and_read_by_what_they_are(
     off = np.linalg.norm(prepared.landmarks.points - portrait.points, axis=1).mean()
     assert off < 0.15 * eyes
     with FaceDetector() as detector:
-        for source in (path, portrait.picture):
+        for source in (path, portrait.picture, path.read_bytes()):
             still = read_motion(source, detector)
             assert len(still.motion) == 1
             assert still.gaps is still.damage is None

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from followyouremoji.errors import FaceNotFound, PictureError
+from followyouremoji.errors import ClipError, FaceNotFound, PictureError
 from followyouremoji.face.alignment import Aligned, AlignmentSettings, SolvedMotion, align, measure
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.heads import Room
@@ -22,6 +22,7 @@ from followyouremoji.face.timeline import looped
 from followyouremoji.face.tracking import TrackingReport, lies, track_motion
 from followyouremoji.framing import middle_square
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
+from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.pictures import (
     LEAST_SIDE,
     on_background,
@@ -34,7 +35,7 @@ from followyouremoji.media.timing import Clock, generated_rate
 from followyouremoji.prefetch import prefetch
 from followyouremoji.settings import AnimationSettings
 
-PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
+PortraitSource = np.ndarray | Image.Image | InputSource
 MotionSource = Motion | PortraitSource
 
 REMEMBERED = 2
@@ -182,11 +183,10 @@ class FaceFinder:
 
 @dataclass(frozen=True)
 class _File:
-    """A file in a state: another size or time of change is another one."""
+    """A file in a state: another size or time of change is another one, and of bytes another content."""
 
-    source: Path
-    size: int
-    changed: int
+    source: Path | InputFile = field(compare=False)
+    version: Hashable
 
 
 class _Content:
@@ -203,30 +203,31 @@ class _Content:
 
 
 def _remembered_as(source: PortraitSource, what: str) -> _File | _Content:
-    if not isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (np.ndarray, Image.Image)):
         return _Content(as_layers(source, what))
+    if not isinstance(source, (str, os.PathLike)):
+        file = InputFile.of(source, PictureError, "a picture or a clip", what)
+        return _File(file, file.version)
     path = Path(source)
     try:
         state = path.stat()
     except OSError:  # reading it will say what is wrong
-        return _File(path, 0, 0)
-    return _File(path, state.st_size, state.st_mtime_ns)
+        return _File(path, path)
+    return _File(path, (path, state.st_size, state.st_mtime_ns))
 
 
 def as_layers(source: PortraitSource, what: str) -> np.ndarray:
-    """A picture from an array, a Pillow image or a path; `what` names it in messages. Raises PictureError.
+    """A picture from an array, a Pillow image, a path, bytes or an open file; `what` names it in messages. Raises
+    PictureError.
 
     Returns uint8 (height, width, 4) where some of it is transparent, else (height, width, 3).
     """
-    if isinstance(source, (str, os.PathLike)):
-        return read_layers(source)
     if isinstance(source, Image.Image):
         source = to_layers(source)
-    if not (isinstance(source, np.ndarray) and source.dtype == np.uint8):
-        kind = f"{source.dtype} values" if isinstance(source, np.ndarray) else type(source).__name__
-        raise PictureError(
-            f"{what} must be a path, a Pillow image or an array of bytes (0 to 255), not {kind}"
-        )
+    if not isinstance(source, np.ndarray):
+        return read_layers(source, what)
+    if source.dtype != np.uint8:
+        raise PictureError(f"{what} must be an array of bytes (0 to 255), not {source.dtype} values")
     if source.ndim != 3 or source.shape[2] not in (3, 4):
         raise PictureError(
             f"{what} must have the shape (height, width, 3) or (height, width, 4), not {source.shape}"
@@ -304,14 +305,13 @@ def read_motion(
     """A motion from whatever a user may have: see `prepare`. A `Motion` is taken as it is."""
     if isinstance(source, Motion):
         return Tracked(source)
-    if not isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (np.ndarray, Image.Image)):
         picture = as_picture(source, "the driving picture")
         still, notes = _still(detector, picture, face, "the driving picture")
         return Tracked(still, notes=notes)
-    path = Path(source)
-    if path.suffix.lower() in MOTION_ENDINGS:
-        return Tracked(cut_motion(Motion.read(path), str(path), clip_range, frame_rate))
-    return track_file(path, detector, face, clip_range=clip_range, frame_rate=frame_rate)
+    if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() in MOTION_ENDINGS:
+        return Tracked(cut_motion(Motion.read(Path(source)), str(source), clip_range, frame_rate))
+    return track_file(source, detector, face, clip_range=clip_range, frame_rate=frame_rate)
 
 
 def cut_motion(
@@ -326,7 +326,7 @@ def cut_motion(
 
 
 def track_file(
-    path: Path,
+    source: InputSource,
     detector: FaceDetector,
     face: int | None = None,
     smooth: float = 1.0,
@@ -342,13 +342,14 @@ def track_file(
 
     Raises ClipError for a file that cannot be used, and FaceNotFound where no frame has a face.
     """
-    with ClipReader(path, clip_range) as clip:
+    file = InputFile.of(source, ClipError, "a clip such as an MP4 or a GIF", "the driving clip")
+    with ClipReader(file, clip_range) as clip:
         if clip.info.frames == 1:
             _, picture = next(iter(clip))
-            still, notes = _still(detector, picture, face, str(path))
+            still, notes = _still(detector, picture, face, str(file))
             return Tracked(still, None, clip.damage, (*clip.notes, *notes))
         rate = generated_rate(clip.info.frame_rate, frame_rate)
-    with ClipReader(path, clip_range, rate) as clip, closing(prefetch(clip, DECODED_AHEAD)) as decoded:
+    with ClipReader(file, clip_range, rate) as clip, closing(prefetch(clip, DECODED_AHEAD)) as decoded:
         expected = clip.expected_frames
 
         def counted() -> Iterator[tuple[float, np.ndarray]]:
@@ -357,7 +358,7 @@ def track_file(
                 if advance is not None:
                     advance(count, expected)
 
-        motion, gaps = track_motion(counted(), rate, detector, str(path), face, any_turn=True)
+        motion, gaps = track_motion(counted(), rate, detector, str(file), face, any_turn=True)
         return Tracked(motion.smoothed(smooth), gaps, clip.damage, clip.notes)
 
 
@@ -381,4 +382,4 @@ def _still(
 
 def named(source: PortraitSource, otherwise: str) -> str:
     """What a picture is called in messages: its path, or `otherwise`."""
-    return str(source) if isinstance(source, (str, os.PathLike)) else otherwise
+    return str(source) if isinstance(source, (str, os.PathLike, InputFile)) else otherwise

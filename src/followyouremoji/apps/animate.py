@@ -325,7 +325,6 @@ def write(
             sound_from=driving.sound if output.sound and prepared.loop != "pingpong" else None,
             sound_start=float(prepared.motion.timestamps[0]),
             overwrite=output.overwrite,
-            transparent=prepared.transparent and not output.side_by_side,
             background=output.background,
         ) as writer:
             waiting = min(max(WAITING_BYTES // (3 * size[0] * size[1]), LEAST_WAITING), MOST_WAITING)

@@ -30,7 +30,7 @@ from followyouremoji.data.preparation.survey import Survey, survey_clip
 from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.face_graphs import MeshGraph
+from followyouremoji.face.face_graphs import quickest_graph
 from followyouremoji.files import atomic
 
 CONFIRMED_FRAMES = 5
@@ -159,7 +159,7 @@ class _Confirmation:
 
     def __init__(self, filters: Filters) -> None:
         self._filters = filters
-        self._graph = MeshGraph(False, MOST_FACES, filters.confidence)
+        self._graph = quickest_graph(None, False, MOST_FACES, filters.confidence)
 
     def __enter__(self) -> _Confirmation:
         return self

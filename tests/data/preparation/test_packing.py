@@ -1,7 +1,6 @@
 """How clips are dealt out to shards, and how packing goes on after a power loss."""
 
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from followyouremoji.data.preparation.run import prepare_clips
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import DataError
+from followyouremoji.executors import Local, Outcome
 from tests.data.samples import SIZE, face_points
 
 
@@ -84,32 +84,32 @@ def test_a_part_lost_with_the_power_is_made_again_as_the_message_says(tmp_path: 
         (source / f"{name}.mp4").write_bytes(name.encode())
     asked: list[str] = []
 
-    def work(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
-        for unit in units:
-            asked.append(unit.source)
-            finish(unit, function.keywords["out"])  # type: ignore[attr-defined]
-            yield unit, None
+    class Finishing(Local):
+        def map(self, function, items, resource=None):
+            for unit in items:
+                asked.append(unit.source)
+                finish(unit, function.keywords["out"])
+                yield Outcome(unit)
 
-    def work_before_the_power_fails(
-        function: Callable[[Unit], None], units: Sequence[Unit]
-    ) -> Iterator[tuple[Unit, str | None]]:
-        yield from work(function, units)
-        part = Workspace(out).part_path(units[1].name)
-        if lost == "all of it":
-            part.unlink()
-        else:
-            part.write_bytes(part.read_bytes()[:2000])
+    class FinishingBeforeThePowerFails(Finishing):
+        def map(self, function, items, resource=None):
+            yield from super().map(function, items)
+            part = Workspace(out).part_path(items[1].name)
+            if lost == "all of it":
+                part.unlink()
+            else:
+                part.write_bytes(part.read_bytes()[:2000])
 
-    shards = [shard.name for shard in prepare_clips(source, undisturbed, SETTINGS, work).shards]
+    shards = [shard.name for shard in prepare_clips(source, undisturbed, SETTINGS, Finishing()).shards]
     assert len(shards) == 3
     with pytest.raises(DataError, match="give the same command again") as told:
-        prepare_clips(source, out, SETTINGS, work_before_the_power_fails)
+        prepare_clips(source, out, SETTINGS, FinishingBeforeThePowerFails())
     assert [path.name for path in sorted(out.glob("*.tar"))] == shards[:1]
     (named,) = (word for word in str(told.value).split() if word.startswith(str(out / "units")))
     Path(named).unlink()
 
     asked.clear()
-    prepare_clips(source, out, SETTINGS, work)
+    prepare_clips(source, out, SETTINGS, Finishing())
     assert asked == ["b.mp4"]
     for name in shards:
         assert (out / name).read_bytes() == (undisturbed / name).read_bytes()

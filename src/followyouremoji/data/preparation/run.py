@@ -18,13 +18,10 @@ from followyouremoji.data.preparation.packing import PlannedShard, pack, read_pl
 from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.files import lock, write_json
 
 SETTINGS_FORMAT = "followyouremoji-preparation"
-
-Work = Callable[[Callable[[Unit], None], Sequence[Unit]], Iterator[tuple[Unit, str | None]]]
-"""Calls a function for every unit, somewhere, and yields each unit when it is done, with the reason where no worker
-survived it."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,14 @@ def prepare_clips(
     source: Path,
     out: Path,
     settings: PrepareSettings,
-    work: Work,
+    executor: Executor,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> PreparedClips:
     """Prepare all clips below `source` into shards in `out`; goes on with what is there of an earlier run.
 
     Parameters
     ----------
-    work : where the work is done: `workers.work_locally` or `cluster.work_on_ray`, given how many or where
+    executor : works on the clips; processes, that damaged ones end themselves alone
     progress : called with how many clips are done, and of how many
 
     Raises
@@ -90,9 +87,11 @@ def prepare_clips(
             waiting, changed = _unfinished(units, workspace, packed)
             done = len(units) - len(waiting)
             progress(done, len(units))
-            for unit, reason in work(partial(prepare_unit, out=out, settings=settings), waiting):
-                if reason is not None:
-                    workspace.save(failed(unit, reason))
+            for outcome in executor.map(partial(prepare_unit, out=out, settings=settings), waiting):
+                try:
+                    outcome.result()
+                except WorkerLost as lost:
+                    workspace.save(failed(outcome.item, str(lost)))
                 done += 1
                 progress(done, len(units))
             records = workspace.records()

@@ -177,7 +177,7 @@ def inspect(
     if check:
         with progress_bar("clips") as advance:
             for number in range(len(shards)):
-                shards.stored(number)
+                shards.facts(number), shards.stored(number)
                 advance(number + 1, len(shards))
         say("Every clip can be read.")
     if sheet is not None:

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.data.stored_clip import BLOCK
+from followyouremoji.data.stored_clip import BLOCK, frame_field
 from followyouremoji.errors import DataError
 from followyouremoji.files import atomic
 
 INDEX_ENDING = ".index.npz"
-_FRAME = re.compile(r"(\d{4,})\.jpg")
+OTHERS = ("npz", "json")
+"""Fields of a clip beside its frames."""
+_FRAME = re.compile(r"\d{4,}\.jpg")
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,9 @@ def index_path(shard: Path) -> Path:
 
 
 def _saved_index(shard: Path, size: int) -> ShardIndex | None:
-    path = index_path(shard)
-    if not path.is_file():
-        return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            index = ShardIndex(
-                int(stored["bytes"]),
-                *(stored[name] for name in ("keys", "first", "frames", "arrays", "facts")),
-            )
+        with np.load(index_path(shard), allow_pickle=False) as stored:
+            index = ShardIndex(**stored)
     except Exception:  # an index is only a copy: whatever is wrong with it, a new one is made
         return None
     return index if index.bytes == size else None
@@ -93,65 +89,36 @@ def _saved_index(shard: Path, size: int) -> ShardIndex | None:
 
 def _save(path: Path, index: ShardIndex) -> None:
     with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            bytes=index.bytes,
-            keys=index.keys,
-            first=index.first,
-            frames=index.frames,
-            arrays=index.arrays,
-            facts=index.facts,
-        )
+        np.savez(file, **vars(index))
 
 
 def _built_index(shard: Path, size: int) -> ShardIndex:
-    keys: list[str] = []
-    lengths: list[int] = []
-    frames: list[tuple[int, int]] = []
-    others: dict[str, list[tuple[int, int]]] = {"npz": [], "json": []}
+    clips: dict[str, dict[str, tuple[int, int]]] = {}
     for key, field, place in _members(shard, size):
-        if not keys or key != keys[-1]:
-            if keys:
-                _check_whole(shard, keys, lengths, others)
-            keys.append(key)
-            lengths.append(0)
-        frame = _FRAME.fullmatch(field)
-        if frame and int(frame.group(1)) == lengths[-1]:
-            lengths[-1] += 1
-            frames.append(place)
-        elif field in others and len(others[field]) == len(keys) - 1:
-            others[field].append(place)
-        else:
-            raise DataError(
-                f"{shard} is not a shard of training clips: {key}.{field} is unknown, twice there, or a frame out of order. "
-                "Make shards with `fye data prepare`."
-            )
-    if not keys:
+        clips.setdefault(key, {})[field] = place
+    if not clips:
         raise DataError(f"{shard} holds no clip. Delete it, or prepare it again.")
-    _check_whole(shard, keys, lengths, others)
-    if len(set(keys)) < len(keys):
-        raise DataError(f"{shard} holds clips of the same key that are not together.")
+    frames: list[tuple[int, int]] = []
+    for key, fields in clips.items():
+        foreign = [name for name in fields if name not in OTHERS and not _FRAME.fullmatch(name)]
+        if foreign:
+            raise DataError(
+                f"{shard} is not a shard of training clips: {key}.{foreign[0]} is unknown. Make shards with `fye data prepare`."
+            )
+        pictures = [frame_field(frame) for frame in range(max(len(fields) - len(OTHERS), 1))]
+        if lacking := [f".{field}" for field in (*pictures, *OTHERS) if field not in fields]:
+            raise DataError(
+                f"{shard}: the clip {key} lacks {', '.join(lacking)}. Copy or prepare the shard again."
+            )
+        frames += [fields[field] for field in pictures]
     return ShardIndex(
         bytes=size,
-        keys=np.array(keys),
-        first=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        frames=np.array(frames, np.int64),
-        arrays=np.array(others["npz"], np.int64),
-        facts=np.array(others["json"], np.int64),
+        keys=np.array(list(clips)),
+        first=np.cumsum([0, *(len(fields) - len(OTHERS) for fields in clips.values())]),
+        frames=np.array(frames),
+        arrays=np.array([fields["npz"] for fields in clips.values()]),
+        facts=np.array([fields["json"] for fields in clips.values()]),
     )
-
-
-def _check_whole(
-    shard: Path, keys: list[str], lengths: list[int], others: dict[str, list[tuple[int, int]]]
-) -> None:
-    """Raise unless the clip read last has frames, arrays and facts."""
-    lacking = [f".{field}" for field, places in others.items() if len(places) < len(keys)]
-    if lengths[-1] == 0:
-        lacking.insert(0, ".0000.jpg")
-    if lacking:
-        raise DataError(
-            f"{shard}: the clip {keys[-1]} lacks {', '.join(lacking)}. Copy or prepare the shard again."
-        )
 
 
 def _members(shard: Path, size: int) -> Iterator[tuple[str, str, tuple[int, int]]]:

@@ -112,13 +112,14 @@ def test_clips_show_what_their_source_shows_and_points_lie_on_the_face(
     from followyouremoji.media.clips import ClipReader
     from followyouremoji.media.ranges import ClipRange
 
-    clip = Shards(prepared.out).stored(1)
-    assert clip.facts["source"] == "studio/two people.mp4"
-    assert clip.facts["source_frames"] == list(range(FRAMES, 2 * FRAMES))
-    assert clip.facts["times"] == pytest.approx(np.arange(FRAMES, 2 * FRAMES) / 25, abs=1e-3)
+    shards = Shards(prepared.out)
+    clip, facts = shards.stored(1), shards.facts(1)
+    assert facts["source"] == "studio/two people.mp4"
+    assert facts["source_frames"] == list(range(FRAMES, 2 * FRAMES))
+    assert facts["times"] == pytest.approx(np.arange(FRAMES, 2 * FRAMES) / 25, abs=1e-3)
     with ClipReader(source / "studio" / "two people.mp4", ClipRange(FRAMES)) as reader:
         picture = next(iter(reader))[1]
-    x, y, side = (clip.facts["crop"][name] for name in ("x", "y", "side"))
+    x, y, side = (facts["crop"][name] for name in ("x", "y", "side"))
     assert min(x, y) >= 0
     assert max(x, y) + side <= 224
     # The middle of the stored frame has the colour of the middle of the crop in the source.

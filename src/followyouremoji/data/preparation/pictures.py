@@ -11,7 +11,8 @@ import numpy as np
 from followyouremoji.data.preparation.records import UnitRecord
 from followyouremoji.data.preparation.settings import Filters
 from followyouremoji.data.preparation.statistics import QUANTITIES
-from followyouremoji.data.shards import Shards, StoredClip
+from followyouremoji.data.shards import Shards
+from followyouremoji.data.source import TrainingClip
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.geometry import project, solve_metric_faces
 from followyouremoji.face.topology import TRIANGLES
@@ -35,15 +36,15 @@ def clip_sheet(shards: Shards, rows: int = ROWS) -> np.ndarray:
 
 def _row(shards: Shards, number: int) -> np.ndarray:
     frames = np.linspace(0, shards.lengths[number] - 1, MOMENTS).round().astype(int)
-    clip = shards.stored(number, frames.tolist())
+    clip, facts = shards.stored(number, frames.tolist()), shards.facts(number)
     middle = MOMENTS // 2
     cells = [_small(picture) for picture in clip.pictures]
     cells += [_with_landmarks(clip, middle), _with_mesh(clip, middle), _with_masks(clip, middle)]
     row = np.concatenate(cells, axis=1)
     title = np.full((TITLE, row.shape[1], 3), 255, np.uint8)
     said = (
-        f"{clip.key}   {shards.lengths[number]} frames   face {clip.facts.get('face_size', 0):.0f} px   "
-        f"sharpness {clip.facts.get('sharpness', 0):.2f}   yaw {clip.facts.get('yaw', 0):.0f}"
+        f"{clip.key}   {shards.lengths[number]} frames   face {facts.get('face_size', 0):.0f} px   "
+        f"sharpness {facts.get('sharpness', 0):.2f}   yaw {facts.get('yaw', 0):.0f}"
     )
     cv2.putText(title, said, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (20, 20, 20), 1, cv2.LINE_AA)
     return np.concatenate([title, row])
@@ -53,18 +54,18 @@ def _small(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)
 
 
-def _dimmed(clip: StoredClip, frame: int) -> np.ndarray:
+def _dimmed(clip: TrainingClip, frame: int) -> np.ndarray:
     return (_small(clip.pictures[frame]) * DIMMED).astype(np.uint8)
 
 
-def _with_landmarks(clip: StoredClip, frame: int) -> np.ndarray:
+def _with_landmarks(clip: TrainingClip, frame: int) -> np.ndarray:
     size = clip.pictures.shape[1]
     points = clip.points[frame, :, :2] * (CELL / size)
     drawn = draw_landmarks(points, (CELL, CELL), LandmarkStyle(antialiased=True))
     return np.maximum(_dimmed(clip, frame), drawn)
 
 
-def _with_mesh(clip: StoredClip, frame: int) -> np.ndarray:
+def _with_mesh(clip: TrainingClip, frame: int) -> np.ndarray:
     size = clip.pictures.shape[1]
     faces = solve_metric_faces(clip.points[[frame]] / size, (size, size))
     points = project(faces.vertices, faces.poses, (CELL, CELL))[0]
@@ -74,7 +75,7 @@ def _with_mesh(clip: StoredClip, frame: int) -> np.ndarray:
     return picture
 
 
-def _with_masks(clip: StoredClip, frame: int) -> np.ndarray:
+def _with_masks(clip: TrainingClip, frame: int) -> np.ndarray:
     picture = clip.pictures[frame].astype(np.float32)
     points, size = clip.points[frame, :, :2], (clip.pictures.shape[2], clip.pictures.shape[1])
     for mask, tint in ((face_mask, FACE_TINT), (expression_mask, EXPRESSION_TINT)):

@@ -38,13 +38,13 @@ def test_every_clip_is_in_one_shard_in_order_and_only_the_last_shard_is_small(
     keys = [
         clip.key
         for shard in shards
-        for span in shard.spans
-        for clip in by_name[span.unit].clips[span.first : span.after]
+        for run in shard.runs
+        for clip in by_name[run.unit].clips[run.first : run.after]
     ]
     assert keys == [clip.key for one in records for clip in one.clips]
     assert sum(shard.clips for shard in shards) == len(keys)
     for shard in shards[:-1]:
-        clips = [c for span in shard.spans for c in by_name[span.unit].clips[span.first : span.after]]
+        clips = [c for run in shard.runs for c in by_name[run.unit].clips[run.first : run.after]]
         assert sum(clip.length for clip in clips) >= megabytes * 1e6 > sum(clip.length for clip in clips[:-1])
 
 
@@ -54,7 +54,7 @@ def test_later_clips_go_to_further_shards_and_the_plan_of_before_stays() -> None
     assert [shard.name for shard in before] == ["shard-000000.tar", "shard-000001.tar"]
     after = planned([record("a", [200_000]), *first], 1.0, before)
     assert after[:2] == before
-    assert [(span.unit, span.first, span.after) for span in after[2].spans] == [("a", 0, 1)]
+    assert list(after[2].runs) == [("a", 0, 1)]
     assert planned([record("a", [200_000]), *first], 1.0, after) == after
 
 

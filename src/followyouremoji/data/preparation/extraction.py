@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from followyouremoji.data.preparation.survey import Survey, survey_clip
 from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.face_graphs import MeshGraph
+from followyouremoji.face.face_graphs import FaceGraph, quickest_graph
 from followyouremoji.files import atomic
 
 CONFIRMED_FRAMES = 5
@@ -84,14 +85,18 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
         survey = survey_clip(clip, detector, settings.cutting)
         damage = clip.damage
     selection = select_pieces(survey, settings)
-    reasons, dropped = selection.reasons, dict(selection.dropped_pieces)
+    filters, reasons, dropped = settings.filters, selection.reasons, dict(selection.dropped_pieces)
 
     entries: list[ClipEntry] = []
     if selection.pieces:
-        with clip, _Confirmation(settings.filters) as confirmation, part.open("wb") as file:
+        with (
+            clip,
+            closing(quickest_graph(None, False, MOST_FACES, filters.confidence)) as graph,
+            part.open("wb") as file,
+        ):
             archive = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (its end is not wanted)
             for cut in cut_pieces(clip, survey, selection.pieces, settings):
-                reason = confirmation.objection(cut)
+                reason = objection(cut, graph, filters)
                 if reason:
                     reasons[cut.piece.frames] = reason
                     dropped[reason] = dropped.get(reason, 0) + 1
@@ -154,31 +159,19 @@ def cut_pieces(
         yield CutPiece(piece, pictures, np.concatenate([flat, depth], axis=2), looked_at)
 
 
-class _Confirmation:
-    """A detector that looks anew at single frames of a finished crop."""
-
-    def __init__(self, filters: Filters) -> None:
-        self._filters = filters
-        self._graph = MeshGraph(False, MOST_FACES, filters.confidence)
-
-    def __enter__(self) -> _Confirmation:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._graph.close()
-
-    def objection(self, cut: CutPiece) -> str | None:
-        """Why a piece should not be used; None if all is well."""
-        agreeing = crowded = 0
-        for place, picture in cut.looked_at.items():
-            faces = [face.normalised[:, :2] * picture.shape[0] for face in self._graph.faces(picture)]
-            agrees, others = compared(cut.points[place, :, :2], faces)
-            agreeing += agrees
-            crowded += others > self._filters.other_face
-        if agreeing < self._filters.confirmed_share * len(cut.looked_at):
-            return UNCONFIRMED
-        # One look may be mistaken about a face on a wall; two are believed.
-        return SECOND_FACE if crowded > 1 else None
+def objection(cut: CutPiece, graph: FaceGraph, filters: Filters) -> str | None:
+    """Why a piece should not be used, by a detector that looks anew at single frames of its crop; None if all is
+    well."""
+    agreeing = crowded = 0
+    for place, picture in cut.looked_at.items():
+        faces = [face.normalised[:, :2] * picture.shape[0] for face in graph.faces(picture)]
+        agrees, others = compared(cut.points[place, :, :2], faces)
+        agreeing += agrees
+        crowded += others > filters.other_face
+    if agreeing < filters.confirmed_share * len(cut.looked_at):
+        return UNCONFIRMED
+    # One look may be mistaken about a face on a wall; two are believed.
+    return SECOND_FACE if crowded > 1 else None
 
 
 def compared(tracked: np.ndarray, faces: Sequence[np.ndarray]) -> tuple[bool, float]:

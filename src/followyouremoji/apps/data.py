@@ -158,10 +158,10 @@ def inspect(
 ) -> None:
     """Say what shards hold: clips, frames, lengths, sizes."""
     import numpy as np
+    from PIL import Image
 
     from followyouremoji.apps.output import check_output, progress_bar, say
     from followyouremoji.data.preparation.pictures import clip_sheet
-    from followyouremoji.data.preparation.report import encoded
     from followyouremoji.data.shards import Shards
     from followyouremoji.errors import PictureError
     from followyouremoji.files import atomic_output
@@ -182,5 +182,5 @@ def inspect(
         say("Every clip can be read.")
     if sheet is not None:
         with atomic_output(sheet, overwrite, PictureError) as temporary:
-            temporary.write_bytes(encoded(clip_sheet(shards, rows)))
+            Image.fromarray(clip_sheet(shards, rows)).save(temporary, optimize=True)
         say(f"{sheet}: written.")

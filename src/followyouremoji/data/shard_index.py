@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +93,9 @@ def _save(path: Path, index: ShardIndex) -> None:
 
 def _built_index(shard: Path, size: int) -> ShardIndex:
     clips: dict[str, dict[str, tuple[int, int]]] = {}
-    for key, field, place in _members(shard, size):
-        clips.setdefault(key, {})[field] = place
+    for member in _members(shard):
+        key, _, field = member.name.partition(".")
+        clips.setdefault(key, {})[field] = (member.offset_data, member.size)
     if not clips:
         raise DataError(f"{shard} holds no clip. Delete it, or prepare it again.")
     frames: list[tuple[int, int]] = []
@@ -121,34 +121,23 @@ def _built_index(shard: Path, size: int) -> ShardIndex:
     )
 
 
-def _members(shard: Path, size: int) -> Iterator[tuple[str, str, tuple[int, int]]]:
-    """Key, field, and (offset, size) of every member, in order."""
-    last, end = "", 0
+def _members(shard: Path) -> list[tarfile.TarInfo]:
+    members: list[tarfile.TarInfo] = []
     try:
         with tarfile.open(shard, "r:") as archive:
             for member in archive:
-                end = member.offset_data + -(-member.size // BLOCK) * BLOCK
-                if end > size:
-                    raise _cut_short(shard, f"within {member.name}")
-                if not member.isfile():
-                    continue
-                folder, _, name = member.name.rpartition("/")
-                key, _, field = name.partition(".")
-                last = member.name
-                yield f"{folder}/{key}" if folder else key, field, (member.offset_data, member.size)
+                members.append(member)
     except tarfile.ReadError as reason:
-        if not last:
+        if not members:
             raise DataError(
                 f"{shard} is not a tar file, or damaged at its beginning ({reason}). Copy or prepare it again."
             ) from reason
-        raise _cut_short(shard, f"after {last}") from reason
-    # A tar file ends with two empty blocks; without them it was cut exactly between two members.
+    # A tar file ends with two empty blocks, wherever it was cut they are missing.
+    last = members[-1] if members else tarfile.TarInfo("its beginning")
     with shard.open("rb") as file:
-        file.seek(end)
-        closing = file.read(2 * BLOCK)
-    if closing != bytes(2 * BLOCK):
-        raise _cut_short(shard, f"after {last}" if last else "at its beginning")
-
-
-def _cut_short(shard: Path, where: str) -> DataError:
-    return DataError(f"{shard} is cut short or damaged {where}. Copy it again, or prepare it again.")
+        file.seek(last.offset_data + -(-last.size // BLOCK) * BLOCK)
+        if file.read(2 * BLOCK) != bytes(2 * BLOCK):
+            raise DataError(
+                f"{shard} is cut short or damaged after {last.name}. Copy it again, or prepare it again."
+            )
+    return [member for member in members if member.isfile()]

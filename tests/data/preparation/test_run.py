@@ -23,7 +23,7 @@ from followyouremoji.data import Shards
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.report import write_report
 from followyouremoji.data.preparation.run import PreparedClips, prepare_clips
-from followyouremoji.data.preparation.selection import TOO_SHORT
+from followyouremoji.data.preparation.selection import Reason
 from followyouremoji.data.preparation.settings import Filters, PrepareSettings
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.executors import Local, Processes
@@ -152,8 +152,8 @@ def test_broken_and_cut_off_files_are_listed_and_the_rest_is_done(prepared: Prep
         "frames": 2 * FRAMES + 9 + short,
         "seconds": pytest.approx((2 * FRAMES + 9 + short) / 25, abs=0.01),
     }
-    assert counts["frames_by_filter"] == {TOO_SHORT: short}
-    assert counts["pieces_by_filter"] == {TOO_SHORT: 2}
+    assert counts["frames_by_filter"] == {Reason.TOO_SHORT: short}
+    assert counts["pieces_by_filter"] == {Reason.TOO_SHORT: 2}
     assert counts["kept"]["frames"] == 2 * FRAMES + 9
     for name, histogram in counts["histograms"].items():
         assert sum(histogram["with_a_face"]) == 2 * FRAMES + 9 + short, name

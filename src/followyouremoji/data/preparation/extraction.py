@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import tarfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,16 +19,10 @@ import numpy as np
 
 from followyouremoji.data.preparation.discovery import Unit, open_unit
 from followyouremoji.data.preparation.records import ClipEntry, UnitRecord, Workspace, failed
-from followyouremoji.data.preparation.selection import (
-    SECOND_FACE,
-    UNCONFIRMED,
-    Piece,
-    box_overlap,
-    select_pieces,
-)
+from followyouremoji.data.preparation.selection import Piece, Reason, box_overlap, select_pieces
 from followyouremoji.data.preparation.settings import Filters, PrepareSettings
-from followyouremoji.data.preparation.statistics import histograms, measured
-from followyouremoji.data.preparation.survey import Survey, survey_clip
+from followyouremoji.data.preparation.statistics import histograms
+from followyouremoji.data.preparation.survey import Survey, bounding_boxes, face_sizes, survey_clip
 from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
@@ -85,7 +80,7 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
         survey = survey_clip(clip, detector, settings.cutting)
         damage = clip.damage
     selection = select_pieces(survey, settings)
-    filters, reasons, dropped = settings.filters, selection.reasons, dict(selection.dropped_pieces)
+    filters, reasons, dropped = settings.filters, selection.reasons, Counter(selection.dropped_pieces)
 
     entries: list[ClipEntry] = []
     if selection.pieces:
@@ -99,7 +94,7 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
                 reason = objection(cut, graph, filters)
                 if reason:
                     reasons[cut.piece.frames] = reason
-                    dropped[reason] = dropped.get(reason, 0) + 1
+                    dropped[reason] += 1
                     continue
                 key = f"{unit.name}-{len(entries):04d}"
                 offset = archive.offset
@@ -109,7 +104,6 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
                 entries.append(ClipEntry(key, frames, frames / frame_rate, offset, archive.offset - offset))
 
     kept = reasons == ""
-    names, counts = np.unique(reasons[~kept].astype(str), return_counts=True)
     return UnitRecord(
         name=unit.name,
         source=unit.source,
@@ -117,10 +111,10 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
         damage=damage,
         frames=len(survey),
         seconds=len(survey) / frame_rate,
-        dropped_frames={str(name): int(count) for name, count in zip(names, counts, strict=True)},
-        dropped_pieces=dropped,
+        dropped_frames=dict(Counter(reasons[~kept].tolist())),
+        dropped_pieces=dict(dropped),
         clips=tuple(entries),
-        histograms=histograms(measured(survey), survey.found, kept),
+        histograms=histograms(survey, kept),
     )
 
 
@@ -169,27 +163,18 @@ def objection(cut: CutPiece, graph: FaceGraph, filters: Filters) -> str | None:
         agreeing += agrees
         crowded += others > filters.other_face
     if agreeing < filters.confirmed_share * len(cut.looked_at):
-        return UNCONFIRMED
+        return Reason.UNCONFIRMED
     # One look may be mistaken about a face on a wall; two are believed.
-    return SECOND_FACE if crowded > 1 else None
+    return Reason.SECOND_FACE if crowded > 1 else None
 
 
 def compared(tracked: np.ndarray, faces: Sequence[np.ndarray]) -> tuple[bool, float]:
     """Whether one of the faces ``(478, 2)`` found in a picture is the tracked one, and the size of the largest other
     one relative to it."""
-    box = _box(tracked)
-    side = _side(box)
-    agrees = any(np.linalg.norm(face - tracked, axis=1).mean() <= CONFIRMED_DISTANCE * side for face in faces)
-    others = [_side(other) for other in map(_box, faces) if box_overlap(box, other) < SAME_FACE]
-    return agrees, max(others, default=0.0) / side
-
-
-def _box(points: np.ndarray) -> np.ndarray:
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
-
-
-def _side(box: np.ndarray) -> float:
-    return max(float((box[2:] - box[:2]).max()), 1e-6)
+    box, size = bounding_boxes(tracked), face_sizes(bounding_boxes(tracked))
+    agrees = any(np.linalg.norm(face - tracked, axis=1).mean() <= CONFIRMED_DISTANCE * size for face in faces)
+    boxes = [other for other in map(bounding_boxes, faces) if box_overlap(box, other) < SAME_FACE]
+    return agrees, max((float(face_sizes(other) / size) for other in boxes), default=0.0)
 
 
 def _facts(

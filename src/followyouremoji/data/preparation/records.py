@@ -35,7 +35,7 @@ class UnitRecord:
     failure : why nothing could be done with it; None where it was worked on to its end
     damage : why it ended early; what came before was used
     frames, seconds : of the source
-    dropped_frames, dropped_pieces : counts by reason, see `selection.REASONS`
+    dropped_frames, dropped_pieces : counts by reason, see `selection.Reason`
     clips : what came of it
     """
 

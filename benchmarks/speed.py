@@ -39,6 +39,7 @@ from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.model import load_model
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
+from followyouremoji.executors import Local
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
@@ -83,7 +84,8 @@ def compare(options: argparse.Namespace) -> None:
     seeds = seed_methods(options.steps, options.seeds)
     methods = [*seeds, *compared_methods(options.steps, options.passes, options.fewer_steps)]
     settings = suite_settings("self", options.cases, options.size)
-    suite = drawn_suite(settings, options.suite_cache)
+    with Local() as executor:
+        suite = drawn_suite(settings, options.suite_cache, executor)
     scale = identity_scale(suite)
     kept = options.output / "rows.jsonl"
     pictures = options.output / "pictures"

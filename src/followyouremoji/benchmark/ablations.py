@@ -18,6 +18,7 @@ from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
+from followyouremoji.executors import Processes
 from followyouremoji.files import atomic
 from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
@@ -201,8 +202,9 @@ def prepare_data(output: Path, scale: Scale, processes: int) -> Path:
     shared.mkdir(parents=True, exist_ok=True)
     singles = DrawingSettings(scale.singles, 8, scale.size, seed=1)
     clips = DrawingSettings(scale.clips, 17, scale.size, seed=2, clips=True)
-    draw_folder(shared / "singles", singles, processes)
-    draw_folder(shared / "clips", clips, processes)
+    with Processes(processes) as executor:
+        draw_folder(shared / "singles", singles, executor)
+        draw_folder(shared / "clips", clips, executor)
     return shared
 
 

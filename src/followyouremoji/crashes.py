@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from followyouremoji.cache import cache_folder
-from followyouremoji.errors import first_line
 from followyouremoji.version import __version__
 
 KEPT = 20  # reports; older ones go
@@ -21,18 +20,17 @@ KEPT = 20  # reports; older ones go
 
 def sentence(error: BaseException) -> str:
     """What a user is told of an error that nobody foresaw, once its report is written. Never fails."""
-    kind, report = type(error).__name__, write_report(error)
-    what = first_line(error)
-    named = kind if what == kind else f"{kind}: {what}"
+    what = traceback.format_exception_only(error)[0].splitlines()[0]
+    report = write_report(error)
     where = (
         "no report could be written" if report is None else f"{report} says more; send it with your report"
     )
-    return f"something went wrong that nobody foresaw ({named}); {where}"
+    return f"something went wrong that nobody foresaw ({what}); {where}"
 
 
 def write_report(error: BaseException) -> Path | None:
-    """Write the traceback, the command and the versions of all packages to a new file: in `crashes` in the cache folder,
-    or else in the temporary folder. None where neither can be written. Never fails."""
+    """Write the traceback, the command and the versions of all packages to a new file: in `crashes` in the cache
+    folder, or else in the temporary folder. None where neither can be written. Never fails."""
     now = datetime.now()
     for folder in (lambda: cache_folder() / "crashes", lambda: Path(gettempdir())):
         with suppress(Exception):  # it must not hide the error that it reports

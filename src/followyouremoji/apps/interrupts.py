@@ -25,6 +25,7 @@ class Interrupts:
 
     def first(self, number: int, frame: FrameType | None) -> None:
         self.came = True
+        sys.excepthook = sys.unraisablehook = ignore
         if CLOCK:
             signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
         raise KeyboardInterrupt
@@ -36,6 +37,10 @@ class Interrupts:
             error = error.__context__
         if error is None:
             raise KeyboardInterrupt
+
+
+def ignore(*lost: object) -> None:
+    """Instead of printing the traceback of an interruption that got lost, which is raised again."""
 
 
 @contextmanager
@@ -51,6 +56,7 @@ def interrupts() -> Iterator[Interrupts]:
     ):
         yield pressed
         return
+    hooks = sys.excepthook, sys.unraisablehook
     before = {signal.SIGINT: signal.signal(signal.SIGINT, pressed.first)}
     if CLOCK:
         before[signal.SIGALRM] = signal.signal(signal.SIGALRM, pressed.again)
@@ -61,3 +67,4 @@ def interrupts() -> Iterator[Interrupts]:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.excepthook, sys.unraisablehook = hooks

@@ -33,9 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if ctrl_c.came and code != 0:
         code = INTERRUPTED
         print(STOPPED, file=sys.stderr)
-        if (
-            arguments is None
-        ):  # all is cleared up, and no thread that loads a library or a model is waited for
+        if arguments is None:  # all is cleared up; nobody waits for a thread that loads a model
             sys.stdout.flush()
             os._exit(code)
     sys.exit(code)
@@ -61,10 +59,8 @@ def tell(error: Exception) -> int:
 
     code = BAD_INPUT
     if isinstance(error, UserError):
-        message = str(error)
-    elif (
-        isinstance(error, OSError) and error.errno in FULL
-    ):  # a write that fails does not know its file's name
+        message = f"{error}{in_options(error.settings)}"
+    elif isinstance(error, OSError) and error.errno in FULL:  # which does not know its file's name
         where = "a file" if error.filename is None else error.filename
         message = f"{where} could not be written: {error.strerror}. Make room on the disk, then give the same command again."
     elif isinstance(error, OSError) and error.filename is not None:
@@ -73,6 +69,11 @@ def tell(error: Exception) -> int:
         message, code = sentence(error), UNFORESEEN
     print(f"Error: {' '.join(message.split())}", file=sys.stderr)
     return code
+
+
+def in_options(settings: Sequence[str]) -> str:
+    """How settings that an error is about are given on the command line: " (--start, --stop)"."""
+    return f" ({', '.join('--' + name.replace('_', '-') for name in settings)})" if settings else ""
 
 
 def print_every_name() -> None:

@@ -13,8 +13,6 @@ from followyouremoji.data.preparation.statistics import Histograms
 from followyouremoji.errors import DataError
 from followyouremoji.files import clear_stale, write_json
 
-LETS_GO = 1.0  # seconds: workers that were killed with their run may have much memory to give back before their locks
-
 
 @dataclass(frozen=True)
 class ClipEntry:
@@ -109,7 +107,7 @@ class Workspace:
         try:
             for folder in (self.out, self.units, self.parts, self.report):
                 folder.mkdir(parents=True, exist_ok=True)
-                clear_stale(folder, patience=LETS_GO)
+                clear_stale(folder)
         except OSError as reason:
             raise DataError(
                 f"The folder {self.out} cannot be written to: {reason.strerror or reason}. Name another."

@@ -12,7 +12,14 @@ NAMED = 3  # names that a message gives before it counts the others
 
 
 class UserError(Exception):
-    """Something the user gave cannot be used; the message is written for the user."""
+    """Something the user gave cannot be used; the message is written for the user.
+
+    `settings` are names of those that it is about, or that help, so that what shows it can say how they are set.
+    """
+
+    def __init__(self, message: str = "", *, settings: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.settings = tuple(settings)
 
 
 class PictureError(UserError):

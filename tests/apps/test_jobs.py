@@ -241,7 +241,7 @@ def test_a_run_that_is_killed_gives_the_same_video_in_the_end(fye: Run, model: P
 def kill_after(arguments: list[str], parts: int) -> int:
     """Run `fye`, and end it by SIGKILL as soon as so many parts lie in the job's folder; returns how many there are
     then."""
-    program = "import sys; from followyouremoji.apps.cli import main; main(sys.argv[1:])"
+    program = "import sys; from followyouremoji.apps.main import main; main(sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], env=os.environ, stderr=subprocess.DEVNULL
     )
@@ -276,7 +276,7 @@ def test_a_kill_beside_the_last_rename_is_no_matter(fye: Run, model: Path) -> No
         body = "os.kill(os.getpid(), signal.SIGKILL)"
         patch = f"commit = P.commit; P.commit = lambda one: ({body if before else 'commit(one)'}, {body}); "
         program = (
-            patched + patch + "import sys; from followyouremoji.apps.cli import main; main(sys.argv[1:])"
+            patched + patch + "import sys; from followyouremoji.apps.main import main; main(sys.argv[1:])"
         )
         ended = subprocess.run([sys.executable, "-c", program, *command(model)], capture_output=True)
         assert ended.returncode == -signal.SIGKILL

@@ -183,7 +183,8 @@ def animate(
                 detector, picture, settings, str(portrait_file), portrait_landmarks(portrait_file)
             )
             del picture
-            loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
+            loader = ThreadPoolExecutor(1, "loading")
+            stack.callback(loader.shutdown, wait=False)  # Ctrl-C need not wait for torch
             loading = loader.submit(choice.load, settings)
             kept = None if job is None else job.motion()
             motion = kept

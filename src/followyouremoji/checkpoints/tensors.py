@@ -118,10 +118,20 @@ def write_tensors(
     file.chmod(mode)  # safetensors gives it to its owner alone; others may read a model as any other file
 
 
-def not_finite(file: Path) -> list[str]:
-    """Names of the file's tensors that hold an infinity or a NaN, read one at a time."""
-    with safe_open(file, framework="pt") as opened:
-        return [name for name in opened.keys() if not bool(torch.isfinite(opened.get_tensor(name)).all())]  # noqa: SIM118
+def not_finite(weights: Path | nn.Module) -> list[str]:
+    """Names of the tensors, of a file or of a network, that hold an infinity or a NaN.
+
+    Loading does not look for them: the quickest look, a sum, takes 0.07 s a gigabyte, where mapping the file takes 0.03
+    s. Results that are not finite are the time to.
+    """
+
+    def broken(tensor: Tensor) -> bool:
+        return not bool(torch.isfinite(tensor).all())
+
+    if isinstance(weights, nn.Module):
+        return [name for name, tensor in weights.state_dict().items() if broken(tensor)]
+    with safe_open(weights, framework="pt") as opened:  # one at a time
+        return [name for name in opened.keys() if broken(opened.get_tensor(name))]  # noqa: SIM118
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:

@@ -7,7 +7,6 @@ paper's figures are of another network, trained on other data and measured on ot
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
 from followyouremoji.files import atomic
-from followyouremoji.training.config import load_denoiser_run
+from followyouremoji.training.config import load_denoiser_run, read_toml
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
 from followyouremoji.training.export import export_model
 from followyouremoji.training.loop import Outcome
@@ -113,15 +112,6 @@ def read_ablation(path: Path) -> Ablation:
         denoiser=values.get("denoiser", {}),
         sampling=values.get("sampling", ""),
     )
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not a TOML file: {error}.") from None
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

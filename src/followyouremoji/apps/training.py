@@ -125,7 +125,11 @@ def draw(
     require_skia()
     from followyouremoji.training.drawings import DrawingSettings, draw_folder
 
-    draw_folder(folder, DrawingSettings(identities, pictures, size, seed, clips), processes)
+    draw_folder(
+        folder,
+        DrawingSettings(identities=identities, pictures=pictures, size=size, seed=seed, clips=clips),
+        processes,
+    )
     say(f"{folder}: {identities} people, {pictures} pictures of each.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
 from functools import wraps
 from typing import Annotated, Any, TypeVar, dataclass_transform
@@ -30,6 +31,10 @@ def validated(kind: type[Config]) -> type[Config]:
     The text below a field is its description in the JSON schema. Raises SettingsError for what cannot be used.
     """
     made: Any = dataclass(frozen=True, kw_only=True, config=STRICT)(kind)
+    for field in fields(
+        made
+    ):  # pydantic reads the texts of a class's own fields: those that inherit find them here
+        field.metadata = {"description": made.__pydantic_fields__[field.name].description}  # type: ignore[assignment]
     make = made.__init__
 
     @wraps(make)

@@ -1,11 +1,14 @@
 """Run files: every entry is read, a mistake is refused in words that name the file."""
 
 import re
+import runpy
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
+from followyouremoji.checkpoints import ModelConfig
 from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.config import load_run
@@ -201,6 +204,27 @@ def test_a_table_of_the_autoencoder_may_name_a_part_of_its_sizes(tmp_path) -> No
         load(tmp_path, text + "channels = 64\n")
     with pytest.raises(SettingsError, match="`autoencoder` must be a table"):
         load(tmp_path, text.replace("[autoencoder]\n", "").replace("[opt", "autoencoder = 3\n[opt"))
+
+
+def test_several_mistakes_are_named_together(tmp_path) -> None:
+    text = DENOISER.replace("references = 2", "refrences = 2").replace("every = 2", "every = 0")
+    with pytest.raises(SettingsError, match=r"`validation\.every` must be .*; unknown entry `refrences`"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("kind", [DenoiserRun, AutoencoderRun, ModelConfig])
+def test_a_config_s_schema_describes_every_entry(kind) -> None:
+    schema = TypeAdapter(kind).json_schema()
+    for table in (schema, *schema["$defs"].values()):
+        assert not table["additionalProperties"]
+        for name, entry in table["properties"].items():
+            assert entry.get("description"), f"{table['title']}.{name}"
+
+
+def test_the_tables_of_the_page_are_those_of_the_code() -> None:
+    docs = CONFIGS.parent / "docs"
+    tables = runpy.run_path(str(docs / "options.py"))["tables"]()
+    assert tables in (docs / "training.md").read_text(encoding="utf-8"), "run: python docs/options.py"
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:

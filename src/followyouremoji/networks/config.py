@@ -28,7 +28,7 @@ class QFormerConfig:
     """The image prompt of the paper layout: learnt tokens read the image tokens."""
 
     layers: Size = 4
-    """Layers in which they do."""
+    """Layers in which the learnt tokens read the image's."""
     queries: Size = 16
     """Learnt tokens."""
     width: Size = 768

@@ -63,8 +63,8 @@ def test_a_run_without_a_record_is_not_said_to_be_of_drawings(tmp_path) -> None:
 
 def test_a_damaged_record_is_refused_by_name(tmp_path) -> None:
     assert read_origin(tmp_path) is None
-    write_origin(tmp_path, Origin(True, ("a", "b")))
-    assert read_origin(tmp_path) == Origin(True, ("a", "b"))
+    write_origin(tmp_path, Origin(drawn=True, starts=("a", "b")))
+    assert read_origin(tmp_path) == Origin(drawn=True, starts=("a", "b"))
     for text in ("{", "[]", '{"starts": [3]}'):
         (tmp_path / "origin.json").write_text(text)
         with pytest.raises(WeightsError, match=r"origin\.json"):

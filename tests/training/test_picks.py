@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from followyouremoji.data import TrainingClip
+from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.window import face_window
@@ -87,7 +88,7 @@ def test_what_is_around_the_face_counts_less_and_decoded_pictures_count(tmp_path
 
 
 def test_pictures_that_the_networks_cannot_halve_are_refused_before_a_run_begins(tmp_path) -> None:
-    run = run_of(tmp_path / "run", drawings=None, data=(DataPart(drawn={"size": 72}),))
+    run = run_of(tmp_path / "run", drawings=None, data=(DataPart(drawn=DrawnPart(size=72)),))
     with pytest.raises(SettingsError, match=r"`data` names are 72 pixels large.* a multiple of 16"):
         train_denoiser(run)
     assert not run.output.exists()

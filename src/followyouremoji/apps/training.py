@@ -126,8 +126,9 @@ def draw(
     from followyouremoji.executors import Processes
     from followyouremoji.training.drawings import DrawingSettings, draw_folder
 
+    settings = DrawingSettings(identities=identities, pictures=pictures, size=size, seed=seed, clips=clips)
     with Processes(processes) as executor:
-        draw_folder(folder, DrawingSettings(identities, pictures, size, seed, clips), executor)
+        draw_folder(folder, settings, executor)
     say(f"{folder}: {identities} people, {pictures} pictures of each.")
 
 

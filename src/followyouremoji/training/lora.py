@@ -24,7 +24,7 @@ from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.lora import DOWN, UP, Lora
 from followyouremoji.checkpoints.model import Model
-from followyouremoji.data.drawn import Drawn
+from followyouremoji.data.drawn import Drawn, DrawnPart
 from followyouremoji.data.mixture import Mixture
 from followyouremoji.data.source import ClipSource
 from followyouremoji.errors import SettingsError
@@ -90,7 +90,7 @@ def lora_run(model: Model, settings: LoraSettings) -> DenoiserRun:
         output=Path(),
         autoencoder=Path(),
         image_encoder=Path() if config.network.image_source == "clip" else None,
-        data=(DataPart(drawn={}),),
+        data=(DataPart(drawn=DrawnPart()),),
         network=config.network,
         optimisation=Optimisation(
             steps=settings.steps,

@@ -223,14 +223,12 @@ def open_clips(parts: tuple[DataPart, ...], seed: int) -> ClipSource:
 
     Raises DataError or SettingsError where there are none, or of different sizes.
     """
-    from followyouremoji.data import Drawn, Mixture, Shards
+    from followyouremoji.data import Mixture, Shards
 
-    shards = [Shards(part.shards, seed, part.strides) if part.shards is not None else None for part in parts]
-    sizes = [source.size for source in shards if source is not None]
-    beside = {"seed": seed, **({"size": sizes[0]} if sizes else {})}
-    sources = [
-        source or Drawn.from_table({**beside, **(part.drawn or {})})
-        for source, part in zip(shards, parts, strict=True)
+    shards = {part: Shards(part.shards, seed, part.strides) for part in parts if part.shards is not None}
+    size = next((source.size for source in shards.values()), None)
+    sources: list[ClipSource] = [
+        shards[part] if part.drawn is None else part.drawn.source(size, seed) for part in parts
     ]
     return Mixture(sources, [part.weight for part in parts], seed) if len(sources) > 1 else sources[0]
 

@@ -159,7 +159,9 @@ def animate(networks: FollowYourEmoji, codec: Codec, run: DenoiserRun, pick: Pic
         window=max(3, min(frames, network.max_frames)),
         strategy="keyframes" if network.layout == "paper" else "windows",
     )
-    config = ModelConfig("in training", network, picture_size=len(pick.portrait), window=settings.window)
+    config = ModelConfig(
+        name="in training", network=network, picture_size=len(pick.portrait), window=settings.window
+    )
     clip = PickedClip(pick, run.landmarks.style, network.warped_reference)
     generated = generate([Model(config, networks, codec)], clip, Timeline.straight(frames), settings)
     return np.stack([picture for _, picture, _ in generated])

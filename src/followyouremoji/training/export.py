@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.errors import SettingsError
@@ -63,8 +62,6 @@ def export_model(
     require_encoder(run.output, fingerprint(autoencoder), run.autoencoder)
     networks.load_state_dict(weights, assign=True)
     networks.eval().requires_grad_(False)
-    if networks.decoder is not None and isinstance(autoencoder, SmallAutoencoder):
-        codec = Codec(autoencoder.with_decoder(networks.decoder), codec.image_encoder)
     config = ModelConfig(
         name=name,
         network=network,
@@ -84,4 +81,9 @@ def export_model(
         guided=guided,
         provenance=provenance or (read_origin(run.output) or origin_of(run)).told(),
     )
-    return save_model(Model(config, networks, codec), folder, dtype=torch.float16, overwrite=overwrite)
+    return save_model(
+        Model(config, networks, codec.with_decoder(networks.decoder)),
+        folder,
+        dtype=torch.float16,
+        overwrite=overwrite,
+    )

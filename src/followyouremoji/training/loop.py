@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from followyouremoji.errors import UserError, WeightsError
-from followyouremoji.training.feed import Feed
+from followyouremoji.training.feed import feed
 from followyouremoji.training.interruption import listening
 from followyouremoji.training.run import Diverged, Run
 from followyouremoji.training.settings import RunSettings
@@ -118,17 +118,16 @@ def train(
 
     Parameters
     ----------
-    make, join : a sample of (step, place in the joined batch), and samples as a batch; see `Feed`.
+    make, join : a sample of (step, place in the joined batch), and samples as a batch; see `feed`.
     losses : of a batch, by name; the first is what is learnt.
     figures : what the log shows of the losses' means.
     validate : called every so many steps, in all processes, after the step's state is saved: should judging fail,
         nothing learnt is lost.
     """
-    feed = Feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
+    batches = feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
     recent, shown, begun = Recent(), Means(), time.monotonic()
     reason: str | signal.Signals = "finished"
-    with closing(feed), listening(tell=state.is_main) as interruption:
-        batches = iter(feed)
+    with closing(batches), listening(tell=state.is_main) as interruption:
         try:
             while not state.finished:
                 parts = []

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -22,24 +22,13 @@ from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.networks import Networks, recompute_activations
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.origin import origin_of, write_origin
-from followyouremoji.training.picks import PickSource, check_drawings, check_size, open_picks
+from followyouremoji.training.picks import check_drawings, check_size, open_picks
 from followyouremoji.training.run import Run
 from followyouremoji.training.settings import DenoiserRun
 from followyouremoji.training.starts import StartReport, initial_weights, start_of
 from followyouremoji.training.validation import Validator, validation_picks
 
 START_FILE = "start.txt"  # what a run's first weights came from
-
-
-@dataclass(frozen=True)
-class MakeSample:
-    """Makes one sample of a step; a class, so that worker processes can take it over."""
-
-    run: DenoiserRun
-    source: PickSource
-
-    def __call__(self, step: int, index: int) -> Batch:
-        return make_sample(self.run, self.source, step, index)
 
 
 def has_decoder(run: DenoiserRun) -> bool:
@@ -164,7 +153,7 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
     return train(
         state,
         run,
-        MakeSample(run, source),
+        partial(make_sample, run, source),
         join,
         losses,
         pin=Batch.pinned if state.device.type == "cuda" else None,

@@ -36,7 +36,7 @@ from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.networks import recompute_activations
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.person import Person, held_out_views
-from followyouremoji.training.picks import ClipPicks, Pick, framed
+from followyouremoji.training.picks import ClipPicks, FramedPicks, Pick
 from followyouremoji.training.settings import (
     DataPart,
     DenoiserRun,
@@ -203,7 +203,7 @@ def adapter_tensors(networks: nn.Module) -> dict[str, Tensor]:
 
 def held_out_picks(person: Person, run: DenoiserRun, count: int) -> list[Pick]:
     """Portraits with one target each, in views that are not trained on."""
-    source = framed(ClipPicks(held_out_views(person), 2), run.window, run.landmarks.pupils)
+    source = FramedPicks(ClipPicks(held_out_views(person), 2), run.window, run.landmarks.pupils)
     return [
         source.pick(i, sample_rng(run.optimisation.seed, 0, i), 1, successive=False) for i in range(count)
     ]
@@ -234,7 +234,7 @@ def _learn(
     whether the step was taken, and whether a signal asks to leave; then Interrupted is raised. Raises SettingsError
     after too many skipped steps in a row, or where all of the last tenth were.
     """
-    picks = framed(ClipPicks(source, run.clip_frames), run.window, run.landmarks.pupils)
+    picks = FramedPicks(ClipPicks(source, run.clip_frames), run.window, run.landmarks.pupils)
     trained = [parameter for parameter in networks.parameters() if parameter.requires_grad]
     device = trained[0].device
     optimiser = torch.optim.AdamW(

@@ -16,9 +16,10 @@ from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.portraits import Performance, draw_portrait, random_identity
-from followyouremoji.training.bending import bend, drawn_expressions, expressive_points, kept_open
-from followyouremoji.training.lora import (
+from followyouremoji.personal.bending import bend, drawn_expressions, expressive_points, kept_open
+from followyouremoji.personal.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
+from followyouremoji.personal.settings import LoraSettings
+from followyouremoji.personal.training import (
     Interrupted,
     LoraResult,
     adapted,
@@ -26,14 +27,12 @@ from followyouremoji.training.lora import (
     held_out_picks,
     train_lora,
 )
-from followyouremoji.training.lora_settings import LoraSettings
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
 from followyouremoji.training.settings import LandmarkOptions
 from tests.small_model import small_model
 from tests.test_preparation import landmarks_of
-
-from .tiny import run_of
+from tests.training.tiny import run_of
 
 IDENTITY = random_identity(np.random.default_rng(11), "person")
 
@@ -148,7 +147,7 @@ def test_a_gradient_that_is_no_number_spoils_nothing(model, person, monkeypatch,
             found.diffusion.register_hook(lambda gradient: gradient * float("inf"))
         return found
 
-    monkeypatch.setattr("followyouremoji.training.lora.batch_losses", injected)
+    monkeypatch.setattr("followyouremoji.personal.training.batch_losses", injected)
     settings = LoraSettings(steps=4, rank=2, targets=2, drawn_share=0.0, views=1, save_every=1)
 
     def train() -> LoraResult:

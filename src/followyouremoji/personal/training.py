@@ -2,7 +2,7 @@
 with peft).
 
 The batches, the objective and the sampling are those of the trainer; what differs is that the model's own weights stand
-still. From single pictures the targets are bent ones (`training.bending`), so the network learns a person's look, not
+still. From single pictures the targets are bent ones (`personal.bending`), so the network learns a person's look, not
 their way of moving; a share of drawn people with true expressions stays in the batches, so that the model does not
 forget how eyes and mouths open.
 """
@@ -29,13 +29,13 @@ from followyouremoji.data.mixture import Mixture
 from followyouremoji.data.source import ClipSource
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import FollowYourEmoji
+from followyouremoji.personal.person import Person, held_out_views
+from followyouremoji.personal.settings import LoraSettings
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import make_batch, sample_rng
 from followyouremoji.training.interruption import listening
-from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.networks import recompute_activations
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.person import Person, held_out_views
 from followyouremoji.training.picks import ClipPicks, FramedPicks, Pick
 from followyouremoji.training.settings import (
     DataPart,

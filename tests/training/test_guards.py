@@ -1,4 +1,4 @@
-"""What goes wrong while training: losses that are no numbers, signals, and runs of other settings."""
+"""What goes wrong while training: losses that are not finite, signals, and runs of other settings."""
 
 import csv
 import dataclasses
@@ -80,7 +80,7 @@ def test_a_run_that_ends_on_skipped_steps_has_saved(tmp_path) -> None:
 def test_a_run_that_is_stopped_on_a_skipped_step_has_saved(tmp_path) -> None:
     quick = Quick(run_of(tmp_path, steps=50), broken=range(2, 3))
     quick.reports = Stopper(signal.SIGTERM)  # type: ignore[assignment]
-    assert "saved at step 3" in quick.train().told()
+    assert "saved at step 3" in quick.train().summary()
     assert steps_of(tmp_path) == [3]
 
 
@@ -202,7 +202,7 @@ def test_a_signal_ends_the_step_and_saves(tmp_path, number, code) -> None:
     quick.reports = Stopper(number)  # type: ignore[assignment]
     outcome = quick.train()
     assert (outcome.reason, outcome.exit_code, outcome.step) == (number, code, 3)
-    assert number.name in outcome.told()
+    assert number.name in outcome.summary()
     assert steps_of(tmp_path) == [3]
     assert signal.getsignal(signal.SIGTERM) is before
 

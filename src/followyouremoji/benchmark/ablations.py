@@ -38,7 +38,7 @@ class Interrupted(Exception):
     """A signal came while a model was trained; what it learnt is saved, and `outcome` tells how the run ended."""
 
     def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.told())
+        super().__init__(outcome.summary())
         self.outcome = outcome
 
 

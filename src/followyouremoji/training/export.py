@@ -79,7 +79,7 @@ def export_model(
         window=run.targets if run.stage == 2 else 16,
         known_frames=run.masks_frames,
         guided=guided,
-        provenance=provenance or (read_origin(run.output) or origin_of(run)).told(),
+        provenance=provenance or (read_origin(run.output) or origin_of(run)).summary(),
     )
     return save_model(
         Model(config, networks, codec.with_decoder(networks.decoder)),

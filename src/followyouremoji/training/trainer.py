@@ -55,11 +55,11 @@ def build_networks(run: DenoiserRun, codec: Codec) -> tuple[Networks, StartRepor
         networks = Networks(config)
     report = None
     if run.initial is None:
-        networks.learn_from_nothing()
+        networks.init_from_scratch()
     elif not checkpoints(run.output):  # a run that goes on has its own
         report = initial_weights(networks, start_of(run.initial))
     if run.stage == 2:
-        networks.learn_time_alone()
+        networks.freeze_spatial_layers()
         if report is not None:
             require_learning(networks, report)
     if networks.decoder is not None:

@@ -39,7 +39,7 @@ def load_codec(run: DenoiserRun) -> Codec:
     """The frozen networks of a run, on the CPU. Raises SettingsError where the autoencoder does not fit the networks or
     cannot be tuned."""
     autoencoder = load_autoencoder(run.autoencoder)
-    if run.tune_decoder and not isinstance(autoencoder, SmallAutoencoder):
+    if run.tune_decoder and autoencoder.config is None:
         raise SettingsError(
             f'`tune_decoder` needs a small autoencoder of your own (`kind = "autoencoder"`); {run.autoencoder} is Stable Diffusion\'s'
         )

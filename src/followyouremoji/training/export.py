@@ -10,7 +10,6 @@ import torch
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.errors import SettingsError
-from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, check_layout
 from followyouremoji.training.codec import load_codec
 from followyouremoji.training.config import load_denoiser_run
@@ -52,14 +51,13 @@ def export_model(
             f"0.1, say, or export it with a guidance scale of 1, not {guidance_scale:g}"
         )
     codec = load_codec(run)
-    autoencoder = codec.autoencoder
+    own = codec.autoencoder.config
     network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    own = autoencoder.config if isinstance(autoencoder, SmallAutoencoder) else None
     with torch.device("meta"):
         networks = Networks(network, own if carries_decoder(run.output) else None)
     weights = averaged_weights(run.output)
     check_layout(run.output, weights, networks)
-    require_encoder(run.output, fingerprint(autoencoder), run.autoencoder)
+    require_encoder(run.output, fingerprint(codec.autoencoder), run.autoencoder)
     networks.load_state_dict(weights, assign=True)
     networks.eval().requires_grad_(False)
     config = ModelConfig(

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.errors import SettingsError, some_of
-from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.average import full_tensor
 from followyouremoji.training.batch import Batch, join, make_sample
@@ -46,13 +45,9 @@ def build_networks(run: DenoiserRun, codec: Codec) -> tuple[Networks, StartRepor
     what that gave."""
     torch.manual_seed(run.optimisation.seed)
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    autoencoder = codec.autoencoder
-    if isinstance(autoencoder, SmallAutoencoder) and has_decoder(run):
-        networks = Networks(config, autoencoder.config)
-        assert networks.decoder is not None
-        networks.decoder.load_state_dict(autoencoder.decoder.state_dict())
-    else:
-        networks = Networks(config)
+    networks = Networks(config, codec.autoencoder.config if has_decoder(run) else None)
+    if networks.decoder is not None:
+        networks.decoder.load_state_dict(codec.autoencoder.get_submodule("decoder").state_dict())
     report = None
     if run.initial is None:
         networks.init_from_scratch()
@@ -85,13 +80,10 @@ def require_learning(networks: Networks, report: StartReport) -> None:
 def codec_of(run: DenoiserRun, codec: Codec, networks: Networks) -> Codec:
     """The codec with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP
     leaves whole."""
-    autoencoder = codec.autoencoder
-    if networks.decoder is None or not isinstance(autoencoder, SmallAutoencoder):
-        return codec
-    if run.tune_decoder:
-        return Codec(autoencoder.with_decoder(networks.decoder), codec.image_encoder)
+    if networks.decoder is None or run.tune_decoder:
+        return codec.with_decoder(networks.decoder)
     values = {name: full_tensor(value).cpu() for name, value in networks.decoder.state_dict().items()}
-    autoencoder.decoder.load_state_dict(values)
+    codec.autoencoder.get_submodule("decoder").load_state_dict(values)
     return codec
 
 

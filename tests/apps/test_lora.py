@@ -18,9 +18,9 @@ from followyouremoji.apps.animate import ModelChoice
 from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture
+from followyouremoji.personal.settings import LoraSettings
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.training.lora_settings import LoraSettings
 
 app = typer.Typer()
 app.command()(lora)

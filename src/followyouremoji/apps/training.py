@@ -101,7 +101,7 @@ def run(
 
             outcome = train_denoiser(settings, minutes, report)
     if outcome.is_main:
-        say(f"{settings.output}: {outcome.told()}")
+        say(f"{settings.output}: {outcome.summary()}")
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 

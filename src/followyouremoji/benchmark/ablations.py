@@ -41,7 +41,7 @@ class Interrupted(Exception):
     """A signal came while a model was trained. Its state is saved; `outcome` says how the run ended."""
 
     def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.told())
+        super().__init__(outcome.summary())
         self.outcome = outcome
 
 

@@ -7,6 +7,7 @@ file's own type on a CPU they stay mapped from the file, so that a network is ne
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -134,8 +135,10 @@ def not_finite(weights: Path | nn.Module) -> list[str]:
         return [name for name in opened.keys() if broken(opened.get_tensor(name))]  # noqa: SIM118
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Tensors of a `.pth`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
+def read_tensors(file: Path, *, checkpoint: bool = False) -> dict[str, Tensor]:
+    """Tensors of a `.pth`, `.ckpt`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
+
+    In a training's `checkpoint` they may lie under `state_dict`, with settings and step numbers beside them.
 
     Raises WeightsError for a file that holds anything but tensors, among them one that would run code, or that is
     damaged.
@@ -143,7 +146,11 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        mapped = zipfile.is_zipfile(file)  # older files cannot be
+        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        if checkpoint:
+            tensors = tensors.get("state_dict", tensors)
+            tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{file} is refused: it holds more than tensors, and reading it could run code. Fetch the original file again, or look for "

@@ -47,6 +47,7 @@ class ConvBlock(nn.Module):
 class Autoencoder(nn.Module):
     """The face that every autoencoder shows: pictures to normalised latents at an eighth of the size, and back."""
 
+    config: AutoencoderConfig | None = None  # None: Stable Diffusion's, whose sizes are its own
     latent_channels: int
 
     def encode(self, pictures: Tensor) -> Tensor:
@@ -60,6 +61,8 @@ class Autoencoder(nn.Module):
 
 class SmallAutoencoder(Autoencoder):
     """Pixel-unshuffled pictures through residual convolutions; most of the work is done at an eighth of the size."""
+
+    config: AutoencoderConfig
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ class Origin:
     starts: tuple[str, ...] = ()
     """The weights of others that were at the beginning, in words."""
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence or two for users of the model."""
         if self.drawn and not self.starts:
             return DRAWN
@@ -53,17 +53,17 @@ def origin_of(run: DenoiserRun) -> Origin:
             )
         drawn, starts = drawn and before.drawn, list(before.starts)
     if start.model is not None:
-        starts.append(f"the model {told_model(find_checkpoint(start.model))}")
+        starts.append(f"the model {describe_model(find_checkpoint(start.model))}")
     if start.unet is not None:
         starts.append(f"the UNet of {named(start.unet)}")
     if start.motion is not None and (start.motion / NETWORK_FILES["denoiser"]).is_file():
-        starts.append(f"the temporal layers of the model {told_model(start.motion)}")
+        starts.append(f"the temporal layers of the model {describe_model(start.motion)}")
     elif start.motion is not None:
         starts.append(f"the motion module {start.motion.name}")
     return Origin(drawn=drawn, starts=tuple(starts))
 
 
-def told_model(folder: Path) -> str:
+def describe_model(folder: Path) -> str:
     """A saved model in words: its name and where it says that it comes from."""
     config, _ = read_config(folder)
     return f"{config.name} ({config.provenance.rstrip('.') or 'of unknown origin'})"

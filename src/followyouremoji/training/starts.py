@@ -11,31 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from torch import nn
+from torch import Tensor, nn
 
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import read_tensors
 from followyouremoji.config import validated
 from followyouremoji.errors import WeightsError, some_of
-from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig, QFormer
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, holds_run
 from followyouremoji.training.copying import Copied, copy_tensors
 from followyouremoji.training.foreign import TIME, copy_motion, copy_unet
-
-
-class StartedNetworks(Protocol):
-    """The networks that can be started, with random weights: `training.networks.Networks` is one."""
-
-    config: NetworkConfig
-    appearance_net: AppearanceNet
-    denoiser: Denoiser
-    landmark_encoder: LandmarkEncoder
-    qformer: QFormer | None
-    decoder: nn.Module | None  # an autoencoder's: it has weights, a run that tuned it better ones
+from followyouremoji.training.networks import Networks
 
 
 @validated
@@ -97,7 +86,7 @@ def start_of(initial: Path | Start) -> Start:
     return Start(model=str(initial)) if is_model else Start(run=initial)
 
 
-def initial_weights(networks: StartedNetworks, start: Start) -> StartReport:
+def initial_weights(networks: Networks, start: Start) -> StartReport:
     """Copy pretrained weights into networks.
 
     The denoiser's first convolution may read more channels than the file's (the known frames of Sec. 3.3): those begin
@@ -151,37 +140,25 @@ def _from_model(parts: Mapping[str, nn.Module], model: str) -> list[Copied]:
             continue  # a released-layout model that starts a paper-layout network
         if not file.is_file():
             raise WeightsError(f"{file} is missing: the model is incomplete; fetch or save it again")
-        copied.append(
-            copy_tensors(
-                network,
-                module,
-                read_tensors(file),
-                file,
-                may_lack=lambda name: TIME in name or name.startswith("conv_warped."),
-                may_ignore=lambda name: TIME in name or name.startswith("conv_warped."),
-            )
-        )
+        copied.append(_copied(network, module, read_tensors(file), file))
     return copied
 
 
 def _from_run(parts: Mapping[str, nn.Module], folder: Path) -> list[Copied]:
     weights = averaged_weights(folder)
+    copied = []
+    for network, module in parts.items():
+        prefix = f"{network}."
+        own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        copied.append(_copied(network, module, own, folder))
+    return copied
 
-    def started_here(name: str) -> bool:
+
+def _copied(network: str, module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> Copied:
+    """Copy a network of the project's own; its temporal layers and the layer for the warped portrait may begin here or
+    end here."""
+
+    def optional(name: str) -> bool:
         return TIME in name or name.startswith("conv_warped.")
 
-    return [
-        copy_tensors(
-            network,
-            module,
-            {
-                name.removeprefix(f"{network}."): value
-                for name, value in weights.items()
-                if name.startswith(f"{network}.")
-            },
-            folder,
-            may_lack=started_here,
-            may_ignore=started_here,
-        )
-        for network, module in parts.items()
-    ]
+    return copy_tensors(network, module, tensors, source, may_lack=optional, may_ignore=optional)

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from followyouremoji.executors.base import ONE_THREAD, WorkerLost
-from followyouremoji.executors.pool import Job, Pool, Workplace
+from followyouremoji.executors.pool import Job, Pool, RemoteWorker
 
 _STARTING = threading.Lock()
 
@@ -34,6 +34,8 @@ class Processes(Pool["Process"]):
     """
 
     def __init__(self, count: int, gpus: Sequence[str] = ()) -> None:
+        if count < 1:
+            raise ValueError(f"there must be at least one process, not {count}")
         super().__init__(count)
         self._gpus = tuple(gpus)
 
@@ -62,7 +64,7 @@ class Process:
             self._process.start()
         far.close()
 
-    def give(self, job: Job, item: Any) -> None:
+    def give(self, job: Job, item: bytes) -> None:
         # A process that has ended meanwhile is noticed when its answer is waited for.
         with suppress(OSError):
             self.connection.send((None if job is self._job else job, item))
@@ -106,7 +108,7 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job: Any = None
-    workplace = Workplace()
+    worker = RemoteWorker()
     connection.send(None)  # ready
     while True:
         try:
@@ -114,7 +116,7 @@ def _serve(connection: Connection) -> None:
         except EOFError:
             return
         job = new_job or job
-        connection.send(workplace.work(job, item))
+        connection.send(worker.work(job, item))
 
 
 def _end_with_parent() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from followyouremoji.errors import SettingsError, first_line
 from followyouremoji.executors.base import ONE_THREAD, WorkerLost
-from followyouremoji.executors.pool import Job, Pool, Workplace
+from followyouremoji.executors.pool import Job, Pool, RemoteWorker
 
 LOCAL = "local"
 """The address that starts Ray on this machine alone, for trying out."""
@@ -78,12 +78,12 @@ class Actor:
     def __init__(self, ray: Any, gpus: float) -> None:
         options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": {"env_vars": ONE_THREAD}}
         self._ray = ray
-        self._actor = ray.remote(**options)(Workplace).remote()
+        self._actor = ray.remote(**options)(RemoteWorker).remote()
         self._job: Job | None = None
         self._shared: Any = None
         self.pending = self._actor.ready.remote()
 
-    def give(self, job: Job, item: Any) -> None:
+    def give(self, job: Job, item: bytes) -> None:
         if job is not self._job:
             self._job, self._shared = job, self._ray.put(job)
         self.pending = self._actor.work.remote(self._shared, item)

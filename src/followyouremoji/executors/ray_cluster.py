@@ -31,9 +31,10 @@ class RayCluster(Pool["Actor"]):
         ``ray://10.0.0.1:10001``; "local" starts Ray here. Not used where this process is connected to a Ray already.
     gpus : GPUs that a worker sees, which may be a part of one; 0 for work on processors alone
 
-    Raises, when its block begins,
+    Raises
     ------
-    SettingsError : Ray is not installed, no cluster answers at the address, or it has no processor or GPU.
+    SettingsError : when its block begins: Ray is not installed, no cluster answers at the address, or it has no
+        processor or GPU.
     """
 
     def __init__(self, address: str = "auto", gpus: float = 0) -> None:

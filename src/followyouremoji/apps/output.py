@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from followyouremoji.apps.interrupts import end_if_pressed
 from followyouremoji.errors import SettingsError, UserError
 
 Advance = Callable[[int, int | None], None]
@@ -38,7 +39,8 @@ def counted(frames: int) -> str:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Advance]:
-    """A bar with the time left on the standard error output; nothing where that is not a terminal."""
+    """A bar with the time left on the standard error output; nothing where that is not a terminal. After Ctrl-C,
+    advancing it raises KeyboardInterrupt, in whatever thread."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -50,7 +52,12 @@ def progress_bar(what: str) -> Iterator[Advance]:
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def advance(done: int, total: int | None) -> None:
+            end_if_pressed()  # networks have a thread of their own, and may be far from their next frame
+            bar.update(task, completed=done, total=total)
+
+        yield advance
 
 
 @contextmanager

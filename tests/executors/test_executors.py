@@ -113,7 +113,7 @@ def test_what_cannot_be_sent_is_an_error_of_its_item(executor: Executor, tmp_pat
     names = ["unpicklable", "function", "last"]
     done = {outcome.item: outcome for outcome in executor.map(partial(behave, folder=tmp_path), names)}
     assert "Unpicklable: ab" in str(done["unpicklable"].error)
-    assert "pickle" in str(done["function"].error)
+    assert "local object" in str(done["function"].error)
     assert done["last"].result() == "LAST"
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.face.alignment import align_motion
 from followyouremoji.face.blending import blend_face, with_own_texture
 from followyouremoji.face.detection import FaceDetector, Landmarks
@@ -21,6 +20,7 @@ from followyouremoji.framing import WindowedFace
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture, resize_picture
+from followyouremoji.requests.bundled import driving_path, portrait_path
 
 PORTRAIT, MOTION = "bundled:ada", "bundled:talk"
 WINDOW = 128  # pixels a side, of the bundled model

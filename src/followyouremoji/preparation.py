@@ -16,7 +16,8 @@ from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.geometry import with_gaze_of
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.timeline import Loop, looped
+from followyouremoji.face.settings import Loop
+from followyouremoji.face.timeline import looped
 from followyouremoji.face.tracking import TrackingReport
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import LARGE_SQUARE, WindowedFace, choose_crop, middle_square
@@ -169,7 +170,8 @@ def prepare(
     ----------
     portrait : a picture: array uint8 (height, width, 3), or (height, width, 4) with opacity, Pillow image, or path.
     motion : a Motion, the path of a motion file, clip or picture, or a picture, whose one pose the portrait takes.
-    size, style : of the picture and the landmark pictures that the model sees, where `settings` leave them open.
+    size : of the picture that the model sees, where `settings` leave it open.
+    style : of the landmark pictures, as the model saw them in its training.
     always_crop : what "auto" means for a model trained on squares around the face.
     in_picture : align the driving landmarks in the picture alone, see `align_in_picture`; `alignment` is not read then.
     face_alone : the model makes faces alone, in windows of `size`; "auto" then always crops.
@@ -212,7 +214,7 @@ def prepare(
         crop=crop,
         points=crop.to_crop(aligned.points, size),
         reference_points=crop.to_crop(landmarks.points, size),
-        style=settings.landmark_style or style or LandmarkStyle(),
+        style=style or LandmarkStyle(),
         paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
         motion=driving,
         gaps=tracked.gaps,

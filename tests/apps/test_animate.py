@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
+from followyouremoji.apps.result import row
 
 from followyouremoji.apps import cli
-from followyouremoji.apps.result import row
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings, HeadMotion
 from followyouremoji.face.neutral import PortraitExpression

@@ -1,9 +1,9 @@
 """What `fye animate` tells of a model before it works."""
 
 import pytest
+from followyouremoji.apps.animate import tell_limits
 
 from followyouremoji.animator import PortraitAnimator
-from followyouremoji.apps.animate import tell_limits
 from followyouremoji.settings import AnimationSettings
 
 

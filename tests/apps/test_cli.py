@@ -95,7 +95,7 @@ def test_animate_side_by_side(fye: Run, model: Path, clip: Path) -> None:
 
 
 def test_a_picture_drives_a_picture(fye: Run, model: Path) -> None:
-    from followyouremoji.apps.bundled import driving_path, portrait_path
+    from followyouremoji.requests.bundled import driving_path, portrait_path
 
     done = fye("animate", "bundled:fox", portrait_path("bundled:ada"), "--weights", model, "--steps", 1)
     assert done.out.startswith("fox_ada.png: 1 frame; made in ")

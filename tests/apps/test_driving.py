@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from followyouremoji.apps.driving import Driving
 from PIL import Image
 
 from followyouremoji.apps.choices import SMOOTH, parse_rate
-from followyouremoji.apps.driving import Driving
 from followyouremoji.errors import ClipError, SettingsError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.tracking import track_motion

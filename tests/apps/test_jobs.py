@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from followyouremoji.apps.animate import ModelChoice, asked_for
 from followyouremoji.apps.driving import Driving
 from followyouremoji.apps.jobs import Job, JobError, Recipe, differences, fingerprint
+
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.motion import Motion

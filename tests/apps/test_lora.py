@@ -15,6 +15,7 @@ pytest.importorskip("skia", reason="drawn portraits need skia")
 pytest.importorskip("peft", reason="training a LoRA needs peft")
 
 from followyouremoji.apps.animate import ModelChoice
+
 from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from followyouremoji.apps.result import Output
 from PIL import Image
 
-from followyouremoji.apps.result import Output
 from followyouremoji.media.clips import ClipReader
 from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_nothing_written, assert_refused

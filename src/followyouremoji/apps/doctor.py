@@ -108,7 +108,7 @@ def without_landmarker() -> str:
 
 
 def example_rows() -> list[tuple[str, str]]:
-    from followyouremoji.apps.bundled import MOTION_ENDING, PORTRAIT_ENDING, example_names
+    from followyouremoji.requests.bundled import MOTION_ENDING, PORTRAIT_ENDING, example_names
 
     return [
         ("portraits", ", ".join(example_names(PORTRAIT_ENDING)) or "MISSING"),

@@ -20,6 +20,7 @@ FLAGS = {
     "sound": (" /--no-sound",),
     "overwrite": ("--overwrite",),
     "loras": ("--lora",),
+    "scale": ("--lora",),
     "resume": ("--job",),
     "frame_rate": ("--fps",),
     "guidance_scale": ("--guidance",),
@@ -41,7 +42,7 @@ METAVARS = {
     "background": "COLOUR",
     "max_side": "PIXELS",
 }
-KNOWN = {name for name, _ in options(AnimationRequest)}
+KNOWN = {"scale", *(name for name, _ in options(AnimationRequest))}
 
 
 def flags(name: str) -> tuple[str, ...]:
@@ -116,13 +117,14 @@ def parameter(name: str, field: FieldInfo) -> inspect.Parameter:
             kind, default = Union[bool, None], None  # noqa: UP007
         elif get_origin(kind) is tuple:
             kind, default = Union[list[str], None], None  # noqa: UP007
+        how: dict[str, Any] = {"min": bound(field, "ge"), "max": bound(field, "le")}
+        if name == "frame_rate":
+            how = {"parser": rate}
         mark = typer.Option(
             *flags(name),
             help=words,
             metavar=METAVARS.get(name),
-            min=bound(field, "ge"),
-            max=bound(field, "le"),
-            parser=rate if name == "frame_rate" else None,
+            **how,
             rich_help_panel=extra(field, "panel"),
             show_default=(otherwise or False) if default is None else not isinstance(default, bool),
         )
@@ -133,4 +135,7 @@ def parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
 def rate(text: str) -> float | None:
     """Frames a second; None for "auto"."""
-    return None if text.strip().lower() == "auto" else float(text)
+    try:
+        return None if text.strip().lower() == "auto" else float(text)
+    except ValueError:
+        raise typer.BadParameter("give frames a second, such as 25, or auto") from None

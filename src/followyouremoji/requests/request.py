@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -184,7 +185,7 @@ class AnimationRequest:
         panel="Model",
         strict=False,
     )
-    clip: ClipSettings = ClipSettings()
+    clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
     resume: Path | None = option(

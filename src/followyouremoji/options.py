@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
@@ -50,14 +50,3 @@ def extra(field: FieldInfo, name: str) -> Any:
 def bound(field: FieldInfo, name: str) -> float | None:
     """A field's bound "ge", "gt" or "le"; None where it has none."""
     return next((getattr(rule, name) for rule in field.metadata if hasattr(rule, name)), None)
-
-
-def allowed(field: FieldInfo) -> str:
-    """The values that a field takes, in words: "1 to 1000", "on or off"; "" where anything of its type does."""
-    least, above, most = bound(field, "ge"), bound(field, "gt"), bound(field, "le")
-    if least is None and above is None:
-        kinds = (field.annotation, *get_args(field.annotation))
-        words: tuple[str, ...] = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
-        return ", ".join(f"`{word}`" for word in words)
-    begin = f"above {above:g}" if least is None else f"{least:g}"
-    return f"{begin} or more" if most is None else f"{begin} to {most:g}"

@@ -85,7 +85,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
                 given[group] = made(kind, {name: given.pop(name) for name in names})
             command(**given)
         except UserError as error:
-            error.args = (with_flags(str(error), error.settings),)
+            error.args, error.settings = (with_flags(str(error), error.settings),), ()
             raise
 
     run.__annotations__ = {one.name: one.annotation for one in parameters}

@@ -72,7 +72,8 @@ def animate(
             work.tell(destination.note_on_bound(work.portrait, work.scaled))
         with FaceDetector(settings.detector_bundle) as detector:
             found = work.find_portrait(detector)
-            loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
+            loader = ThreadPoolExecutor(1, "loading")
+            stack.callback(loader.shutdown, wait=False)  # who stops need not wait for torch
             loading = loader.submit(ready_animator, request, load or load_animator)
 
             def tell_beside_loading(event: Event) -> None:

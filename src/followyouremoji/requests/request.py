@@ -183,6 +183,7 @@ class AnimationRequest:
         (),
         "A LoRA of one person or character, at full strength or as much as its scale says; there may be several.",
         panel="Model",
+        otherwise="none",
         strict=False,
     )
     clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy

@@ -144,19 +144,15 @@ def test_two_runs_cannot_work_in_one_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 40, -1])
-def test_damaged_latents_are_told_and_made_anew_when_they_are_gone(folder: Path, place: int) -> None:
+def test_damaged_latents_are_made_anew(folder: Path, place: int) -> None:
     path = folder / "latents" / "000001.safetensors"
     with ResumeFolder(folder, RECIPE) as kept:
         kept.save(1, LATENTS)
         data = bytearray(path.read_bytes())
         data[place] ^= 0x40
         path.write_bytes(data)
-        with pytest.raises(ResumeError, match=r"000001\.safetensors is damaged; delete this file"):
-            kept.load(1)
+        assert kept.load(1) is None
         path.write_bytes(data[:-5])
-        with pytest.raises(ResumeError, match="is damaged"):
-            kept.load(1)
-        path.unlink()
         assert kept.load(1) is None
 
 

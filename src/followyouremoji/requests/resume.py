@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -126,23 +127,15 @@ class ResumeFolder:
         return Motion.load(path)
 
     def load(self, number: int) -> Tensor | None:
-        """See `LatentStore`."""
+        """See `LatentStore`; None, too, where the file is damaged: its part is made anew."""
         from safetensors import SafetensorError, safe_open
 
         path = self._latents(number)
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, framework="pt") as file:
-                latents: Tensor = file.get_tensor(LATENTS)
-                right = (file.metadata() or {}).get(CHECKSUM) == _checksum(latents)
-        except (SafetensorError, OSError):
-            right = False
-        if not right:
-            raise ResumeError(
-                f"{path} is damaged; delete this file and ask for the same again: its part is made anew"
-            )
-        return latents
+        with suppress(SafetensorError, OSError), safe_open(path, framework="pt") as file:
+            latents: Tensor = file.get_tensor(LATENTS)
+            if (file.metadata() or {}).get(CHECKSUM) == _checksum(latents):
+                return latents
+        return None
 
     def save(self, number: int, latents: Tensor) -> None:
         """See `LatentStore`."""
@@ -160,14 +153,13 @@ class ResumeFolder:
             raise ResumeError(f"{folder} is a file; give a folder to keep the work in")
         if not folder.exists() and not folder.parent.is_dir():
             raise ResumeError(f"cannot make {folder}: there is no folder {folder.parent}; make it first")
-        ours = {LOCK, LATENTS}
         if folder.is_dir() and not (folder / REQUEST).exists():
-            left = workspaces(folder)
-            others = [one.name for one in folder.iterdir() if one.name not in ours and one not in left]
-            if others:
-                raise ResumeError(
-                    f"{folder} holds {others[0]} and no kept work; give a new or an empty folder"
-                )
+            ours = {LOCK, LATENTS, *(one.name for one in workspaces(folder))}
+            for other in folder.iterdir():
+                if other.name not in ours:
+                    raise ResumeError(
+                        f"{folder} holds {other.name} and no kept work; give a new or an empty folder"
+                    )
 
     def _begin_or_go_on(self) -> None:
         path = self.folder / REQUEST
@@ -248,20 +240,15 @@ FILES = ("portrait", "driving", "weights", "LoRA")
 
 def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In a user's words, what of two recipes differs."""
-    differing = []
-    for name in dict.fromkeys((*kept, *wanted)):
-        before, now = kept.get(name), wanted.get(name)
-        if before != now:
-            differing.append(
-                f"another {name}"
-                if name in FILES
-                else f"{name} was {_in_words(before)}, now {_in_words(now)}"
-            )
-    return differing
 
+    def words(recipe: Mapping[str, Any], name: str) -> object:
+        return "not given" if recipe.get(name) is None else recipe[name]
 
-def _in_words(value: object) -> str:
-    return "not given" if value is None else str(value)
+    return [
+        f"another {name}" if name in FILES else f"{name} was {words(kept, name)}, now {words(wanted, name)}"
+        for name in dict.fromkeys((*kept, *wanted))
+        if kept.get(name) != wanted.get(name)
+    ]
 
 
 def fingerprint(path: Path) -> str:

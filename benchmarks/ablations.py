@@ -1,12 +1,11 @@
-"""Train the six ablations of the paper's Table 2 and the full recipe at small scale, and print the table beside the
-paper's.
+"""Train the six ablations of the paper's Table 2 and the full recipe at small scale, and print the table with the
+paper's figures.
 
     python benchmarks/ablations.py --output FOLDER [--budget 1.0] [--cases 64] [--only full without_pupils]
 
-Every ablation gets the same drawings, autoencoder, seeds and steps. What is finished stays in FOLDER, and the same
-command goes on, after Ctrl-C too; another budget wants another FOLDER. Runs are ordinary ones, whose TOML files lie
-beside their results. `--smoke` does everything once in about a minute, for the machinery's sake: its figures mean
-nothing.
+Every ablation gets the same drawings, autoencoder, seeds and steps. Finished parts stay in FOLDER, and the same
+command resumes, also after Ctrl-C; another budget needs another FOLDER. Runs are ordinary ones, whose TOML files lie
+in the same folders. `--smoke` does everything once in about a minute, to test the machinery: its figures mean nothing.
 """
 
 from __future__ import annotations

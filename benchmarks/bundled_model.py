@@ -1,15 +1,15 @@
-"""How well models animate drawn portraits that they never saw, beside baselines: the tables and pictures of
+"""How well models animate drawn portraits that they never saw, compared with baselines: the tables and pictures of
 docs/bundled_model.md.
 
     python benchmarks/bundled_model.py --output FOLDER [--methods copy mesh bundled first=OTHER_WEIGHTS truth]
 
 Each identity of a suite performs a clip of 16 frames; four of them are compared with the true drawing. Suites: *self*,
 driven by the true landmarks of the clip; *cross*, driven by another identity's drawings as a user's clip would be
-(detected, aligned) and judged against the drawing of the portrait's own identity in that performance; *unseen* and
+(detected, aligned) and compared with the drawing of the portrait's own identity in that performance; *unseen* and
 *unseen-cross*, the same in styles held out from training.
 
-Suites are drawn once into a cache folder. Finished methods are kept in the output folder, so a broken run goes on, and
-a method may be added later. Methods are described in `followyouremoji/benchmark/methods.py`.
+Suites are drawn once into a cache folder. Finished methods are kept in the output folder, so the same command
+resumes, and a method may be added later. Methods are described in `followyouremoji/benchmark/methods.py`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Time and memory of the denoiser's step beside the order in which the authors' release computes it.
+"""Time and memory of the denoiser's pass, against the order in which the authors' release computes it.
 
     python -m benchmarks.denoiser --output FOLDER
     python -m benchmarks.denoiser --output FOLDER --device cuda --dtype bf16 --frames 16 --latents 64
 
 Full-size networks with random weights. Both orders alternate in one process, with a matrix product's rate before and
-after; each of the savings that can be switched off is also left out in turn. Memory is the peak of a process of its own
-for each order, that holds the appearance net and the denoiser; and of one in which they take turns, as in an animation
-with large networks. `--single` counts processor time of one thread instead of the clock's, for a machine that does
-other work. Writes `denoiser.txt`, `denoiser.json` and `denoiser.png`.
+after; each of the savings that can be switched off is also left out in turn. Memory is the peak of a separate process
+for each order, which holds the appearance net and the denoiser, and of one with offloading, as in an animation with
+large networks. `--single` counts processor time of one thread instead of the clock's, for a machine that does other
+work. Writes `denoiser.txt`, `denoiser.json` and `denoiser.png`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STEPS = 30
 
 @dataclass
 class Case:
-    """Networks with random weights and what a step reads."""
+    """Networks with random weights, and the inputs of a step."""
 
     appearance_net: AppearanceNet
     denoiser: Denoiser
@@ -119,8 +119,8 @@ def random_network(
 
 
 def randomise(network: nn.Module) -> None:
-    """Uniform weights of the size that keeps a layer's output at its input's, repeated from a short row of draws: what
-    takes a second, not a minute."""
+    """Uniform weights that keep a layer's output as large as its input, repeated from a short row of draws, which takes
+    a second instead of a minute."""
     torch.manual_seed(0)
     draws = torch.rand(1 << 20, device=next(network.parameters()).device) * 2 - 1
     for name, parameter in network.named_parameters():
@@ -172,7 +172,7 @@ def product_rate(stopwatch: Stopwatch, dtype: torch.dtype) -> float:
 
 
 def operations(options: argparse.Namespace) -> dict[str, float]:
-    """FLOP of a step in either order, direct convolutions and nothing told, counted without computing."""
+    """FLOP of a step in either order, with direct convolutions and no cache, counted without computing."""
     case = Case.random(options, "meta")
     appearance, conditioning = case.appearance(), case.condition()
     counts = {}
@@ -238,7 +238,7 @@ def peak_memory(options: argparse.Namespace, order: str) -> float:
 
 
 def in_turns(case: Case, options: argparse.Namespace) -> None:
-    """What an animation computes of a portrait and a segment, with weights that are made where it would read them."""
+    """The computations of an animation for a portrait and a segment; weights are made where it would read them."""
     turns = Turns(
         {"appearance_net": case.appearance_net, "denoiser": case.denoiser},
         {
@@ -256,7 +256,7 @@ def in_turns(case: Case, options: argparse.Namespace) -> None:
 
 
 def in_child(arguments: list[str], job: str) -> object:
-    """What a process of its own prints last, as JSON."""
+    """The last line that a separate process prints, as JSON."""
     command = [sys.executable, "-m", "benchmarks.denoiser", *arguments, "--child", job]
     done = subprocess.run(
         command, check=True, text=True, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
@@ -287,7 +287,7 @@ def report(figures: dict) -> Iterator[str]:
 
 
 def panels(figures: dict) -> dict[str, dict[str, float]]:
-    """What the plot shows."""
+    """The panels of the plot."""
     best = {name: min(values) for name, values in figures["seconds"].items()}
     shown = {
         name if name in ("released", "ours") else f"without {name}": value for name, value in best.items()

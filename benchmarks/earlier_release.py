@@ -4,7 +4,7 @@
     PYTHONPATH=/tmp/first/src python benchmarks/earlier_release.py SUITE OUTPUT
     python benchmarks/bundled_model.py --methods ... first=frames:OUTPUT --output FOLDER
 
-SUITE is the folder of a suite that `bundled_model.py` drew. A later release draws the bent portrait that a model starts
+SUITE is the folder of a suite that `bundled_model.py` drew. Later releases make the warped portrait that a model starts
 from in another way, so the first model's weights under today's code would not be the first model.
 """
 

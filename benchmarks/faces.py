@@ -1,4 +1,4 @@
-"""What faces cost for every frame, part by part; `landmarks.py` prints it."""
+"""Time of all that is computed about a face for every frame, part by part; `landmarks.py` prints it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.warping import warp_portrait
-from followyouremoji.framing import WindowedFace
+from followyouremoji.framing import FaceAlone
 from followyouremoji.media.clips import ClipReader
-from followyouremoji.media.encoders import open_encoder
+from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import read_picture, resize_picture
+from followyouremoji.media.writing import open_encoder
 from followyouremoji.requests.bundled import driving_path, portrait_path
 
 PORTRAIT, MOTION = "bundled:ada", "bundled:talk"
@@ -37,8 +38,7 @@ class Cost:
 
 
 def alternated(runs: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, Cost]:
-    """The least cost of each run over the rounds, in which they take turns; a run returns how many frames it worked
-    on."""
+    """The least cost of each run over the rounds, in which they take turns; a run returns its number of frames."""
     best = dict.fromkeys(runs, Cost(float("inf"), float("inf")))
     for _ in range(rounds):
         for name, run in runs.items():
@@ -53,12 +53,12 @@ def alternated(runs: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, 
 
 
 def bundled_performance(size: int) -> Iterator[np.ndarray]:
-    """A clip for machines that have none: the bundled portrait, bent by the bundled motion."""
+    """A clip for machines that have none: the bundled portrait, warped by the bundled motion."""
     picture = resize_picture(read_picture(portrait_path(PORTRAIT)), (size, size))
     with FaceDetector() as detector:
         face = detector.detect(picture)
     for points in align_motion(Motion.load(driving_path(MOTION)), face):
-        yield warp_portrait(picture, face.points, points)
+        yield warp_portrait(picture, face.points_in_picture, points)
 
 
 def frame_costs(clip: Path, motion: Motion, folder: Path, rounds: int) -> dict[str, Cost]:
@@ -95,54 +95,54 @@ def frame_costs(clip: Path, motion: Motion, folder: Path, rounds: int) -> dict[s
     }
     costs = alternated(runs, rounds)
     for size in (512, 1024):
-        costs |= bending_costs(resize_picture(pictures[0], (size, size)), points * (size / side), rounds)
+        costs |= warping_costs(resize_picture(pictures[0], (size, size)), points * (size / side), rounds)
     return costs
 
 
-def bending_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[str, Cost]:
-    """The portrait bent, and a generated face put into it, in a square of the picture's size. Noise stands for what
-    networks make."""
+def warping_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[str, Cost]:
+    """The portrait warped, and a generated face blended into it, in a square of the picture's size. Noise replaces the
+    networks' results."""
     size = picture.shape[0]
     rng = np.random.default_rng(0)
     result, coded = rng.integers(0, 256, (2, WINDOW, WINDOW, 3), np.uint8)
     own = points[0]
     shifts = iter(np.arange(1, 1000) * 1e-3)
 
-    def bent_otherwise() -> WindowedFace:
-        """Other landmarks each time: those that were bent before are remembered."""
+    def warped_otherwise() -> FaceAlone:
+        """Other landmarks each time, since the warps of earlier ones are cached."""
         moved = points[1 : 1 + SLOW_FRAMES] + next(shifts)
-        return WindowedFace(picture, own, moved, WINDOW)
+        return FaceAlone(Crop(0.0, 0.0, float(size)), picture, own, moved, WINDOW)
 
-    def guesses() -> int:
-        face = bent_otherwise()
-        return len([face.warped(frame) for frame in range(len(face.points))])
+    def window_warps() -> int:
+        face = warped_otherwise()
+        return len([face.warped(frame) for frame in range(len(face.points_in_picture))])
 
     def warps() -> int:
-        face = bent_otherwise()
-        return len([warp_portrait(picture, own, there) for there in face.points])
+        face = warped_otherwise()
+        return len([warp_portrait(picture, own, there) for there in face.points_in_picture])
 
-    still = bent_otherwise()
+    still = warped_otherwise()
 
     def textures() -> int:
         return len([with_own_texture(picture, result, coded, window) for window in still.windows])
 
     def blends() -> int:
-        return len([blend_face(picture, picture[::-1], there) for there in still.points])
+        return len([blend_face(picture, picture[::-1], there) for there in still.points_in_picture])
 
     def whole() -> int:
-        face = bent_otherwise()
-        for frame in range(len(face.points)):
+        face = warped_otherwise()
+        for frame in range(len(face.points_in_picture)):
             face.warped(frame)
-            face.finished(result, coded, frame)
-        return len(face.points)
+            face.finished(result, frame, coded)
+        return len(face.points_in_picture)
 
     return alternated(
         {
-            f"portrait bent into the face's window, from {size}": guesses,
-            f"portrait bent, {size}": warps,
-            f"generated face in the guess's texture, {size}": textures,
+            f"portrait warped into the face window, from {size}": window_warps,
+            f"portrait warped, {size}": warps,
+            f"generated face in the warp's texture, {size}": textures,
             f"face blended in, {size}": blends,
-            f"guess and finished frame together, {size}": whole,
+            f"warp and finished frame together, {size}": whole,
         },
         rounds,
     )

@@ -7,17 +7,17 @@ A drawn person looks in eight directions, half way and far, crosses its eyes and
 Portraits of other identities follow it. Directions are measured as `face/gaze.py` does, each as the change from the
 clip's first frame, in which everybody looks straight ahead, and compared with the driver's true ones:
 
-- *driver, detected*: what MediaPipe's irises say of the driver's drawings;
+- *driver, detected*: MediaPipe's irises in the driver's drawings;
 - *aligned*: the landmarks that the model is shown;
 - *result, by looks*: the irises in the results, found by correlation with the portrait's own;
 - *result, detected*: MediaPipe's irises in the results;
-- *drawing, by looks* and *drawing, detected*: the same in the true drawings of the portraits, which shows what these
-  ways of measuring lose themselves.
+- *drawing, by looks* and *drawing, detected*: the same in the true drawings of the portraits, which shows the errors
+  of these ways of measuring.
 
-The driver's landmarks are once *detected*, as a user's are, and once the drawing's own, *true*, so that what is lost
-after the detector shows. *gain* is the slope of measured over true degrees, across and up; *error* the mean absolute
-difference in degrees; *apart* that of the difference of the two eyes, across; *measured* the share of pictures in which
-both irises, or the face, were found.
+The driver's landmarks are once *detected*, as a user's are, and once the drawing's own, *true*, which shows the loss
+after the detector. *gain* is the slope of measured over true degrees, across and up; *error* the mean absolute
+difference in degrees; *apart* that of the difference of the two eyes, across; *measured* the fraction of pictures in
+which both irises, or the face, were found.
 
 Prints a table; writes gaze.json, gaze.md, gaze.png and glances.jpg into the output folder: far glances of the driver,
 as it is detected, and below them results and true drawings of a portrait of each style.
@@ -41,6 +41,7 @@ from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.gaze import Eyes, measure_gaze
 from followyouremoji.face.geometry import frustum_at_one, solve_metric_faces
+from followyouremoji.face.topology import OUTER_EYE_CORNERS
 from followyouremoji.media.pictures import contact_sheet, resize_picture, write_picture
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.portraits.anatomy import CONTROLS
@@ -189,9 +190,8 @@ def animated(
     prepared = animator.prepare(portrait.pictures[0], motion)
     chosen = slice(HELD // 2, None, HELD)
     results = [np.asarray(frame) for frame in animator.frames(prepared)][chosen]
-    points = prepared.points_in_picture
-    if prepared.face is None:
-        points = prepared.crop.from_crop(points, prepared.size)
+    framing = prepared.framing
+    points = framing.crop.from_crop(framing.points_in_picture, len(framing.square))
     # A picture has no depth: that of the portrait serves for all, whose head hardly turns.
     depth = np.broadcast_to(portrait.detected[:1, :, 2:], (len(landmarks), 478, 1))
     return results, np.concatenate([points[chosen] / SIZE, depth], axis=2)
@@ -209,8 +209,8 @@ def detected(results: list[np.ndarray], detector: FaceDetector) -> np.ndarray:
 
 
 def found_by_looks(pictures: list[np.ndarray], portrait: Drawn) -> np.ndarray:
-    """The true landmarks (G, 478, 3) with the irises where pictures of the portrait show them: where what is within the
-    iris's rim is most like the iris that looks ahead; NaN for a picture where nothing is."""
+    """The true landmarks (G, 478, 3) with the irises where pictures of the portrait show them: at the highest
+    correlation with the iris that looks ahead, within its rim; NaN for a picture where it is too low."""
     found = portrait.true.copy()
     ahead = portrait.points[0]
     lumas = [(picture @ LUMA).astype(np.float32) for picture in (*pictures, portrait.pictures[0])]
@@ -237,8 +237,8 @@ SHOWN = (0, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)  # of the glances: the fa
 
 
 def eyes_in(pictures: list[np.ndarray], who: Drawn) -> list[np.ndarray]:
-    """Somebody's eyes in pictures of all glances, those that are shown."""
-    corners = who.points[0, [33, 263]]
+    """A person's eyes in pictures of the glances that are shown."""
+    corners = who.points[0, list(OUTER_EYE_CORNERS)]
     middle, half = corners.mean(axis=0), 0.62 * float(np.ptp(corners[:, 0]))
     left, right = round(middle[0] - half), round(middle[0] + half)
     top, bottom = round(middle[1] - 0.45 * half), round(middle[1] + 0.35 * half)

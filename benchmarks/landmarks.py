@@ -1,24 +1,24 @@
-"""What faces cost of the wait for an animation: landmarks out of a clip, drawing, bending, writing, and what overlaps.
+"""The time that faces take in an animation: tracking a clip, drawing, warping, writing, and their overlap.
 
     python benchmarks/landmarks.py [CLIP] --output FOLDER [--bundle face_landmarker.task] [--frames 350] [--size 512]
 
 The clip is cut square, scaled and played forwards and backwards until it has the wanted number of frames, and written
 as an mp4 in a temporary folder; without a CLIP, the bundled portrait performs the bundled motion. Three tables, each
-measured in turns, of which the best of the rounds counts; also as `landmarks.txt`, `landmarks.json` and
+measured in turns, the best of the rounds; also as `landmarks.txt`, `landmarks.json` and
 `landmarks.png`:
 
-- *Extraction*: that file read from disk and the landmarks taken out of every frame. *release*: the task bundle in
+- *Extraction*: that file read from disk and the landmarks detected in every frame. *release*: the task bundle in
   picture mode, every frame on its own, decoding and detection one after the other, as the authors' code does;
   *tracked*: `track_motion` with the mesh model of the mediapipe wheel, the default of this project, with decoding
   before each frame or ahead in a thread; *tracked, with scores*: the same with the task bundle, which gives blendshape
   scores. The first and the last need `--bundle`.
-- *A frame*: each part that is not the networks' alone, see `faces.py`. One core.
-- *The wait*: what `fye animate` does, from the start of Python to the written file, each time in a new process: one
-  after the other, and with the model loading, the clip decoding and the result being encoded beside the rest.
+- *A frame*: each part outside of the networks, see `faces.py`. One core.
+- *The wait*: the work of `fye animate`, from the start of Python to the written file, each time in a new process: one
+  part after the other, and with loading, decoding and encoding in threads of their own.
 
-Processor time, of all threads together, stands beside the time on the clock: on a machine that does other things as
-well, it is the fairer one to compare where nothing overlaps. What overlaps needs cores: the first and the last table
-use all that the process may use (`taskset` limits them), and print how many.
+Processor time, of all threads together, is printed with the time on the clock: on a machine that does other work it is
+the fairer one to compare where nothing overlaps. Overlapping needs cores: the first and the last table use all that
+the process may use (`taskset` limits them), and print how many.
 """
 
 from __future__ import annotations
@@ -49,11 +49,10 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.face.tracking import track_motion
 from followyouremoji.files import write_json
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
-from followyouremoji.media.encoders import open_encoder
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.ranges import ClipRange
-from followyouremoji.media.writing import ClipWriter, exact_rate
+from followyouremoji.media.writing import ClipWriter, exact_rate, open_encoder
 from followyouremoji.prefetch import prefetch
 from followyouremoji.requests.bundled import portrait_path
 
@@ -255,7 +254,7 @@ def wait_times(clip: Path, folder: Path, frames: int, rounds: int) -> dict[str, 
 
 
 def wait(clip: Path, target: Path, frames: int, way: str) -> dict[str, float]:
-    """What `fye animate` does with the bundled model, in a process of its own: the clock's seconds at each mark."""
+    """The work of `fye animate` with the bundled model, in a process of its own: the clock's seconds at each mark."""
     overlapped = way == "overlapped"
     marks = {"started": time.time()}
 

@@ -10,11 +10,11 @@ A drawn portrait performs a motion that ends as it began. Its true drawings are 
   frame, seconds on the clock, and the largest resident memory of each. Loading the model counts for memory, not for
   time; the motion comes aligned.
 - *quality*: every strategy makes the long clip with each number of steps. A seam is a step from one frame to the next
-  across a border between parts: one of both was known when the other was made, or a window begins or ends there.
-  *seams* is what the face differs by from frame to frame across seams over that inside parts, each in proportion to
-  what the true drawings differ by there, so that motion is taken away; *seams of error* the same of the change of the
-  difference from the truth. *drift* is the identity figure of the last 100 frames less that of the first 100, in which
-  the same happens, with its interval. Flicker is second difference beyond the truth's.
+  across a border of segments: one frame was known when the other was generated, or a window begins or ends there.
+  *seams* is the change of the face from frame to frame across seams over that inside segments, each relative to the
+  change of the true drawings there; *seams of error* the same for the difference from the truth. *drift* is the
+  identity figure of the last 100 frames less that of the first 100, which show the same motion, with its interval.
+  Flicker is second difference beyond the truth's.
 
 Prints tables, writes length.json, length.md, length.png and contact sheets into the output folder: of some seams three
 frames before and three after, the truth above the result.

@@ -1,11 +1,11 @@
-"""What a large photograph costs: time and memory of `fye animate` against a portrait of usual size.
+"""The cost of a large photograph: time and memory of `fye animate` against a portrait of usual size.
 
     python benchmarks/photographs.py --output FOLDER [--before CHECKOUT] [--frames 24] [--rounds 2] [--ending .mp4]
 
 The bundled portrait, scaled up, is set in grainy pictures of 0.9, 12 and 24 megapixels, and each of them animated by
 the command as a user runs it, in a process of its own: seconds on the clock, of the processor (all threads), and the
 largest resident memory, the least of the rounds, in which the pictures take turns. `--before` names another checkout of
-this project, whose code makes the same in the same turns. Prints a table with ratios to the smallest picture, and
+this project, whose code is measured in the same turns. Prints a table with ratios to the smallest picture, and
 writes it with the figures as `photographs.md` and `photographs.json`.
 """
 

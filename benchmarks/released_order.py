@@ -1,10 +1,10 @@
-"""The denoiser's step as the authors' release computes it, on this project's modules: the measure of what is saved.
+"""The denoiser's pass as the authors' release computes it, on this project's modules: the reference for our savings.
 
-Nothing is kept between steps and both halves of guidance go as one batch, unconditional first. Appearance tokens are
+Nothing is kept between steps, and both halves of guidance are one batch, unconditional first. Appearance tokens are
 joined to every frame's own tokens before keys and values are projected, for both halves, though the unconditional one
-reads its own alone. Both halves project the image prompt for every frame. Convolutions are direct ones, on pictures in
-planes. At 4 frames of 32x32 latents this is 2.20 TFLOP; the release itself was counted at 2.24 (it also attends to what
-the unconditional half must not read).
+reads its own alone. Both halves project the image prompt for every frame. Convolutions are direct ones, on NCHW
+tensors. At 4 frames of 32x32 latents this is 2.20 TFLOP; the release itself was counted at 2.24 (it also attends to
+tokens that the unconditional half must not read).
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def resnet(block: ResnetBlock, x: Tensor, time: Tensor) -> Tensor:
 def attend(
     attention: Attention, tokens: Tensor, read: Tensor, *, first_half_reads: int | None = None
 ) -> Tensor:
-    """`tokens` (batch, n, channels) read `read` (batch, m, width), the first half of the batch only as many of them as
-    told."""
+    """`tokens` (batch, n, channels) read `read` (batch, m, width), the first half of the batch only the first
+    `first_half_reads` of them."""
     query, key, value = (
         projected.unflatten(-1, (attention.heads, -1)).transpose(1, 2)  # b n (h d) -> b h n d
         for projected in (attention.to_q(tokens), attention.to_k(read), attention.to_v(read))

@@ -39,6 +39,7 @@ from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.model import load_model
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
+from followyouremoji.executors import Local
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
@@ -83,7 +84,8 @@ def compare(options: argparse.Namespace) -> None:
     seeds = seed_methods(options.steps, options.seeds)
     methods = [*seeds, *compared_methods(options.steps, options.passes, options.fewer_steps)]
     settings = suite_settings("self", options.cases, options.size)
-    suite = drawn_suite(settings, options.suite_cache)
+    with Local() as executor:
+        suite = drawn_suite(settings, options.suite_cache, executor)
     scale = identity_scale(suite)
     kept = options.output / "rows.jsonl"
     pictures = options.output / "pictures"
@@ -117,7 +119,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def read_rows(kept: Path, described: dict[str, object]) -> list[SpeedRow]:
-    """Rows of an earlier run of the same; anything else is begun anew."""
+    """Rows of an earlier run of the same; anything else is begun again."""
     lines = kept.read_text().splitlines() if kept.exists() else []
     if not lines or json.loads(lines[0]) != described:
         kept.write_text(json.dumps(described) + "\n")
@@ -172,10 +174,10 @@ def table(rows: Sequence[SpeedRow], methods: Sequence[SpeedMethod], seeds: Seque
 
 def notes(rows: Sequence[SpeedRow], seeds: Sequence[str]) -> str:
     between = judge(rows, seeds[0], seeds)
-    told = "; ".join(f"{o.figure} {o.seeds_of_means:.5f} and {o.seeds_of_cases:.5f}" for o in between)
+    differences = "; ".join(f"{o.figure} {o.seeds_of_means:.5f} and {o.seeds_of_cases:.5f}" for o in between)
     return (
         "In brackets: the difference of the suite's mean from exact, and the mean absolute difference case by case, both over what two seeds "
-        f"of the exact sampler differ by. Seeds differ by (means, case by case): {told}. Lossless: all of these at most 1."
+        f"of the exact sampler differ by. Seeds differ by (means, case by case): {differences}. Lossless: all of these at most 1."
     )
 
 

@@ -4,15 +4,13 @@ import numpy as np
 import torch
 
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
+from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.networks import (
-    AppearanceNet,
     AutoencoderConfig,
-    Denoiser,
-    LandmarkEncoder,
+    FollowYourEmoji,
     NetworkConfig,
-    QFormer,
     QFormerConfig,
     SmallAutoencoder,
 )
@@ -50,22 +48,18 @@ def small_model(layout: str = "paper", **sizes: object) -> Model:
             guidance_scale=1.0,
             window=4,
         ),
-        appearance_net=AppearanceNet(network),
-        denoiser=Denoiser(network),
-        landmark_encoder=LandmarkEncoder(network),
-        qformer=QFormer(network) if layout == "paper" else None,
-        autoencoder=SmallAutoencoder(autoencoder),
-        image_encoder=None,
+        networks=FollowYourEmoji(network),
+        codec=Codec(SmallAutoencoder(autoencoder)),
     )
     # Layers that start at zero or nearly so would hide the landmarks and the other frames.
-    model.landmark_encoder.conv_out.reset_parameters()
-    for parameter in model.landmark_encoder.parameters():
+    model.networks.landmark_encoder.conv_out.reset_parameters()
+    for parameter in model.networks.landmark_encoder.parameters():
         parameter.data *= 4
-    for name, parameter in model.denoiser.named_parameters():
+    for name, parameter in model.networks.denoiser.named_parameters():
         if "temporal_transformer.proj_out.weight" in name:
             torch.nn.init.normal_(parameter, std=0.1)
     return model
 
 
-def frames(animator: PortraitAnimator, prepared: Prepared, progress=None, **settings) -> np.ndarray:
-    return np.stack(list(animator.frames(prepared, AnimationSettings(**settings), progress)))
+def frames(animator: PortraitAnimator, prepared: Prepared, loras=(), **settings) -> np.ndarray:
+    return np.stack(list(animator.frames(prepared, AnimationSettings(**settings), loras=loras)))

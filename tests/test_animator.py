@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from followyouremoji.animator import AnimationSettings, PortraitAnimator, split_devices
-from followyouremoji.checkpoints.model import Model, load_model, save_model, to_pictures, to_tensor
+from followyouremoji.checkpoints.codec import to_pictures, to_tensor
+from followyouremoji.checkpoints.model import Model, load_model, save_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.warping import warp_portrait
+from followyouremoji.framing import FaceAlone
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.guidance import pass_bytes
 
@@ -38,12 +40,13 @@ def test_the_seed_decides(animator: PortraitAnimator, prepared: Prepared) -> Non
 
 
 def test_several_devices_and_batches(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:
-    """A replica beside the model gives the same frames; segments that are made at once the same up to rounding."""
+    """Several devices give the same frames up to rounding, and so do segments that are made at once."""
     prepared = animator.prepare(portrait.picture, drawn_motion(20), portrait_landmarks=landmarks_of(portrait))
     alone = frames(animator, prepared)
-    assert np.array_equal(alone, frames(PortraitAnimator(small_model(), [small_model()]), prepared))
+    shared = frames(PortraitAnimator(small_model(), [small_model()]), prepared)
     together = frames(animator, prepared, batch=3)
-    assert np.abs(together.astype(int) - alone).max() <= 1
+    for result in (shared, together):
+        assert np.abs(result.astype(int) - alone).max() <= 1
     assert not np.array_equal(alone, frames(animator, prepared, long_clips="chain"))
 
 
@@ -68,7 +71,8 @@ def test_no_devices(given: object) -> None:
 
 
 def test_a_held_pose_is_generated_once(animator: PortraitAnimator, prepared: Prepared) -> None:
-    held = replace(prepared, points=prepared.points[[0, 1, 1, 1, 2, 3, 4, 5]], motion=drawn_motion(8))
+    framing = replace(prepared.framing, points=prepared.framing.points[[0, 1, 1, 1, 2, 3, 4, 5]])
+    held = replace(prepared, framing=framing, motion=drawn_motion(8))
     result = frames(animator, held)
     assert len(result) == 8
     assert np.array_equal(result[1], result[2])
@@ -102,13 +106,14 @@ def test_a_blended_loop_is_generated_as_a_circle(animator: PortraitAnimator, por
 
 
 def test_the_landmarks_matter(animator: PortraitAnimator, prepared: Prepared) -> None:
-    still = replace(prepared, points=prepared.points[[0] * len(prepared)])
+    points = prepared.framing.points[[0] * len(prepared)]
+    still = replace(prepared, framing=replace(prepared.framing, points=points))
     assert not np.array_equal(frames(animator, prepared), frames(animator, still))
 
 
 def test_the_portrait_matters(animator: PortraitAnimator, prepared: Prepared) -> None:
     alone = replace(prepared, paste_back=False)
-    other = replace(alone, picture=255 - alone.picture)
+    other = replace(alone, framing=replace(alone.framing, picture=255 - alone.picture))
     assert not np.array_equal(frames(animator, alone), frames(animator, other))
 
 
@@ -146,7 +151,7 @@ def test_another_size(animator: PortraitAnimator, portrait: DrawnPortrait) -> No
 def test_the_released_layout_takes_windows_and_the_whole_square(portrait: DrawnPortrait) -> None:
     animator = PortraitAnimator(small_model("released"))
     prepared = animator.prepare(portrait.picture, drawn_motion(6), portrait_landmarks=landmarks_of(portrait))
-    assert (prepared.crop.x, prepared.crop.y, prepared.crop.side) == (0, 0, 96)
+    assert (prepared.framing.crop.x, prepared.framing.crop.y, prepared.framing.crop.side) == (0, 0, 96)
     result = frames(animator, prepared, guidance_scale=3.5)
     assert result.shape == (6, 64, 64, 3)
     assert not np.array_equal(result, frames(animator, prepared, guidance_scale=3.5, long_clips="tiles"))
@@ -187,14 +192,15 @@ def test_a_denoiser_that_says_nothing_shows_the_warped_portrait(prepared: Prepar
     """Relative to a warp, a zero velocity at the last timestep means no difference: the warped portrait, in the frames'
     order."""
     model = small_model(warped_reference=True, residual_scale=1.5)
-    torch.nn.init.zeros_(model.denoiser.conv_out.weight)
-    torch.nn.init.zeros_(model.denoiser.conv_out.bias)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.weight)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.bias)
+    prepared = replace(prepared, framing=replace(prepared.framing, relative_to_warp=True))
     result = list(PortraitAnimator(model).frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
         warped = to_tensor(prepared.warped_picture(index)[None])
         with torch.inference_mode():
-            expected = to_pictures(model.decode(model.encode(warped)))[0]
-        assert np.abs(frame.astype(int) - prepared.finish_face(expected, index, expected)).max() <= 1
+            expected = to_pictures(model.codec.decode(model.codec.encode(warped)))[0]
+        assert np.abs(frame.astype(int) - prepared.finish(expected, index)).max() <= 1
 
 
 def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolution(
@@ -204,22 +210,22 @@ def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolutio
     portrait's own pixels stay."""
     model = small_model(warped_reference=True, residual_scale=1.5)
     model = replace(model, config=replace(model.config, framing="window"))
-    torch.nn.init.zeros_(model.denoiser.conv_out.weight)
-    torch.nn.init.zeros_(model.denoiser.conv_out.bias)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.weight)
+    torch.nn.init.zeros_(model.networks.denoiser.conv_out.bias)
     animator = PortraitAnimator(model)
     prepared = animator.prepare(portrait.picture, drawn_motion(3), portrait_landmarks=landmarks_of(portrait))
     assert prepared.picture.shape == (64, 64, 3)
-    assert prepared.face is not None
+    face = prepared.framing
+    assert isinstance(face, FaceAlone)
     result = list(animator.frames(prepared, AnimationSettings(steps=1)))
     for index, frame in enumerate(result):
-        face = prepared.face
-        warped = warp_portrait(face.square, face.own_points, face.points[index])
-        assert np.abs(frame.astype(int) - prepared.crop.paste(portrait.picture, warped)).max() <= 1
+        warped = warp_portrait(face.square, face.own_points, face.points_in_picture[index])
+        assert np.abs(frame.astype(int) - prepared.framing.crop.paste(portrait.picture, warped)).max() <= 1
 
 
 @torch.inference_mode()
 def test_the_landmark_encoder_reads_the_warp() -> None:
-    encoder = small_model(warped_reference=True).landmark_encoder
+    encoder = small_model(warped_reference=True).networks.landmark_encoder
     pictures, warped = torch.rand(1, 3, 2, 64, 64), torch.randn(1, 4, 2, 8, 8)
     alone = encoder(pictures)
     torch.testing.assert_close(

@@ -4,6 +4,7 @@ Needs nothing but Python and pytest, as continuous integration runs it."""
 
 import ast
 import re
+import runpy
 import tomllib
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"(?<!\\)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 SYMBOL = re.compile(r"\[`([A-Za-z_][\w.]*)`\]\(([^()\s]+\.py)\)")
 
@@ -78,6 +79,29 @@ def test_architecture_shows_the_contract_that_is_checked() -> None:
     (shown,) = re.findall(r"```text\n(__main__\n.*?)```", page, re.DOTALL)
     assert shown.split("\n")[:-1] == contracts[0]["layers"]
     assert all(contract["name"] in page for contract in contracts)
+
+
+def test_architecture_shows_the_rooms_and_their_imports_as_they_are() -> None:
+    pytest.importorskip("grimp")
+    drawing = runpy.run_path(str(ROOT / "docs/pictures/rooms.py"))["drawing"]
+    shown = (ROOT / "docs/pictures/rooms.svg").read_text(encoding="utf-8")
+    assert shown == drawing(), "run `python docs/pictures/rooms.py`"
+
+
+def test_architecture_has_a_paragraph_for_every_room() -> None:
+    source = ROOT / "src/followyouremoji"
+    rooms = {file.stem for file in source.glob("*.py")} | {
+        file.parent.name for file in source.glob("*/__init__.py")
+    }
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\*\*(.+?)\*\*", page, re.MULTILINE))))
+    assert rooms - {"__init__", "__main__"} == described
+
+
+def test_performance_fits_a_screen() -> None:
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    assert len(page.split()) <= 1500
+    assert max(len(line) for line in page.splitlines() if line.startswith("|")) <= 140
 
 
 def test_citation_states_the_version() -> None:

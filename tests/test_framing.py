@@ -6,7 +6,7 @@ import pytest
 
 from followyouremoji.face.topology import mean_face
 from followyouremoji.face.warping import warp_into_window, warp_portrait
-from followyouremoji.framing import LARGE_SQUARE, WindowedFace
+from followyouremoji.framing import LARGE_SQUARE, FaceAlone, ModelFraming, frame_portrait
 from followyouremoji.media.cropping import Crop
 
 WINDOW = 64
@@ -24,17 +24,20 @@ def texture(side: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def large() -> tuple[np.ndarray, Crop, WindowedFace]:
+def large() -> tuple[np.ndarray, Crop, FaceAlone]:
     """A square of more than `LARGE_SQUARE` pixels a side in a picture that it reaches out of."""
     side = LARGE_SQUARE + 101
     picture = texture(side + 35)
     crop = Crop(-20.4, 30.2, side + 0.3).on_whole_pixels
     own = crop.from_crop(face_points(side), side)
     turned = own + np.array([0.02, -0.01]) * side
-    return picture, crop, WindowedFace.within(picture, crop, own, np.stack([own, turned]), WINDOW)
+    model = ModelFraming(WINDOW, face_alone=True)
+    face = frame_portrait(picture, own, np.stack([own, turned]), crop, model)
+    assert isinstance(face, FaceAlone)
+    return picture, crop, face
 
 
-def test_a_large_square_is_the_picture_s_own_pixels(large: tuple[np.ndarray, Crop, WindowedFace]) -> None:
+def test_a_large_square_is_the_picture_s_own_pixels(large: tuple[np.ndarray, Crop, FaceAlone]) -> None:
     picture, crop, face = large
     assert (crop.x, crop.y, crop.side) == (-20, 30, LARGE_SQUARE + 101)
     assert face.square.shape[0] == crop.side
@@ -44,10 +47,10 @@ def test_a_large_square_is_the_picture_s_own_pixels(large: tuple[np.ndarray, Cro
     np.testing.assert_array_equal(crop.paste(picture, face.square), picture)
 
 
-def test_what_is_bent_of_it_is_resampled_once(large: tuple[np.ndarray, Crop, WindowedFace]) -> None:
+def test_what_is_bent_of_it_is_resampled_once(large: tuple[np.ndarray, Crop, FaceAlone]) -> None:
     """Inside the feathered edge the pasted frame is the bent square to the bit."""
     picture, crop, face = large
-    bent = warp_portrait(face.square, face.own_points, face.points[1])
+    bent = warp_portrait(face.square, face.own_points, face.points_in_picture[1])
     pasted = crop.paste(picture, bent)
     inner = np.s_[300:1800, 300:1800]
     np.testing.assert_array_equal(pasted[330:1830, 280:1780], bent[inner])
@@ -67,10 +70,12 @@ def test_bands_of_a_bent_picture_join() -> None:
 
 
 def test_warping_a_large_square_remembers_what_it_shrank(
-    large: tuple[np.ndarray, Crop, WindowedFace],
+    large: tuple[np.ndarray, Crop, FaceAlone],
 ) -> None:
     _, _, face = large
     for frame in (0, 1):
-        direct = warp_into_window(face.square, face.own_points, face.points[frame], face.windows[frame])
+        direct = warp_into_window(
+            face.square, face.own_points, face.points_in_picture[frame], face.windows[frame]
+        )
         np.testing.assert_array_equal(face.warped(frame), direct)
         np.testing.assert_array_equal(face.warped(frame), direct)

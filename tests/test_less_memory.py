@@ -36,14 +36,7 @@ def prepared_by(animator: PortraitAnimator, seed: int, number: int = 5) -> Prepa
 
 def weights_held(model: Model) -> int:
     """Bytes of all networks' parameters that are in memory."""
-    networks = (
-        model.appearance_net,
-        model.denoiser,
-        model.qformer,
-        model.landmark_encoder,
-        model.autoencoder,
-    )
-    parameters = [one for network in networks if network is not None for one in network.parameters()]
+    parameters = [one for network in model.parts().values() for one in network.parameters()]
     return sum(one.nbytes for one in parameters if not one.is_meta)
 
 
@@ -51,7 +44,7 @@ def small_lora(model: Model, file: Path) -> Path:
     tensors: dict[str, torch.Tensor] = {}
     for target in TARGETS:
         network, _, path = target.partition(".")
-        wide, deep = getattr(model, network).get_submodule(path).weight.shape
+        wide, deep = model.parts()[network].get_submodule(path).weight.shape
         tensors[target + DOWN], tensors[target + UP] = torch.eye(2, deep), 3 * torch.eye(wide, 2)
     return write_lora(Lora(tensors, rank=2, alpha=2.0, base="small"), file)
 
@@ -69,12 +62,9 @@ def test_two_portraits_with_loras_between(paper: Path, tmp_path: Path, devices: 
     assert np.array_equal(frames(whole, second, steps=2), frames(turning, second, steps=2))
 
     lora = small_lora(whole.model, tmp_path / "one.safetensors")
-    for animator in (whole, turning):
-        animator.load_lora(lora)
-    changed = frames(whole, first, steps=2, window=3)
+    changed = frames(whole, first, loras=[(lora, 1.0)], steps=2, window=3)
     assert not np.array_equal(changed, plain)
-    assert np.array_equal(changed, frames(turning, first, steps=2, window=3))
-    turning.unload_lora()
+    assert np.array_equal(changed, frames(turning, first, loras=[(lora, 1.0)], steps=2, window=3))
     assert np.array_equal(plain, frames(turning, first, steps=2, window=3))
     for model in turning.models:
         assert weights_held(model) < 0.7 * weights_held(whole.model)
@@ -85,10 +75,9 @@ def test_a_lora_before_the_first_portrait(paper: Path, tmp_path: Path) -> None:
         PortraitAnimator.from_pretrained(paper, "cpu", offload=offload) for offload in (False, True)
     )
     lora = small_lora(whole.model, tmp_path / "one.safetensors")
-    for animator in (whole, turning):
-        animator.load_lora(lora, 0.5)
     prepared = prepared_by(whole, 3, 2)
-    assert np.array_equal(frames(whole, prepared, steps=1), frames(turning, prepared, steps=1))
+    expected = frames(whole, prepared, loras=[(lora, 0.5)], steps=1)
+    assert np.array_equal(expected, frames(turning, prepared, loras=[(lora, 0.5)], steps=1))
 
 
 def test_clips_of_two_portraits_in_turns(paper: Path) -> None:

@@ -17,7 +17,7 @@ from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.face.geometry import iris_places, solve_metric_faces
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
-from followyouremoji.framing import choose_crop
+from followyouremoji.framing import ModelFraming, choose_crop
 from followyouremoji.media.pictures import on_background, write_picture
 from followyouremoji.preparation import prepare
 from followyouremoji.settings import AnimationSettings
@@ -77,16 +77,19 @@ def motion() -> Motion:
 
 def test_points_and_picture_share_the_crop_s_pixels(portrait: DrawnPortrait, motion: Motion) -> None:
     prepared = prepare(
-        portrait.picture, motion, size=128, always_crop=True, portrait_landmarks=landmarks_of(portrait)
+        portrait.picture,
+        motion,
+        ModelFraming(128, always_crop=True),
+        portrait_landmarks=landmarks_of(portrait),
     )
     assert prepared.picture.shape == (128, 128, 3)
     assert len(prepared) == 6
-    assert prepared.points.shape == (6, 478, 2)
-    scale = 128 / prepared.crop.side
-    expected = (portrait.points - (prepared.crop.x, prepared.crop.y)) * scale
-    np.testing.assert_allclose(prepared.reference_points, expected, atol=1e-3)
-    assert prepared.points.min() > 0
-    assert prepared.points.max() < 128
+    assert prepared.framing.points.shape == (6, 478, 2)
+    scale = 128 / prepared.framing.crop.side
+    expected = (portrait.points - (prepared.framing.crop.x, prepared.framing.crop.y)) * scale
+    np.testing.assert_allclose(prepared.framing.reference_points, expected, atol=1e-3)
+    assert prepared.framing.points.min() > 0
+    assert prepared.framing.points.max() < 128
     assert prepared.landmark_picture(0).shape == (128, 128, 3)
     assert prepared.landmark_picture(0).any()
 
@@ -94,10 +97,14 @@ def test_points_and_picture_share_the_crop_s_pixels(portrait: DrawnPortrait, mot
 def test_without_a_motion_the_points_stay_the_portrait_s_own(portrait: DrawnPortrait, motion: Motion) -> None:
     still = AlignmentSettings(expression=0.0, gaze=0.0, head="none")
     prepared = prepare(
-        portrait.picture, motion, size=128, alignment=still, portrait_landmarks=landmarks_of(portrait)
+        portrait.picture,
+        motion,
+        ModelFraming(128),
+        alignment=still,
+        portrait_landmarks=landmarks_of(portrait),
     )
-    expected = np.broadcast_to(prepared.reference_points, prepared.points.shape)
-    np.testing.assert_allclose(prepared.points, expected, atol=0.01)
+    expected = np.broadcast_to(prepared.framing.reference_points, prepared.framing.points.shape)
+    np.testing.assert_allclose(prepared.framing.points, expected, atol=0.01)
 
 
 def test_a_model_that_is_not_shown_the_pupils_is_not_told_the_gaze(
@@ -107,17 +114,16 @@ def test_a_model_that_is_not_shown_the_pupils_is_not_told_the_gaze(
         prepare(
             portrait.picture,
             motion,
-            size=128,
-            style=LandmarkStyle(pupils=pupils),
+            ModelFraming(128, LandmarkStyle(pupils=pupils)),
             portrait_landmarks=landmarks_of(portrait),
         )
         for pupils in (True, False)
     )
-    np.testing.assert_allclose(hidden.points[:, :468], shown.points[:, :468])
-    own = iris_places(hidden.reference_points[None])
-    places = iris_places(hidden.points)
+    np.testing.assert_allclose(hidden.framing.points[:, :468], shown.framing.points[:, :468])
+    own = iris_places(hidden.framing.reference_points[None])
+    places = iris_places(hidden.framing.points)
     np.testing.assert_allclose(places, np.broadcast_to(own, places.shape), atol=1e-6)
-    assert np.abs(iris_places(shown.points) - own).max() > 0.01
+    assert np.abs(iris_places(shown.framing.points) - own).max() > 0.01
 
 
 def test_pasting_back_restores_the_portrait_outside_and_the_result_inside(
@@ -130,18 +136,22 @@ def test_pasting_back_restores_the_portrait_outside_and_the_result_inside(
     normalised[:, :2] = points / (width, height)
     normalised[:, 2] *= DRAWN / width
     known = Landmarks(normalised, (width, height))
-    prepared = prepare(wide, motion, size=128, portrait_landmarks=known)
+    prepared = prepare(wide, motion, ModelFraming(128), portrait_landmarks=known)
     assert prepared.paste_back
     assert prepared.output_size == (width, height)
     finished = prepared.finish(np.full((128, 128, 3), 255, np.uint8), 0)
-    x, y, side = prepared.crop.x, prepared.crop.y, prepared.crop.side
+    x, y, side = prepared.framing.crop.x, prepared.framing.crop.y, prepared.framing.crop.side
     assert finished.shape == wide.shape
     assert np.array_equal(finished[: int(y) - 1], wide[: int(y) - 1])
     assert np.array_equal(finished[:, int(x + side) + 2 :], wide[:, int(x + side) + 2 :])
     assert (finished[int(y + side / 2), int(x + side / 2)] == 255).all()
 
     alone = prepare(
-        wide, motion, size=128, settings=AnimationSettings(paste_back=False), portrait_landmarks=known
+        wide,
+        motion,
+        ModelFraming(128),
+        settings=AnimationSettings(paste_back=False),
+        portrait_landmarks=known,
     )
     result = np.full((128, 128, 3), 7, np.uint8)
     assert alone.output_size == (128, 128)
@@ -201,9 +211,11 @@ def test_a_picture_s_open_mouth_opens_the_portrait_s(portrait: DrawnPortrait) ->
         both = solve_metric_faces(after_mean_face(motion).landmarks, motion.size)
         np.testing.assert_allclose(both.vertices[0], mean_face(), atol=1e-3)
         np.testing.assert_allclose(both.poses[0, :3, 3], both.poses[1, :3, 3], atol=1e-3)
-        prepared = prepare(portrait.picture, motion, size=256, portrait_landmarks=landmarks_of(portrait))
+        prepared = prepare(
+            portrait.picture, motion, ModelFraming(256), portrait_landmarks=landmarks_of(portrait)
+        )
         assert len(prepared) == 1
-        opened.append(np.ptp(prepared.points[0, list(INNER_LIPS_LOOP), 1]))
+        opened.append(np.ptp(prepared.framing.points[0, list(INNER_LIPS_LOOP), 1]))
     assert opened[1] > opened[0] + 5
 
 
@@ -219,9 +231,7 @@ def test_a_transparent_portrait_s_opacity_is_bent_as_its_picture_is(
     prepared = prepare(
         layers,
         motion,
-        size=128,
-        always_crop=True,
-        face_alone=face_alone,
+        ModelFraming(128, always_crop=True, face_alone=face_alone, relative_to_warp=True),
         settings=AnimationSettings(paste_back=paste_back),
         portrait_landmarks=landmarks_of(portrait),
     )
@@ -230,7 +240,7 @@ def test_a_transparent_portrait_s_opacity_is_bent_as_its_picture_is(
     width, height = prepared.output_size
     for frame in (0, 5):
         warped = prepared.warped_picture(frame)
-        made = prepared.finish_face(warped, frame, warped)
+        made = prepared.finish(warped, frame, warped)
         assert made.shape == (height, width, 4)
         darkness = on_background(made)[..., 0].astype(int)
         assert (
@@ -238,7 +248,7 @@ def test_a_transparent_portrait_s_opacity_is_bent_as_its_picture_is(
         )  # a change that is carried over from the window
         assert (made[made[..., 3] == 255, :3] < 5).all()
         if paste_back:
-            outside = np.s_[: max(0, int(prepared.crop.y) - 1)]
+            outside = np.s_[: max(0, int(prepared.framing.crop.y) - 1)]
             np.testing.assert_array_equal(made[outside, ..., 3], soft[outside])
 
 
@@ -252,9 +262,7 @@ def test_the_frames_of_a_transparent_portrait_on_white_are_those_of_the_portrait
         prepare(
             one,
             motion,
-            size=128,
-            always_crop=True,
-            face_alone=face_alone,
+            ModelFraming(128, always_crop=True, face_alone=face_alone, relative_to_warp=True),
             portrait_landmarks=landmarks_of(portrait),
         )
         for one in (layers, on_background(layers))
@@ -262,8 +270,8 @@ def test_the_frames_of_a_transparent_portrait_on_white_are_those_of_the_portrait
     np.testing.assert_array_equal(through.picture, white.picture)
     result = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     for prepared in (through, white):
-        assert prepared.finish_face(result, 3, result).shape[2] == (4 if prepared is through else 3)
-    made, expected = (one.finish_face(result, 3, result) for one in (through, white))
+        assert prepared.finish(result, 3, result).shape[2] == (4 if prepared is through else 3)
+    made, expected = (one.finish(result, 3, result) for one in (through, white))
     seen = made[..., 3] > 0
     assert np.abs(on_background(made).astype(int) - expected)[seen & (made[..., 3] == 255)].max() == 0
     edge = seen & (made[..., 3] < 255)
@@ -274,7 +282,7 @@ def test_an_opaque_portrait_of_four_channels_is_as_one_of_three(
     portrait: DrawnPortrait, motion: Motion
 ) -> None:
     full = np.dstack([portrait.picture, np.full((DRAWN, DRAWN), 255, np.uint8)])
-    prepared = prepare(full, motion, size=128, portrait_landmarks=landmarks_of(portrait))
+    prepared = prepare(full, motion, ModelFraming(128), portrait_landmarks=landmarks_of(portrait))
     assert not prepared.transparent
     assert prepared.finish(np.zeros((128, 128, 3), np.uint8), 0).shape[2] == 3
 
@@ -282,11 +290,11 @@ def test_an_opaque_portrait_of_four_channels_is_as_one_of_three(
 def test_what_alignment_did_is_told(motion: Motion) -> None:
     surprised = replace(Performance(), controls=tuple(EXPRESSIONS["surprised"].vector()))
     drawn = draw_portrait(random_identity(np.random.default_rng(8), "person"), surprised, 256)
-    prepared = prepare(drawn.picture, motion, size=128, portrait_landmarks=landmarks_of(drawn))
+    prepared = prepare(drawn.picture, motion, ModelFraming(128), portrait_landmarks=landmarks_of(drawn))
     assert any("its open mouth" in note for note in prepared.notes)
     kept = AlignmentSettings(portrait_expression="keep")
     prepared = prepare(
-        drawn.picture, motion, size=128, portrait_landmarks=landmarks_of(drawn), alignment=kept
+        drawn.picture, motion, ModelFraming(128), portrait_landmarks=landmarks_of(drawn), alignment=kept
     )
     assert not any("its open mouth" in note for note in prepared.notes)
 
@@ -294,7 +302,7 @@ def test_what_alignment_did_is_told(motion: Motion) -> None:
 def test_portraits_come_as_arrays_images_and_paths(portrait: DrawnPortrait, tmp_path: Path) -> None:
     path = tmp_path / "portrait.png"
     write_picture(path, portrait.picture)
-    for source in (portrait.picture, Image.fromarray(portrait.picture), path, str(path)):
+    for source in (portrait.picture, Image.fromarray(portrait.picture), path, str(path), path.read_bytes()):
         assert np.array_equal(as_picture(source, "the portrait"), portrait.picture)
 
 
@@ -305,13 +313,13 @@ def test_files_are_detected_and_read_by_what_they_are(
     path = tmp_path / "portrait.png"
     write_picture(path, portrait.picture)
     motion.save(tmp_path / "drawn.fyemotion")
-    prepared = prepare(path, tmp_path / "drawn.fyemotion", size=128, always_crop=True)
+    prepared = prepare(path, tmp_path / "drawn.fyemotion", ModelFraming(128, always_crop=True))
     assert np.array_equal(prepared.motion.landmarks, motion.landmarks)
     eyes = np.linalg.norm(portrait.points[468] - portrait.points[473])
     off = np.linalg.norm(prepared.landmarks.points - portrait.points, axis=1).mean()
     assert off < 0.15 * eyes
     with FaceDetector() as detector:
-        for source in (path, portrait.picture):
+        for source in (path, portrait.picture, path.read_bytes()):
             still = read_motion(source, detector)
             assert len(still.motion) == 1
             assert still.gaps is still.damage is None
@@ -326,7 +334,7 @@ def test_a_damaged_driving_clip_is_told_of(
     pictures = [Image.fromarray(np.roll(portrait.picture, shift, axis=1)) for shift in range(6)]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40)
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    prepared = prepare(portrait.picture, path, size=64, portrait_landmarks=landmarks_of(portrait))
+    prepared = prepare(portrait.picture, path, ModelFraming(64), portrait_landmarks=landmarks_of(portrait))
     assert len(prepared) in frames
     assert (prepared.damage is not None) == (kept < 1)
 
@@ -350,15 +358,15 @@ def test_files_that_cannot_be_used_are_named(portrait: DrawnPortrait, motion: Mo
     blank = tmp_path / "blank.png"
     write_picture(blank, np.full((64, 64, 3), 128, np.uint8))
     with pytest.raises(FaceNotFound, match=r"blank\.png"):
-        prepare(blank, motion, size=128)
+        prepare(blank, motion, ModelFraming(128))
     with pytest.raises(FaceNotFound, match=r"blank\.png"):
-        prepare(portrait.picture, blank, size=128, portrait_landmarks=known)
+        prepare(portrait.picture, blank, ModelFraming(128), portrait_landmarks=known)
     with pytest.raises(PictureError, match=r"nowhere\.png"):
-        prepare(tmp_path / "nowhere.png", motion, size=128)
+        prepare(tmp_path / "nowhere.png", motion, ModelFraming(128))
     with pytest.raises(ClipError, match=r"nowhere\.mp4"):
-        prepare(portrait.picture, tmp_path / "nowhere.mp4", size=128, portrait_landmarks=known)
+        prepare(portrait.picture, tmp_path / "nowhere.mp4", ModelFraming(128), portrait_landmarks=known)
     with pytest.raises(MotionError, match=r"nowhere\.fyemotion"):
-        prepare(portrait.picture, tmp_path / "nowhere.fyemotion", size=128, portrait_landmarks=known)
+        prepare(portrait.picture, tmp_path / "nowhere.fyemotion", ModelFraming(128), portrait_landmarks=known)
 
 
 @pytest.mark.parametrize(

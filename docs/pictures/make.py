@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from followyouremoji.animator import PortraitAnimator
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion
+from followyouremoji.framing import FaceAlone
 from followyouremoji.media.cropping import face_crop
 from followyouremoji.media.pictures import contact_sheet, read_picture, resize_picture, write_picture
 from followyouremoji.media.writing import ClipWriter
@@ -45,7 +46,7 @@ def results(
 
 
 def moving(animator: PortraitAnimator, motion: Motion) -> Iterator[np.ndarray]:
-    """The driving landmarks, and beside them all portraits that follow them: a clip that loops."""
+    """The driving landmarks and, next to them, all portraits that they drive: a clip that loops."""
     settings = AnimationSettings(loop="blend")
     prepared = [
         animator.prepare(portrait_path(f"bundled:{name}"), motion, settings=settings) for name in PORTRAITS
@@ -74,17 +75,17 @@ def method(animator: PortraitAnimator, portrait: Path, motion: Motion, frame: in
     style = LandmarkStyle(antialiased=True)
     driving = face_crop(motion.points, DRIVING_MARGIN).to_crop(motion.points[frame], TILE)
     result = list(animator.frames(prepared))[frame]
-    assert prepared.face is not None, "the bundled model makes faces alone"
-    square = prepared.crop.cut(result, len(prepared.face.square))
+    assert isinstance(prepared.framing, FaceAlone), "the bundled model makes faces alone"
+    square = prepared.framing.crop.cut(result, len(prepared.framing.square))
     pictures = [
         tile(prepared.picture),
         draw_landmarks(driving, (TILE, TILE), style),
         tile(prepared.landmark_picture(frame)),
         tile(prepared.warped_picture(frame)),
-        tile(prepared.face.windows[frame].cut(square)),
+        tile(prepared.framing.windows[frame].cut(square)),
     ]
     return captioned(
-        pictures, ["portrait", "driving landmarks", "aligned to the portrait", "bent: the guess", "result"]
+        pictures, ["portrait", "driving landmarks", "aligned to the portrait", "warped portrait", "result"]
     )
 
 

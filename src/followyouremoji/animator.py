@@ -10,25 +10,25 @@ from threading import Event
 import numpy as np
 import torch
 
-from followyouremoji.checkpoints.lora import Merged, merge_lora, read_lora
+from followyouremoji.checkpoints.lora import read_lora, with_loras
 from followyouremoji.checkpoints.model import Model, choose_device, load_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
-from followyouremoji.generation import finish, generate
+from followyouremoji.framing import ModelFraming
+from followyouremoji.generation import generate
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import Prepared, prepare
-from followyouremoji.sampling.denoising import Tally
 from followyouremoji.sampling.guidance import pass_bytes, room_for_passes
 from followyouremoji.sampling.presets import preset
-from followyouremoji.sampling.sampler import LatentStore, Progress
+from followyouremoji.sampling.sampler import LatentStore, Progress, Tally
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import MotionSource, PortraitSource
+from followyouremoji.sources import FaceFinder, MotionSource, PortraitSource
 
 __all__ = [
     "AlignmentSettings",
@@ -36,8 +36,12 @@ __all__ = [
     "PortraitAnimator",
 ]
 
-DECODED_AHEAD = 2  # pieces of the clip, while a frame is finished and written
+DECODED_AHEAD = 8  # frames, while one is finished and written
 MOST_AT_ONCE = 8  # segments; more gain nothing
+
+
+Loras = Sequence[tuple[str | Path, float]]
+"""Files of LoRAs, each with its scale: 1 as it was trained."""
 
 
 class Abandoned(Exception):
@@ -52,11 +56,15 @@ class PortraitAnimator:
     >>> for frame in animator("portrait.png", "driving.mp4"): ...
     """
 
-    def __init__(self, model: Model, replicas: Sequence[Model] = ()) -> None:
-        """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time."""
+    def __init__(self, model: Model, replicas: Sequence[Model] = (), *, compile: bool = False) -> None:
+        """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time; `compile`
+        their denoisers, see `from_pretrained`."""
         self.models = (model, *replicas)
-        self._merged: list[tuple[Model, Merged]] = []
-        self._changed = ExitStack()  # holds the networks that LoRAs are merged into
+        self.faces = FaceFinder()  # remembers what `prepare` found
+        self._compile = compile
+        self._with_loras: tuple[object, tuple[Model, ...]] | None = None  # of the last call that had some
+        if compile:
+            compile_denoisers(self.models)
 
     @classmethod
     def from_pretrained(
@@ -71,11 +79,11 @@ class PortraitAnimator:
         """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`.
 
         Of several devices, `("cuda:0", "cuda:1")` or "cuda:0,cuda:1", each holds the whole model and makes other parts
-        of a long clip; equal devices give the same frames as one of them alone.
+        of a long clip, always the same ones.
 
         With `offload` memory holds either the networks that read a portrait or the denoiser; each portrait after the
         first costs their loading again, and frames are the same to the bit. None: where models are large for the
-        device's memory. A network that a LoRA has changed stays in memory until the LoRA is unloaded.
+        device's memory.
 
         With `compile` torch compiles the denoiser, each part when it first meets a size of picture, a length of window
         and a number of segments: that takes minutes, so it is meant for GPUs and long clips. Results round differently.
@@ -87,41 +95,12 @@ class PortraitAnimator:
                 check_compiler(choose_device(one))
         model = load_model(source, first, dtype, offload=offload)
         replicas = [load_model(source, other, model.dtype, offload=offload) for other in others]
-        if compile:
-            for made in (model, *replicas):
-                compile_regions(made.denoiser, made.device)
-        return cls(model, replicas)
+        return cls(model, replicas, compile=compile)
 
     @property
     def model(self) -> Model:
         """The model on the first device."""
         return self.models[0]
-
-    @property
-    def loras(self) -> list[Merged]:
-        """What is merged into the model now, in the order of loading."""
-        return [merged for model, merged in self._merged if model is self.model]
-
-    def load_lora(self, file: str | Path, scale: float = 1.0) -> None:
-        """Add a LoRA (`fye train lora`) to the model's weights, on top of those that are there; costs nothing while
-        animating.
-
-        `scale` 1 is as it was trained, 0.5 half of it. Raises WeightsError, with the model unchanged, for a file that
-        is no LoRA or belongs to another model.
-        """
-        lora = read_lora(Path(file))
-        with ExitStack() as stack:
-            for model in self.models:
-                stack.enter_context(model.using(*lora.networks))
-            self._merged += [(model, merge_lora(model, lora, scale, str(file))) for model in self.models]
-            self._changed.push(stack.pop_all())
-
-    def unload_lora(self) -> None:
-        """Take all LoRAs out: the weights are exactly what they were before the first."""
-        while self._merged:
-            model, merged = self._merged.pop()
-            merged.undo(model)
-        self._changed.close()
 
     def __call__(
         self,
@@ -131,6 +110,7 @@ class PortraitAnimator:
         alignment: AlignmentSettings | None = None,
         settings: AnimationSettings | None = None,
         clip_range: ClipRange = WHOLE,
+        loras: Loras = (),
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
         """Animate a portrait.
@@ -142,6 +122,7 @@ class PortraitAnimator:
         portrait : uint8 (height, width, 3), or (height, width, 4) with opacity, a Pillow image, or a path.
         motion : a Motion, the path of a motion file, clip or picture, or a picture.
         clip_range : the part of a clip or a motion file that is used.
+        loras : files of `fye train lora` with their scales, which are added to the weights for this clip.
         progress : called with the denoising steps done and the steps in all.
 
         Returns
@@ -154,17 +135,18 @@ class PortraitAnimator:
         UserError : a file, face or setting that cannot be used; see `preparation.prepare` and `AnimationSettings`.
         """
         settings = settings or AnimationSettings()
-        self.check(settings)  # a setting that does not fit should not cost the tracking of a clip
+        self.check(settings, loras)  # what does not fit should not cost the tracking of a clip
         prepared = self.prepare(
             portrait, motion, alignment=alignment, settings=settings, clip_range=clip_range
         )
-        return self.frames(prepared, settings, progress)
+        return self.frames(prepared, settings, loras=loras, progress=progress)
 
-    def check(self, settings: AnimationSettings) -> None:
-        """Raise SettingsError for settings that do not fit this model."""
+    def check(self, settings: AnimationSettings, loras: Loras = ()) -> None:
+        """Raise SettingsError for settings that do not fit this model, and WeightsError for LoRAs that do not."""
         self._check_size(settings.size or self.model.config.picture_size)
         self.sampling(settings)
         self.guidance_scale(settings)
+        self.models_with(loras)
 
     def prepare(
         self,
@@ -183,45 +165,66 @@ class PortraitAnimator:
         return prepare(
             portrait,
             motion,
-            size=config.picture_size,
-            style=config.landmark_style,
-            in_picture=config.landmark_points == "image",
-            face_alone=config.framing == "window",
-            always_crop=config.network.layout
-            == "paper",  # this project trains them on squares around the face
+            ModelFraming.of(config),
             alignment=alignment,
             settings=settings,
             clip_range=clip_range,
             portrait_landmarks=portrait_landmarks,
+            faces=self.faces,
         )
 
     def frames(
         self,
         prepared: Prepared,
         settings: AnimationSettings | None = None,
+        *,
+        loras: Loras = (),
         progress: Progress | None = None,
         store: LatentStore | None = None,
         tally: Tally | None = None,
     ) -> Generator[np.ndarray, None, None]:
         """Generate the frames of what `prepare` returned, lazily. What concerns framing and loops was decided there.
 
+        `loras` are added to the model's weights for this clip alone: each a file (`fye train lora`) and its scale, 1 as
+        it was trained, 0.5 half of it.
+
         Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and
         `store`, which keeps what is finished of a long clip, and counts in `tally` the passes that were computed and
-        forecast. Memory does not grow with the clip but by its landmarks (some 25 kB a frame), unless the strategy is
-        "windows" or "tiles", which hold a scene's latents, or the loop is "pingpong", which holds all of them, or
-        "blend" in a clip with cuts, which begins with its last scene. Closing the iterator ends the thread.
+        forecast. Memory grows with the clip by its landmarks (some 25 kB a frame) and by the latents of its keyframes;
+        the strategies "windows" and "tiles" hold the latents of a scene, and the loop "pingpong" those of all frames.
+        Closing the iterator ends the thread.
 
-        Raises SettingsError, before the first frame, for settings that do not fit the model.
+        Raises SettingsError, before the first frame, for settings that do not fit the model, and WeightsError for a
+        file that is no LoRA or belongs to another model.
         """
         settings = settings or AnimationSettings()
         sampling = self.sampling(settings)
         self._check_size(prepared.size)
         scale = self.guidance_scale(settings)
-        return self._frames(prepared, sampling, scale, progress, store, tally)
+        return self._frames(prepared, self.models_with(loras), sampling, scale, progress, store, tally)
+
+    def models_with(self, loras: Loras) -> tuple[Model, ...]:
+        """The model on each device with LoRAs added to its weights: models of their own, which share all else with it.
+
+        Those of the last call are kept. Raises WeightsError as `frames`.
+        """
+        if not loras:
+            return self.models
+        files = [(Path(file), scale) for file, scale in loras]
+        wanted = [(read_lora(file), scale, str(file)) for file, scale in files]
+        key = [(file.resolve(), file.stat().st_mtime_ns, scale) for file, scale in files]
+        if self._with_loras is None or self._with_loras[0] != key:
+            self._with_loras = None  # two changed copies of large networks may not fit in memory
+            models = tuple(with_loras(model, wanted) for model in self.models)
+            if self._compile:
+                compile_denoisers(models)
+            self._with_loras = key, models
+        return self._with_loras[1]
 
     def _frames(
         self,
         prepared: Prepared,
+        models: Sequence[Model],
         sampling: SamplingSettings,
         guidance_scale: float,
         progress: Progress | None,
@@ -237,20 +240,30 @@ class PortraitAnimator:
             if progress is not None:
                 progress(done, total)
 
-        decoded = generate(self.models, prepared, course, sampling, guidance_scale, counted, store, tally)
+        poses = generate(
+            models,
+            prepared,
+            course,
+            sampling,
+            guidance_scale,
+            counted,
+            store,
+            tally,
+            back=prepared.loop == "pingpong",
+            code_warps=prepared.reads_coded_warp,
+        )
         shown = 0
         with ExitStack() as stack:
-            pieces = stack.enter_context(closing(prefetch(decoded, DECODED_AHEAD)))
-            stack.callback(stopped.set)  # first of both
-            for piece in pieces:
-                for pose, result, coded in piece:
-                    if shown == len(prepared) or course.shown[shown] != pose:
-                        continue  # where a ping-pong turns
-                    frame = int(course.frames[pose])
-                    finished = finish(self.model, prepared, frame, result, coded)
-                    while shown < len(prepared) and course.shown[shown] == pose:
-                        yield finished
-                        shown += 1
+            ahead = stack.enter_context(closing(prefetch(poses, DECODED_AHEAD)))
+            stack.callback(stopped.set)  # before the thread is waited for
+            for pose, result, coded_warp in ahead:
+                if shown == len(prepared) or course.shown[shown] != pose:
+                    continue  # where a ping-pong turns
+                frame = int(course.frames[pose])
+                finished = prepared.finish(result, frame, coded_warp)
+                while shown < len(prepared) and course.shown[shown] == pose:
+                    yield finished
+                    shown += 1
 
     def guidance_scale(self, settings: AnimationSettings) -> float:
         """The guidance scale, the model's own where the user left it open. Raises SettingsError for one above 1 where
@@ -309,6 +322,11 @@ class PortraitAnimator:
             raise SettingsError(
                 f"The size must be a multiple of {multiple} pixels for this model, not {size}: use {nearest}."
             )
+
+
+def compile_denoisers(models: Sequence[Model]) -> None:
+    for model in models:
+        compile_regions(model.networks.denoiser, model.device)
 
 
 def check_compiler(device: torch.device) -> None:

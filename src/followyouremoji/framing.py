@@ -1,19 +1,28 @@
-"""What a model sees of a portrait: a square of the picture, or, where it makes faces alone, one window a frame (see
-`face.window`), and how such faces go back."""
+"""What a model sees of a portrait and its motion, and how what it makes goes back: two framings of one interface.
+
+A model generates the `WholePicture`, a square of the portrait that stands still, or the `FaceAlone`, in a window a
+frame that follows the face (see `face.window`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.blending import place_face
+from followyouremoji.face.blending import blend_face, place_face
+from followyouremoji.face.drawing import RELEASED_STYLE, LandmarkStyle
+from followyouremoji.face.geometry import with_gaze_of
 from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, averaged, face_window
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.settings import Switch
+
+if TYPE_CHECKING:
+    from followyouremoji.checkpoints.config import ModelConfig
 
 LARGE_SQUARE = (
     2048  # pixels a side; larger ones lie on whole pixels of the picture, so that only warping resamples
@@ -24,6 +33,210 @@ SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut n
 
 SMALL_FACE = 0.35
 """A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
+
+
+@dataclass(frozen=True)
+class ModelFraming:
+    """What a model needs to see of a portrait and its motion.
+
+    Attributes
+    ----------
+    size : pixels a side of what it generates.
+    style : how its landmark pictures are drawn.
+    always_crop : it was trained on squares around the face, so cropping is "auto" for it.
+    in_picture : its driving landmarks are aligned in the picture alone, see `align_in_picture`.
+    face_alone : it makes faces alone, in windows of `size`; "auto" then always crops.
+    relative_to_warp : it generates relative to the warped portrait, which is sharper around the face than what it
+        makes, so only the face is taken from its results. Faces alone always do.
+    """
+
+    size: int
+    style: LandmarkStyle = RELEASED_STYLE
+    always_crop: bool = False
+    in_picture: bool = False
+    face_alone: bool = False
+    relative_to_warp: bool = False
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> ModelFraming:
+        """What the model of a config needs."""
+        return cls(
+            size=config.picture_size,
+            style=config.landmark_style,
+            always_crop=config.network.layout
+            == "paper",  # this project trains them on squares around the face
+            in_picture=config.landmark_points == "image",
+            face_alone=config.framing == "window",
+            relative_to_warp=config.network.warped_reference,
+        )
+
+
+class Framing(Protocol):
+    """A portrait and its motion as a model sees them.
+
+    `crop` is the square of the portrait that is animated; `picture` uint8 (size, size, 3) what the model sees of it,
+    with landmarks `reference_points` (478, 2) in its pixels; `points` (T, 478, 2) the aligned landmarks in pixels of
+    each generated picture; `points_in_picture` the same in one picture that stands still, where windows would hide
+    that a face moves; `square` uint8 (side, side, 3) the crop in the resolution of finished squares. To finish a
+    frame, a framing with `reads_coded_warp` needs the warped picture once through the autoencoder.
+    """
+
+    reads_coded_warp: ClassVar[bool]
+
+    @property
+    def crop(self) -> Crop: ...
+    @property
+    def picture(self) -> np.ndarray: ...
+    @property
+    def reference_points(self) -> np.ndarray: ...
+    @property
+    def points(self) -> np.ndarray: ...
+    @property
+    def points_in_picture(self) -> np.ndarray: ...
+    @property
+    def square(self) -> np.ndarray: ...
+
+    def warped(self, frame: int) -> np.ndarray:
+        """The portrait warped by a frame's landmarks, as the model sees it: uint8 (size, size, 3)."""
+
+    def finished(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None) -> np.ndarray:
+        """A frame's square uint8 (side, side, 3) from what was generated and, where it is read, the warped picture once
+        through the autoencoder, uint8 (size, size, 3) both."""
+
+    def warped_opacity(self, frame: int) -> np.ndarray:
+        """How opaque a frame's square is, of a transparent portrait: uint8 (side, side), warped as its colours are."""
+
+
+@dataclass(frozen=True)
+class WholePicture:
+    """The square in the model's own resolution, `picture`, see `Framing`; `opacity` uint8 (size, size) is the square's,
+    of a transparent portrait, `relative_to_warp` as in `ModelFraming`."""
+
+    crop: Crop
+    picture: np.ndarray
+    reference_points: np.ndarray
+    points: np.ndarray
+    opacity: np.ndarray | None = None
+    relative_to_warp: bool = False
+
+    reads_coded_warp: ClassVar[bool] = False
+
+    @property
+    def points_in_picture(self) -> np.ndarray:
+        return self.points
+
+    @property
+    def square(self) -> np.ndarray:
+        return self.picture
+
+    def warped(self, frame: int) -> np.ndarray:
+        return warp_portrait(self.picture, self.reference_points, self.points[frame])
+
+    def finished(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None = None) -> np.ndarray:
+        if not self.relative_to_warp:
+            return result
+        return blend_face(self.warped(frame), result, self.points[frame])
+
+    def warped_opacity(self, frame: int) -> np.ndarray:
+        assert self.opacity is not None
+        return warp_portrait(self.opacity, self.reference_points, self.points[frame])
+
+
+@dataclass(frozen=True)
+class FaceAlone:
+    """The square in its own resolution, and windows of `size` pixels a side in which frames are generated, see
+    `Framing`.
+
+    `own_points` (478, 2) and `points_in_picture` (T, 478, 2) are the landmarks as they are and as they shall be, in
+    pixels of `square`; `opacity` uint8 (side, side) is the square's, of a transparent portrait. `picture` is the
+    portrait's own window.
+    """
+
+    crop: Crop
+    square: np.ndarray
+    own_points: np.ndarray
+    points_in_picture: np.ndarray
+    size: int
+    opacity: np.ndarray | None = None
+
+    reads_coded_warp: ClassVar[bool] = True
+
+    @cached_property
+    def _own_window(self) -> FaceWindow:
+        return face_window(self.own_points, self.size)
+
+    @cached_property
+    def windows(self) -> tuple[FaceWindow, ...]:
+        """Each frame's."""
+        return tuple(face_window(points, self.size) for points in self.points_in_picture)
+
+    @cached_property
+    def picture(self) -> np.ndarray:
+        return self._own_window.cut(self.square)
+
+    @property
+    def reference_points(self) -> np.ndarray:
+        return self._own_window.to_window(self.own_points)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        return np.stack([w.to_window(p) for w, p in zip(self.windows, self.points_in_picture, strict=True)])
+
+    def warped(self, frame: int) -> np.ndarray:
+        return warp_into_window(
+            self.square, self.own_points, self.points_in_picture[frame], self.windows[frame], self._averaged
+        )
+
+    def _averaged(self, picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
+        """`averaged` of the square, which few factors are asked for, remembered: it costs more than all else that
+        warping a large square takes."""
+        factor = int(scale)
+        if factor not in self._averages:
+            self._averages[factor] = averaged(picture, scale)
+        return self._averages[factor]
+
+    @cached_property
+    def _averages(self) -> dict[int, tuple[np.ndarray, int]]:
+        return {}
+
+    def finished(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None) -> np.ndarray:
+        """The warped portrait in its own resolution with the generated face in it."""
+        assert coded_warp is not None
+        points = self.points_in_picture[frame]
+        warped = warp_portrait(self.square, self.own_points, points)
+        return place_face(warped, result, coded_warp, self.windows[frame], points)
+
+    def warped_opacity(self, frame: int) -> np.ndarray:
+        assert self.opacity is not None
+        return warp_portrait(self.opacity, self.own_points, self.points_in_picture[frame])
+
+
+def frame_portrait(
+    portrait: np.ndarray,
+    own: np.ndarray,
+    aligned: np.ndarray,
+    crop: Crop,
+    model: ModelFraming,
+    opacity: np.ndarray | None = None,
+) -> Framing:
+    """A square of a portrait uint8 (height, width, 3) of an `opacity` (height, width), framed for a model.
+
+    `own` (478, 2) and `aligned` (T, 478, 2) are landmarks in pixels of the portrait. For a model that is not shown the
+    pupils, every frame looks where the portrait looks.
+    """
+    if not model.style.pupils:
+        aligned = with_gaze_of(aligned, own)
+    side = model.size
+    if model.face_alone:
+        side = min(max(round(crop.side), round(SQUARE_OVER_WINDOW * side)), LARGEST_SQUARE)
+        if crop.side > LARGE_SQUARE:
+            crop = crop.on_whole_pixels
+    square = crop.cut(portrait, side)
+    own, aligned = crop.to_crop(own, side), crop.to_crop(aligned, side)
+    opacity = None if opacity is None else crop.cut(opacity, side)
+    if model.face_alone:
+        return FaceAlone(crop, square, own, aligned, model.size, opacity)
+    return WholePicture(crop, square, own, aligned, opacity, model.relative_to_warp)
 
 
 def choose_crop(
@@ -39,8 +252,15 @@ def choose_crop(
         box = float(np.ptp(own, axis=0).max())
         switch = always_crop or height != width or box < SMALL_FACE * width
     if switch:
-        return face_crop(np.concatenate([aligned, own[None]])), True
+        return face_crop(np.concatenate([corners(own), corners(aligned)])), True
     return middle_square(picture, own), False
+
+
+def corners(points: np.ndarray) -> np.ndarray:
+    """Of the box around points (..., 2): (2, 2), the least and the largest x and y."""
+    # One axis at a time NumPy is ten times as fast.
+    x, y = points[..., 0], points[..., 1]
+    return np.array([[x.min(), y.min()], [x.max(), y.max()]])
 
 
 def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
@@ -59,96 +279,3 @@ def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
             "them: let it be cropped around the face, or cut the picture to a square that holds the face."
         )
     return crop
-
-
-@dataclass(frozen=True)
-class WindowedFace:
-    """The square around a portrait's face in its own resolution, and the windows in which frames are generated.
-
-    `own_points` (478, 2) and `points` (T, 478, 2) are the landmarks as they are and as they shall be, in pixels of
-    `square`, which is uint8 (side, side, 3); `size` is that of the windows, pixels a side. `opacity` (side, side) is
-    the square's, of a transparent portrait.
-    """
-
-    square: np.ndarray
-    own_points: np.ndarray
-    points: np.ndarray
-    size: int
-    opacity: np.ndarray | None = None
-
-    @classmethod
-    def within(
-        cls,
-        picture: np.ndarray,
-        crop: Crop,
-        own: np.ndarray,
-        aligned: np.ndarray,
-        size: int,
-        opacity: np.ndarray | None = None,
-    ) -> WindowedFace:
-        """The face in a crop of a picture of an `opacity` (height, width); `own` (478, 2) and `aligned` (T, 478, 2) are
-        in pixels of the picture."""
-        side = min(max(round(crop.side), round(SQUARE_OVER_WINDOW * size)), LARGEST_SQUARE)
-        return cls(
-            crop.cut(picture, side),
-            crop.to_crop(own, side),
-            crop.to_crop(aligned, side),
-            size,
-            None if opacity is None else crop.cut(opacity, side),
-        )
-
-    @cached_property
-    def own_window(self) -> FaceWindow:
-        return face_window(self.own_points, self.size)
-
-    @cached_property
-    def windows(self) -> tuple[FaceWindow, ...]:
-        return tuple(face_window(points, self.size) for points in self.points)
-
-    @property
-    def portrait(self) -> np.ndarray:
-        """The portrait's own face: uint8 (size, size, 3)."""
-        return self.own_window.cut(self.square)
-
-    @property
-    def portrait_points(self) -> np.ndarray:
-        """Its landmarks (478, 2) in pixels of `portrait`."""
-        return self.own_window.to_window(self.own_points)
-
-    @cached_property
-    def window_points(self) -> np.ndarray:
-        """(T, 478, 2): each frame's landmarks in pixels of its window."""
-        return np.stack([w.to_window(p) for w, p in zip(self.windows, self.points, strict=True)])
-
-    def warped(self, frame: int) -> np.ndarray:
-        """The warped portrait in a frame's window: uint8 (size, size, 3)."""
-        return warp_into_window(
-            self.square, self.own_points, self.points[frame], self.windows[frame], self._averaged
-        )
-
-    def _averaged(self, picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
-        """`averaged` of the square, which few factors are asked for, remembered: it costs more than all else that
-        warping a large square takes."""
-        factor = int(scale)
-        if factor not in self._averages:
-            self._averages[factor] = averaged(picture, scale)
-        return self._averages[factor]
-
-    @cached_property
-    def _averages(self) -> dict[int, tuple[np.ndarray, int]]:
-        return {}
-
-    def finished(self, result: np.ndarray, coded_warp: np.ndarray, frame: int) -> np.ndarray:
-        """A frame's square: the warped portrait with the generated face in it.
-
-        `result` and `coded_warp` uint8 (size, size, 3) are what was generated and `warped` once through the
-        autoencoder.
-        """
-        points = self.points[frame]
-        warped = warp_portrait(self.square, self.own_points, points)
-        return place_face(warped, result, coded_warp, self.windows[frame], points)
-
-    def finished_opacity(self, frame: int) -> np.ndarray:
-        """How opaque a frame's square is, of a transparent portrait: uint8 (side, side), warped as its colours are."""
-        assert self.opacity is not None
-        return warp_portrait(self.opacity, self.own_points, self.points[frame])

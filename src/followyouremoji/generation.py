@@ -1,99 +1,137 @@
-"""The networks' part of an animation: from a prepared portrait and its poses to decoded pictures, streamed (Sec. 3)."""
+"""From a portrait and landmarks to generated pictures: read the portrait, plan, sample, decode (Sec. 3).
+
+The animator, training's validation and the benchmarks generate in this one way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from itertools import repeat
-from threading import Lock
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from followyouremoji.checkpoints.model import Model, to_pictures, to_tensor
+from followyouremoji.checkpoints.codec import to_pictures, to_tensor
+from followyouremoji.checkpoints.model import Model
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.networks.config import LATENT_STRIDE
-from followyouremoji.prefetch import prefetch
-from followyouremoji.preparation import Prepared
-from followyouremoji.sampling.denoising import Tally
-from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
+from followyouremoji.networks.finite import finite
+from followyouremoji.sampling.guidance import condition_clip
 from followyouremoji.sampling.residual import onto_warp
-from followyouremoji.sampling.sampler import (
-    LatentStore,
-    Progress,
-    Replica,
-    reading_groups,
-    sample,
-)
+from followyouremoji.sampling.sampler import LatentStore, Progress, Sampled, Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
-
-Poses = tuple[int, ...]
-
-Draw = Callable[[Poses], np.ndarray]
-"""Poses to a picture of each, uint8 (n, size, size, 3)."""
+READ_AT_ONCE = 16  # frames
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """Generated pictures of poses, uint8 (n, size, size, 3), and of faces alone the warped portraits once through
-    the autoencoder."""
+class Clip(Protocol):
+    """A portrait and the landmarks of a clip's frames, as pictures for the networks: uint8 (size, size, 3)."""
 
-    poses: range
-    results: np.ndarray
-    coded_warps: np.ndarray | None
+    @property
+    def picture(self) -> np.ndarray:
+        """The portrait."""
 
-    def reversed(self) -> Decoded:
-        coded = None if self.coded_warps is None else self.coded_warps[::-1]
-        return Decoded(self.poses[::-1], self.results[::-1], coded)
+    def reference_landmark_picture(self) -> np.ndarray:
+        """The landmark picture of its own face."""
 
-    def __iter__(self) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
-        """Each pose with its picture and its coded warp."""
-        coded = repeat(None) if self.coded_warps is None else self.coded_warps
-        return zip(self.poses, self.results, coded, strict=False)
+    def landmark_picture(self, frame: int) -> np.ndarray:
+        """The landmark picture of a frame."""
+
+    def warped_picture(self, frame: int) -> np.ndarray:
+        """The portrait warped by the landmarks of a frame."""
+
+
+class ModelReader:
+    """What a model on one device reads of a clip, for the sampler (`sampling.sampler.ClipReader`).
+
+    The portrait is read once; where networks take turns in memory, those that read it have left when the denoiser
+    comes. Frames are the poses of a timeline, read when a segment needs them.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: Model, clip: Clip, course: Timeline, guidance_scale: float) -> None:
+        networks, codec = model.networks, model.codec
+        self.device, self.denoiser = model.device, networks.denoiser
+        self._model, self._clip, self._course = model, clip, course
+        portrait, landmarks = to_tensor(clip.picture[None]), None
+        if networks.config.reference_landmarks:
+            landmarks = to_tensor(clip.reference_landmark_picture()[None])
+        with model.using(*READING_NETWORKS):
+            latents = finite(codec.encode(portrait), "autoencoder")
+            tokens = finite(codec.image_tokens(portrait, latents), "image encoder")
+            prompt, appearance = networks.read_portrait(latents, tokens, landmarks)
+            for tokens in appearance:
+                finite(tokens, "appearance net")
+        with model.using("denoiser"):
+            self.conditioning = condition_clip(networks.denoiser, prompt, appearance, guidance_scale)
+
+    def warped(self, frames: Sequence[int]) -> Tensor | None:
+        if not self._model.networks.config.warped_reference:
+            return None
+        latents = []
+        for start in range(0, len(frames), READ_AT_ONCE):
+            some = self._course.frames[list(frames[start : start + READ_AT_ONCE])]
+            pictures = np.stack([self._clip.warped_picture(int(frame)) for frame in some])
+            latents.append(self._model.codec.encode(to_tensor(pictures)))
+        return torch.cat(latents)
+
+    def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
+        shown = self._course.frames[list(frames)]
+        pictures = to_tensor(np.stack([self._clip.landmark_picture(int(frame)) for frame in shown]))
+        latents = None if warped is None else warped.transpose(0, 1)[None]
+        features = self._model.networks.features(pictures.transpose(0, 1)[None], latents)
+        return finite(features, "landmark encoder")
 
 
 @torch.inference_mode()
 def generate(
     models: Sequence[Model],
-    prepared: Prepared,
+    clip: Clip,
     course: Timeline,
     sampling: SamplingSettings,
-    guidance_scale: float,
-    progress: Progress | None,
-    store: LatentStore | None,
+    guidance_scale: float = 1.0,
+    progress: Progress | None = None,
+    store: LatentStore | None = None,
     tally: Tally | None = None,
-) -> Iterator[Decoded]:
-    """What the networks make of each pose of a clip, in order, as soon as the plan allows; for a ping-pong then in
-    reverse order.
+    *,
+    back: bool = False,
+    code_warps: bool = False,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+    """Generate each pose of a timeline, in order, as soon as the plan allows.
 
-    `models` are the same on one or several devices. All that lasts as long as the clip is read once: the portrait, and
-    the landmarks and the warp of each pose.
+    Parameters
+    ----------
+    models : the same model on one device or several.
+    progress, store, tally : see `sampling.sampler.sample`.
+    back : all poses come once more, in reverse order.
+    code_warps : what the autoencoder makes of the warped portraits comes too.
+
+    Yields
+    ------
+    A pose, its picture uint8 (size, size, 3), and with `code_warps` its warped portrait decoded, of the same shape.
+
+    Raises
+    ------
+    WeightsError : values of a network are not finite.
     """
-    model, network = models[0], models[0].config.network
-    batches = sampling.batches(len(course), course.cuts, course.circular)
-    groups = reading_groups(batches)
-    replicas = [Replica(one.denoiser, read_portrait(one, prepared, guidance_scale)) for one in models]
-
-    back: list[tuple[range, Tensor, Tensor | None]] = []
-    complete = 0
+    model = models[0]
+    side = clip.picture.shape[0] // LATENT_STRIDE
+    shape = (model.networks.config.latent_channels, side, side)
+    readers = [ModelReader(one, clip, course, guidance_scale) for one in models]
+    kept: list[tuple[int, Sampled]] = []
+    pose = 0
     with ExitStack() as stack:
-        drawn = pictures_of(prepared.landmark_picture, course)
-        warped = pictures_of(prepared.warped_picture, course)
-        warps = WarpLatents(warped, model, groups) if network.warped_reference else None
-
-        def landmark_features(poses: Poses) -> Tensor:
-            return features_of(model, drawn(poses), None if warps is None else warps.of(poses))
-
-        latents_of_poses = sample(
-            replicas,
-            landmark_features,
+        for one in models:
+            stack.enter_context(one.using("denoiser"))
+        sampled = sample(
+            readers,
             len(course),
-            (network.latent_channels, prepared.size // LATENT_STRIDE, prepared.size // LATENT_STRIDE),
+            shape,
             sampling,
             progress,
             cuts=course.cuts,
@@ -101,115 +139,26 @@ def generate(
             store=store,
             tally=tally,
         )
-        for one in models:
-            stack.enter_context(one.using("denoiser"))
-        if works_ahead(model.device):
-            latents_of_poses = stack.enter_context(closing(prefetch(latents_of_poses, 1)))
-        for piece in latents_of_poses:
-            for latents in piece.split(DECODED_AT_ONCE):
-                poses = range(complete, complete + len(latents))
-                complete = poses.stop
-                part = (poses, latents, None if warps is None else warps.taken(poses))
-                if prepared.loop == "pingpong":
-                    back.append((poses, latents.cpu(), None if part[2] is None else part[2].cpu()))
-                yield decode(model, prepared, *part)
-    for part in reversed(back):
-        yield decode(model, prepared, *part).reversed()
+        for piece in stack.enter_context(closing(sampled)):
+            for start in range(0, len(piece), DECODED_AT_ONCE):
+                part = piece[start : start + DECODED_AT_ONCE]
+                if back:
+                    kept.append((pose, part.to("cpu")))
+                for number, pictures in enumerate(decode(model, part, code_warps), pose):
+                    yield number, *pictures
+                pose += len(part)
+    for first, part in reversed(kept):
+        for number, pictures in reversed(list(enumerate(decode(model, part, code_warps), first))):
+            yield number, *pictures
 
 
-def decode(model: Model, prepared: Prepared, poses: range, latents: Tensor, warped: Tensor | None) -> Decoded:
-    """Pictures of sampled latents (n, channels, height, width), and of their warps' latents where they are relative to
-    these."""
-    if warped is None:
-        return Decoded(poses, to_pictures(model.decode(latents)), None)
-    results = to_pictures(model.decode(onto_warp(latents, warped, model.config.network.residual_scale)))
-    coded = to_pictures(model.decode(warped)) if prepared.face is not None else None
-    return Decoded(poses, results, coded)
-
-
-def finish(
-    model: Model, prepared: Prepared, frame: int, result: np.ndarray, coded_warp: np.ndarray | None
-) -> np.ndarray:
-    """A generated picture (size, size, 3) as the user gets it, with opacity where the portrait has some; `frame` of the
-    motion."""
-    if model.config.network.warped_reference:
-        return prepared.finish_face(result, frame, coded_warp)
-    return prepared.finish(result, frame)
-
-
-def pictures_of(draw: Callable[[int], np.ndarray], course: Timeline) -> Draw:
-    """From what draws a frame of the motion, what draws poses."""
-    return lambda poses: np.stack([draw(int(course.frames[pose])) for pose in poses])
-
-
-def works_ahead(device: torch.device) -> bool:
-    """Whether the next segments are sampled while those before are decoded and finished: a GPU would else stand still,
-    a processor has no time."""
-    return device.type != "cpu"
-
-
-class WarpLatents:
-    """Latents of the warped portrait for poses that are being sampled and not yet decoded.
-
-    They are encoded in the groups in which they are first read, so that a run that goes on from a store gives the same
-    to the last bit.
-    """
-
-    def __init__(self, warped: Draw, model: Model, groups: Mapping[int, Poses]) -> None:
-        self._warped, self._model, self._groups = warped, model, groups
-        self._kept: dict[int, Tensor] = {}
-        self._taken = 0
-        self._lock = Lock()  # several devices may read their windows at once
-
-    def of(self, poses: Sequence[int]) -> Tensor:
-        """(n, channels, height, width)."""
-        with self._lock:
-            found = {pose: self._kept[pose] for pose in poses if pose in self._kept}
-            for pose in poses:
-                if pose not in found:
-                    group = self._groups[pose]
-                    pictures = to_tensor(self._warped(group))
-                    encoded = dict(zip(group, self._model.encode(pictures), strict=True))
-                    found.update(encoded)
-                    self._kept.update(
-                        {one: latents for one, latents in encoded.items() if one >= self._taken}
-                    )
-            return torch.stack([found[pose] for pose in poses])
-
-    @property
-    def held(self) -> int:
-        """Poses whose latents are kept now."""
-        return len(self._kept)
-
-    def taken(self, poses: range) -> Tensor:
-        """As `of`, for the next poses to be decoded, which are then forgotten."""
-        latents = self.of(poses)
-        with self._lock:
-            self._taken = poses.stop
-            for pose in poses:
-                self._kept.pop(pose, None)
-        return latents
-
-
-def read_portrait(model: Model, prepared: Prepared, guidance_scale: float) -> ClipConditioning:
-    """What all frames of a clip read of the portrait, on a model's device.
-
-    Where its networks take turns, those that read the portrait have left memory when the denoiser comes.
-    """
-    portrait = to_tensor(prepared.picture[None]).to(model.device)
-    reference_features = None
-    if model.config.network.reference_landmarks:
-        reference_features = features_of(model, prepared.reference_landmark_picture()[None])[:, :, 0]
-    with model.using(*READING_NETWORKS):
-        tokens = model.image_tokens(portrait)
-        appearance = model.appearance_net(model.encode(portrait), tokens, reference_features)
-    with model.using("denoiser"):
-        return condition_clip(model.denoiser, tokens, appearance, guidance_scale)
-
-
-def features_of(model: Model, pictures: np.ndarray, warped: Tensor | None = None) -> Tensor:
-    """Landmark features (1, first block width, n, height, width) of landmark pictures, uint8 (n, size, size, 3), with
-    the latents of their warps (n, channels, height, width)."""
-    drawn = torch.from_numpy(pictures).permute(3, 0, 1, 2).float() / 255  # in [0, 1]
-    latents = None if warped is None else warped.transpose(0, 1)[None]
-    return model.landmark_encoder(drawn.to(model.device, model.dtype)[None], latents)
+def decode(
+    model: Model, sampled: Sampled, code_warps: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Pictures of sampled latents, uint8 (size, size, 3) each, and of their warps' where these are asked for."""
+    latents, warped = sampled.latents, sampled.warped
+    if warped is not None:
+        latents = onto_warp(latents, warped, model.networks.config.residual_scale)
+    pictures = to_pictures(finite(model.codec.decode(latents), "autoencoder"))
+    coded = to_pictures(model.codec.decode(warped)) if code_warps and warped is not None else repeat(None)
+    return zip(pictures, coded, strict=False)

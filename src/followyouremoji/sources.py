@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from followyouremoji.errors import FaceNotFound, PictureError
+from followyouremoji.errors import ClipError, FaceNotFound, PictureError
+from followyouremoji.face.alignment import Aligned, AlignmentSettings, SolvedMotion, align, measure
 from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+from followyouremoji.face.timeline import looped
 from followyouremoji.face.tracking import TrackingReport, lies, track_motion
 from followyouremoji.framing import middle_square
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
+from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.pictures import (
     LEAST_SIDE,
     on_background,
@@ -29,8 +35,14 @@ from followyouremoji.media.timing import Clock, generated_rate
 from followyouremoji.prefetch import prefetch
 from followyouremoji.settings import AnimationSettings
 
-PortraitSource = np.ndarray | Image.Image | str | os.PathLike[str]
+PortraitSource = np.ndarray | Image.Image | InputSource
 MotionSource = Motion | PortraitSource
+
+REMEMBERED = 2
+"""Portraits, clips and alignments that a `FaceFinder` remembers."""
+
+ROWS_APART = 64
+"""Of the rows that stand for a picture's content before all of it is compared."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +66,168 @@ class Portrait:
     landmarks: Landmarks
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def picture(self) -> np.ndarray:
+        """On white where it is transparent: uint8 (height, width, 3)."""
+        return on_background(self.layers)
+
+    @cached_property
+    def opacity(self) -> np.ndarray | None:
+        """uint8 (height, width); None where all of it is opaque."""
+        return np.ascontiguousarray(self.layers[..., 3]) if self.layers.shape[2] == 4 else None
+
+
+class FaceFinder:
+    """Finds the faces of portraits and motions and aligns them, and remembers the latest: with the same picture, clip
+    and motion, nothing is detected and no metric face solved again.
+
+    A context manager; several threads may use one. What is remembered of an array is its content, of a file its state,
+    and of a `Motion` or `Landmarks` the object, which must not be changed.
+    """
+
+    def __init__(self) -> None:
+        self._idle: defaultdict[Path | None, list[FaceDetector]] = defaultdict(list)
+        self._found = lru_cache(REMEMBERED)(self._find)
+        self._tracked = lru_cache(REMEMBERED)(self._track)
+        self._looped = lru_cache(REMEMBERED)(looped)
+        self._solved = lru_cache(REMEMBERED)(SolvedMotion)
+        self._measured = lru_cache(REMEMBERED)(measure)
+
+    def __enter__(self) -> FaceFinder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the detectors, and forget everything. The finder can be used again."""
+        for detectors in self._idle.values():
+            while detectors:
+                detectors.pop().close()
+        for memory in (self._found, self._tracked, self._looped, self._solved, self._measured):
+            memory.cache_clear()
+
+    @contextmanager
+    def detector(self, bundle: Path | None = None) -> Iterator[FaceDetector]:
+        """A detector that nobody else uses meanwhile; see `FaceDetector`."""
+        idle = self._idle[bundle]
+        try:
+            detector = idle.pop()
+        except IndexError:
+            detector = FaceDetector(bundle)
+        try:
+            yield detector
+        finally:
+            idle.append(detector)
+
+    def portrait(
+        self, source: PortraitSource, settings: AnimationSettings, known: Landmarks | None = None
+    ) -> Portrait:
+        """The face that `settings` mean, in an upright picture; `known` are its landmarks, which are then not detected.
+
+        Raises as `as_layers` and `find_portrait`.
+        """
+        name = named(source, "the portrait")
+        found = self._found(
+            _remembered_as(source, "the portrait"), name, settings.face, settings.detector_bundle, known
+        )
+        if settings.crop is False:
+            middle_square(found.layers, found.landmarks.points)
+        return found
+
+    def motion(self, source: MotionSource, settings: AnimationSettings, clip_range: ClipRange) -> Tracked:
+        """See `read_motion`; closed to a loop where `settings` ask for one."""
+        if isinstance(source, Motion):
+            tracked = Tracked(source)
+        else:
+            tracked = self._tracked(
+                _remembered_as(source, "the driving picture"),
+                settings.driving_face,
+                clip_range,
+                settings.frame_rate,
+                settings.detector_bundle,
+            )
+        return replace(tracked, motion=self._looped(tracked.motion, settings.loop))
+
+    def align(
+        self, motion: Motion, reference: Landmarks, settings: AlignmentSettings, room: Room | None
+    ) -> Aligned:
+        """See `alignment.align`."""
+        return align(motion, reference, settings, room, solve=self._solved, measure=self._measured)
+
+    def _find(
+        self,
+        source: _File | _Content,
+        name: str,
+        face: int | None,
+        bundle: Path | None,
+        known: Landmarks | None,
+    ) -> Portrait:
+        layers = as_layers(source.source, "the portrait")
+        if known is not None:
+            return Portrait(layers, known)
+        with self.detector(bundle) as detector:
+            return upright_portrait(detector, layers, face, name)
+
+    def _track(
+        self,
+        source: _File | _Content,
+        face: int | None,
+        clip_range: ClipRange,
+        frame_rate: float | None,
+        bundle: Path | None,
+    ) -> Tracked:
+        with self.detector(bundle) as detector:
+            return read_motion(source.source, detector, face, clip_range, frame_rate)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file in a state: another size or time of change is another one, and of bytes another content."""
+
+    source: Path | InputFile = field(compare=False)
+    version: Hashable
+
+
+class _Content:
+    """A picture uint8 (height, width, channels), compared by its pixels."""
+
+    def __init__(self, layers: np.ndarray) -> None:
+        self.source = layers.copy()  # its owner may change it
+
+    def __hash__(self) -> int:
+        return hash((self.source.shape, self.source[::ROWS_APART].tobytes()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and np.array_equal(self.source, other.source)
+
+
+def _remembered_as(source: PortraitSource, what: str) -> _File | _Content:
+    if isinstance(source, (np.ndarray, Image.Image)):
+        return _Content(as_layers(source, what))
+    if not isinstance(source, (str, os.PathLike)):
+        file = InputFile.of(source, PictureError, "a picture or a clip", what)
+        return _File(file, file.version)
+    path = Path(source)
+    try:
+        state = path.stat()
+    except OSError:  # reading it will say what is wrong
+        return _File(path, path)
+    return _File(path, (path, state.st_size, state.st_mtime_ns))
+
 
 def as_layers(source: PortraitSource, what: str) -> np.ndarray:
-    """A picture from an array, a Pillow image or a path; `what` names it in messages. Raises PictureError.
+    """A picture from an array, a Pillow image, a path, bytes or an open file; `what` names it in messages. Raises
+    PictureError.
 
     Returns uint8 (height, width, 4) where some of it is transparent, else (height, width, 3).
     """
-    if isinstance(source, (str, os.PathLike)):
-        return read_layers(source)
     if isinstance(source, Image.Image):
         source = to_layers(source)
-    if not (isinstance(source, np.ndarray) and source.dtype == np.uint8):
-        kind = f"{source.dtype} values" if isinstance(source, np.ndarray) else type(source).__name__
-        raise PictureError(
-            f"{what} must be a path, a Pillow image or an array of bytes (0 to 255), not {kind}"
-        )
+    if not isinstance(source, np.ndarray):
+        return read_layers(source, what)
+    if source.dtype != np.uint8:
+        raise PictureError(f"{what} must be an array of bytes (0 to 255), not {source.dtype} values")
     if source.ndim != 3 or source.shape[2] not in (3, 4):
         raise PictureError(
             f"{what} must have the shape (height, width, 3) or (height, width, 4), not {source.shape}"
@@ -100,12 +259,18 @@ def find_portrait(
     that should not cost the tracking of a clip.
     """
     if known is not None and settings.face in (None, 1):
-        landmarks = Landmarks(known, (layers.shape[1], layers.shape[0]))
+        found = Portrait(layers, Landmarks(known, (layers.shape[1], layers.shape[0])))
     else:
-        landmarks = detect(detector, on_background(layers), settings.face, source)
-    upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
+        found = upright_portrait(detector, layers, settings.face, source)
     if settings.crop is False:
-        middle_square(upright, landmarks.points)
+        middle_square(found.layers, found.landmarks.points)
+    return found
+
+
+def upright_portrait(detector: FaceDetector, layers: np.ndarray, face: int | None, source: str) -> Portrait:
+    """A portrait turned upright by its face, whichever way up that is; a FaceNotFound names the `source`."""
+    landmarks = detect(detector, on_background(layers), face, source)
+    upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
     return Portrait(upright, landmarks, notes_on_landmarks(landmarks, source))
 
 
@@ -140,14 +305,13 @@ def read_motion(
     """A motion from whatever a user may have: see `prepare`. A `Motion` is taken as it is."""
     if isinstance(source, Motion):
         return Tracked(source)
-    if not isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (np.ndarray, Image.Image)):
         picture = as_picture(source, "the driving picture")
         still, notes = _still(detector, picture, face, "the driving picture")
         return Tracked(still, notes=notes)
-    path = Path(source)
-    if path.suffix.lower() in MOTION_ENDINGS:
-        return Tracked(cut_motion(Motion.read(path), str(path), clip_range, frame_rate))
-    return track_file(path, detector, face, clip_range=clip_range, frame_rate=frame_rate)
+    if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() in MOTION_ENDINGS:
+        return Tracked(cut_motion(Motion.read(Path(source)), str(source), clip_range, frame_rate))
+    return track_file(source, detector, face, clip_range=clip_range, frame_rate=frame_rate)
 
 
 def cut_motion(
@@ -162,7 +326,7 @@ def cut_motion(
 
 
 def track_file(
-    path: Path,
+    source: InputSource,
     detector: FaceDetector,
     face: int | None = None,
     smooth: float = 1.0,
@@ -178,13 +342,14 @@ def track_file(
 
     Raises ClipError for a file that cannot be used, and FaceNotFound where no frame has a face.
     """
-    with ClipReader(path, clip_range) as clip:
+    file = InputFile.of(source, ClipError, "a clip such as an MP4 or a GIF", "the driving clip")
+    with ClipReader(file, clip_range) as clip:
         if clip.info.frames == 1:
             _, picture = next(iter(clip))
-            still, notes = _still(detector, picture, face, str(path))
+            still, notes = _still(detector, picture, face, str(file))
             return Tracked(still, None, clip.damage, (*clip.notes, *notes))
         rate = generated_rate(clip.info.frame_rate, frame_rate)
-    with ClipReader(path, clip_range, rate) as clip, closing(prefetch(clip, DECODED_AHEAD)) as decoded:
+    with ClipReader(file, clip_range, rate) as clip, closing(prefetch(clip, DECODED_AHEAD)) as decoded:
         expected = clip.expected_frames
 
         def counted() -> Iterator[tuple[float, np.ndarray]]:
@@ -193,7 +358,7 @@ def track_file(
                 if advance is not None:
                     advance(count, expected)
 
-        motion, gaps = track_motion(counted(), rate, detector, str(path), face, any_turn=True)
+        motion, gaps = track_motion(counted(), rate, detector, str(file), face, any_turn=True)
         return Tracked(motion.smoothed(smooth), gaps, clip.damage, clip.notes)
 
 
@@ -217,4 +382,4 @@ def _still(
 
 def named(source: PortraitSource, otherwise: str) -> str:
     """What a picture is called in messages: its path, or `otherwise`."""
-    return str(source) if isinstance(source, (str, os.PathLike)) else otherwise
+    return str(source) if isinstance(source, (str, os.PathLike, InputFile)) else otherwise

@@ -8,6 +8,7 @@ import pytest
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.framing import ModelFraming
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import Prepared, prepare
@@ -30,7 +31,9 @@ def portrait() -> DrawnPortrait:
 def prepared(portrait: DrawnPortrait) -> Prepared:
     """For a model that makes faces alone, in windows of 64 pixels."""
     landmarks = landmarks_of(portrait)
-    return prepare(portrait.picture, drawn_motion(2), size=64, face_alone=True, portrait_landmarks=landmarks)
+    return prepare(
+        portrait.picture, drawn_motion(2), ModelFraming(64, face_alone=True), portrait_landmarks=landmarks
+    )
 
 
 @pytest.mark.parametrize("pasted", [True, False])
@@ -39,8 +42,7 @@ def test_the_portrait_in_a_row_is_what_the_result_sets_in_motion(prepared: Prepa
     side = prepared.output_size[1]
     result = np.full((side, side, 3), 200, np.uint8)
     tiles = np.split(row(np.zeros((90, 90, 3), np.uint8), 1, result, prepared), 4, axis=1)
-    assert prepared.face is not None
-    assert np.array_equal(tiles[2], prepared.portrait if pasted else prepared.face.square)
+    assert np.array_equal(tiles[2], prepared.portrait if pasted else prepared.framing.square)
     assert np.array_equal(tiles[3], result)
 
 

@@ -165,7 +165,7 @@ def test_gaps_of_the_face_are_told(fye: Run, clip: Path) -> None:
 
 
 def test_weights_list_and_verify(fye: Run, model: Path, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
+    (tmp_path / "home").mkdir(exist_ok=True)
     (tmp_path / "home" / "mine").symlink_to(model)
     listed = fye("weights", "list")
     assert listed.code == 0

@@ -39,7 +39,7 @@ def test_seams_of_each_strategy() -> None:
         return np.flatnonzero(seams(settings, 7)).tolist()
 
     assert places("chain") == [3]
-    keyframes = SamplingSettings(window=4).batches(7)[0][0].frames
+    keyframes = SamplingSettings(window=4).levels(7)[0][0].frames
     assert keyframes == (0, 3, 6)
     assert places("keyframes") == [0, 2, 3, 5]
     assert places("windows") == [1, 2, 3, 5]

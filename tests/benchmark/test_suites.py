@@ -26,6 +26,7 @@ from followyouremoji.benchmark.suites import (
 )
 from followyouremoji.benchmark.tables import number
 from followyouremoji.errors import DataError, SettingsError, WeightsError
+from followyouremoji.executors import Local
 from followyouremoji.portraits.styles import HELD_OUT_STYLES, STYLES
 
 SIZE = 128
@@ -39,12 +40,12 @@ def cache_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def suite(cache_folder) -> Suite:
-    return drawn_suite(SuiteSettings("self", CASES, SIZE), cache_folder)
+    return drawn_suite(SuiteSettings("self", CASES, SIZE), cache_folder, Local())
 
 
 @pytest.fixture(scope="module")
 def cross(cache_folder) -> Suite:
-    return drawn_suite(SuiteSettings("cross", CASES, SIZE), cache_folder)
+    return drawn_suite(SuiteSettings("cross", CASES, SIZE), cache_folder, Local())
 
 
 def test_a_case_holds_a_clip_and_its_truth(suite) -> None:
@@ -59,7 +60,7 @@ def test_a_case_holds_a_clip_and_its_truth(suite) -> None:
 
 
 def test_a_suite_is_a_function_of_its_settings(suite, tmp_path) -> None:
-    again = drawn_suite(SuiteSettings("self", 1, SIZE), tmp_path)
+    again = drawn_suite(SuiteSettings("self", 1, SIZE), tmp_path, Local())
     first, second = suite.case(0), again.case(0)
     np.testing.assert_array_equal(first.truth, second.truth)
     np.testing.assert_allclose(first.points, second.points)
@@ -71,7 +72,7 @@ def test_a_suite_is_a_function_of_its_settings(suite, tmp_path) -> None:
 def test_a_drawn_case_is_not_drawn_again(suite, cache_folder) -> None:
     path = case_path(suite.folder, 0)
     before = path.stat().st_mtime_ns
-    drawn_suite(suite.settings, cache_folder)
+    drawn_suite(suite.settings, cache_folder, Local())
     assert path.stat().st_mtime_ns == before
 
 
@@ -118,7 +119,7 @@ def test_unseen_suites_draw_the_styles_that_training_leaves_out() -> None:
 
 def test_the_descriptor_tells_identities_apart(cache_folder) -> None:
     scale = measured_scale(64, identities=6)
-    suite = drawn_suite(SuiteSettings("self", 5, 64, ("person",)), cache_folder)
+    suite = drawn_suite(SuiteSettings("self", 5, 64, ("person",)), cache_folder, Local())
     cases = [suite.case(index) for index in range(5)]
     own = [describe(case.portrait, case.portrait_points) for case in cases]
     other = [describe(case.truth[COMPARED[1]], case.truth_points[COMPARED[1]]) for case in cases]

@@ -9,13 +9,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from followyouremoji.checkpoints import Model, ModelConfig
+from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.networks import (
     AppearanceNet,
     AutoencoderConfig,
     Denoiser,
+    FollowYourEmoji,
     LandmarkEncoder,
     NetworkConfig,
-    QFormer,
     QFormerConfig,
     SmallAutoencoder,
 )
@@ -56,17 +57,9 @@ def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def small_paper_model() -> Model:
-    network = PAPER.network
     assert PAPER.autoencoder is not None
-    return Model(
-        config=PAPER,
-        appearance_net=randomised(AppearanceNet(network)),
-        denoiser=randomised(Denoiser(network), 1),
-        landmark_encoder=randomised(LandmarkEncoder(network), 2),
-        qformer=randomised(QFormer(network), 3),
-        autoencoder=randomised(SmallAutoencoder(PAPER.autoencoder), 4),
-        image_encoder=None,
-    )
+    autoencoder = randomised(SmallAutoencoder(PAPER.autoencoder), 1)
+    return Model(PAPER, randomised(FollowYourEmoji(PAPER.network)), Codec(autoencoder))
 
 
 def published_networks() -> dict[str, dict[str, torch.Tensor]]:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from followyouremoji.checkpoints.folder import IMAGE_ENCODER_FOLDER, NETWORK_FILES, VAE_FOLDER, write_config
-from followyouremoji.checkpoints.model import network_builders
+from followyouremoji.checkpoints.model import empty_networks
 from followyouremoji.checkpoints.released import CLIP_VIT_L14, released_config
 from followyouremoji.checkpoints.tensors import expected_shapes, on_meta
 
@@ -26,12 +26,12 @@ import sys, torch
 from followyouremoji.checkpoints import load_model
 with torch.inference_mode():
     model = load_model(sys.argv[1], "cpu")
-    picture = torch.rand(1, 3, 256, 256) * 2 - 1
-    tokens, latents = model.image_tokens(picture), model.encode(picture)
-    conditioning = model.denoiser.condition(tokens, model.appearance_net(latents, tokens))
-    features = model.landmark_encoder(torch.rand(1, 3, 1, 256, 256))
-    velocity = model.denoiser(torch.randn(1, 4, 1, 32, 32), torch.tensor([999]), features, conditioning)
-    print(tuple(tokens.shape), tuple(velocity.shape), tuple(model.decode(velocity[:, :, 0]).shape))
+    picture = torch.randint(0, 256, (1, 3, 256, 256), dtype=torch.uint8)
+    latents = model.codec.encode(picture)
+    tokens = model.codec.image_tokens(picture, latents)
+    noisy, timestep = torch.randn(1, 4, 1, 32, 32), torch.tensor([999])
+    velocity = model.networks(latents, tokens, picture, picture[:, :, None], None, noisy, timestep)
+    print(tuple(tokens.shape), tuple(velocity.shape), tuple(model.codec.decode(velocity[:, :, 0]).shape))
 """
 
 
@@ -52,8 +52,8 @@ def checkpoint(tmp_path):
         save_file(tensors, file, metadata={"format": "pt"})
 
     config = released_config()
-    for name, build in network_builders(config).items():
-        write_random(on_meta(build), tmp_path / NETWORK_FILES[name])
+    for name, network in empty_networks(config).items():
+        write_random(network, tmp_path / NETWORK_FILES[name])
     for folder, values in ((VAE_FOLDER, STABLE_DIFFUSION_VAE), (IMAGE_ENCODER_FOLDER, CLIP_VIT_L14)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "config.json").write_text(json.dumps(values))

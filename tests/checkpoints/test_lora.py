@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from followyouremoji.animator import PortraitAnimator
-from followyouremoji.checkpoints.lora import Lora, merge_lora, parse_lora, read_lora, write_lora
+from followyouremoji.checkpoints.lora import Lora, parse_lora, read_lora, with_loras, write_lora
 from followyouremoji.errors import WeightsError
 from tests.checkpoints.small_models import small_paper_model
 
@@ -44,40 +44,62 @@ def test_a_file_holds_what_was_written_in_half_precision(tmp_path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["ada.safetensors"]
 
 
-def test_merging_adds_scale_alpha_over_rank_times_b_a_and_undoing_is_exact() -> None:
+def test_adding_one_adds_scale_alpha_over_rank_times_b_a_and_leaves_the_model_as_it_was() -> None:
     model, lora = small_paper_model(), small_lora()
-    query = model.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
-    convolution = model.appearance_net.get_submodule(CONVOLUTION.removeprefix("appearance_net."))
-    before = query.weight.clone(), convolution.weight.clone()
-    merged = merge_lora(model, lora, 0.5, "ada")
+    changed = with_loras(model, [(lora, 0.5, "ada")])
+    before, after = (
+        (
+            one.networks.denoiser.get_submodule(QUERY.removeprefix("denoiser.")).weight,
+            one.networks.appearance_net.get_submodule(CONVOLUTION.removeprefix("appearance_net.")).weight,
+        )
+        for one in (model, changed)
+    )
     a, b = lora.tensors[f"{QUERY}.lora_A.weight"], lora.tensors[f"{QUERY}.lora_B.weight"]
-    torch.testing.assert_close(query.weight, before[0] + 0.5 * (4.0 / 2) * b @ a)
+    torch.testing.assert_close(after[0], before[0] + 0.5 * (4.0 / 2) * b @ a)
     a, b = lora.tensors[f"{CONVOLUTION}.lora_A.weight"], lora.tensors[f"{CONVOLUTION}.lora_B.weight"]
     change = torch.einsum("or,rihw->oihw", b[:, :, 0, 0], a)
-    torch.testing.assert_close(convolution.weight, before[1] + 0.5 * (4.0 / 2) * change)
-    merged.undo(model)
-    assert torch.equal(query.weight, before[0])
-    assert torch.equal(convolution.weight, before[1])
+    torch.testing.assert_close(after[1], before[1] + 0.5 * (4.0 / 2) * change)
+    again = small_paper_model()
+    assert torch.equal(
+        again.networks.denoiser.get_submodule(QUERY.removeprefix("denoiser.")).weight, before[0]
+    )
 
 
-def test_an_animator_loads_several_and_unloads_all(tmp_path) -> None:
+def test_all_other_weights_are_shared() -> None:
+    model = small_paper_model()
+    changed = with_loras(model, [(small_lora(), 1.0, "ada")])
+    own = [
+        name
+        for name, value in changed.networks.denoiser.named_parameters()
+        if value is not model.networks.denoiser.get_parameter(name)
+    ]
+    assert own == [QUERY.removeprefix("denoiser.") + ".weight"]
+
+
+def test_several_add_up() -> None:
+    model, lora = small_paper_model(), small_lora()
+    query = QUERY.removeprefix("denoiser.")
+    both = with_loras(model, [(lora, 1.0, "ada"), (lora, -1.0, "ada")])
+    torch.testing.assert_close(
+        both.networks.denoiser.get_submodule(query).weight,
+        model.networks.denoiser.get_submodule(query).weight,
+        atol=1e-6,
+        rtol=0,
+    )
+
+
+def test_an_animator_keeps_the_models_of_its_last_loras(tmp_path) -> None:
     animator = PortraitAnimator(small_paper_model())
-    query = animator.model.denoiser.get_submodule(QUERY.removeprefix("denoiser."))
-    before = query.weight
     file = write_lora(small_lora(), tmp_path / "ada.safetensors")
-    animator.load_lora(file)
-    once = query.weight.clone()
-    animator.load_lora(str(file), scale=-1.0)
-    torch.testing.assert_close(query.weight, before, atol=1e-6, rtol=0)
-    animator.load_lora(file)
-    torch.testing.assert_close(query.weight, once, atol=1e-6, rtol=0)
-    animator.unload_lora()
-    assert query.weight is before
+    once = animator.models_with([(file, 1.0)])
+    assert animator.models_with([(str(file), 1.0)]) is once
+    assert animator.models_with(()) == (animator.model,)
+    assert animator.models_with([(file, 0.5)]) is not once
 
 
 def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
     model = small_paper_model()
-    before = {name: value.clone() for name, value in model.denoiser.state_dict().items()}
+    before = {name: value.clone() for name, value in model.networks.denoiser.state_dict().items()}
     lora = small_lora()
     names = {name.replace("down_blocks.0", "down_blocks.7"): value for name, value in lora.tensors.items()}
     wide = {
@@ -86,9 +108,9 @@ def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
     }
     for tensors, there in [(names, "has no such layer"), (wide, r"has one of \(16, 16\)")]:
         with pytest.raises(WeightsError, match=there) as error:
-            merge_lora(model, Lora(tensors, 2, 4.0, "another model"), 1.0, "ada.safetensors")
+            with_loras(model, [(Lora(tensors, 2, 4.0, "another model"), 1.0, "ada.safetensors")])
         assert "trained on 'another model'" in str(error.value)
-    for name, value in model.denoiser.state_dict().items():
+    for name, value in model.networks.denoiser.state_dict().items():
         assert torch.equal(value, before[name])
 
 

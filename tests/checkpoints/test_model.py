@@ -12,8 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from followyouremoji.checkpoints import ModelConfig, load_model, save_model
+from followyouremoji.checkpoints.codec import to_pictures, to_pixels, to_tensor
 from followyouremoji.checkpoints.encoders import CLIP_MEAN, CLIP_STD, clip_pixels
-from followyouremoji.checkpoints.model import network_builders, to_pictures, to_tensor
+from followyouremoji.checkpoints.model import empty_networks
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks.cpu_kernels import CpuConvolution, CpuLinear
 from tests.checkpoints.small_models import PAPER, small_paper_model
@@ -24,12 +25,16 @@ def folder(tmp_path):
     return save_model(small_paper_model(), tmp_path / "small", dtype=torch.float16)
 
 
+def random_pictures(count: int) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8)
+
+
 def test_a_saved_model_is_loaded_exactly(folder) -> None:
     saved, loaded = small_paper_model(), load_model(folder, device="cpu")
     assert loaded.config == PAPER
     assert loaded.dtype == torch.float32
-    for name in network_builders(PAPER):
-        expected, found = getattr(saved, name).state_dict(), getattr(loaded, name).state_dict()
+    for name in empty_networks(PAPER):
+        expected, found = saved.parts()[name].state_dict(), loaded.parts()[name].state_dict()
         assert expected.keys() == found.keys()
         for key, value in expected.items():
             assert torch.equal(value.half().float(), found[key]), (name, key)
@@ -42,36 +47,37 @@ def test_a_saved_model_is_loaded_exactly(folder) -> None:
 
 def test_a_loaded_model_is_ready_to_run_in_the_type_asked_for(folder) -> None:
     model = load_model(folder, device="cpu", dtype=torch.bfloat16)
-    modules = [getattr(model, name) for name in network_builders(PAPER)]
-    assert not any(module.training for module in modules)
-    assert not any(p.requires_grad for module in modules for p in module.parameters())
+    for holder in (model.networks, model.codec):
+        assert not any(module.training for module in holder.modules())
+        assert not any(p.requires_grad for p in holder.parameters())
     assert (model.dtype, model.device.type) == (torch.bfloat16, "cpu")
-    assert (
-        next(model.autoencoder.parameters()).dtype == torch.float32
-    )  # pictures need more than bfloat16's levels
-    pictures = torch.rand(2, 3, 64, 64) * 2 - 1
-    latents = model.encode(pictures)
+    pictures = random_pictures(2)
+    latents = model.codec.encode(pictures)
     assert latents.shape == (2, 8, 8, 8)
-    assert latents.dtype == torch.bfloat16
-    assert model.decode(latents).shape == (2, 3, 64, 64)
-    assert model.image_tokens(pictures).shape == (2, 4, 10)
+    assert latents.dtype == torch.float32  # pictures need more than bfloat16's levels
+    assert model.codec.decode(latents).shape == (2, 3, 64, 64)
+    tokens = model.codec.image_tokens(pictures, latents)
+    prompt, appearance = model.networks.read_portrait(latents, tokens, pictures)
+    assert prompt.shape == (2, 4, 10)
+    features = model.networks.features(pictures[:, :, None])
+    assert {value.dtype for value in (prompt, features, *appearance)} == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("offload", [False, True])
 def test_large_networks_compute_by_the_processors_kernels(folder, offload: bool) -> None:
     model = load_model(folder, "cpu", offload=offload)
-    for network in (model.denoiser, model.appearance_net):
+    for network in (model.networks.denoiser, model.networks.appearance_net):
         assert isinstance(network.conv_in, CpuConvolution)
         assert isinstance(network.clip_fc, CpuLinear)
 
 
 def test_pictures_through_the_autoencoder_in_slices_are_the_same(folder, monkeypatch) -> None:
     model = load_model(folder, device="cpu")
-    pictures = torch.rand(5, 3, 64, 64) * 2 - 1
-    latents, decoded = model.encode(pictures), model.decode(model.encode(pictures))
-    monkeypatch.setattr("followyouremoji.checkpoints.model.PIXELS_AT_ONCE", 2 * 64 * 64)
-    torch.testing.assert_close(model.encode(pictures), latents)
-    torch.testing.assert_close(model.decode(latents), decoded)
+    pictures, codec = random_pictures(5), model.codec
+    latents, decoded = codec.encode(pictures), codec.decode(codec.encode(pictures))
+    monkeypatch.setattr("followyouremoji.checkpoints.codec.PIXELS_AT_ONCE", 2 * 64 * 64)
+    torch.testing.assert_close(codec.encode(pictures), latents)
+    torch.testing.assert_close(codec.decode(latents), decoded)
     assert decoded.abs().max() <= 1
 
 
@@ -251,4 +257,4 @@ def test_clips_pictures_are_prepared_as_pillow_does() -> None:
 
 def test_pictures_to_tensors_and_back() -> None:
     pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
-    assert np.array_equal(to_pictures(to_tensor(pictures)), pictures)
+    assert np.array_equal(to_pictures(to_pixels(to_tensor(pictures))), pictures)

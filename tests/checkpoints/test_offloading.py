@@ -31,13 +31,14 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def held(model: Model) -> set[str]:
     """Names of the networks whose weights are in memory."""
     names = (*READING_NETWORKS, "denoiser", "landmark_encoder", "autoencoder")
-    return {name for name in names if (network := getattr(model, name)) is not None and has_weights(network)}
+    parts = model.parts()
+    return {name for name in names if name in parts and has_weights(parts[name])}
 
 
 @pytest.mark.parametrize("layout", ["paper", "released"])
 def test_the_readers_or_the_denoiser_are_held_never_both(layout: str, request: pytest.FixtureRequest) -> None:
     model = load_model(request.getfixturevalue(layout), "cpu", offload=True)
-    readers = {name for name in READING_NETWORKS if getattr(model, name) is not None}
+    readers = set(READING_NETWORKS) & set(model.parts())
     always = {"landmark_encoder", "autoencoder"}
     assert held(model) == always | readers
     with model.using(*READING_NETWORKS):
@@ -56,26 +57,29 @@ def test_what_comes_again_is_the_same(layout: str, request: pytest.FixtureReques
     for _ in range(2):
         for names in (READING_NETWORKS, ("denoiser",)):
             with turning.using(*names):
-                for name in names:
-                    network, expected = getattr(turning, name), getattr(whole, name)
-                    if network is None:
-                        continue
+                for name in set(names) & set(whole.parts()):
+                    network, expected = turning.parts()[name], whole.parts()[name]
                     assert network.training == expected.training
                     assert list(network.state_dict()) == list(tensors := expected.state_dict())
                     for key, value in network.state_dict(keep_vars=True).items():
                         assert torch.equal(value, tensors[key])
                         assert value.dtype == torch.float16
                         assert not value.requires_grad
-    pictures = torch.rand(1, 3, 64, 64) * 2 - 1
+    pictures = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     with torch.inference_mode(), turning.using(*READING_NETWORKS):
-        assert torch.equal(turning.image_tokens(pictures), whole.image_tokens(pictures))
+        latents = whole.codec.encode(pictures)
+        read = [
+            model.networks.read_portrait(latents, model.codec.image_tokens(pictures, latents))
+            for model in (turning, whole)
+        ]
+        torch.testing.assert_close(*read, rtol=0, atol=0)
 
 
 def test_weights_that_come_while_inferring_can_be_learnt_from(paper: Path) -> None:
     """`generate` asks for them in inference mode; they are ordinary tensors all the same."""
     model = load_model(paper, "cpu", offload=True)
     with torch.inference_mode(), model.using("denoiser"):
-        assert not model.denoiser.conv_in.weight.is_inference()
+        assert not model.networks.denoiser.conv_in.weight.is_inference()
 
 
 def test_networks_in_use_stay_whatever_comes(paper: Path) -> None:

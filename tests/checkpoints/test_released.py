@@ -47,19 +47,18 @@ def test_the_authors_files_become_a_model_that_runs(published, tmp_path, half) -
 
     model = load_model(folder, device="cpu")
     original = randomised(Denoiser(RELEASED_NETWORK)).state_dict()
-    for name, value in model.denoiser.state_dict().items():
+    for name, value in model.networks.denoiser.state_dict().items():
         assert torch.equal(value, original[name].half().float() if half else original[name]), name
 
-    pictures = torch.rand(1, 3, 64, 64) * 2 - 1
-    latents = model.encode(pictures)
+    pictures = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
+    portrait, landmarks = pictures[:1], pictures[1:].transpose(0, 1)[None]
+    latents = model.codec.encode(portrait)
     assert latents.shape == (1, 4, 8, 8)
-    assert model.decode(latents).shape == pictures.shape
-    tokens = model.image_tokens(pictures)
+    assert model.codec.decode(latents).shape == portrait.shape
+    tokens = model.codec.image_tokens(portrait, latents)
     assert tokens.shape == (1, 17, 32)  # 16 patches and the class token
-    appearance = model.appearance_net(latents, tokens)
-    features = model.landmark_encoder(torch.rand(1, 3, 2, 64, 64))
-    conditioning = model.denoiser.condition(tokens, appearance)
-    out = model.denoiser(torch.randn(1, 4, 2, 8, 8), torch.tensor([500]), features, conditioning)
+    noisy = torch.randn(1, 4, 2, 8, 8)
+    out = model.networks(latents, tokens, portrait, landmarks, None, noisy, torch.tensor([500]))
     assert out.shape == (1, 4, 2, 8, 8)
     assert out.isfinite().all()
     assert verify_checkpoint(folder).problems == []
@@ -81,8 +80,8 @@ def test_a_saved_released_model_holds_its_foreign_parts(published, tmp_path) -> 
     )
     again = load_model(save_model(model, tmp_path / "again"), device="cpu")
     for name in ("autoencoder", "image_encoder"):
-        found = getattr(again, name).state_dict()
-        for key, value in getattr(model, name).state_dict().items():
+        found = again.parts()[name].state_dict()
+        for key, value in model.parts()[name].state_dict().items():
             assert torch.equal(found[key], value), key
     assert verify_checkpoint(tmp_path / "again").problems == []
 

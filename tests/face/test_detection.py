@@ -1,8 +1,6 @@
 """Detection on drawn portraits, whose landmarks are known by construction, and on the real pictures beside the
 checkout."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 
 from followyouremoji.errors import FaceNotFound, SettingsError, WeightsError
 from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face.face_graphs import has_mesh
 from followyouremoji.portraits import Look, Performance, draw_portrait, random_identity
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
@@ -84,7 +83,9 @@ def test_a_picture_is_turned_by_its_face(detector: FaceDetector, turns: int) -> 
 
 
 def test_what_only_looks_like_a_face_is_doubtful(detector: FaceDetector) -> None:
-    """Two dark spots and a third one below: a face is found, and moves when the picture does."""
+    """Two dark spots and a third one below: the mesh finds a face, which moves when the picture does."""
+    if not has_mesh():
+        pytest.skip("Google's model finds no face there")
     picture = np.full((256, 256, 3), 200, np.uint8)
     for x, y in ((95, 100), (165, 110), (125, 190)):
         cv2.circle(picture, (x, y), 14, (60, 40, 40), -1)
@@ -200,23 +201,6 @@ def test_a_bundle_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
         detector.detect(picture)
 
 
-def test_mediapipe_keeps_quiet() -> None:
-    """Its C++ notes go to file descriptor 2 past Python; ours and Python's own still come through."""
-    code = (
-        "import sys, numpy as np\n"
-        "from tests.face.test_detection import drawn\n"
-        "from followyouremoji.face.detection import FaceDetector\n"
-        "picture, _ = drawn(3, 256)\n"
-        "with FaceDetector() as detector:\n"
-        "    detector.detect(picture); list(detector.track([picture, picture * 0, picture]))\n"
-        "print('ours', file=sys.stderr)\n"
-    )
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
-    assert done.stderr == "ours\n"
-    assert done.stdout == ""
-
-
 def test_a_bundle_adds_52_scores() -> None:
     if not BUNDLE.is_file():
         pytest.skip("the face-landmarker bundle is not beside this checkout")
@@ -237,6 +221,8 @@ def test_real_portraits_and_animals_are_found(detector: FaceDetector, name: str)
     path = SHARED / "media" / "portraits" / f"{name}.jpg"
     if not path.is_file():
         pytest.skip("the real pictures are not beside this checkout")
+    if name in ("s41", "s23") and not has_mesh():
+        pytest.skip("Google's model finds no llama, and the cat's face in another place: docs/inputs.md")
     picture = cv2.imread(str(path))[..., ::-1]
     points = detector.detect(picture).points
     right, left = points[468], points[473]

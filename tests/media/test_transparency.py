@@ -76,7 +76,7 @@ def by_libvpx(path: Path) -> list[np.ndarray]:
 
 
 def write(path: Path, frames: list[np.ndarray], **options) -> None:
-    with ClipWriter(path, 25.0, SIZE, transparent=True, **options) as writer:
+    with ClipWriter(path, 25.0, SIZE, **options) as writer:
         for frame in frames:
             writer.write(frame)
 
@@ -210,9 +210,10 @@ def test_one_frame_is_a_clip_too(tmp_path: Path) -> None:
         np.testing.assert_array_equal(made[..., 3] > 127, disc()[..., 3] > 127)
 
 
-def test_frames_without_opacity_do_not_go_into_a_transparent_clip(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"\(64, 96, 4\)"):
-        write(tmp_path / "made.webp", [disc()[..., :3]])
+def test_frames_with_and_without_opacity_do_not_go_into_one_clip(tmp_path: Path) -> None:
+    for frames in ([disc(), disc()[..., :3]], [disc()[..., :3], disc()]):
+        with pytest.raises(ValueError, match="all frames"):
+            write(tmp_path / "made.webp", frames)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -230,7 +230,7 @@ def test_nothing_is_written_of_no_frames(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_an_existing_output_is_kept_unless_asked(tmp_path: Path, name: str) -> None:
     write_moving(tmp_path / name, frames=3)
-    with pytest.raises(ClipError, match="--overwrite"):
+    with pytest.raises(ClipError, match="exists already"):
         ClipWriter(tmp_path / name, 25, (96, 64))
     with pytest.raises(KeyboardInterrupt), ClipWriter(tmp_path / name, 25, (96, 64), overwrite=True):
         raise KeyboardInterrupt

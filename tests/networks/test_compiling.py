@@ -60,7 +60,6 @@ class Case:
                 torch.zeros(1, 1, frames, 1, 1),
                 windows,
                 4,
-                lambda: None,
                 cache,
             )
 

@@ -73,6 +73,7 @@ def test_talk_is_as_the_readme_says(readme: dict) -> None:
 def test_portraits_carry_the_landmarks_that_are_found_in_them() -> None:
     """By the face mesh to the last digit; another network differs by some percent of the pupil distance."""
     from followyouremoji.face.detection import FaceDetector
+    from followyouremoji.face.face_graphs import has_mesh
 
     pytest.importorskip("mediapipe", reason="faces are found by mediapipe")
     with FaceDetector() as detector:
@@ -81,7 +82,7 @@ def test_portraits_carry_the_landmarks_that_are_found_in_them() -> None:
             carried, found = portrait_landmarks(path), detector.detect(read_picture(path)).normalised
             assert carried is not None
             apart = np.linalg.norm(carried - found, axis=1)[:, None] / np.linalg.norm(found[468] - found[473])
-            assert apart.mean() < 0.06
+            assert apart.mean() < (1e-4 if has_mesh() else 0.08)  # 2.6 to 6.3 % by MediaPipe 1.2.3
 
 
 def test_examples_run_without_mediapipe(tmp_path: Path) -> None:

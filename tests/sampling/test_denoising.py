@@ -8,7 +8,7 @@ from torch import Tensor
 
 from followyouremoji.networks import AppearanceNet, Denoiser
 from followyouremoji.sampling.cache import VelocityForecast
-from followyouremoji.sampling.denoising import Tally, denoise, integrate
+from followyouremoji.sampling.denoising import Solver, denoise
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
 from followyouremoji.sampling.noise import frame_noise
 from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, TaylorSettings
@@ -54,8 +54,7 @@ class Clip:
         seeds: tuple[int, ...] = (0,),
         known: Tensor | None = None,
         windows: list[Window] | None = None,
-        tally: Tally | None = None,
-        step_done: Callable[[], None] = lambda: None,
+        step_done: Callable[[bool], None] = lambda computed: None,
     ) -> Tensor:
         """Latents of a segment for each seed, drawn at once; the first frame known where `known` (1, 4, 1, 8, 8) is
         given."""
@@ -75,9 +74,8 @@ class Clip:
             mask,
             windows or overlapping_windows(FRAMES, FRAMES, 0),
             STEPS,
-            step_done,
             cache,
-            tally,
+            step_done,
         )
 
 
@@ -95,9 +93,9 @@ def test_where_every_pass_is_computed_the_result_is_exact(clip: Clip, cache: Cac
 
 @caches
 def test_caches_save_passes_and_stay_near(clip: Clip, cache: CacheSettings) -> None:
-    tally = Tally()
-    near, exact = clip.draw(cache, tally=tally), clip.draw(None)
-    assert (tally.computed, tally.forecast) == (3, 5)
+    computed: list[bool] = []
+    near, exact = clip.draw(cache, step_done=computed.append), clip.draw(None)
+    assert (computed.count(True), computed.count(False)) == (3, 5)
     away = (near - exact).norm() / exact.norm()
     assert 1e-6 < away < 0.5 * (clip.draw(None, seeds=(1,)) - exact).norm() / exact.norm()
 
@@ -117,9 +115,9 @@ def test_segments_drawn_at_once_are_those_drawn_alone(clip: Clip, cache: CacheSe
 @pytest.mark.parametrize("cache", [None, FORECAST, TAYLOR])
 def test_known_frames_stay_and_windows_cover_the_others(clip: Clip, cache: CacheSettings | None) -> None:
     known = torch.randn(1, 4, 1, 8, 8, generator=torch.Generator().manual_seed(5))
-    done: list[None] = []
+    done: list[bool] = []
     windows = overlapping_windows(FRAMES, 4, 2)
-    drawn = clip.draw(cache, 2.0, known=known, windows=windows, step_done=lambda: done.append(None))
+    drawn = clip.draw(cache, 2.0, known=known, windows=windows, step_done=done.append)
     assert torch.equal(drawn[:, :, :1], known)
     assert torch.isfinite(drawn).all()
     assert len(done) == STEPS * len(windows)
@@ -132,11 +130,19 @@ def test_steps_between_computed_ones_are_taken_again(clip: Clip) -> None:
     clock = schedule.angles
     noise = torch.randn(16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
-    def predict(latents: Tensor, step: int) -> Tensor:
-        return torch.full_like(latents, 1.0 - clock[step] + 0.3 * clock[step] ** 2)
-
     def drawn(*computed: int) -> Tensor:
-        return integrate(predict, noise, schedule, VelocityForecast(computed, clock))
+        solver = Solver(
+            noise,
+            schedule,
+            VelocityForecast(computed, clock),
+            torch.zeros_like(noise),
+            torch.zeros_like(noise),
+        )
+        for step in range(20):
+            if step in computed:
+                solver.computed(step, torch.full_like(noise, 1.0 - clock[step] + 0.3 * clock[step] ** 2))
+            solver.advance(step)
+        return solver.latents
 
     exact = drawn(*range(20))
     begun = (0, 1, 2)  # where the polynomial is known, everything after is exact

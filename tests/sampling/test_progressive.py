@@ -1,5 +1,6 @@
 """The plan over frames: laws that hold for every length of clip and every window (Sec. 3.3)."""
 
+from itertools import chain as joined
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followyouremoji.sampling.progressive import LOOKED_AHEAD, Segment, batched, chain, plan
+from followyouremoji.sampling.progressive import AHEAD, Segment, batched, chain, plan
+
+
+def segments_of(levels: list[tuple[Segment, ...]]) -> list[Segment]:
+    return list(joined.from_iterable(levels))
+
 
 lengths = st.integers(0, 1000)
 windows = st.integers(3, 40)
@@ -16,25 +22,27 @@ windows = st.integers(3, 40)
 @settings(deadline=None)  # a busy machine is no failure
 @given(lengths, windows)
 def test_every_frame_is_generated_exactly_once(frames: int, window: int) -> None:
-    generated = [frame for segment in plan(frames, window) for frame in segment.new]
+    generated = [frame for segment in segments_of(plan(frames, window)) for frame in segment.new]
     assert sorted(generated) == list(range(frames))
 
 
 @settings(deadline=None)
 @given(lengths, windows)
-def test_segments_fit_the_window_ascend_and_read_only_what_exists(frames: int, window: int) -> None:
+def test_segments_fit_the_window_ascend_and_read_only_earlier_levels(frames: int, window: int) -> None:
     made: set[int] = set()
-    for segment in plan(frames, window):
-        assert 1 <= len(segment.frames) <= window
-        assert list(segment.frames) == sorted(set(segment.frames))
-        assert set(segment.frames) - set(segment.new) <= made
-        made |= set(segment.new)
+    for level in plan(frames, window):
+        assert level
+        for segment in level:
+            assert 1 <= len(segment) <= window
+            assert list(segment.frames) == sorted(set(segment.frames))
+            assert set(segment.read) <= made
+        made |= {frame for segment in level for frame in segment.new}
 
 
 @settings(deadline=None)
 @given(lengths, windows)
 def test_keyframes_come_first_and_later_segments_know_their_first_and_last(frames: int, window: int) -> None:
-    segments = plan(frames, window)
+    segments = segments_of(plan(frames, window))
     if not segments:
         return
     assert not any(segments[0].known)
@@ -48,56 +56,52 @@ def test_keyframes_come_first_and_later_segments_know_their_first_and_last(frame
 @settings(deadline=None)
 @given(lengths, windows)
 def test_keyframes_are_evenly_spaced(frames: int, window: int) -> None:
-    for segment in plan(frames, window):
+    for segment in segments_of(plan(frames, window)):
         gaps = [b - a for a, b in pairwise(segment.frames)]
         assert not gaps or max(gaps) - min(gaps) <= 1
 
 
 @settings(deadline=None)
 @given(st.integers(1, 1000), windows)
-def test_a_clip_completes_from_its_start_with_few_frames_waiting(frames: int, window: int) -> None:
-    """Depth first: frames that are made but wait for an earlier one are at most a window for each level."""
-    levels = 1
-    while (window - 1) ** levels < frames:
-        levels += 1
-    made: set[int] = set()
-    complete = 0
-    for segment in plan(frames, window):
-        made |= set(segment.new)
-        while complete in made:
-            complete += 1
-        assert len(made) - complete <= window * levels
+def test_levels_are_as_few_as_can_be_and_the_last_completes_the_clip_in_order(
+    frames: int, window: int
+) -> None:
+    """`n` levels reach over (window - 1) ** n steps from frame to frame."""
+    levels = plan(frames, window)
+    fewest = 0 if frames == 0 else 1
+    while frames > window and (window - 1) ** fewest < frames - 1:
+        fewest += 1
+    assert len(levels) == fewest
+    for level in levels:
+        assert list(level) == sorted(level, key=lambda segment: segment.frames)
 
 
 @pytest.mark.parametrize(
     ("frames", "expected"),
     [
         (0, []),
-        (1, [((0,), (False,))]),
-        (4, [((0, 1, 2, 3), (False,) * 4)]),
+        (1, [[((0,), (False,))]]),
+        (4, [[((0, 1, 2, 3), (False,) * 4)]]),
         (
             5,
             [
-                ((0, 2, 4), (False, False, False)),
-                ((0, 1, 2), (True, False, True)),
-                ((2, 3, 4), (True, False, True)),
+                [((0, 2, 4), (False, False, False))],
+                [((0, 1, 2), (True, False, True)), ((2, 3, 4), (True, False, True))],
             ],
         ),
     ],
 )
 def test_short_clips(frames: int, expected: list) -> None:
-    assert plan(frames, window=4) == [Segment(*segment) for segment in expected]
+    assert plan(frames, window=4) == [tuple(Segment(*segment) for segment in level) for level in expected]
 
 
 def test_a_long_clip_has_more_than_one_level_of_keyframes() -> None:
     """(16 - 1) ** 2 = 225 gaps is what two levels reach over; one frame more than that needs a third."""
     two, three = plan(226, window=16), plan(227, window=16)
-    assert len(two) == 1 + 15
-    widest = [max(b - a for a, b in pairwise(s.frames)) for s in three]
-    assert {1} < set(widest)
-    assert len(set(widest)) == 3
-    assert len(three[1].frames) > 2
-    assert three[1].known[1] is False
+    assert [len(level) for level in two] == [1, 15]
+    assert len(three) == 3
+    widest = [{max(b - a for a, b in pairwise(s.frames)) for s in level} for level in three]
+    assert min(widest[0]) > max(widest[1]) > max(widest[2]) == 1
 
 
 def test_a_window_without_room_between_keyframes_is_refused() -> None:
@@ -113,7 +117,7 @@ cut_places = st.sets(st.integers(1, 299), max_size=6).map(lambda cuts: tuple(sor
 def test_a_loop_joins_its_end_to_its_beginning(frames: int, window: int) -> None:
     """Every step of the circle, the one from the last frame to the first among them, lies inside one segment; of up to
     3 frames in any order."""
-    segments = plan(frames, window, loop=True)
+    segments = segments_of(plan(frames, window, loop=True))
     assert sorted(frame for segment in segments for frame in segment.new) == list(range(frames))
     steps = {step for segment in segments for step in pairwise(segment.frames)}
     if frames <= 3:
@@ -128,7 +132,7 @@ def test_a_loop_joins_its_end_to_its_beginning(frames: int, window: int) -> None
 
 def test_a_short_loop_knows_its_first_frame_again_at_its_end() -> None:
     """It would fit in one window, but then its end would know nothing of its beginning."""
-    assert [(s.frames, s.known) for s in plan(6, 16, loop=True)] == [
+    assert [(s.frames, s.known) for s in segments_of(plan(6, 16, loop=True))] == [
         ((0, 3), (False, False)),
         ((0, 1, 2, 3), (True, False, False, True)),
         ((3, 4, 5, 0), (True, False, False, True)),
@@ -138,7 +142,7 @@ def test_a_short_loop_knows_its_first_frame_again_at_its_end() -> None:
 @settings(deadline=None)
 @given(cut_places, windows, st.booleans())
 def test_no_segment_reaches_across_a_cut(cuts: tuple[int, ...], window: int, loop: bool) -> None:
-    segments = plan(300, window, cuts, loop)
+    segments = segments_of(plan(300, window, cuts, loop))
     assert sorted(frame for segment in segments for frame in segment.new) == list(range(300))
     scene = np.searchsorted(cuts, np.arange(300), side="right")
     if loop:
@@ -156,45 +160,43 @@ def test_cuts_that_are_none(cuts: tuple[int, ...]) -> None:
 @settings(deadline=None)
 @given(st.integers(0, 300), windows)
 def test_a_chain_goes_on_from_the_last_frame(frames: int, window: int) -> None:
-    segments = chain(frames, window)
+    levels = chain(frames, window)
+    assert all(len(level) == 1 for level in levels)
+    segments = segments_of(levels)
     assert [frame for segment in segments for frame in segment.new] == list(range(frames))
     for before, after in pairwise(segments):
         assert after.read == (before.frames[-1],)
         assert len(before.frames) == window
 
 
+def test_scenes_share_their_levels() -> None:
+    """A short scene is whole on the first level, a long one is filled in later."""
+    levels = plan(30, 4, cuts=(3,))
+    assert [segment.frames[0] for segment in levels[0]] == [0, 3]
+    assert all(min(segment.frames) >= 3 for level in levels[1:] for segment in level)
+
+
 @settings(deadline=None)
 @given(lengths, windows, st.integers(1, 9))
-def test_batches_hold_every_segment_once_and_read_only_what_exists(
-    frames: int, window: int, size: int
-) -> None:
-    segments = plan(frames, window)
-    batches = batched(segments, size)
-    assert sorted(s.frames for batch in batches for s in batch) == sorted(s.frames for s in segments)
-    made: set[int] = set()
-    for batch in batches:
-        assert 1 <= len(batch) <= size
-        assert len({len(segment.frames) for segment in batch}) == 1
-        for segment in batch:
-            assert set(segment.read) <= made
-        made |= {frame for segment in batch for frame in segment.new}
+def test_batches_hold_every_segment_of_a_level_once(frames: int, window: int, size: int) -> None:
+    for level in plan(frames, window):
+        batches = batched(level, size)
+        assert sorted(s.frames for batch in batches for s in batch) == sorted(s.frames for s in level)
+        for batch in batches:
+            assert 1 <= len(batch) <= size
+            assert len({len(segment) for segment in batch}) == 1
 
 
 def test_batches_of_one_are_the_segments_in_their_order() -> None:
-    segments = plan(100, 8)
-    assert batched(segments, 1) == [(segment,) for segment in segments]
+    level = plan(100, 8)[-1]
+    assert batched(level, 1) == [(segment,) for segment in level]
 
 
 def test_batches_stay_near_the_order_of_the_plan() -> None:
     """So that a clip is still complete from its start on early: no segment comes more than a few batches too soon."""
-    segments = plan(1000, 16)
-    place = {segment: number for number, segment in enumerate(segments)}
-    batches = batched(segments, 4)
-    assert len(batches) < 0.4 * len(segments)
-    first_left = 0
-    done: set[int] = set()
-    for batch in batches:
-        assert max(place[segment] for segment in batch) < first_left + LOOKED_AHEAD * 4
-        done |= {place[segment] for segment in batch}
-        while first_left in done:
-            first_left += 1
+    level = plan(1000, 16)[-1]
+    place = {segment: number for number, segment in enumerate(level)}
+    batches = batched(level, 4)
+    assert len(batches) < 0.4 * len(level)
+    come = [place[segment] for batch in batches for segment in batch]
+    assert max(abs(number - when) for when, number in enumerate(come)) < AHEAD * 4

@@ -19,9 +19,9 @@ from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.picks import ClipPicks
 from followyouremoji.training.run import Run
 from followyouremoji.training.settings import DenoiserRun
-from followyouremoji.training.trainer import MakeSample, own_encoders
+from followyouremoji.training.trainer import MakeSample, codec_of
 
-from .tiny import Faces, encoders, networks_of, run_of
+from .tiny import Faces, codec, networks_of, run_of
 
 
 def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Outcome:
@@ -32,7 +32,7 @@ def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Ou
     )
     in_shares = run.optimisation.sharding == "fsdp" and state.processes.count > 1
     assert any(isinstance(p, DTensor) for p in networks.parameters()) == in_shares, "whole copies, not shares"
-    frozen, alphas_cumprod = own_encoders(run, encoders(), networks), ddim_schedule(1).alphas_cumprod
+    frozen, alphas_cumprod = codec_of(run, codec(), networks), ddim_schedule(1).alphas_cumprod
 
     def losses(batch: Batch) -> dict[str, torch.Tensor]:
         found = batch_losses(state.predict, run, frozen, batch, alphas_cumprod)

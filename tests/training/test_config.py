@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from followyouremoji.errors import SettingsError
+from followyouremoji.training.codec import load_codec
 from followyouremoji.training.config import load_run
-from followyouremoji.training.encoders import load_encoders
 from followyouremoji.training.settings import AutoencoderRun, DenoiserRun, Optimisation
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -229,4 +229,4 @@ def test_the_smoke_config_fits_the_bundled_autoencoder(monkeypatch) -> None:
     monkeypatch.chdir(CONFIGS.parent)
     run = load_run(CONFIGS / "paper" / "smoke.toml")
     assert isinstance(run, DenoiserRun)
-    assert load_encoders(run).image_encoder is None
+    assert load_codec(run).image_encoder is None

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 pytest.importorskip("skia", reason="drawn portraits need skia-python")
 
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.executors import Local, Outcome, WorkerLost
 from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.training.autoencoder import write_latents
 from followyouremoji.training.drawings import Drawings, DrawingSettings, draw_folder, new_array
@@ -25,7 +25,7 @@ SETTINGS = DrawingSettings(identities=2, pictures=2, size=32, seed=3)
 def files(tmp_path_factory) -> dict[str, bytes]:
     """The files of a folder that was drawn and encoded, by name."""
     folder = tmp_path_factory.mktemp("drawn")
-    draw_folder(folder, SETTINGS)
+    draw_folder(folder, SETTINGS, Local())
     np.save(folder / "latents.npy", np.zeros((2, 2, 4, 4, 4), np.float16))
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
@@ -37,13 +37,16 @@ def folder(tmp_path, files) -> Path:
     return tmp_path
 
 
-def test_a_killed_process_is_told_and_leaves_nothing(tmp_path, monkeypatch) -> None:
-    def killed(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+class Losing(Local):
+    """Every worker is killed."""
 
-    monkeypatch.setattr("followyouremoji.training.drawings.draw_identity", killed)
-    with pytest.raises(DataError, match=r"was killed.*`--processes`"):
-        draw_folder(tmp_path, SETTINGS)
+    def map(self, function, items, resource=None):
+        return (Outcome(item, error=WorkerLost("it was killed")) for item in items)
+
+
+def test_a_killed_process_is_told_and_leaves_nothing(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"was killed.*fewer processes"):
+        draw_folder(tmp_path, SETTINGS, Losing())
     assert not list(tmp_path.iterdir())
 
 
@@ -59,7 +62,7 @@ def test_room_is_reserved_before_anything_is_drawn(tmp_path, monkeypatch) -> Non
 
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(OSError, match="No space left") as refused:
-        draw_folder(tmp_path / "drawings", SETTINGS)
+        draw_folder(tmp_path / "drawings", SETTINGS, Local())
     assert refused.value.filename == str(tmp_path / "drawings" / "pictures.npy")
     assert not list((tmp_path / "drawings").iterdir())
 
@@ -73,7 +76,7 @@ def test_a_damaged_file_is_named(folder, files, name, share) -> None:
         Drawings.open(folder)
     if name == "drawings.json":
         with pytest.raises(DataError, match=r"drawings\.json is damaged"):
-            draw_folder(folder, SETTINGS)
+            draw_folder(folder, SETTINGS, Local())
 
 
 def test_files_that_do_not_belong_together_are_refused(folder) -> None:

@@ -24,7 +24,6 @@ from followyouremoji.training.lora import (
     adapted,
     adapter_tensors,
     held_out_picks,
-    networks_of,
     train_lora,
 )
 from followyouremoji.training.lora_settings import LoraSettings
@@ -70,7 +69,7 @@ def outputs(networks) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("convolutions", [False, True])
 def test_a_merged_lora_computes_what_the_unmerged_one_does(model, tmp_path, convolutions) -> None:
-    networks = networks_of(model)
+    networks = model.networks
     settings = LoraSettings(rank=3, alpha=5.0, convolutions=convolutions)
     with torch.no_grad():
         plain = outputs(networks)
@@ -98,7 +97,7 @@ def test_a_merged_lora_computes_what_the_unmerged_one_does(model, tmp_path, conv
 
 
 def test_training_brings_the_loss_down_and_leaves_the_model_as_it_was(model, person) -> None:
-    before = {name: value.clone() for name, value in model.denoiser.state_dict().items()}
+    before = {name: value.clone() for name, value in model.networks.denoiser.state_dict().items()}
     losses: list[float] = []
     settings = LoraSettings(steps=8, rank=4, learning_rate=2e-2, targets=2, drawn_share=0.3, views=1)
     result = train_lora(model, person, settings, "ada", lambda done, total, loss: losses.append(loss))
@@ -108,7 +107,7 @@ def test_training_brings_the_loss_down_and_leaves_the_model_as_it_was(model, per
     assert result.lora.base == "small"
     assert any(name.startswith("appearance_net.") for name in result.lora.targets)
     assert any(tensor.any() for name, tensor in result.lora.tensors.items() if "lora_B" in name)
-    after = model.denoiser.state_dict()
+    after = model.networks.denoiser.state_dict()
     assert list(after) == list(before)
     for name, value in before.items():
         assert torch.equal(after[name], value), name
@@ -125,7 +124,7 @@ def test_what_is_learnt_is_handed_out_now_and_then_and_when_told_to_leave(model,
         if done == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    before = [value.clone() for value in model.denoiser.state_dict().values()]
+    before = [value.clone() for value in model.networks.denoiser.state_dict().values()]
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Interrupted) as left:
         train_lora(model, person, settings, "ada", leave, again.append)
@@ -133,7 +132,7 @@ def test_what_is_learnt_is_handed_out_now_and_then_and_when_told_to_leave(model,
     assert len(again) == 1
     assert any(tensor.any() for name, tensor in again[0].tensors.items() if "lora_B" in name)
     assert signal.getsignal(signal.SIGTERM) is handler
-    after = model.denoiser.state_dict().values()
+    after = model.networks.denoiser.state_dict().values()
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 

@@ -8,17 +8,17 @@ import torch
 
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.losses import Losses, signal_and_noise
-from followyouremoji.training.networks import Networks
+from followyouremoji.training.networks import Networks, recompute_activations
 from followyouremoji.training.objective import batch_losses, places_to_decode
 from followyouremoji.training.settings import DenoiserRun
-from followyouremoji.training.trainer import own_encoders
+from followyouremoji.training.trainer import codec_of
 
-from .tiny import NETWORK, batch_of, encoders, networks_of, run_of
+from .tiny import NETWORK, batch_of, codec, networks_of, run_of
 
 
 def losses_of(run: DenoiserRun, networks: Networks, **changes: object) -> Losses:
     batch = dataclasses.replace(batch_of(run, 0), **changes)  # type: ignore[arg-type]
-    return batch_losses(networks, run, encoders(), batch, ddim_schedule(1).alphas_cumprod)
+    return batch_losses(networks, run, codec(), batch, ddim_schedule(1).alphas_cumprod)
 
 
 @pytest.mark.parametrize("layout", ["paper", "released"])
@@ -53,13 +53,13 @@ def test_a_withheld_portrait_is_guidance_s_second_pass(tmp_path) -> None:
     mixed = torch.tensor([True, False, True, False])
 
     def predict(kept: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
-        portrait = encoders().latents(batch.portrait) * scale
-        tokens = encoders().image_tokens(batch.portrait, portrait)
+        portrait = codec().encode(batch.portrait) * scale
+        tokens = codec().image_tokens(batch.portrait, portrait)
         noisy = torch.cat(
             [batch.noise, torch.zeros_like(batch.noise), torch.zeros_like(batch.noise[:, :1])], dim=1
         )
-        warped = encoders().clip_latents(batch.warped)
-        landmarks, own = batch.landmarks / 255, batch.portrait_landmarks / 255
+        warped = codec().encode_clips(batch.warped)
+        landmarks, own = batch.landmarks, batch.portrait_landmarks
         with torch.no_grad():
             return networks(portrait, tokens, own, landmarks, warped, noisy, batch.timesteps, kept)
 
@@ -88,7 +88,7 @@ def test_every_parameter_has_a_gradient_also_where_all_portraits_are_withheld(tm
 def test_activations_computed_anew_give_the_same_gradients(tmp_path, stage) -> None:
     run = run_of(tmp_path, stage)
     kept, anew = networks_of(run), networks_of(run)
-    anew.save_activation_memory()
+    recompute_activations(anew)
     for networks in (kept, anew):
         losses_of(run, networks).total.backward()
     names = [name for name, p in kept.named_parameters() if p.grad is not None]
@@ -124,7 +124,7 @@ def test_frames_are_decoded_where_there_is_noise_and_something_to_generate(tmp_p
 def test_a_tuned_decoder_has_a_gradient_even_where_nothing_can_teach_it(tmp_path) -> None:
     run = run_of(tmp_path, tune_decoder=True, picture_loss=1.0)
     networks = networks_of(run)
-    own = own_encoders(run, encoders(), networks)
+    own = codec_of(run, codec(), networks)
     for timestep, learns in ((0, False), (999, True)):
         networks.zero_grad()
         batch = batch_of(run, 0)

@@ -17,7 +17,7 @@ from followyouremoji.training.picks import ClipPicks, StillGaze, WindowPicks
 from followyouremoji.training.settings import DataPart
 from followyouremoji.training.trainer import train_denoiser
 
-from .tiny import Faces, encoders, networks_of, run_of
+from .tiny import Faces, codec, networks_of, run_of
 
 WINDOW = 32
 
@@ -72,7 +72,7 @@ def test_what_is_around_the_face_counts_less_and_decoded_pictures_count(tmp_path
     alphas = ddim_schedule(1).alphas_cumprod
 
     def losses(**changes):
-        return batch_losses(networks, dataclasses.replace(run, **changes), encoders(), batch, alphas)
+        return batch_losses(networks, dataclasses.replace(run, **changes), codec(), batch, alphas)
 
     plain, faces = losses(), losses(surroundings=0.1)
     assert plain.picture is None

@@ -14,6 +14,7 @@ pytest.importorskip("skia", reason="drawn portraits need skia-python")
 from followyouremoji.checkpoints import load_model
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.errors import DataError, SettingsError, WeightsError
+from followyouremoji.executors import Local
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.training.autoencoder import (
     finished_autoencoder,
@@ -84,7 +85,9 @@ heads = 2
 def folder(tmp_path_factory) -> Path:
     """Drawings, read into latents by an autoencoder of a few steps."""
     folder = tmp_path_factory.mktemp("runs")
-    draw_folder(folder / "drawings", DrawingSettings(identities=3, pictures=5, size=64, seed=7, clips=True))
+    draw_folder(
+        folder / "drawings", DrawingSettings(identities=3, pictures=5, size=64, seed=7, clips=True), Local()
+    )
     (folder / "autoencoder.toml").write_text(AUTOENCODER.format(folder=folder))
     (folder / "stage1.toml").write_text(DENOISER.format(folder=folder, stage=1, more=""))
     initial = f'initial = "{folder}/stage1"'
@@ -119,9 +122,9 @@ def test_drawings_are_a_function_of_seed_and_identity(folder) -> None:
     np.testing.assert_array_equal(drawings.pictures[2], pictures)
     np.testing.assert_array_equal(drawings.points[2], points)
     assert not np.array_equal(drawings.pictures[0], drawings.pictures[1])
-    draw_folder(folder / "drawings", settings)  # the same again costs nothing
+    draw_folder(folder / "drawings", settings, Local())  # the same again costs nothing
     with pytest.raises(SettingsError, match="other drawings"):
-        draw_folder(folder / "drawings", dataclasses.replace(settings, seed=8))
+        draw_folder(folder / "drawings", dataclasses.replace(settings, seed=8), Local())
 
 
 def test_a_stopped_run_goes_on_as_if_unbroken(folder) -> None:
@@ -203,7 +206,7 @@ def test_a_tuned_decoder_is_resumed_handed_on_and_exported(folder) -> None:
     export_model(
         folder / "tuned2.toml", folder / "tuned model", name="t", steps=1, shared_noise=1, overwrite=False
     )
-    exported = load_model(folder / "tuned model", "cpu").autoencoder.state_dict()
+    exported = load_model(folder / "tuned model", "cpu").codec.autoencoder.state_dict()
     for name, value in {**before, **decoder}.items():
         assert torch.equal(exported[name].half(), value.half()), name
     assert any("encoder." in name for name in exported)
@@ -249,7 +252,7 @@ def test_batches_are_a_function_of_the_step(folder) -> None:
 
 
 def test_what_a_run_is_judged_on_is_checked_before_it_begins(folder, tmp_path) -> None:
-    draw_folder(tmp_path / "few", DrawingSettings(identities=1, pictures=3, size=64))
+    draw_folder(tmp_path / "few", DrawingSettings(identities=1, pictures=3, size=64), Local())
     for validation, message in (
         (Validation(drawings=tmp_path / "few"), "of 3 pictures: too few for 1 references with 3 targets"),
         (Validation(data=(DataPart(drawn={"size": 72}),)), "72 pixels large.* a multiple of 16"),

@@ -16,7 +16,7 @@ from followyouremoji.training.starts import Start, initial_weights
 from followyouremoji.training.trainer import build_networks
 from tests.checkpoints.small_models import small_paper_model
 
-from .tiny import encoders, run_of
+from .tiny import codec, run_of
 
 SIZES = {
     "block_channels": (16, 32),
@@ -176,7 +176,7 @@ def test_a_saved_model_starts_a_run_with_more_inputs(tmp_path) -> None:
     nets = Networks(config)
     report = initial_weights(nets, Start(model=str(folder)))
     assert not any(report.fresh.values())
-    for name, value in model.denoiser.state_dict().items():
+    for name, value in model.networks.denoiser.state_dict().items():
         assert torch.equal(nets.denoiser.state_dict()[name], value)
 
     nets = Networks(dataclasses.replace(config, warped_reference=True, motion_modules=False))
@@ -192,7 +192,7 @@ def test_a_saved_model_gives_its_temporal_layers_alone(tmp_path) -> None:
     nets = Networks(model.config.network)
     before = {name: value.clone() for name, value in nets.denoiser.state_dict().items()}
     report = initial_weights(nets, Start(motion=folder))
-    theirs = model.denoiser.state_dict()
+    theirs = model.networks.denoiser.state_dict()
     for name, value in nets.denoiser.state_dict().items():
         assert torch.equal(value, theirs[name] if "motion_modules" in name else before[name]), name
     assert any("motion_modules" in name for name in report.copied[0].loaded)
@@ -205,7 +205,7 @@ def test_stage_2_refuses_a_start_that_leaves_what_it_freezes_new(tmp_path) -> No
     def built(initial: Start, **changes: object) -> None:
         network = dataclasses.replace(model.config.network, **changes)
         run = run_of(tmp_path / "run", stage=2, network=network, initial=initial)
-        build_networks(run, encoders())
+        build_networks(run, codec())
 
     built(Start(model=str(folder)))
     with pytest.raises(

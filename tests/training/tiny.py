@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.data import TrainingClip
 from followyouremoji.face.topology import mean_face
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.training.batch import Batch, join, make_sample
-from followyouremoji.training.encoders import Encoders
-from followyouremoji.training.networks import Networks
+from followyouremoji.training.networks import Networks, recompute_activations
 from followyouremoji.training.picks import ClipPicks
 from followyouremoji.training.settings import DenoiserRun, Optimisation
 from tests.tiny import tiny_network
@@ -85,20 +85,20 @@ def networks_of(run: DenoiserRun) -> Networks:
     torch.manual_seed(0)
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
     autoencoder = AUTOENCODER if run.tune_decoder else None
-    networks = Networks(config, autoencoder, withholds=run.reference_dropout > 0)
+    networks = Networks(config, autoencoder)
     with torch.no_grad():
         for parameter in networks.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape))
     if run.stage == 2:
         networks.learn_time_alone()
     if run.optimisation.checkpointing:
-        networks.save_activation_memory()
+        recompute_activations(networks)
     return networks
 
 
-def encoders() -> Encoders:
+def codec() -> Codec:
     torch.manual_seed(1)
-    return Encoders(SmallAutoencoder(AUTOENCODER).requires_grad_(False), None)
+    return Codec(SmallAutoencoder(AUTOENCODER).requires_grad_(False))
 
 
 def batch_of(run: DenoiserRun, step: int, places: range | None = None) -> Batch:

@@ -15,6 +15,7 @@ from followyouremoji.apps.cores import limit_threads
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
+from followyouremoji.apps.native_notes import without_native_notes
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
 from followyouremoji.errors import UserError
@@ -135,4 +136,5 @@ def doctor() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point; ends the process, with exit code 2 for bad input and 130 for Ctrl-C."""
     limit_threads()
-    app(args=None if arguments is None else list(arguments), prog_name="fye")
+    with without_native_notes():
+        app(args=None if arguments is None else list(arguments), prog_name="fye")

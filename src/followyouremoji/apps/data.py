@@ -100,14 +100,11 @@ def prepare(
     A run that was stopped goes on with the same command. A file that cannot be read is listed in the report and stops
     nothing.
     """
-    from functools import partial
-
     from followyouremoji.apps.output import note, progress_bar, say
-    from followyouremoji.cluster import work_on_ray
     from followyouremoji.data.preparation.report import write_report
-    from followyouremoji.data.preparation.run import Work, prepare_clips
+    from followyouremoji.data.preparation.run import prepare_clips
     from followyouremoji.data.preparation.settings import Cutting, Filters, PrepareSettings
-    from followyouremoji.data.preparation.workers import work_locally
+    from followyouremoji.executors import Processes, RayCluster
 
     settings = PrepareSettings(
         size=size,
@@ -127,11 +124,9 @@ def prepare(
             min_frames=min_frames,
         ),
     )
-    work: Work = (
-        partial(work_locally, processes=processes) if ray is None else partial(work_on_ray, address=ray)
-    )
-    with progress_bar("clips") as advance:
-        prepared = prepare_clips(source, out, settings, work, advance)
+    workers = Processes(processes) if ray is None else RayCluster(ray)
+    with workers as executor, progress_bar("clips") as advance:
+        prepared = prepare_clips(source, out, settings, executor, advance)
     counts = write_report(prepared, settings)
     sources, kept = counts["sources"], counts["kept"]
     for failure in counts["failures"][:10]:
@@ -161,10 +156,10 @@ def inspect(
 ) -> None:
     """Say what shards hold: clips, frames, lengths, sizes."""
     import numpy as np
+    from PIL import Image
 
     from followyouremoji.apps.output import progress_bar, say
     from followyouremoji.data.preparation.pictures import clip_sheet
-    from followyouremoji.data.preparation.report import encoded
     from followyouremoji.data.shards import Shards
     from followyouremoji.errors import PictureError
     from followyouremoji.files import atomic_output
@@ -181,10 +176,10 @@ def inspect(
     if check:
         with progress_bar("clips") as advance:
             for number in range(len(shards)):
-                shards.stored(number)
+                shards.facts(number), shards.stored(number)
                 advance(number + 1, len(shards))
         say("Every clip can be read.")
     if sheet is not None:
         with atomic_output(sheet, overwrite, PictureError) as temporary:
-            temporary.write_bytes(encoded(clip_sheet(shards, rows)))
+            Image.fromarray(clip_sheet(shards, rows)).save(temporary, optimize=True)
         say(f"{sheet}: written.")

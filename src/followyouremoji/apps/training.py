@@ -124,9 +124,11 @@ def draw(
     if size % 8:
         raise SettingsError(f"the size must be a multiple of 8 pixels, not {size}: use {round(size / 8) * 8}")
     require_skia()
+    from followyouremoji.executors import Processes
     from followyouremoji.training.drawings import DrawingSettings, draw_folder
 
-    draw_folder(folder, DrawingSettings(identities, pictures, size, seed, clips), processes)
+    with Processes(processes) as executor:
+        draw_folder(folder, DrawingSettings(identities, pictures, size, seed, clips), executor)
     say(f"{folder}: {identities} people, {pictures} pictures of each.")
 
 

@@ -1,2 +1,1 @@
-"""How well portraits are animated, measured on drawn portraits, whose truth is known: suites, metrics, methods,
-tables."""
+"""Quality of animations, measured on drawn portraits, whose truth is known: suites, metrics, methods, tables."""

@@ -1,7 +1,7 @@
-"""The ablations of Table 2, trained at small scale on one budget and measured on the drawn suites, beside the paper's
-figures.
+"""The ablations of Table 2, trained at small scale on one budget, measured on the drawn suites and compared with the
+paper's figures.
 
-What can be compared is the direction: whether leaving something out makes a figure worse, as it did in the paper. The
+Only the direction can be compared: whether leaving something out makes a figure worse, as it did in the paper. The
 paper's figures are of another network, trained on other data and measured on other clips.
 """
 
@@ -18,6 +18,7 @@ from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import SettingsError
+from followyouremoji.executors import Processes
 from followyouremoji.files import atomic
 from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
@@ -35,7 +36,7 @@ PLACES = {"drawings", "output", "autoencoder", "initial"}  # entries of a run th
 
 
 class Interrupted(Exception):
-    """A signal came while a model was trained; what it learnt is saved, and `outcome` tells how the run ended."""
+    """A signal came while a model was trained. Its state is saved; `outcome` says how the run ended."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.told())
@@ -62,7 +63,7 @@ COLUMNS = (
     Column("landmarks (ours: error ↓, paper: accuracy ↑)", "landmarks", True, "cross", "landmarks", 2),
 )
 OWN_COLUMNS = (("self", "face"), ("self", "gaze"), ("self", "flicker"), ("cross", "face"))
-"""What we measure besides."""
+"""Our other figures."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def keep_run(run: Mapping[str, Any], path: Path) -> None:
     if different:
         raise SettingsError(
             f"{path} is of another run (not the same: {', '.join(different)}). Choose another output folder, or delete {path.parent} to "
-            "train it anew."
+            "train it again."
         )
     write_toml(run, path)
 
@@ -201,8 +202,9 @@ def prepare_data(output: Path, scale: Scale, processes: int) -> Path:
     shared.mkdir(parents=True, exist_ok=True)
     singles = DrawingSettings(scale.singles, 8, scale.size, seed=1)
     clips = DrawingSettings(scale.clips, 17, scale.size, seed=2, clips=True)
-    draw_folder(shared / "singles", singles, processes)
-    draw_folder(shared / "clips", clips, processes)
+    with Processes(processes) as executor:
+        draw_folder(shared / "singles", singles, executor)
+        draw_folder(shared / "clips", clips, executor)
     return shared
 
 
@@ -262,7 +264,7 @@ def train_all(
 
 
 def comparison(ablations: Sequence[Ablation], results: Mapping[str, Sequence[MethodScores]]) -> str:
-    """Table 2 beside ours: ours / paper's, and whether the change from the full recipe goes the same way.
+    """Our figures / the paper's of Table 2, and whether the change from the full recipe has the same direction.
 
     "agrees" and "differs" stand only where our cases show a change with 95 % confidence; otherwise "open".
     """

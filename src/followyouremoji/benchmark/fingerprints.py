@@ -1,4 +1,4 @@
-"""Hashes of what figures depend on, so that what was drawn or measured before is used again only while it would come
+"""Hashes of all that figures depend on, so that earlier drawings and figures are used again only while they would come
 out the same."""
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ PACKAGE = Path(followyouremoji.__file__).parent
 
 @cache
 def code_hash(*rooms: str, libraries: tuple[str, ...] = ()) -> str:
-    """Twelve hexadecimal digits of the code and data of the package's `rooms`, without any of all but the commands',
-    and of the versions of `libraries`."""
+    """Twelve hexadecimal digits of the code and data of the package's `rooms`, by default of all but the commands, and
+    of the versions of `libraries`."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*")):
         place = path.relative_to(PACKAGE)

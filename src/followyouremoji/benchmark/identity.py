@@ -1,14 +1,14 @@
 """Whether a picture still shows the same person: a descriptor of colour and gradient statistics, not a face-recognition
 network.
 
-The face and what surrounds it are laid out flat by the mesh, so that pose and expression hardly matter; each patch of
-that layout gives its mean colour in Lab and a histogram of gradient orientations (Dalal and Triggs 2005). Each of these
-numbers is centred and scaled by how much it varies within one identity, measured on drawn identities that are in no
-suite and in no training: what expressions change counts little, what belongs to a person much. Similarity is the cosine
-of two such descriptors.
+The face and its surroundings are flattened by the mesh, so that pose and expression hardly matter; each patch of the
+flat face gives its mean colour in Lab and a histogram of gradient orientations (Dalal and Triggs 2005). Each of these
+numbers is centred and scaled by its variation within one identity, measured on drawn identities that are in no suite
+and in no training: numbers that change with the expression have little weight. Similarity is the cosine of two such
+descriptors.
 
-It tells drawn identities apart (`separation` measures how well) and sees a changed skin, hair or marking; it knows
-nothing of what makes two photographs the same person, and its figures cannot be compared with those of ArcFace.
+It distinguishes drawn identities (`separation` measures how well) and notices a changed skin, hair or marking. It
+cannot recognise a person in two photographs, and its figures cannot be compared with those of ArcFace.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ import cv2
 import numpy as np
 
 from followyouremoji.benchmark.warps import FACE_TRIANGLES, Covering, cover, ring_strip
-from followyouremoji.face.topology import FACE_OVAL_LOOP, LEFT_IRIS, N_LANDMARKS, RIGHT_IRIS, mean_face
+from followyouremoji.face.topology import (
+    FACE_OVAL_LOOP,
+    LEFT_EYE_CORNERS,
+    LEFT_IRIS,
+    N_LANDMARKS,
+    RIGHT_EYE_CORNERS,
+    RIGHT_IRIS,
+    mean_face,
+)
 from followyouremoji.portraits import STYLES, Performance, draw_portrait, random_identity
 
 LAYOUT = 96  # pixels a side of the flat face
@@ -69,8 +77,8 @@ def _flat_face() -> Covering:
     """The mean face seen from the front, with its surroundings, filling the layout."""
     mesh = mean_face()[:, :2] * (1.0, -1.0)
     irises = np.zeros((10, 2))
-    for first, corners in ((RIGHT_IRIS, [33, 133]), (LEFT_IRIS, [362, 263])):
-        irises[first - 468 : first - 463] = mesh[corners].mean(axis=0)
+    for first, corners in ((RIGHT_IRIS, RIGHT_EYE_CORNERS), (LEFT_IRIS, LEFT_EYE_CORNERS)):
+        irises[first - 468 : first - 463] = mesh[list(corners)].mean(axis=0)
     points = with_surroundings(np.concatenate([mesh, irises]))
     low, extent = points.min(axis=0), np.ptp(points, axis=0)
     return cover((points - low) / extent * LAYOUT, _TRIANGLES, (LAYOUT, LAYOUT))

@@ -1,15 +1,14 @@
-"""What a long clip is measured by: seams between the parts that it is made of, flicker, landmarks, and drift from its
-start to its end.
+"""Figures of a long clip: seams between its segments, flicker, landmarks, and drift from its start to its end.
 
-All is measured against drawn frames, whose motion is thereby taken away: what counts is how the *error* of a frame
-changes, and by how much more the result moves than its truth does.
+All are measured against drawn frames, which removes their motion: the figures are of the change of a frame's *error*,
+and of the motion beyond that of the truth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -27,8 +26,8 @@ LED_BACK = 12  # frames before that in which the motion goes to where it began
 
 
 def repeating_motion(seed: int, frames: int, frame_rate: float, ends: int = ENDS) -> list[Performance]:
-    """A motion whose last `ends` frames are its first ones again, reached without a jump; so drift is what differs
-    between them.
+    """A motion whose last `ends` frames are its first ones again, reached without a jump, so that their difference is
+    drift.
 
     Clips of fewer than three times `ends` have no such repetition.
     """
@@ -66,14 +65,14 @@ def between(first: Performance, second: Performance, weight: float) -> Performan
 
 
 def seams(sampling: SamplingSettings, frames: int) -> np.ndarray:
-    """Which steps from one frame to the next cross a border between what was generated at different times or in
-    different windows.
+    """Which steps from one frame to the next cross a border between frames that were generated in different segments or
+    windows.
 
     A step is a seam where one of its frames was known when the other was generated, or where a window begins or ends.
     Returns bool (frames - 1,).
     """
     crossed = np.zeros(max(frames - 1, 0), bool)
-    for segment in (segment for batch in sampling.batches(frames) for segment in batch):
+    for segment in chain.from_iterable(sampling.levels(frames)):
         for (a, a_known), (b, b_known) in pairwise(zip(segment.frames, segment.known, strict=True)):
             if b == a + 1:
                 crossed[a] |= a_known or b_known
@@ -109,17 +108,17 @@ class LongScores:
     identity: np.ndarray
 
     def seam_ratio(self, crossed: np.ndarray) -> float:
-        """Difference across seams over that inside segments, each in proportion to what the truth moves by there; 1 is
-        no seam at all."""
+        """Difference across seams over that inside segments, each relative to the truth's own difference there; 1 is no
+        seam at all."""
         across = self.moved[crossed].mean() / self.truth_moved[crossed].mean()
         return float(across / (self.moved[~crossed].mean() / self.truth_moved[~crossed].mean()))
 
     def seam_error_ratio(self, crossed: np.ndarray) -> float:
-        """The same of the change of the error, from which the truth's own motion is taken away pixel by pixel."""
+        """The same of the change of the error, from which the truth's own motion is subtracted pixel by pixel."""
         return float(self.error_moved[crossed].mean() / self.error_moved[~crossed].mean())
 
     def drift(self, ends: int = ENDS) -> tuple[float, float, float]:
-        """Mean identity of the last `ends` frames less that of the first, in which the same happens, and its 95 %
+        """Mean identity of the last `ends` frames less that of the first, which show the same motion, and its 95 %
         interval.
 
         NaN where the clip has no repetition.

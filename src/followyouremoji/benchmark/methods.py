@@ -30,18 +30,19 @@ from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.benchmark.fingerprints import text_hash
 from followyouremoji.benchmark.suites import FRAMES, Case, drawn_motion
 from followyouremoji.benchmark.warps import mesh_warp
+from followyouremoji.checkpoints.codec import to_pictures, to_tensor
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.folder import CONFIG_FILE
-from followyouremoji.checkpoints.model import to_pictures, to_tensor
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.blending import blend_face
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.face.window import face_window
+from followyouremoji.framing import ModelFraming, frame_portrait
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
-from followyouremoji.preparation import Prepared, in_windows, with_own_gaze
+from followyouremoji.preparation import Prepared
 from followyouremoji.settings import LongClips
 
 FRAMES_FROM = "frames:"
@@ -219,6 +220,7 @@ class AutoencoderAlone:
     @torch.inference_mode()
     def animate(self, case: Case) -> np.ndarray:
         model = self.animator.model
+        codec = model.codec
         own, size = (model.config.picture_size,) * 2, (case.size,) * 2
         frames: list[np.ndarray] = []
         for start in range(0, len(case.truth), DECODED_AT_ONCE):
@@ -228,7 +230,7 @@ class AutoencoderAlone:
             pictures = [resize_picture(p, own) for p in truth]
             if windows:
                 pictures = [window.cut(p) for window, p in zip(windows, truth, strict=True)]
-            coded = to_pictures(model.decode(model.encode(to_tensor(np.stack(pictures)))))
+            coded = to_pictures(codec.decode(codec.encode(to_tensor(np.stack(pictures)))))
             if windows:
                 laid = [w.lay_over(c.astype(np.float32), size) for w, c in zip(windows, coded, strict=True)]
                 frames += [blend_face(*one) for one in zip(truth, laid, points, strict=True)]
@@ -241,24 +243,17 @@ def framed(case: Case, config: ModelConfig) -> Prepared:
     """A case as the animator takes it: the whole drawing is the square to animate, or the square in which faces
     move."""
     crop = Crop(0.0, 0.0, float(case.size))
-    size = config.picture_size
+    model = ModelFraming.of(config)
     points = case.points if config.landmark_points == "metric" else case.image_points
     normalised = np.concatenate([points / case.size, np.zeros((len(points), 478, 1))], axis=-1)
-    prepared = Prepared(
+    return Prepared(
         portrait=case.portrait,
         landmarks=Landmarks(normalised[0].astype(np.float32), (case.size, case.size)),
-        picture=crop.cut(case.portrait, size),
-        crop=crop,
-        points=crop.to_crop(points, size),
-        reference_points=crop.to_crop(case.portrait_points, size),
-        style=config.landmark_style,
+        framing=frame_portrait(case.portrait, case.portrait_points, points, crop, model),
+        style=model.style,
         paste_back=True,
         motion=drawn_motion(normalised, case.size),
-        gaps=None,
     )
-    if not prepared.style.pupils:
-        prepared = with_own_gaze(prepared)
-    return in_windows(prepared) if config.framing == "window" else prepared
 
 
 def weights_hash(source: str) -> str:

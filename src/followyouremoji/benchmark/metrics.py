@@ -1,4 +1,4 @@
-"""What is measured of a generated picture, as pure functions. Pictures are uint8 (height, width, 3) RGB; points are
+"""Figures of a generated picture, as pure functions. Pictures are uint8 (height, width, 3) RGB; points are
 (478, 2) pixels."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ IRIS_REACH, IRIS_SEARCH = (
     0.3,
 )  # of the eye's width: how far the iris's surroundings reach, and how far away they are searched for
 SAME_SIZE = 1.5  # factor between the sizes of one face, as found and as it is
-OPEN_EYE = 0.15  # an eye whose lids are nearer than this share of its width shows no gaze
+OPEN_EYE = 0.15  # an eye whose lids are nearer than this fraction of its width shows no gaze
 
 
 def pupil_distance(points: np.ndarray) -> float:
@@ -86,7 +86,7 @@ def landmark_error(points: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def of_the_face(points: np.ndarray, truth_points: np.ndarray) -> np.ndarray:
-    """What a detector found, or all NaN where that is something else than the face: a texture that looks like one, say.
+    """Detected points, or all NaN where they lie elsewhere than on the face: on a texture that looks like one, say.
 
     It is the face if its middle is at most a distance between the pupils away from the true one, and its size within a
     factor of `SAME_SIZE`.
@@ -115,10 +115,9 @@ def gaze_error(
     """How far the irises are from their true places in the eyes, in widths of the eye: the mean over the eyes that are
     open in truth.
 
-    Landmark detectors follow a drawn gaze only in part, so irises are found by their looks: what surrounds the true
-    iris is searched for by normalised cross-correlation, around where it should be. An eye that as a whole lies
-    elsewhere is not held against the gaze: its corners' shift, between what the detector finds in both pictures, is
-    taken off.
+    Landmark detectors follow a drawn gaze only in part, so irises are found by their looks: the surroundings of the
+    true iris are searched for by normalised cross-correlation, around its true position. A shift of the whole eye does
+    not count as gaze: the shift of its corners, as detected in both pictures, is subtracted.
 
     Parameters
     ----------
@@ -161,10 +160,10 @@ def cut_around(luma: np.ndarray, centre: np.ndarray, scale: float, reach: int) -
 
 
 def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
-    """How much more a clip shakes than its truth, in [0, 1] values: 0 for the truth, and for a still picture.
+    """How much more a clip flickers than its truth, in [0, 1] values: 0 for the truth, and for a still picture.
 
-    The mean over pixels of what the absolute second temporal difference of the frames, uint8 (T, h, w, 3), exceeds that
-    of the truth by.
+    The mean over pixels of the excess of the absolute second temporal difference of the frames, uint8 (T, h, w, 3),
+    over that of the truth.
     """
 
     def second_difference(clip: np.ndarray) -> np.ndarray:
@@ -175,10 +174,10 @@ def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
 
 
 def bootstrap_interval(
-    values: np.ndarray, share: float = 0.95, resamples: int = 2000, seed: int = 0
+    values: np.ndarray, fraction: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """The interval that holds the mean of `values` (n,) in that share of resamples with replacement (Efron's percentile
-    method).
+    """The interval that holds the mean of `values` (n,) in that fraction of resamples with replacement (Efron's
+    percentile method).
 
     NaN values are left out; of none, the interval is NaN.
     """
@@ -187,5 +186,5 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     chosen = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
     means = values[chosen].mean(axis=1)
-    low, high = np.quantile(means, [(1 - share) / 2, (1 + share) / 2])
+    low, high = np.quantile(means, [(1 - fraction) / 2, (1 + fraction) / 2])
     return float(low), float(high)

@@ -14,6 +14,7 @@ from followyouremoji.benchmark.methods import Sampling, make_method
 from followyouremoji.benchmark.scoring import MethodScores, identity_separation, score_method
 from followyouremoji.benchmark.suites import SuiteSettings, drawn_suite
 from followyouremoji.errors import SettingsError
+from followyouremoji.executors import Executor, Local, Processes
 from followyouremoji.portraits.styles import HELD_OUT_STYLES, STYLES
 
 SUITES = ("self", "cross", "unseen", "unseen-cross")
@@ -24,16 +25,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is compared on what, and where it is written.
+    """The methods to compare, the suites, and where results are written.
 
     Attributes
     ----------
     methods : see `methods.make_method`; the last of them that is a model is compared with all others in a table of its
         own.
     suites : of `SUITES`.
-    cache_folder : where suites are drawn to; any number of benchmarks may share it.
-    output : folder for the results. What lies there from the same methods on the same suites is kept and not measured
-        again.
+    cache_folder : for the drawn suites; any number of benchmarks may use the same.
+    output : folder for the results. Results of the same methods on the same suites that are there are kept and not
+        measured again.
     processes : of drawing and measuring.
     """
 
@@ -69,6 +70,11 @@ def suite_settings(name: str, cases: int, size: int) -> SuiteSettings:
 
 def run_benchmark(benchmark: Benchmark, say: Say = print) -> dict[str, list[MethodScores]]:
     """Draw what is missing, measure what is missing, write and say the tables; the scores by suite."""
+    with Local() if benchmark.processes == 1 else Processes(benchmark.processes) as executor:
+        return _run_on(executor, benchmark, say)
+
+
+def _run_on(executor: Executor, benchmark: Benchmark, say: Say) -> dict[str, list[MethodScores]]:
     benchmark.output.mkdir(parents=True, exist_ok=True)
     everything: dict[str, Any] = {}
     results: dict[str, list[MethodScores]] = {}
@@ -76,15 +82,13 @@ def run_benchmark(benchmark: Benchmark, say: Say = print) -> dict[str, list[Meth
     for name in benchmark.suites:
         settings = suite_settings(name, benchmark.cases, benchmark.size)
         say(f"{name}: {settings.cases} cases of {settings.size} pixels, suite {settings.fingerprint}")
-        suite = drawn_suite(settings, benchmark.cache_folder, benchmark.processes)
+        suite = drawn_suite(settings, benchmark.cache_folder, executor)
         shown = report.shown_cases(suite)
         folder = benchmark.output / name
         scores, folders = [], []
         for described in benchmark.methods:
             folders.append(folder / folder_name(make_method(described).name))
-            scores.append(
-                score_method(described, benchmark.sampling, suite, folders[-1], benchmark.processes, shown)
-            )
+            scores.append(score_method(described, benchmark.sampling, suite, folders[-1], executor, shown))
             say(f"  {scores[-1].name}: face L1 {scores[-1].mean('face'):.4f}")
         areas = identity_separation(suite)
         page = describe_suite(name, settings, scores, areas)

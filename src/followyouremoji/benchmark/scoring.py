@@ -6,8 +6,10 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ import numpy as np
 from followyouremoji.benchmark import metrics
 from followyouremoji.benchmark.fingerprints import code_hash
 from followyouremoji.benchmark.identity import IdentityScale, describe, measured_scale, separation
-from followyouremoji.benchmark.methods import Sampling, make_method
-from followyouremoji.benchmark.suites import COMPARED, Case, Suite, detected, in_parts
+from followyouremoji.benchmark.methods import Method, Sampling, make_method
+from followyouremoji.benchmark.suites import COMPARED, Case, Suite, detected
 from followyouremoji.errors import DataError
+from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import atomic, write_json
 
@@ -66,7 +69,7 @@ METRICS = (
         "cosine of colour and gradient statistics of the flattened face with those of the true drawings (no face-recognition network)",
     ),
     Metric("flicker", "flicker", "less", 5, "second temporal difference beyond that of the truth"),
-    Metric("found", "found", "more", 3, "share of the frames in which the detector finds the face where it is"),
+    Metric("found", "found", "more", 3, "fraction of the frames in which the detector finds the face where it is"),
 )  # fmt: skip
 MAIN = ("face", "ssim", "landmarks_seen", "gaze", "identity")
 """The columns that get an interval."""
@@ -136,34 +139,27 @@ def mean_of_known(values: Sequence[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _score_cases(
-    indices: Sequence[int],
-    suite: Suite,
-    described: str,
-    sampling: Sampling,
-    scale: IdentityScale,
-    shown: Sequence[int],
-) -> tuple[list[dict[str, Any]], dict[int, np.ndarray], float]:
-    """Rows by case, the shown frames of the shown cases, and the seconds that the method took."""
-    method = make_method(described, sampling)
-    rows: list[dict[str, Any]] = []
-    pictures: dict[int, np.ndarray] = {}
-    seconds = 0.0
+@contextmanager
+def _method_and_detector(described: str, sampling: Sampling) -> Iterator[tuple[Method, FaceDetector]]:
     with FaceDetector() as detector:
-        for index in indices:
-            case = suite.case(index)
-            begun = time.perf_counter()
-            frames = method.animate(case)
-            seconds += time.perf_counter() - begun
-            scores = score_case(frames, case, detector, scale)
-            rows.append({"case": index, "style": case.style, **scores})
-            if index in shown:
-                pictures[index] = frames[[COMPARED[place] for place in SHOWN_FRAMES]]
-    return rows, pictures, seconds
+        yield make_method(described, sampling), detector
+
+
+def _score_index(
+    index: int, tools: tuple[Method, FaceDetector], suite: Suite, scale: IdentityScale
+) -> tuple[dict[str, Any], np.ndarray, float]:
+    """The row of a case, the shown ones of its frames, and the seconds that the method took."""
+    method, detector = tools
+    case = suite.case(index)
+    begun = time.perf_counter()
+    frames = method.animate(case)
+    seconds = time.perf_counter() - begun
+    row = {"case": index, "style": case.style, **score_case(frames, case, detector, scale)}
+    return row, frames[[COMPARED[place] for place in SHOWN_FRAMES]], seconds
 
 
 def score_method(
-    described: str, sampling: Sampling, suite: Suite, folder: Path, processes: int, shown: Sequence[int]
+    described: str, sampling: Sampling, suite: Suite, folder: Path, executor: Executor, shown: Sequence[int]
 ) -> MethodScores:
     """A method's figures on a suite: read from `folder` if it holds them already, measured and written there if not."""
     method = make_method(described, sampling)
@@ -177,17 +173,20 @@ def score_method(
     if (kept := _kept(folder, wanted)) is not None:
         return kept
     scale = identity_scale(suite)
-    parts = in_parts(
-        _score_cases, range(len(suite)), processes, suite, described, sampling, scale, tuple(shown)
-    )
-    rows = sorted((row for part in parts for row in part[0]), key=lambda row: int(row["case"]))
-    pictures = {index: frames for part in parts for index, frames in part[1].items()}
-    seconds = sum(part[2] for part in parts)
+    score = partial(_score_index, suite=suite, scale=scale)
+    rows: list[dict[str, Any]] = []
+    pictures: dict[str, np.ndarray] = {}
+    seconds = 0.0
+    for outcome in executor.map(score, range(len(suite)), partial(_method_and_detector, described, sampling)):
+        row, frames, taken = outcome.result()
+        rows.append(row)
+        seconds += taken
+        if outcome.item in shown:
+            pictures[f"case_{outcome.item}"] = frames
+    rows.sort(key=lambda row: int(row["case"]))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / METHOD_FILE).unlink(missing_ok=True)
-    np.savez_compressed(
-        folder / PICTURES_FILE, **{f"case_{index}": frames for index, frames in pictures.items()}
-    )
+    np.savez_compressed(folder / PICTURES_FILE, **pictures)
     columns = ["case", "style", *(metric.name for metric in METRICS)]
     with (folder / SCORES_FILE).open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
@@ -208,7 +207,7 @@ def _kept(folder: Path, wanted: dict[str, object]) -> MethodScores | None:
         return None
     except ValueError:
         raise DataError(
-            f"{folder / METHOD_FILE} is damaged; delete the folder {folder} to measure anew."
+            f"{folder / METHOD_FILE} is damaged; delete the folder {folder} to measure again."
         ) from None
     if any(described.get(name) != value for name, value in wanted.items()):
         return None
@@ -224,7 +223,7 @@ def _kept(folder: Path, wanted: dict[str, object]) -> MethodScores | None:
 
 
 def identity_scale(suite: Suite) -> IdentityScale:
-    """The descriptors' scale at the suite's size, measured once and kept beside the suite."""
+    """The descriptors' scale at the suite's size, measured once and kept in the suite's folder."""
     path = suite.folder / SCALE_FILE
     if not path.exists():
         with atomic(path) as temporary:
@@ -233,7 +232,7 @@ def identity_scale(suite: Suite) -> IdentityScale:
 
 
 def identity_separation(suite: Suite) -> dict[str, float]:
-    """How well the descriptor tells the suite's portraits apart, by the true drawings: areas under the ROC curve.
+    """How well the descriptor distinguishes the suite's portraits, by the true drawings: areas under the ROC curve.
 
     The same identity in another performance against other identities: of the `same style`, which is hard, and of `any
     style`.

@@ -21,14 +21,15 @@ from followyouremoji.benchmark.identity import IdentityScale
 from followyouremoji.benchmark.methods import framed
 from followyouremoji.benchmark.scoring import score_case
 from followyouremoji.benchmark.suites import Case
-from followyouremoji.checkpoints.model import Model, to_tensor
+from followyouremoji.checkpoints.model import Model
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.generation import DECODED_AT_ONCE, decode, features_of, finish, read_portrait
+from followyouremoji.face.timeline import Timeline
+from followyouremoji.generation import DECODED_AT_ONCE, ModelReader, decode
 from followyouremoji.preparation import Prepared
-from followyouremoji.sampling.denoising import Tally, denoise
-from followyouremoji.sampling.guidance import ClipConditioning
+from followyouremoji.sampling.denoising import denoise
 from followyouremoji.sampling.noise import frame_noise
 from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
+from followyouremoji.sampling.sampler import Sampled
 from followyouremoji.sampling.windows import OVERLAP, overlapping_windows
 
 JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
@@ -66,14 +67,11 @@ def compared_methods(
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip as the denoiser is given it.
-
-    `features` (1, first block width, frames, height, width); `warped` (frames, channels, height, width) the latents of
-    the warped portrait, None for a model that needs none.
-    """
+    """A clip as the denoiser is given it: its landmark features (1, first block width, frames, height, width) and the
+    latents of its warped portraits (frames, channels, height, width), None for a model that needs none."""
 
     prepared: Prepared
-    conditioning: ClipConditioning
+    reader: ModelReader
     features: Tensor
     warped: Tensor | None
 
@@ -81,24 +79,21 @@ class Clip:
 @torch.inference_mode()
 def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
     """Everything but the denoising."""
-    warped = None
-    if model.config.network.warped_reference:
-        pictures = np.stack([prepared.warped_picture(frame) for frame in range(len(prepared))])
-        warped = model.encode(to_tensor(pictures))
-    drawn = np.stack([prepared.landmark_picture(frame) for frame in range(len(prepared))])
-    features = features_of(model, drawn, warped)
-    return Clip(prepared, read_portrait(model, prepared, guidance_scale), features, warped)
+    frames = range(len(prepared))
+    reader = ModelReader(model, prepared, Timeline.straight(len(prepared)), guidance_scale)
+    warped = reader.warped(frames)
+    return Clip(prepared, reader, reader.features(frames, warped), warped)
 
 
 @dataclass(frozen=True)
 class Denoised:
     """Latents (1, channels, frames, height, width) float32, what they took (seconds by the clock and of the thread's
-    processor), and its passes."""
+    processor), and how many passes of a window were computed."""
 
     latents: Tensor
     seconds: float
     processor_seconds: float
-    tally: Tally
+    computed: int
 
 
 def clip_noise(model: Model, clip: Clip, seed: int, shared_noise: float) -> Tensor:
@@ -120,35 +115,33 @@ def denoise_clip(
     frames, window = len(clip.prepared), model.config.window
     noise = clip_noise(model, clip, seed, shared_noise)
     known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=model.device)
-    tally = Tally()
+    computed: list[bool] = []
     finish_queue(model.device)
     begun, on_processor = time.perf_counter(), time.process_time()
     latents = denoise(
-        model.denoiser,
-        clip.conditioning,
+        clip.reader.denoiser,
+        clip.reader.conditioning,
         lambda window: clip.features[:, :, window.start : window.stop],
         noise,
         known,
         mask,
         overlapping_windows(frames, window, min(OVERLAP, window // 2)),
         steps,
-        lambda: None,
         cache,
-        tally,
+        computed.append,
     )
     finish_queue(model.device)
-    return Denoised(latents, time.perf_counter() - begun, time.process_time() - on_processor, tally)
+    return Denoised(latents, time.perf_counter() - begun, time.process_time() - on_processor, sum(computed))
 
 
 @torch.inference_mode()
 def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
     """The frames that a user gets, uint8 (frames, height, width, 3)."""
-    frames = []
-    for start in range(0, latents.shape[2], DECODED_AT_ONCE):
-        part = latents[0, :, start : start + DECODED_AT_ONCE].transpose(0, 1)
-        warped = None if clip.warped is None else clip.warped[start : start + DECODED_AT_ONCE]
-        decoded = decode(model, clip.prepared, range(start, start + len(part)), part, warped)
-        frames += [finish(model, clip.prepared, *one) for one in decoded]
+    sampled, frames = Sampled(latents[0].transpose(0, 1), clip.warped), []
+    for start in range(0, len(sampled), DECODED_AT_ONCE):
+        part = sampled[start : start + DECODED_AT_ONCE]
+        for frame, (result, coded) in enumerate(decode(model, part, clip.prepared.reads_coded_warp), start):
+            frames.append(clip.prepared.finish(result, frame, coded))
     return np.stack(frames)
 
 
@@ -192,7 +185,7 @@ def measure_case(
             case.index,
             denoised.seconds,
             denoised.processor_seconds,
-            denoised.tally.computed,
+            denoised.computed,
             float((denoised.latents - exact).norm() / exact.norm()),
             score_case(frames, case, detector, scale),
         )

@@ -13,18 +13,16 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import repeat
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from followyouremoji.benchmark.fingerprints import code_hash, text_hash
 from followyouremoji.errors import DataError, FaceNotFound, SettingsError
+from followyouremoji.executors import Executor
 from followyouremoji.face.alignment import AlignmentSettings, align_in_picture, align_motion
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
@@ -48,7 +46,6 @@ DRAWN_BY = ("benchmark", "face", "portraits")  # whose change makes another suit
 LAYOUT = 1  # of a case's file
 
 Kind = Literal["self", "cross"]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -231,7 +228,7 @@ class Suite:
         return read_case(case_path(self.folder, index))
 
 
-def drawn_suite(settings: SuiteSettings, cache_folder: Path, processes: int = 1) -> Suite:
+def drawn_suite(settings: SuiteSettings, cache_folder: Path, executor: Executor) -> Suite:
     """The suite, drawn as far as it is not in `cache_folder` yet; a drawing that was cut short goes on where it
     stopped."""
     folder = settings.folder(cache_folder)
@@ -240,28 +237,14 @@ def drawn_suite(settings: SuiteSettings, cache_folder: Path, processes: int = 1)
     if missing:
         described = {**asdict(settings), "cases": None, "code": drawing_code()}
         write_json(folder / "suite.json", described)
-        in_parts(_draw_cases, missing, processes, settings, folder)
+        draw = partial(_draw_case_into, settings=settings, folder=folder)
+        for outcome in executor.map(draw, missing, FaceDetector):
+            outcome.result()
     return Suite(settings, folder)
 
 
-def in_parts(
-    task: Callable[..., Result], indices: Sequence[int], processes: int, *arguments: object
-) -> list[Result]:
-    """`task(indices, *arguments)` over all indices, by so many processes; the results, one a process, in order.
-
-    Processes are spawned, because neither torch nor the detector survives a fork.
-    """
-    if processes <= 1 or len(indices) <= 1:
-        return [task(list(indices), *arguments)]
-    parts = [list(indices[start::processes]) for start in range(min(processes, len(indices)))]
-    with ProcessPoolExecutor(len(parts), mp_context=get_context("spawn")) as pool:
-        return list(pool.map(task, parts, *(repeat(argument) for argument in arguments)))
-
-
-def _draw_cases(indices: Iterable[int], settings: SuiteSettings, folder: Path) -> None:
-    with FaceDetector() as detector:
-        for index in indices:
-            write_case(draw_case(settings, index, detector), case_path(folder, index))
+def _draw_case_into(index: int, detector: FaceDetector, settings: SuiteSettings, folder: Path) -> None:
+    write_case(draw_case(settings, index, detector), case_path(folder, index))
 
 
 def case_path(folder: Path, index: int) -> Path:

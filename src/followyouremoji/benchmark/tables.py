@@ -1,4 +1,4 @@
-"""Tables and bars of any figures; needs nothing that a machine for benchmarks may lack."""
+"""Tables and bar charts of any figures; needs only matplotlib, and only for plots."""
 
 from __future__ import annotations
 

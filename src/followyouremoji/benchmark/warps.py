@@ -1,4 +1,4 @@
-"""Pictures bent triangle by triangle over the face mesh: the piecewise-affine warp, as a baseline and to read a face's
+"""The piecewise-affine warp, triangle by triangle over the face mesh: a baseline, and a way to flatten a face's
 texture."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 
 from followyouremoji.face.topology import (
     FACE_OVAL_LOOP,
+    INNER_EYE_CORNERS,
     INNER_LIPS_LOWER,
     INNER_LIPS_UPPER,
     LEFT_EYE_LOOP,
@@ -74,9 +75,9 @@ class Covering:
     weights: np.ndarray
 
     def take(self, picture: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """The picture bent so that its points `places` (n, 2), in pixels, come to the covering's vertices.
+        """The picture warped so that its points `places` (n, 2), in pixels, come to the covering's vertices.
 
-        `picture` uint8 (h, w, 3). Pixels without a triangle keep what lies there. Returns uint8 (height, width, 3).
+        `picture` uint8 (h, w, 3). Pixels without a triangle are not changed. Returns uint8 (height, width, 3).
         """
         height, width = self.weights.shape[:2]
         source = np.einsum("hwk,hwkc->hwc", self.weights, places[self.vertices])
@@ -134,9 +135,8 @@ def mesh_depth(points: np.ndarray) -> np.ndarray:
 def nearest_last(points: np.ndarray) -> np.ndarray:
     """`FACE_TRIANGLES` in the order in which to draw them, far ones first."""
     depth = mesh_depth(points)
-    depth = np.concatenate(
-        [depth, depth[[133] * 5 + [362] * 5]]
-    )  # irises lie as deep as the eyes' inner corners
+    irises = depth[np.repeat(INNER_EYE_CORNERS, 5)]  # which lie as deep
+    depth = np.concatenate([depth, irises])
     return FACE_TRIANGLES[np.argsort(-depth[FACE_TRIANGLES].mean(axis=1), kind="stable")]
 
 
@@ -163,7 +163,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def mesh_warp(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A portrait bent triangle by triangle so that its landmarks come to other places.
+    """A portrait warped triangle by triangle so that its landmarks come to other positions.
 
     `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they
     shall be, in pixels. A ring around the head turns, grows and moves with the face's oval; the picture's border stays.

@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from followyouremoji.checkpoints.config import STABLE_DIFFUSION_LATENT_CHANNELS
 from followyouremoji.checkpoints.tensors import read_tensors
 from followyouremoji.errors import WeightsError, first_line
+from followyouremoji.networks import Autoencoder
 
 LATENT_SCALE = 0.18215  # Stable Diffusion's, brings latents to about unit variance
 CLIP_SIZE = 224
@@ -28,19 +30,17 @@ CLIP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the better one firs
 UNUSED_IN_CLIP = {"vision_model.embeddings.position_ids", "visual_projection.weight"}
 
 
-class StableDiffusionAutoencoder(nn.Module):
-    """Pictures to normalised latents, the mean of the encoder's Gaussian, and back."""
+class StableDiffusionAutoencoder(Autoencoder):
+    """Its latents are the mean of the encoder's Gaussian."""
 
     def __init__(self, vae: nn.Module) -> None:
         super().__init__()
-        self.vae = vae
+        self.vae, self.latent_channels = vae, STABLE_DIFFUSION_LATENT_CHANNELS
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """`(batch, 3, height, width)` in [-1, 1] to `(batch, 4, height / 8, width / 8)`."""
         return self.vae.encode(pictures).latent_dist.mean * LATENT_SCALE  # type: ignore[operator]
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Normalised latents to pictures in about [-1, 1], not clamped."""
         return self.vae.decode(latents / LATENT_SCALE).sample  # type: ignore[operator]
 
     def save(self, folder: Path) -> None:

@@ -1,19 +1,21 @@
-"""LoRA files: low-rank changes of a model's weights, small enough to send, merged into a model and taken out again.
+"""LoRA files: low-rank changes of a model's weights, small enough to send.
 
 A LoRA (Hu et al. 2022) adds `scale * alpha / rank * B A` to a weight matrix. A file is one safetensors file: tensors
-named as peft names them (`denoiser.….to_q.lora_A.weight`), everything else in its header. Merging needs no peft: the
+named as peft names them (`denoiser.….to_q.lora_A.weight`), everything else in its header. Adding it needs no peft: the
 sum is the weight.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -122,60 +124,61 @@ def write_lora(lora: Lora, file: Path, *, overwrite: bool = False) -> Path:
     return file
 
 
-@dataclass(frozen=True)
-class Merged:
-    """A LoRA in a model: `undo` puts back the very weights that were there before."""
+def with_loras(model: Model, loras: Sequence[tuple[Lora, float, str]]) -> Model:
+    """A model whose weights are the given one's with LoRAs added: each with its scale, and its file for messages.
 
-    lora: Lora
-    scale: float
-    before: Mapping[str, nn.Parameter]
-
-    def undo(self, model: Model) -> None:
-        for target, weight in self.before.items():
-            _layer(model, target).weight = weight
+    Its networks share with the given model's all weights that no LoRA changes, and both can be used at the same time.
+    Sums are formed in float32 and rounded once. Raises WeightsError for a LoRA that was made for
+    other networks.
+    """
+    for lora, scale, origin in loras:
+        checked_scale(scale)
+        check_fits(model, lora, origin)
+    tensors = chain(model.networks.parameters(), model.networks.buffers())
+    networks = copy.deepcopy(model.networks, {id(tensor): tensor for tensor in tensors})
+    for name, network in networks.named_children():
+        add = partial(add_loras, name=name, loras=loras)
+        if model.turns is not None and model.turns.takes(original := model.networks.get_submodule(name)):
+            model.turns.add(network, original, add)
+        else:
+            add(network)
+    return dataclasses.replace(model, networks=networks)
 
 
 @torch.no_grad()
-def merge_lora(model: Model, lora: Lora, scale: float, origin: str) -> Merged:
-    """Add a LoRA to a model's weights. `origin` names its file in messages.
+def add_loras(network: nn.Module, name: str, loras: Sequence[tuple[Lora, float, str]]) -> None:
+    """Give the layers of a network, called `name` in LoRA files, new weights with the LoRAs' changes added."""
+    sums: dict[str, Tensor] = {}
+    for lora, scale, _ in loras:
+        for target in lora.targets:
+            owner, _, path = target.partition(".")
+            if owner == name:
+                weight = network.get_parameter(f"{path}.weight")
+                before = sums.get(path, weight.float())
+                sums[path] = before + scale * lora.change(target).to(weight.device)
+    for path, total in sums.items():
+        weight = network.get_parameter(f"{path}.weight")
+        network.get_submodule(path).weight = nn.Parameter(total.to(weight.dtype), requires_grad=False)
 
-    Sums are formed in float32 and rounded once. Several LoRAs add up; undo them in the opposite order. Raises
-    WeightsError, with the model unchanged, where the LoRA was made for other networks.
-    """
-    checked_scale(scale)
-    changes: dict[str, nn.Parameter] = {}
+
+def check_fits(model: Model, lora: Lora, origin: str) -> None:
+    """Raise WeightsError where a LoRA was made for other networks. `origin` names its file."""
     for target in lora.targets:
-        layer = _layer_or_none(model, target)
-        change = lora.change(target)
-        if layer is None or tuple(layer.weight.shape) != tuple(change.shape):
+        layer, wanted = _layer(model, target), tuple(lora.change(target).shape)
+        if layer is None or tuple(layer.weight.shape) != wanted:
             there = "has no such layer" if layer is None else f"has one of {tuple(layer.weight.shape)}"
             raise WeightsError(
-                f"{origin} does not fit the model {model.config.name!r}: it was trained on {lora.base!r} and changes {target} of "
-                f"{tuple(change.shape)}, where this model {there}; use the model that it was trained on"
+                f"{origin} does not fit the model {model.config.name!r}: it was trained on {lora.base!r} and changes "
+                f"{target} of {wanted}, where this model {there}; use the model that it was trained on"
             )
-        weight = layer.weight
-        summed = weight.float() + scale * change.to(weight.device)
-        changes[target] = nn.Parameter(summed.to(weight.dtype), requires_grad=False)
-    before = {}
-    for target, weight in changes.items():
-        layer = _layer(model, target)
-        before[target] = layer.weight
-        layer.weight = weight
-    return Merged(lora, scale, before)
 
 
-def _layer(model: Model, target: str) -> Any:
-    layer = _layer_or_none(model, target)
-    assert layer is not None
-    return layer
-
-
-def _layer_or_none(model: Model, target: str) -> Any | None:
+def _layer(model: Model, target: str) -> nn.Linear | nn.Conv2d | None:
     network, _, path = target.partition(".")
     if network not in NETWORKS:
         return None
     try:
-        layer = getattr(model, network).get_submodule(path)
+        layer = getattr(model.networks, network).get_submodule(path)
     except AttributeError:
         return None
     return layer if isinstance(layer, (nn.Linear, nn.Conv2d)) else None

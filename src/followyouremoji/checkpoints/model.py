@@ -1,24 +1,18 @@
-"""A model: its networks, ready to run, from a checkpoint folder and back to one."""
+"""A model, ready to run, from a checkpoint folder and back to one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
-from followyouremoji.checkpoints.encoders import (
-    ClipImageEncoder,
-    StableDiffusionAutoencoder,
-    load_clip_image_encoder,
-    load_stable_diffusion_autoencoder,
-)
+from followyouremoji.checkpoints.encoders import load_clip_image_encoder, load_stable_diffusion_autoencoder
 from followyouremoji.checkpoints.folder import (
     IMAGE_ENCODER_FOLDER,
     NETWORK_FILES,
@@ -37,106 +31,52 @@ from followyouremoji.checkpoints.offloading import (
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import on_meta, read_network, write_tensors
 from followyouremoji.errors import SettingsError
-from followyouremoji.networks import (
-    AppearanceNet,
-    Denoiser,
-    LandmarkEncoder,
-    QFormer,
-    SmallAutoencoder,
-    latent_tokens,
-)
-from followyouremoji.networks.config import LATENT_STRIDE
+from followyouremoji.networks import FollowYourEmoji, SmallAutoencoder
 from followyouremoji.networks.cpu_kernels import use_cpu_kernels
 from followyouremoji.networks.unet import UNet
-
-PIXELS_AT_ONCE = 512 * 512  # through the autoencoder; more pictures go in slices, which bounds memory
 
 
 @dataclass(frozen=True)
 class Model:
-    """All networks of a model.
+    """A model's networks, the codec that they read and write pictures with, and what its config says of both.
 
-    The autoencoder is float32 whatever the others are: bfloat16 has fewer levels than a picture. The modules are used
-    as they are given, so that a training can wrap the ones it trains; `load_model` gives them in evaluation mode and
-    without gradients.
-
-    Networks that take `turns` have weights only inside of a block `with model.using(...)` that names them.
+    `load_model` gives them in evaluation mode and without gradients. Networks that take `turns` have weights only
+    inside of a block `with model.using(...)` that names them.
     """
 
     config: ModelConfig
-    appearance_net: AppearanceNet
-    denoiser: Denoiser
-    landmark_encoder: LandmarkEncoder
-    qformer: QFormer | None
-    autoencoder: SmallAutoencoder | StableDiffusionAutoencoder
-    image_encoder: ClipImageEncoder | None
+    networks: FollowYourEmoji
+    codec: Codec
     turns: Turns | None = None
 
     @property
     def device(self) -> torch.device:
-        return self.landmark_encoder.conv_in.weight.device
+        return self.networks.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type that the denoiser computes in, and of latents and tokens."""
-        return self.landmark_encoder.conv_in.weight.dtype
+        """The type that all but the autoencoder computes in."""
+        return self.networks.dtype
 
     def using(self, *names: str) -> AbstractContextManager[None]:
-        """Have the weights of networks, by the names of the fields, in place until the end of the block; costs nothing
-        where they always are."""
-        return nullcontext() if self.turns is None else self.turns.using(*names)
+        """Have the weights of networks, by their names in `networks` and `codec`, in place until the end of the block;
+        costs nothing where they always are."""
+        if self.turns is None:
+            return nullcontext()
+        parts = self.parts()
+        return self.turns.using(*(parts[name] for name in names if name in parts))
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        """Pictures `(batch, 3, height, width)` in [-1, 1] to latents `(batch, latent channels, height / 8, width /
-        8)`."""
-        parameter = next(self.autoencoder.parameters())
-        pictures = pictures.to(parameter.device, parameter.dtype)
-        batch = _pictures_at_once(pictures.shape[-2] * pictures.shape[-1])
-        return torch.cat([self.autoencoder.encode(part) for part in pictures.split(batch)]).to(self.dtype)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents `(batch, latent channels, height, width)` to pictures `(batch, 3, 8 height, 8 width)` in [-1, 1]."""
-        parameter = next(self.autoencoder.parameters())
-        latents = latents.to(parameter.device, parameter.dtype)
-        batch = _pictures_at_once(latents.shape[-2] * latents.shape[-1] * LATENT_STRIDE**2)
-        return torch.cat([self.autoencoder.decode(part) for part in latents.split(batch)]).clamp(-1, 1)
-
-    def image_tokens(self, pictures: Tensor) -> Tensor:
-        """The image prompt of pictures `(batch, 3, height, width)` in [-1, 1]: `(batch, tokens, image width)` (Sec.
-        3.1)."""
-        if self.image_encoder is not None:
-            tokens = self.image_encoder(pictures.to(self.device)).to(self.dtype)
-        else:
-            tokens = latent_tokens(self.encode(pictures))
-        return tokens if self.qformer is None else self.qformer(tokens)
+    def parts(self) -> dict[str, nn.Module]:
+        """Every network by its name."""
+        return dict(self.networks.named_children()) | dict(self.codec.named_children())
 
 
-def to_tensor(pictures: np.ndarray) -> Tensor:
-    """Pictures uint8 (n, height, width, 3) as networks take them: float32 (n, 3, height, width) in [-1, 1]."""
-    levels = torch.from_numpy(np.array(pictures, order="C")).permute(0, 3, 1, 2)
-    return levels.float() / 127.5 - 1
-
-
-def to_pictures(values: Tensor) -> np.ndarray:
-    """The inverse: (n, 3, height, width) in [-1, 1] to pictures uint8 (n, height, width, 3); what lies outside is cut
-    off."""
-    levels = (values.float().clamp(-1, 1) + 1) * 127.5
-    return levels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
-
-
-def network_builders(config: ModelConfig) -> dict[str, Callable[[], nn.Module]]:
-    """How to build each network of the project's own that a config needs, by the name of its file, largest first."""
-    network, autoencoder = config.network, config.autoencoder
-    builders: dict[str, Callable[[], nn.Module]] = {
-        "denoiser": lambda: Denoiser(network),
-        "appearance_net": lambda: AppearanceNet(network),
-        "landmark_encoder": lambda: LandmarkEncoder(network),
-    }
-    if network.qformer is not None:
-        builders["qformer"] = lambda: QFormer(network)
-    if autoencoder is not None:
-        builders["autoencoder"] = lambda: SmallAutoencoder(autoencoder)
-    return builders
+def empty_networks(config: ModelConfig) -> dict[str, nn.Module]:
+    """The project's own networks that a config needs, without weights, by the names of their files, largest first."""
+    networks = dict(on_meta(lambda: FollowYourEmoji(config.network)).named_children())
+    if (autoencoder := config.autoencoder) is not None:
+        networks["autoencoder"] = on_meta(lambda: SmallAutoencoder(autoencoder))
+    return {name: networks[name] for name in NETWORK_FILES if name in networks}
 
 
 def load_model(
@@ -171,28 +111,29 @@ def load_model(
         offload = turns_pay(_weight_files(folder), device)
 
     # One file after the other, the largest first: the peak is the model itself and part of one file.
-    networks = {name: load() for name, load in loaders.items() if not (offload and name == "denoiser")}
+    parts = {name: load() for name, load in loaders.items() if not (offload and name == "denoiser")}
     turns = None
     if offload:
         # In the file's own type it is only mapped, which tells all that can be wrong with it.
-        denoiser = read_network(
-            on_meta(network_builders(config)["denoiser"]), folder / NETWORK_FILES["denoiser"]
-        )
+        denoiser = read_network(empty_networks(config)["denoiser"], folder / NETWORK_FILES["denoiser"])
         take_weights(denoiser)
-        with_cpu_kernels(denoiser, device)
-        networks["denoiser"] = denoiser
-        turns = Turns({name: networks[name] for name in TAKING_TURNS if name in networks}, loaders)
-    return Model(config=config, turns=turns, **{"qformer": None, "image_encoder": None, **networks})  # type: ignore[arg-type]
+        parts["denoiser"] = with_cpu_kernels(denoiser, device)
+        turns = Turns({parts[name]: loaders[name] for name in TAKING_TURNS if name in parts})
+    networks = on_meta(lambda: FollowYourEmoji(config.network)).eval()
+    for name, _ in list(networks.named_children()):
+        setattr(networks, name, parts[name])
+    codec = Codec(parts["autoencoder"], parts.get("image_encoder")).eval()  # type: ignore[arg-type]
+    return Model(config, networks, codec, turns)
 
 
 def network_loaders(
     folder: Path, config: ModelConfig, device: torch.device, dtype: torch.dtype
 ) -> dict[str, Loader]:
-    """How to load each network of a checkpoint, by its name in `Model`."""
+    """How to load each network of a checkpoint, by its name."""
 
-    def read(name: str, build: Loader) -> nn.Module:
+    def read(name: str) -> nn.Module:
         network = read_network(
-            on_meta(build),
+            empty_networks(config)[name],
             folder / NETWORK_FILES[name],
             device,
             torch.float32 if name == "autoencoder" else dtype,
@@ -201,9 +142,7 @@ def network_loaders(
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return with_cpu_kernels(network, device)
 
-    loaders: dict[str, Loader] = {
-        name: partial(read, name, build) for name, build in network_builders(config).items()
-    }
+    loaders: dict[str, Loader] = {name: partial(read, name) for name in empty_networks(config)}
     if config.autoencoder is None:
         loaders["autoencoder"] = partial(load_stable_diffusion_autoencoder, folder / VAE_FOLDER, device)
     if config.network.image_source == "clip":
@@ -237,12 +176,10 @@ def save_model(
     """
     folder = Path(folder)
     with new_folder(folder, overwrite) as temporary, model.using(*TAKING_TURNS):
-        for name in network_builders(model.config):
-            write_tensors(getattr(model, name).state_dict(), temporary / NETWORK_FILES[name], dtype)
-        if isinstance(model.autoencoder, StableDiffusionAutoencoder):
-            model.autoencoder.save(temporary / VAE_FOLDER)
-        if model.image_encoder is not None:
-            model.image_encoder.save(temporary / IMAGE_ENCODER_FOLDER)
+        parts = model.parts()
+        for name in empty_networks(model.config):
+            write_tensors(parts[name].state_dict(), temporary / NETWORK_FILES[name], dtype)
+        model.codec.save(temporary)
         write_config(model.config, temporary)
     return folder
 
@@ -278,7 +215,3 @@ def _weight_files(folder: Path) -> dict[str, Path]:
     }
     own = {name: folder / file for name, file in NETWORK_FILES.items()}
     return own | {name: file for name, file in foreign.items() if file.is_file()}
-
-
-def _pictures_at_once(pixels: int) -> int:
-    return max(1, PIXELS_AT_ONCE // pixels)

@@ -8,11 +8,11 @@ network is read once anyway.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -26,46 +26,62 @@ Loader = Callable[[], nn.Module]
 
 
 class Turns:
-    """Which of a model's networks have their weights in place, for any number of threads.
+    """Which networks have their weights in place, for any number of threads.
 
     A network comes when it is used. It leaves when another one comes and nobody uses it any more, not before: clips of
     one portrait after the other read nothing again.
     """
 
-    def __init__(self, networks: Mapping[str, nn.Module], loaders: Mapping[str, Loader]) -> None:
+    def __init__(self, networks: Mapping[nn.Module, Loader]) -> None:
         """`networks` take turns, with or without their weights at first; a loader makes the like of its network, with
         its weights on its device."""
-        self._networks = dict(networks)
-        self._loaders = loaders
-        self._users: Counter[str] = Counter()
+        self._loaders = WeakKeyDictionary(networks)
+        self._users: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
         self._lock = Lock()
 
+    def takes(self, network: nn.Module) -> bool:
+        """Whether a network takes turns."""
+        return network in self._loaders
+
+    def add(self, network: nn.Module, like: nn.Module, change: Callable[[nn.Module], None]) -> None:
+        """Let another network take turns, whose weights are those of `like` with a change."""
+        load = self._loaders[like]
+
+        def load_changed() -> nn.Module:
+            loaded = load()
+            change(loaded)
+            return loaded
+
+        with self._lock:
+            take_weights(network)
+            self._loaders[network] = load_changed
+
     @contextmanager
-    def using(self, *names: str) -> Iterator[None]:
-        """Have these networks' weights in place until the end of the block; names of networks that take no turns mean
-        nothing here.
+    def using(self, *networks: nn.Module) -> Iterator[None]:
+        """Have these networks' weights in place until the end of the block; those that take no turns mean nothing here.
 
         Raises WeightsError where the checkpoint's files are not there any more.
         """
-        used = [name for name in names if name in self._networks]
+        used = [network for network in networks if network in self._loaders]
         with self._lock:
-            for name, network in self._networks.items():
-                if name not in used and not self._users[name]:
+            for network in self._loaders:
+                if network not in used and not self._users.get(network):
                     take_weights(network)
-            for name in used:
-                if not has_weights(self._networks[name]):
-                    self._come(name)
-            self._users.update(used)
+            for network in used:
+                if not has_weights(network):
+                    self._come(network)
+                self._users[network] = self._users.get(network, 0) + 1
         try:
             yield
         finally:
             with self._lock:
-                self._users.subtract(used)
+                for network in used:
+                    self._users[network] -= 1
 
     @torch.inference_mode(False)  # weights are ordinary tensors, whoever asks for them
-    def _come(self, name: str) -> None:
-        loaded = self._loaders[name]().state_dict()
-        self._networks[name].load_state_dict(loaded, strict=True, assign=True)
+    def _come(self, network: nn.Module) -> None:
+        loaded = self._loaders[network]().state_dict()
+        network.load_state_dict(loaded, strict=True, assign=True)
 
 
 def has_weights(network: nn.Module) -> bool:

@@ -29,12 +29,11 @@ from followyouremoji.checkpoints.folder import (
     new_folder,
     write_config,
 )
-from followyouremoji.checkpoints.model import network_builders
+from followyouremoji.checkpoints.model import empty_networks
 from followyouremoji.checkpoints.sources import released_folder
 from followyouremoji.checkpoints.tensors import (
     check_shapes,
     expected_shapes,
-    on_meta,
     read_tensors,
     write_tensors,
 )
@@ -174,8 +173,8 @@ def convert_released(
     config = released_config(network)
     dtype = torch.float16 if half else None
     with new_folder(Path(folder), overwrite) as temporary:
-        for name, build in network_builders(config).items():
-            file, module = files.networks[name], on_meta(build)
+        for name, module in empty_networks(config).items():
+            file = files.networks[name]
             tensors = read_tensors(file)
             check_shapes({key: tuple(value.shape) for key, value in tensors.items()}, module, file)
             # Position tables stay behind: the network computes them, see `recomputed_shapes`.

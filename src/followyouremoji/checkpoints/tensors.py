@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,10 +20,11 @@ from followyouremoji.errors import WeightsError, first_line, some_of
 from followyouremoji.networks.motion_module import PositionTable
 
 Shape = tuple[int, ...]
+Network = TypeVar("Network", bound=nn.Module)
 FLOATING = {"F16", "BF16", "F32", "F64"}  # safetensors' names
 
 
-def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
+def on_meta(build: Callable[[], Network]) -> Network:
     """Build a network without memory for its weights."""
     with torch.device("meta"):
         return build()
@@ -74,8 +76,8 @@ def check_shapes(found: Mapping[str, Shape], network: nn.Module, file: Path) -> 
 
 
 def read_network(
-    network: nn.Module, file: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
-) -> nn.Module:
+    network: Network, file: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+) -> Network:
     """Fill `network`, built on the meta device, from `file`; ready to run: evaluation mode, no gradients.
 
     `dtype` None keeps the file's type. Raises WeightsError if the file is missing, damaged or of another network.

@@ -19,9 +19,9 @@ from followyouremoji.checkpoints.folder import (
     read_config,
     sha256,
 )
-from followyouremoji.checkpoints.model import network_builders
+from followyouremoji.checkpoints.model import empty_networks
 from followyouremoji.checkpoints.sources import find_checkpoint
-from followyouremoji.checkpoints.tensors import not_finite, on_meta, read_network
+from followyouremoji.checkpoints.tensors import not_finite, read_network
 from followyouremoji.errors import WeightsError
 
 
@@ -103,7 +103,7 @@ def _values(folder: Path, name: str, config: ModelConfig) -> int:
         module = load_clip_image_encoder(folder / name, "cpu", torch.float16)
     else:
         network = next(network for network, file in NETWORK_FILES.items() if file == name)
-        module = read_network(on_meta(network_builders(config)[network]), folder / name)
+        module = read_network(empty_networks(config)[network], folder / name)
     return sum(parameter.numel() for parameter in module.parameters())
 
 

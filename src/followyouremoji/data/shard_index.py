@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.data.stored_clip import BLOCK
+from followyouremoji.data.stored_clip import BLOCK, frame_field
 from followyouremoji.errors import DataError
 from followyouremoji.files import atomic
 
 INDEX_ENDING = ".index.npz"
-_FRAME = re.compile(r"(\d{4,})\.jpg")
+OTHERS = ("npz", "json")
+"""Fields of a clip beside its frames."""
+_FRAME = re.compile(r"\d{4,}\.jpg")
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,9 @@ def index_path(shard: Path) -> Path:
 
 
 def _saved_index(shard: Path, size: int) -> ShardIndex | None:
-    path = index_path(shard)
-    if not path.is_file():
-        return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            index = ShardIndex(
-                int(stored["bytes"]),
-                *(stored[name] for name in ("keys", "first", "frames", "arrays", "facts")),
-            )
+        with np.load(index_path(shard), allow_pickle=False) as stored:
+            index = ShardIndex(**stored)
     except Exception:  # an index is only a copy: whatever is wrong with it, a new one is made
         return None
     return index if index.bytes == size else None
@@ -93,95 +88,56 @@ def _saved_index(shard: Path, size: int) -> ShardIndex | None:
 
 def _save(path: Path, index: ShardIndex) -> None:
     with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            bytes=index.bytes,
-            keys=index.keys,
-            first=index.first,
-            frames=index.frames,
-            arrays=index.arrays,
-            facts=index.facts,
-        )
+        np.savez(file, **vars(index))
 
 
 def _built_index(shard: Path, size: int) -> ShardIndex:
-    keys: list[str] = []
-    lengths: list[int] = []
-    frames: list[tuple[int, int]] = []
-    others: dict[str, list[tuple[int, int]]] = {"npz": [], "json": []}
-    for key, field, place in _members(shard, size):
-        if not keys or key != keys[-1]:
-            if keys:
-                _check_whole(shard, keys, lengths, others)
-            keys.append(key)
-            lengths.append(0)
-        frame = _FRAME.fullmatch(field)
-        if frame and int(frame.group(1)) == lengths[-1]:
-            lengths[-1] += 1
-            frames.append(place)
-        elif field in others and len(others[field]) == len(keys) - 1:
-            others[field].append(place)
-        else:
-            raise DataError(
-                f"{shard} is not a shard of training clips: {key}.{field} is unknown, twice there, or a frame out of order. "
-                "Make shards with `fye data prepare`."
-            )
-    if not keys:
+    clips: dict[str, dict[str, tuple[int, int]]] = {}
+    for member in _members(shard):
+        key, _, field = member.name.partition(".")
+        clips.setdefault(key, {})[field] = (member.offset_data, member.size)
+    if not clips:
         raise DataError(f"{shard} holds no clip. Delete it, or prepare it again.")
-    _check_whole(shard, keys, lengths, others)
-    if len(set(keys)) < len(keys):
-        raise DataError(f"{shard} holds clips of the same key that are not together.")
+    frames: list[tuple[int, int]] = []
+    for key, fields in clips.items():
+        foreign = [name for name in fields if name not in OTHERS and not _FRAME.fullmatch(name)]
+        if foreign:
+            raise DataError(
+                f"{shard} is not a shard of training clips: {key}.{foreign[0]} is unknown. Make shards with `fye data prepare`."
+            )
+        pictures = [frame_field(frame) for frame in range(max(len(fields) - len(OTHERS), 1))]
+        if lacking := [f".{field}" for field in (*pictures, *OTHERS) if field not in fields]:
+            raise DataError(
+                f"{shard}: the clip {key} lacks {', '.join(lacking)}. Copy or prepare the shard again."
+            )
+        frames += [fields[field] for field in pictures]
     return ShardIndex(
         bytes=size,
-        keys=np.array(keys),
-        first=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        frames=np.array(frames, np.int64),
-        arrays=np.array(others["npz"], np.int64),
-        facts=np.array(others["json"], np.int64),
+        keys=np.array(list(clips)),
+        first=np.cumsum([0, *(len(fields) - len(OTHERS) for fields in clips.values())]),
+        frames=np.array(frames),
+        arrays=np.array([fields["npz"] for fields in clips.values()]),
+        facts=np.array([fields["json"] for fields in clips.values()]),
     )
 
 
-def _check_whole(
-    shard: Path, keys: list[str], lengths: list[int], others: dict[str, list[tuple[int, int]]]
-) -> None:
-    """Raise unless the clip read last has frames, arrays and facts."""
-    lacking = [f".{field}" for field, places in others.items() if len(places) < len(keys)]
-    if lengths[-1] == 0:
-        lacking.insert(0, ".0000.jpg")
-    if lacking:
-        raise DataError(
-            f"{shard}: the clip {keys[-1]} lacks {', '.join(lacking)}. Copy or prepare the shard again."
-        )
-
-
-def _members(shard: Path, size: int) -> Iterator[tuple[str, str, tuple[int, int]]]:
-    """Key, field, and (offset, size) of every member, in order."""
-    last, end = "", 0
+def _members(shard: Path) -> list[tarfile.TarInfo]:
+    members: list[tarfile.TarInfo] = []
     try:
         with tarfile.open(shard, "r:") as archive:
             for member in archive:
-                end = member.offset_data + -(-member.size // BLOCK) * BLOCK
-                if end > size:
-                    raise _cut_short(shard, f"within {member.name}")
-                if not member.isfile():
-                    continue
-                folder, _, name = member.name.rpartition("/")
-                key, _, field = name.partition(".")
-                last = member.name
-                yield f"{folder}/{key}" if folder else key, field, (member.offset_data, member.size)
+                members.append(member)
     except tarfile.ReadError as reason:
-        if not last:
+        if not members:
             raise DataError(
                 f"{shard} is not a tar file, or damaged at its beginning ({reason}). Copy or prepare it again."
             ) from reason
-        raise _cut_short(shard, f"after {last}") from reason
-    # A tar file ends with two empty blocks; without them it was cut exactly between two members.
+    # A tar file ends with two empty blocks, wherever it was cut they are missing.
+    last = members[-1] if members else tarfile.TarInfo("its beginning")
     with shard.open("rb") as file:
-        file.seek(end)
-        closing = file.read(2 * BLOCK)
-    if closing != bytes(2 * BLOCK):
-        raise _cut_short(shard, f"after {last}" if last else "at its beginning")
-
-
-def _cut_short(shard: Path, where: str) -> DataError:
-    return DataError(f"{shard} is cut short or damaged {where}. Copy it again, or prepare it again.")
+        file.seek(last.offset_data + -(-last.size // BLOCK) * BLOCK)
+        if file.read(2 * BLOCK) != bytes(2 * BLOCK):
+            raise DataError(
+                f"{shard} is cut short or damaged after {last.name}. Copy it again, or prepare it again."
+            )
+    return [member for member in members if member.isfile()]

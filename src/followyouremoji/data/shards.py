@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,6 @@ from followyouremoji.errors import DataError, SettingsError
 
 PLAN = "shards.json"
 """Names the shards of a folder, so that a missing one is noticed."""
-
-
-@dataclass(frozen=True)
-class StoredClip:
-    """A clip of a shard: its key, what `KEY.json` says, frames ``uint8 (T, size, size, 3)`` and their points ``float32
-    (T, 478, 3)`` in pixels."""
-
-    key: str
-    facts: dict[str, Any]
-    pictures: np.ndarray
-    points: np.ndarray
 
 
 @lru_cache(maxsize=8)
@@ -95,7 +83,7 @@ class Shards:
         ] or self.strides[:1]
         stride = int(rng.choice(possible))
         begin = int(rng.integers(self.lengths[number] - (frames - 1) * stride))
-        return self._part(number, range(begin, begin + (frames - 1) * stride + 1, stride))
+        return self.stored(number, range(begin, begin + (frames - 1) * stride + 1, stride))
 
     def facts(self, number: int) -> dict[str, Any]:
         """What `KEY.json` of a clip says, by its number, from 0, in the order of the shards."""
@@ -103,18 +91,22 @@ class Shards:
         name = f"{index.keys[place]}.json"
         return read_facts(_content(path, index.facts[place]), f"{path}, {name}")
 
-    def stored(self, number: int, frames: Sequence[int] | None = None) -> StoredClip:
-        """A clip by its number, with all that is stored of it; of all frames, or of some.
+    def stored(self, number: int, frames: Sequence[int] | None = None) -> TrainingClip:
+        """A clip by its number, from 0; all of its frames, or some.
 
         Raises DataError, naming shard and member, for whatever is damaged or missing.
         """
         index, place, path = self._place(number)
-        key, facts = str(index.keys[place]), self.facts(number)
-        length = int(index.lengths[place])
-        if facts["frames"] != length:
-            raise DataError(f"{path}: the clip {key} has {length} frames, but should have {facts['frames']}.")
+        key, first, length = str(index.keys[place]), int(index.first[place]), int(index.lengths[place])
         chosen = list(range(length) if frames is None else frames)
-        return StoredClip(key, facts, self._pictures(number, chosen), self._points(number)[chosen])
+        points = read_points(_content(path, index.arrays[place]), length, f"{path}, {key}.npz")
+        pictures = [
+            decode_picture(
+                _content(path, index.frames[first + frame]), self.size, f"{path}, frame {frame} of {key}"
+            )
+            for frame in chosen
+        ]
+        return TrainingClip(key, np.stack(pictures), points[chosen])
 
     def _long_enough(self, frames: int) -> np.ndarray:
         if frames < 1:
@@ -133,29 +125,6 @@ class Shards:
     def _place(self, number: int) -> tuple[ShardIndex, int, Path]:
         shard = int(np.searchsorted(self._starts, number, side="right")) - 1
         return self.indices[shard], number - int(self._starts[shard]), self.paths[shard]
-
-    def _part(self, number: int, frames: range) -> TrainingClip:
-        index, place, _ = self._place(number)
-        return TrainingClip(
-            str(index.keys[place]), self._pictures(number, frames), self._points(number)[list(frames)]
-        )
-
-    def _points(self, number: int) -> np.ndarray:
-        index, place, path = self._place(number)
-        where = f"{path}, {index.keys[place]}.npz"
-        return read_points(_content(path, index.arrays[place]), int(index.lengths[place]), where)
-
-    def _pictures(self, number: int, frames: Sequence[int]) -> np.ndarray:
-        index, place, path = self._place(number)
-        key, first = index.keys[place], int(index.first[place])
-        return np.stack(
-            [
-                decode_picture(
-                    _content(path, index.frames[first + frame]), self.size, f"{path}, frame {frame} of {key}"
-                )
-                for frame in frames
-            ]
-        )
 
 
 def shard_paths(folder: Path) -> list[Path]:

@@ -28,8 +28,8 @@ BLOCK = 512
 """Bytes: tar files are made of blocks of this size."""
 
 
-def frame_name(key: str, frame: int) -> str:
-    return f"{key}.{frame:04d}.jpg"
+def frame_field(frame: int) -> str:
+    return f"{frame:04d}.jpg"
 
 
 def encode_picture(picture: np.ndarray, quality: int) -> bytes:
@@ -51,7 +51,7 @@ def write_clip(
     np.savez_compressed(arrays, points=points.astype(np.float32))
     described = {"format": FORMAT, "version": VERSION, "key": key, "frames": len(pictures), **facts}
     for index, picture in enumerate(pictures):
-        _append(archive, frame_name(key, index), picture)
+        _append(archive, f"{key}.{frame_field(index)}", picture)
     _append(archive, f"{key}.npz", arrays.getvalue())
     _append(archive, f"{key}.json", json.dumps(described, ensure_ascii=False).encode())
 

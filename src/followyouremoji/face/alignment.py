@@ -5,13 +5,15 @@ the expression as offsets from a neutral driving frame onto the portrait's own v
 the pupils by the direction in which they look (`gaze`). So the portrait keeps its face shape, whoever drives it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..errors import MotionError
 from .detection import Landmarks
-from .gaze import PortraitEyes, driving_gaze
+from .gaze import DrivingGaze, PortraitEyes, driving_gaze
 from .geometry import (
     MetricFaces,
     blocks,
@@ -28,14 +30,16 @@ from .heads import Room, relative_poses, released_poses, turned_as, within_room
 from .identity import with_wider_lip_gaps
 from .lids import uncrossed
 from .motion import Motion
-from .neutral import least_expressive, own_face, rest_of
+from .neutral import OwnFace, least_expressive, own_face, rest_of
 from .regions import region_weights
 from .remarks import notes_on_portrait, notes_on_shots, notes_on_travel, notes_on_turn
-from .settings import AlignmentSettings
-from .shots import find_shots, one_shot
+from .settings import AlignmentSettings, ConjugateGaze, PortraitExpression
+from .shots import Shots, find_shots, one_shot
 from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, OUTER_EYE_CORNERS, mean_face
 
 DEFAULT_ALIGNMENT = AlignmentSettings()
+
+MOVED_AT_ONCE = 100  # frames: their vertices stay in a processor's memory
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,82 @@ class Aligned:
 
     points: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedMotion:
+    """A driving motion with its metric faces and shots, which are found when they are first read."""
+
+    motion: Motion
+
+    def __len__(self) -> int:
+        return len(self.motion)
+
+    @cached_property
+    def faces(self) -> MetricFaces:
+        faces = MetricFaces(np.empty((len(self), N_MESH, 3)), np.empty((len(self), 4, 4)))
+        for block in blocks(len(self)):
+            solved = solve_metric_faces(self.motion.landmarks[block], self.motion.size)
+            faces.vertices[block], faces.poses[block] = solved.vertices, solved.poses
+        return faces
+
+    @cached_property
+    def shots(self) -> Shots:
+        return find_shots(self.motion, self.faces)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A motion and a portrait measured from their rests: what no strength, head motion or room changes.
+
+    Attributes
+    ----------
+    shots : of the motion, one where its neutral frame was given
+    own : the portrait's face
+    resting_faces, resting_poses : ``(S, 468, 3)`` and ``(S, 4, 4)``, the rest of each setup
+    wider : ``(S,)`` how much further the portrait's lips open than those of each setup
+    eyes : the portrait's
+    looking : where the driver looks
+    notes : as of `Aligned`
+    """
+
+    shots: Shots
+    own: OwnFace
+    resting_faces: np.ndarray
+    resting_poses: np.ndarray
+    wider: np.ndarray
+    eyes: PortraitEyes
+    looking: DrivingGaze
+    notes: tuple[str, ...]
+
+
+def measure(
+    driving: SolvedMotion,
+    reference: Landmarks,
+    expression: PortraitExpression,
+    neutral: int | None,
+    conjugate: ConjugateGaze,
+) -> Measured:
+    """What `align` needs to know of a motion and the portrait with landmarks `reference`; the other parameters are
+    those of `AlignmentSettings`."""
+    motion, faces = driving.motion, driving.faces
+    portrait = solve_metric_faces(reference.normalised[None], reference.size)
+    own = own_face(portrait, expression, single=len(motion) == 1)
+    shots = driving.shots if neutral is None else one_shot(len(motion))
+    frames = [np.flatnonzero(shots.setups == setup) for setup in range(shots.count)]
+    rests = [rest_of(motion, faces, some, own, expression, neutral) for some in frames]
+    resting_faces = np.stack([rest.face for rest in rests])
+    return Measured(
+        shots=shots,
+        own=own,
+        resting_faces=resting_faces,
+        resting_poses=np.stack([rest.pose for rest in rests]),
+        # A mouth that was closed opens as far as the driving one, by each face's own measure.
+        wider=1.0 + own.taken.mouth * (eye_distance(own.relaxed) / eye_distance(resting_faces) - 1.0),
+        eyes=PortraitEyes.of(reference, portrait, own.relaxed),
+        looking=driving_gaze(motion, faces, conjugate, shots.setups),
+        notes=(*notes_on_portrait(own), *notes_on_shots(motion, shots)),
+    )
 
 
 def align_motion(
@@ -67,6 +147,9 @@ def align(
     reference: Landmarks,
     settings: AlignmentSettings = DEFAULT_ALIGNMENT,
     room: Room | None = None,
+    *,
+    solve: Callable[[Motion], SolvedMotion] = SolvedMotion,
+    measure: Callable[..., Measured] = measure,
 ) -> Aligned:
     """The driving motion on the portrait's face.
 
@@ -81,6 +164,7 @@ def align(
     motion : the driving motion, T frames
     reference : the portrait's landmarks
     room : left, top, right and bottom of what the head's travel stays in, pixels; None is the portrait's whole picture
+    solve, measure : `SolvedMotion` and `measure`, or the same with a memory, so that another strength costs little
 
     Raises
     ------
@@ -93,81 +177,67 @@ def align(
         )
     if settings.head == "image":
         return Aligned(unaligned(motion, reference.size))
+    solved = solve(motion)
     if settings.head == "absolute":
-        return Aligned(_as_released(motion, reference, settings))
+        return Aligned(_as_released(solved, reference, settings))
 
-    driving = _metric_faces(motion)
-    portrait = solve_metric_faces(reference.normalised[None], reference.size)
-    own = own_face(portrait, settings.portrait_expression, single=len(motion) == 1)
-    shots = find_shots(motion, driving) if settings.neutral is None else one_shot(len(motion))
-    frames = [np.flatnonzero(shots.setups == setup) for setup in range(shots.count)]
-    rests = [
-        rest_of(motion, driving, some, own, settings.portrait_expression, settings.neutral) for some in frames
-    ]
-    notes = [*notes_on_portrait(own), *notes_on_shots(motion, shots)]
-
+    measured = measure(
+        solved, reference, settings.portrait_expression, settings.neutral, settings.conjugate_gaze
+    )
+    driving, own, shots = solved.faces, measured.own, measured.shots
+    notes = [*measured.notes]
     strengths = _vertex_strengths(settings)[:, None]
     still = own.face - np.minimum(strengths, 1.0) * (own.face - own.relaxed)
-    resting_faces = np.stack([rest.face for rest in rests])
-    # A mouth that was closed opens as far as the driving one, by each face's own measure.
-    wider = 1.0 + own.taken.mouth * (eye_distance(own.relaxed) / eye_distance(resting_faces) - 1.0)
 
     poses = np.broadcast_to(own.pose, driving.poses.shape)
     if settings.head == "relative" and len(motion) == 1:
         poses, turn = turned_as(driving.poses[0], own.pose, settings.head_strength)
         notes += notes_on_turn(turn)
     elif settings.head == "relative":
-        resting = np.stack([rest.pose for rest in rests])[shots.setups]
+        resting = measured.resting_poses[shots.setups]
         poses = relative_poses(driving.poses[shots.shown], resting, own.pose, settings.head_strength)
         oval = list(FACE_OVAL_LOOP)
-        offsets = driving.vertices[shots.shown[:, None], oval] - resting_faces[shots.setups[:, None], oval]
+        offsets = driving.vertices[shots.shown[:, None], oval]
+        offsets = offsets - measured.resting_faces[shots.setups[:, None], oval]
         outlines = still[oval] + strengths[oval] * offsets
         poses, travel = within_room(poses, own.pose, own.face[oval], outlines, room, reference.size)
         notes += notes_on_travel(travel)
 
-    eyes = PortraitEyes.of(reference, portrait, own.relaxed)
-    looking = driving_gaze(motion, driving, settings.conjugate_gaze, shots.setups)
-    directions = eyes.following(looking, settings.gaze)[shots.shown]
+    directions = measured.eyes.following(measured.looking, settings.gaze)[shots.shown]
     points = np.empty((len(motion), N_LANDMARKS, 2))
-    for block in blocks(len(motion)):
-        shown = shots.shown[block]
-        offsets = driving.vertices[shown] - resting_faces[shots.setups[block]]  # V_i - V_neutral
+    for block in blocks(len(motion), MOVED_AT_ONCE):
+        setups = shots.setups[block]
+        offsets = driving.vertices[shots.shown[block]] - measured.resting_faces[setups]  # V_i - V_neutral
         if own.taken.mouth > 0.0:
-            offsets = with_wider_lip_gaps(offsets, wider[shots.setups[block]])
-        vertices = still + strengths * offsets
-        irises = eyes.irises(vertices, directions[block])
+            offsets = with_wider_lip_gaps(offsets, measured.wider[setups])
+        offsets *= strengths
+        vertices = np.add(offsets, still, out=offsets)
+        irises = measured.eyes.irises(vertices, directions[block])
         points[block] = project(np.concatenate([vertices, irises], axis=1), poses[block], reference.size)
         points[block] = uncrossed(points[block])
     return Aligned(points, tuple(notes))
 
 
-def _as_released(motion: Motion, reference: Landmarks, settings: AlignmentSettings) -> np.ndarray:
+def _as_released(driving: SolvedMotion, reference: Landmarks, settings: AlignmentSettings) -> np.ndarray:
     """One neutral frame for all, expressions added to the portrait's own; one frame is compared with the mean face."""
+    motion, faces = driving.motion, driving.faces
     if len(motion) == 1:
-        return _as_released(after_mean_face(motion), reference, replace(settings, neutral=0))[1:]
-    driving = _metric_faces(motion)
+        both = SolvedMotion(after_mean_face(motion))
+        return _as_released(both, reference, replace(settings, neutral=0))[1:]
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
     neutral = settings.neutral
     if neutral is None:
-        neutral = least_expressive(motion, driving, np.arange(len(motion)))
-    poses = released_poses(driving.poses, portrait.poses[0], settings.head_strength)
+        neutral = least_expressive(motion, faces, np.arange(len(motion)))
+    poses = released_poses(faces.poses, portrait.poses[0], settings.head_strength)
     own_places = iris_places(reference.normalised[None, :, :2].astype(np.float64))
     points = np.empty((len(motion), N_LANDMARKS, 2))
     for block in blocks(len(motion)):
-        offsets = driving.vertices[block] - driving.vertices[neutral]  # V_i - V_neutral
+        offsets = faces.vertices[block] - faces.vertices[neutral]  # V_i - V_neutral
         vertices = portrait.vertices + _vertex_strengths(settings)[:, None] * offsets
         mesh_points = project(vertices, poses[block], reference.size)
         places = iris_places(motion.landmarks[block, :, :2].astype(np.float64))
         points[block] = irises_at(mesh_points, own_places + settings.gaze * (places - own_places))
     return points
-
-
-def _metric_faces(motion: Motion) -> MetricFaces:
-    faces = MetricFaces(np.empty((len(motion), N_MESH, 3)), np.empty((len(motion), 4, 4)))
-    for block in blocks(len(motion)):
-        solved = solve_metric_faces(motion.landmarks[block], motion.size)
-        faces.vertices[block], faces.poses[block] = solved.vertices, solved.poses
-    return faces
 
 
 def after_mean_face(motion: Motion) -> Motion:
@@ -222,7 +292,7 @@ def neutral_frame(motion: Motion) -> int:
     With blendshapes it is the frame whose 52 scores sum to the least (as in the released code). Without, it is found by
     geometry, see `neutral.expression_scores`. Only frames in which a face was found are candidates.
     """
-    return least_expressive(motion, _metric_faces(motion), np.arange(len(motion)))
+    return least_expressive(motion, SolvedMotion(motion).faces, np.arange(len(motion)))
 
 
 def _vertex_strengths(settings: AlignmentSettings) -> np.ndarray:

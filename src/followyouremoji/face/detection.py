@@ -25,7 +25,7 @@ ROWS_APART = 16
 """Of the rows by which most frames are told apart before whole pictures are compared."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Landmarks:
     """One face in one picture.
 

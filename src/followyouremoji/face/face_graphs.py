@@ -6,14 +6,10 @@ face-landmarker task bundle, which every mediapipe can and which also gives 52 b
 as long. Its network is another one: landmarks of the two differ by 1 to 4 % of the pupil distance on filmed faces and
 paintings of people (docs/inputs.md).
 
-mediapipe is imported when the first graph is made. Its C++ parts write their start-up notes straight to file
-descriptor 2, past every Python and environment setting, so the descriptor points elsewhere while a graph starts.
+mediapipe is imported when the first graph is made. Its C++ parts write start-up notes to file descriptor 2, which no
+setting of theirs prevents: a process that minds has to filter them itself.
 """
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -26,9 +22,6 @@ import numpy as np
 from ..cache import face_landmarker_file
 from ..errors import WeightsError, first_line
 from .topology import N_LANDMARKS
-
-_BLANK = np.zeros((64, 64, 3), np.uint8)
-"""Run once when a graph starts: its threads come up one after another, and each may write to standard error."""
 
 _UNSMOOTHED = 1_000_000
 """Milliseconds between the frames that a task graph follows, as it is told. It smooths one face over time with a filter
@@ -59,18 +52,17 @@ def has_mesh() -> bool:
 
     Raises WeightsError where there is no mediapipe that can be used.
     """
-    with quiet_native_logs():
-        try:
-            import_module("mediapipe")
-        except ImportError as error:
-            raise WeightsError(
-                f"Faces cannot be looked for, as MediaPipe cannot be used here: {first_line(error).rstrip('.')}. "
-                "Install it (pip install mediapipe)."
-            ) from error
-        try:
-            import_module("mediapipe.python.solutions.face_mesh")
-        except ModuleNotFoundError:
-            return False
+    try:
+        import_module("mediapipe")
+    except ImportError as error:
+        raise WeightsError(
+            f"Faces cannot be looked for, as MediaPipe cannot be used here: {first_line(error).rstrip('.')}. "
+            "Install it (pip install mediapipe)."
+        ) from error
+    try:
+        import_module("mediapipe.python.solutions.face_mesh")
+    except ModuleNotFoundError:
+        return False
     return True
 
 
@@ -104,23 +96,17 @@ class MeshGraph:
     """
 
     def __init__(self, tracking: bool, max_faces: int, confidence: float = 0.5) -> None:
-        with quiet_native_logs():
-            from mediapipe.python.solutions.face_mesh import FaceMesh
+        from mediapipe.python.solutions.face_mesh import FaceMesh
 
-            self._mesh = FaceMesh(
-                static_image_mode=not tracking,
-                refine_landmarks=True,
-                max_num_faces=max_faces,
-                min_detection_confidence=confidence,
-            )
-            self._mesh.process(_BLANK)
-        self._noisy = True
+        self._mesh = FaceMesh(
+            static_image_mode=not tracking,
+            refine_landmarks=True,
+            max_num_faces=max_faces,
+            min_detection_confidence=confidence,
+        )
 
     def faces(self, picture: np.ndarray) -> list[GraphFace]:
-        with quiet_native_logs(self._noisy):
-            found = self._mesh.process(np.ascontiguousarray(picture)).multi_face_landmarks or []
-        # The landmark stage starts, and speaks, with the first face.
-        self._noisy = self._noisy and not found
+        found = self._mesh.process(np.ascontiguousarray(picture)).multi_face_landmarks or []
         return [GraphFace(_coordinates(face.landmark), None) for face in found]
 
     def close(self) -> None:
@@ -136,35 +122,30 @@ class TaskGraph:
     def __init__(
         self, bundle: Path, tracking: bool, max_faces: int, confidence: float = 0.5, scores: bool = True
     ) -> None:
-        with quiet_native_logs():
-            from mediapipe import Image, ImageFormat
-            from mediapipe.tasks.python import BaseOptions, vision
+        from mediapipe import Image, ImageFormat
+        from mediapipe.tasks.python import BaseOptions, vision
 
-            mode = vision.RunningMode.VIDEO if tracking else vision.RunningMode.IMAGE
-            options = vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(bundle)),
-                running_mode=mode,
-                num_faces=max_faces,
-                min_face_detection_confidence=confidence,
-                output_face_blendshapes=scores,
-            )
-            try:
-                self._landmarker = vision.FaceLandmarker.create_from_options(options)
-            except (RuntimeError, ValueError) as error:
-                raise WeightsError(
-                    f"{bundle} is not a face-landmarker task bundle that MediaPipe can open: {first_line(error).rstrip('.')}. "
-                    "Get face_landmarker.task from Google's MediaPipe page again, or leave it out."
-                ) from error
-            self._to_image = lambda picture: Image(image_format=ImageFormat.SRGB, data=picture)
-            self._tracking = tracking
-            self._milliseconds = 0
-            self._process(_BLANK)
-        self._noisy = True
+        mode = vision.RunningMode.VIDEO if tracking else vision.RunningMode.IMAGE
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(bundle)),
+            running_mode=mode,
+            num_faces=max_faces,
+            min_face_detection_confidence=confidence,
+            output_face_blendshapes=scores,
+        )
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError) as error:
+            raise WeightsError(
+                f"{bundle} is not a face-landmarker task bundle that MediaPipe can open: {first_line(error).rstrip('.')}. "
+                "Get face_landmarker.task from Google's MediaPipe page again, or leave it out."
+            ) from error
+        self._to_image = lambda picture: Image(image_format=ImageFormat.SRGB, data=picture)
+        self._tracking = tracking
+        self._milliseconds = 0
 
     def faces(self, picture: np.ndarray) -> list[GraphFace]:
-        with quiet_native_logs(self._noisy):
-            found = self._process(np.ascontiguousarray(picture))
-        self._noisy = self._noisy and not found.face_landmarks
+        found = self._process(np.ascontiguousarray(picture))
         scores = [
             np.array([score.score for score in scores], np.float32) for scores in found.face_blendshapes
         ]
@@ -189,11 +170,9 @@ class FullRangeDetector:
     nothing. It comes with the mesh."""
 
     def __init__(self, confidence: float) -> None:
-        with quiet_native_logs():
-            from mediapipe.python.solutions.face_detection import FaceDetection
+        from mediapipe.python.solutions.face_detection import FaceDetection
 
-            self._detection = FaceDetection(model_selection=1, min_detection_confidence=confidence)
-            self._detection.process(_BLANK)
+        self._detection = FaceDetection(model_selection=1, min_detection_confidence=confidence)
 
     def boxes(self, picture: np.ndarray) -> list[tuple[float, float, float]]:
         """Centre x, centre y and longer side in pixels of every face box."""
@@ -220,31 +199,3 @@ def _coordinates(landmarks: Any) -> np.ndarray:
             f"The face landmark model gives {len(coordinates)} points; the refined {N_LANDMARKS}-point model is needed."
         )
     return coordinates
-
-
-_quiet_lock = threading.RLock()
-
-
-@contextmanager
-def quiet_native_logs(active: bool = True) -> Iterator[None]:
-    """Send what C++ writes to file descriptor 2 nowhere while the block runs; errors still come as exceptions.
-
-    The descriptor belongs to the whole process, so the block should be short: the start of a graph, not a whole clip.
-    """
-    if not active:
-        yield
-        return
-    with _quiet_lock:
-        try:
-            saved = os.dup(2)
-        except OSError:  # no standard error to protect
-            yield
-            return
-        try:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 2)
-            os.close(nowhere)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)

@@ -346,4 +346,4 @@ def _rays(landmarks: np.ndarray, faces: MetricFaces, size: tuple[int, int]) -> t
         [(irises[..., 0] - 0.5) * wide, (0.5 - irises[..., 1]) * high, -np.ones(irises.shape[:2])], -1
     )
     back = np.linalg.inv(faces.poses[:, :3, :3])
-    return -np.einsum("tij,tj->ti", back, faces.poses[:, :3, 3]), np.einsum("tij,tnj->tni", back, seen)
+    return -np.einsum("tij,tj->ti", back, faces.poses[:, :3, 3]), seen @ back.transpose(0, 2, 1)

@@ -73,9 +73,9 @@ BLOCK = 1000
 either."""
 
 
-def blocks(frames: int) -> Iterator[slice]:
-    """All frames in blocks of almost the same length, `BLOCK` at most."""
-    edges = np.linspace(0, frames, -(-frames // BLOCK) + 1).astype(int)
+def blocks(frames: int, most: int = BLOCK) -> Iterator[slice]:
+    """All frames in blocks of almost the same length, `most` at most."""
+    edges = np.linspace(0, frames, -(-frames // most) + 1).astype(int)
     for first, end in pairwise(edges):
         yield slice(int(first), int(end))
 
@@ -154,7 +154,7 @@ def solve_metric_faces(landmarks: np.ndarray, size: tuple[int, int]) -> MetricFa
     points = unprojected(first * second)
     poses = similarity_transform(canonical, points[:, rigid], weights)
     inverse = np.linalg.inv(poses)
-    vertices = np.einsum("tij,tnj->tni", inverse[:, :3, :3], points) + inverse[:, None, :3, 3]
+    vertices = points @ inverse[:, :3, :3].transpose(0, 2, 1) + inverse[:, None, :3, 3]
     return MetricFaces(vertices, poses)
 
 
@@ -173,11 +173,12 @@ def project(vertices: np.ndarray, poses: np.ndarray, size: tuple[int, int]) -> n
     """
     width, height = size
     wide, high = frustum_at_one(size)
-    camera = np.einsum("tij,tnj->tni", poses[:, :3, :3], vertices) + poses[:, None, :3, 3]
-    distance = -camera[..., 2]
-    x = (camera[..., 0] / (distance * wide) + 0.5) * width
-    y = (0.5 - camera[..., 1] / (distance * high)) * height
-    return np.stack([x, y], axis=-1)
+    camera = vertices @ poses[:, :3, :3].transpose(0, 2, 1)
+    camera += poses[:, None, :3, 3]
+    seen: np.ndarray = camera[..., :2] / camera[..., 2:]
+    seen *= (-width / wide, height / high)
+    seen += (0.5 * width, 0.5 * height)
+    return seen
 
 
 def place_irises(mesh_points: np.ndarray, driving_points: np.ndarray) -> np.ndarray:

@@ -25,7 +25,14 @@ from followyouremoji.files import atomic
 from ..errors import MotionError
 from .released_motion import read_released_frames
 from .smoothing import smooth_landmarks
-from .topology import N_LANDMARKS, N_MESH, OUTER_EYE_CORNERS, rigid_weights
+from .topology import (
+    LEFT_EYE_CORNERS,
+    N_LANDMARKS,
+    N_MESH,
+    OUTER_EYE_CORNERS,
+    RIGHT_EYE_CORNERS,
+    rigid_weights,
+)
 
 MOTION_ENDING = ".fyemotion"
 RELEASED_ENDING = ".npy"
@@ -47,7 +54,7 @@ FURTHEST = 10.0
 LEAST_FACE = 1e-3
 """Least longer side of the box around a face's steady points, normalised."""
 
-EYE_CORNERS = np.array([OUTER_EYE_CORNERS, (33, 133), (362, 263)])
+EYE_CORNERS = np.array([OUTER_EYE_CORNERS, RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS])
 LEAST_EYE = 1e-6
 """Least distance between these landmarks, normalised."""
 
@@ -58,7 +65,7 @@ MOST_WAITING, FREE_SECONDS = 2.0, 60.0
 """A motion may last so many times as long as its frames at its rate, and so many seconds more: some may be missing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Motion:
     """The landmarks of one face over time.
 

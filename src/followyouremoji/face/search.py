@@ -15,7 +15,7 @@ SEARCH_SIZE = 512
 SMALLEST_PART = 100
 """Pixels: smaller parts of a picture hold no face worth animating."""
 
-SAME_FACE = 0.5
+SAME_FACE_DISTANCE = 0.5
 """Two faces nearer than this, in sides of the larger one, are taken for the same."""
 
 CONFIRMING_CROPS = (1.5, 1.75, 2.0, 2.25, 2.5)
@@ -95,7 +95,7 @@ def distance(one: GraphFace, other: GraphFace, size: tuple[int, int]) -> float:
 
 
 def is_known(face: GraphFace, known: list[GraphFace], size: tuple[int, int]) -> bool:
-    return any(distance(face, other, size) < SAME_FACE for other in known)
+    return any(distance(face, other, size) < SAME_FACE_DISTANCE for other in known)
 
 
 def nearest(faces: list[GraphFace], last: GraphFace, size: tuple[int, int]) -> GraphFace:

@@ -58,6 +58,11 @@ class Timeline:
         """How many poses there are."""
         return len(self.frames)
 
+    @staticmethod
+    def straight(frames: int) -> Timeline:
+        """Every frame is a pose of its own, in one scene."""
+        return Timeline(np.arange(frames), np.arange(frames))
+
 
 def timeline(points: np.ndarray, loop: Loop = "off") -> Timeline:
     """The course of aligned landmarks (T, 478, 2), pixels; `loop` says how their motion was closed, see `looped`."""

@@ -74,7 +74,9 @@ LEFT_CREASE: Loop = (467, 260, 259, 257, 258, 286, 414)
 """The crease above the upper lid, from the outer to the inner corner of the eye."""
 # fmt: on
 
-OUTER_EYE_CORNERS = (33, 263)
+RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS = (33, 133), (263, 362)
+"""Outer and inner."""
+OUTER_EYE_CORNERS, INNER_EYE_CORNERS = (33, 263), (133, 362)
 """Of the right and of the left eye."""
 
 RIGHT_EYE_LOOP = _loop(RIGHT_EYE_LOWER, RIGHT_EYE_UPPER)

@@ -1,7 +1,8 @@
 """Encoders of animated pictures: GIF, WebP and PNG, which carry no sound, with or without transparency."""
 
+import shutil
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from followyouremoji.media.kinds import Size
 from followyouremoji.media.pictures import on_background
 from followyouremoji.media.provenance import SOFTWARE, xmp_packet
-from followyouremoji.media.videos import add_pictures, opened_for_writing, video_frame
+from followyouremoji.media.videos import StreamEncoder, add_pictures, opened_for_writing, video_frame
 
 if TYPE_CHECKING:
     import av
@@ -39,12 +40,12 @@ class GifEncoder:
         self._seen = 0
         self._ticks: list[int] = []
         self._waiting_path = path.with_name("waiting.mkv")
-        self._waiting = opened_for_writing(self._waiting_path, "matroska")
+        container = opened_for_writing(self._waiting_path, "matroska")
         self._layout = "bgra" if transparent else "rgb24"
         codec, options = "libx264rgb", {"qp": "0", "preset": "ultrafast"}
         if transparent:
             codec, options = "ffv1", {}
-        self._stream = add_pictures(self._waiting, codec, rate, size, self._layout, options)
+        self._waiting = StreamEncoder(container, codec, rate, size, self._layout, options)
         self._palette = av.filter.Graph()
         self._palette.link_nodes(
             self._palette.add_buffer(
@@ -65,13 +66,11 @@ class GifEncoder:
         # Frames wait in the graph until it is asked for its result, which comes only at the end.
         with suppress(av.BlockingIOError):
             self._palette.vpull()
-        frame = video_frame(picture, len(self._ticks), self._rate).reformat(format=self._layout)
-        self._waiting.mux(self._stream.encode(frame))
+        self._waiting.write(picture)
         self._ticks.append(tick)
 
     def finish(self) -> None:
-        self._waiting.mux(self._stream.encode(None))
-        self._waiting.close()
+        self._waiting.finish()
         self._palette.vpush(None)
         palette = self._palette.vpull()
         plain = self._path.with_name("plain.gif")
@@ -82,7 +81,10 @@ class GifEncoder:
             for frame in self._coloured(palette):
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
-        add_gif_comment(plain, self._path, self._comment)
+        with plain.open("rb") as file:
+            header = file.read(13)
+        colours = 3 * 2 ** ((header[10] & 0x07) + 1) if header[10] & 0x80 else 0
+        copy_with(plain, self._path, len(header) + colours, _gif_comment(self._comment))
 
     def _coloured(self, palette: "av.VideoFrame") -> Iterator["av.VideoFrame"]:
         """The waiting frames in the palette's colours, at their times in hundredths of a second."""
@@ -127,46 +129,25 @@ class GifEncoder:
         self._waiting.close()
 
 
-def add_gif_comment(source: Path, destination: Path, comment: str) -> None:
-    """Copy a GIF with a comment extension (GIF89a, section 24) after its global colour table."""
-    with source.open("rb") as old, destination.open("wb") as new:
-        header = old.read(13)
-        new.write(header)
-        if header[10] & 0x80:
-            new.write(old.read(3 * 2 ** ((header[10] & 0x07) + 1)))
-        text = comment.encode()
-        new.write(b"\x21\xfe")
-        for place in range(0, len(text), 255):
-            block = text[place : place + 255]
-            new.write(bytes([len(block)]) + block)
-        new.write(b"\x00")
-        while chunk := old.read(1 << 20):
-            new.write(chunk)
+def _gif_comment(comment: str) -> bytes:
+    """A comment extension (GIF89a, section 24), whose place is after the global colour table."""
+    text = comment.encode()
+    blocks = (text[place : place + 255] for place in range(0, len(text), 255))
+    return b"\x21\xfe" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\x00"
 
 
-class WebpEncoder:
+class WebpEncoder(StreamEncoder):
     """Animated WebP, lossy but for its opacity, played over and over."""
 
     def __init__(self, path: Path, rate: Fraction, size: Size, comment: str, transparent: bool) -> None:
-        self._path, self._rate, self._size, self._comment = path, rate, size, comment
-        self._transparent = transparent
-        self._count = 0
-        self._container = opened_for_writing(path, "webp", loop="0")
+        self._marked = (path, xmp_packet(comment), size, transparent)
         options = {"quality": "88", "compression_level": "4"}
-        self._stream = add_pictures(self._container, "libwebp_anim", rate, size, "bgra", options)
-
-    def write(self, picture: np.ndarray) -> None:
-        frame = video_frame(picture, self._count, self._rate).reformat(format="bgra")
-        self._container.mux(self._stream.encode(frame))
-        self._count += 1
+        container = opened_for_writing(path, "webp", loop="0")
+        super().__init__(container, "libwebp_anim", rate, size, "bgra", options)
 
     def finish(self) -> None:
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        add_webp_xmp(self._path, xmp_packet(self._comment), self._size, self._transparent)
-
-    def close(self) -> None:
-        self._container.close()
+        super().finish()
+        add_webp_xmp(*self._marked)
 
 
 def add_webp_xmp(path: Path, packet: bytes, size: Size, transparent: bool) -> None:
@@ -195,43 +176,33 @@ def add_webp_xmp(path: Path, packet: bytes, size: Size, transparent: bool) -> No
         file.write(header)
 
 
-class ApngEncoder:
+class ApngEncoder(StreamEncoder):
     """Animated PNG, without loss, played over and over. Each frame holds what changed since the one before."""
 
     def __init__(self, path: Path, rate: Fraction, size: Size, comment: str, transparent: bool) -> None:
-        self._path, self._rate, self._comment = path, rate, comment
-        self._count = 0
+        self._path, self._comment = path, comment
         self._plain = path.with_name("plain.apng")
-        self._container = opened_for_writing(self._plain, "apng", plays="0")
+        container = opened_for_writing(self._plain, "apng", plays="0")
         layout = "rgba" if transparent else "rgb24"
-        self._stream = add_pictures(self._container, "apng", rate, size, layout, {"pred": "mixed"})
-
-    def write(self, picture: np.ndarray) -> None:
-        self._container.mux(self._stream.encode(video_frame(picture, self._count, self._rate)))
-        self._count += 1
+        super().__init__(container, "apng", rate, size, layout, {"pred": "mixed"})
 
     def finish(self) -> None:
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        add_png_texts(
-            self._plain,
-            self._path,
-            (
-                (b"tEXt", b"Comment\0" + self._comment.encode("latin-1", "replace")),
-                (b"tEXt", b"Software\0" + SOFTWARE.encode("latin-1")),
-                (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(self._comment)),
-            ),
+        super().finish()
+        chunks = (
+            (b"tEXt", b"Comment\0" + self._comment.encode("latin-1", "replace")),
+            (b"tEXt", b"Software\0" + SOFTWARE.encode("latin-1")),
+            (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(self._comment)),
         )
-
-    def close(self) -> None:
-        self._container.close()
+        copy_with(self._plain, self._path, _PNG_HEAD, b"".join(_png_chunk(*chunk) for chunk in chunks))
 
 
-def add_png_texts(source: Path, destination: Path, chunks: Iterable[tuple[bytes, bytes]]) -> None:
-    """Copy a PNG with chunks (type, data) after its header (PNG specification, third edition, 5.3 and 11.3.3)."""
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    """PNG specification, third edition, 5.3."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+
+def copy_with(source: Path, destination: Path, place: int, inserted: bytes) -> None:
+    """Copy a file, with some bytes inserted at a place of it."""
     with source.open("rb") as old, destination.open("wb") as new:
-        new.write(old.read(_PNG_HEAD))
-        for kind, data in chunks:
-            new.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data)))
-        while chunk := old.read(1 << 20):
-            new.write(chunk)
+        new.write(old.read(place) + inserted)
+        shutil.copyfileobj(old, new)

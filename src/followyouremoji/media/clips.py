@@ -1,9 +1,7 @@
 """Reading clips: streamed frames with true times, a range of them, or resampled to a constant frame rate."""
 
-import os
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from followyouremoji.errors import ClipError
 from followyouremoji.media.decoding import ClipInfo, FrameSource, open_clip
-from followyouremoji.media.pictures import check_file
+from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.media.timing import Clock, places_in, resample
 
@@ -34,10 +32,11 @@ class ClipReader:
 
     Parameters
     ----------
-    path : the clip.
+    source : the clip: a path, its bytes or an open binary file.
     clip_range : the part to read, by default all.
     frame_rate : resample the range to this constant rate, see `timing.resample`; by default the file's own frames at
         their own times.
+    name : what messages call a clip without a path.
 
     Attributes
     ----------
@@ -54,18 +53,18 @@ class ClipReader:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        source: InputSource,
         clip_range: ClipRange = WHOLE,
         frame_rate: float | None = None,
+        name: str = "the clip",
     ) -> None:
-        self.path = Path(path)
-        check_file(self.path, ClipError, "a clip such as an MP4 or a GIF")
+        self.file = InputFile.of(source, ClipError, "a clip such as an MP4 or a GIF", name)
         if frame_rate is not None and not 0.0 < frame_rate <= 1000.0:
             raise ClipError(f"a frame rate of {frame_rate} cannot be used; give frames a second, such as 25")
         self.frame_rate = frame_rate
-        self._source: FrameSource = open_clip(self.path)
+        self._source: FrameSource = open_clip(self.file)
         self._running: list[Generator[tuple[float, np.ndarray], None, None]] = []
-        self.span = clip_range.within(self.clock, str(self.path))
+        self.span = clip_range.within(self.clock, str(self.file))
 
     @property
     def info(self) -> ClipInfo:
@@ -114,22 +113,19 @@ class ClipReader:
             decoded.close()
         if held is not None:
             raise ClipError(
-                f"{self.path} is damaged ({self.damage or 'frames cannot be decoded'}): there is nothing to see from {start:.2f} s on"
+                f"{self.file} is damaged ({self.damage or 'frames cannot be decoded'}): there is nothing to see from {start:.2f} s on"
             )
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        frames = self._own() if self.frame_rate is None else self._regular(self.frame_rate)
-        self._running.append(frames)
-        return frames
+        self._running.append(self._frames())
+        return self._running[-1]
 
-    def _own(self) -> Generator[tuple[float, np.ndarray], None, None]:
+    def _frames(self) -> Generator[tuple[float, np.ndarray], None, None]:
         with closing(self._range()) as frames:
-            for time, _, picture in frames:
-                yield time, picture
-
-    def _regular(self, frame_rate: float) -> Generator[tuple[float, np.ndarray], None, None]:
-        with closing(self._range()) as frames:
-            yield from resample(frames, frame_rate, self.span.start)
+            if self.frame_rate is None:
+                yield from ((time, picture) for time, _, picture in frames)
+            else:
+                yield from resample(frames, self.frame_rate, self.span.start)
 
     def close(self) -> None:
         """Close the file if an iteration of it was left before its end."""

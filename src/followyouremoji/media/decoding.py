@@ -4,11 +4,8 @@ Both sources yield `(time, duration, make_picture)`: seconds on the clip's clock
 frame, so that frames outside a range cost no conversion. Neither holds more than the frame at hand.
 """
 
-import struct
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
@@ -17,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from followyouremoji.errors import ClipError
 from followyouremoji.media.colour import ToneMap
 from followyouremoji.media.frames import fitted, frame_picture, shown_size
+from followyouremoji.media.inputs import InputFile, remembered
 from followyouremoji.media.packets import (
     Contents,
     in_words,
@@ -25,7 +23,7 @@ from followyouremoji.media.packets import (
     packets,
     scan,
 )
-from followyouremoji.media.pictures import DECODING_ERRORS, check_size, open_image, to_rgb
+from followyouremoji.media.pictures import DECODING_ERRORS, check_size, iso_boxes, open_image, to_rgb
 from followyouremoji.media.timing import Clock
 
 if TYPE_CHECKING:
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "AVIF", "JPEG")
 """Of these Pillow is asked first; JPEG is one frame."""
 _MOVING_FORMATS = ANIMATION_FORMATS[:-1]
-_MOST_BOXES = 64  # that are looked at
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
 _TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -61,9 +58,9 @@ class ClipInfo:
     source: str
 
     @staticmethod
-    def of(path: Path, size: tuple[int, ...], clock: Clock, has_sound: bool = False) -> "ClipInfo":
+    def of(file: InputFile, size: tuple[int, ...], clock: Clock, has_sound: bool = False) -> "ClipInfo":
         """The facts of a clip whose frames are shown by `clock`."""
-        return ClipInfo((size[0], size[1]), clock.frame_rate, len(clock), clock.end, has_sound, str(path))
+        return ClipInfo((size[0], size[1]), clock.frame_rate, len(clock), clock.end, has_sound, str(file))
 
 
 class FrameSource(Protocol):
@@ -81,50 +78,37 @@ class FrameSource(Protocol):
         """Every frame that can be decoded, in order; some of those before the one of number `first` may lack."""
 
 
-def open_clip(path: Path) -> FrameSource:
+def open_clip(file: InputFile) -> FrameSource:
     """The source that decodes this file; raises `ClipError` if none does."""
-    if _is_heif_still(path):
+    if _is_heif_still(file):
         # Phones store pictures in tiles, which FFmpeg would show one by one.
-        if _pillow_knows(path):
-            return AnimationSource(path)
-        raise ClipError(f"{path} is a picture in a HEIF format that cannot be read; save it as JPEG or PNG")
-    if _pillow_knows(path, ANIMATION_FORMATS):
-        return AnimationSource(path)
-    with open_container(path) as container:
+        if is_picture(file):
+            return AnimationSource(file)
+        raise ClipError(f"{file} is a picture in a HEIF format that cannot be read; save it as JPEG or PNG")
+    if is_picture(file, ANIMATION_FORMATS):
+        return AnimationSource(file)
+    with open_container(file) as container:
         # Some other formats have no signature, and Pillow may take a video for one of them: FFmpeg is asked first.
         still = _is_still(container)
-    return AnimationSource(path) if still and _pillow_knows(path) else VideoSource(path)
+    return AnimationSource(file) if still and is_picture(file) else VideoSource(file)
 
 
-def _is_heif_still(path: Path) -> bool:
+def _is_heif_still(file: InputFile) -> bool:
     """Whether a file is a HEIF (HEIC, AVIF) of pictures without a sequence: it describes them in a box `meta`, and
     begins with no `moov` (ISO/IEC 14496-12)."""
-    kinds: list[bytes] = []
-    try:
-        with path.open("rb") as file:
-            while len(kinds) < _MOST_BOXES:
-                length, kind = struct.unpack(">I4s", file.read(8))
-                head = 8
-                if length == 1:
-                    (length,), head = struct.unpack(">Q", file.read(8)), 16
-                kinds.append(kind)
-                if kinds[0] != b"ftyp" or length < head:
-                    break
-                file.seek(length - head, 1)
-    except (OSError, struct.error):
-        pass
-    return kinds[:1] == [b"ftyp"] and b"meta" in kinds and b"moov" not in kinds
+    kinds = [kind for kind, _ in iso_boxes(file)]
+    return b"meta" in kinds and b"moov" not in kinds
 
 
-def _pillow_knows(path: Path, formats: tuple[str, ...] | None = None) -> bool:
-    """Whether a file is a picture in one of `formats`, all by default; raises `ClipError` if it is a damaged one."""
+def is_picture(file: InputFile, formats: tuple[str, ...] | None = None) -> bool:
+    """Whether Pillow reads a file as one of `formats`, all by default; raises `ClipError` if it is a damaged one."""
     try:
-        with open_image(path, ClipError, formats):
+        with open_image(file, ClipError, formats):
             return True
     except UnidentifiedImageError:
         return False
     except DECODING_ERRORS as reason:
-        raise ClipError(f"{path} is damaged: not one frame of it can be read") from reason
+        raise ClipError(f"{file} is damaged: not one frame of it can be read") from reason
 
 
 def _is_still(container: "InputContainer") -> bool:
@@ -138,19 +122,19 @@ class AnimationSource:
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: InputFile) -> None:
+        self._file = file
         self.damage: str | None = None
         delays: list[float] = []
-        with open_image(path, ClipError) as image:
+        with open_image(file, ClipError) as image:
             for _ in self._seek_all(image):
                 if not delays:
                     height, width = to_rgb(image).shape[:2]
                 delays.append(self._delay(image))
         if not delays:
-            raise ClipError(f"{path} is damaged: not one frame of it can be read")
+            raise ClipError(f"{file} is damaged: not one frame of it can be read")
         self.clock = Clock.of(np.concatenate([[0.0], np.cumsum(delays)[:-1]]), delays[-1])
-        self.info = ClipInfo.of(path, (width, height), self.clock)
+        self.info = ClipInfo.of(file, (width, height), self.clock)
 
     def _seek_all(self, image: Image.Image) -> Iterator[None]:
         """Step through the frames, decoding each, up to the first that is damaged."""
@@ -174,31 +158,26 @@ class AnimationSource:
         return delay if delay >= _SHORTEST_DELAY else _USUAL_DELAY
 
     def frames(self, first: int = 0) -> Generator[Frame, None, None]:
-        with open_image(self._path, ClipError) as image:
+        with open_image(self._file, ClipError) as image:
             shown = zip(self.clock.times, self.clock.durations, self._seek_all(image), strict=False)
             for time, duration, _ in shown:
                 yield float(time), float(duration), lambda: to_rgb(image)
 
 
-def contents(path: Path) -> Contents:
+@remembered
+def contents(file: InputFile) -> Contents:
     """What a file holds, from its first frame on that can be decoded; see `scan`, also for errors."""
-    found = scan(path)
-    status = path.stat()
-    return found if found.schedule is None else _from_first_frame(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _from_first_frame(path: Path, size: int, changed: int) -> Contents:
-    found = scan(path)
-    assert found.schedule is not None
-    decoded = _decoded(path, found, [])
+    found = scan(file)
+    if found.schedule is None:
+        return found
+    decoded = _decoded(file, found, [])
     first, _ = next(decoded, (None, None))
     decoded.close()
     return replace(found, schedule=None if first is None else found.schedule.begun_at(first))
 
 
 def _decoded(
-    path: Path, found: Contents, failures: list[str], first: int = 0
+    file: InputFile, found: Contents, failures: list[str], first: int = 0
 ) -> Generator[tuple[int, "av.VideoFrame"], None, None]:
     """Each frame that can be decoded, with its place on the clock, from the place `first` on, or a little before; what
     cannot be decoded is listed in `failures`."""
@@ -206,7 +185,7 @@ def _decoded(
 
     plan = found.schedule
     assert plan is not None
-    with open_container(path) as container:
+    with open_container(file) as container:
         stream = container.streams[cast(int, found.pictures)]
         decoder = _decoder(stream)
         latest, lag = -1, None
@@ -264,20 +243,20 @@ def _decoder(stream: Any) -> Any:
 class VideoSource:
     """A video file's picture stream."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: InputFile) -> None:
+        self._file = file
         self.damage: str | None = None
-        pictures = scan(path).pictures
+        pictures = scan(file).pictures
         if pictures is None:
-            raise ClipError(f"{path} holds no video; give a clip such as an MP4 or a GIF")
-        with open_container(path) as container:
+            raise ClipError(f"{file} holds no video; give a clip such as an MP4 or a GIF")
+        with open_container(file) as container:
             stream = cast(Any, container.streams[pictures])
             if stream.codec_context.width:
-                check_size(path, (stream.codec_context.width, stream.codec_context.height), ClipError)
+                check_size(file, (stream.codec_context.width, stream.codec_context.height), ClipError)
             self._pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
-        found = contents(path)
+        found = contents(file)
         if found.schedule is None:
-            raise ClipError(f"{path} is damaged: not one frame of it can be decoded")
+            raise ClipError(f"{file} is damaged: not one frame of it can be decoded")
         self._contents = found
         self.clock = found.schedule.clock
         self._shape: tuple[int, int] | None = None
@@ -286,8 +265,8 @@ class VideoSource:
         _, _, first = next(frames)
         height, width = first().shape[:2]
         frames.close()
-        check_size(path, (width, height), ClipError)
-        self.info = ClipInfo.of(path, (width, height), self.clock, found.sound is not None)
+        check_size(file, (width, height), ClipError)
+        self.info = ClipInfo.of(file, (width, height), self.clock, found.sound is not None)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -296,13 +275,13 @@ class VideoSource:
         if plan is not None and plan.breaks:
             times = "once" if plan.breaks == 1 else f"{plan.breaks} times"
             notes.insert(
-                0, f"The times in {self._path} break off {times}: what comes after follows without a gap."
+                0, f"The times in {self._file} break off {times}: what comes after follows without a gap."
             )
         if found.silent and found.sound is None:
-            notes.append(f"The sound of {self._path} is in a format that cannot be decoded: it is left out.")
+            notes.append(f"The sound of {self._file} is in a format that cannot be decoded: it is left out.")
         elif found.silent:
             notes.append(
-                f"A sound track of {self._path} is in a format that cannot be decoded: another one is used."
+                f"A sound track of {self._file} is in a format that cannot be decoded: another one is used."
             )
         return tuple(notes)
 
@@ -313,7 +292,7 @@ class VideoSource:
         failures: list[str] = []
         tones = ToneMap()
         latest, lost = None, 0
-        for rank, frame in _decoded(self._path, self._contents, failures, first):
+        for rank, frame in _decoded(self._file, self._contents, failures, first):
             lost += 0 if latest is None else rank - latest - 1
             latest = rank
             own = shown_size(frame, self._pixel_aspect)
@@ -324,7 +303,7 @@ class VideoSource:
             if inner != shape:
                 self._say(
                     "shape",
-                    f"The pictures of {self._path} change their shape at {time:.1f} s, from {shape[0]}x{shape[1]} to "
+                    f"The pictures of {self._file} change their shape at {time:.1f} s, from {shape[0]}x{shape[1]} to "
                     f"{own[0]}x{own[1]}: from there on they are fitted into the first shape, with bars.",
                 )
             yield (
@@ -339,7 +318,7 @@ class VideoSource:
             counted = "One frame" if lost == 1 else f"{lost} frames"
             self._say(
                 "lost",
-                f"{counted} of {self._path} cannot be decoded ({failures[0]}): the one before is held instead.",
+                f"{counted} of {self._file} cannot be decoded ({failures[0]}): the one before is held instead.",
             )
 
     def _say(self, about: str, sentence: str) -> None:

@@ -7,14 +7,13 @@ read with the same `Schedule`, and so stay together.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from followyouremoji.errors import ClipError
+from followyouremoji.media.inputs import InputFile, remembered
 from followyouremoji.media.timing import ASSUMED_RATE, Packets, Schedule, place_sound, schedule
 
 if TYPE_CHECKING:
@@ -92,20 +91,25 @@ class Contents:
         return int(before[-2]) if len(before) > 1 else 0
 
 
-def open_container(path: Path) -> "InputContainer":
-    """The file as FFmpeg opens it; raises `ClipError`. Playlists in it reach local files only, never the network."""
+def open_container(file: InputFile) -> "InputContainer":
+    """The file as FFmpeg opens it; raises `ClipError`. A playlist reaches local files only, never the network, and one
+    without a path reaches none."""
     import av
 
+    reached, place = ("data", file.open()) if file.path is None else ("file,crypto,data", f"file:{file.path}")
     try:
-        return av.open(
-            f"file:{path}",
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "file,crypto,data"},
-        )
+        return av.open(place, "r", container_options={"protocol_whitelist": reached}, **_leniency())
     except (av.FFmpegError, OSError, ValueError) as reason:
         raise ClipError(
-            f"{path} cannot be read as a clip: it is not a video, or damaged or cut off ({in_words(reason)})"
+            f"{file} cannot be read as a clip: it is not a video, or damaged or cut off ({in_words(reason)})"
         ) from reason
+
+
+def _leniency() -> dict[str, Any]:
+    """Tags that are no UTF-8 must not cost the clip: before version 19 PyAV has to be told."""
+    import av
+
+    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def in_words(reason: Exception) -> str:
@@ -138,18 +142,10 @@ def packets(container: "InputContainer", *streams: Any) -> Iterator["Packet"]:
                 return
 
 
-def scan(path: Path) -> Contents:
+@remembered
+def scan(file: InputFile) -> Contents:
     """Look through a file; raises `ClipError` where FFmpeg cannot open it."""
-    try:
-        status = path.stat()
-    except OSError as reason:
-        raise ClipError(f"cannot read {path}: {reason.strerror}") from reason
-    return _scan(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _scan(path: Path, size: int, changed: int) -> Contents:
-    with open_container(path) as container:
+    with open_container(file) as container:
         candidates = _picture_streams(container)
         are_hidden, whole_only = (
             {one.index: _hidden_test(one) for one in candidates},
@@ -161,7 +157,7 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
             hidden = index in are_hidden and (are_hidden[index](packet) or (packet.is_corrupt and whole_only))
             seen.setdefault(index, _Seen()).add(packet, hidden)
         # A cover need not be marked as one.
-        moving = (one for one in candidates if one.index in seen and len(seen[one.index].times) > 1)
+        moving = (one for one in candidates if one.index in seen and len(seen[one.index]) > 1)
         stream = next(moving, candidates[0] if candidates else None)
         pictures = None if stream is None else stream.index
         listed = {index: one.packets() for index, one in seen.items()}
@@ -182,7 +178,7 @@ def _scan(path: Path, size: int, changed: int) -> Contents:
         preferred = sorted(container.streams.audio, key=lambda one: not int(one.disposition) & _DEFAULT)
         steps = {one.index: _seconds_of_a_packet(one) for one in preferred}
     audible = [index for index in steps if index in listed]
-    chosen = next((index for index in audible if _decodes(path, index)), None)
+    chosen = next((index for index in audible if _decodes(file, index)), None)
     if chosen is None:
         return Contents(pictures, plan, keys, None, len(audible), damage)
     sound = Sound(chosen, listed[chosen], steps[chosen])
@@ -204,28 +200,24 @@ class _Seen:
     """The packets of a stream, as they are met."""
 
     def __init__(self) -> None:
-        self.times: list[tuple[float, float, float]] = []
-        self.shown: list[bool] = []
+        self._rows: list[tuple[float, float, float, bool]] = []
         self.keys: list[bool] = []
-        self.corrupt: list[bool] = []
+        self.ends_corrupt = False
 
     def add(self, packet: "Packet", hidden: bool) -> None:
         base = float(packet.time_base or 0)
-        pts, dts = packet.pts, packet.dts
-        self.times.append(
-            (
-                np.nan if pts is None else pts * base,
-                np.nan if dts is None else dts * base,
-                (packet.duration or 0) * base,
-            )
-        )
-        self.shown.append(not (packet.is_discard or hidden))
+        times = (packet.pts, packet.dts, packet.duration or 0)
+        pts, dts, duration = (np.nan if time is None else time * base for time in times)
+        self._rows.append((pts, dts, duration, not (packet.is_discard or hidden)))
         self.keys.append(packet.is_keyframe)
-        self.corrupt.append(packet.is_corrupt)
+        self.ends_corrupt = packet.is_corrupt
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def packets(self) -> Packets:
-        pts, dts, durations = np.array(self.times, np.float64).reshape(-1, 3).T
-        return Packets(pts, dts, durations, np.array(self.shown, bool))
+        pts, dts, durations, shown = np.array(self._rows, np.float64).T
+        return Packets(pts, dts, durations, shown.astype(bool))
 
 
 def _picture_streams(container: "InputContainer") -> list[Any]:
@@ -265,7 +257,7 @@ def _damage(
 ) -> str | None:
     if stream is None or stream.index not in seen:
         return None
-    if not is_patchy(container) and seen[stream.index].corrupt[-1]:
+    if not is_patchy(container) and seen[stream.index].ends_corrupt:
         return "it ends within a frame"
     index = stream.index_entries
     if "mp4" in container.format.name.split(",") and len(index):
@@ -282,10 +274,10 @@ def _damage(
     return "its end is missing" if ends and max(ends) < promised - _LOST_END else None
 
 
-def _decodes(path: Path, index: int) -> bool:
+def _decodes(file: InputFile, index: int) -> bool:
     import av
 
-    with open_container(path) as container:
+    with open_container(file) as container:
         stream = container.streams[index]
         if stream.codec_context is None:
             return False

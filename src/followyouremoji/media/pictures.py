@@ -3,11 +3,10 @@
 A transparent picture has a fourth channel, its opacity (alpha), of which the colours are independent ("straight").
 """
 
-import os
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from followyouremoji.errors import PictureError, SettingsError, UserError
-from followyouremoji.files import atomic_output
+from followyouremoji.media.inputs import InputFile, InputSource
+from followyouremoji.media.outputs import OutputTarget, name_and_ending, open_output
 from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE, xmp_packet
 
 LEAST_SIDE = 16  # pixels; no face can be recognised in less
@@ -26,6 +26,8 @@ TRANSPARENT_ENDINGS = (".png", ".webp")  # of them; the others lie on a backgrou
 Colour = tuple[int, int, int]
 BACKGROUND: Colour = (255, 255, 255)  # what shows through where a picture is transparent
 
+_MOST_BOXES = 64  # of a file that are looked at
+_BOX_SEEN = 256  # bytes of each
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 
 # Damaged files make Pillow's decoders raise these.
@@ -35,75 +37,77 @@ DECODING_ERRORS = (
 )
 
 
-def check_file(path: Path, error: type[UserError], what: str) -> None:
-    """Raise `error` unless `path` is a file with something in it; `what` names what is expected."""
-    try:
-        if not path.exists():
-            raise error(f"there is no file {path}")
-        if path.is_dir():
-            raise error(f"{path} is a folder; give {what}")
-        if path.stat().st_size == 0:
-            raise error(f"{path} is empty (0 bytes); give {what}")
-    except OSError as reason:
-        raise error(f"cannot read {path}: {reason.strerror}") from reason
-
-
-def check_size(path: Path, size: tuple[int, int], error: type[UserError]) -> None:
+def check_size(file: InputFile, size: tuple[int, int], error: type[UserError]) -> None:
     """Raise `error` where `size` (width, height) is too small to hold a face or too large to be decoded safely."""
     width, height = size
     if min(width, height) < LEAST_SIDE:
-        raise error(f"{path} is too small: {width}x{height} pixels, at least {LEAST_SIDE} a side are needed")
+        raise error(f"{file} is too small: {width}x{height} pixels, at least {LEAST_SIDE} a side are needed")
     if width * height > LARGEST_PIXELS:
         raise error(
-            f"{path} is too large: {width}x{height} pixels, at most {LARGEST_PIXELS // 1_000_000} megapixels can be "
+            f"{file} is too large: {width}x{height} pixels, at most {LARGEST_PIXELS // 1_000_000} megapixels can be "
             "used; scale it down"
         )
 
 
-def _is_heic(path: Path) -> bool:
+def iso_boxes(file: InputFile) -> list[tuple[bytes, bytes]]:
+    """Kind and first bytes of the boxes in a file that begins with `ftyp` (ISO/IEC 14496-12), none of other files."""
+    boxes: list[tuple[bytes, bytes]] = []
+    with suppress(OSError, struct.error), file.open() as opened:  # reported when the file is read
+        while len(boxes) < _MOST_BOXES:
+            begin = opened.tell()
+            length, kind = struct.unpack(">I4s", opened.read(8))
+            if length == 1:
+                (length,) = struct.unpack(">Q", opened.read(8))
+            if not boxes and kind != b"ftyp":
+                break
+            boxes.append((kind, opened.read(max(0, min(length, _BOX_SEEN) - 8))))
+            if length < 8:  # to the end of the file
+                break
+            opened.seek(begin + length)
+    return boxes
+
+
+def _is_heic(file: InputFile) -> bool:
     """Whether a file is a HEIF of pictures coded as HEVC, by its brands (ISO/IEC 23008-12, annexes A, B and E)."""
-    try:
-        with path.open("rb") as file:
-            length, kind = struct.unpack(">I4s", file.read(8))
-            brands = file.read(min(length, 256) - 8) if kind == b"ftyp" and length >= 16 else b""
-    except (OSError, struct.error):  # reported when the file is read
-        return False
+    _, brands = next(iter(iso_boxes(file)), (b"", b""))
     # after the major brand comes a version, then those that the file is compatible with
     return any(brands[place : place + 4] in HEIC_BRANDS for place in range(0, len(brands), 4) if place != 4)
 
 
-def _learn_heic(path: Path, error: type[UserError]) -> None:
+def _learn_heic(file: InputFile, error: type[UserError]) -> None:
     """Have Pillow read HEIC; raises `error` where pillow-heif is not installed."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError as reason:
         raise error(
-            f"{path} is a HEIC picture, as iPhones take them, which needs pillow-heif: pip install "
+            f"{file} is a HEIC picture, as iPhones take them, which needs pillow-heif: pip install "
             "'followyouremoji[heif]', or save it as JPEG"
         ) from reason
     register_heif_opener()
 
 
 @contextmanager
-def open_image(path: Path, error: type[UserError], formats: tuple[str, ...] | None = None) -> Iterator:
+def open_image(
+    file: InputFile, error: type[UserError], formats: tuple[str, ...] | None = None
+) -> Iterator[Image.Image]:
     """A file as Pillow opens it, only its header read, of an allowed size.
 
     Raises `error` for sizes out of bounds and for HEIC without pillow-heif, and `UnidentifiedImageError` where the file
     is of no format in `formats` (all that Pillow knows by default).
     """
-    if formats is None and _is_heic(path):
-        _learn_heic(path, error)
-    with warnings.catch_warnings():
+    if formats is None and _is_heic(file):
+        _learn_heic(file, error)
+    with file.open() as opened, warnings.catch_warnings():
         # Pillow warns of large pictures from 89 megapixels on; the bound here is our own.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            image = Image.open(path, formats=formats)
+            image = Image.open(opened, formats=formats)
         except Image.DecompressionBombError as reason:
             raise error(
-                f"{path} is too large: at most {LARGEST_PIXELS // 1_000_000} megapixels can be used; scale it down"
+                f"{file} is too large: at most {LARGEST_PIXELS // 1_000_000} megapixels can be used; scale it down"
             ) from reason
         with image:
-            check_size(path, image.size, error)
+            check_size(file, image.size, error)
             yield image
 
 
@@ -225,10 +229,11 @@ def colour(text: str) -> Colour:
     raise SettingsError(f"{text!r} is no colour for a background; give a name such as white, or #rrggbb")
 
 
-def read_layers(path: str | os.PathLike[str]) -> np.ndarray:
+def read_layers(source: InputSource, name: str = "the picture") -> np.ndarray:
     """Read a picture of any format and mode that Pillow reads, with its transparency; of an animation the first frame.
 
-    It is turned upright by its EXIF orientation and brought to sRGB. HEIC needs pillow-heif, the extra `heif`.
+    It is turned upright by its EXIF orientation and brought to sRGB. HEIC needs pillow-heif, the extra `heif`. Messages
+    call one without a path `name`.
 
     Returns
     -------
@@ -239,22 +244,21 @@ def read_layers(path: str | os.PathLike[str]) -> np.ndarray:
     PictureError : no such file, a folder, not a picture, damaged, a side under 16 pixels, over 100 megapixels, or HEIC
         without pillow-heif.
     """
-    path = Path(path)
-    check_file(path, PictureError, "a picture file")
+    file = InputFile.of(source, PictureError, "a picture file", name)
     try:
-        with open_image(path, PictureError) as image:
+        with open_image(file, PictureError) as image:
             return to_layers(image)
     except UnidentifiedImageError as reason:
         raise PictureError(
-            f"{path} is not a picture that can be read; give a PNG, JPEG or WebP file"
+            f"{file} is not a picture that can be read; give a PNG, JPEG or WebP file"
         ) from reason
     except DECODING_ERRORS as reason:
-        raise PictureError(f"{path} is damaged and cannot be read as a picture ({reason})") from reason
+        raise PictureError(f"{file} is damaged and cannot be read as a picture ({reason})") from reason
 
 
-def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
+def read_picture(source: InputSource, name: str = "the picture") -> np.ndarray:
     """`read_layers`, laid on white where the picture is transparent: uint8 (height, width, 3) RGB, contiguous."""
-    return on_background(read_layers(path))
+    return on_background(read_layers(source, name))
 
 
 def save_image(path: Path, picture: np.ndarray, comment: str = GENERATED_COMMENT) -> None:
@@ -275,35 +279,38 @@ def save_image(path: Path, picture: np.ndarray, comment: str = GENERATED_COMMENT
 
 
 def write_picture(
-    path: str | os.PathLike[str],
+    target: OutputTarget,
     picture: np.ndarray,
     overwrite: bool = False,
     comment: str = GENERATED_COMMENT,
     background: Colour | None = None,
+    format: str | None = None,
 ) -> None:
-    """Write a picture as PNG, JPEG or WebP, by the path's ending, marked as generated.
+    """Write a picture as PNG, JPEG or WebP, marked as generated.
 
     Parameters
     ----------
+    target : a path, whose ending says the kind, or a binary buffer for the `format`.
     picture : uint8 (height, width, 3) RGB, or (height, width, 4) with opacity.
     overwrite : replace a file that exists.
     comment : what the file says about itself.
     background : what a transparent picture is laid on; by default it stays transparent in PNG and WebP, and lies on
         white in JPEG.
+    format : of a buffer: "png", "jpeg" or "webp".
 
     Raises
     ------
-    PictureError : unknown ending, the file exists, or it cannot be written; nothing half-written stays.
+    PictureError : unknown ending or format, the file exists, or it cannot be written; nothing half-written stays.
     """
-    path = Path(path)
-    if path.suffix.lower() not in PICTURE_ENDINGS:
-        raise PictureError(
-            f"cannot write {path}: a picture's name must end in one of {', '.join(PICTURE_ENDINGS)}"
-        )
-    if background is not None or path.suffix.lower() not in TRANSPARENT_ENDINGS:
+    _, ending = name_and_ending(target, format, PICTURE_ENDINGS, "picture", PictureError)
+    if background is not None or ending not in TRANSPARENT_ENDINGS:
         picture = on_background(picture, background or BACKGROUND)
-    with atomic_output(path, overwrite, PictureError, ValueError) as temporary:
-        save_image(temporary, picture, comment)
+    with open_output(target, ending, overwrite, PictureError) as output:
+        try:
+            save_image(output.temporary, picture, comment)
+            output.commit()
+        except (OSError, ValueError) as reason:
+            raise output.failure(reason) from reason
 
 
 def resize_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

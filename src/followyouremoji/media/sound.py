@@ -5,17 +5,14 @@ Times here are seconds of the result: 0 is its first frame, which shows the mome
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import UnidentifiedImageError
 
-from followyouremoji.errors import ClipError
-from followyouremoji.media.decoding import ANIMATION_FORMATS, contents
+from followyouremoji.media.decoding import ANIMATION_FORMATS, contents, is_picture
+from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.kinds import SoundCodec
 from followyouremoji.media.packets import open_container, packets
-from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -31,17 +28,7 @@ _PIECE = 1.0  # seconds of silence made at once
 _LED_IN = 1.0  # seconds that are decoded before what is heard, so that a decoder has settled
 
 
-def _is_animation(path: Path) -> bool:
-    try:
-        with open_image(path, ClipError, ANIMATION_FORMATS):
-            return True
-    except UnidentifiedImageError:
-        return False
-    except DECODING_ERRORS:
-        return True
-
-
-def open_sound(path: Path, start: float, codec: SoundCodec = "aac") -> "SoundTrack | None":
+def open_sound(file: InputFile, start: float, codec: SoundCodec = "aac") -> "SoundTrack | None":
     """The sound of a clip or audio file from `start` seconds on; None where it has none that can be decoded.
 
     What cannot be copied is encoded with `codec`: "aac" for an MP4, "opus" for a WebM. `start` counts on the clip's
@@ -51,13 +38,13 @@ def open_sound(path: Path, start: float, codec: SoundCodec = "aac") -> "SoundTra
     ------
     ClipError : the file cannot be read.
     """
-    if _is_animation(path):
+    if is_picture(file, ANIMATION_FORMATS):
         return None
-    found = contents(path)
+    found = contents(file)
     if found.sound is None:
         return None
     late = found.sound.shifts(found.schedule) - start
-    container = open_container(path)
+    container = open_container(file)
     stream = container.streams[found.sound.index]
     context = stream.codec_context
     name = context.codec.canonical_name

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -41,6 +41,7 @@ _VP9_OPTIONS = {
 }
 _BT709 = 1  # matrix, primaries and transfer have the same number in H.264 and VP9 (ITU-T H.273)
 _LIMITED_RANGE = 1
+_CONVERSION = {"dst_colorspace": "ITU709", "interpolation": "LANCZOS"}
 
 
 def opened_for_writing(path: Path, kind: str, **options: str) -> "OutputContainer":
@@ -88,10 +89,11 @@ def h264_options(size: Size) -> dict[str, str]:
     return options
 
 
-class VideoEncoder:
+class StreamEncoder:
     """Pictures converted and encoded one by one, and the sound up to each beside them.
 
-    `layout` is how the codec takes pixels, by FFmpeg's name; `prepared` is done to each picture before its conversion.
+    `layout` is how the codec takes pixels, by FFmpeg's name; `prepared` is done to each picture before its conversion,
+    whose further arguments are `conversion`.
     """
 
     def __init__(
@@ -102,48 +104,47 @@ class VideoEncoder:
         size: Size,
         layout: str,
         options: dict[str, str],
-        sound: SoundTrack | None,
-        comment: str,
-        prepared: Callable[[np.ndarray], np.ndarray],
+        sound: SoundTrack | None = None,
+        prepared: Callable[[np.ndarray], np.ndarray] = np.asarray,
+        **conversion: Any,
     ) -> None:
-        self._container, self._rate, self._layout, self._sound = container, rate, layout, sound
-        self._prepared = prepared
+        self.container, self._rate, self._layout, self._sound = container, rate, layout, sound
+        self._prepared, self._conversion = prepared, conversion
         self._count = 0
-        container.metadata.update({"comment": comment, "description": SOFTWARE})
-        self._stream = add_pictures(container, codec, rate, size, layout, options)
-        context = self._stream.codec_context
-        context.bit_rate = 0  # only the quality counts
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = _LIMITED_RANGE
-        if layout == "yuva420p":
-            self._stream.metadata["alpha_mode"] = "1"
+        self.stream = add_pictures(container, codec, rate, size, layout, options)
         if sound is not None:
             sound.attach(container)
 
     def write(self, picture: np.ndarray) -> None:
-        frame = video_frame(self._prepared(picture), self._count, self._rate).reformat(
-            format=self._layout, dst_colorspace="ITU709", interpolation="LANCZOS"
-        )
-        self._container.mux(self._stream.encode(frame))
+        frame = video_frame(self._prepared(picture), self._count, self._rate)
+        self.container.mux(self.stream.encode(frame.reformat(format=self._layout, **self._conversion)))
         self._count += 1
         if self._sound is not None:
-            self._sound.mux_until(self._container, float(self._count / self._rate))
+            self._sound.mux_until(self.container, float(self._count / self._rate))
 
     def finish(self) -> None:
-        self._container.mux(self._stream.encode(None))
+        self.container.mux(self.stream.encode(None))
         if self._sound is not None:
-            self._sound.finish(self._container, float(self._count / self._rate))
-        self._container.close()
+            self._sound.finish(self.container, float(self._count / self._rate))
+        self.container.close()
 
     def close(self) -> None:
-        if self._sound is not None:
-            self._sound.close()
-        self._container.close()
+        self.container.close()
+
+
+def _in_bt709(encoder: StreamEncoder, comment: str) -> StreamEncoder:
+    """The encoder of a video in BT.709, of constant quality, with a comment."""
+    encoder.container.metadata.update({"comment": comment, "description": SOFTWARE})
+    context = encoder.stream.codec_context
+    context.bit_rate = 0  # only the quality counts
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = _LIMITED_RANGE
+    return encoder
 
 
 def mp4_encoder(
     path: Path, rate: Fraction, size: Size, sound: SoundTrack | None, comment: str
-) -> VideoEncoder:
+) -> StreamEncoder:
     """H.264 in MP4, yuv420p, its index at the front, with the sound given.
 
     yuv420p needs even sides: an odd one gets one more row or column, a copy of the last.
@@ -151,9 +152,10 @@ def mp4_encoder(
     container = opened_for_writing(path, "mp4", movflags="+faststart")
     even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
     options = h264_options(size)
-    return VideoEncoder(
-        container, "libx264", rate, even, "yuv420p", options, sound, comment, _with_even_sides
+    encoder = StreamEncoder(
+        container, "libx264", rate, even, "yuv420p", options, sound, _with_even_sides, **_CONVERSION
     )
+    return _in_bt709(encoder, comment)
 
 
 def _with_even_sides(picture: np.ndarray) -> np.ndarray:
@@ -170,11 +172,16 @@ def webm_encoder(
     sound: SoundTrack | None,
     comment: str,
     transparent: bool,
-) -> VideoEncoder:
+) -> StreamEncoder:
     """VP9 in WebM, with the sound given; transparent frames as yuva420p, whose opacity is a second picture in each
     block, as browsers play it."""
     container = opened_for_writing(path, "webm", fflags="+bitexact")  # no random number in it
     layout = "yuva420p" if transparent else "yuv420p"
     # Four pixels of opacity share one of colour.
     prepared = spread_colours if transparent else np.asarray
-    return VideoEncoder(container, "libvpx-vp9", rate, size, layout, _VP9_OPTIONS, sound, comment, prepared)
+    encoder = StreamEncoder(
+        container, "libvpx-vp9", rate, size, layout, _VP9_OPTIONS, sound, prepared, **_CONVERSION
+    )
+    if transparent:
+        encoder.stream.metadata["alpha_mode"] = "1"
+    return _in_bt709(encoder, comment)

@@ -1,22 +1,23 @@
 """Writing clips: MP4 and WebM with sound, GIF, WebP, animated PNG or a folder of PNGs, whole or not at all."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
 from followyouremoji.errors import ClipError
-from followyouremoji.files import AtomicOutput
-from followyouremoji.media.encoders import Encoder, open_encoder
-from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, clip_ending, is_frame
-from followyouremoji.media.pictures import BACKGROUND, Colour, check_file, on_background
+from followyouremoji.media.animations import ApngEncoder, GifEncoder, WebpEncoder
+from followyouremoji.media.inputs import InputFile, InputSource
+from followyouremoji.media.kinds import FRAME_NAME, KINDS, Size, clip_ending, is_frame
+from followyouremoji.media.outputs import OutputTarget, name_and_ending, open_output
+from followyouremoji.media.pictures import BACKGROUND, Colour, on_background, save_image
 from followyouremoji.media.provenance import GENERATED_COMMENT
-from followyouremoji.media.sound import open_sound
+from followyouremoji.media.sound import SoundTrack, open_sound
+from followyouremoji.media.videos import mp4_encoder, webm_encoder
 
 
 def exact_rate(frame_rate: float) -> Fraction:
@@ -34,15 +35,70 @@ def _writing_errors() -> tuple[type[Exception], ...]:
     return OSError, RuntimeError, av.FFmpegError
 
 
-def check_sides(path: Path, size: tuple[int, int]) -> None:
-    """Raise ClipError where pictures of `size` (width, height) are too large for a clip of `path`'s ending."""
-    ending = clip_ending(path)
+def check_sides(name: str | Path, size: Size, ending: str | None = None) -> None:
+    """Raise ClipError where pictures of `size` (width, height) are too large for a clip of that ending, by default that
+    of `name`."""
+    ending = clip_ending(Path(name)) if ending is None else ending
     largest = KINDS[ending].largest_side if ending in KINDS else None
     if largest is not None and max(size) > largest:
         raise ClipError(
-            f"cannot write {path}: its pictures would be {size[0]}x{size[1]} pixels, and {ending} holds at most {largest} a side; give a "
-            "name without an ending, for a folder of PNGs, or use smaller pictures"
+            f"cannot write {name}: its pictures would be {size[0]}x{size[1]} pixels, and {ending} holds at most "
+            f"{largest} a side; give a name without an ending, for a folder of PNGs, or use smaller pictures"
         )
+
+
+class Encoder(Protocol):
+    """Takes uint8 pictures in order, (height, width, 4) where it was opened for transparent ones and else (height,
+    width, 3); then `finish()`, and `close()` in every case."""
+
+    def write(self, picture: np.ndarray) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class PngFolderEncoder:
+    """A folder of frame_000000.png and so on."""
+
+    def __init__(self, path: Path, comment: str) -> None:
+        self._path, self._comment = path, comment
+        self._count = 0
+        path.mkdir()
+
+    def write(self, picture: np.ndarray) -> None:
+        save_image(self._path / FRAME_NAME.format(self._count), picture, self._comment)
+        self._count += 1
+
+    def finish(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def open_encoder(
+    path: Path,
+    ending: str,
+    rate: Fraction,
+    size: Size,
+    sound: SoundTrack | None,
+    comment: str,
+    transparent: bool = False,
+) -> Encoder:
+    """The encoder for an output's ending, one of `KINDS`; `transparent` only where its kind is."""
+    match ending:
+        case ".mp4":
+            return mp4_encoder(path, rate, size, sound, comment)
+        case ".webm":
+            return webm_encoder(path, rate, size, sound, comment, transparent)
+        case ".gif":
+            return GifEncoder(path, rate, size, comment, transparent)
+        case ".webp":
+            return WebpEncoder(path, rate, size, comment, transparent)
+        case ".apng":
+            return ApngEncoder(path, rate, size, comment, transparent)
+    return PngFolderEncoder(path, comment)
 
 
 class ClipWriter:
@@ -53,105 +109,103 @@ class ClipWriter:
 
     Parameters
     ----------
-    path : ends in .mp4 (H.264, yuv420p; odd sides get one more row or column), .webm (VP9), .gif, .webp or .apng; a
-        path without an ending is a folder, of frame_000000.png and so on.
+    target : a path, which ends in .mp4 (H.264, yuv420p; odd sides get one more row or column), .webm (VP9), .gif, .webp
+        or .apng; one without an ending is a folder, of frame_000000.png and so on. Or a binary buffer for the `format`.
     frame_rate : frames a second.
     size : (width, height) of every picture.
-    sound_from : a clip or audio file whose sound goes beside the frames of an MP4 or a WebM, cut to their length. AAC
-        and MP3 are copied into an MP4, other sound is encoded as AAC, and for a WebM as Opus. The other kinds of output
-        hold no sound.
+    sound_from : a clip or audio file, given as a path, bytes or an open file, whose sound goes beside the frames of an
+        MP4 or a WebM, cut to their length. AAC and MP3 are copied into an MP4, other sound is encoded as AAC, and for a
+        WebM as Opus. The other kinds of output hold no sound.
     sound_start : the moment of `sound_from` that the first frame shows, in seconds from its first video frame: the
         timestamp that `ClipReader` gave with that frame.
     overwrite : replace an output that exists. Of folders only those are replaced that hold nothing but frames.
     comment : what the file says about itself.
-    transparent : whether the pictures have opacity, which all kinds but MP4 keep; GIF only whether there is any.
-    background : what transparent pictures are laid on; by default white, where the file cannot keep their opacity.
+    background : what transparent pictures are laid on. By default they stay transparent, which all kinds but MP4 can be
+        (a GIF's pixels wholly or not at all), and lie on white in MP4.
+    format : of a buffer: "mp4", "webm", "gif", "webp" or "apng".
 
     Raises
     ------
-    ClipError : unknown ending, the pictures are too large for it, the output exists, it cannot be written, the sound
-        cannot be read, no frame was written, or the disc is full.
+    ClipError : unknown ending or format, the pictures are too large for it, the output exists, it cannot be written,
+        the sound cannot be read, no frame was written, or the disc is full.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        target: OutputTarget,
         frame_rate: float,
-        size: tuple[int, int],
-        sound_from: str | os.PathLike[str] | None = None,
+        size: Size,
+        sound_from: InputSource | None = None,
         sound_start: float = 0.0,
         overwrite: bool = False,
         comment: str = GENERATED_COMMENT,
-        transparent: bool = False,
         background: Colour | None = None,
+        format: str | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.size = size
-        self.frames_written = 0
-        self._ending = clip_ending(self.path)
-        if self._ending not in KINDS:
-            raise ClipError(
-                f"cannot write {self.path}: a clip's name must end in one of {', '.join(CLIP_ENDINGS)}, or in nothing "
-                "for a folder of PNGs"
-            )
+        self._name, self._ending = name_and_ending(target, format, tuple(KINDS), "clip", ClipError)
         if not 0.0 < frame_rate <= 1000.0:
             raise ClipError(
-                f"cannot write {self.path} at {frame_rate} frames a second; give a rate such as 25"
+                f"cannot write {self._name} at {frame_rate} frames a second; give a rate such as 25"
             )
         if min(size) < 1:
             raise ValueError(f"a clip's size must be positive, not {size}")
-        check_sides(self.path, size)
-        self._transparent = transparent and background is None and KINDS[self._ending].transparent
-        self._background = background or BACKGROUND
-        self._rate = exact_rate(frame_rate)
-        self._sound_from = None if sound_from is None else Path(sound_from)
-        self._sound_start = sound_start
-        self._comment = comment
-        self._output = AtomicOutput(self.path, overwrite, ClipError, is_frame if self._ending == "" else None)
-        self._encoder: Encoder | None = None
-        self._stack = ExitStack()
+        check_sides(self._name, size, self._ending)
+        self.size = size
+        self.frames_written = 0
         self.has_sound = False
+        self._rate = exact_rate(frame_rate)
+        self._sound_from, self._sound_start = sound_from, sound_start
+        self._comment, self._background = comment, background
+        self._output = open_output(
+            target, self._ending, overwrite, ClipError, is_frame if self._ending == "" else None
+        )
+        self._sound: SoundTrack | None = None
+        self._encoder: Encoder | None = None
+        self._channels: int | None = None  # of every frame, known from the first on
+        self._stack: ExitStack | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._output)
-            sound = None
             codec = KINDS[self._ending].sound
             if self._sound_from is not None and codec is not None:
-                check_file(self._sound_from, ClipError, "a clip or an audio file")
-                sound = open_sound(self._sound_from, self._sound_start, codec)
-                if sound is not None:
-                    stack.callback(sound.close)
-            with self._naming_the_output():
-                self._encoder = open_encoder(
-                    self._output.temporary,
-                    self._ending,
-                    self._rate,
-                    self.size,
-                    sound,
-                    self._comment,
-                    self._transparent,
-                )
-            self.has_sound = sound is not None
+                file = InputFile.of(self._sound_from, ClipError, "a clip or an audio file", "the sound")
+                self._sound = open_sound(file, self._sound_start, codec)
+                if self._sound is not None:
+                    stack.callback(self._sound.close)
+            self.has_sound = self._sound is not None
             stack.callback(self._close_encoder)
             self._stack = stack.pop_all()
         return self
 
     def write(self, picture: np.ndarray) -> None:
         """Append a frame, uint8 of the clip's size: (height, width, 3) RGB, or (height, width, 4) with opacity, which
-        it must have in a transparent clip."""
+        either all frames of a clip have or none."""
         width, height = self.size
-        shapes = [(height, width, channels) for channels in ((4,) if self._transparent else (3, 4))]
-        if picture.shape not in shapes or picture.dtype != np.uint8:
-            expected = " or ".join(map(str, shapes))
+        if picture.shape not in ((height, width, 3), (height, width, 4)) or picture.dtype != np.uint8:
             raise ValueError(
-                f"a frame must be uint8 of shape {expected}, not {picture.dtype} {picture.shape}"
+                f"a frame must be uint8 of shape {(height, width, 3)} or {(height, width, 4)}, not "
+                f"{picture.dtype} {picture.shape}"
             )
-        if self._encoder is None:
+        if self._channels not in (None, picture.shape[2]):
+            raise ValueError("either all frames of a clip have opacity or none")
+        if self._stack is None:
             raise ValueError("the clip is not open: use ClipWriter as a context manager")
+        self._channels = picture.shape[2]
+        if self._background is not None or not KINDS[self._ending].transparent:
+            picture = on_background(picture, self._background or BACKGROUND)
         with self._naming_the_output():
-            opaque = picture.shape[2] == 4 and not self._transparent
-            self._encoder.write(on_background(picture, self._background) if opaque else picture)
+            if self._encoder is None:
+                self._encoder = open_encoder(
+                    self._output.temporary,
+                    self._ending,
+                    self._rate,
+                    self.size,
+                    self._sound,
+                    self._comment,
+                    transparent=picture.shape[2] == 4,
+                )
+            self._encoder.write(picture)
         self.frames_written += 1
 
     @contextmanager
@@ -165,19 +219,19 @@ class ClipWriter:
     def _close_encoder(self) -> None:
         """Let go of the files. What fails here failed before, or concerns a file about to be removed."""
         encoder, self._encoder = self._encoder, None
-        if encoder is None:
-            return
-        with suppress(*_writing_errors()):
-            encoder.close()
+        if encoder is not None:
+            with suppress(*_writing_errors()):
+                encoder.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        assert self._stack is not None
         with self._stack:
-            if kind is not None or self._encoder is None:
+            if kind is not None:
                 return
-            if self.frames_written == 0:
-                raise ClipError(f"{self.path} was not written: there is not one frame to write")
+            if self._encoder is None:
+                raise ClipError(f"{self._name} was not written: there is not one frame to write")
             with self._naming_the_output():
                 self._encoder.finish()
             self._close_encoder()

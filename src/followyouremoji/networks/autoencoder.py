@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -54,12 +55,26 @@ class ConvBlock(nn.Module):
         return x + self.conv2(F.silu(self.conv1(F.silu(x))))
 
 
-class SmallAutoencoder(nn.Module):
+class Autoencoder(nn.Module):
+    """The face that every autoencoder shows: pictures to normalised latents at an eighth of the size, and back."""
+
+    latent_channels: int
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """`(batch, 3, height, width)` in [-1, 1] to `(batch, latent channels, height / 8, width / 8)`."""
+        raise NotImplementedError
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Normalised latents to pictures in about [-1, 1], not clamped."""
+        raise NotImplementedError
+
+
+class SmallAutoencoder(Autoencoder):
     """Pixel-unshuffled pictures through residual convolutions; most of the work is done at an eighth of the size."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.latent_channels = config, config.latent_channels
         quarter, eighth = config.channels
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(4),
@@ -83,10 +98,14 @@ class SmallAutoencoder(nn.Module):
         )
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """`(batch, 3, height, width)` in [-1, 1] to normalised latents `(batch, latent channels, height / 8, width /
-        8)`."""
         return (self.encoder(pictures) - self.config.shift) * self.config.scale
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Normalised latents to pictures in about [-1, 1], not clamped."""
         return self.decoder(latents / self.config.scale + self.config.shift)
+
+    def with_decoder(self, decoder: nn.Module) -> SmallAutoencoder:
+        """The same with another decoder, whose weights stay shared with its owner's."""
+        with torch.device("meta"):
+            other = SmallAutoencoder(self.config)
+        other.encoder, other.decoder = self.encoder, decoder  # type: ignore[assignment]
+        return other

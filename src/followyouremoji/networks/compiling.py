@@ -1,8 +1,8 @@
-"""Compilation by torch, region by region: the modules at the cache sites and between them, so that whatever stands at
-those sites goes on as it was.
+"""Compilation by torch, region by region: the modules at the cache sites and between them, so that caches at these
+sites work as before.
 
-Shapes are static, for they are few: those of a level of the UNet, times the lengths of windows that a clip has. Modules
-of equal shapes share one compilation, and weights are its inputs, not part of it: they may change or be loaded again.
+Shapes are static, since there are few: those of a level of the UNet, times the lengths of a clip's windows. Modules of
+equal shapes have one compilation, and weights are its inputs, not part of it: they may change or be loaded again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from followyouremoji.networks.motion_module import MotionModule, position_table
 from followyouremoji.networks.unet import UNet
 
 REGIONS = (SpatialTransformer, MotionModule, ResnetBlock, Downsample, Upsample)
-ON_PROCESSORS = REGIONS[:2]  # the others are quicker there by the minimal filters of `cpu_kernels.py`
+ON_PROCESSORS = REGIONS[:2]  # there the minimal filters of `cpu_kernels.py` are quicker for the others
 MOST_SHAPES = (
     4096  # of all regions together; never reached, where the default of 8 would be at the first pass
 )
@@ -28,14 +28,14 @@ MOST_SHAPES = (
 def compile_regions(
     network: UNet, device: torch.device, backend: str | Callable[..., Any] = "inductor"
 ) -> None:
-    """Let torch compile the regions of a network for a device, in place, each when it first meets inputs of new shapes.
+    """Let torch compile the regions of a network for a device, in place, each when it first gets inputs of new shapes.
 
-    The network's modules and tensors keep their names. A region is compiled whole or fails: nothing falls back to being
-    interpreted.
+    The network's modules and tensors keep their names. A region is compiled whole or fails; torch never falls back to
+    interpreting it.
 
     Parameters
     ----------
-    backend : torch's name of a compiler, or one as `torch.compile` takes it.
+    backend : torch's name of a compiler, or a function as `torch.compile` takes it.
     """
     torch.compiler.assume_constant_result(
         position_table
@@ -49,8 +49,8 @@ def compile_regions(
 def compile_module(
     module: nn.Module, backend: str | Callable[..., Any] = "inductor", *, fullgraph: bool = False
 ) -> None:
-    """Let torch compile a module, in place, anew for each shape of its inputs, however many they are: after 8, torch's
-    own limit, it would quietly go on uncompiled. `fullgraph`: whole, or fail.
+    """Let torch compile a module, in place, once for each shape of its inputs. After 8 shapes, torch's own limit, it
+    would silently run uncompiled. With `fullgraph` the module is compiled whole, or fails.
     """
     limits = torch._dynamo.config  # one of them counts all modules whose forward is the same function
     limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, MOST_SHAPES)

@@ -1,12 +1,12 @@
-"""Other ways of computing a network's layers on a CPU, equal within rounding, put in after loading.
+"""Faster kernels for a network's layers on a CPU, equal within rounding, swapped in after loading.
 
-Linear layers, and 1x1 convolutions as such, go by oneDNN where torch has it; 3x3 convolutions by Winograd's minimal
-filtering, and its like for enlarged pictures, which multiply less.
+Linear layers, and 1x1 convolutions as linear layers, use oneDNN where torch has it; 3x3 convolutions use Winograd's
+minimal filters, those of enlarged pictures a minimal filter of their own, which multiply less.
 
 A tile of the output is `A^T [(G g G^T) * (B^T d B)] A` (Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural
-Networks", Eq. 8) for kernel `g` and input patch `d`: the product `*` is a matrix product over channels for each of a
-few places, so the work is that of as many matrix products. Only CPUs gain by it, cuDNN has its own; it has no
-gradient, so learning passes are plain ones, as are those in half precision and in compilers.
+Networks", Eq. 8) for kernel `g` and input patch `d`: the product `*` is a matrix product over channels at each of a
+few positions. Only CPUs gain by it, since cuDNN has such filters already. It has no gradient, so training uses torch's
+own layers, and so do half precision and compilers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from followyouremoji.networks.layers import Upsample
 
 
 def onednn_linear() -> Callable[..., Tensor] | None:
-    """The private operator of torch's own compiler, tried once; None where torch was built without oneDNN, or has no
-    such operator any more."""
+    """The private operator of torch's own compiler, tried once; None where torch was built without oneDNN or no longer
+    has the operator."""
     one = torch.ones(1, 1, device="cpu", dtype=torch.float32)
     try:
         torch.ops.mkldnn._linear_pointwise(one, one, None, "none", [], "")
@@ -36,9 +36,9 @@ def onednn_linear() -> Callable[..., Tensor] | None:
 ONEDNN_LINEAR = onednn_linear()
 CACHED = (
     1 << 22
-)  # values of a transformed kernel or picture that are at work at once: what a processor's last cache holds
-LEAST_CHANNELS = 64  # from which the transforms pay
-LEAST_TILES = 64  # from which a kernel's transform to 36 values pays; below, the one to 16
+)  # values of a transformed kernel or picture at a time, so that they fit a processor's last cache
+LEAST_CHANNELS = 64  # from here on the transforms are worth their cost
+LEAST_TILES = 64  # from here on a kernel's transform to 36 values is worth its cost; below, the one to 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +68,8 @@ class MinimalFilter:
 
 
 def winograd_filter(points: tuple[float, ...]) -> MinimalFilter:
-    """Winograd's F(m, 3) by interpolation at m + 1 finite points and at infinity; each product's scale is shared evenly
-    by its three factors.
+    """Winograd's F(m, 3) by interpolation at m + 1 finite points and at infinity; each product's scale is split evenly
+    among its three factors.
 
     Rounding grows with the spread of the points: at (0, +-sqrt(1/2), +-sqrt(2)) it is about five times that of a direct
     convolution in float32, half of what the customary (0, +-1, +-2) gives.
@@ -164,8 +164,7 @@ def filtered(x: Tensor, weight: Tensor, bias: Tensor | None, way: MinimalFilter)
 
 
 def computes_plainly(x: Tensor) -> bool:
-    """Whether `x` is on a processor, in float32, outside of training and compilers: where ways of computing are chosen
-    by hand."""
+    """Whether `x` is on a CPU, in float32, outside of training and compilers: only there are these kernels used."""
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
@@ -176,8 +175,8 @@ def computes_plainly(x: Tensor) -> bool:
 
 
 class CpuConvolution(nn.Conv2d):
-    """torch's convolution, of which a 1x1 one is a linear layer of the channels, and a 3x3 one goes by minimal filters
-    where that pays."""
+    """torch's convolution, computed as a linear layer of the channels if it is 1x1, and by minimal filters if it is 3x3
+    and large enough."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.may_filter(x):
@@ -237,6 +236,6 @@ KERNELS: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def use_cpu_kernels(network: nn.Module) -> None:
-    """Let the layers of a network compute in these ways, in place: modules, tensors and their names stay."""
+    """Let the layers of a network use these kernels, in place: modules, tensors and their names stay."""
     for module in network.modules():
         module.__class__ = KERNELS.get(type(module), type(module))

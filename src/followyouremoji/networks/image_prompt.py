@@ -11,7 +11,7 @@ from followyouremoji.networks.layers import Attention, FeedForward
 
 
 class QFormerLayer(nn.Module):
-    """Queries look at each other, then at the image tokens, then think."""
+    """Self-attention of the queries, cross-attention to the image tokens, feed-forward."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -53,10 +53,10 @@ class QFormer(nn.Module):
 
 
 def latent_tokens(latents: Tensor) -> Tensor:
-    """Image tokens for a model without CLIP: each latent pixel of the portrait with its place, `(batch, height * width,
-    channels + 2)`.
+    """Image tokens for a model without CLIP: each latent pixel of the portrait with its position, `(batch,
+    height * width, channels + 2)`.
 
-    `latents` (batch, channels, height, width). The place is (x, y) in [-1, 1], so that the tokens need no position
+    `latents` (batch, channels, height, width). The position is (x, y) in [-1, 1], so that the tokens need no position
     table.
     """
     height, width = latents.shape[2:]

@@ -12,7 +12,7 @@ from followyouremoji.networks.config import NetworkConfig
 
 
 class LandmarkEncoder(nn.Module):
-    """Strided convolutions from a landmark picture to latent resolution; the last one starts at zero."""
+    """Strided convolutions from a landmark picture to latent resolution; the last one is zero-initialised."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()

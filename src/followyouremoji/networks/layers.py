@@ -13,13 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MOST_ROWS = (
-    2**15
-)  # of attention at once: GPUs bound the blocks that a kernel may be started with, at 2**16 - 1
+MOST_ROWS = 2**15  # of attention at once: a GPU's kernel may have at most 2**16 - 1 blocks
 KeyValue = tuple[Tensor, Tensor]  # each (batch, tokens, channels)
 Reading = tuple[
     KeyValue, KeyValue | None
-]  # of a transformer: the image prompt, and the portrait where it may be seen
+]  # inputs of a transformer's attentions: the image prompt and, but for the unconditional half, the portrait
 
 
 def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
@@ -46,7 +44,7 @@ class TimeEmbedding(nn.Module):
 
 
 class ResnetBlock(nn.Module):
-    """Two normed convolutions with the time embedding added between them, and a residual."""
+    """Two convolutions after group norms, with the time embedding added between them, and a residual."""
 
     def __init__(self, in_channels: int, channels: int, time_width: int, groups: int) -> None:
         super().__init__()
@@ -125,7 +123,7 @@ class Attention(nn.Module):
         """`tokens` (batch, n, channels) read; returns the same shape, or one token for all where they read a single
         one."""
         values = keys_values[1]
-        if values.shape[1] == 1:  # whatever is asked of a single token, the answer is its value
+        if values.shape[1] == 1:  # attention to a single token returns its value, whatever the query
             return self.to_out[0](values)
         return self.to_out[0](self.attend(self.to_q(tokens), keys_values))
 
@@ -213,7 +211,8 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 class NormOnlyBlock(nn.Module):
-    """What the appearance net keeps of its very last transformer block: the norm whose output it hands over."""
+    """The appearance net's very last transformer block: only its first norm is needed, whose output the denoiser
+    reads."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

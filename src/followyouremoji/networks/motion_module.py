@@ -29,7 +29,7 @@ def position_table(rows: int, channels: int, device: torch.device, dtype: torch.
 
 
 class PositionTable(nn.Module):
-    """Adds each frame's place in the clip.
+    """Adds each frame's position in the clip.
 
     The released checkpoints hold this table as `pe`; it is a formula, and their half-precision conversions have lost
     digits of it, so loading checks the shape and keeps the formula.
@@ -105,7 +105,7 @@ class TemporalTransformer(nn.Module):
 
 
 class MotionModule(nn.Module):
-    """What the other frames say at the same pixel, to be added; a new one says zero (its last layer is)."""
+    """Attention over the frames at each pixel, to be added to its input; its last layer is zero-initialised."""
 
     def __init__(self, channels: int, heads: int, groups: int, max_frames: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Stable Diffusion's UNet, once as the appearance net (2-D, hands over tokens) and once as the denoiser (inflated over
 time).
 
-Both networks have the same transformer blocks in the same order, which is how appearance tokens find their place: entry
-`i` of the list that `AppearanceNet` returns belongs to transformer `i` of the `Denoiser`.
+Both networks have the same transformer blocks in the same order: entry `i` of the list that `AppearanceNet` returns
+belongs to transformer `i` of the `Denoiser`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ Layer = tuple[ResnetBlock, SpatialTransformer | None, MotionModule | None]
 
 
 class Cache(Protocol):
-    """Stands at the denoiser's cache sites, whose features may be remembered from earlier steps instead of computed.
+    """Called at the denoiser's cache sites, whose features may come from earlier steps instead of being computed.
 
-    A site is a resnet, a transformer or a motion module and goes by its name in the network, such as
-    `down_blocks.0.attentions.1`. Its features are the resnet's output, and what the other two add to their input.
+    A site is a resnet, a transformer or a motion module, identified by its name in the network, such as
+    `down_blocks.0.attentions.1`. Its features are a resnet's output, or the residual that one of the others
+    adds.
     """
 
     def __call__(self, site: str, compute: Callable[[], Tensor]) -> Tensor:
@@ -45,7 +46,7 @@ class Cache(Protocol):
 
 
 def compute_always(site: str, compute: Callable[[], Tensor]) -> Tensor:
-    """Remembers nothing."""
+    """No cache."""
     return compute()
 
 
@@ -87,7 +88,7 @@ class Stage(nn.Module):
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What a clip's frames read, as keys and values of each transformer block, computed once a clip.
+    """Keys and values that the attentions of each transformer block read, computed once a clip.
 
     `context` is the image prompt's (cross-attention); `appearance` the portrait's (self-attention), None for the
     unconditional half.
@@ -103,7 +104,7 @@ class Conditioning:
 
 
 class UNet(nn.Module):
-    """The structure that both networks share."""
+    """The structure of both networks."""
 
     def __init__(
         self, config: NetworkConfig, in_channels: int, *, moves: Callable[[int], bool], hand_over: bool
@@ -242,7 +243,7 @@ class Denoiser(UNet):
         self.conv_out = nn.Conv2d(config.block_channels[0], config.latent_channels, 3, padding=1)
 
     def condition(self, image_tokens: Tensor, appearance: list[Tensor] | None) -> Conditioning:
-        """Prepare what all frames and all steps of a clip share: tokens in, keys and values out."""
+        """Compute from tokens the keys and values that are the same for all frames and all steps of a clip."""
         keys_values = None
         if appearance is not None:
             blocks = [transformer.block for transformer in self.transformers()]
@@ -261,10 +262,11 @@ class Denoiser(UNet):
 
         `latents` (batch, denoiser channels, frames, height, width): noisy latents, in the paper layout joined by known
         frames and their mask; `timesteps` (batch,) in 0..999; `landmark_features` (batch, first block width, frames,
-        height, width). `cache` may remember features instead of computing them. A conditioning of a smaller batch is
-        shared: sample `i` of it serves the next `batch / its batch` samples. Several conditionings, such as the two
-        halves of guidance, are read side by side, each by all samples. Returns the prediction (batch, latent channels,
-        frames, height, width); for several conditionings their predictions one after the other along the batch.
+        height, width). `cache` may remember features instead of computing them. A conditioning may have a smaller
+        batch: sample `i` of it serves the next `batch / its batch` samples. Several conditionings, such as the two
+        halves of guidance, are computed as one batch, each with all samples. Returns the prediction (batch, latent
+        channels, frames, height, width); for several conditionings their predictions one after the other along the
+        batch.
         """
         frames = latents.shape[2]
         conditionings = [conditioning] if isinstance(conditioning, Conditioning) else list(conditioning)

@@ -50,7 +50,7 @@ IRIS_RADIUS = 0.60
 
 @dataclass(frozen=True)
 class FaceShape:
-    """What makes one face differ from the mean face; the defaults are the mean face.
+    """The difference of one face from the mean face; the defaults are the mean face.
 
     Attributes
     ----------

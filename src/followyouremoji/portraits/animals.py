@@ -1,4 +1,4 @@
-"""What animals have and people have not: fur around the head, ears of their kind, a muzzle with nose and whiskers."""
+"""Features of animals: fur around the head, ears of their kind, a muzzle with nose and whiskers."""
 
 from typing import Any
 
@@ -49,15 +49,15 @@ def _draw_fringe(scene: Scene, outline: np.ndarray, colours: list[np.ndarray]) -
     rng = np.random.default_rng(scene.identity.seed + 5)
     count = 18 * len(outline)
     place = np.arange(count) / 18.0
-    start, share = place.astype(int), (place % 1.0)[:, None]
+    start, fraction = place.astype(int), (place % 1.0)[:, None]
     around = [np.roll(outline, -k, axis=0)[start] for k in (-1, 0, 1, 2)]
     # Catmull-Rom, as the outline itself is drawn.
     tension = 0.6
     m1, m2 = 0.5 * tension * (around[2] - around[0]), 0.5 * tension * (around[3] - around[1])
-    t2, t3 = share**2, share**3
+    t2, t3 = fraction**2, fraction**3
     along = (
         (2 * t3 - 3 * t2 + 1) * around[1]
-        + (t3 - 2 * t2 + share) * m1
+        + (t3 - 2 * t2 + fraction) * m1
         + (3 * t2 - 2 * t3) * around[2]
         + (t3 - t2) * m2
     )

@@ -1,4 +1,4 @@
-"""What is behind a person: glows, rooms, landscapes and patterns, drawn once for an identity and a size."""
+"""The backdrop of a person: glows, rooms, landscapes and patterns, drawn once for an identity and a size."""
 
 from functools import lru_cache
 
@@ -27,10 +27,10 @@ def _axes() -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _between(identity: Identity, share: np.ndarray) -> np.ndarray:
+def _between(identity: Identity, fraction: np.ndarray) -> np.ndarray:
     """Colours from the backdrop's (0) to its edge's (1), ``(_SIDE, _SIDE, 3)``."""
     first, second = np.array(identity.backdrop), np.array(identity.backdrop_edge)
-    return first + np.clip(share, 0.0, 1.0)[..., None] * (second - first)
+    return first + np.clip(fraction, 0.0, 1.0)[..., None] * (second - first)
 
 
 def _glow(identity: Identity, rng: np.random.Generator) -> np.ndarray:

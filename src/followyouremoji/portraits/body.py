@@ -103,10 +103,13 @@ def draw_wimple(scene: Scene) -> None:
     ]
     outline = np.concatenate([head, chest])
     scene.canvas.fill_linear(smooth_loop(outline, 0.6), outline[0], outline[3], colours)
-    for share in (0.25, 0.5, 0.75):
+    for fraction in (0.25, 0.5, 0.75):
         sides = np.stack(
-            [outline[1] + share * (outline[2] - outline[1]), outline[0] + share * (outline[4] - outline[0])]
+            [
+                outline[1] + fraction * (outline[2] - outline[1]),
+                outline[0] + fraction * (outline[4] - outline[0]),
+            ]
         )
-        middle = sides.mean(axis=0) + np.array([0.0, (1.0 + 3.2 * share) * scene.unit])
+        middle = sides.mean(axis=0) + np.array([0.0, (1.0 + 3.2 * fraction) * scene.unit])
         fold = smooth_line(np.stack([sides[0], middle, sides[1]]))
         scene.canvas.stroke(fold, colours[1] * 0.8, 0.35 * scene.unit, alpha=0.45, blur=0.12 * scene.unit)

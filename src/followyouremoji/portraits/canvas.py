@@ -223,7 +223,7 @@ def _textured(texture: np.ndarray, multiplies: bool) -> "skia.Paint":
         paint.setShader(image.makeShader(repeat, repeat, linear, skia.Matrix()))
         if multiplies:
             paint.setBlendMode(skia.BlendMode.kMultiply)
-        # The array stays alive beside its paint, so that no other can get its id.
+        # The array stays alive with its paint, so that no other can get its id.
         _TEXTURED[key] = (texture, paint)
         if len(_TEXTURED) > _KEPT:
             _TEXTURED.popitem(last=False)

@@ -45,7 +45,7 @@ def between_numbers(rng: Random, low: float, high: float) -> float:
 
 
 def common_traits(rng: Random, style: str) -> Identity:
-    """What people, animals and emoji share: light, surroundings, clothes, place in the picture."""
+    """Traits that people, animals and emoji have in common: light, surroundings, clothes, place in the picture."""
     side = rng.choice([-1.0, 1.0])
     light = np.array([side * rng.uniform(0.1, 0.95), rng.uniform(0.1, 0.85), rng.uniform(0.45, 0.9)])
     backdrop = varied(rng, pick(rng, BACKDROP if rng.random() < 0.75 else WORN))

@@ -1,5 +1,4 @@
-"""What skin, fur, stone, hair and cloth look like from near: textures that multiply the colours of a surface and stay
-on it.
+"""Fine texture of skin, fur, stone, hair and cloth: textures that multiply the colours of a surface and stay on it.
 
 The head's map unrolls it about the vertical: `MAP_CM` centimetres around and down, ``MAP`` pixels a side, the middle at
 the nose.
@@ -48,7 +47,7 @@ def _map_centimetres() -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=24)
 def head_coat(identity: Identity) -> np.ndarray | None:
-    """What multiplies the head's colours, uint8 ``(MAP, MAP, 3)``; None where nothing would be seen."""
+    """The texture that multiplies the head's colours, uint8 ``(MAP, MAP, 3)``; None where nothing would be seen."""
     rng = np.random.default_rng(identity.seed)
     if identity.finish != "soft" or identity.style == "emoji":
         return None

@@ -1,4 +1,4 @@
-"""Eyes, brows, nose, mouth, and what is worn on them, drawn through the projected landmarks."""
+"""Eyes, brows, nose, mouth and moustache, drawn through the projected landmarks."""
 
 import numpy as np
 
@@ -204,8 +204,8 @@ def draw_moustache(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     points = sight.points
     lip = points[[61, 40, 37, 0, 267, 270, 291]]
     nose = points[[216, 206, 98, 2, 327, 426, 436]]
-    share = np.array([0.10, 0.42, 0.62, 0.50, 0.62, 0.42, 0.10])[:, None]
-    above = lip + share * (nose - lip)
+    fraction = np.array([0.10, 0.42, 0.62, 0.50, 0.62, 0.42, 0.10])[:, None]
+    above = lip + fraction * (nose - lip)
     below = lip + 0.04 * (nose - lip)
     light = sight.paint[0] / np.maximum(np.array(identity.skin), 0.05)
     colour = np.clip(np.array(toned(identity.hair, 0.02)) * (0.3 + 0.7 * light), 0.0, 1.0)
@@ -216,7 +216,7 @@ def draw_moustache(canvas: Canvas, identity: Identity, sight: Sight) -> None:
 
 
 def draw_mouth(canvas: Canvas, identity: Identity, sight: Sight) -> None:
-    """Lips, and what an open mouth shows: teeth and tongue."""
+    """Lips, and in an open mouth teeth and tongue."""
     points, unit = sight.points, sight.unit
     skin = sight.paint[[17, 0, 61, 291]].mean(axis=0)
     light = skin / np.maximum(np.array(identity.skin), 0.05)

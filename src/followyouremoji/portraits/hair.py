@@ -1,4 +1,4 @@
-"""Hair and what is worn on it: surfaces around the skull and their unlit colours, fixed for an identity."""
+"""Hair and hats: surfaces around the skull and their unlit colours, fixed for an identity."""
 
 from functools import lru_cache
 
@@ -73,8 +73,8 @@ def _waved(surface: Surface, identity: Identity) -> Surface:
     vertices = surface.vertices.copy()
     phase = np.random.default_rng(identity.seed).uniform(0.0, 2.0 * np.pi)
     angle = np.tile(hair_angles(), HAIR_ROWS)
-    share = np.repeat(np.linspace(0.0, 1.0, HAIR_ROWS), HAIR_COLUMNS)
-    swing = 0.55 * share * np.sin(9.0 * share + 5.0 * np.abs(angle) + phase) + 0.3 * share * np.sin(
+    fraction = np.repeat(np.linspace(0.0, 1.0, HAIR_ROWS), HAIR_COLUMNS)
+    swing = 0.55 * fraction * np.sin(9.0 * fraction + 5.0 * np.abs(angle) + phase) + 0.3 * fraction * np.sin(
         14.0 * angle
     )
     vertices[:, [0, 2]] += swing[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
@@ -85,7 +85,7 @@ def _waved(surface: Surface, identity: Identity) -> Surface:
 def hair_paint(identity: Identity) -> np.ndarray:
     """Unlit colour of the hair surface, ``(N, 3)``: broad locks and a band of shine."""
     angles = np.tile(hair_angles(), HAIR_ROWS)
-    share = np.repeat(np.linspace(0.0, 1.0, HAIR_ROWS), HAIR_COLUMNS)
+    fraction = np.repeat(np.linspace(0.0, 1.0, HAIR_ROWS), HAIR_COLUMNS)
     rng = np.random.default_rng(identity.seed)
     phases = rng.uniform(0.0, 2.0 * np.pi, 2)
     locks = np.cos(9.0 * angles + phases[0]) + 0.7 * np.cos(14.0 * angles + phases[1])
@@ -93,18 +93,18 @@ def hair_paint(identity: Identity) -> np.ndarray:
     if identity.finish != "soft":
         return np.tile(base, (len(angles), 1))
     if identity.material != "none":
-        return base * (1.0 + 0.13 * (locks * np.minimum(1.0, 3.0 * share))[:, None])
-    paint = base * (1.0 + 0.07 * (locks * np.minimum(1.0, 3.0 * share))[:, None])
-    roots = np.clip(1.0 - 5.0 * share, 0.0, 1.0)[:, None]
+        return base * (1.0 + 0.13 * (locks * np.minimum(1.0, 3.0 * fraction))[:, None])
+    paint = base * (1.0 + 0.07 * (locks * np.minimum(1.0, 3.0 * fraction))[:, None])
+    roots = np.clip(1.0 - 5.0 * fraction, 0.0, 1.0)[:, None]
     paint = paint * (1.0 - 0.12 * roots)
-    shine = np.exp(-0.5 * ((share - 0.36) / 0.11) ** 2) * (0.75 + 0.25 * locks / 1.7)
+    shine = np.exp(-0.5 * ((fraction - 0.36) / 0.11) ** 2) * (0.75 + 0.25 * locks / 1.7)
     gloss = (0.10 + 0.5 * identity.shine) * shine
     return paint + gloss[:, None] * (np.array([1.0, 0.97, 0.92]) - paint) * (0.4 + 0.6 * base.mean())
 
 
 @lru_cache(maxsize=64)
 def hat_of(identity: Identity) -> tuple[Surface, np.ndarray] | None:
-    """What covers the head as a surface, and its unlit colours; None for a bare head."""
+    """The head's covering as a surface, and its unlit colours; None for a bare head."""
     if identity.hat == "none":
         return None
     skull = skull_behind(face_at_rest(identity.shape))

@@ -1,4 +1,4 @@
-"""Hair beyond what lies on the skull: buns and tails, plaits, curls."""
+"""Hair that does not lie on the skull: buns and tails, plaits, curls."""
 
 import numpy as np
 

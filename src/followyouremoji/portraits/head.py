@@ -218,9 +218,9 @@ def hair_surface(
         [np.sin(angles) * np.cos(elevation), np.sin(elevation), np.cos(angles) * np.cos(elevation)], axis=-1
     )
     on_skull = direction / np.linalg.norm(direction / skull.radii, axis=-1, keepdims=True)
-    share = np.linspace(0.0, 1.0, HAIR_ROWS)[:, None, None]
-    lift = edge + (thickness - edge) * (1.0 - share**3)
-    rise = np.exp(-0.5 * ((share - 0.70) / 0.20) ** 2)
+    fraction = np.linspace(0.0, 1.0, HAIR_ROWS)[:, None, None]
+    lift = edge + (thickness - edge) * (1.0 - fraction**3)
+    rise = np.exp(-0.5 * ((fraction - 0.70) / 0.20) ** 2)
     lift = lift + quiff * rise * np.exp(-0.5 * (angles / 0.75) ** 2)[:, None]
     surface = skull.centre + on_skull + lift * direction
     widening = (1.0 + flare * hanging / 10.0)[..., None]
@@ -244,7 +244,7 @@ def ear_outline(skull: Skull, side: int, size: float) -> tuple[np.ndarray, np.nd
 
 def brim_surface(skull: Skull, front: np.ndarray, lift: float, width: float) -> Surface:
     """A hat's brim: a ring of 4 rows of `HAIR_COLUMNS` points that starts ``lift`` centimetres above the skull at the
-    edge ``front`` (degrees, as in `hair_surface`) and goes ``width`` centimetres outwards, bent down a little."""
+    edge ``front`` (degrees, as in `hair_surface`) and goes ``width`` centimetres outwards and a little down."""
     angles = hair_angles()
     elevation = np.radians(front)
     direction = np.stack(
@@ -253,7 +253,7 @@ def brim_surface(skull: Skull, front: np.ndarray, lift: float, width: float) -> 
     start = skull.centre + direction / np.linalg.norm(direction / skull.radii, axis=-1, keepdims=True)
     start = start + lift * direction
     outwards = np.stack([np.sin(angles), np.zeros_like(angles), np.cos(angles)], axis=-1)
-    shares = np.linspace(0.0, 1.0, 4)
-    rows = [start + t * width * outwards - [0.0, 0.22 * width * t * t, 0.0] for t in shares]
+    fractions = np.linspace(0.0, 1.0, 4)
+    rows = [start + t * width * outwards - [0.0, 0.22 * width * t * t, 0.0] for t in fractions]
     triangles = _hair_triangles()
     return Surface(np.concatenate(rows), triangles[: 2 * 3 * HAIR_COLUMNS])

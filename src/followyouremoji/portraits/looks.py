@@ -1,4 +1,4 @@
-"""Looks: how a whole picture is recoloured and textured, so that a model learns to carry over what it sees instead of a
+"""Looks: how a whole picture is recoloured and textured, so that a model learns to reproduce any portrait instead of a
     fixed cast.
 
 A look works on any picture of a face with landmarks, drawn or not. It belongs to an identity: the same look makes all
@@ -22,7 +22,7 @@ from .textures import HELD_OUT_TEXTURES, TEXTURES, TILE, texture_tile
 __all__ = ["HELD_OUT_TEXTURES", "TEXTURES", "Look", "random_colours", "texture_tile"]
 
 FACE_IN_TILE = 0.6
-"""Height of the mean face as a share of the tile."""
+"""Height of the mean face relative to the tile."""
 GRID = 24
 """Nodes a side at which the texture's place on a picture is evaluated."""
 GUIDES = (
@@ -64,7 +64,7 @@ class Look:
     texture : one of `TEXTURES` or `HELD_OUT_TEXTURES` that sticks to the face, or None
     canvas : like `texture`, but sticks to the picture
     scale : of the textures, 1 for a face of `FACE_IN_TILE` of a tile
-    strength, canvas_strength : up to which share they darken or brighten
+    strength, canvas_strength : the largest fraction by which they darken or brighten
     brush : radius in 1/256 of the side of a filter that turns surfaces to dabs of paint, 0 for none
     ink : how dark lines are drawn along edges, 0..1
     seed : of the textures
@@ -179,7 +179,7 @@ def _places(points: np.ndarray, size: int, scale: float) -> tuple[np.ndarray, np
     """Where in the tile each pixel's texture lies, float32 ``(size, size)`` each: on the face, where the mean face has
     that spot.
 
-    A thin plate through `GUIDES`, evaluated on a coarse grid.
+    A thin-plate spline through `GUIDES`, evaluated on a coarse grid.
     """
     guides = list(GUIDES)
     spline = ThinPlateSpline.through(points[guides] / size, _on_tile()[guides])
@@ -196,6 +196,6 @@ def _places(points: np.ndarray, size: int, scale: float) -> tuple[np.ndarray, np
 
 @lru_cache(maxsize=1)
 def _on_tile() -> np.ndarray:
-    """``(468, 2)`` the mean face's landmarks in the middle of a tile, in shares of its side."""
+    """``(468, 2)`` the mean face's landmarks in the middle of a tile, relative to its side."""
     face = mean_face()[:N_MESH, :2] * (1.0, -1.0)
     return np.asarray((face - face.mean(axis=0)) * (FACE_IN_TILE / np.ptp(face[:, 1])) + 0.5)

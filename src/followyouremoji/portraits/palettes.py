@@ -28,10 +28,10 @@ def from_oklab(lab: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def mixed(first: Colour, second: Colour, share: float) -> Colour:
-    """A colour between two, in OKLab; ``share`` 0 is the first."""
+def mixed(first: Colour, second: Colour, fraction: float) -> Colour:
+    """A colour between two, in OKLab; ``fraction`` 0 is the first."""
     a, b = to_oklab(np.array(first)), to_oklab(np.array(second))
-    r, g, blue = from_oklab(a + share * (b - a)).tolist()
+    r, g, blue = from_oklab(a + fraction * (b - a)).tolist()
     return r, g, blue
 
 

@@ -1,4 +1,4 @@
-"""What moves in a drawn portrait: named expressions, gaze and head pose, and smooth motion over time."""
+"""The motion of a drawn portrait: named expressions, gaze and head pose, and smooth motion over time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -126,10 +126,10 @@ class Performance:
         names = list(EXPRESSIONS)
         controls = np.zeros(len(CONTROLS))
         gaze = np.zeros((2, 2))
-        shares = (1.0,) if rng.random() < 0.6 else (0.65, 0.5)
-        for share in shares:
+        fractions = (1.0,) if rng.random() < 0.6 else (0.65, 0.5)
+        for fraction in fractions:
             expression = EXPRESSIONS[names[rng.integers(len(names))]]
-            strength = share * rng.uniform(0.4, 1.15)
+            strength = fraction * rng.uniform(0.4, 1.15)
             controls += strength * expression.vector()
             gaze += strength * np.array(expression.gaze)
         controls += (rng.random(len(CONTROLS)) < 0.12) * rng.uniform(0.0, 0.3, len(CONTROLS))
@@ -152,7 +152,7 @@ class Performance:
 
 
 def _bounded(controls: np.ndarray) -> tuple[float, ...]:
-    """Weights that the mesh bears: at most 2, blinks at most 1, and jaw and kiss not far open at once."""
+    """Weights within the mesh's limits: at most 2, blinks at most 1, and jaw and kiss not far open at once."""
     bounded = np.clip(controls, 0.0, 2.0)
     for name in ("mouth_side", "jaw_side"):
         place = CONTROLS.index(name)

@@ -31,7 +31,7 @@ class Scene:
         return to_picture(points, self.pose, self.canvas.side)
 
     def see_body(self, points: np.ndarray) -> np.ndarray:
-        """Like `see`, for what does not turn with the head."""
+        """Like `see`, for points that do not turn with the head."""
         return to_picture(points, self.body, self.canvas.side)
 
     def lit(

@@ -1,4 +1,4 @@
-"""Colour and light of the head: what a vertex is painted with, and how it is lit."""
+"""Colour and light of the head, vertex by vertex."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""What the features of a face are drawn from."""
+"""Inputs from which the features of a face are drawn."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sight:
-    """What the features are drawn from.
+    """Landmarks, colours and normals from which the features are drawn.
 
     Attributes
     ----------

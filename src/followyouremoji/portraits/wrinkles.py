@@ -25,7 +25,7 @@ _CROWS_FEET = ((33, (139, 34, 227)), (263, (368, 264, 447)))
 
 
 def draw_wrinkles(canvas: Canvas, identity: Identity, sight: Sight) -> None:
-    """Folds beside nose and mouth, under the eyes, on the forehead, and crow's feet; none on the young."""
+    """Folds around nose and mouth, under the eyes, on the forehead, and crow's feet; none on the young."""
     scale = 0.75 if identity.style == "cartoon" else 1.0
     for indices, depth, start in _FOLDS:
         shown = scale * depth * np.clip((identity.age - start) / (1.0 - start), 0.0, 1.0)

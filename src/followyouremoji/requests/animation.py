@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,6 @@ from followyouremoji.requests.work import Work
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
-    from followyouremoji.sampling.denoising import Tally
 
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 
@@ -128,22 +128,13 @@ def ready_animator(
 ) -> PortraitAnimator:
     """The model of a request. Raises UserError where its settings or LoRAs do not fit it."""
     animator = load(request.model)
-    for lora in request.loras:
-        animator.load_lora(lora.file, lora.scale)
-    animator.check(request.settings)
+    animator.check(request.settings, loras_of(request))
     return animator
 
 
-def frames_of(
-    work: Work, animator: PortraitAnimator, prepared: Prepared, kept: ResumeFolder | None, tally: Tally
-) -> Generator[np.ndarray, None, None]:
-    """The finished frames as they are made."""
-
-    def advance(done: int, total: int) -> None:
-        work.tell(Progress(done, total))
-
-    with closing(animator.frames(prepared, work.request.settings, advance, kept, tally)) as frames:
-        yield from frames
+def loras_of(request: AnimationRequest) -> list[tuple[Path, float]]:
+    """The LoRAs as an animator takes them."""
+    return [(lora.file, lora.scale) for lora in request.loras]
 
 
 def write_frames(
@@ -155,11 +146,23 @@ def write_frames(
     two, a note without a file is written again from the kept latents, while a file without a note would be taken for
     somebody else's.
     """
-    from followyouremoji.sampling.denoising import Tally
+    from followyouremoji.sampling.sampler import Tally
 
     destination, output, tally = work.destination, work.request.output, Tally()
     work.tell(Stage("animating", "Animating"))
-    with closing(frames_of(work, animator, prepared, kept, tally)) as frames:
+
+    def advance(done: int, total: int) -> None:
+        work.tell(Progress(done, total))
+
+    making = animator.frames(
+        prepared,
+        work.request.settings,
+        loras=loras_of(work.request),
+        progress=advance,
+        store=kept,
+        tally=tally,
+    )
+    with closing(making) as frames:
         rows: Iterator[np.ndarray] = frames
         size = prepared.output_size
         if output.side_by_side:
@@ -175,8 +178,7 @@ def write_frames(
                 kept.finish(destination.described(), outcome)
             return outcome
 
-        transparent = prepared.transparent and not output.side_by_side
-        return work.write(rows, prepared, fitting, made, transparent=transparent)
+        return work.write(rows, prepared, fitting, made)
 
 
 def notes_on_model(animator: PortraitAnimator, request: AnimationRequest) -> Iterator[Note]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.drawing import LandmarkStyle
+from followyouremoji.framing import ModelFraming
 from followyouremoji.preparation import prepare
 from followyouremoji.requests.events import OnEvent, Outcome, Progress, Stage, ignore
 from followyouremoji.requests.request import AnimationRequest
@@ -30,9 +31,7 @@ def preview(request: AnimationRequest, size: int = 512, on_event: OnEvent = igno
     prepared = prepare(
         found.layers,
         motion,
-        size=size,
-        style=LandmarkStyle(antialiased=True),
-        always_crop=True,
+        ModelFraming(size, LandmarkStyle(antialiased=True), always_crop=True),
         alignment=request.alignment,
         settings=request.settings,
         portrait_landmarks=found.landmarks,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -104,7 +103,7 @@ class Work:
         prepared: Prepared,
         size: tuple[int, int],
         made: Callable[[bool], Outcome],
-        **how: Any,
+        comment: str = GENERATED_COMMENT,
     ) -> Outcome:
         """Write frames of `size` as they come; `made` is called with whether there is sound when all of them are there,
         just before the result gets its name."""
@@ -113,7 +112,6 @@ class Work:
             picture = next(rows)
             self.tell(Frame(0, picture))
             outcome = made(False)
-            comment = how.get("comment", GENERATED_COMMENT)
             write_picture(path, picture, output.overwrite, comment=comment, background=background)
             return outcome
         with ClipWriter(
@@ -124,7 +122,7 @@ class Work:
             sound_start=float(prepared.motion.timestamps[0]),
             overwrite=output.overwrite,
             background=background,
-            **how,
+            comment=comment,
         ) as writer:
             waiting = min(max(WAITING_BYTES // (3 * size[0] * size[1]), LEAST_WAITING), MOST_WAITING)
             with closing(prefetch(rows, waiting)) as finished:

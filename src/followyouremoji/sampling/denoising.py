@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -17,18 +15,6 @@ from followyouremoji.sampling.schedule import Schedule, ddim_schedule
 from followyouremoji.sampling.windows import Window
 
 
-@dataclass
-class Tally:
-    """Passes of a window that were computed, and that were forecast."""
-
-    computed: int = 0
-    forecast: int = 0
-
-    def add(self, other: Tally) -> None:
-        self.computed += other.computed
-        self.forecast += other.forecast
-
-
 def denoise(
     denoiser: Denoiser,
     conditioning: ClipConditioning,
@@ -38,9 +24,8 @@ def denoise(
     mask: Tensor,
     windows: Sequence[Window],
     steps: int,
-    step_done: Callable[[], None],
     cache: CacheSettings | None = None,
-    tally: Tally | None = None,
+    step_done: Callable[[bool], None] = lambda computed: None,
 ) -> Tensor:
     """Take the frames of a segment, or of several of one length, from noise to clean latents.
 
@@ -56,98 +41,76 @@ def denoise(
     mask : (batch, 1, frames, 1, 1), 1 where a frame is known.
     windows : that cover the frames; their predictions are blended in each step.
     steps : of DDIM.
-    step_done : called `steps` times for each window, whether its passes are computed or forecast.
     cache : which passes are forecast instead of computed; None computes all.
-    tally : to which the counts are added.
+    step_done : called `steps` times for each window with whether its pass was computed.
 
     Returns
     -------
     (batch, channels, frames, height, width) float32.
     """
-    # A single window reads its features once.
-    read_features = lru_cache(maxsize=1)(lambda number: landmark_features(windows[number]))
     schedule = ddim_schedule(steps)
     forecast = velocity_forecast(cache if isinstance(cache, ForecastSettings) else None, schedule)
-    # Of each window, for both halves of guidance.
-    layers = [
-        (TaylorCache(cache), TaylorCache(cache)) if isinstance(cache, TaylorSettings) else None
-        for _ in windows
-    ]
-
-    def pinned(latents: Tensor, step: int) -> Tensor:
-        return torch.where(mask == 1, schedule.noised(known, noise, step), latents)
-
-    def predict(latents: Tensor, step: int) -> Tensor:
-        """The guided prediction of all frames, each window's weighted by its share."""
-        velocity = torch.zeros_like(latents)
-        for number, window in enumerate(windows):
-            inside = slice(window.start, window.stop)
-            for half in layers[number] or ():
-                half.step = step
-            predicted = predict_velocity(
-                denoiser,
-                latents[:, :, inside],
-                known[:, :, inside],
-                mask[:, :, inside],
-                schedule.timesteps[step],
-                read_features(number),
-                conditioning,
-                layers[number],
-            )
-            shares = torch.as_tensor(window.shares, dtype=latents.dtype, device=latents.device)
-            velocity[:, :, inside] += shares[:, None, None] * predicted
-        return velocity
-
-    def after_step(step: int) -> None:
-        computed = step in forecast.computed and (
-            not isinstance(cache, TaylorSettings) or cache.computes(step)
-        )
-        if tally is not None:
-            tally.add(Tally(len(windows), 0) if computed else Tally(0, len(windows)))
-        for _ in windows:
-            step_done()
-
-    latents = integrate(predict, noise, schedule, forecast, pinned, after_step)
-    return torch.where(mask == 1, known, latents)
-
-
-def integrate(
-    predict: Callable[[Tensor, int], Tensor],
-    latents: Tensor,
-    schedule: Schedule,
-    forecast: VelocityForecast,
-    pinned: Callable[[Tensor, int], Tensor] = lambda latents, step: latents,
-    after_step: Callable[[int], None] = lambda step: None,
-) -> Tensor:
-    """All steps of a schedule, from noise on; those that are not computed take a forecast velocity, and are taken again
-    with interpolated ones once the next computed velocity is known.
-
-    Parameters
-    ----------
-    predict : latents and step to the velocity there.
-    latents : noise, of any shape.
-    pinned : the latents at the beginning of a step with whatever is known put in.
-    after_step : called after each step.
-    """
-    steps = len(schedule.timesteps)
-
-    def advance(latents: Tensor, velocity: Tensor, step: int) -> Tensor:
-        latents = schedule.step(latents, velocity, step)
-        return pinned(latents, step + 1) if step + 1 < steps else latents
-
-    latents = pinned(latents, 0)
-    last, at_last = 0, latents  # the last computed step, and its latents
-    for step in range(steps):
+    taylor = cache if isinstance(cache, TaylorSettings) else None
+    # Of each window, for both passes of guidance.
+    layers = [(TaylorCache(taylor), TaylorCache(taylor)) if taylor else None for _ in windows]
+    solver = Solver(noise, schedule, forecast, known, mask)
+    for step, timestep in enumerate(schedule.timesteps):
         if step in forecast.computed:
-            velocity = predict(latents, step)
-            forecast.remember(step, velocity)
-            if step - last > 1:
-                latents = at_last
-                for between in range(last, step):
-                    latents = advance(latents, forecast.at(between), between)
-            last, at_last = step, latents
-        else:
-            velocity = forecast.at(step)
-        latents = advance(latents, velocity, step)
-        after_step(step)
-    return latents
+            velocity = torch.zeros_like(noise)
+            for window, caches in zip(windows, layers, strict=True):
+                inside = slice(window.start, window.stop)
+                for one in caches or ():
+                    one.step = step
+                predicted = predict_velocity(
+                    denoiser,
+                    solver.latents[:, :, inside],
+                    known[:, :, inside],
+                    mask[:, :, inside],
+                    timestep,
+                    landmark_features(window),
+                    conditioning,
+                    caches,
+                )
+                shares = torch.as_tensor(window.shares, dtype=noise.dtype, device=noise.device)
+                velocity[:, :, inside] += shares[:, None, None] * predicted
+            solver.computed(step, velocity)
+        solver.advance(step)
+        for _ in windows:
+            step_done(step in forecast.computed and (taylor is None or taylor.computes(step)))
+    return torch.where(mask == 1, known, solver.latents)
+
+
+class Solver:
+    """Latents on their way through the steps of DDIM, by velocities that are computed or forecast.
+
+    When a velocity is computed after forecasts, the steps since the one computed before are taken again with velocities
+    interpolated between the two.
+    """
+
+    def __init__(
+        self, noise: Tensor, schedule: Schedule, forecast: VelocityForecast, known: Tensor, mask: Tensor
+    ) -> None:
+        """Begin with `noise`; frames where `mask` is 1 are held on the path from it to `known`."""
+        self._noise, self._schedule, self._forecast = noise, schedule, forecast
+        self._known, self._mask = known, mask
+        self._last, self._at_last = 0, self._pinned(noise, 0)  # the last computed step, and its latents
+        self.latents = self._at_last
+
+    def computed(self, step: int, velocity: Tensor) -> None:
+        """The velocity of `latents` at a step, which comes next."""
+        self._forecast.remember(step, velocity)
+        if step - self._last > 1:
+            self.latents = self._at_last
+            for between in range(self._last, step):
+                self.advance(between)
+        self._last, self._at_last = step, self.latents
+
+    def advance(self, step: int) -> None:
+        """Take a step with the velocity that the forecast has for it: the computed one, where there is one."""
+        latents = self._schedule.step(self.latents, self._forecast.at(step), step)
+        self.latents = (
+            self._pinned(latents, step + 1) if step + 1 < len(self._schedule.timesteps) else latents
+        )
+
+    def _pinned(self, latents: Tensor, step: int) -> Tensor:
+        return torch.where(self._mask == 1, self._schedule.noised(self._known, self._noise, step), latents)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.sampling.presets import CacheSettings
-from followyouremoji.sampling.progressive import Batch, batched, chain, plan
+from followyouremoji.sampling.progressive import Level, chain, plan
 from followyouremoji.sampling.windows import OVERLAP, TILE, Blend, Window, overlapping_windows
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class SamplingSettings:
     strategy : for clips longer than a window: "keyframes", the progressive strategy (paper layout only); "windows",
         overlapping windows whose predictions are averaged; "tiles", windows of at most 16 with Gaussian weights;
         "chain", one window after the other, each going on from the last frame of the one before (paper layout only).
-    batch : segments of equal length that the denoiser takes at once, 1 or more. Windows and tiles have no segments to
-        join.
+    batch : segments of equal length that the denoiser takes at once, 1 or more; scenes in windows or tiles come one by
+        one.
     cache : which passes of the denoiser are forecast from others instead of computed; None: none.
 
     Raises SettingsError for values outside these.
@@ -73,17 +73,16 @@ class SamplingSettings:
         """Whether any pass is forecast."""
         return self.cache is not None and self.cache.computed(self.steps) < self.steps
 
-    def batches(self, frames: int, cuts: Sequence[int] = (), loop: bool = False) -> list[Batch]:
-        """The parts of a clip that are made one after the other, each of one or several segments; parameters as of
-        `plan`.
+    def levels(self, frames: int, cuts: Sequence[int] = (), loop: bool = False) -> list[Level]:
+        """The plan of a clip; parameters as of `plan`.
 
         Only keyframes join a loop's end to its beginning. The scenes of a clip are apart in every strategy.
         """
         if self.strategy == "keyframes":
-            return batched(plan(frames, self.window, cuts, loop), self.batch)
+            return plan(frames, self.window, cuts, loop)
         if self.strategy == "chain":
-            return batched(chain(frames, self.window, cuts), self.batch)
-        return batched(plan(frames, max(frames, 1), cuts), 1)  # a scene at once
+            return chain(frames, self.window, cuts)
+        return plan(frames, max(frames, 1), cuts)  # a scene at once
 
     def windows(self, frames: int) -> list[Window]:
         """The windows that the frames of one segment are denoised in, side by side; a single one where they fit."""

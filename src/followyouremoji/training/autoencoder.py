@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from followyouremoji.checkpoints.model import to_tensor
+from followyouremoji.checkpoints.codec import Codec, to_pixels, to_tensor
 from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.files import atomic, clear_stale, write_json
 from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
 from followyouremoji.networks.compiling import compile_module
-from followyouremoji.training.batch import sample_rng, to_pixels
+from followyouremoji.training.batch import sample_rng
 from followyouremoji.training.checkpointing import averaged_weights, check_layout, newest_state
 from followyouremoji.training.drawings import LATENTS, Drawings, new_array
 from followyouremoji.training.fingerprint import fingerprint, write_fingerprint
@@ -76,9 +76,8 @@ class MakePicture:
             + run.face_weight * face_mask(pick.points[1], size)
             + run.expression_weight * expression_mask(pick.points[1], size)
         )
-        pictures = torch.from_numpy(np.array(pick.targets)).permute(0, 3, 1, 2)
         return PictureBatch(
-            pictures, torch.from_numpy((weight / weight.mean()).astype(np.float32))[None, None]
+            to_tensor(pick.targets), torch.from_numpy((weight / weight.mean()).astype(np.float32))[None, None]
         )
 
 
@@ -143,14 +142,13 @@ def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
     )
 
 
-@torch.no_grad()
 def measured_scale(run: AutoencoderRun, module: SmallAutoencoder) -> dict[str, float]:
     """`shift` and `scale` of an autoencoder's latents over pictures as the run learns from, each of another person or
     clip."""
     source = open_picks(run.drawings, run.data, 2, run.optimisation.seed, run.window)
     rng = np.random.default_rng(run.optimisation.seed)
     pictures = [source.pick(position, rng, 1, successive=False).portrait for position in range(MEASURED)]
-    latents = torch.cat([module.encode(part) for part in to_tensor(np.stack(pictures)).split(16)])
+    latents = Codec(module).encode(to_tensor(np.stack(pictures)))
     return {"shift": float(latents.mean()), "scale": float(1 / latents.std())}
 
 
@@ -160,23 +158,19 @@ def with_config(module: SmallAutoencoder, config: AutoencoderConfig) -> SmallAut
     return other.eval()
 
 
-@torch.inference_mode()
-def write_latents(folder: Path, autoencoder: SmallAutoencoder, batch: int = 32) -> None:
+def write_latents(folder: Path, autoencoder: SmallAutoencoder) -> None:
     """Encode all drawings of a folder into its `latents.npy`, and record beside it which encoder they are of.
 
     Raises SettingsError or DataError as `Drawings.open`, and OSError where the disk has too little room.
     """
-    drawings = Drawings.open(folder)
+    drawings, codec = Drawings.open(folder), Codec(autoencoder)
     identities, pictures, size = drawings.pictures.shape[:3]
     shape = (identities, pictures, autoencoder.config.latent_channels, size // 8, size // 8)
     clear_stale(folder)
     with atomic(folder / LATENTS) as temporary:
         latents = new_array(temporary, np.float16, shape)
         for i in range(identities):
-            for j in range(0, pictures, batch):
-                latents[i, j : j + batch] = autoencoder.encode(
-                    to_tensor(drawings.pictures[i, j : j + batch])
-                ).numpy()
+            latents[i] = codec.encode(to_tensor(drawings.pictures[i])).numpy()
         latents.flush()
         # A kill leaves none, or those that the record is of.
         (folder / LATENTS).unlink(missing_ok=True)

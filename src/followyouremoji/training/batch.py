@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from followyouremoji.checkpoints.codec import to_tensor
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.topology import (
     INNER_LIPS_LOOP,
@@ -53,7 +54,7 @@ class Batch:
 
     portrait: Tensor  # uint8 (b, 3, H, W)
     portrait_latents: Tensor | None  # (b, c, h, w)
-    portrait_landmarks: Tensor  # uint8 (b, 3, 1, H, W)
+    portrait_landmarks: Tensor  # uint8 (b, 3, H, W)
     targets: Tensor | None  # uint8 (n, 3, f, H, W), None where latents are there
     latents: Tensor | None  # (n, c, f, h, w)
     landmarks: Tensor  # uint8 (n, 3, f, H, W)
@@ -63,7 +64,7 @@ class Batch:
     known: Tensor  # bool (n, f)
     timesteps: Tensor  # int64 (n,)
     noise: Tensor  # (n, c, f, h, w)
-    kept: Tensor  # bool (b,), False where the portrait is withheld; stays on the CPU
+    kept: Tensor | None  # bool (b,), False where the portrait is withheld; None: nowhere. Stays on the CPU
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device; `kept` decides what is computed and stays."""
@@ -108,9 +109,9 @@ def jittered(rng: np.random.Generator, points: np.ndarray, amount: float) -> np.
     return points
 
 
-def channels_first(pictures: np.ndarray, clips: int) -> Tensor:
-    """Pictures uint8 (clips * frames, height, width, 3) to (clips, 3, frames, height, width)."""
-    return torch.from_numpy(np.array(pictures)).unflatten(0, (clips, -1)).permute(0, 4, 1, 2, 3)
+def clip_tensor(pictures: np.ndarray, clips: int) -> Tensor:
+    """Pictures uint8 (clips * frames, height, width, 3) as a tensor uint8 (clips, 3, frames, height, width)."""
+    return to_tensor(pictures).unflatten(0, (clips, -1)).transpose(1, 2)
 
 
 def landmark_pictures(points: np.ndarray, size: int, style: LandmarkStyle) -> np.ndarray:
@@ -123,11 +124,6 @@ def mask_tensor(masks: Sequence[np.ndarray], latent_size: int, clips: int) -> Te
     size)."""
     stack = torch.from_numpy(np.stack(masks)).float()[:, None]
     return F.adaptive_avg_pool2d(stack, latent_size).unflatten(0, (clips, -1)).transpose(1, 2)
-
-
-def to_pixels(pictures: Tensor) -> Tensor:
-    """Pictures uint8 to float32 in [-1, 1]."""
-    return pictures.float() / 127.5 - 1
 
 
 def sample_rng(seed: int, step: int, index: int) -> np.random.Generator:
@@ -164,15 +160,13 @@ def sample_of(run: DenoiserRun, pick: Pick, rng: np.random.Generator) -> Batch:
     cached = pick.latents is not None
     latents = torch.from_numpy(pick.latents) if pick.latents is not None else torch.empty(0)
     return Batch(
-        portrait=channels_first(pick.portrait[None], 1)[:, :, 0],
+        portrait=to_tensor(pick.portrait[None]),
         portrait_latents=latents[:1] if cached else None,
-        portrait_landmarks=channels_first(drawn[:1], 1),
-        targets=channels_first(pick.targets, clips) if not cached or run.picture_loss > 0 else None,
+        portrait_landmarks=to_tensor(drawn[:1]),
+        targets=clip_tensor(pick.targets, clips) if not cached or run.picture_loss > 0 else None,
         latents=latents[1:].unflatten(0, (clips, frames)).transpose(1, 2) if cached else None,
-        landmarks=channels_first(drawn[1:], clips),
-        warped=(
-            channels_first(pick.warped_portraits(points), clips) if run.network.warped_reference else None
-        ),
+        landmarks=clip_tensor(drawn[1:], clips),
+        warped=(clip_tensor(pick.warped_portraits(points), clips) if run.network.warped_reference else None),
         expression_mask=(
             mask_tensor([expression_mask(p, (size, size)) for p in truth], latent_size, clips)
             if run.expression_mask
@@ -186,7 +180,7 @@ def sample_of(run: DenoiserRun, pick: Pick, rng: np.random.Generator) -> Batch:
         known=torch.from_numpy(known),
         timesteps=torch.from_numpy(timesteps),
         noise=torch.from_numpy(noise),
-        kept=torch.from_numpy(rng.random(1) >= run.reference_dropout),
+        kept=torch.from_numpy(rng.random(1) >= run.reference_dropout) if run.reference_dropout else None,
     )
 
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 import errno
 import json
 import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.files import write_json
 from followyouremoji.portraits import Performance, draw_portrait, expressive_motion, random_identity, speech
 
@@ -65,15 +65,13 @@ def draw_identity(settings: DrawingSettings, index: int) -> tuple[np.ndarray, np
     return np.stack([d.picture for d in drawn]), np.stack([d.points for d in drawn]).astype(np.float32)
 
 
-def _draw_slice(folder: str, settings: DrawingSettings, start: int, stop: int) -> int:
-    pictures = np.load(Path(folder) / PICTURES, mmap_mode="r+", allow_pickle=False)
-    points = np.load(Path(folder) / POINTS, mmap_mode="r+", allow_pickle=False)
-    for index in range(start, stop):
-        pictures[index], points[index] = draw_identity(settings, index)
-    return stop - start
+def _draw_into(index: int, folder: Path, settings: DrawingSettings) -> None:
+    pictures = np.load(folder / PICTURES, mmap_mode="r+", allow_pickle=False)
+    points = np.load(folder / POINTS, mmap_mode="r+", allow_pickle=False)
+    pictures[index], points[index] = draw_identity(settings, index)
 
 
-def draw_folder(folder: Path, settings: DrawingSettings, processes: int = 1) -> None:
+def draw_folder(folder: Path, settings: DrawingSettings, executor: Executor) -> None:
     """Draw everything into `folder`; does nothing when it already holds the same drawings, and refuses to mix different
     ones.
 
@@ -86,23 +84,18 @@ def draw_folder(folder: Path, settings: DrawingSettings, processes: int = 1) -> 
         raise SettingsError(f"{folder} holds other drawings; name another folder or delete it.")
     folder.mkdir(parents=True, exist_ok=True)
     shape = (settings.identities, settings.pictures)
-    starts = range(0, settings.identities, 16)
     try:
         new_array(folder / PICTURES, np.uint8, (*shape, settings.size, settings.size, 3))
         new_array(folder / POINTS, np.float32, (*shape, N_POINTS, 2))
-        with ProcessPoolExecutor(processes) as pool:
-            tasks = [
-                pool.submit(_draw_slice, str(folder), settings, s, min(s + 16, settings.identities))
-                for s in starts
-            ]
-            for task in tasks:
-                task.result()
+        draw = partial(_draw_into, folder=folder, settings=settings)
+        for outcome in executor.map(draw, range(settings.identities)):
+            outcome.result()
     except BaseException as error:
         for name in (PICTURES, POINTS):
             (folder / name).unlink(missing_ok=True)
-        if isinstance(error, BrokenProcessPool):
+        if isinstance(error, WorkerLost):
             raise DataError(
-                "A process that draws was killed; most often memory ran out. Draw with fewer `--processes`."
+                f"The drawings were not finished: {error}. Draw with fewer processes at once."
             ) from error
         raise
     write_json(folder / DESCRIPTION, asdict(settings))

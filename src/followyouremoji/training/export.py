@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
+from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, check_layout
+from followyouremoji.training.codec import load_codec
 from followyouremoji.training.config import load_denoiser_run
-from followyouremoji.training.encoders import load_encoders
 from followyouremoji.training.fingerprint import fingerprint, require_encoder
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.origin import origin_of, read_origin
@@ -51,8 +52,8 @@ def export_model(
             f"{denoiser_run}: a model learns guidance by portraits that are withheld, and this run's `reference_dropout` is 0: train it with "
             f"0.1, say, or export it with a guidance scale of 1, not {guidance_scale:g}"
         )
-    encoders = load_encoders(run)
-    autoencoder = encoders.autoencoder
+    codec = load_codec(run)
+    autoencoder = codec.autoencoder
     network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
     own = autoencoder.config if isinstance(autoencoder, SmallAutoencoder) else None
     with torch.device("meta"):
@@ -62,8 +63,8 @@ def export_model(
     require_encoder(run.output, fingerprint(autoencoder), run.autoencoder)
     networks.load_state_dict(weights, assign=True)
     networks.eval().requires_grad_(False)
-    if networks.decoder is not None:
-        autoencoder = encoders.with_decoder(networks.decoder).autoencoder
+    if networks.decoder is not None and isinstance(autoencoder, SmallAutoencoder):
+        codec = Codec(autoencoder.with_decoder(networks.decoder), codec.image_encoder)
     config = ModelConfig(
         name=name,
         network=network,
@@ -83,13 +84,4 @@ def export_model(
         guided=guided,
         provenance=provenance or (read_origin(run.output) or origin_of(run)).told(),
     )
-    model = Model(
-        config=config,
-        appearance_net=networks.appearance_net,
-        denoiser=networks.denoiser,
-        landmark_encoder=networks.landmark_encoder,
-        qformer=networks.qformer,
-        autoencoder=autoencoder,
-        image_encoder=encoders.image_encoder,
-    )
-    return save_model(model, folder, dtype=torch.float16, overwrite=overwrite)
+    return save_model(Model(config, networks, codec), folder, dtype=torch.float16, overwrite=overwrite)

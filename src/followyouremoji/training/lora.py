@@ -20,20 +20,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.lora import DOWN, UP, Lora
 from followyouremoji.checkpoints.model import Model
-from followyouremoji.checkpoints.tensors import on_meta
 from followyouremoji.data.drawn import Drawn
 from followyouremoji.data.mixture import Mixture
 from followyouremoji.data.source import ClipSource
 from followyouremoji.errors import SettingsError
+from followyouremoji.networks import FollowYourEmoji
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import make_batch, sample_rng
-from followyouremoji.training.encoders import Encoders
 from followyouremoji.training.interruption import listening
 from followyouremoji.training.lora_settings import LoraSettings
-from followyouremoji.training.networks import Networks
+from followyouremoji.training.networks import recompute_activations
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.person import Person, held_out_views
 from followyouremoji.training.picks import ClipPicks, Pick, framed
@@ -80,15 +80,6 @@ class LoraResult:
     after: dict[str, float]
     loss: float
     grid: np.ndarray  # uint8 (height, width, 3): rows of portrait, landmarks, before, truth, after, truth
-
-
-def networks_of(model: Model) -> Networks:
-    """A model's networks as the trainer knows them, sharing their weights."""
-    networks = on_meta(lambda: Networks(model.config.network))
-    assert isinstance(networks, Networks)
-    networks.appearance_net, networks.denoiser = model.appearance_net, model.denoiser
-    networks.landmark_encoder, networks.qformer = model.landmark_encoder, model.qformer
-    return networks
 
 
 def lora_run(model: Model, settings: LoraSettings) -> DenoiserRun:
@@ -145,10 +136,9 @@ def train_lora(
     SettingsError : losses or gradients are no numbers any more, or peft is missing.
     Interrupted : SIGTERM or Ctrl-C came; `keep` has what was learnt.
     """
-    run, networks, device = lora_run(model, settings), networks_of(model), model.device
-    encoders = Encoders(model.autoencoder, model.image_encoder)
+    run, networks, codec = lora_run(model, settings), model.networks, model.codec
     views = held_out_picks(person, run, settings.views)
-    before = [animate(networks, encoders, run, pick, device) for pick in views]
+    before = [animate(networks, codec, run, pick) for pick in views]
     with adapted(networks, settings):
 
         def learnt() -> Lora:
@@ -161,9 +151,9 @@ def train_lora(
             if keep is not None and (stop or due):
                 keep(learnt())
 
-        loss = _learn(networks, encoders, run, _source(person, settings), stepped)
+        loss = _learn(networks, codec, run, _source(person, settings), stepped)
         networks.eval()
-        after = [animate(networks, encoders, run, pick, device) for pick in views]
+        after = [animate(networks, codec, run, pick) for pick in views]
         lora = learnt()
     rows = [
         joined([grid_row(pick, one, run), two[0], pick.targets[0]], axis=1)
@@ -173,7 +163,7 @@ def train_lora(
 
 
 @contextmanager
-def adapted(networks: Networks, settings: LoraSettings) -> Iterator[None]:
+def adapted(networks: nn.Module, settings: LoraSettings) -> Iterator[None]:
     """Networks whose layers carry trainable low-rank changes; on leaving, the layers are the plain ones again."""
     try:
         from peft import LoraConfig, inject_adapter_in_model
@@ -186,10 +176,11 @@ def adapted(networks: Networks, settings: LoraSettings) -> Iterator[None]:
     torch.manual_seed(settings.seed)
     inject_adapter_in_model(config, networks)
     if settings.checkpointing:
-        networks.save_activation_memory()
+        recompute_activations(networks)
     try:
         yield
     finally:
+        vars(networks).pop("peft_config", None)
         for module in list(networks.modules()):
             module.__dict__.pop("forward", None)  # what recomputes activations
             for name, child in list(module.named_children()):
@@ -231,8 +222,8 @@ def _source(person: Person, settings: LoraSettings) -> ClipSource:
 
 
 def _learn(
-    networks: Networks,
-    encoders: Encoders,
+    networks: FollowYourEmoji,
+    codec: Codec,
     run: DenoiserRun,
     source: ClipSource,
     stepped: Callable[[int, float, bool, bool], None],
@@ -258,7 +249,7 @@ def _learn(
                 group["lr"] = run.optimisation.rate(step)
             batch = make_batch(run, picks, step).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                loss = batch_losses(networks, run, encoders, batch, alphas_cumprod).total
+                loss = batch_losses(networks, run, codec, batch, alphas_cumprod).total
             loss.backward()
             norm = nn.utils.clip_grad_norm_(trained, run.optimisation.gradient_norm)
             value, finite = loss.item(), bool(torch.isfinite(loss) & torch.isfinite(norm))

@@ -1,5 +1,5 @@
-"""All networks that learn, as one module whose forward is a training step's: from a portrait and landmark pictures to
-`v` (Sec. 3)."""
+"""The networks in training: what each stage trains, portraits that are withheld, and the autoencoder's decoder where a
+run tunes it (Sec. 3)."""
 
 from __future__ import annotations
 
@@ -10,40 +10,24 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.utils.checkpoint import checkpoint
 
-from followyouremoji.networks import (
-    AppearanceNet,
-    AutoencoderConfig,
-    Denoiser,
-    LandmarkEncoder,
-    NetworkConfig,
-    QFormer,
-    SmallAutoencoder,
-)
+from followyouremoji.networks import AutoencoderConfig, FollowYourEmoji, NetworkConfig, SmallAutoencoder
 from followyouremoji.networks.compiling import compile_module
 from followyouremoji.networks.layers import ResnetBlock, SpatialTransformer
 from followyouremoji.networks.motion_module import MotionModule
 
 
-class Networks(nn.Module):
-    """Appearance net, denoiser, landmark encoder and, in the paper layout, the Q-Former of the image prompt.
+class Networks(FollowYourEmoji):
+    """The networks in training; `forward` is a training step's.
 
     With `autoencoder` given, also that autoencoder's decoder, for runs that tune it or go on from one that did: no part
-    of `forward`, but trained, averaged and saved with the others. `withholds`: samples may come without their portrait,
-    which processes that share the weights must know beforehand.
+    of `forward`, but trained, averaged and saved with the others.
     """
 
-    qformer: QFormer | None
     decoder: nn.Module | None
 
-    def __init__(
-        self, config: NetworkConfig, autoencoder: AutoencoderConfig | None = None, *, withholds: bool = False
-    ) -> None:
-        super().__init__()
-        self.config, self.autoencoder, self.withholds = config, autoencoder, withholds
-        self.appearance_net = AppearanceNet(config)
-        self.denoiser = Denoiser(config)
-        self.landmark_encoder = LandmarkEncoder(config)
-        self.qformer = QFormer(config) if config.qformer is not None else None
+    def __init__(self, config: NetworkConfig, autoencoder: AutoencoderConfig | None = None) -> None:
+        super().__init__(config)
+        self.autoencoder = autoencoder
         self.decoder = SmallAutoencoder(autoencoder).decoder if autoencoder is not None else None
         # The appearance net hands its last tokens over before this layer, which stays for the released tensor names.
         self.appearance_net.transformers()[-1].proj_out.requires_grad_(False)
@@ -61,12 +45,6 @@ class Networks(nn.Module):
             reads_known_frames = self.config.layout == "paper" and name.startswith("denoiser.conv_in")
             parameter.requires_grad_("motion_modules" in name or reads_known_frames)
 
-    def save_activation_memory(self) -> None:
-        """Keep only the inputs of each layer and compute what is inside it again in the backward pass."""
-        for module in self.modules():
-            if isinstance(module, (ResnetBlock, SpatialTransformer, MotionModule)):
-                module.forward = partial(checkpoint, module.forward, use_reentrant=False)  # type: ignore[method-assign]
-
     def compile_parts(self) -> None:
         """Compile each network in place; names of parameters stay as they are.
 
@@ -76,66 +54,44 @@ class Networks(nn.Module):
         for network in (self.appearance_net, self.denoiser, self.landmark_encoder):
             compile_module(network)
 
-    def prompt(self, image_tokens: Tensor) -> Tensor:
-        """The image prompt that both UNets read, from the image encoder's or latents' tokens (b, tokens, image
-        width)."""
-        return image_tokens if self.qformer is None else self.qformer(image_tokens)
-
-    def read(
-        self,
-        portrait: Tensor,
-        image_tokens: Tensor,
-        portrait_landmarks: Tensor,
-        landmarks: Tensor,
-        warped: Tensor | None,
-    ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """What the denoiser is told, see `forward`: the landmarks' features, the image prompt and the appearance
-        tokens."""
-        features = self.landmark_encoder(landmarks, warped)
-        own = self.landmark_encoder(portrait_landmarks)[:, :, 0] if self.config.reference_landmarks else None
-        prompt = self.prompt(image_tokens)
-        return features, prompt, self.appearance_net(portrait, prompt, own)
-
     def forward(
         self,
-        portrait: Tensor,
+        latents: Tensor,
         image_tokens: Tensor,
         portrait_landmarks: Tensor,
         landmarks: Tensor,
         warped: Tensor | None,
         noisy: Tensor,
         timesteps: Tensor,
-        kept: Tensor,
+        kept: Tensor | None = None,
     ) -> Tensor:
-        """One prediction.
+        """One prediction, see `FollowYourEmoji.forward`, for a run that may withhold portraits.
 
-        `portrait` latents (b, c, h, w), its `image_tokens` (b, tokens, image width) and landmark picture (b, 3, 1, H,
-        W); `landmarks` (n, 3, f, H, W) and the latents of the portrait warped by them, `warped` (n, c, f, h, w), for
-        networks with `warped_reference`; `noisy` (n, denoiser channels, f, h, w), n a multiple of b, sample-major;
-        `timesteps` (n,); `kept` bool (b,) on the CPU, False where the portrait is withheld as in guidance's second
-        pass: no image prompt, no appearance. Returns v (n, c, f, h, w).
+        `kept` bool (b,) on the CPU, False where the portrait is withheld as in guidance's second pass: no image prompt,
+        no appearance. None: a run that withholds none.
         """
         reads_noise = self.denoiser.conv_in.weight.requires_grad
         if noisy.device.type == "cpu" and torch.is_grad_enabled() and not reads_noise:
             # torch 2.13 crashes in a CPU's backward pass of a channels-last group norm whose input needs no gradient,
             # as the input of the first motion module would not where only the motion modules learn.
             noisy = noisy.detach().requires_grad_()
-        features, prompt, appearance = self.read(
-            portrait, image_tokens, portrait_landmarks, landmarks, warped
-        )
-        # Processes that hold shares of the weights gather them layer by layer: all must call the same layers, whatever
+        # Processes that hold shards of the weights gather them layer by layer: all must call the same layers, whatever
         # they keep.
-        alike = self.withholds and isinstance(self, FSDPModule)
-        if bool(kept.all()) and not alike:
-            return self.denoiser(noisy, timesteps, features, self.denoiser.condition(prompt, appearance))
+        uniform = isinstance(self, FSDPModule)
+        if kept is None or (bool(kept.all()) and not uniform):
+            return super().forward(
+                latents, image_tokens, portrait_landmarks, landmarks, warped, noisy, timesteps
+            )
 
-        targets = len(noisy) // len(portrait)
+        features = self.features(landmarks, warped)
+        prompt, appearance = self.read_portrait(latents, image_tokens, portrait_landmarks)
+        targets = len(noisy) // len(latents)
         v = torch.empty_like(noisy[:, : self.config.latent_channels])
-        unheeded = [tokens.sum() for tokens in appearance]
+        zero_terms = [tokens.sum() for tokens in appearance]
         for state in (True, False):
             rows = torch.nonzero(kept == state)[:, 0].to(noisy.device)
             idle = not len(rows)
-            if idle and not alike:
+            if idle and not uniform:
                 continue
             if idle:
                 rows = torch.zeros_like(kept[:1], dtype=torch.long, device=noisy.device)
@@ -147,9 +103,16 @@ class Networks(nn.Module):
             )
             predicted = self.denoiser(noisy[samples], timesteps[samples], features[samples], conditioning)
             if idle:
-                unheeded.append(predicted.sum())
+                zero_terms.append(predicted.sum())
             else:
                 v = v.to(predicted.dtype).index_copy(0, samples, predicted)
         # Where every portrait of a process is withheld, its gradients of the other networks are zero, not absent:
         # processes must agree.
-        return v + 0.0 * torch.stack(unheeded).sum()
+        return v + 0.0 * torch.stack(zero_terms).sum()
+
+
+def recompute_activations(networks: nn.Module) -> None:
+    """Keep only the inputs of each layer and compute what is inside it again in the backward pass."""
+    for module in networks.modules():
+        if isinstance(module, (ResnetBlock, SpatialTransformer, MotionModule)):
+            module.forward = partial(checkpoint, module.forward, use_reentrant=False)  # type: ignore[method-assign]

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from followyouremoji.checkpoints.codec import Codec, to_pixels
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.sampling.residual import onto_warp, relative_to_warp
-from followyouremoji.training.batch import Batch, to_pixels
-from followyouremoji.training.encoders import DTYPES, Encoders
+from followyouremoji.training.batch import Batch
+from followyouremoji.training.codec import DTYPES
 from followyouremoji.training.losses import (
     Losses,
     add_noise,
@@ -28,11 +29,12 @@ from followyouremoji.training.settings import DenoiserRun
 LEAST_NOISE = 0.1  # of the power, for a prediction whose picture can teach: with less, the true latents are all but given
 
 Predict = Callable[..., Tensor]
-"""`Networks.forward`, as it is or wrapped for several processes."""
+"""`FollowYourEmoji.forward`, or that of `Networks` where portraits are withheld, as it is or wrapped for several
+processes."""
 
 
 def batch_losses(
-    networks: Predict, run: DenoiserRun, encoders: Encoders, batch: Batch, alphas_cumprod: Tensor
+    networks: Predict, run: DenoiserRun, codec: Codec, batch: Batch, alphas_cumprod: Tensor
 ) -> Losses:
     """The losses of a batch that lies on the networks' device.
 
@@ -43,31 +45,31 @@ def batch_losses(
     config = run.network
     with torch.no_grad():
         portrait = (
-            batch.portrait_latents if batch.portrait_latents is not None else encoders.latents(batch.portrait)
+            batch.portrait_latents if batch.portrait_latents is not None else codec.encode(batch.portrait)
         )
-        image_tokens = encoders.image_tokens(batch.portrait, portrait)
+        image_tokens = codec.image_tokens(batch.portrait, portrait)
         if batch.latents is not None:
             latents = batch.latents
         else:
             assert batch.targets is not None
-            latents = encoders.clip_latents(batch.targets)
+            latents = codec.encode_clips(batch.targets)
         warped = None
         if batch.warped is not None:
-            warped = encoders.clip_latents(batch.warped)
+            warped = codec.encode_clips(batch.warped)
             latents = relative_to_warp(latents, warped, config.residual_scale)
         signal, sigma = signal_and_noise(batch.timesteps, alphas_cumprod)
         noised = add_noise(latents, batch.noise, signal, sigma)
         known = batch.known[:, None, :, None, None].float()
-    v = networks(
+    inputs = (
         portrait,
         image_tokens,
-        batch.portrait_landmarks.float() / 255,
-        batch.landmarks.float() / 255,
+        batch.portrait_landmarks,
+        batch.landmarks,
         warped,
         join_known(noised, latents, known) if config.layout == "paper" else noised,
         batch.timesteps,
-        batch.kept,
-    ).float()
+    )
+    v = (networks(*inputs) if batch.kept is None else networks(*inputs, batch.kept)).float()
     predicted = predicted_latents(noised, v, signal, sigma)
     losses = training_losses(
         v,
@@ -84,7 +86,7 @@ def batch_losses(
     if warped is not None:
         predicted = onto_warp(predicted, warped, config.residual_scale)
     places, share = places_to_decode(run, batch, signal)
-    picture = picture_error(run, encoders, batch, predicted, places)
+    picture = picture_error(run, codec, batch, predicted, places)
     return dataclasses.replace(losses, picture=run.picture_loss * share * picture)
 
 
@@ -107,9 +109,7 @@ def places_to_decode(run: DenoiserRun, batch: Batch, signal: Tensor) -> tuple[Te
     return places[(even + batch.timesteps.sum()) % len(places)], count / wanted
 
 
-def picture_error(
-    run: DenoiserRun, encoders: Encoders, batch: Batch, predicted: Tensor, places: Tensor
-) -> Tensor:
+def picture_error(run: DenoiserRun, codec: Codec, batch: Batch, predicted: Tensor, places: Tensor) -> Tensor:
     """The reconstruction error of decoded predictions (n, c, f, h, w) at `places` among all frames, most around eyes,
     brows and lips."""
     assert batch.targets is not None
@@ -121,6 +121,6 @@ def picture_error(
     weight = F.interpolate(weight, size=pictures.shape[-2:], mode="bilinear")
     precision = run.optimisation.precision
     with torch.autocast(latents.device.type, DTYPES[precision], enabled=precision != "fp32"):
-        decoded = encoders.autoencoder.decode(latents)
+        decoded = codec.autoencoder.decode(latents)
     weight = weight / weight.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
     return reconstruction_loss(decoded.float(), to_pixels(pictures), weight)

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.errors import SettingsError, some_of
 from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.average import full_tensor
 from followyouremoji.training.batch import Batch, join, make_sample
 from followyouremoji.training.checkpointing import carries_decoder, checkpoints
-from followyouremoji.training.encoders import Encoders, load_encoders
+from followyouremoji.training.codec import load_codec
 from followyouremoji.training.fingerprint import fingerprint, require_encoder, write_fingerprint
 from followyouremoji.training.loop import Outcome, Report, train
-from followyouremoji.training.networks import Networks
+from followyouremoji.training.networks import Networks, recompute_activations
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.origin import origin_of, write_origin
 from followyouremoji.training.picks import PickSource, check_drawings, check_size, open_picks
@@ -51,18 +52,18 @@ def has_decoder(run: DenoiserRun) -> bool:
     return before is not None and carries_decoder(before)
 
 
-def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, StartReport | None]:
+def build_networks(run: DenoiserRun, codec: Codec) -> tuple[Networks, StartReport | None]:
     """The networks of a run as they are before its first step, a function of its seed and of what it starts from; and
     what that gave."""
     torch.manual_seed(run.optimisation.seed)
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    autoencoder, withholds = encoders.autoencoder, run.reference_dropout > 0
+    autoencoder = codec.autoencoder
     if isinstance(autoencoder, SmallAutoencoder) and has_decoder(run):
-        networks = Networks(config, autoencoder.config, withholds=withholds)
+        networks = Networks(config, autoencoder.config)
         assert networks.decoder is not None
         networks.decoder.load_state_dict(autoencoder.decoder.state_dict())
     else:
-        networks = Networks(config, withholds=withholds)
+        networks = Networks(config)
     report = None
     if run.initial is None:
         networks.learn_from_nothing()
@@ -75,7 +76,7 @@ def build_networks(run: DenoiserRun, encoders: Encoders) -> tuple[Networks, Star
     if networks.decoder is not None:
         networks.decoder.requires_grad_(run.tune_decoder)
     if run.optimisation.checkpointing:
-        networks.save_activation_memory()
+        recompute_activations(networks)
     if run.optimisation.compile:
         networks.compile_parts()
     return networks, report
@@ -92,17 +93,17 @@ def require_learning(networks: Networks, report: StartReport) -> None:
         )
 
 
-def own_encoders(run: DenoiserRun, encoders: Encoders, networks: Networks) -> Encoders:
-    """The frozen parts with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP
+def codec_of(run: DenoiserRun, codec: Codec, networks: Networks) -> Codec:
+    """The codec with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP
     leaves whole."""
-    if networks.decoder is None:
-        return encoders
+    autoencoder = codec.autoencoder
+    if networks.decoder is None or not isinstance(autoencoder, SmallAutoencoder):
+        return codec
     if run.tune_decoder:
-        return encoders.with_decoder(networks.decoder)
-    assert isinstance(encoders.autoencoder, SmallAutoencoder)
+        return Codec(autoencoder.with_decoder(networks.decoder), codec.image_encoder)
     values = {name: full_tensor(value).cpu() for name, value in networks.decoder.state_dict().items()}
-    encoders.autoencoder.decoder.load_state_dict(values)
-    return encoders
+    autoencoder.decoder.load_state_dict(values)
+    return codec
 
 
 def require_encoder_of_start(run: DenoiserRun, begins: bool, encoder: str) -> None:
@@ -129,12 +130,12 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         run.landmarks.pupils,
     )
     check_size(source.size, run.network.picture_multiple, "`drawings`" if run.drawings else "`data`")
-    encoders = load_encoders(run)
-    encoder, begins = fingerprint(encoders.autoencoder), not checkpoints(run.output)
+    codec = load_codec(run)
+    encoder, begins = fingerprint(codec.autoencoder), not checkpoints(run.output)
     check_drawings(source, run.references, run.targets, run.network.latent_channels, encoder)
     judged = None if run.validation is None else validation_picks(run, run.validation, source, encoder)
     require_encoder_of_start(run, begins, encoder)
-    networks, start_report = build_networks(run, encoders)
+    networks, start_report = build_networks(run, codec)
     origin = origin_of(run) if begins else None
     state = Run(
         networks,
@@ -150,13 +151,13 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         write_fingerprint(run.output, encoder)
     if start_report is not None and state.is_main:
         (run.output / START_FILE).write_text("\n".join(start_report.lines()) + "\n", encoding="utf-8")
-    encoders = own_encoders(run, encoders, networks).to(state.device)
+    codec = codec_of(run, codec, networks).to(state.device)
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(state.device)
-    validator = None if judged is None else Validator(run, state, encoders, judged)
+    validator = None if judged is None else Validator(run, state, codec, judged)
 
     def losses(batch: Batch) -> dict[str, Tensor]:
         batch = batch.to(state.device)
-        found = batch_losses(state.predict, run, encoders, batch, alphas_cumprod)
+        found = batch_losses(state.predict, run, codec, batch, alphas_cumprod)
         parts = {"total": found.total, "diffusion": found.diffusion, "facial": found.facial}
         return parts if found.picture is None else {**parts, "picture": found.picture}
 

@@ -12,18 +12,19 @@ import cv2
 import numpy as np
 import torch
 
-from followyouremoji.checkpoints.model import to_pictures
-from followyouremoji.face.drawing import face_mask
+from followyouremoji.checkpoints.codec import Codec
+from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.checkpoints.model import Model
+from followyouremoji.face.drawing import LandmarkStyle, face_mask
+from followyouremoji.face.timeline import Timeline
 from followyouremoji.fidelity import l1, psnr, ssim
+from followyouremoji.generation import generate
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.sampling.guidance import condition_clip
-from followyouremoji.sampling.residual import onto_warp
-from followyouremoji.sampling.sampler import Replica, sample
+from followyouremoji.networks import FollowYourEmoji, SmallAutoencoder
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.training.average import full_tensor
-from followyouremoji.training.batch import channels_first, landmark_pictures, sample_of
-from followyouremoji.training.encoders import Encoders
+from followyouremoji.training.batch import landmark_pictures, sample_of
 from followyouremoji.training.journal import VALIDATION_LOG
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
@@ -64,21 +65,21 @@ def validation_picks(
 class Validator:
     """Validates a run on the same portraits each time, shared by all processes."""
 
-    def __init__(self, run: DenoiserRun, state: Run, encoders: Encoders, source: PickSource) -> None:
+    def __init__(self, run: DenoiserRun, state: Run, codec: Codec, source: PickSource) -> None:
         assert run.validation is not None
         self.settings = run.validation
         self.run = dataclasses.replace(run, reference_dropout=0.0, picture_loss=0.0, tune_decoder=False)
-        self.state, self.encoders, self.source = state, encoders, source
+        self.state, self.codec, self.source = state, codec, source
 
     def validate(self) -> None:
         """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to
         TensorBoard."""
         networks = averaged_networks(self.state)
-        encoders = self.encoders
-        if networks.decoder is not None:
-            encoders = encoders.with_decoder(networks.decoder)
+        codec = self.codec
+        if networks.decoder is not None and isinstance(codec.autoencoder, SmallAutoencoder):
+            codec = Codec(codec.autoencoder.with_decoder(networks.decoder), codec.image_encoder)
         share = range(self.state.share.process, self.settings.samples, self.state.share.processes)
-        own = [self.examine(networks, encoders, index) for index in share]
+        own = [self.examine(networks, codec, index) for index in share]
         results = sorted(chain(*self.state.processes.gathered(own)), key=lambda result: result["index"])
         if self.state.journal is not None:
             step = self.state.step_number
@@ -94,7 +95,7 @@ class Validator:
             self.state.journal.picture("samples", step, grid)
 
     @torch.no_grad()
-    def examine(self, networks: Networks, encoders: Encoders, index: int) -> dict[str, Any]:
+    def examine(self, networks: Networks, codec: Codec, index: int) -> dict[str, Any]:
         """Losses, figures and the grid's row of one portrait."""
         run, device = self.run, self.state.device
         rng = np.random.default_rng((run.optimisation.seed, STREAM, index))
@@ -102,8 +103,8 @@ class Validator:
         alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
         with self.state.autocast():
             batch = sample_of(run, pick, rng).to(device)
-            losses = batch_losses(networks, run, encoders, batch, alphas_cumprod)
-            generated = animate(networks, encoders, run, pick, device)
+            losses = batch_losses(networks, run, codec, batch, alphas_cumprod)
+            generated = animate(networks, codec, run, pick)
         return {
             "index": index,
             "figures": {
@@ -128,46 +129,40 @@ def averaged_networks(state: Run) -> Networks:
     return networks.eval().requires_grad_(False)
 
 
-@torch.inference_mode()
-def animate(
-    networks: Networks, encoders: Encoders, run: DenoiserRun, pick: Pick, device: torch.device
-) -> np.ndarray:
+class PickedClip:
+    """The targets of a pick as what is generated from its portrait and their landmarks, see `generation.Clip`."""
+
+    def __init__(self, pick: Pick, style: LandmarkStyle, warped: bool) -> None:
+        self.picture = pick.portrait
+        self._drawn = landmark_pictures(pick.points, pick.portrait.shape[0], style)
+        self._warped = pick.warped_portraits(pick.points) if warped else None
+
+    def reference_landmark_picture(self) -> np.ndarray:
+        return self._drawn[0]
+
+    def landmark_picture(self, frame: int) -> np.ndarray:
+        return self._drawn[1 + frame]
+
+    def warped_picture(self, frame: int) -> np.ndarray:
+        assert self._warped is not None
+        return self._warped[frame]
+
+
+def animate(networks: FollowYourEmoji, codec: Codec, run: DenoiserRun, pick: Pick) -> np.ndarray:
     """The targets of a pick, generated from its portrait and their landmarks alone: uint8 (frames, size, size, 3)."""
     assert run.validation is not None
-    config, size = networks.config, pick.portrait.shape[0]
-    portrait = channels_first(pick.portrait[None], 1)[:, :, 0].to(device)
-    reference = encoders.latents(portrait)
-    drawn = (
-        channels_first(landmark_pictures(pick.points, size, run.landmarks.style), 1).to(device).float() / 255
-    )
-    warped = None
-    if config.warped_reference:
-        pictures = channels_first(pick.warped_portraits(pick.points), 1)
-        warped = encoders.clip_latents(pictures.to(device))
-    tokens = networks.prompt(encoders.image_tokens(portrait, reference))
-    own = networks.landmark_encoder(drawn[:, :, :1])[:, :, 0] if config.reference_landmarks else None
-    appearance = networks.appearance_net(reference, tokens, own)
-    replica = Replica(networks.denoiser, condition_clip(networks.denoiser, tokens, appearance, 1.0))
-
-    def features(frames: tuple[int, ...]) -> torch.Tensor:
-        chosen = list(frames)
-        return networks.landmark_encoder(
-            drawn[:, :, 1:][:, :, chosen], None if warped is None else warped[:, :, chosen]
-        )
-
-    frames = len(pick.points) - 1
+    network, frames = networks.config, len(pick.points) - 1
     settings = SamplingSettings(
         steps=run.validation.steps,
         seed=run.optimisation.seed,
         shared_noise=run.validation.shared_noise,
-        window=max(3, min(frames, config.max_frames)),
-        strategy="keyframes" if config.layout == "paper" else "windows",
+        window=max(3, min(frames, network.max_frames)),
+        strategy="keyframes" if network.layout == "paper" else "windows",
     )
-    shape = (reference.shape[1], reference.shape[2], reference.shape[3])
-    latents = torch.cat(list(sample([replica], features, frames, shape, settings)))
-    if warped is not None:
-        latents = onto_warp(latents, warped[0].transpose(0, 1), config.residual_scale)
-    return to_pictures(encoders.decode(latents.float()))
+    config = ModelConfig("in training", network, picture_size=len(pick.portrait), window=settings.window)
+    clip = PickedClip(pick, run.landmarks.style, network.warped_reference)
+    generated = generate([Model(config, networks, codec)], clip, Timeline.straight(frames), settings)
+    return np.stack([picture for _, picture, _ in generated])
 
 
 def compare(generated: np.ndarray, pick: Pick) -> Mapping[str, float]:

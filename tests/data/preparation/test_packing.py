@@ -1,7 +1,6 @@
 """How clips are dealt out to shards, and how packing goes on after a power loss."""
 
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from followyouremoji.data.preparation.run import prepare_clips
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import DataError
+from followyouremoji.executors import Local, Outcome
 from tests.data.samples import SIZE, face_points
 
 
@@ -38,13 +38,13 @@ def test_every_clip_is_in_one_shard_in_order_and_only_the_last_shard_is_small(
     keys = [
         clip.key
         for shard in shards
-        for span in shard.spans
-        for clip in by_name[span.unit].clips[span.first : span.after]
+        for run in shard.runs
+        for clip in by_name[run.unit].clips[run.first : run.after]
     ]
     assert keys == [clip.key for one in records for clip in one.clips]
     assert sum(shard.clips for shard in shards) == len(keys)
     for shard in shards[:-1]:
-        clips = [c for span in shard.spans for c in by_name[span.unit].clips[span.first : span.after]]
+        clips = [c for run in shard.runs for c in by_name[run.unit].clips[run.first : run.after]]
         assert sum(clip.length for clip in clips) >= megabytes * 1e6 > sum(clip.length for clip in clips[:-1])
 
 
@@ -54,7 +54,7 @@ def test_later_clips_go_to_further_shards_and_the_plan_of_before_stays() -> None
     assert [shard.name for shard in before] == ["shard-000000.tar", "shard-000001.tar"]
     after = planned([record("a", [200_000]), *first], 1.0, before)
     assert after[:2] == before
-    assert [(span.unit, span.first, span.after) for span in after[2].spans] == [("a", 0, 1)]
+    assert list(after[2].runs) == [("a", 0, 1)]
     assert planned([record("a", [200_000]), *first], 1.0, after) == after
 
 
@@ -84,32 +84,32 @@ def test_a_part_lost_with_the_power_is_made_again_as_the_message_says(tmp_path: 
         (source / f"{name}.mp4").write_bytes(name.encode())
     asked: list[str] = []
 
-    def work(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
-        for unit in units:
-            asked.append(unit.source)
-            finish(unit, function.keywords["out"])  # type: ignore[attr-defined]
-            yield unit, None
+    class Finishing(Local):
+        def map(self, function, items, resource=None):
+            for unit in items:
+                asked.append(unit.source)
+                finish(unit, function.keywords["out"])
+                yield Outcome(unit)
 
-    def work_before_the_power_fails(
-        function: Callable[[Unit], None], units: Sequence[Unit]
-    ) -> Iterator[tuple[Unit, str | None]]:
-        yield from work(function, units)
-        part = Workspace(out).part_path(units[1].name)
-        if lost == "all of it":
-            part.unlink()
-        else:
-            part.write_bytes(part.read_bytes()[:2000])
+    class FinishingBeforeThePowerFails(Finishing):
+        def map(self, function, items, resource=None):
+            yield from super().map(function, items)
+            part = Workspace(out).part_path(items[1].name)
+            if lost == "all of it":
+                part.unlink()
+            else:
+                part.write_bytes(part.read_bytes()[:2000])
 
-    shards = [shard.name for shard in prepare_clips(source, undisturbed, SETTINGS, work).shards]
+    shards = [shard.name for shard in prepare_clips(source, undisturbed, SETTINGS, Finishing()).shards]
     assert len(shards) == 3
     with pytest.raises(DataError, match="give the same command again") as told:
-        prepare_clips(source, out, SETTINGS, work_before_the_power_fails)
+        prepare_clips(source, out, SETTINGS, FinishingBeforeThePowerFails())
     assert [path.name for path in sorted(out.glob("*.tar"))] == shards[:1]
     (named,) = (word for word in str(told.value).split() if word.startswith(str(out / "units")))
     Path(named).unlink()
 
     asked.clear()
-    prepare_clips(source, out, SETTINGS, work)
+    prepare_clips(source, out, SETTINGS, Finishing())
     assert asked == ["b.mp4"]
     for name in shards:
         assert (out / name).read_bytes() == (undisturbed / name).read_bytes()

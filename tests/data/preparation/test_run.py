@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import replace
 from functools import partial
@@ -23,10 +23,10 @@ from followyouremoji.data import Shards
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.report import write_report
 from followyouremoji.data.preparation.run import PreparedClips, prepare_clips
-from followyouremoji.data.preparation.selection import TOO_SHORT
+from followyouremoji.data.preparation.selection import Reason
 from followyouremoji.data.preparation.settings import Filters, PrepareSettings
-from followyouremoji.data.preparation.workers import work_locally
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.executors import Local, Processes
 from followyouremoji.media.cropping import HEAD_SHIFT
 from tests.data.samples import talk, write_talk
 
@@ -37,11 +37,26 @@ OPTIONS = "--size 64 --shard-megabytes 0.03 --face-size 60 --min-frames 6"
 FRAMES = 8
 
 
-def here(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
-    """Work in the tests' own process."""
-    for unit in units:
-        function(unit)
-        yield unit, None
+class Around(Local):
+    """Works in the tests' own process; a test may do something around each unit, or around them all."""
+
+    def __init__(self, work: Callable[[Callable[[Unit], None], Unit], None]) -> None:
+        super().__init__()
+        self._work = work
+
+    def map(self, function, items, resource=None):
+        return super().map(partial(self._work, function), items)
+
+
+class Wrapped(Processes):
+    """A process that works with a wrapped function."""
+
+    def __init__(self, wrapper: Callable[[Unit, Callable[[Unit], None]], None]) -> None:
+        super().__init__(1)
+        self._wrapper = wrapper
+
+    def map(self, function, items, resource=None):
+        return super().map(partial(self._wrapper, function=function), items)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +82,7 @@ def write_pictures(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def prepared(source: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedClips:
-    return prepare_clips(source, tmp_path_factory.mktemp("out") / "shards", SETTINGS, here)
+    return prepare_clips(source, tmp_path_factory.mktemp("out") / "shards", SETTINGS, Local())
 
 
 def shard_bytes(out: Path) -> dict[str, bytes]:
@@ -97,13 +112,14 @@ def test_clips_show_what_their_source_shows_and_points_lie_on_the_face(
     from followyouremoji.media.clips import ClipReader
     from followyouremoji.media.ranges import ClipRange
 
-    clip = Shards(prepared.out).stored(1)
-    assert clip.facts["source"] == "studio/two people.mp4"
-    assert clip.facts["source_frames"] == list(range(FRAMES, 2 * FRAMES))
-    assert clip.facts["times"] == pytest.approx(np.arange(FRAMES, 2 * FRAMES) / 25, abs=1e-3)
+    shards = Shards(prepared.out)
+    clip, facts = shards.stored(1), shards.facts(1)
+    assert facts["source"] == "studio/two people.mp4"
+    assert facts["source_frames"] == list(range(FRAMES, 2 * FRAMES))
+    assert facts["times"] == pytest.approx(np.arange(FRAMES, 2 * FRAMES) / 25, abs=1e-3)
     with ClipReader(source / "studio" / "two people.mp4", ClipRange(FRAMES)) as reader:
         picture = next(iter(reader))[1]
-    x, y, side = (clip.facts["crop"][name] for name in ("x", "y", "side"))
+    x, y, side = (facts["crop"][name] for name in ("x", "y", "side"))
     assert min(x, y) >= 0
     assert max(x, y) + side <= 224
     # The middle of the stored frame has the colour of the middle of the crop in the source.
@@ -136,8 +152,8 @@ def test_broken_and_cut_off_files_are_listed_and_the_rest_is_done(prepared: Prep
         "frames": 2 * FRAMES + 9 + short,
         "seconds": pytest.approx((2 * FRAMES + 9 + short) / 25, abs=0.01),
     }
-    assert counts["frames_by_filter"] == {TOO_SHORT: short}
-    assert counts["pieces_by_filter"] == {TOO_SHORT: 2}
+    assert counts["frames_by_filter"] == {Reason.TOO_SHORT: short}
+    assert counts["pieces_by_filter"] == {Reason.TOO_SHORT: 2}
     assert counts["kept"]["frames"] == 2 * FRAMES + 9
     for name, histogram in counts["histograms"].items():
         assert sum(histogram["with_a_face"]) == 2 * FRAMES + 9 + short, name
@@ -163,7 +179,7 @@ def test_a_link_to_nothing_is_listed(tmp_path: Path) -> None:
     (tmp_path / "clips" / "gone.mp4").symlink_to("nowhere.mp4")
     ((source, reason),) = [
         (record.source, str(record.failure))
-        for record in prepare_clips(tmp_path / "clips", tmp_path / "out", SETTINGS, here).failures
+        for record in prepare_clips(tmp_path / "clips", tmp_path / "out", SETTINGS, Local()).failures
     ]
     assert source == "gone.mp4"
     assert "there is no file" in reason
@@ -177,15 +193,11 @@ def test_workers_may_run_in_another_folder(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
 
-    def elsewhere(
-        function: Callable[[Unit], None], units: Sequence[Unit]
-    ) -> Iterator[tuple[Unit, str | None]]:
-        for unit in units:
-            with chdir(tmp_path / "elsewhere"):
-                function(unit)
-            yield unit, None
+    def elsewhere(function: Callable[[Unit], None], unit: Unit) -> None:
+        with chdir(tmp_path / "elsewhere"):
+            function(unit)
 
-    made = prepare_clips(Path("clips"), Path("shards"), SETTINGS, elsewhere)
+    made = prepare_clips(Path("clips"), Path("shards"), SETTINGS, Around(elsewhere))
     names = {record.source: record.name for record in prepared.records}
     assert [(record.name, record.failure) for record in made.records] == [(names["vfhq/Clip+x+P0"], None)]
     assert len(Shards(tmp_path / "shards")) == 1
@@ -198,17 +210,17 @@ def test_a_second_run_changes_nothing_and_other_settings_are_refused(
     before = shard_bytes(prepared.out)
     asked: list[str] = []
 
-    def watched(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
-        asked.extend(unit.source for unit in units)
-        return here(function, units)
+    def watched(function: Callable[[Unit], None], unit: Unit) -> None:
+        asked.append(unit.source)
+        function(unit)
 
-    again = prepare_clips(source, prepared.out, SETTINGS, watched)
+    again = prepare_clips(source, prepared.out, SETTINGS, Around(watched))
     assert asked == ["broken.mp4"]  # failures are tried again, nothing else
     assert shard_bytes(prepared.out) == before
     assert again.shards == prepared.shards
     other = replace(SETTINGS, filters=replace(SETTINGS.filters, face_size=90))
     with pytest.raises(SettingsError, match=r"face_size was 60.*is now 90"):
-        prepare_clips(source, prepared.out, other, here)
+        prepare_clips(source, prepared.out, other, Local())
 
 
 def test_a_killed_run_goes_on_and_gives_the_same_shards(
@@ -232,7 +244,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_shards(
     assert shard_bytes(out) == {}
     assert len(list((out / "parts").glob("*.tar"))) >= 1
     (out / "parts" / ".two.0a1b2c3d.part.tar").mkdir()  # what a kill while writing leaves
-    prepare_clips(source, out, SETTINGS, here)
+    prepare_clips(source, out, SETTINGS, Local())
     assert shard_bytes(out) == shard_bytes(prepared.out)
     assert leftovers(out) == []
 
@@ -241,20 +253,18 @@ def test_a_run_killed_while_packing_goes_on_with_its_plan(
     prepared: PreparedClips, source: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    stopped = SystemExit("as if killed here")
 
-    def stop_before_packing(
-        function: Callable[[Unit], None], units: Sequence[Unit]
-    ) -> Iterator[tuple[Unit, str | None]]:
-        yield from here(function, units)
-        raise stopped
+    class StopsBeforePacking(Local):
+        def map(self, function, items, resource=None):
+            yield from super().map(function, items)
+            raise SystemExit("as if killed here")
 
     with pytest.raises(SystemExit):
-        prepare_clips(source, out, SETTINGS, stop_before_packing)
+        prepare_clips(source, out, SETTINGS, StopsBeforePacking())
     # The first shard is in place, and the part of a unit that is wholly in it is gone.
     for name in ("shards.json", "shard-000000.tar"):
         shutil.copy(prepared.out / name, out / name)
-    prepare_clips(source, out, SETTINGS, here)
+    prepare_clips(source, out, SETTINGS, Local())
     assert shard_bytes(out) == shard_bytes(prepared.out)
     assert leftovers(out) == []
 
@@ -268,14 +278,12 @@ def kill_at(unit: Unit, function: Callable[[Unit], None], victim: str) -> None:
 def test_a_clip_that_kills_its_worker_is_listed_and_the_others_are_done(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
-    def deadly(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
-        return work_locally(partial(kill_at, function=function, victim="vfhq"), units, 1)
-
-    result = prepare_clips(source, out, SETTINGS, deadly)
+    with Wrapped(partial(kill_at, victim="vfhq")) as executor:
+        result = prepare_clips(source, out, SETTINGS, executor)
     failed = {record.source: record.failure for record in result.failures}
     assert "killed by signal 9, 2 times" in str(failed["vfhq/Clip+x+P0"])
     assert result.clips == 2
-    healed = prepare_clips(source, out, SETTINGS, here)
+    healed = prepare_clips(source, out, SETTINGS, Local())
     assert healed.clips == 3
     assert "vfhq/Clip+x+P0" not in {record.source for record in healed.failures}
 
@@ -291,29 +299,26 @@ def test_no_room_on_the_disc_stops_the_run_and_the_same_command_goes_on(
 ) -> None:
     out = tmp_path / "out"
 
-    def cramped(function: Callable[[Unit], None], units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
-        return work_locally(partial(out_of_room, function=function), units, 1)
-
-    with pytest.raises(DataError, match="What is done stays: make room"):
-        prepare_clips(source, out, SETTINGS, cramped)
+    with Wrapped(out_of_room) as executor, pytest.raises(DataError, match="What is done stays: make room"):
+        prepare_clips(source, out, SETTINGS, executor)
     assert leftovers(out) == []
-    prepare_clips(source, out, SETTINGS, here)
+    prepare_clips(source, out, SETTINGS, Local())
     assert shard_bytes(out) == shard_bytes(prepared.out)
 
 
 def test_clips_added_later_go_to_a_further_shard(source: Path, tmp_path: Path) -> None:
     clips, out = tmp_path / "clips", tmp_path / "out"
     shutil.copytree(source / "vfhq", clips / "vfhq")
-    first = prepare_clips(clips, out, SETTINGS, here)
+    first = prepare_clips(clips, out, SETTINGS, Local())
     before = shard_bytes(out)
     shutil.copytree(source / "studio", clips / "a studio")
-    second = prepare_clips(clips, out, SETTINGS, here)
+    second = prepare_clips(clips, out, SETTINGS, Local())
     assert {name: shard_bytes(out)[name] for name in before} == before
     assert second.shards[: len(first.shards)] == first.shards
     assert second.clips == 3
     assert len(Shards(out)) == 3
     (clips / "a studio" / "two people.mp4").write_bytes(b"other")
-    assert prepare_clips(clips, out, SETTINGS, here).changed == ["a studio/two people.mp4"]
+    assert prepare_clips(clips, out, SETTINGS, Local()).changed == ["a studio/two people.mp4"]
 
 
 def test_folders_that_cannot_be_the_output_are_refused(source: Path, tmp_path: Path) -> None:
@@ -321,28 +326,27 @@ def test_folders_that_cannot_be_the_output_are_refused(source: Path, tmp_path: P
     taken.mkdir()
     (taken / "thesis.txt").write_text("mine")
     with pytest.raises(DataError, match="holds other files"):
-        prepare_clips(source, taken, SETTINGS, here)
+        prepare_clips(source, taken, SETTINGS, Local())
     assert [path.name for path in taken.iterdir()] == ["thesis.txt"]
     with pytest.raises(DataError, match="is a file"):
-        prepare_clips(source, taken / "thesis.txt", SETTINGS, here)
+        prepare_clips(source, taken / "thesis.txt", SETTINGS, Local())
     with pytest.raises(DataError, match="must be another"):
-        prepare_clips(source, source, SETTINGS, here)
+        prepare_clips(source, source, SETTINGS, Local())
     with pytest.raises(DataError, match="There is no folder"):
-        prepare_clips(tmp_path / "nowhere", tmp_path / "new", SETTINGS, here)
+        prepare_clips(tmp_path / "nowhere", tmp_path / "new", SETTINGS, Local())
     assert not (tmp_path / "new").exists()
 
 
 def test_two_runs_do_not_work_in_one_folder(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
-    def meanwhile(
-        function: Callable[[Unit], None], units: Sequence[Unit]
-    ) -> Iterator[tuple[Unit, str | None]]:
-        with pytest.raises(DataError, match="Another preparation"):
-            prepare_clips(source, out, SETTINGS, here)
-        yield from ()
+    class Meanwhile(Local):
+        def map(self, function, items, resource=None):
+            with pytest.raises(DataError, match="Another preparation"):
+                prepare_clips(source, out, SETTINGS, Local())
+            yield from ()
 
-    prepare_clips(source, out, SETTINGS, meanwhile)
+    prepare_clips(source, out, SETTINGS, Meanwhile())
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_jump_to_another_face_cuts_and_a_moving_face_does_not() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
-    [("found", False, selection.NO_FACE), ("change", 0.0, selection.FROZEN)],
+    [("found", False, selection.Reason.NO_FACE), ("change", 0.0, selection.Reason.FROZEN)],
 )
 def test_bad_frames_end_a_piece(name: str, value: object, reason: str) -> None:
     bad = changed(survey(), name, slice(40, 60), value)
@@ -87,8 +87,8 @@ def test_repeated_frames_are_skipped_within_a_piece() -> None:
 
 
 def test_small_faces_and_faces_outside_are_left_out() -> None:
-    assert reasons(survey(side=140)) == {selection.SMALL_FACE}
-    assert reasons(moved(survey(), slice(None), (300, 0))) == {selection.OUTSIDE}
+    assert reasons(survey(side=140)) == {selection.Reason.SMALL_FACE}
+    assert reasons(moved(survey(), slice(None), (300, 0))) == {selection.Reason.OUTSIDE}
 
 
 @pytest.mark.parametrize(("axes", "limit"), [((0, 2), "yaw"), ((2, 1), "pitch"), ((1, 0), "roll")])
@@ -103,12 +103,12 @@ def test_turned_heads_are_left_out(axes: tuple[int, int], limit: str) -> None:
     clip = changed(straight, "landmarks", slice(None), turned.astype(np.float32))
     assert reasons(clip) == {""}
     strict = replace(SETTINGS, filters=replace(SETTINGS.filters, **{limit: 20.0}))
-    assert reasons(clip, strict) == {selection.TURNED}
+    assert reasons(clip, strict) == {selection.Reason.TURNED}
 
 
 def test_a_face_that_is_rarely_seen_is_not_believed() -> None:
     rare = changed(survey(), "found", slice(50, None), False)
-    assert selection.RARELY_FOUND in reasons(rare)
+    assert selection.Reason.RARELY_FOUND in reasons(rare)
     assert spans(rare) == []
     assert spans(changed(survey(), "found", slice(70, None), False)) == [(0, 70)]
 
@@ -117,10 +117,10 @@ def test_short_and_blurred_pieces_are_dropped_and_counted() -> None:
     short = changed(survey(), "found", slice(15, 20), False)
     chosen = select_pieces(short, SETTINGS)
     assert spans(short) == [(20, FRAMES)]
-    assert chosen.dropped_pieces == {selection.TOO_SHORT: 1}
-    assert (chosen.reasons == selection.TOO_SHORT).sum() == 15
+    assert chosen.dropped_pieces == {selection.Reason.TOO_SHORT: 1}
+    assert (chosen.reasons == selection.Reason.TOO_SHORT).sum() == 15
     blurred = changed(survey(), "sharpness", slice(None), 0.01)
-    assert select_pieces(blurred, SETTINGS).dropped_pieces == {selection.BLURRED: 1}
+    assert select_pieces(blurred, SETTINGS).dropped_pieces == {selection.Reason.BLURRED: 1}
     # One blurred moment, such as a fast turn, does not make a blurred piece.
     assert spans(changed(survey(), "sharpness", slice(30, 40), 0.01)) == [(0, FRAMES)]
 
@@ -128,7 +128,7 @@ def test_short_and_blurred_pieces_are_dropped_and_counted() -> None:
 def test_a_face_too_close_for_the_margin_has_no_room_and_one_that_moves_is_cut_into_pieces_that_have() -> (
     None
 ):
-    assert reasons(survey(side=450)) == {selection.NO_ROOM}
+    assert reasons(survey(side=450)) == {selection.Reason.NO_ROOM}
     close = moved(survey(side=350), slice(60, None), (45, 0))
     assert spans(close) == [(0, 60), (60, FRAMES)]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import tarfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +19,14 @@ import numpy as np
 
 from followyouremoji.data.preparation.discovery import Unit, open_unit
 from followyouremoji.data.preparation.records import ClipEntry, UnitRecord, Workspace, failed
-from followyouremoji.data.preparation.selection import (
-    SECOND_FACE,
-    UNCONFIRMED,
-    Piece,
-    box_overlap,
-    select_pieces,
-)
+from followyouremoji.data.preparation.selection import Piece, Reason, box_overlap, select_pieces
 from followyouremoji.data.preparation.settings import Filters, PrepareSettings
-from followyouremoji.data.preparation.statistics import histograms, measured
-from followyouremoji.data.preparation.survey import Survey, survey_clip
+from followyouremoji.data.preparation.statistics import histograms
+from followyouremoji.data.preparation.survey import Survey, bounding_boxes, face_sizes, survey_clip
 from followyouremoji.data.stored_clip import encode_picture, write_clip
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.face_graphs import MeshGraph
+from followyouremoji.face.face_graphs import FaceGraph, quickest_graph
 from followyouremoji.files import atomic
 
 CONFIRMED_FRAMES = 5
@@ -39,7 +35,7 @@ CONFIRMED_FRAMES = 5
 CONFIRMED_DISTANCE = 0.08
 """Mean distance of its points from the tracked ones, over the face's size, up to which they agree."""
 
-SAME_FACE = 0.3
+SAME_FACE_OVERLAP = 0.3
 """Faces whose boxes overlap by more (intersection over union) are one face seen twice."""
 
 MOST_FACES = 4
@@ -84,17 +80,21 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
         survey = survey_clip(clip, detector, settings.cutting)
         damage = clip.damage
     selection = select_pieces(survey, settings)
-    reasons, dropped = selection.reasons, dict(selection.dropped_pieces)
+    filters, reasons, dropped = settings.filters, selection.reasons, Counter(selection.dropped_pieces)
 
     entries: list[ClipEntry] = []
     if selection.pieces:
-        with clip, _Confirmation(settings.filters) as confirmation, part.open("wb") as file:
+        with (
+            clip,
+            closing(quickest_graph(None, False, MOST_FACES, filters.confidence)) as graph,
+            part.open("wb") as file,
+        ):
             archive = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (its end is not wanted)
             for cut in cut_pieces(clip, survey, selection.pieces, settings):
-                reason = confirmation.objection(cut)
+                reason = objection(cut, graph, filters)
                 if reason:
                     reasons[cut.piece.frames] = reason
-                    dropped[reason] = dropped.get(reason, 0) + 1
+                    dropped[reason] += 1
                     continue
                 key = f"{unit.name}-{len(entries):04d}"
                 offset = archive.offset
@@ -104,7 +104,6 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
                 entries.append(ClipEntry(key, frames, frames / frame_rate, offset, archive.offset - offset))
 
     kept = reasons == ""
-    names, counts = np.unique(reasons[~kept].astype(str), return_counts=True)
     return UnitRecord(
         name=unit.name,
         source=unit.source,
@@ -112,10 +111,10 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
         damage=damage,
         frames=len(survey),
         seconds=len(survey) / frame_rate,
-        dropped_frames={str(name): int(count) for name, count in zip(names, counts, strict=True)},
-        dropped_pieces=dropped,
+        dropped_frames=dict(Counter(reasons[~kept].tolist())),
+        dropped_pieces=dict(dropped),
         clips=tuple(entries),
-        histograms=histograms(measured(survey), survey.found, kept),
+        histograms=histograms(survey, kept),
     )
 
 
@@ -154,49 +153,28 @@ def cut_pieces(
         yield CutPiece(piece, pictures, np.concatenate([flat, depth], axis=2), looked_at)
 
 
-class _Confirmation:
-    """A detector that looks anew at single frames of a finished crop."""
-
-    def __init__(self, filters: Filters) -> None:
-        self._filters = filters
-        self._graph = MeshGraph(False, MOST_FACES, filters.confidence)
-
-    def __enter__(self) -> _Confirmation:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._graph.close()
-
-    def objection(self, cut: CutPiece) -> str | None:
-        """Why a piece should not be used; None if all is well."""
-        agreeing = crowded = 0
-        for place, picture in cut.looked_at.items():
-            faces = [face.normalised[:, :2] * picture.shape[0] for face in self._graph.faces(picture)]
-            agrees, others = compared(cut.points[place, :, :2], faces)
-            agreeing += agrees
-            crowded += others > self._filters.other_face
-        if agreeing < self._filters.confirmed_share * len(cut.looked_at):
-            return UNCONFIRMED
-        # One look may be mistaken about a face on a wall; two are believed.
-        return SECOND_FACE if crowded > 1 else None
+def objection(cut: CutPiece, graph: FaceGraph, filters: Filters) -> str | None:
+    """Why a piece should not be used, by a detector that looks anew at single frames of its crop; None if all is
+    well."""
+    agreeing = crowded = 0
+    for place, picture in cut.looked_at.items():
+        faces = [face.normalised[:, :2] * picture.shape[0] for face in graph.faces(picture)]
+        agrees, others = compared(cut.points[place, :, :2], faces)
+        agreeing += agrees
+        crowded += others > filters.other_face
+    if agreeing < filters.confirmed_share * len(cut.looked_at):
+        return Reason.UNCONFIRMED
+    # One look may be mistaken about a face on a wall; two are believed.
+    return Reason.SECOND_FACE if crowded > 1 else None
 
 
 def compared(tracked: np.ndarray, faces: Sequence[np.ndarray]) -> tuple[bool, float]:
     """Whether one of the faces ``(478, 2)`` found in a picture is the tracked one, and the size of the largest other
     one relative to it."""
-    box = _box(tracked)
-    side = _side(box)
-    agrees = any(np.linalg.norm(face - tracked, axis=1).mean() <= CONFIRMED_DISTANCE * side for face in faces)
-    others = [_side(other) for other in map(_box, faces) if box_overlap(box, other) < SAME_FACE]
-    return agrees, max(others, default=0.0) / side
-
-
-def _box(points: np.ndarray) -> np.ndarray:
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
-
-
-def _side(box: np.ndarray) -> float:
-    return max(float((box[2:] - box[:2]).max()), 1e-6)
+    box, size = bounding_boxes(tracked), face_sizes(bounding_boxes(tracked))
+    agrees = any(np.linalg.norm(face - tracked, axis=1).mean() <= CONFIRMED_DISTANCE * size for face in faces)
+    boxes = [other for other in map(bounding_boxes, faces) if box_overlap(box, other) < SAME_FACE_OVERLAP]
+    return agrees, max((float(face_sizes(other) / size) for other in boxes), default=0.0)
 
 
 def _facts(

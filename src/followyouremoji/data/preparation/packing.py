@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
 
 from followyouremoji.data.preparation.records import UnitRecord, Workspace
 from followyouremoji.data.shard_index import shard_index
@@ -25,8 +29,7 @@ RECORD = 20 * BLOCK
 """Bytes: tar files end on a multiple of this."""
 
 
-@dataclass(frozen=True)
-class ClipSpan:
+class Run(NamedTuple):
     """Successive training clips of a unit: `first` to before `after`."""
 
     unit: str
@@ -41,7 +44,7 @@ class PlannedShard:
     name: str
     clips: int
     frames: int
-    spans: Sequence[ClipSpan]
+    runs: Sequence[Run]
 
 
 def planned(
@@ -52,29 +55,24 @@ def planned(
 
     A shard is full with the clip that brings it to `megabytes`.
     """
-    packed = {span.unit for shard in before for span in shard.spans}
+    packed = {run.unit for shard in before for run in shard.runs}
     shards = list(before)
-    spans: list[ClipSpan] = []
-    size = clips = frames = 0
-
-    def close() -> None:
-        nonlocal spans, size, clips, frames
-        if spans:
-            shards.append(PlannedShard(f"shard-{len(shards):06d}.tar", clips, frames, tuple(spans)))
-        spans, size, clips, frames = [], 0, 0, 0
-
-    for record in records:
-        if record.name in packed:
-            continue
-        for number, clip in enumerate(record.clips):
-            if spans and spans[-1].unit == record.name:
-                spans[-1] = ClipSpan(record.name, spans[-1].first, number + 1)
-            else:
-                spans.append(ClipSpan(record.name, number, number + 1))
-            size, clips, frames = size + clip.length, clips + 1, frames + clip.frames
-            if size >= megabytes * 1e6:
-                close()
-    close()
+    clips = [
+        (record.name, number, clip)
+        for record in records
+        if record.name not in packed
+        for number, clip in enumerate(record.clips)
+    ]
+    while clips:
+        sizes = np.cumsum([clip.length for _, _, clip in clips])
+        count = int(np.searchsorted(sizes, megabytes * 1e6)) + 1
+        full, clips = clips[:count], clips[count:]
+        runs = []
+        for unit, group in groupby(full, key=itemgetter(0)):
+            numbers = [number for _, number, _ in group]
+            runs.append(Run(unit, numbers[0], numbers[-1] + 1))
+        frames = sum(clip.frames for _, _, clip in full)
+        shards.append(PlannedShard(f"shard-{len(shards):06d}.tar", len(full), frames, tuple(runs)))
     return shards
 
 
@@ -87,31 +85,12 @@ def read_plan(out: Path) -> list[PlannedShard]:
     if not path.is_file():
         return []
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        shards = json.loads(path.read_text(encoding="utf-8"))["shards"]
         return [
-            PlannedShard(
-                shard["name"],
-                shard["clips"],
-                shard["frames"],
-                tuple(ClipSpan(*span) for span in shard["runs"]),
-            )
-            for shard in content["shards"]
+            PlannedShard(**{**shard, "runs": tuple(Run(*run) for run in shard["runs"])}) for shard in shards
         ]
     except (ValueError, KeyError, TypeError) as reason:
         raise DataError(f"{path} is damaged. Prepare into a new folder.") from reason
-
-
-def write_plan(out: Path, shards: Sequence[PlannedShard]) -> None:
-    entries = [
-        {
-            "name": shard.name,
-            "clips": shard.clips,
-            "frames": shard.frames,
-            "runs": [[span.unit, span.first, span.after] for span in shard.spans],
-        }
-        for shard in shards
-    ]
-    write_json(out / PLAN, {"format": FORMAT, "version": 1, "shards": entries})
 
 
 def pack(workspace: Workspace, records: Sequence[UnitRecord], megabytes: float) -> list[PlannedShard]:
@@ -125,17 +104,18 @@ def pack(workspace: Workspace, records: Sequence[UnitRecord], megabytes: float) 
     before = read_plan(workspace.out)
     shards = planned(records, megabytes, before)
     if shards != before or not (workspace.out / PLAN).is_file():
-        write_plan(workspace.out, shards)
+        described = [asdict(shard) for shard in shards]
+        write_json(workspace.out / PLAN, {"format": FORMAT, "version": 1, "shards": described})
     by_name = {record.name: record for record in records}
-    last_shard = {span.unit: shard.name for shard in shards for span in shard.spans}
+    last_shard = {run.unit: shard.name for shard in shards for run in shard.runs}
     for shard in shards:
         path = workspace.out / shard.name
         if not path.is_file():
             _write_shard(path, shard, workspace, by_name)
             shard_index(path)
-        for span in shard.spans:
-            if last_shard[span.unit] == shard.name:
-                workspace.part_path(span.unit).unlink(missing_ok=True)
+        for run in shard.runs:
+            if last_shard[run.unit] == shard.name:
+                workspace.part_path(run.unit).unlink(missing_ok=True)
     return shards
 
 
@@ -143,25 +123,25 @@ def _write_shard(
     path: Path, shard: PlannedShard, workspace: Workspace, records: dict[str, UnitRecord]
 ) -> None:
     with atomic(path) as temporary, temporary.open("wb") as file:
-        for span in shard.spans:
-            _copy(span, workspace, records, file)
+        for run in shard.runs:
+            _copy(run, workspace, records, file)
         end = file.tell() + 2 * BLOCK
         file.write(bytes(2 * BLOCK + -end % RECORD))
 
 
-def _copy(span: ClipSpan, workspace: Workspace, records: dict[str, UnitRecord], file: BinaryIO) -> None:
+def _copy(run: Run, workspace: Workspace, records: dict[str, UnitRecord], file: BinaryIO) -> None:
     """Append the members of successive clips, which lie together in their part."""
-    part, record = workspace.part_path(span.unit), records.get(span.unit)
-    if record is None or len(record.clips) < span.after:
+    part, record = workspace.part_path(run.unit), records.get(run.unit)
+    if record is None or len(record.clips) < run.after:
         raise DataError(
             f"{part} does not hold what {workspace.out / PLAN} says: its source was removed or changed before it was packed. Put the "
             "source back, or prepare into a new folder."
         )
     # Without its record a clip is prepared again, alone and with the same result; the plan stays.
-    again = f"Remove {workspace.record_path(span.unit)} and give the same command again."
+    again = f"Remove {workspace.record_path(run.unit)} and give the same command again."
     if not part.is_file():
         raise DataError(f"{part} is missing: it was removed before it was packed. {again}")
-    for clip in record.clips[span.first : span.after]:
+    for clip in record.clips[run.first : run.after]:
         with part.open("rb") as members:
             members.seek(clip.offset)
             content = members.read(clip.length)

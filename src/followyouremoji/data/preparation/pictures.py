@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from followyouremoji.data.preparation.records import UnitRecord
 from followyouremoji.data.preparation.settings import Filters
-from followyouremoji.data.preparation.statistics import QUANTITIES
-from followyouremoji.data.shards import Shards, StoredClip
+from followyouremoji.data.preparation.statistics import QUANTITIES, Quantity, summed
+from followyouremoji.data.shards import Shards
+from followyouremoji.data.source import TrainingClip
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.geometry import project, solve_metric_faces
 from followyouremoji.face.topology import TRIANGLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 CELL = 144  # pixels
 ROWS = 24
@@ -35,15 +39,15 @@ def clip_sheet(shards: Shards, rows: int = ROWS) -> np.ndarray:
 
 def _row(shards: Shards, number: int) -> np.ndarray:
     frames = np.linspace(0, shards.lengths[number] - 1, MOMENTS).round().astype(int)
-    clip = shards.stored(number, frames.tolist())
+    clip, facts = shards.stored(number, frames.tolist()), shards.facts(number)
     middle = MOMENTS // 2
     cells = [_small(picture) for picture in clip.pictures]
     cells += [_with_landmarks(clip, middle), _with_mesh(clip, middle), _with_masks(clip, middle)]
     row = np.concatenate(cells, axis=1)
     title = np.full((TITLE, row.shape[1], 3), 255, np.uint8)
     said = (
-        f"{clip.key}   {shards.lengths[number]} frames   face {clip.facts.get('face_size', 0):.0f} px   "
-        f"sharpness {clip.facts.get('sharpness', 0):.2f}   yaw {clip.facts.get('yaw', 0):.0f}"
+        f"{clip.key}   {shards.lengths[number]} frames   face {facts.get('face_size', 0):.0f} px   "
+        f"sharpness {facts.get('sharpness', 0):.2f}   yaw {facts.get('yaw', 0):.0f}"
     )
     cv2.putText(title, said, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (20, 20, 20), 1, cv2.LINE_AA)
     return np.concatenate([title, row])
@@ -53,28 +57,24 @@ def _small(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)
 
 
-def _dimmed(clip: StoredClip, frame: int) -> np.ndarray:
-    return (_small(clip.pictures[frame]) * DIMMED).astype(np.uint8)
-
-
-def _with_landmarks(clip: StoredClip, frame: int) -> np.ndarray:
+def _with_landmarks(clip: TrainingClip, frame: int) -> np.ndarray:
     size = clip.pictures.shape[1]
     points = clip.points[frame, :, :2] * (CELL / size)
     drawn = draw_landmarks(points, (CELL, CELL), LandmarkStyle(antialiased=True))
-    return np.maximum(_dimmed(clip, frame), drawn)
+    return np.maximum(_small(clip.pictures[frame]) * DIMMED, drawn).astype(np.uint8)
 
 
-def _with_mesh(clip: StoredClip, frame: int) -> np.ndarray:
+def _with_mesh(clip: TrainingClip, frame: int) -> np.ndarray:
     size = clip.pictures.shape[1]
     faces = solve_metric_faces(clip.points[[frame]] / size, (size, size))
     points = project(faces.vertices, faces.poses, (CELL, CELL))[0]
-    picture = _dimmed(clip, frame)
+    picture = (_small(clip.pictures[frame]) * DIMMED).astype(np.uint8)
     corners = np.round(points[TRIANGLES] * 16).astype(np.int32)
     cv2.polylines(picture, list(corners), True, MESH_COLOUR, 1, cv2.LINE_AA, 4)
     return picture
 
 
-def _with_masks(clip: StoredClip, frame: int) -> np.ndarray:
+def _with_masks(clip: TrainingClip, frame: int) -> np.ndarray:
     picture = clip.pictures[frame].astype(np.float32)
     points, size = clip.points[frame, :, :2], (clip.pictures.shape[2], clip.pictures.shape[1])
     for mask, tint in ((face_mask, FACE_TINT), (expression_mask, EXPRESSION_TINT)):
@@ -83,47 +83,21 @@ def _with_masks(clip: StoredClip, frame: int) -> np.ndarray:
     return _small(picture.astype(np.uint8))
 
 
-def collected(records: Sequence[UnitRecord]) -> dict[str, dict[str, np.ndarray]]:
-    """The histograms of all clips together: counts by quantity and by "all" or "kept"."""
-    return {
-        name: {
-            part: sum(
-                (np.array(record.histograms[name][part]) for record in records if record.histograms),
-                np.zeros(len(quantity.edges) - 1, int),
-            )
-            for part in ("all", "kept")
-        }
-        for name, quantity in QUANTITIES.items()
-    }
-
-
-def limits(filters: Filters) -> dict[str, tuple[float, ...]]:
-    """Where the filters draw a line on a quantity."""
-    return {
-        "face_size": (filters.face_size,),
-        "yaw": (-filters.yaw, filters.yaw),
-        "pitch": (-filters.pitch, filters.pitch),
-        "roll": (-filters.roll, filters.roll),
-        "sharpness": (filters.sharpness,),
-        "change": (filters.duplicate,),
-    }
-
-
-def histogram_plots(
-    records: Sequence[UnitRecord], filters: Filters, piece_seconds: Sequence[float]
-) -> bytes | None:
-    """All quantities of all frames with a face and of those kept, with the filters' limits, as a PNG; None without
-    matplotlib."""
+def histogram_plots(records: Sequence[UnitRecord], filters: Filters) -> np.ndarray | None:
+    """All quantities of all frames with a face and of those kept, with the filters' limits: ``uint8 (height, width,
+    3)`` RGB; None without matplotlib."""
     try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         return None
-    counts, lines = collected(records), limits(filters)
-    figure = Figure(figsize=(13, 7.5), layout="constrained")
+    counts = summed([record.histograms for record in records])
+    figure = Figure(figsize=(13, 7.5), dpi=110, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
     axes = figure.subplots(2, 4).ravel()
     for axis, (name, quantity) in zip(axes, QUANTITIES.items(), strict=False):
-        _plot(axis, quantity.label, quantity.edges, counts[name], lines.get(name, ()))
-    seconds = np.array(piece_seconds)
+        _plot(axis, quantity, counts[name], quantity.limits(filters))
+    seconds = np.array([clip.seconds for record in records for clip in record.clips])
     edges = np.linspace(0, max(float(seconds.max(initial=0.0)), 1.0) * 1.001, 31)
     axes[-1].hist(seconds, edges, color="#2f7f78")
     axes[-1].set_xlabel("length of the training clips, seconds")
@@ -132,17 +106,12 @@ def histogram_plots(
     figure.suptitle(
         f"{sum(record.frames for record in records)} frames of {len(records)} clips, {len(seconds)} training clips"
     )
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
-    return stream.getvalue()
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _plot(
-    axis: object, label: str, edges: np.ndarray, counts: Mapping[str, np.ndarray], lines: Sequence[float]
-) -> None:
-    from matplotlib.axes import Axes
-
-    assert isinstance(axis, Axes)
+def _plot(axis: Axes, quantity: Quantity, counts: Mapping[str, np.ndarray], lines: Sequence[float]) -> None:
+    edges = quantity.edges
     axis.stairs(counts["all"], edges, fill=True, color="#c9cfd6", label="with a face")
     axis.stairs(counts["kept"], edges, fill=True, color="#2f7f78", alpha=0.85, label="kept")
     for line in lines:
@@ -151,6 +120,6 @@ def _plot(
     if len(filled):  # the part of the scale that is used, and the limits
         low, high = edges[filled[0]], edges[filled[-1] + 1]
         span = max(high - low, (edges[-1] - edges[0]) / 20)
-        axis.set_xlim(min(low, *lines, low) - 0.03 * span, max(high, *lines, high) + 0.03 * span)
-    axis.set_xlabel(label)
+        axis.set_xlim(min((low, *lines)) - 0.03 * span, max((high, *lines)) + 0.03 * span)
+    axis.set_xlabel(quantity.label)
     axis.set_ylabel("frames")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.statistics import Histograms
-from followyouremoji.errors import DataError
 from followyouremoji.files import clear_stale, write_json
 
 LETS_GO = 1.0  # seconds: workers that were killed with their run may have much memory to give back before their locks
@@ -36,7 +35,7 @@ class UnitRecord:
     failure : why nothing could be done with it; None where it was worked on to its end
     damage : why it ended early; what came before was used
     frames, seconds : of the source
-    dropped_frames, dropped_pieces : counts by reason, see `selection.REASONS`
+    dropped_frames, dropped_pieces : counts by reason, see `selection.Reason`
     clips : what came of it
     """
 
@@ -53,27 +52,12 @@ class UnitRecord:
     histograms: Histograms = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
 class Workspace:
     """The folders of a preparation: `out` holds the shards, `units` the records, `parts` what is not yet packed."""
 
-    out: Path
-
-    @property
-    def units(self) -> Path:
-        return self.out / "units"
-
-    @property
-    def parts(self) -> Path:
-        return self.out / "parts"
-
-    @property
-    def report(self) -> Path:
-        return self.out / "report"
-
-    @property
-    def settings(self) -> Path:
-        return self.out / "settings.json"
+    def __init__(self, out: Path) -> None:
+        self.out, self.settings = out, out / "settings.json"
+        self.units, self.parts, self.report = out / "units", out / "parts", out / "report"
 
     def record_path(self, unit: str) -> Path:
         return self.units / f"{unit}.json"
@@ -91,9 +75,7 @@ class Workspace:
             clips = tuple(ClipEntry(**clip) for clip in fields.pop("clips"))
             size, changed = fields.pop("stamp")
             return UnitRecord(**fields, stamp=(size, changed), clips=clips)
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def records(self) -> list[UnitRecord]:
@@ -102,18 +84,11 @@ class Workspace:
         return sorted((record for record in loaded if record), key=lambda record: record.source)
 
     def make(self) -> None:
-        """Make the folders, and remove what a killed run left half-written.
-
-        Raises DataError where they cannot be made.
-        """
-        try:
-            for folder in (self.out, self.units, self.parts, self.report):
-                folder.mkdir(parents=True, exist_ok=True)
-                clear_stale(folder, patience=LETS_GO)
-        except OSError as reason:
-            raise DataError(
-                f"The folder {self.out} cannot be written to: {reason.strerror or reason}. Name another."
-            ) from reason
+        """Make the folders, and remove what a killed run left half-written. Raises OSError where they cannot be
+        made."""
+        for folder in (self.out, self.units, self.parts, self.report):
+            folder.mkdir(parents=True, exist_ok=True)
+            clear_stale(folder, patience=LETS_GO)
 
 
 def failed(unit: Unit, reason: str) -> UnitRecord:

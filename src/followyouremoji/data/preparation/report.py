@@ -3,21 +3,19 @@ people, a contact sheet and histograms."""
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from followyouremoji.data.preparation.pictures import clip_sheet, collected, histogram_plots
-from followyouremoji.data.preparation.records import UnitRecord, Workspace
+from followyouremoji.data.preparation.pictures import clip_sheet, histogram_plots
+from followyouremoji.data.preparation.records import Workspace
 from followyouremoji.data.preparation.run import PreparedClips
-from followyouremoji.data.preparation.selection import REASONS
+from followyouremoji.data.preparation.selection import Reason
 from followyouremoji.data.preparation.settings import PrepareSettings
-from followyouremoji.data.preparation.statistics import QUANTITIES
+from followyouremoji.data.preparation.statistics import QUANTITIES, summed
 from followyouremoji.data.shards import Shards
 from followyouremoji.files import atomic, write_json
 
@@ -35,7 +33,7 @@ def summary(prepared: PreparedClips, settings: PrepareSettings) -> dict[str, Any
     for record in records:
         frames.update(record.dropped_frames)
         pieces.update(record.dropped_pieces)
-    counts = collected(records)
+    counts = summed([record.histograms for record in records])
     return {
         "sources": {
             "found": len(prepared.records),
@@ -50,8 +48,8 @@ def summary(prepared: PreparedClips, settings: PrepareSettings) -> dict[str, Any
             "frames": prepared.frames,
             "seconds": round(sum(clip.seconds for record in records for clip in record.clips), 2),
         },
-        "frames_by_filter": {reason: frames[reason] for reason in REASONS if frames[reason]},
-        "pieces_by_filter": {reason: pieces[reason] for reason in REASONS if pieces[reason]},
+        "frames_by_filter": {reason: frames[reason] for reason in Reason if frames[reason]},
+        "pieces_by_filter": {reason: pieces[reason] for reason in Reason if pieces[reason]},
         "failures": [{"source": record.source, "reason": record.failure} for record in prepared.failures],
         "damaged": [
             {"source": record.source, "reason": record.damage, "frames_read": record.frames}
@@ -62,12 +60,12 @@ def summary(prepared: PreparedClips, settings: PrepareSettings) -> dict[str, Any
         "settings": settings.as_dict(),
         "histograms": {
             name: {
-                "label": QUANTITIES[name].label,
-                "edges": [round(float(edge), 6) for edge in QUANTITIES[name].edges],
+                "label": quantity.label,
+                "edges": quantity.edges.round(6).tolist(),
                 "with_a_face": counts[name]["all"].tolist(),
                 "kept": counts[name]["kept"].tolist(),
             }
-            for name in QUANTITIES
+            for name, quantity in QUANTITIES.items()
         },
         "clips_by_source": {record.source: len(record.clips) for record in records},
     }
@@ -79,27 +77,20 @@ def write_report(prepared: PreparedClips, settings: PrepareSettings) -> dict[str
     counts = summary(prepared, settings)
     write_json(folder / "report.json", counts)
     records = [record for record in prepared.records if record.failure is None]
-    pictures: dict[str, bytes | None] = {
-        PLOTS: histogram_plots(records, settings.filters, _lengths(records)),
-        SHEET: None,
+    pictures = {
+        PLOTS: histogram_plots(records, settings.filters),
+        SHEET: clip_sheet(Shards(prepared.out)) if prepared.clips else None,
     }
-    if prepared.clips:
-        pictures[SHEET] = encoded(clip_sheet(Shards(prepared.out)))
-    for name, content in pictures.items():
-        if content is None:
+    shown = [name for name, picture in pictures.items() if picture is not None]
+    for name, picture in pictures.items():
+        if picture is None:
             (folder / name).unlink(missing_ok=True)
         else:
-            _write(folder / name, content)
-    shown = [name for name, content in pictures.items() if content is not None]
-    _write(folder / "report.md", readable(counts, shown).encode())
+            with atomic(folder / name) as temporary:  # real frames do not bear the mark of generated pictures
+                Image.fromarray(picture).save(temporary, optimize=True)
+    with atomic(folder / "report.md") as temporary:
+        temporary.write_text(readable(counts, shown), encoding="utf-8")
     return counts
-
-
-def encoded(picture: np.ndarray) -> bytes:
-    """A picture as PNG. It shows real frames, so it does not bear the mark of generated pictures."""
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
 
 
 def readable(counts: dict[str, Any], pictures: Sequence[str]) -> str:
@@ -120,55 +111,35 @@ def readable(counts: dict[str, Any], pictures: Sequence[str]) -> str:
         "| reason | frames | share | pieces |",
         "|---|---:|---:|---:|",
     ]
-    for reason in REASONS:
-        frames, pieces = (
-            counts["frames_by_filter"].get(reason, 0),
-            counts["pieces_by_filter"].get(reason, 0),
-        )
+    for reason in Reason:
+        frames, pieces = counts["frames_by_filter"].get(reason), counts["pieces_by_filter"].get(reason, "")
         if frames:
-            lines.append(
-                f"| {reason} | {frames} | {frames / max(sources['frames'], 1):.1%} | {pieces or ''} |"
-            )
+            lines.append(f"| {reason} | {frames} | {frames / sources['frames']:.1%} | {pieces} |")
     lines.append(f"| *kept* | {kept['frames']} | {share:.1%} | {kept['clips']} |")
     for picture in pictures:
         lines += ["", f"![{picture}]({picture})"]
-    lines += _listed("Could not be read", counts["failures"])
-    lines += _listed("Damaged: used up to the damage", counts["damaged"])
-    lines += _listed(
-        "Changed after they were packed: the shards hold the older clips",
-        [{"source": source, "reason": ""} for source in counts["changed_since"]],
-    )
-    none = [source for source, clips in counts["clips_by_source"].items() if not clips]
-    lines += _listed("Gave no clip", [{"source": source, "reason": ""} for source in none])
+    lines += _listed("Could not be read", [(one["source"], one["reason"]) for one in counts["failures"]])
+    damaged = [(one["source"], one["reason"]) for one in counts["damaged"]]
+    lines += _listed("Damaged: used up to the damage", damaged)
+    changed = [(source, "") for source in counts["changed_since"]]
+    lines += _listed("Changed after they were packed: the shards hold the older clips", changed)
+    none = [(source, "") for source, clips in counts["clips_by_source"].items() if not clips]
+    lines += _listed("Gave no clip", none)
     return "\n".join(lines) + "\n"
 
 
-def _listed(title: str, entries: Sequence[dict[str, Any]]) -> list[str]:
+def _listed(title: str, entries: Sequence[tuple[str, str]]) -> list[str]:
+    """A section that names sources and reasons; none where there is no entry."""
     if not entries:
         return []
     lines = ["", f"## {title}", ""]
-    for entry in entries[:LISTED]:
-        reason = " ".join(str(entry["reason"]).split())
-        lines.append(f"- `{entry['source']}`{': ' + reason if reason else ''}")
+    for source, reason in entries[:LISTED]:
+        lines.append(f"- `{source}`" + (f": {' '.join(reason.split())}" if reason else ""))
     if len(entries) > LISTED:
         lines.append(f"- ... and {len(entries) - LISTED} more, see report.json")
     return lines
 
 
 def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.1f} s"
-        if seconds < 120
-        else f"{seconds / 60:.1f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
-
-
-def _lengths(records: Sequence[UnitRecord]) -> list[float]:
-    return [clip.seconds for record in records for clip in record.clips]
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic(path) as temporary:
-        temporary.write_bytes(content)
+    """Hours, minutes and seconds."""
+    return str(timedelta(seconds=round(seconds)))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from followyouremoji.data.preparation.discovery import Unit, find_units
 from followyouremoji.data.preparation.extraction import prepare_unit
@@ -18,13 +19,10 @@ from followyouremoji.data.preparation.packing import PlannedShard, pack, read_pl
 from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed
 from followyouremoji.data.preparation.settings import PrepareSettings
 from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.files import lock, write_json
 
 SETTINGS_FORMAT = "followyouremoji-preparation"
-
-Work = Callable[[Callable[[Unit], None], Sequence[Unit]], Iterator[tuple[Unit, str | None]]]
-"""Calls a function for every unit, somewhere, and yields each unit when it is done, with the reason where no worker
-survived it."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +58,14 @@ def prepare_clips(
     source: Path,
     out: Path,
     settings: PrepareSettings,
-    work: Work,
+    executor: Executor,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> PreparedClips:
     """Prepare all clips below `source` into shards in `out`; goes on with what is there of an earlier run.
 
     Parameters
     ----------
-    work : where the work is done: `workers.work_locally` or `cluster.work_on_ray`, given how many or where
+    executor : works on the clips; processes, that damaged ones end themselves alone
     progress : called with how many clips are done, and of how many
 
     Raises
@@ -86,13 +84,15 @@ def prepare_clips(
         try:
             if not workspace.settings.is_file():
                 write_json(workspace.settings, _described(settings))
-            packed = {span.unit for shard in read_plan(out) for span in shard.spans}
+            packed = {run.unit for shard in read_plan(out) for run in shard.runs}
             waiting, changed = _unfinished(units, workspace, packed)
             done = len(units) - len(waiting)
             progress(done, len(units))
-            for unit, reason in work(partial(prepare_unit, out=out, settings=settings), waiting):
-                if reason is not None:
-                    workspace.save(failed(unit, reason))
+            for outcome in executor.map(partial(prepare_unit, out=out, settings=settings), waiting):
+                try:
+                    outcome.result()
+                except WorkerLost as lost:
+                    workspace.save(failed(outcome.item, str(lost)))
                 done += 1
                 progress(done, len(units))
             records = workspace.records()
@@ -104,7 +104,7 @@ def prepare_clips(
     return PreparedClips(out, records, shards, changed)
 
 
-def _described(settings: PrepareSettings) -> dict[str, object]:
+def _described(settings: PrepareSettings) -> dict[str, Any]:
     return {"format": SETTINGS_FORMAT, "version": 1, **settings.as_dict()}
 
 
@@ -122,24 +122,24 @@ def _check_out(out: Path, settings: PrepareSettings) -> None:
         before = None
     if not isinstance(before, dict) or before.get("format") != SETTINGS_FORMAT:
         raise DataError(f"{path} is not one that `fye data prepare` wrote; name a new folder for the shards.")
-    # Through JSON, as what was written: tuples become lists.
-    wanted = json.loads(json.dumps(_described(settings)))
-    if before != wanted:
+    old, new = _flat(before), _flat(_described(settings))
+    differences = [
+        f"{name} was {old.get(name)}, is now {new.get(name)}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+    if differences:
         raise SettingsError(
-            f"{out} was begun with other settings ({'; '.join(_differences(before, wanted))}). Give the same ones to go on, or name a "
-            "new folder."
+            f"{out} was begun with other settings ({'; '.join(differences)}). Give the same ones to go on, or name a new folder."
         )
 
 
-def _differences(before: dict[str, object], wanted: dict[str, object], within: str = "") -> list[str]:
-    found = []
-    for name in sorted({*before, *wanted}):
-        old, new = before.get(name), wanted.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{name}.")
-        elif old != new:
-            found.append(f"{within}{name} was {old}, is now {new}")
-    return found
+def _flat(settings: dict[str, Any], within: str = "") -> dict[str, Any]:
+    """Nested settings as one dictionary, with names such as ``filters.yaw``."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{within}{name}.") if isinstance(value, dict) else {f"{within}{name}": value}
+    return flat
 
 
 def _unfinished(
@@ -168,14 +168,14 @@ def _only_run(workspace: Workspace) -> Iterator[None]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         held = lock(out / ".lock")
+        if held is None:
+            raise DataError(f"Another preparation is working in {out}. Wait for its end, or end it.")
+        workspace.make()
     except OSError as reason:
         raise DataError(
             f"The folder {out} cannot be written to: {reason.strerror or reason}. Name another."
         ) from reason
-    if held is None:
-        raise DataError(f"Another preparation is working in {out}. Wait for its end, or end it.")
     try:
-        workspace.make()
         yield
     finally:
         held.release()

@@ -1,12 +1,15 @@
 """Which frames of a surveyed clip become training clips, and how they are cropped: pure functions, no picture is
 needed.
 
-Every frame that is left out has one reason, the first that applies in the order of `REASONS`.
+Every frame that is left out has one reason, the first that applies in the order of `Reason`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -14,33 +17,22 @@ from followyouremoji.data.preparation.settings import Cutting, PrepareSettings
 from followyouremoji.data.preparation.survey import Survey
 from followyouremoji.media.cropping import HEAD_SHIFT, Crop
 
-NO_FACE = "no face"
-RARELY_FOUND = "face seen in too little of the scene"
-SMALL_FACE = "face too small"
-TURNED = "head turned too far"
-OUTSIDE = "face partly outside the picture"
-DUPLICATE = "repeated frame"
-FROZEN = "frozen picture"
-NO_ROOM = "no room for a margin"
-BLURRED = "blurred"
-TOO_SHORT = "piece too short"
-UNCONFIRMED = "not confirmed by a second detector"
-SECOND_FACE = "second face in the crop"
 
-REASONS = (
-    NO_FACE,
-    RARELY_FOUND,
-    SMALL_FACE,
-    TURNED,
-    OUTSIDE,
-    NO_ROOM,
-    FROZEN,
-    DUPLICATE,
-    TOO_SHORT,
-    BLURRED,
-    UNCONFIRMED,
-    SECOND_FACE,
-)
+class Reason(StrEnum):
+    """Why a frame or a piece is left out, in the order in which reasons are looked for."""
+
+    NO_FACE = "no face"
+    RARELY_FOUND = "face seen in too little of the scene"
+    SMALL_FACE = "face too small"
+    TURNED = "head turned too far"
+    OUTSIDE = "face partly outside the picture"
+    NO_ROOM = "no room for a margin"
+    FROZEN = "frozen picture"
+    DUPLICATE = "repeated frame"
+    TOO_SHORT = "piece too short"
+    BLURRED = "blurred"
+    UNCONFIRMED = "not confirmed by a second detector"
+    SECOND_FACE = "second face in the crop"
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ class Selection:
 
     pieces: tuple[Piece, ...]
     reasons: np.ndarray
-    dropped_pieces: dict[str, int]
+    dropped_pieces: Mapping[str, int]
 
 
 def select_pieces(survey: Survey, settings: PrepareSettings) -> Selection:
@@ -69,19 +61,19 @@ def select_pieces(survey: Survey, settings: PrepareSettings) -> Selection:
     reasons = frame_reasons(survey, settings)
     boxes = survey.boxes
     pieces: list[Piece] = []
-    dropped: dict[str, int] = {}
+    dropped: Counter[str] = Counter()
     for run in unbroken_runs(survey.scenes, boxes, reasons, settings.cutting.overlap):
         for part in divided(run, boxes, settings.cutting, min(survey.size) / settings.least_margin):
             crop = stable_crop(boxes[part], survey.size, settings.margin, settings.least_margin)
             if len(part) < settings.filters.min_frames or crop is None:
-                reason = TOO_SHORT
+                reason = Reason.TOO_SHORT
             elif float(np.median(survey.sharpness[part])) < settings.filters.sharpness:
-                reason = BLURRED
+                reason = Reason.BLURRED
             else:
                 pieces.append(Piece(part, crop))
                 continue
             reasons[part] = reason
-            dropped[reason] = dropped.get(reason, 0) + 1
+            dropped[reason] += 1
     return Selection(tuple(pieces), reasons, dropped)
 
 
@@ -97,20 +89,18 @@ def frame_reasons(survey: Survey, settings: PrepareSettings) -> np.ndarray:
         frames = survey.scenes == scene
         rarely[frames] = survey.found[frames].mean() < filters.found_share
     repeated = survey.change < filters.duplicate
-    frozen = _in_long_runs(repeated, filters.frozen_frames)
-    no_room = survey.face_sizes * settings.least_margin > min(survey.size)
-    # The last to be written wins, so they are written from the last reason to the first.
-    for reason, applies in (
-        (DUPLICATE, repeated),
-        (FROZEN, frozen),
-        (NO_ROOM, no_room),
-        (OUTSIDE, beyond > filters.outside),
-        (TURNED, turned),
-        (SMALL_FACE, survey.face_sizes < filters.face_size),
-        (RARELY_FOUND, rarely),
-        (NO_FACE, ~survey.found),
-    ):
-        reasons[applies] = reason
+    applies = {
+        Reason.NO_FACE: ~survey.found,
+        Reason.RARELY_FOUND: rarely,
+        Reason.SMALL_FACE: survey.face_sizes < filters.face_size,
+        Reason.TURNED: turned,
+        Reason.OUTSIDE: beyond > filters.outside,
+        Reason.NO_ROOM: survey.face_sizes * settings.least_margin > min(survey.size),
+        Reason.FROZEN: _in_long_runs(repeated, filters.frozen_frames),
+        Reason.DUPLICATE: repeated,
+    }
+    for reason in reversed(applies):  # the first reason is written last
+        reasons[applies[reason]] = reason
     return reasons
 
 
@@ -131,7 +121,7 @@ def unbroken_runs(
     runs: list[list[int]] = []
     open_run = False
     for frame in range(len(scenes)):
-        if reasons[frame] == DUPLICATE:
+        if reasons[frame] == Reason.DUPLICATE:
             continue
         if reasons[frame]:
             open_run = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import cv2
@@ -59,22 +60,30 @@ class Survey:
     @property
     def boxes(self) -> np.ndarray:
         """``(T, 4)`` pixels: left, top, right, bottom of the landmarks."""
-        points = self.points
-        return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+        return bounding_boxes(self.points)
 
     @property
     def face_sizes(self) -> np.ndarray:
         """``(T,)`` pixels: the longer side of the box."""
-        boxes = self.boxes
-        return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        return face_sizes(self.boxes)
 
-    @property
+    @cached_property
     def angles(self) -> np.ndarray:
         """``(T, 3)`` degrees: yaw, pitch and roll of the head; zero where not found."""
         angles = np.zeros((len(self), 3))
         if self.found.any():
             angles[self.found] = head_angles(solve_metric_faces(self.landmarks[self.found], self.size).poses)
         return angles
+
+
+def bounding_boxes(points: np.ndarray) -> np.ndarray:
+    """Left, top, right and bottom ``(..., 4)`` of points ``(..., N, 2)``."""
+    return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1)
+
+
+def face_sizes(boxes: np.ndarray) -> np.ndarray:
+    """The longer sides ``(...)`` of boxes ``(..., 4)``."""
+    return (boxes[..., 2:] - boxes[..., :2]).max(axis=-1)
 
 
 def head_angles(poses: np.ndarray) -> np.ndarray:

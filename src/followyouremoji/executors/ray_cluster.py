@@ -1,0 +1,117 @@
+"""Workers on the machines of a Ray cluster.
+
+The machines need this package installed, and the folders that the work reads and writes at the same paths (a shared
+file system).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Sequence
+from typing import Any, Self
+
+from followyouremoji.errors import SettingsError, first_line
+from followyouremoji.executors.base import ONE_THREAD, WorkerLost
+from followyouremoji.executors.pool import Job, Pool, Workplace
+
+LOCAL = "local"
+"""The address that starts Ray on this machine alone, for trying out."""
+
+ANSWER = 5.0
+"""Seconds that the head node may take to answer."""
+
+
+class RayCluster(Pool["Actor"]):
+    """An executor of one worker for each processor of a Ray cluster, or for each of its GPUs.
+
+    Parameters
+    ----------
+    address : "auto" finds the cluster that this machine belongs to; a head node's address, such as ``10.0.0.1:6379`` or
+        ``ray://10.0.0.1:10001``; "local" starts Ray here. Not used where this process is connected to a Ray already.
+    gpus : GPUs that a worker sees, which may be a part of one; 0 for work on processors alone
+
+    Raises, when its block begins,
+    ------
+    SettingsError : Ray is not installed, no cluster answers at the address, or it has no processor or GPU.
+    """
+
+    def __init__(self, address: str = "auto", gpus: float = 0) -> None:
+        super().__init__(0)
+        self._address, self._gpus = address, gpus
+
+    def __enter__(self) -> Self:
+        try:
+            import ray
+        except ModuleNotFoundError as reason:
+            raise SettingsError(
+                "working on a cluster needs Ray: pip install 'followyouremoji[cluster]'"
+            ) from reason
+        self._ray: Any = ray
+        self._connected_here = not ray.is_initialized()
+        if self._connected_here:
+            _connect(ray, self._address)
+        there = ray.cluster_resources()
+        self._count = int(there.get("GPU", 0) / self._gpus if self._gpus else there.get("CPU", 0))
+        if self._count < 1:
+            self.__exit__()
+            raise SettingsError(f"The Ray cluster has no {'GPU' if self._gpus else 'processor'} to work on.")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__()
+        if self._connected_here:
+            self._ray.shutdown()
+
+    def _start(self) -> Actor:
+        return Actor(self._ray, self._gpus)
+
+    def _wait(self, workers: Sequence[Actor]) -> list[Actor]:
+        by_answer = {worker.pending: worker for worker in workers}
+        ready, _ = self._ray.wait(list(by_answer), num_returns=1)
+        return [by_answer[answer] for answer in ready]
+
+
+class Actor:
+    """A worker of the cluster."""
+
+    def __init__(self, ray: Any, gpus: float) -> None:
+        options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": {"env_vars": ONE_THREAD}}
+        self._ray = ray
+        self._actor = ray.remote(**options)(Workplace).remote()
+        self._job: Job | None = None
+        self._shared: Any = None
+        self.pending = self._actor.ready.remote()
+
+    def give(self, job: Job, item: Any) -> None:
+        if job is not self._job:
+            self._job, self._shared = job, self._ray.put(job)
+        self.pending = self._actor.work.remote(self._shared, item)
+
+    def answer(self) -> bytes | None:
+        try:
+            answer: bytes | None = self._ray.get(self.pending)
+        except self._ray.exceptions.RayError as error:
+            raise WorkerLost(f"the worker that had it was lost ({type(error).__name__})") from error
+        return answer
+
+    def stop(self) -> None:
+        self._ray.kill(self._actor)
+
+
+def _connect(ray: Any, address: str) -> None:
+    try:
+        _reach(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ValueError, RuntimeError, OSError, ray.exceptions.RayError) as reason:
+        raise SettingsError(
+            f"No Ray cluster was found at `{address}` ({first_line(reason)}). Start one with `ray start --head`, give its "
+            f"address, or `{LOCAL}` to try it on this machine."
+        ) from reason
+
+
+def _reach(address: str) -> None:
+    """Raise OSError where nothing answers at a host and port: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=ANSWER).close()

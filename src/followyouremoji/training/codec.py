@@ -1,0 +1,64 @@
+"""The frozen networks that a run's config names: its autoencoder, and CLIP's image encoder where the image prompt is
+CLIP's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from followyouremoji.checkpoints.codec import Codec
+from followyouremoji.checkpoints.encoders import load_clip_image_encoder, load_stable_diffusion_autoencoder
+from followyouremoji.checkpoints.folder import NETWORK_FILES, VAE_FOLDER, read_config
+from followyouremoji.checkpoints.tensors import on_meta, read_network
+from followyouremoji.errors import SettingsError
+from followyouremoji.networks import Autoencoder, SmallAutoencoder
+from followyouremoji.training.autoencoder import finished_autoencoder
+from followyouremoji.training.config import load_autoencoder_run
+from followyouremoji.training.settings import DenoiserRun
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}  # of a run's `precision`
+
+
+def load_autoencoder(source: Path) -> Autoencoder:
+    """The autoencoder that a config names: the TOML file of a finished run, a diffusers folder, or a model's folder.
+
+    Raises SettingsError or WeightsError where it is none of these.
+    """
+    if not source.is_dir():
+        return finished_autoencoder(load_autoencoder_run(source))
+    if not (source / NETWORK_FILES["denoiser"]).exists():
+        return load_stable_diffusion_autoencoder(source, "cpu")
+    config = read_config(source)[0].autoencoder
+    if config is None:
+        return load_stable_diffusion_autoencoder(source / VAE_FOLDER, "cpu")
+    file = source / NETWORK_FILES["autoencoder"]
+    return read_network(on_meta(lambda: SmallAutoencoder(config)), file, "cpu", torch.float32)
+
+
+def load_codec(run: DenoiserRun) -> Codec:
+    """The frozen networks of a run, on the CPU. Raises SettingsError where the autoencoder does not fit the networks or
+    cannot be tuned."""
+    autoencoder = load_autoencoder(run.autoencoder)
+    if run.tune_decoder and not isinstance(autoencoder, SmallAutoencoder):
+        raise SettingsError(
+            f'`tune_decoder` needs a small autoencoder of your own (`kind = "autoencoder"`); {run.autoencoder} is Stable Diffusion\'s'
+        )
+    channels = autoencoder.latent_channels
+    if channels != run.network.latent_channels:
+        raise SettingsError(
+            f"the autoencoder {run.autoencoder} makes latents of {channels} channels, `latent_channels` of the network is "
+            f"{run.network.latent_channels}"
+        )
+    image_encoder = None
+    if run.network.image_source == "clip":
+        assert run.image_encoder is not None
+        dtype = DTYPES[run.optimisation.precision]
+        image_encoder = load_clip_image_encoder(run.image_encoder, "cpu", dtype)
+        width = image_encoder.clip.config.hidden_size  # type: ignore[union-attr]
+        if width != run.network.image_width:
+            raise SettingsError(
+                f"the image encoder {run.image_encoder} makes tokens of width {width}, `image_width` of the network is "
+                f"{run.network.image_width}"
+            )
+    return Codec(autoencoder, image_encoder).requires_grad_(False).eval()

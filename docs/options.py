@@ -1,59 +1,115 @@
-"""Writes options.md beside this file from what the settings declare: `python docs/options.py`, in the checkout."""
+"""Writes the tables of all entries of a training config into training.md, and of all options of an animation into
+options.md: python docs/options.py"""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from pydantic.fields import FieldInfo
+from pydantic import TypeAdapter
 
 from followyouremoji.apps.choices import flags
-from followyouremoji.options import bound, extra
+from followyouremoji.config import allowed
+from followyouremoji.data.drawn import DrawnPart
+from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.training.settings import (
+    AutoencoderRun,
+    DataPart,
+    DenoiserRun,
+    LandmarkOptions,
+    Optimisation,
+    TrainingRun,
+    Validation,
+)
+from followyouremoji.training.starts import Start
 
-HEAD = """# Every option of an animation
+ANIMATION = Path(__file__).with_name("options.md")
+ANIMATION_HEAD = """# Every option of an animation
 
 Options of `fye animate`, and the names by which a request, or the settings of the Python API, hold the same. This page is
 written by [options.py](options.py) from the declarations that also check the values.
 """
+PAGE = Path(__file__).with_name("training.md")
+BEGIN, END = "<!-- The tables are written by docs/options.py. -->\n", "<!-- End of the tables. -->\n"
+TABLES = {
+    "Of every run:": TrainingRun,
+    'Of a run with `kind = "denoiser"`:': DenoiserRun,
+    'Of a run with `kind = "autoencoder"`:': AutoencoderRun,
+    "`[optimisation]`:": Optimisation,
+    "An entry of `data`:": DataPart,
+    "`drawn`, in an entry of `data`:": DrawnPart,
+    "`initial`, as a table:": Start,
+    "`[landmarks]`:": LandmarkOptions,
+    "`[validation]`:": Validation,
+    "`[network]`, by default the released network:": NetworkConfig,
+    "`[network.qformer]`:": QFormerConfig,
+    "`[autoencoder]`:": AutoencoderConfig,
+}
 
 
-def page() -> str:
-    """The page's text."""
+def tables() -> str:
+    """All tables, in Markdown."""
+    common = TypeAdapter(TrainingRun).json_schema()["properties"]
+    parts = []
+    for title, kind in TABLES.items():
+        schema = TypeAdapter(kind).json_schema()
+        leave_out = (
+            {"kind", *(() if kind is TrainingRun else common)} if issubclass(kind, TrainingRun) else ()
+        )
+        rows = [
+            f"| `{name}` | {allowed(entry, schema.get('$defs', {}))} | {default(entry)} | {meaning(entry)} |"
+            for name, entry in schema["properties"].items()
+            if name not in leave_out
+        ]
+        parts.append(
+            "\n".join([title, "", "| entry | value | default | meaning |", "|---|---|---|---|", *rows])
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def default(entry: dict[str, Any]) -> str:
+    """The default of an entry; "-" for one that must be there, nothing where it may be left out or is a table."""
+    if "default" not in entry:
+        return "-"
+    value = entry["default"]
+    return "" if value is None or value == [] or isinstance(value, dict) else json.dumps(value)
+
+
+def meaning(entry: dict[str, Any]) -> str:
+    return " ".join(entry["description"].split())
+
+
+def animation() -> str:
+    """The page of all options of an animation."""
     panels = defaultdict(list)
-    for path, field in options(AnimationRequest):
-        name = path.rpartition(".")[2]
-        named = "/".join(f"`{flag.removeprefix(' /')}`" for flag in flags(name)[0].split("/") if flag.strip())
-        default = extra(field, "otherwise") or f"`{str(field.default).lower()}`"
-        cells = (named, f"`{path}`", allowed(field), default, field.description or "")
-        panels[extra(field, "panel")].append(f"| {' | '.join(cells)} |\n")
+    for place, kind in places(AnimationRequest):
+        schema = TypeAdapter(kind).json_schema()
+        name = place.rpartition(".")[2]
+        entry = schema["properties"][name]
+        flag = " or ".join(f"`{one.strip()}`" for one in flags(name)[0].split("/") if one.strip())
+        otherwise = entry.get("otherwise") or f"`{default(entry)}`"
+        cells = flag, f"`{place}`", allowed(entry, schema.get("$defs", {})), otherwise, meaning(entry)
+        panels[entry.get("panel")].append(f"| {' | '.join(cells)} |\n")
     panels.pop(None)  # the portrait and the driving, which are no options
-    head = "| Option | In a request | Values | Default | |\n|---|---|---|---|---|\n"
-    return HEAD + "".join(f"\n## {panel}\n\n{head}{''.join(rows)}" for panel, rows in panels.items())
+    head = "| option | in a request | value | default | meaning |\n|---|---|---|---|---|\n"
+    return ANIMATION_HEAD + "".join(
+        f"\n## {panel}\n\n{head}{''.join(rows)}" for panel, rows in panels.items()
+    )
 
 
-def options(settings: Any, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """All options with their places in a request."""
-    for name, field in settings.__pydantic_fields__.items():
+def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Where in a request each option is, with the class that declares it."""
+    for name, field in kind.__pydantic_fields__.items():
         if is_dataclass(field.annotation):
-            yield from options(field.annotation, f"{path}{name}.")
+            yield from places(field.annotation, f"{path}{name}.")
         else:
-            yield f"{path}{name}", field
-
-
-def allowed(field: FieldInfo) -> str:
-    """The values that a field takes: "1 to 1000", "`on`, `off`"; "" where anything of its type does."""
-    least, above, most = bound(field, "ge"), bound(field, "gt"), bound(field, "le")
-    if least is None and above is None:
-        kinds = (field.annotation, *get_args(field.annotation))
-        words = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
-        if words and bool in kinds:
-            words = ["true", "false", *words]
-        return ", ".join(f"`{word}`" for word in words)
-    begin = f"above {above:g}" if least is None else f"{least:g}"
-    return f"{begin} or more" if most is None else f"{begin} to {most:g}"
+            yield path + name, kind
 
 
 if __name__ == "__main__":
-    Path(__file__).with_suffix(".md").write_text(page(), encoding="utf-8")
+    ANIMATION.write_text(animation(), encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    PAGE.write_text(before + BEGIN + "\n" + tables() + "\n" + END + rest.partition(END)[2], encoding="utf-8")

@@ -1,10 +1,8 @@
-"""The words that messages share, and what counts as a number."""
-
-import math
+"""The words that messages share."""
 
 import pytest
 
-from followyouremoji.errors import first_line, is_number, some_of
+from followyouremoji.errors import first_line, some_of
 
 
 @pytest.mark.parametrize(
@@ -26,13 +24,3 @@ def test_an_error_is_told_by_its_first_line_or_its_name(error: Exception, said: 
 )
 def test_many_names_are_told_by_a_few(names: str, said: str) -> None:
     assert some_of(list(names)) == said
-
-
-@pytest.mark.parametrize("value", [0, -3, 2.5, 10**400])
-def test_what_is_a_number(value: object) -> None:
-    assert is_number(value)
-
-
-@pytest.mark.parametrize("value", [True, False, None, "1", [1], math.inf, -math.inf, math.nan])
-def test_what_is_no_number_to_a_user(value: object) -> None:
-    assert not is_number(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import is_dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
 from functools import wraps
-from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -15,31 +16,12 @@ from pydantic_core import ErrorDetails
 from followyouremoji.errors import NAMED, SettingsError, UserError
 
 Config = TypeVar("Config")
+JsonSchema = Mapping[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+KINDS = {"integer": "whole number", "number": "number", "string": "text", "object": "table"}
 SHOWN = 60  # characters of a wrong value that a message repeats
-ALLOWED = {
-    "bool_type": "true or false",
-    "dataclass_exact_type": "a table",
-    "dataclass_type": "a table",
-    "finite_number": "a finite number",
-    "float_type": "a number",
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "{ge:g} or more",
-    "int_from_float": "a whole number",
-    "int_type": "a whole number",
-    "less_than": "below {lt:g}",
-    "less_than_equal": "{le:g} or less",
-    "literal_error": "{expected}",
-    "multiple_of": "a multiple of {multiple_of}",
-    "path_type": "a path",
-    "string_type": "text",
-    "too_long": "a list of {max_length}",
-    "too_short": "a list of {min_length} or more",
-    "tuple_type": "a list",
-}
-"""What an entry must be, by pydantic's type of error."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -49,6 +31,10 @@ def validated(kind: type[Config]) -> type[Config]:
     The text below a field is its description in the JSON schema. Raises SettingsError for what cannot be used.
     """
     made: Any = dataclass(frozen=True, kw_only=True, config=STRICT)(kind)
+    for field in fields(
+        made
+    ):  # pydantic reads the texts of a class's own fields: those that inherit find them here
+        field.metadata = {"description": made.__pydantic_fields__[field.name].description}  # type: ignore[assignment]
     make = made.__init__
 
     @wraps(make)
@@ -64,7 +50,7 @@ def validated(kind: type[Config]) -> type[Config]:
 
 
 def parse(
-    kind: type[Config], text: bytes | str, origin: object, error: type[UserError] = SettingsError
+    kind: type[Config], text: bytes | str, origin: object, error: Callable[[str], UserError] = SettingsError
 ) -> Config:
     """Read JSON text. Raises `error` naming `origin`, the wrong entries, and what is allowed there."""
     try:
@@ -73,50 +59,81 @@ def parse(
         raise error(f"{origin}: {_in_words(kind, found)}") from None
 
 
+def allowed(schema: JsonSchema, definitions: JsonSchema) -> str:
+    """The values of an entry in words, such as "a whole number from 1 to 100"; that it may be left out goes without
+    saying."""
+    return " or ".join(_described(one) for one in _alternatives(schema, definitions))
+
+
+def _described(schema: JsonSchema) -> str:
+    if choices := schema.get("enum") or [schema[name] for name in ["const"] if name in schema]:
+        *others, last = map(repr, choices)
+        return f"{', '.join(others)} or {last}" if others else last
+    kind = schema["type"]
+    if kind == "boolean":
+        return "true or false"
+    if kind == "array":
+        items, least = KINDS[_items(schema).get("type", "object")] + "s", schema.get("minItems", 0)
+        return f"a list of {f'{least} ' if least == schema.get('maxItems') else ''}{items}"
+    if schema.get("format") == "path":
+        return "a path"
+    words = "text" if kind == "string" else f"a {KINDS[kind]}"
+    if "minimum" in schema:
+        words += f" from {schema['minimum']:g}" + ("" if "maximum" in schema else " on")
+    elif "exclusiveMinimum" in schema:
+        words += f" above {schema['exclusiveMinimum']:g}"
+    if "maximum" in schema:
+        words += f" to {schema['maximum']:g}"
+    return words + (f", a multiple of {schema['multipleOf']:g}" if "multipleOf" in schema else "")
+
+
+def _alternatives(schema: JsonSchema, definitions: JsonSchema) -> Iterator[JsonSchema]:
+    """The schemas one of which a value follows, without references and null."""
+    if "$ref" in schema:
+        yield from _alternatives(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    elif options := schema.get("anyOf", schema.get("oneOf")):
+        for option in options:
+            yield from _alternatives(option, definitions)
+    elif schema.get("type") != "null":
+        yield schema
+
+
+def _items(schema: JsonSchema) -> JsonSchema:
+    return schema.get("items") or schema["prefixItems"][0]
+
+
 def _in_words(kind: Any, error: ValidationError) -> str:
-    mistakes = [_mistake(kind, one) for one in error.errors(include_url=False)]
+    schema = TypeAdapter(kind).json_schema()
+    mistakes = [_mistake(schema, one) for one in error.errors(include_url=False)]
     more = f"; and {len(mistakes) - NAMED} more mistakes" if len(mistakes) > NAMED else ""
     return "; ".join(mistakes[:NAMED]) + more
 
 
-def _mistake(kind: Any, error: ErrorDetails) -> str:
-    path, unknown = "", error["type"] == "unexpected_keyword_argument"
-    table = next(_tables(kind), kind)
-    for place, part in enumerate(error["loc"]):
+def _mistake(schema: JsonSchema, error: ErrorDetails) -> str:
+    definitions, path, at = schema.get("$defs", {}), "", schema
+    known: dict[str, JsonSchema] = {}
+    for part in error["loc"]:
+        options = list(_alternatives(at, definitions))
         if isinstance(part, int):
-            path += f"[{part}]"
+            path, at = f"{path}[{part}]", next(_items(one) for one in options if one["type"] == "array")
             continue
-        entries = get_type_hints(table) if is_dataclass(table) else {}
-        if part in entries or (
-            unknown and place == len(error["loc"]) - 1
-        ):  # else the name of a union's member
-            path += f".{part}" if path else part
-            table = next(_tables(entries.get(part)), table)
-    if unknown:
-        known = list(get_type_hints(table))
-        close = get_close_matches(str(error["loc"][-1]), known, 1)
-        return f"unknown entry `{path}`; " + (
-            f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
-        )
-    if error["type"] in ("missing", "missing_keyword_only_argument"):
-        return f"the entry `{path}` is missing"
-    if error["type"] == "value_error":
-        text = str(error["ctx"]["error"])
-        return f"`{path}`: {text}" if path else text
-    if error["type"] not in ALLOWED:
-        return f"`{path}`: {error['msg']}" if path else error["msg"]
-    allowed = ALLOWED[error["type"]].format(**error.get("ctx", {}))
-    return f"{f'`{path}`' if path else 'it'} must be {allowed}, not {_shown(error['input'])}"
-
-
-def _tables(annotation: Any) -> Iterator[Any]:
-    """The configs that an annotation names."""
-    if is_dataclass(annotation):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _tables(inner)
-
-
-def _shown(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+        known = {name: one for table in options for name, one in table.get("properties", {}).items()}
+        any_name = [more for one in options if isinstance(more := one.get("additionalProperties"), dict)]
+        if part in known or any_name:  # else it is unknown, or the name of a union's member
+            path, at = f"{path}.{part}" if path else part, known.get(part) or any_name[0]
+    match error["type"]:
+        case "unexpected_keyword_argument":
+            name = str(error["loc"][-1])
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
+            return f"unknown entry `{f'{path}.{name}' if path else name}`; {hint}"
+        case "missing" | "missing_keyword_only_argument":
+            return f"the entry `{path}` is missing"
+        case "value_error":
+            return (f"`{path}`: " if path else "") + str(error["ctx"]["error"])
+        case "json_invalid":
+            return f"it is no JSON text ({error['ctx']['error']})"
+    value = error["input"]
+    shown = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    shown = shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 3]}..."
+    return f"{f'`{path}`' if path else 'it'} must be {allowed(at, definitions)}, not {shown}"

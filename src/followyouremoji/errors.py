@@ -7,7 +7,6 @@ share stands below.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 NAMED = 3  # names that a message gives before it counts the others
 
@@ -72,8 +71,3 @@ def some_of(names: Sequence[str]) -> str:
     """The first few names, and how many more there are: "a, b, c and 4 more"."""
     text = ", ".join(names[:NAMED])
     return text if len(names) <= NAMED else f"{text} and {len(names) - NAMED} more"
-
-
-def is_number(value: Any) -> bool:
-    """Whether what a user gave is a finite number; to Python, true and false are numbers too."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

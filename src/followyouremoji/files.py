@@ -14,10 +14,10 @@ import os
 import re
 import secrets
 import shutil
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -91,7 +91,7 @@ class AtomicOutput:
 
     def check(self) -> None:
         """Raise if the output could not be put in its place."""
-        path, problem = self.path, None
+        path, problem, settings = self.path, None, list[str]()
         try:
             if path.name in ("", ".."):  # nothing can be written beside it and take its place
                 problem = f"cannot write to {path} itself; give a new name in it"
@@ -105,11 +105,11 @@ class AtomicOutput:
                 if foreign:
                     problem = f"{path} holds {foreign[0]}, which is of no earlier result, so it is not replaced; give a new folder"
             if problem is None and is_taken(path) and not self._overwrite:
-                problem = f"{path} exists already; give another name or --overwrite"
+                problem, settings = f"{path} exists already; give another name", ["overwrite"]
         except OSError as reason:
             raise self.failure(reason) from reason
         if problem is not None:
-            raise self._error(problem)
+            raise self._error(problem, settings=settings)
 
     def failure(self, reason: Exception) -> UserError:
         """The error to raise when writing failed for `reason`, in a user's words."""
@@ -175,53 +175,47 @@ def workspaces(folder: Path, name: str | None = None) -> list[Path]:
     return [path for path in folder.iterdir() if named.fullmatch(path.name)]
 
 
-def clear_stale(folder: Path, name: str | None = None, patience: float = 0.0) -> None:
+def clear_stale(folder: Path, name: str | None = None) -> None:
     """Remove the workspaces that killed processes left in a folder, of the output `name` or of all.
 
     A folder that one was killed over while it replaced it is in its place again. What others are writing stays, and so
-    does what cannot be removed, and everything where a file system has no locks to tell by. `patience` are seconds, in
-    all, for processes that were killed just now to let go of their locks.
+    does what cannot be removed, and everything where a file system has no locks to tell by.
     """
-    end = time.monotonic() + patience
     with suppress(OSError):
         for workspace in workspaces(folder, name):
-            with suppress(OSError, NotImplementedError):
-                with FileLock(workspace / LOCK, timeout=max(0.0, end - time.monotonic())):
-                    pass
-                _remove(workspace)
+            with suppress(OSError):
+                held = lock(workspace / LOCK)
+                if held is not None and held.is_locked:
+                    held.release()
+                    _remove(workspace)
 
 
 def lock(path: Path) -> BaseFileLock | None:
     """A lock on the file `path`, held until it is released or the process ends, however that ends; None where another
     holds it.
 
-    On a file system that has no locks it holds nobody off, and a warning says so. Raises OSError where the file cannot
-    be written.
+    On a file system that has no locks it is not locked and holds nobody off, and a warning says so, once. Raises
+    OSError where the file cannot be written.
     """
     held = FileLock(path, thread_local=False)
     try:
-        if not _acquired(held):
-            warnings.warn(
-                f"the file system of {path.parent} has no locks: see to it that no other run works there",
-                stacklevel=2,
-            )
+        held.acquire(timeout=0)
     except Timeout:
         return None
+    except (OSError, NotImplementedError) as reason:
+        if isinstance(reason, OSError) and reason.errno not in NO_LOCKS:
+            raise
+        _warn_of_no_locks()
     return held
 
 
-def _acquired(held: BaseFileLock) -> bool:
-    """Acquire a lock at once; False where the file system has none. Raises Timeout where another holds it, OSError
-    where its file cannot be written."""
-    try:
-        held.acquire(timeout=0)
-    except NotImplementedError:
-        return False
-    except OSError as reason:
-        if reason.errno not in NO_LOCKS:
-            raise
-        return False
-    return True
+@cache
+def _warn_of_no_locks() -> None:
+    warnings.warn(
+        "the file system has no locks: see to it that no other run writes to the same place, and remove hidden files ending in .part "
+        "yourself where a run was killed",
+        stacklevel=3,
+    )
 
 
 @contextmanager
@@ -229,12 +223,13 @@ def _workspace(path: Path) -> Iterator[Path]:
     """A new folder `.STEM.TOKEN.part.ENDING` beside `path`, locked and, in the end, removed."""
     workspace = path.with_name(f".{_shortened(path.stem)}.{secrets.token_hex(4)}.part{path.suffix}")
     workspace.mkdir()
-    held = FileLock(workspace / LOCK, thread_local=False)
+    held = None
     try:
-        _acquired(held)  # where there are no locks, nobody takes it for a killed one's
+        held = lock(workspace / LOCK)
         yield workspace
     finally:
-        held.release()
+        if held is not None:
+            held.release()
         _remove(workspace)
 
 

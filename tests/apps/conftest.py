@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from followyouremoji.apps.cli import main
+from followyouremoji.apps.main import main
 from followyouremoji.cache import face_landmarker_file
 from followyouremoji.face.face_graphs import has_mesh
 

@@ -208,7 +208,7 @@ def test_ctrl_c_leaves_nothing_behind(model: Path, tmp_path: Path) -> None:
     # A shell may have started the tests with SIGINT ignored, which a child inherits.
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from followyouremoji.apps.cli import main; main()"
+        "from followyouremoji.apps.main import main; main()"
     )
     arguments = [
         "bundled:ada",
@@ -249,7 +249,7 @@ def test_the_installed_program_refuses_in_one_line(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "from followyouremoji.apps.cli import main; main()",
+            "from followyouremoji.apps.main import main; main()",
             "animate",
             "no.png",
             "no.mp4",

@@ -81,12 +81,12 @@ def test_messages_name_flags(fye: Run) -> None:
     assert with_flags("it is so", []) == "it is so"
     ended = fye("animate", "bundled:ada", "bundled:hello", "--stop", "2", "--duration", "3")
     assert_refused(ended, "not both")
-    assert_refused(fye("animate", "bundled:ada", "bundled:hello", "--lora", "x:99"), "10 or less", "(--lora)")
+    assert_refused(fye("animate", "bundled:ada", "bundled:hello", "--lora", "x:99"), "from -10 to 10", "(--lora)")
 
 
 def test_every_option_is_in_the_docs() -> None:
     page = (DOCS / "options.md").read_text(encoding="utf-8")
-    assert runpy.run_path(str(DOCS / "options.py"))["page"]() == page, "run python docs/options.py"
+    assert runpy.run_path(str(DOCS / "options.py"))["animation"]() == page, "run python docs/options.py"
     assert all(
         flags(name)[0].removeprefix(" /").split("/")[0] in page
         for name, _ in options(AnimationRequest)

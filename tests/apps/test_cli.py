@@ -140,7 +140,7 @@ def test_extract_info_preview(fye: Run, clip: Path) -> None:
 
 def test_a_preview_needs_no_torch(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom followyouremoji.apps.cli import main\n"
+        "import sys\nfrom followyouremoji.apps.main import main\n"
         "try: main(['motion', 'preview', 'bundled:ada', 'bundled:hello', 'one.png', '--stop', '1'])\n"
         "except SystemExit as ended: print(ended.code, 'torch' in sys.modules)"
     )

@@ -47,7 +47,7 @@ def test_threads_are_limited_unless_the_user_said_how_many(
     monkeypatch.setenv("OMP_NUM_THREADS", own or "")
     if own is None:
         monkeypatch.delenv("OMP_NUM_THREADS")
-    cores.limit_threads()
+    cores.share_cores()
     assert os.environ.get("OMP_NUM_THREADS") == expected
 
 

@@ -46,7 +46,7 @@ def test_a_killed_run_is_gone_on_with(fye: Run, model: Path) -> None:
 def kill_after(arguments: list[str], parts: int, latents: Path) -> int:
     """Run `fye`, and end it by SIGKILL as soon as so many parts lie in the job's folder; returns how many there are
     then."""
-    program = "import sys; from followyouremoji.apps.cli import main; main(sys.argv[1:])"
+    program = "import sys; from followyouremoji.apps.main import main; main(sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], env=os.environ, stderr=subprocess.DEVNULL
     )

@@ -18,10 +18,10 @@ pytest.importorskip("peft", reason="training a LoRA needs peft")
 from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture
+from followyouremoji.personal.settings import LoraSettings
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.requests.animation import load_animator, ready_animator
 from followyouremoji.requests.request import AnimationRequest, ModelChoice
-from followyouremoji.training.lora_settings import LoraSettings
 
 app = typer.Typer()
 app.command()(lora)

@@ -138,8 +138,12 @@ def scores(name: str, **means: float) -> MethodScores:
 
 
 def test_a_change_agrees_where_it_harms_as_in_the_paper() -> None:
-    full = Ablation(FULL, "full recipe", {"l1": 0.03, "ssim": 0.8, "identity": 0.7, "landmarks": 39.0})
-    without = Ablation("x", "without x", {"l1": 0.04, "ssim": 0.7, "identity": 0.6, "landmarks": 30.0})
+    full = Ablation(
+        name=FULL, title="full recipe", paper={"l1": 0.03, "ssim": 0.8, "identity": 0.7, "landmarks": 39.0}
+    )
+    without = Ablation(
+        name="x", title="without x", paper={"l1": 0.04, "ssim": 0.7, "identity": 0.6, "landmarks": 30.0}
+    )
     ours = [
         scores("full recipe", picture=0.05, ssim=0.8, landmarks=0.1),
         scores("without x", picture=0.08, ssim=0.9, landmarks=0.2),

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from followyouremoji.checkpoints import ModelConfig, load_model, save_model
 from followyouremoji.checkpoints.codec import to_pictures, to_pixels, to_tensor
 from followyouremoji.checkpoints.encoders import CLIP_MEAN, CLIP_STD, clip_pixels
 from followyouremoji.checkpoints.model import empty_networks
+from followyouremoji.config import parse
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks.cpu_kernels import CpuConvolution, CpuLinear
 from tests.checkpoints.small_models import PAPER, small_paper_model
@@ -146,37 +147,46 @@ DAMAGE = {
     "binary": (lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"), "config.json cannot be read"),
     "deep": (lambda f: (f / "config.json").write_text("[" * 100_000), "config.json cannot be read"),
     "newer": (lambda f: edit_config(f, lambda c: c.update(format=2)), "format is 2"),
-    "unknown entry": (lambda f: edit_config(f, lambda c: c.update(colour="red")), "unknown entries: colour"),
+    "unknown entry": (lambda f: edit_config(f, lambda c: c.update(colour="red")), "unknown entry `colour`"),
     "unknown size": (
         lambda f: edit_config(f, lambda c: c["network"].update(depth=3)),
-        "unknown entries: depth",
+        "unknown entry `network.depth`",
     ),
-    "no network": (lambda f: edit_config(f, lambda c: c.pop("network")), "lacks the entries: network"),
-    "null network": (lambda f: edit_config(f, lambda c: c.update(network=None)), "'network' is not"),
+    "no network": (lambda f: edit_config(f, lambda c: c.pop("network")), "entry `network` is missing"),
+    "null network": (
+        lambda f: edit_config(f, lambda c: c.update(network=None)),
+        "`network` must be a table, not null",
+    ),
     "text for a size": (lambda f: edit_config(f, lambda c: c["network"].update(heads="8")), "network.heads"),
     "no heads": (lambda f: edit_config(f, lambda c: c["network"].update(heads=0)), "network.heads"),
     "huge": (
         lambda f: edit_config(f, lambda c: c["network"].update(layers_per_block=10**9)),
         "layers_per_block",
     ),
-    "text for files": (lambda f: edit_config(f, lambda c: c.update(files="all")), "'files' is damaged"),
+    "text for files": (
+        lambda f: edit_config(f, lambda c: c.update(files="all")),
+        "`files`: it must be a table, not 'all'",
+    ),
     "odd size": (lambda f: edit_config(f, lambda c: c.update(picture_size=100)), "picture_size"),
     "size for fewer levels": (
         lambda f: edit_config(f, lambda c: c.update(picture_size=72)),
-        "picture_size cannot be 72: it must be a multiple of 16",
+        "`picture_size` must be a multiple of 16.*not 72",
     ),
-    "one width": (lambda f: edit_config(f, lambda c: c["autoencoder"].update(channels=[8])), "2 widths"),
+    "one width": (
+        lambda f: edit_config(f, lambda c: c["autoencoder"].update(channels=[8])),
+        "`autoencoder.channels",
+    ),
     "no scale": (
         lambda f: edit_config(f, lambda c: c["autoencoder"].update(scale=0.0)),
         r"autoencoder\.scale",
     ),
     "odd heads": (
         lambda f: edit_config(f, lambda c: c["network"]["qformer"].update(heads=3)),
-        r"qformer\.width",
+        "`network.qformer`: `width`",
     ),
     "few widths": (
         lambda f: edit_config(f, lambda c: c["network"].update(landmark_channels=[4, 4])),
-        "4 widths",
+        "a list of 4 whole numbers",
     ),
     "groups": (lambda f: edit_config(f, lambda c: c["network"].update(norm_groups=5)), "divisible by 5"),
     "missing file": (lambda f: (f / "qformer.safetensors").unlink(), r"qformer\.safetensors is missing"),
@@ -216,7 +226,8 @@ def test_damage_is_one_clear_line_that_names_the_file(folder, case) -> None:
 
 
 def test_a_config_survives_json_and_refuses_contradictions() -> None:
-    assert ModelConfig.from_dict(json.loads(json.dumps(PAPER.to_dict()))) == PAPER
+    saved = asdict(PAPER)
+    assert parse(ModelConfig, json.dumps(saved), "it") == PAPER
     for wrong in (
         {"shared_noise": 1.5},
         {"window": 33},
@@ -226,15 +237,14 @@ def test_a_config_survives_json_and_refuses_contradictions() -> None:
         {"guidance_scale": 2.5, "guided": False},
         {"guided": 1},
     ):
-        with pytest.raises(WeightsError, match=next(iter(wrong))):
+        with pytest.raises(SettingsError, match=next(iter(wrong))):
             replace(PAPER, **wrong)
-    with pytest.raises(WeightsError, match="latent_channels"):
+    with pytest.raises(SettingsError, match="latent_channels"):
         replace(PAPER, autoencoder=None)
-    with pytest.raises(WeightsError, match="image_width"):
+    with pytest.raises(SettingsError, match="image_width"):
         replace(PAPER, network=replace(PAPER.network, image_width=1024))
-    earlier = PAPER.to_dict()
-    del earlier["guided"]  # as versions before this entry wrote it
-    assert ModelConfig.from_dict(earlier) == PAPER
+    del saved["guided"]  # as versions before this entry wrote it
+    assert parse(ModelConfig, json.dumps(saved), "it") == PAPER
 
 
 def test_a_device_that_is_not_there_is_named(folder) -> None:

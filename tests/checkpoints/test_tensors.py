@@ -11,6 +11,7 @@ from followyouremoji.checkpoints.released import CLIP_VIT_L14, released_config
 from followyouremoji.checkpoints.tensors import (
     check_shapes,
     expected_shapes,
+    not_finite,
     on_meta,
     read_network,
     read_tensors,
@@ -93,3 +94,13 @@ def test_written_tensors_are_as_readable_as_any_other_file(tmp_path: Path) -> No
     (tmp_path / "plain").touch()
     write_tensors({"a": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"format": "pt"})
     assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    assert not_finite(network) == []
+    with torch.no_grad():
+        network[0].weight[0, 1] = torch.nan
+        network[1].bias[0] = -torch.inf
+    write_tensors(network.state_dict(), tmp_path / "broken.safetensors")
+    assert not_finite(network) == not_finite(tmp_path / "broken.safetensors") == ["0.weight", "1.bias"]

@@ -68,11 +68,11 @@ def test_the_depth_of_points_gives_shape_and_pose_of_the_drawn_head_back(
     ("settings", "words"),
     [
         ({"styles": ("ghost",)}, "ghost"),
-        ({"size": 8}, "from 32"),
+        ({"size": 8}, "from 32 to 2048"),
         ({"size": 100}, "multiple of 8"),
         ({"size": "128"}, "'128'"),
-        ({"size": True}, "True"),
-        ({"styles": "person"}, "list of names"),
+        ({"size": True}, "not true"),
+        ({"styles": "person"}, "`styles` must be a list"),
         ({"acting": "dance"}, "dance"),
         ({"speech": 2.0}, "speech"),
         ({"speech": "much"}, "speech"),
@@ -81,7 +81,7 @@ def test_the_depth_of_points_gives_shape_and_pose_of_the_drawn_head_back(
         ({"frame_rates": (8, float("inf"))}, "frame_rates"),
         ({"frame_rates": ("8", "25")}, "frame_rates"),
         ({"seed": 0.5}, "seed"),
-        ({"seed": -1}, "negative"),
+        ({"seed": -1}, "from 0 on"),
     ],
     ids=str,
 )

@@ -236,7 +236,7 @@ def test_an_existing_picture_is_kept(tmp_path: Path) -> None:
     path.write_bytes(b"mine")
     with pytest.raises(PictureError) as error:
         write_picture(path, quarters())
-    assert "--overwrite" in one_line(error, path)
+    assert "exists already" in one_line(error, path)
     assert path.read_bytes() == b"mine"
     write_picture(path, quarters(), overwrite=True)
     np.testing.assert_array_equal(read_picture(path), quarters())

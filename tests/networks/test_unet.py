@@ -1,12 +1,14 @@
 """Properties of the networks in both layouts."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 
-from followyouremoji.errors import WeightsError
+from followyouremoji.config import parse
+from followyouremoji.errors import SettingsError
 from followyouremoji.networks import (
     AppearanceNet,
     AutoencoderConfig,
@@ -126,13 +128,13 @@ def test_the_autoencoder_keeps_shapes_and_its_latents_scale() -> None:
 
 
 def test_configs_survive_json_and_refuse_what_they_do_not_know() -> None:
-    saved = json.loads(json.dumps(PAPER.to_dict()))
-    assert NetworkConfig.from_dict(saved) == PAPER
-    with pytest.raises(WeightsError, match="unknown entries: depth"):
-        NetworkConfig.from_dict({**saved, "depth": 3})
-    with pytest.raises(WeightsError, match="Q-Former"):
+    saved = asdict(PAPER)
+    assert parse(NetworkConfig, json.dumps(saved), "it") == PAPER
+    with pytest.raises(SettingsError, match="unknown entry `depth`"):
+        parse(NetworkConfig, json.dumps({**saved, "depth": 3}), "it")
+    with pytest.raises(SettingsError, match="needs `qformer`"):
         NetworkConfig(layout="paper")
-    with pytest.raises(WeightsError, match="divisible"):
+    with pytest.raises(SettingsError, match="divisible"):
         NetworkConfig(block_channels=(320, 100))
 
 

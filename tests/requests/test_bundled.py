@@ -87,6 +87,6 @@ def test_portraits_carry_the_landmarks_that_are_found_in_them() -> None:
 
 def test_examples_run_without_mediapipe(tmp_path: Path) -> None:
     arguments = ["motion", "preview", "bundled:ada", "bundled:hello", "out.apng", "--duration", "3"]
-    code = f"import sys; sys.modules['mediapipe'] = None\nfrom followyouremoji.apps.cli import main\nmain({arguments})"
+    code = f"import sys; sys.modules['mediapipe'] = None\nfrom followyouremoji.apps.main import main\nmain({arguments})"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert (tmp_path / "out.apng").is_file()

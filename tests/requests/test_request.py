@@ -44,16 +44,16 @@ def test_json_gives_what_python_gives() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"settings": {"steps": 0}}, "`settings.steps` must be 1 or more, not 0"),
+        ({"settings": {"steps": 0}}, "`settings.steps` must be a whole number from 1 to 1000, not 0"),
         ({"settings": {"seed": True}}, "`settings.seed` must be a whole number"),
-        ({"alignment": {"mouth": 6}}, "`alignment.mouth` must be 5 or less"),
+        ({"alignment": {"mouth": 6}}, "`alignment.mouth` must be a number from 0 to 5"),
         ({"settings": {"stepps": 3}}, "did you mean `steps`"),
-        ({"output": {"max_side": 10}}, "`output.max_side` must be 64 or more"),
+        ({"output": {"max_side": 10}}, "`output.max_side` must be a whole number from 64 on"),
         ({"output": {"background": "beautiful"}}, "'beautiful' is no colour"),
         ({"clip": {"start": "soon"}}, "'soon' is no place in a clip"),
         ({"clip": {"start": "5", "stop": "4"}}, "is empty"),
         ({"clip": {"stop": "4", "duration": "2"}}, "not both"),
-        ({"loras": ["ada.safetensors:99"]}, "`scale` must be 10 or less"),
+        ({"loras": ["ada.safetensors:99"]}, "`scale` must be a number from -10 to 10"),
         ({"model": {"dtype": "fp8"}}, "'fp32', 'fp16' or 'bf16'"),
     ],
 )

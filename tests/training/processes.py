@@ -7,19 +7,20 @@ MORE is JSON, further settings of the run.
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch.distributed.tensor import DTensor
 
 from followyouremoji.sampling.schedule import ddim_schedule
-from followyouremoji.training.batch import Batch, join
+from followyouremoji.training.batch import Batch, join, make_sample
 from followyouremoji.training.loop import Outcome, train
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.picks import ClipPicks
 from followyouremoji.training.run import Run
 from followyouremoji.training.settings import DenoiserRun
-from followyouremoji.training.trainer import MakeSample, codec_of
+from followyouremoji.training.trainer import codec_of
 
 from .tiny import Faces, codec, networks_of, run_of
 
@@ -46,7 +47,7 @@ def train_tiny(run: DenoiserRun, gradients: list[dict[str, torch.Tensor]]) -> Ou
         return update()
 
     state.update = kept  # type: ignore[method-assign]
-    return train(state, run, MakeSample(run, ClipPicks(Faces(), 4)), join, losses)
+    return train(state, run, partial(make_sample, run, ClipPicks(Faces(), 4)), join, losses)
 
 
 def main(output: str, steps: str, sharding: str, accumulation: str, stage: str, more: str = "{}") -> None:

@@ -1,11 +1,15 @@
 """Run files: every entry is read, a mistake is refused in words that name the file."""
 
 import re
+import runpy
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
+from followyouremoji.checkpoints import ModelConfig
+from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.codec import load_codec
 from followyouremoji.training.config import load_run
@@ -57,7 +61,7 @@ def test_all_entries_are_read(tmp_path) -> None:
     assert isinstance(run, DenoiserRun)
     shards, drawn = run.data
     assert (shards.shards, shards.strides, shards.weight) == (Path("clips"), (1, 2), 2)
-    assert drawn.drawn == {"size": 64, "styles": ["emoji"]}
+    assert drawn.drawn == DrawnPart(size=64, styles=("emoji",))
     assert (run.optimisation.schedule, run.optimisation.accumulation) == ("cosine", 2)
     assert (run.landmarks.points, run.landmarks.style.contour, run.landmarks.style.pupils) == (
         "image",
@@ -73,63 +77,93 @@ def test_all_entries_are_read(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('kind = "denoiser"', 'kind = "painter"'), "`kind` must be one of"),
-        (("references = 2", "refrences = 2"), "unknown entry 'refrences'"),
+        (
+            ('kind = "denoiser"', 'kind = "painter"'),
+            "`kind` must be 'autoencoder' or 'denoiser', not 'painter'",
+        ),
+        (("references = 2", "refrences = 2"), "unknown entry `refrences`; did you mean `references`?"),
         (("heads = 2\nnorm", "heads = 3\nnorm"), "divisible"),
         (("[network]", "[network"), "not a TOML file"),
-        (("steps = 4", ""), "entry 'steps' is missing"),
-        (("stage = 1", "stage = 3"), "`stage` must be 1 or 2"),
+        (("steps = 4", ""), "the entry `optimisation.steps` is missing"),
+        (("stage = 1", "stage = 3"), "`stage` must be 1 or 2, not 3"),
         (("stage = 1", "stage = 2"), "stage 2 needs `initial`"),
-        (("targets = 3", "targets = 0"), "`targets` must be 1 or more"),
-        (("targets = 3", "targets = 2.5"), "`targets` must be a whole number"),
-        (("steps = 4", 'steps = "many"'), "`steps` must be a whole number"),
-        (("weight = 2", "weight = -2"), "`weight`"),
-        (("shards =", "shard ="), "unknown entry 'shard'"),
+        (("targets = 3", "targets = 0"), "`targets` must be a whole number above 0, not 0"),
+        (("targets = 3", "targets = 2.5"), "`targets` must be a whole number above 0, not 2.5"),
+        (("steps = 4", 'steps = "many"'), "`optimisation.steps` must be a whole number above 0, not 'many'"),
+        (("weight = 2", "weight = -2"), "`data[0].weight` must be a number above 0, not -2"),
+        (("shards =", "shard ="), "unknown entry `data[0].shard`; did you mean `shards`?"),
         (('{drawn = {size = 64, styles = ["emoji"]}}', "{weight = 1.0}"), "names either `shards` or `drawn`"),
         (("data =", 'drawings = "x"\ndata ='), "one of the two"),
         (
             ('schedule = "cosine"', 'schedule = "cosinus"'),
-            "`schedule` must be one of constant, cosine, linear",
+            "`optimisation.schedule` must be 'constant', 'cosine' or 'linear', not 'cosinus'",
         ),
-        (('precision = "bf16"', 'precision = "half"'), "`precision` must be one of"),
-        (("reference_dropout = 0.1", "reference_dropout = 10"), "a share from 0 to 1"),
-        (("contour = true", "contour = 1"), "`contour` must be true or false"),
-        (('points = "image"', 'points = "3d"'), "`points` must be one of metric, image"),
+        (
+            ('precision = "bf16"', 'precision = "half"'),
+            "`optimisation.precision` must be 'fp32', 'bf16' or 'fp16'",
+        ),
+        (
+            ("reference_dropout = 0.1", "reference_dropout = 10"),
+            "`reference_dropout` must be a number from 0 to 1, not 10",
+        ),
+        (("contour = true", "contour = 1"), "`landmarks.contour` must be true or false, not 1"),
+        (('points = "image"', 'points = "3d"'), "`landmarks.points` must be 'metric' or 'image'"),
         (("image_width = 6", "image_width = 7"), "`image_width` must be 6"),
         (('image_source = "latents"', 'image_source = "clip"'), "needs `image_encoder`"),
-        (("[validation]\nevery = 2", "[validation]\nevery = 0"), "`every` must be 1 or more"),
+        (
+            ("[validation]\nevery = 2", "[validation]\nevery = 0"),
+            "`validation.every` must be a whole number above 0",
+        ),
         (('autoencoder = "autoencoder.toml"', "autoencoder = 3"), "`autoencoder` must be a path"),
-        (("layers = 4", "layer = 4"), "'qformer' has unknown entries: layer; known are layers, "),
-        (("layers = 4", "layers = 0"), "qformer.layers cannot be 0"),
+        (("layers = 4", "layer = 4"), "unknown entry `network.qformer.layer`; did you mean `layers`?"),
+        (
+            ("layers = 4", "layers = 0"),
+            "`network.qformer.layers` must be a whole number from 1 to 65536, not 0",
+        ),
         (
             ("layers = 4", "width = 30\nheads = 4"),
-            "`qformer.width` must be a multiple of its 4 heads, not 30",
+            "`network.qformer`: `width` must be a multiple of its 4 heads, not 30",
         ),
-        (("image_width = 6", "image_width = 6\nlandmark_channels = [4, 4, 4]"), "must be 4 widths"),
+        (
+            ("image_width = 6", "image_width = 6\nlandmark_channels = [4, 4, 4]"),
+            "`network.landmark_channels` must be a list of 4 whole numbers",
+        ),
         (
             ("image_width = 6", "image_width = 6\nmotion_levels = [2]"),
             "`motion_levels` must be of the 2 levels",
         ),
-        (("image_width = 6", "image_width = 6\nresidual_scale = 0"), "`residual_scale` must be above 0"),
+        (
+            ("image_width = 6", "image_width = 6\nresidual_scale = 0"),
+            "`network.residual_scale` must be a number above 0",
+        ),
         (
             ("[16, 16]\nheads = 2\nnorm_groups = 8", "[15, 15]\nheads = 3\nnorm_groups = 5"),
-            "Block width 15 must be even",
+            "`network`: the block width 15 must be even",
         ),
-        (("size = 64", 'size = "128"'), "multiple of 8, from 32 to 2048 pixels, not '128'"),
-        (("size = 64", "size = 100"), "multiple of 8, from 32 to 2048 pixels, not 100"),
-        (("size = 64", "frame_rates = 25"), "`frame_rates` are two numbers, the lower first, not 25"),
-        (("size = 64", "seed = 0.5"), "`seed` of drawn portraits"),
-        (("size = 64", 'speech = "much"'), "`speech` must be from 0 to 1"),
-        (("size = 64", "sise = 64"), "unknown entry 'sise' of `drawn`; known are size"),
-        (('["emoji"]', '"emoji"'), "a list of names, not 'emoji'"),
-        (('{size = 64, styles = ["emoji"]}', "64"), "`drawn` must be a table"),
-        (("heads = 2\nnorm", "heads = 0\nnorm"), "network.heads cannot be 0"),
+        (
+            ("size = 64", 'size = "128"'),
+            "`data[1].drawn.size` must be a whole number from 32 to 2048, a multiple of 8, not '128'",
+        ),
+        (("size = 64", "size = 100"), "a whole number from 32 to 2048, a multiple of 8, not 100"),
+        (
+            ("size = 64", "frame_rates = 25"),
+            "`data[1].drawn.frame_rates` must be a list of 2 numbers, not 25",
+        ),
+        (("size = 64", "seed = 0.5"), "`data[1].drawn.seed` must be a whole number from 0 on, not 0.5"),
+        (("size = 64", 'speech = "much"'), "`data[1].drawn.speech` must be a number from 0 to 1, not 'much'"),
+        (("size = 64", "sise = 64"), "unknown entry `data[1].drawn.sise`; did you mean `size`?"),
+        (('["emoji"]', '"emoji"'), "`data[1].drawn.styles` must be a list of texts, not 'emoji'"),
+        (('{size = 64, styles = ["emoji"]}', "64"), "`data[1].drawn` must be a table, not 64"),
+        (("heads = 2\nnorm", "heads = 0\nnorm"), "`network.heads` must be a whole number from 1 to"),
         (
             ('image_source = "latents"', 'image_source = "words"'),
-            "`image_source` must be one of clip, latents",
+            "`network.image_source` must be 'clip' or 'latents'",
         ),
-        (("[1, 2]", "1"), "`strides` must be a list of whole numbers"),
-        (("reference_dropout = 0.1", 'reference_dropout = "little"'), "`reference_dropout` must be a number"),
+        (("[1, 2]", "1"), "`data[0].strides` must be a list of whole numbers, not 1"),
+        (
+            ("reference_dropout = 0.1", 'reference_dropout = "little"'),
+            "`reference_dropout` must be a number from 0 to 1",
+        ),
     ],
 )
 def test_a_mistake_is_refused_in_words(tmp_path, change, message) -> None:
@@ -160,12 +194,37 @@ def test_a_table_of_the_autoencoder_may_name_a_part_of_its_sizes(tmp_path) -> No
     run = load(tmp_path, text + "latent_channels = 8\n")
     assert isinstance(run, AutoencoderRun)
     assert (run.autoencoder.latent_channels, run.autoencoder.channels) == (8, (64, 128))
-    with pytest.raises(SettingsError, match=r"run\.toml: `autoencoder.channels` must be 2 widths"):
+    with pytest.raises(
+        SettingsError, match=r"run\.toml: `autoencoder.channels` must be a list of 2 whole numbers"
+    ):
         load(tmp_path, text + "channels = [64, 64, 128]\n")
-    with pytest.raises(SettingsError, match=r"autoencoder.channels cannot be 64"):
+    with pytest.raises(
+        SettingsError, match=r"`autoencoder.channels` must be a list of 2 whole numbers, not 64"
+    ):
         load(tmp_path, text + "channels = 64\n")
     with pytest.raises(SettingsError, match="`autoencoder` must be a table"):
         load(tmp_path, text.replace("[autoencoder]\n", "").replace("[opt", "autoencoder = 3\n[opt"))
+
+
+def test_several_mistakes_are_named_together(tmp_path) -> None:
+    text = DENOISER.replace("references = 2", "refrences = 2").replace("every = 2", "every = 0")
+    with pytest.raises(SettingsError, match=r"`validation\.every` must be .*; unknown entry `refrences`"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("kind", [DenoiserRun, AutoencoderRun, ModelConfig])
+def test_a_config_s_schema_describes_every_entry(kind) -> None:
+    schema = TypeAdapter(kind).json_schema()
+    for table in (schema, *schema["$defs"].values()):
+        assert not table["additionalProperties"]
+        for name, entry in table["properties"].items():
+            assert entry.get("description"), f"{table['title']}.{name}"
+
+
+def test_the_tables_of_the_page_are_those_of_the_code() -> None:
+    docs = CONFIGS.parent / "docs"
+    tables = runpy.run_path(str(docs / "options.py"))["tables"]()
+    assert tables in (docs / "training.md").read_text(encoding="utf-8"), "run: python docs/options.py"
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:
@@ -181,7 +240,7 @@ def test_a_decoder_is_tuned_where_it_can_learn_and_lies_whole(tmp_path) -> None:
     assert load(tmp_path, tuned).tune_decoder  # type: ignore[union-attr]
     with pytest.raises(SettingsError, match=r"run\.toml.*each GPU holds a part of the decoder"):
         load(tmp_path, tuned.replace("steps = 4", 'steps = 4\nsharding = "fsdp"'))
-    with pytest.raises(SettingsError, match="`picture_frames` must be 0 or more"):
+    with pytest.raises(SettingsError, match="`picture_frames` must be a whole number from 0 on"):
         load(tmp_path, tuned.replace("tune_decoder", "picture_frames = -1\ntune_decoder"))
 
 

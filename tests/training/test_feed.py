@@ -2,12 +2,13 @@
 
 import os
 import signal
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import pytest
 
 from followyouremoji.errors import DataError
-from followyouremoji.training.feed import Feed, Share
+from followyouremoji.training.feed import Share, feed
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,10 @@ def join(samples: list[list[tuple[int, int]]]) -> list[tuple[int, int]]:
     return [place for sample in samples for place in sample]
 
 
-def feed(make: Numbers, workers: int, share: Share | None = None) -> Feed[list[tuple[int, int]]]:
-    return Feed(make, join, share or Share(2), 3, 6, workers)
+def batches(
+    make: Numbers, workers: int, share: Share | None = None
+) -> Generator[list[tuple[int, int]], None, None]:
+    return feed(make, join, share or Share(2), 3, 6, workers)
 
 
 def test_shares_cover_the_joined_batch_once() -> None:
@@ -40,30 +43,29 @@ def test_shares_cover_the_joined_batch_once() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_parts_come_in_order(workers) -> None:
-    source = feed(Numbers(), workers, Share(4, process=1, processes=2, accumulation=2))
+    source = batches(Numbers(), workers, Share(4, process=1, processes=2, accumulation=2))
     assert list(source) == [[(step, index)] for step in (3, 4, 5) for index in (2, 3)]
     source.close()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_error_comes_where_its_batch_would_have(workers) -> None:
-    source = feed(Numbers(broken=(4, 1)), workers)
-    batches = iter(source)
-    assert next(batches) == [(3, 0), (3, 1)]
+    source = batches(Numbers(broken=(4, 1)), workers)
+    assert next(source) == [(3, 0), (3, 1)]
     with pytest.raises(DataError, match=r"^clip 1 of step 4 is cut short$"):
-        next(batches)
+        next(source)
     source.close()
 
 
 def test_a_killed_worker_is_told_in_words() -> None:
-    source = feed(Numbers(deadly=(4, 0)), 1)
+    source = batches(Numbers(deadly=(4, 0)), 1)
     with pytest.raises(DataError, match=r"was killed.*use fewer `workers`"):
         list(source)
     source.close()
 
 
 def test_a_feed_can_be_left_before_its_end() -> None:
-    source = feed(Numbers(), 0)
-    assert next(iter(source)) == [(3, 0), (3, 1)]
+    source = batches(Numbers(), 0)
+    assert next(source) == [(3, 0), (3, 1)]
     source.close()
     assert list(source) == []

@@ -1,10 +1,11 @@
-"""What goes wrong while training: losses that are no numbers, signals, and runs of other settings."""
+"""What goes wrong while training: losses that are not finite, signals, and runs of other settings."""
 
 import csv
 import dataclasses
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,14 +16,13 @@ from torch import nn
 
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.training.average import Average
-from followyouremoji.training.batch import Batch, join
+from followyouremoji.training.batch import Batch, join, make_sample
 from followyouremoji.training.checkpointing import checkpoints, newest_state, read_checkpoint
 from followyouremoji.training.loop import Outcome, Status, train
 from followyouremoji.training.optimiser import make_optimiser
 from followyouremoji.training.picks import ClipPicks
 from followyouremoji.training.run import Diverged, Run
 from followyouremoji.training.settings import DenoiserRun, Optimisation
-from followyouremoji.training.trainer import MakeSample
 
 from .tiny import Faces, networks_of, run_of
 
@@ -43,7 +43,7 @@ class Quick:
         return {"total": loss * float("nan") if self.state.step_number in self.broken else loss}
 
     def train(self) -> Outcome:
-        make = MakeSample(self.run, ClipPicks(Faces(), 4))
+        make = partial(make_sample, self.run, ClipPicks(Faces(), 4))
         return train(self.state, self.run, make, join, self.losses, report=self.reports.append)
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_ends_on_skipped_steps_has_saved(tmp_path) -> None:
 def test_a_run_that_is_stopped_on_a_skipped_step_has_saved(tmp_path) -> None:
     quick = Quick(run_of(tmp_path, steps=50), broken=range(2, 3))
     quick.reports = Stopper(signal.SIGTERM)  # type: ignore[assignment]
-    assert "saved at step 3" in quick.train().told()
+    assert "saved at step 3" in quick.train().summary()
     assert steps_of(tmp_path) == [3]
 
 
@@ -90,7 +90,7 @@ def test_a_validation_that_fails_costs_nothing_of_what_was_learnt(tmp_path) -> N
     def fail() -> None:
         raise RuntimeError("no memory to judge with")
 
-    make = MakeSample(quick.run, ClipPicks(Faces(), 4))
+    make = partial(make_sample, quick.run, ClipPicks(Faces(), 4))
     with pytest.raises(RuntimeError, match="no memory"):
         train(quick.state, quick.run, make, join, quick.losses, validate=(2, fail))
     assert steps_of(tmp_path) == [2]
@@ -202,7 +202,7 @@ def test_a_signal_ends_the_step_and_saves(tmp_path, number, code) -> None:
     quick.reports = Stopper(number)  # type: ignore[assignment]
     outcome = quick.train()
     assert (outcome.reason, outcome.exit_code, outcome.step) == (number, code, 3)
-    assert number.name in outcome.told()
+    assert number.name in outcome.summary()
     assert steps_of(tmp_path) == [3]
     assert signal.getsignal(signal.SIGTERM) is before
 

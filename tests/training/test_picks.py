@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from followyouremoji.data import TrainingClip
+from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.window import face_window
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import join, make_sample
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.picks import ClipPicks, StillGaze, WindowPicks
+from followyouremoji.training.picks import ClipPicks, FramedPicks
 from followyouremoji.training.settings import DataPart
 from followyouremoji.training.trainer import train_denoiser
 
@@ -22,8 +23,8 @@ from .tiny import Faces, codec, networks_of, run_of
 WINDOW = 32
 
 
-def window_picks() -> WindowPicks:
-    return WindowPicks(ClipPicks(Faces(), 4), WINDOW)
+def window_picks() -> FramedPicks:
+    return FramedPicks(ClipPicks(Faces(), 4), WINDOW, pupils=True)
 
 
 def test_faces_lie_upright_and_equally_large_in_their_windows() -> None:
@@ -54,7 +55,8 @@ class LookingAround(Faces):
 def test_without_pupils_every_frame_looks_as_the_portrait_does() -> None:
     source = ClipPicks(LookingAround(), 4)
     pick, still = (
-        one.pick(3, np.random.default_rng(0), 2, successive=False) for one in (source, StillGaze(source))
+        one.pick(3, np.random.default_rng(0), 2, successive=False)
+        for one in (source, FramedPicks(source, None, pupils=False))
     )
     np.testing.assert_array_equal(still.points[:, :468], pick.points[:, :468])
     places, still_places = iris_places(pick.points), iris_places(still.points)
@@ -87,7 +89,7 @@ def test_what_is_around_the_face_counts_less_and_decoded_pictures_count(tmp_path
 
 
 def test_pictures_that_the_networks_cannot_halve_are_refused_before_a_run_begins(tmp_path) -> None:
-    run = run_of(tmp_path / "run", drawings=None, data=(DataPart(drawn={"size": 72}),))
+    run = run_of(tmp_path / "run", drawings=None, data=(DataPart(drawn=DrawnPart(size=72)),))
     with pytest.raises(SettingsError, match=r"`data` names are 72 pixels large.* a multiple of 16"):
         train_denoiser(run)
     assert not run.output.exists()

@@ -2,6 +2,7 @@
 AnimateDiff's names are its own."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from followyouremoji.checkpoints import save_model
+from followyouremoji.config import parse
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import NetworkConfig, QFormerConfig
 from followyouremoji.training.networks import Networks
@@ -271,11 +273,11 @@ def test_a_motion_module_that_would_run_code_is_refused(tmp_path) -> None:
     ("table", "message"),
     [
         ({}, "nothing to start from"),
-        ({"unett": "x"}, "unknown entry 'unett'"),
-        ({"unet": 3}, "must be a path"),
+        ({"unett": "x"}, "unknown entry `unett`; did you mean `unet`"),
+        ({"unet": 3}, "`unet` must be a path, not 3"),
         ({"unet": "a", "model": "b"}, "one of model, unet"),
     ],
 )
 def test_a_start_with_a_mistake_is_refused_in_words(table, message) -> None:
     with pytest.raises(SettingsError, match=message):
-        Start.from_table(table)
+        parse(Start, json.dumps(table), "run.toml")

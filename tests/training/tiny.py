@@ -90,7 +90,7 @@ def networks_of(run: DenoiserRun) -> Networks:
         for parameter in networks.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape))
     if run.stage == 2:
-        networks.learn_time_alone()
+        networks.freeze_spatial_layers()
     if run.optimisation.checkpointing:
         recompute_activations(networks)
     return networks

@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import sys
-from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from followyouremoji.apps import choices
-from followyouremoji.apps.cores import limit_threads
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
-from followyouremoji.apps.native_notes import without_native_notes
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
-from followyouremoji.errors import UserError
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.version import __version__
 
-BAD_INPUT, INTERRUPTED = 2, 130
-FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class PlainErrors(TyperGroup):
-    """What a user can cause ends in one line, not in a traceback."""
-
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            fail(str(error))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            if error.errno in FULL:  # a write that fails does not know its file's name
-                where = "a file" if error.filename is None else error.filename
-                fail(
-                    f"{where} could not be written: {error.strerror}. Make room on the disk, then give the same command again."
-                )
-            if error.filename is None:
-                raise
-            fail(f"{error.filename}: {error.strerror}")
-        except KeyboardInterrupt:
-            print(
-                "Stopped. Downloads, jobs, trainings and data preparation go on with the same command; of other results nothing half-written "
-                "is left.",
-                file=sys.stderr,
-            )
-            raise typer.Exit(INTERRUPTED) from None
-
-
-def fail(message: str) -> NoReturn:
-    print(f"Error: {' '.join(message.split())}", file=sys.stderr)
-    raise typer.Exit(BAD_INPUT)
-
-
 app = typer.Typer(
-    cls=PlainErrors,
     name="fye",
     rich_markup_mode="rich",
     no_args_is_help=True,
@@ -131,10 +86,3 @@ def doctor() -> None:
 
     if not examine():
         raise typer.Exit(1)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point; ends the process, with exit code 2 for bad input and 130 for Ctrl-C."""
-    limit_threads()
-    with without_native_notes():
-        app(args=None if arguments is None else list(arguments), prog_name="fye")

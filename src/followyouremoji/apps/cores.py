@@ -1,5 +1,4 @@
-"""How many cores a container may use: torch takes as many threads as the machine has cores, which then wait for each
-other."""
+"""How this process shares the machine's cores with others."""
 
 from __future__ import annotations
 
@@ -10,9 +9,11 @@ from pathlib import Path
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
-def limit_threads() -> None:
-    """Give libraries that are imported from now on no more threads than a container's quota lets run at once; nothing
-    where that is no limit, or where OMP_NUM_THREADS is set."""
+def share_cores() -> None:
+    """Have the OpenMP of libraries that are imported from now on, torch's above all, wait without work for its threads,
+    and start no more of them than a container's quota lets run at once: it takes as many as the machine has cores, and
+    those that wait would take time from others. Where the environment says otherwise, that stays."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     cores = quota()
     if cores is not None and cores < usable():
         os.environ.setdefault("OMP_NUM_THREADS", str(cores))

@@ -11,7 +11,7 @@ import typer
 from followyouremoji.apps.output import note, progress_bar, say
 from followyouremoji.errors import WeightsError, advice_on_gpu_memory
 from followyouremoji.files import write_json
-from followyouremoji.training.lora_settings import LoraSettings
+from followyouremoji.personal.settings import LoraSettings
 
 DEFAULTS = LoraSettings()
 ENDING = ".safetensors"
@@ -89,8 +89,8 @@ def lora(
     from followyouremoji.checkpoints import load_model
     from followyouremoji.checkpoints.lora import Lora, write_lora
     from followyouremoji.media.pictures import write_picture
-    from followyouremoji.training.lora import Interrupted, person_size, train_lora
-    from followyouremoji.training.person import read_person
+    from followyouremoji.personal.person import read_person
+    from followyouremoji.personal.training import Interrupted, person_size, train_lora
 
     started = time.monotonic()
     model = load_model(weights, device, torch.float32)

@@ -1,4 +1,4 @@
-"""Where results go, checked before the work starts, and what the user sees meanwhile."""
+"""What the user sees: lines, notes, and bars while something is done."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def run(
 
             outcome = train_denoiser(settings, minutes, report)
     if outcome.is_main:
-        say(f"{settings.output}: {outcome.told()}")
+        say(f"{settings.output}: {outcome.summary()}")
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
@@ -127,8 +127,9 @@ def draw(
     from followyouremoji.executors import Processes
     from followyouremoji.training.drawings import DrawingSettings, draw_folder
 
+    settings = DrawingSettings(identities=identities, pictures=pictures, size=size, seed=seed, clips=clips)
     with Processes(processes) as executor:
-        draw_folder(folder, DrawingSettings(identities, pictures, size, seed, clips), executor)
+        draw_folder(folder, settings, executor)
     say(f"{folder}: {identities} people, {pictures} pictures of each.")
 
 

@@ -7,20 +7,23 @@ paper's figures are of another network, trained on other data and measured on ot
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
+from pydantic_core import to_json
 
 from followyouremoji.benchmark.report import versus
 from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint
+from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError
 from followyouremoji.executors import Processes
 from followyouremoji.files import atomic
-from followyouremoji.training.config import load_denoiser_run
+from followyouremoji.training.config import load_denoiser_run, read_toml
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
 from followyouremoji.training.export import export_model
 from followyouremoji.training.loop import Outcome
@@ -31,7 +34,6 @@ PREFIX = "ablation_"
 SHARED_NOISE = 0.9
 SAMPLING_STEPS = 1
 WINDOW = 8  # frames sampled at once, as in training: less than a suite's clip
-ENTRIES = {"title", "paper", "sampling", "denoiser"}
 PLACES = {"drawings", "output", "autoencoder", "initial"}  # entries of a run that say where its files are
 
 
@@ -39,7 +41,7 @@ class Interrupted(Exception):
     """A signal came while a model was trained. Its state is saved; `outcome` says how the run ended."""
 
     def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.told())
+        super().__init__(outcome.summary())
         self.outcome = outcome
 
 
@@ -66,16 +68,20 @@ OWN_COLUMNS = (("self", "face"), ("self", "gaze"), ("self", "flicker"), ("cross"
 """Our other figures."""
 
 
-@dataclass(frozen=True)
+@validated
 class Ablation:
-    """One row of Table 2: how the run differs from the full recipe, how its clips are sampled, and what the paper
-    measured."""
+    """One row of Table 2."""
 
     name: str
+    """That of its file."""
     title: str
-    paper: Mapping[str, float]
-    denoiser: Mapping[str, Any] = field(default_factory=dict)
+    """That of the paper's row."""
+    paper: dict[str, float] = Field(default_factory=dict)
+    """What the paper measured."""
+    denoiser: dict[str, Any] = Field(default_factory=dict)
+    """How the run differs from the full recipe."""
     sampling: str = ""
+    """How its clips are sampled."""
 
 
 @dataclass(frozen=True)
@@ -101,28 +107,7 @@ class Scale:
 
 def read_ablation(path: Path) -> Ablation:
     """Raises SettingsError naming the file where it is no ablation."""
-    values = read_toml(path)
-    unknown = set(values) - ENTRIES
-    if unknown or "title" not in values:
-        raise SettingsError(
-            f"{path}: an ablation has `title` and some of {', '.join(sorted(ENTRIES))}; not known: {', '.join(unknown)}."
-        )
-    return Ablation(
-        name=path.stem.removeprefix(PREFIX),
-        title=values["title"],
-        paper=values.get("paper", {}),
-        denoiser=values.get("denoiser", {}),
-        sampling=values.get("sampling", ""),
-    )
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not a TOML file: {error}.") from None
+    return parse(Ablation, to_json({**read_toml(path), "name": path.stem.removeprefix(PREFIX)}), path)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,8 +185,8 @@ def prepare_data(output: Path, scale: Scale, processes: int) -> Path:
     """Draw the training pictures, as far as that is not done. Returns the shared folder."""
     shared = output / "shared"
     shared.mkdir(parents=True, exist_ok=True)
-    singles = DrawingSettings(scale.singles, 8, scale.size, seed=1)
-    clips = DrawingSettings(scale.clips, 17, scale.size, seed=2, clips=True)
+    singles = DrawingSettings(identities=scale.singles, pictures=8, size=scale.size, seed=1)
+    clips = DrawingSettings(identities=scale.clips, pictures=17, size=scale.size, seed=2, clips=True)
     with Processes(processes) as executor:
         draw_folder(shared / "singles", singles, executor)
         draw_folder(shared / "clips", clips, executor)

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from followyouremoji.checkpoints.encoders import ClipImageEncoder, StableDiffusionAutoencoder
 from followyouremoji.checkpoints.folder import IMAGE_ENCODER_FOLDER, VAE_FOLDER
-from followyouremoji.networks import latent_tokens
-from followyouremoji.networks.autoencoder import Autoencoder
+from followyouremoji.networks import Autoencoder, SmallAutoencoder, latent_tokens
 from followyouremoji.networks.config import LATENT_STRIDE
 
 PIXELS_AT_ONCE = 512 * 512  # through the autoencoder; more pictures go in slices, which bounds memory
@@ -58,6 +57,13 @@ class Codec(nn.Module):
         if self.image_encoder is None:
             return latent_tokens(latents)
         return self.image_encoder(to_pixels(pictures.to(self.device))).float()
+
+    def with_decoder(self, decoder: nn.Module | None) -> Codec:
+        """The same with another decoder of its small autoencoder, whose weights stay shared with their owner's; None
+        leaves its own."""
+        if decoder is None or not isinstance(self.autoencoder, SmallAutoencoder):
+            return self
+        return Codec(self.autoencoder.with_decoder(decoder), self.image_encoder)
 
     def save(self, folder: Path) -> None:
         """Write the foreign ones of its networks into a checkpoint's folder."""

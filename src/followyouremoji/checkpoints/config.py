@@ -2,110 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Annotated, Literal, Self
 
-from followyouremoji.errors import WeightsError, is_number
+from pydantic import Field, StringConstraints, model_validator
+
+from followyouremoji.config import Share, validated
 from followyouremoji.face.drawing import LandmarkStyle
-from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
+from followyouremoji.networks import AutoencoderConfig, NetworkConfig
+from followyouremoji.networks.config import Size
 
-FORMAT = 1  # of config.json; a newer number means that this version cannot read the checkpoint
 STABLE_DIFFUSION_LATENT_CHANNELS = 4
-LARGEST_SIZE = 65_536  # no network has a larger width or count: a larger number is a damaged file
 
 
-@dataclass(frozen=True)
+@validated
 class ModelConfig:
-    """A model's networks and the settings that it was trained for.
+    """A model's networks and the settings that it was trained for."""
 
-    Raises
-    ------
-    WeightsError : values that no model can have, or that contradict each other.
-    """
+    name: Annotated[str, StringConstraints(pattern=r"\S")]
+    """The model's name."""
+    network: NetworkConfig
+    """Sizes of its networks."""
+    autoencoder: AutoencoderConfig | None = None
+    """Sizes of a small autoencoder; without it, Stable Diffusion's in a diffusers folder `vae/`."""
+    picture_size: Size = 512
+    """Height and width of the pictures, pixels."""
+    antialiased_landmarks: bool = False
+    """Whether the landmark pictures that it learnt from have soft edges."""
+    landmark_contour: bool = False
+    """Whether they show the facial contour."""
+    landmark_pupils: bool = True
+    """Whether they show the pupils."""
+    landmark_points: Literal["metric", "image"] = "metric"
+    """Where landmarks are aligned: in metric space (Sec. 3.1), or in the picture alone."""
+    framing: Literal["picture", "window"] = "picture"
+    """What it generates: the picture, or the face alone in its window."""
+    steps: Size = 30
+    """Steps of DDIM."""
+    guidance_scale: Annotated[float, Field(ge=1, le=100)] = 3.5
+    """Strength of the classifier-free guidance; 1 is none."""
+    shared_noise: Share = 0.0
+    """0: every frame has its own noise, 1: all frames share one."""
+    window: Size = 16
+    """Frames sampled at once."""
+    known_frames: bool = True
+    """Whether a paper-layout network learnt to heed known frames (Sec. 3.3)."""
+    guided: bool = True
+    """Whether it learnt to do without the portrait too, which guidance needs."""
+    provenance: str = ""
+    """One sentence for users: trained on what, by whom."""
 
-    name: str
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    autoencoder: AutoencoderConfig | None = None  # None: Stable Diffusion's, in a diffusers folder `vae/`
-    picture_size: int = 512  # pixels, height and width
-    antialiased_landmarks: bool = False  # whether the landmark pictures that it learnt from have soft edges
-    landmark_contour: bool = False  # whether they show the facial contour
-    landmark_pupils: bool = True  # whether they show the pupils
-    landmark_points: str = "metric"  # aligned in metric space (Sec. 3.1), or "image": in the picture alone
-    framing: str = "picture"  # what it generates: the "picture", or the face alone in its "window"
-    steps: int = 30  # of DDIM
-    guidance_scale: float = 3.5
-    shared_noise: float = 0.0  # 0: every frame has its own noise, 1: all frames share one
-    window: int = 16  # frames sampled at once
-    known_frames: bool = True  # whether a paper-layout network learnt to heed known frames (Sec. 3.3)
-    guided: bool = True  # whether it learnt to do without the portrait too, which guidance needs
-    provenance: str = ""  # one sentence for users: trained on what, by whom
-
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _fits_its_networks(self) -> Self:
         network = self.network
-        _require(isinstance(self.name, str) and bool(self.name.strip()), "name", self.name, "some text")
-        _require(isinstance(self.provenance, str), "provenance", self.provenance, "text")
-        for name in (
-            "antialiased_landmarks",
-            "landmark_contour",
-            "landmark_pupils",
-            "known_frames",
-            "guided",
-        ):
-            _require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
-        _require(
-            self.landmark_points in ("metric", "image"),
-            "landmark_points",
-            self.landmark_points,
-            "'metric' or 'image'",
-        )
-        _require(self.framing in ("picture", "window"), "framing", self.framing, "'picture' or 'window'")
-        _require(
-            self.framing == "picture" or network.warped_reference,
-            "framing",
-            self.framing,
-            "'picture' for a network that does not read the warped portrait",
-        )
-        for name in ("picture_size", "steps", "window"):
-            value = getattr(self, name)
-            _require(_is_size(value), name, value, "a positive whole number")
-        _require(
-            self.picture_size % network.picture_multiple == 0,
-            "picture_size",
-            self.picture_size,
-            f"a multiple of {network.picture_multiple}, which every level of its networks halves",
-        )
-        _require(
-            not network.motion_modules or self.window <= network.max_frames,
-            "window",
-            self.window,
-            f"at most the {network.max_frames} frames of the motion modules",
-        )
-        _require(
-            is_number(self.guidance_scale) and 1 <= self.guidance_scale <= 100,
-            "guidance_scale",
-            self.guidance_scale,
-            "1 or more",
-        )
-        _require(
-            self.guided or self.guidance_scale == 1,
-            "guidance_scale",
-            self.guidance_scale,
-            "1 for a model that never learnt to do without the portrait",
-        )
-        _require(
-            is_number(self.shared_noise) and 0 <= self.shared_noise <= 1,
-            "shared_noise",
-            self.shared_noise,
-            "0 to 1",
-        )
+        if self.framing == "window" and not network.warped_reference:
+            raise ValueError(
+                "`framing` must be 'picture' for a network that does not read the warped portrait"
+            )
+        if self.picture_size % network.picture_multiple:
+            raise ValueError(
+                f"`picture_size` must be a multiple of {network.picture_multiple}, which every level of its networks halves, "
+                f"not {self.picture_size}"
+            )
+        if network.motion_modules and self.window > network.max_frames:
+            raise ValueError(
+                f"`window` must be at most the {network.max_frames} frames of the motion modules, not {self.window}"
+            )
+        if not self.guided and self.guidance_scale != 1:
+            raise ValueError(
+                "`guidance_scale` must be 1 for a model that never learnt to do without the portrait, "
+                f"not {self.guidance_scale:g}"
+            )
         channels = self.autoencoder.latent_channels if self.autoencoder else STABLE_DIFFUSION_LATENT_CHANNELS
-        _require(
-            network.latent_channels == channels,
-            "latent_channels",
-            network.latent_channels,
-            f"{channels}, as in the autoencoder",
-        )
+        if network.latent_channels != channels:
+            raise ValueError(
+                f"`latent_channels` must be {channels}, as in the autoencoder, not {network.latent_channels}"
+            )
+        return self
 
     @property
     def makes_keyframes(self) -> bool:
@@ -120,92 +92,3 @@ class ModelConfig:
             pupils=self.landmark_pupils,
             antialiased=self.antialiased_landmarks,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"format": FORMAT, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """Read what `to_dict` wrote. Raises WeightsError on another format, an unknown or missing key, or a wrong
-        value."""
-        if not isinstance(values, Mapping):
-            raise WeightsError("it does not hold a JSON object")
-        values = dict(values)
-        found = values.pop("format", None)
-        if found != FORMAT:
-            raise WeightsError(
-                f"its format is {found!r}, this version reads format {FORMAT}; "
-                "a file of a newer format needs a newer followyouremoji"
-            )
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise WeightsError(f"it has unknown entries: {', '.join(unknown)}")
-        missing = sorted({"name", "network"} - set(values))
-        if missing:
-            raise WeightsError(f"it lacks the entries: {', '.join(missing)}")
-        values["network"] = network_config(values["network"])
-        if values.get("autoencoder") is not None:
-            values["autoencoder"] = autoencoder_config(values["autoencoder"])
-        return cls(**values)
-
-
-def autoencoder_config(values: Any) -> AutoencoderConfig:
-    """Sizes of a small autoencoder, each entry checked; what is not named has its default. Raises WeightsError."""
-    return AutoencoderConfig.from_dict(_checked(values, AutoencoderConfig(), "autoencoder"))
-
-
-def network_config(values: Any) -> NetworkConfig:
-    """Sizes of the networks, each entry checked; what is not named has its default. Raises WeightsError."""
-    qformer = values.get("qformer") if isinstance(values, Mapping) else None
-    sizes = _checked(
-        {**values, "qformer": None} if qformer is not None else values, NetworkConfig(), "network"
-    )
-    if qformer is not None:
-        sizes["qformer"] = _checked(qformer, QFormerConfig(), "qformer")
-    return NetworkConfig.from_dict(sizes)
-
-
-def _checked(values: Any, defaults: Any, where: str) -> dict[str, Any]:
-    """`values` if every entry is of the kind that the config `defaults` has there; raises WeightsError where not."""
-    if not isinstance(values, Mapping):
-        raise WeightsError(f"its entry {where!r} is not a JSON object")
-    known = {entry.name: getattr(defaults, entry.name) for entry in fields(defaults)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise WeightsError(
-            f"its entry {where!r} has unknown entries: {', '.join(unknown)}; known are {', '.join(known)}"
-        )
-    for name, value in values.items():
-        default = known[name]
-        if name == "motion_levels":
-            good = value is None or (isinstance(value, (list, tuple)) and all(_is_level(v) for v in value))
-        elif default is None or isinstance(default, str):
-            good = value is None if default is None else isinstance(value, str)
-        elif isinstance(default, bool):
-            good = isinstance(value, bool)
-        elif isinstance(default, int):
-            good = _is_size(value)
-        elif isinstance(default, float):
-            good = is_number(value)
-        else:
-            good = (
-                isinstance(value, (list, tuple))
-                and len(value) > 0
-                and all(_is_size(entry) for entry in value)
-            )
-        if not good:
-            raise WeightsError(f"its entry {where}.{name} cannot be {value!r}")
-    return {**{name: known[name] for name in known}, **values}
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_SIZE
-
-
-def _is_level(value: Any) -> bool:
-    return value == 0 or _is_size(value)
-
-
-def _require(condition: bool, name: str, value: Any, wanted: str) -> None:
-    if not condition:
-        raise WeightsError(f"its {name} cannot be {value!r}: it must be {wanted}")

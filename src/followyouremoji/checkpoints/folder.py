@@ -11,17 +11,19 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from pydantic import NonNegativeInt
 from safetensors import SafetensorError
 
 from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.config import parse, validated
 from followyouremoji.errors import WeightsError
 from followyouremoji.files import AtomicOutput, atomic_output
 
 CONFIG_FILE = "config.json"
+FORMAT = 1  # of config.json; a newer number means that this version cannot read the checkpoint
 VAE_FOLDER = "vae"  # Stable Diffusion's autoencoder, as diffusers saves it
 IMAGE_ENCODER_FOLDER = "image_encoder"  # CLIP's image encoder, as transformers saves it
 NETWORK_FILES = {
@@ -31,12 +33,14 @@ NETWORK_FILES = {
 ENTRIES = {CONFIG_FILE, VAE_FOLDER, IMAGE_ENCODER_FOLDER, *NETWORK_FILES.values()}
 
 
-@dataclass(frozen=True)
+@validated
 class FileRecord:
     """What `config.json` remembers of a file that was saved with it."""
 
-    size: int  # bytes
+    size: NonNegativeInt
+    """Bytes."""
     sha256: str
+    """The SHA-256 sum, hexadecimal."""
 
 
 def needed_entries(config: ModelConfig) -> list[str]:
@@ -68,11 +72,18 @@ def read_config(folder: Path) -> tuple[ModelConfig, dict[str, FileRecord]]:
         raise WeightsError(
             f"{file} cannot be read as JSON ({error}); fetch or save the checkpoint again"
         ) from error
-    try:
-        records = values.pop("files", {}) if isinstance(values, dict) else {}
-        return ModelConfig.from_dict(values), _records(records)
-    except WeightsError as error:
-        raise WeightsError(f"{file} cannot be used: {error}") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{file} cannot be used: it does not hold a JSON object")
+    if (found := values.pop("format", None)) != FORMAT:
+        raise WeightsError(
+            f"{file} cannot be used: its format is {found!r}, this version reads format {FORMAT}; "
+            "a file of a newer format needs a newer followyouremoji"
+        )
+    records = json.dumps(values.pop("files", {}))
+    return (
+        parse(ModelConfig, json.dumps(values), file, WeightsError),
+        parse(dict[str, FileRecord], records, f"{file}, `files`", WeightsError),
+    )
 
 
 def write_config(config: ModelConfig, folder: Path) -> None:
@@ -82,7 +93,7 @@ def write_config(config: ModelConfig, folder: Path) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    text = json.dumps({**config.to_dict(), "files": files}, indent=1)
+    text = json.dumps({"format": FORMAT, **asdict(config), "files": files}, indent=1)
     (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -106,13 +117,3 @@ def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     ) as temporary:
         temporary.mkdir()
         yield temporary
-
-
-def _records(values: Any) -> dict[str, FileRecord]:
-    try:
-        return {
-            str(name): FileRecord(size=int(entry["size"]), sha256=str(entry["sha256"]))
-            for name, entry in values.items()
-        }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise WeightsError("its entry 'files' is damaged") from error

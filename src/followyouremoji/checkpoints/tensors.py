@@ -7,6 +7,7 @@ file's own type on a CPU they stay mapped from the file, so that a network is ne
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -118,14 +119,26 @@ def write_tensors(
     file.chmod(mode)  # safetensors gives it to its owner alone; others may read a model as any other file
 
 
-def not_finite(file: Path) -> list[str]:
-    """Names of the file's tensors that hold an infinity or a NaN, read one at a time."""
-    with safe_open(file, framework="pt") as opened:
-        return [name for name in opened.keys() if not bool(torch.isfinite(opened.get_tensor(name)).all())]  # noqa: SIM118
+def not_finite(weights: Path | nn.Module) -> list[str]:
+    """Names of the tensors, of a file or of a network, that hold an infinity or a NaN.
+
+    Loading does not look for them: the quickest look, a sum, takes 0.07 s a gigabyte, where mapping the file takes 0.03
+    s. Results that are not finite are the time to.
+    """
+
+    def broken(tensor: Tensor) -> bool:
+        return not bool(torch.isfinite(tensor).all())
+
+    if isinstance(weights, nn.Module):
+        return [name for name, tensor in weights.state_dict().items() if broken(tensor)]
+    with safe_open(weights, framework="pt") as opened:  # one at a time
+        return [name for name in opened.keys() if broken(opened.get_tensor(name))]  # noqa: SIM118
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Tensors of a `.pth`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
+def read_tensors(file: Path, *, checkpoint: bool = False) -> dict[str, Tensor]:
+    """Tensors of a `.pth`, `.ckpt`, `.bin` or `.safetensors` file by name, mapped from the file, not copied.
+
+    In a training's `checkpoint` they may lie under `state_dict`, with settings and step numbers beside them.
 
     Raises WeightsError for a file that holds anything but tensors, among them one that would run code, or that is
     damaged.
@@ -133,7 +146,11 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        mapped = zipfile.is_zipfile(file)  # older files cannot be
+        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        if checkpoint:
+            tensors = tensors.get("state_dict", tensors)
+            tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{file} is refused: it holds more than tensors, and reading it could run code. Fetch the original file again, or look for "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
+from followyouremoji.config import Share, validated
 from followyouremoji.data.source import TrainingClip
-from followyouremoji.errors import SettingsError, is_number
+from followyouremoji.errors import SettingsError
 from followyouremoji.face.topology import LEFT_EYE_LOOP, RIGHT_EYE_LOOP
 from followyouremoji.portraits import (
     HELD_OUT_STYLES,
@@ -23,74 +23,58 @@ from followyouremoji.portraits import (
 if TYPE_CHECKING:
     from followyouremoji.portraits import DrawnPortrait
 
-Acting = Literal["motion", "singles"]
+    Style = str
+else:
+    Style = Literal[STYLES + HELD_OUT_STYLES]
+
+DrawnSize = Annotated[int, Field(ge=32, le=2048, multiple_of=8)]
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Clips of drawn people; a `ClipSource`.
+@validated
+class DrawnStyle:
+    """What drawn people look like and do."""
 
-    Attributes
-    ----------
-    size : width and height of the pictures, pixels; a multiple of 8
-    seed : the same seed draws the same people
-    styles : the styles that occur, equally often; a style named twice occurs twice as often; those of
-        `HELD_OUT_STYLES`, kept for judging, only where they are named. Empty: all others, as often as
-        `portraits.random_identity` makes them
-    acting : "motion", successive frames of speech or of changing expressions; "singles", an expression of its own in
-        every frame, which shows more of a face in few frames
-    speech : share of the motions that are speech
-    frame_rates : least and most frames a second of a motion; low rates show what a stride over frames would
+    styles: tuple[Style, ...] = ()
+    """Styles that occur, equally often; one that is named twice occurs twice as often. All but the held-out ones, which
+    are kept for judging, by default."""
+    acting: Literal["motion", "singles"] = "motion"
+    """Successive frames of speech or of changing expressions, or an expression of its own in every frame, which shows
+    more of a face in few frames."""
+    speech: Share = 0.4
+    """Share of the motions that are speech."""
+    frame_rates: tuple[PositiveFloat, PositiveFloat] = (8.0, 25.0)
+    """Least and most frames a second of a motion; low rates show what a stride over frames would."""
 
-    Raises
-    ------
-    SettingsError : a value that cannot be used.
-    """
+    @model_validator(mode="after")
+    def _lower_first(self) -> Self:
+        if self.frame_rates[0] > self.frame_rates[1]:
+            raise ValueError(f"`frame_rates` are two numbers, the lower first, not {list(self.frame_rates)}")
+        return self
 
-    size: int = 512
-    seed: int = 0
-    styles: Sequence[str] = ()
-    acting: Acting = "motion"
-    speech: float = 0.4
-    frame_rates: Sequence[float] = (8.0, 25.0)
 
-    def __post_init__(self) -> None:
-        if isinstance(self.styles, str) or not isinstance(self.styles, Sequence):
-            raise SettingsError(f"The `styles` of drawn portraits are a list of names, not {self.styles!r}.")
-        unknown = [style for style in self.styles if style not in STYLES + HELD_OUT_STYLES]
-        if unknown:
-            raise SettingsError(
-                f"There is no drawn style `{unknown[0]}`; there are {', '.join(STYLES + HELD_OUT_STYLES)}."
-            )
-        if type(self.size) is not int or not 32 <= self.size <= 2048 or self.size % 8:
-            raise SettingsError(
-                f"The `size` of drawn portraits is a multiple of 8, from 32 to 2048 pixels, not {self.size!r}."
-            )
-        if type(self.seed) is not int or self.seed < 0:
-            raise SettingsError(
-                f"The `seed` of drawn portraits is a whole number and not negative, not {self.seed!r}."
-            )
-        if self.acting not in get_args(Acting):
-            raise SettingsError(f"The `acting` of drawn portraits is motion or singles, not {self.acting!r}.")
-        if not is_number(self.speech) or not 0.0 <= self.speech <= 1.0:
-            raise SettingsError(f"The share of `speech` must be from 0 to 1, not {self.speech!r}.")
-        rates = self.frame_rates
-        if not isinstance(rates, Sequence) or len(rates) != 2 or not all(map(is_number, rates)):
-            raise SettingsError(f"`frame_rates` are two numbers, the lower first, not {rates!r}.")
-        if not 0.0 < rates[0] <= rates[1]:
-            raise SettingsError(f"`frame_rates` are two numbers above 0, the lower first, not {rates!r}.")
+@validated
+class DrawnPart(DrawnStyle):
+    """Drawn people as a part of a run's data."""
 
-    @classmethod
-    def from_table(cls, settings: Mapping[str, Any]) -> Drawn:
-        """Drawn people as a config's table `drawn` describes them; raises SettingsError for an entry that they do not
-        have, too."""
-        if not isinstance(settings, Mapping):
-            raise SettingsError(f"`drawn` must be a table, such as {{size = 512}}, not {settings!r}")
-        known = [entry.name for entry in fields(cls)]
-        unknown = [name for name in settings if name not in known]
-        if unknown:
-            raise SettingsError(f"unknown entry {unknown[0]!r} of `drawn`; known are {', '.join(known)}")
-        return cls(**settings)
+    size: DrawnSize | None = None
+    """Width and height of the pictures, pixels; by default that of the shards beside it, else 512."""
+    seed: NonNegativeInt | None = None
+    """The same seed draws the same people; by default the run's, for `[validation]` another, which draws others."""
+
+    def source(self, size: int | None, seed: int) -> Drawn:
+        """The clips, in `size` and from `seed` where it names none."""
+        named = {name: value for name, value in vars(self).items() if value is not None}
+        return Drawn(**{"size": size or Drawn.size, "seed": seed, **named})
+
+
+@validated
+class Drawn(DrawnStyle):
+    """Clips of drawn people; a `ClipSource`."""
+
+    size: DrawnSize = 512
+    """Width and height of the pictures, pixels."""
+    seed: NonNegativeInt = 0
+    """The same seed draws the same people."""
 
     def clip(self, position: int, frames: int) -> TrainingClip:
         """See `ClipSource`: the identity that seed and position give, in `frames` frames of a performance.

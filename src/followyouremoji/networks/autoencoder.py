@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import torch
 import torch.nn.functional as F
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 
-from followyouremoji.errors import WeightsError
+from followyouremoji.config import validated
+from followyouremoji.networks.config import Size
 
 
-@dataclass(frozen=True)
+@validated
 class AutoencoderConfig:
-    """Sizes of `SmallAutoencoder`. `channels` are the widths at a quarter and at an eighth of the picture's size.
+    """Sizes of `SmallAutoencoder`.
 
     `shift` and `scale` bring latents to zero mean and unit variance: `latents = (encoded - shift) * scale`.
-
-    Raises WeightsError for sizes of which no autoencoder can be built.
     """
 
-    latent_channels: int = 16
-    channels: tuple[int, int] = (64, 128)
-    blocks: int = 2
+    latent_channels: Size = 16
+    """Channels of a latent pixel."""
+    channels: tuple[Size, Size] = (64, 128)
+    """Widths at a quarter and at an eighth of the picture's size."""
+    blocks: Size = 2
+    """Residual blocks at each of both."""
     shift: float = 0.0
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        if len(self.channels) != 2:
-            raise WeightsError(f"`autoencoder.channels` must be 2 widths, not {list(self.channels)}")
-        if not self.scale > 0:
-            raise WeightsError(f"`autoencoder.scale` must be above 0, not {self.scale}")
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> AutoencoderConfig:
-        return cls(**{**values, "channels": tuple(values["channels"])})
+    """Mean of what it encodes to; measured at the end of a run."""
+    scale: PositiveFloat = 1.0
+    """One over its standard deviation; measured at the end of a run."""
 
 
 class ConvBlock(nn.Module):
@@ -58,6 +47,7 @@ class ConvBlock(nn.Module):
 class Autoencoder(nn.Module):
     """The face that every autoencoder shows: pictures to normalised latents at an eighth of the size, and back."""
 
+    config: AutoencoderConfig | None = None  # None: Stable Diffusion's, whose sizes are its own
     latent_channels: int
 
     def encode(self, pictures: Tensor) -> Tensor:
@@ -71,6 +61,8 @@ class Autoencoder(nn.Module):
 
 class SmallAutoencoder(Autoencoder):
     """Pixel-unshuffled pictures through residual convolutions; most of the work is done at an eighth of the size."""
+
+    config: AutoencoderConfig
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()

@@ -8,90 +8,105 @@ and the cross-attention.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal, Self
 
-from followyouremoji.errors import WeightsError
+from pydantic import Field, PositiveFloat, model_validator
+
+from followyouremoji.config import validated
 
 Layout = Literal["released", "paper"]
 ImageSource = Literal["clip", "latents"]
+Size = Annotated[int, Field(ge=1, le=65_536)]
+"""No network has a larger width or count: a larger number is a damaged file."""
+Sizes = Annotated[tuple[Size, ...], Field(min_length=1)]
 
 LATENT_STRIDE = 8  # picture pixels to a latent pixel, in every autoencoder
 
 
-@dataclass(frozen=True)
+@validated
 class QFormerConfig:
-    """The image prompt of the paper layout: `queries` learnt tokens read the image tokens in `layers` layers."""
+    """The image prompt of the paper layout: learnt tokens read the image tokens."""
 
-    layers: int = 4
-    queries: int = 16
-    width: int = 768
-    heads: int = 8
+    layers: Size = 4
+    """Layers in which the learnt tokens read the image's."""
+    queries: Size = 16
+    """Learnt tokens."""
+    width: Size = 768
+    """Channels of a token."""
+    heads: Size = 8
+    """Heads of the attention; they divide the width."""
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _width_of_heads(self) -> Self:
         if self.width % self.heads:
-            raise WeightsError(
-                f"`qformer.width` must be a multiple of its {self.heads} heads, not {self.width}"
-            )
+            raise ValueError(f"`width` must be a multiple of its {self.heads} heads, not {self.width}")
+        return self
 
 
-@dataclass(frozen=True)
+@validated
 class NetworkConfig:
     """Every size that the weights of the appearance net, denoiser, landmark encoder and image prompt depend on.
 
     The defaults are the released checkpoint's sizes (Stable Diffusion 1.5's UNet).
-
-    Raises WeightsError for sizes of which no networks can be built.
     """
 
     layout: Layout = "released"
-    latent_channels: int = 4
-    block_channels: tuple[int, ...] = (320, 640, 1280, 1280)
-    layers_per_block: int = 2
-    heads: int = 8
-    norm_groups: int = 32
-    context_width: int = 768  # of the cross-attention
-    image_source: ImageSource = "clip"  # where the image prompt's tokens come from
-    image_width: int = 1024  # channels of one such token
-    qformer: QFormerConfig | None = None  # paper layout only
-    landmark_channels: tuple[int, ...] = (16, 32, 96, 256)
-    motion_modules: bool = True  # False: a stage-1 network, single frames only
-    motion_levels: tuple[int, ...] | None = None  # levels with motion modules, 0 is the finest; None: all
-    max_frames: int = 32  # rows of the motion modules' position table
-    warped_reference: bool = False  # generates latents relative to the warped portrait's, which it also reads
-    residual_scale: float = 1.0  # what those differences are multiplied by
-    reference_landmarks: bool = False  # the appearance net also sees where the portrait's own features are
+    """`paper`: known frames at the input, and a Q-Former."""
+    latent_channels: Size = 4
+    """Those of the autoencoder."""
+    block_channels: Sizes = (320, 640, 1280, 1280)
+    """Widths of both UNets' levels; pictures must be a multiple of 8 x 2^(levels - 1) pixels."""
+    layers_per_block: Size = 2
+    """Resnets of a level."""
+    heads: Size = 8
+    """Heads of the attentions; they divide every width."""
+    norm_groups: Size = 32
+    """Groups of the normalisations; they divide every width."""
+    context_width: Size = 768
+    """Channels of the cross-attention's tokens."""
+    image_source: ImageSource = "clip"
+    """Where the image prompt's tokens come from; `latents` needs no image encoder."""
+    image_width: Size = 1024
+    """Channels of one such token; for `latents`, `latent_channels` + 2."""
+    qformer: QFormerConfig | None = None
+    """The image prompt of the paper layout, where it must be there."""
+    landmark_channels: Annotated[tuple[Size, ...], Field(min_length=4, max_length=4)] = (16, 32, 96, 256)
+    """Widths of the landmark encoder, between which pictures shrink to an eighth."""
+    motion_modules: bool = True
+    """Temporal layers; without them it is a network of stage 1, for single frames."""
+    motion_levels: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    """The levels that have temporal layers, 0 is the finest; all by default."""
+    max_frames: Size = 32
+    """Longest clip at once: rows of the temporal layers' position table."""
+    warped_reference: bool = False
+    """Latents are generated relative to those of the warped portrait, which the denoiser also reads."""
+    residual_scale: PositiveFloat = 1.0
+    """Those differences are multiplied by it."""
+    reference_landmarks: bool = False
+    """The appearance net also sees where the portrait's own features are."""
 
-    def __post_init__(self) -> None:
-        if self.layout not in ("released", "paper"):
-            raise WeightsError(f"Unknown network layout {self.layout!r}: it must be 'released' or 'paper'.")
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
         if (self.layout == "paper") != (self.qformer is not None):
-            raise WeightsError("A paper-layout network needs a Q-Former, a released-layout network has none.")
+            raise ValueError(
+                "a network of the paper layout needs `qformer`, one of the released layout has none"
+            )
         for channels in self.block_channels:
             if channels % self.norm_groups or channels % self.heads or channels % 2:
-                raise WeightsError(
-                    f"Block width {channels} must be even, and divisible by {self.norm_groups} groups and {self.heads} heads."
+                raise ValueError(
+                    f"the block width {channels} must be even, and divisible by {self.norm_groups} groups and {self.heads} heads"
                 )
-        if len(self.landmark_channels) != 4:
-            raise WeightsError(
-                "`landmark_channels` must be 4 widths, between which pictures shrink to an eighth, "
-                f"not {list(self.landmark_channels)}"
-            )
-        if self.image_source not in get_args(ImageSource):
-            raise WeightsError(
-                f"`image_source` must be one of {', '.join(get_args(ImageSource))}, not {self.image_source!r}"
-            )
         tokens = self.latent_channels + 2  # a latent pixel and its place, see `latent_tokens`
         if self.image_source == "latents" and self.image_width != tokens:
-            raise WeightsError(
+            raise ValueError(
                 f"`image_width` must be {tokens} for an image prompt of latents, not {self.image_width}"
             )
-        if not self.residual_scale > 0:
-            raise WeightsError(f"`residual_scale` must be above 0, not {self.residual_scale}")
-        if any(level >= len(self.block_channels) for level in self.motion_levels or ()):
-            raise WeightsError(
-                f"`motion_levels` must be of the {len(self.block_channels)} levels, counted from 0, not {list(self.motion_levels or ())}"
+        levels = len(self.block_channels)
+        if any(level >= levels for level in self.motion_levels or ()):
+            raise ValueError(
+                f"`motion_levels` must be of the {levels} levels, counted from 0, not {list(self.motion_levels or ())}"
             )
+        return self
 
     def moves(self, level: int) -> bool:
         """Whether the denoiser has motion modules at a level; the middle belongs to the last one."""
@@ -110,20 +125,3 @@ class NetworkConfig:
     @property
     def time_width(self) -> int:
         return 4 * self.block_channels[0]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
-        """Read a saved config; raises WeightsError on a key that this version does not know."""
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise WeightsError(f"The network config has unknown entries: {', '.join(sorted(unknown))}.")
-        values = dict(values)
-        if values.get("qformer") is not None:
-            values["qformer"] = QFormerConfig(**values["qformer"])
-        for name in ("block_channels", "landmark_channels", "motion_levels"):
-            if values.get(name) is not None:
-                values[name] = tuple(values[name])
-        return cls(**values)

@@ -7,6 +7,7 @@ import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from followyouremoji.checkpoints.codec import Codec, to_pixels, to_tensor
 from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.files import atomic, clear_stale, write_json
-from followyouremoji.networks import AutoencoderConfig, SmallAutoencoder
+from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.networks.compiling import compile_module
 from followyouremoji.training.batch import sample_rng
 from followyouremoji.training.checkpointing import averaged_weights, check_layout, newest_state
@@ -59,26 +60,18 @@ class PictureBatch:
         )
 
 
-@dataclass(frozen=True)
-class MakePicture:
-    """Makes one picture of a step; a class, so that worker processes can take it over."""
-
-    run: AutoencoderRun
-    source: PickSource
-
-    def __call__(self, step: int, index: int) -> PictureBatch:
-        run = self.run
-        rng = sample_rng(run.optimisation.seed, step, index)
-        pick = self.source.pick(step * run.batch + index, rng, 1, successive=False)
-        size = (self.source.size, self.source.size)
-        weight = (
-            1.0
-            + run.face_weight * face_mask(pick.points[1], size)
-            + run.expression_weight * expression_mask(pick.points[1], size)
-        )
-        return PictureBatch(
-            to_tensor(pick.targets), torch.from_numpy((weight / weight.mean()).astype(np.float32))[None, None]
-        )
+def make_picture(run: AutoencoderRun, source: PickSource, step: int, index: int) -> PictureBatch:
+    """One picture of a step."""
+    rng = sample_rng(run.optimisation.seed, step, index)
+    pick = source.pick(step * run.batch + index, rng, 1, successive=False)
+    size = (source.size, source.size)
+    weight = (
+        1.0
+        + run.face_weight * face_mask(pick.points[1], size)
+        + run.expression_weight * expression_mask(pick.points[1], size)
+    )
+    weight = (weight / weight.mean()).astype(np.float32)
+    return PictureBatch(to_tensor(pick.targets), torch.from_numpy(weight)[None, None])
 
 
 def join_pictures(samples: list[PictureBatch]) -> PictureBatch:
@@ -116,7 +109,7 @@ def train_autoencoder(
     def figures(means: dict[str, float]) -> dict[str, float]:
         return {"loss": means["loss"], "psnr": 10 * math.log10(4 / max(means["mse"], 1e-12))}
 
-    make = MakePicture(run, source)
+    make = partial(make_picture, run, source)
     return train(state, run, make, join_pictures, losses, figures=figures, minutes=minutes, report=report)
 
 
@@ -137,9 +130,8 @@ def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
     if scale.keys() != {"step", "shift", "scale"} or scale["step"] != step:
         scale = {"step": step, **measured_scale(run, module)}
         write_json(kept, scale)  # processes that begin together all measure
-    return with_config(
-        module, dataclasses.replace(run.autoencoder, shift=scale["shift"], scale=scale["scale"])
-    )
+    module.config = dataclasses.replace(run.autoencoder, shift=scale["shift"], scale=scale["scale"])
+    return module.eval().requires_grad_(False)
 
 
 def measured_scale(run: AutoencoderRun, module: SmallAutoencoder) -> dict[str, float]:
@@ -150,12 +142,6 @@ def measured_scale(run: AutoencoderRun, module: SmallAutoencoder) -> dict[str, f
     pictures = [source.pick(position, rng, 1, successive=False).portrait for position in range(MEASURED)]
     latents = Codec(module).encode(to_tensor(np.stack(pictures)))
     return {"shift": float(latents.mean()), "scale": float(1 / latents.std())}
-
-
-def with_config(module: SmallAutoencoder, config: AutoencoderConfig) -> SmallAutoencoder:
-    other = SmallAutoencoder(config)
-    other.load_state_dict(module.state_dict())
-    return other.eval()
 
 
 def write_latents(folder: Path, autoencoder: SmallAutoencoder) -> None:

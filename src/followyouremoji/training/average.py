@@ -15,12 +15,12 @@ def full_tensor(value: Tensor) -> Tensor:
     return value.full_tensor() if isinstance(value, DTensor) else value
 
 
-def own_part(value: Tensor) -> Tensor:
+def local_shard(value: Tensor) -> Tensor:
     """What this process holds of a tensor, for arithmetic in place."""
     return value.to_local() if isinstance(value, DTensor) else value
 
 
-def spread_like(value: Tensor, parameter: Tensor) -> Tensor:
+def shard_like(value: Tensor, parameter: Tensor) -> Tensor:
     """A whole tensor as its parameter lies: on its device, and in shares where the parameter is one of shares."""
     if isinstance(parameter, DTensor) and value.shape == parameter.shape:
         return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)
@@ -43,12 +43,12 @@ class Average:
         if not self.values:
             return
         decay = min(self.decay, (1 + step) / (10 + step))
-        averages = [own_part(value) for value in self.values.values()]
-        parameters = [own_part(parameter.detach()) for parameter in self.parameters.values()]
+        averages = [local_shard(value) for value in self.values.values()]
+        parameters = [local_shard(parameter.detach()) for parameter in self.parameters.values()]
         get_ema_multi_avg_fn(decay)(averages, parameters, step)
 
     def restore(self, values: Mapping[str, Tensor]) -> None:
         """Take over saved values; parameters that have none begin with what they are."""
         for name, parameter in self.parameters.items():
-            value = spread_like(values[name], parameter) if name in values else parameter.detach()
+            value = shard_like(values[name], parameter) if name in values else parameter.detach()
             self.values[name] = value.clone()

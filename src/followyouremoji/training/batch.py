@@ -8,7 +8,7 @@ unbroken one would.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,30 +68,24 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device; `kept` decides what is computed and stays."""
-        moved = {
-            entry.name: value.to(device, non_blocking=True)
-            for entry in dataclasses.fields(self)
-            if entry.name != "kept" and (value := getattr(self, entry.name)) is not None
-        }
-        return dataclasses.replace(self, **moved)
+        return self._each(lambda value: value.to(device, non_blocking=True))
 
     def pinned(self) -> Batch:
         """The batch in page-locked memory, from which a GPU copies while it computes."""
-        moved = {
-            entry.name: value.pin_memory()
-            for entry in dataclasses.fields(self)
-            if entry.name != "kept" and (value := getattr(self, entry.name)) is not None
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        changed: dict[str, Any] = {
+            name: change(value) for name, value in vars(self).items() if value is not None
         }
-        return dataclasses.replace(self, **moved)
+        return dataclasses.replace(self, **{**changed, "kept": self.kept})
 
 
 def join(samples: Sequence[Batch]) -> Batch:
     """Batches of one portrait each, as one."""
-    columns: dict[str, list[Any]] = {
-        entry.name: [getattr(sample, entry.name) for sample in samples] for entry in dataclasses.fields(Batch)
-    }
+    columns = {name: [getattr(sample, name) for sample in samples] for name in vars(samples[0])}
     joined: dict[str, Any] = {
-        name: None if values[0] is None else torch.cat(values) for name, values in columns.items()
+        name: None if parts[0] is None else torch.cat(parts) for name, parts in columns.items()
     }
     return Batch(**joined)
 

@@ -15,9 +15,8 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.networks import Autoencoder, SmallAutoencoder
 from followyouremoji.training.autoencoder import finished_autoencoder
 from followyouremoji.training.config import load_autoencoder_run
+from followyouremoji.training.run import HALF
 from followyouremoji.training.settings import DenoiserRun
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}  # of a run's `precision`
 
 
 def load_autoencoder(source: Path) -> Autoencoder:
@@ -40,7 +39,7 @@ def load_codec(run: DenoiserRun) -> Codec:
     """The frozen networks of a run, on the CPU. Raises SettingsError where the autoencoder does not fit the networks or
     cannot be tuned."""
     autoencoder = load_autoencoder(run.autoencoder)
-    if run.tune_decoder and not isinstance(autoencoder, SmallAutoencoder):
+    if run.tune_decoder and autoencoder.config is None:
         raise SettingsError(
             f'`tune_decoder` needs a small autoencoder of your own (`kind = "autoencoder"`); {run.autoencoder} is Stable Diffusion\'s'
         )
@@ -53,7 +52,7 @@ def load_codec(run: DenoiserRun) -> Codec:
     image_encoder = None
     if run.network.image_source == "clip":
         assert run.image_encoder is not None
-        dtype = DTYPES[run.optimisation.precision]
+        dtype = HALF.get(run.optimisation.precision, torch.float32)
         image_encoder = load_clip_image_encoder(run.image_encoder, "cpu", dtype)
         width = image_encoder.clip.config.hidden_size  # type: ignore[union-attr]
         if width != run.network.image_width:

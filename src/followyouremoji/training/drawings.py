@@ -9,7 +9,6 @@ float32 in pixels, `drawings.json` with how it was drawn, and, once an autoencod
 from __future__ import annotations
 
 import errno
-import json
 import os
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
+from pydantic import NonNegativeInt, PositiveInt
 
+from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.files import write_json
@@ -31,16 +32,20 @@ AGAIN = "delete the folder and draw it again with `fye train draw`."
 ENCODE_AGAIN = "delete it, and encode the drawings again with `fye train latents`."
 
 
-@dataclass(frozen=True)
+@validated
 class DrawingSettings:
-    """What to draw: `identities` people of `pictures` pictures each; `clips` draws successive frames instead of single
-    performances."""
+    """What to draw."""
 
-    identities: int
-    pictures: int
-    size: int = 128
-    seed: int = 0
+    identities: PositiveInt
+    """People."""
+    pictures: PositiveInt
+    """Pictures of each."""
+    size: PositiveInt = 128
+    """Side of the pictures, pixels."""
+    seed: NonNegativeInt = 0
+    """The same seed draws the same people."""
     clips: bool = False
+    """Draw successive frames instead of single performances."""
 
 
 def performances(rng: np.random.Generator, settings: DrawingSettings) -> list[Performance]:
@@ -124,10 +129,9 @@ def read_settings(folder: Path) -> DrawingSettings:
     file = folder / DESCRIPTION
     if not file.exists():
         raise SettingsError(f"{folder} holds no finished drawings; make them with `fye train draw`.")
-    try:
-        return DrawingSettings(**json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{file} is damaged: {AGAIN}") from error
+    return parse(
+        DrawingSettings, file.read_bytes(), file, lambda words: DataError(f"{file} is damaged: {AGAIN}")
+    )
 
 
 def mapped(file: Path, shape: tuple[int | None, ...], mend: str) -> np.ndarray:

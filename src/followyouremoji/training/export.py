@@ -7,11 +7,9 @@ from pathlib import Path
 
 import torch
 
-from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.errors import SettingsError
-from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, check_layout
 from followyouremoji.training.codec import load_codec
 from followyouremoji.training.config import load_denoiser_run
@@ -53,18 +51,15 @@ def export_model(
             f"0.1, say, or export it with a guidance scale of 1, not {guidance_scale:g}"
         )
     codec = load_codec(run)
-    autoencoder = codec.autoencoder
+    own = codec.autoencoder.config
     network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    own = autoencoder.config if isinstance(autoencoder, SmallAutoencoder) else None
     with torch.device("meta"):
         networks = Networks(network, own if carries_decoder(run.output) else None)
     weights = averaged_weights(run.output)
     check_layout(run.output, weights, networks)
-    require_encoder(run.output, fingerprint(autoencoder), run.autoencoder)
+    require_encoder(run.output, fingerprint(codec.autoencoder), run.autoencoder)
     networks.load_state_dict(weights, assign=True)
     networks.eval().requires_grad_(False)
-    if networks.decoder is not None and isinstance(autoencoder, SmallAutoencoder):
-        codec = Codec(autoencoder.with_decoder(networks.decoder), codec.image_encoder)
     config = ModelConfig(
         name=name,
         network=network,
@@ -82,6 +77,11 @@ def export_model(
         window=run.targets if run.stage == 2 else 16,
         known_frames=run.masks_frames,
         guided=guided,
-        provenance=provenance or (read_origin(run.output) or origin_of(run)).told(),
+        provenance=provenance or (read_origin(run.output) or origin_of(run)).summary(),
     )
-    return save_model(Model(config, networks, codec), folder, dtype=torch.float16, overwrite=overwrite)
+    return save_model(
+        Model(config, networks, codec.with_decoder(networks.decoder)),
+        folder,
+        dtype=torch.float16,
+        overwrite=overwrite,
+    )

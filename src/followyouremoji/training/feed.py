@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import queue
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from followyouremoji.errors import DataError, UserError, first_line
+from followyouremoji.prefetch import prefetch
 
 Sample = TypeVar("Sample")
 MakeSample = Callable[[int, int], Sample]
 """(step, place in the joined batch) to a sample."""
 
 AHEAD = 3  # batches made before they are asked for
-WAIT = 0.2  # seconds between looks at whether a batch is still wanted
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,18 @@ class Share:
         return [range(first + i * each, first + (i + 1) * each) for i in range(self.accumulation)]
 
 
-class Feed(Generic[Sample]):
+def feed(
+    make: MakeSample[Sample],
+    join: Callable[[list[Sample]], Sample],
+    share: Share,
+    first: int,
+    last: int,
+    workers: int = 0,
+    pin: Callable[[Sample], Sample] | None = None,
+) -> Generator[Sample, None, None]:
     """Parts of batches in order, from step `first` to before step `last`, each part a joined batch.
+
+    Closing the generator ends the thread or the workers.
 
     Parameters
     ----------
@@ -49,86 +56,42 @@ class Feed(Generic[Sample]):
     workers : processes; 0: one thread.
     pin : makes a batch quicker to copy to a GPU; None: not.
     """
+    order = ((step, part) for step in range(first, last) for part in share.parts())
+    finished = pin or (lambda batch: batch)
+    if workers:
+        yield from map(finished, _from_workers(make, join, order, workers))
+    else:
+        made = (finished(join([make(step, index) for index in part])) for step, part in order)
+        yield from prefetch(made, AHEAD)
 
-    def __init__(
-        self,
-        make: MakeSample[Sample],
-        join: Callable[[list[Sample]], Sample],
-        share: Share,
-        first: int,
-        last: int,
-        workers: int = 0,
-        pin: Callable[[Sample], Sample] | None = None,
-    ) -> None:
-        self.make, self.join, self.pin, self.workers = make, join, pin, workers
-        self.steps, self.parts = range(first, last), share.parts()
-        self.stopped = threading.Event()
-        self.batches: Iterator[Sample] = self.from_workers() if workers else self.from_thread()
 
-    def __iter__(self) -> Iterator[Sample]:
-        return self.batches
-
-    def order(self) -> Iterator[tuple[int, range]]:
-        return ((step, part) for step in self.steps for part in self.parts)
-
-    def close(self) -> None:
-        """End the thread or the workers."""
-        self.stopped.set()
-        self.batches.close()  # type: ignore[attr-defined]
-
-    def from_thread(self) -> Iterator[Sample]:
-        made: queue.Queue[Sample | BaseException] = queue.Queue(AHEAD)
-
-        def put(item: Sample | BaseException) -> None:
-            while not self.stopped.is_set():
-                with suppress(queue.Full):
-                    made.put(item, timeout=WAIT)
-                    return
-
-        def work() -> None:
-            try:
-                for step, part in self.order():
-                    if self.stopped.is_set():
-                        return
-                    batch = self.join([self.make(step, index) for index in part])
-                    put(batch if self.pin is None else self.pin(batch))
-            except BaseException as error:
-                put(error)  # raised again where the batch is asked for
-
-        thread = threading.Thread(target=work, name="batches", daemon=True)
-        thread.start()
-        try:
-            for _ in self.order():
-                item = made.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            self.stopped.set()
-            thread.join()
-
-    def from_workers(self) -> Iterator[Sample]:
-        loader = DataLoader(
-            Samples(self.make),
-            batch_sampler=([(step, index) for index in part] for step, part in self.order()),
-            collate_fn=Collate(self.join),
-            num_workers=self.workers,
-            prefetch_factor=AHEAD,
-            worker_init_fn=begin_worker,
-            multiprocessing_context="spawn",  # forked processes would share the locks of whatever threads run here
-        )
-        try:
-            for item in loader:
-                if isinstance(item, UserError):
-                    raise item
-                yield item if self.pin is None else self.pin(item)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise DataError(
-                f"a process that makes batches was killed ({first_line(error)}); most often memory ran out: use fewer "
-                "`workers`"
-            ) from error
+def _from_workers(
+    make: MakeSample[Sample],
+    join: Callable[[list[Sample]], Sample],
+    order: Iterator[tuple[int, range]],
+    workers: int,
+) -> Iterator[Sample]:
+    loader = DataLoader(
+        Samples(make),
+        batch_sampler=([(step, index) for index in part] for step, part in order),
+        collate_fn=Collate(join),
+        num_workers=workers,
+        prefetch_factor=AHEAD,
+        worker_init_fn=begin_worker,
+        multiprocessing_context="spawn",  # forked processes would share the locks of whatever threads run here
+    )
+    try:
+        for item in loader:
+            if isinstance(item, UserError):
+                raise item
+            yield item
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(
+            f"a process that makes batches was killed ({first_line(error)}); most often memory ran out: use fewer "
+            "`workers`"
+        ) from error
 
 
 class Samples(Dataset[Any]):

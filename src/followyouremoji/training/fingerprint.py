@@ -6,17 +6,16 @@ import hashlib
 import json
 from pathlib import Path
 
-from torch import nn
-
 from followyouremoji.errors import WeightsError
 from followyouremoji.files import write_json
+from followyouremoji.networks import Autoencoder
 
 FILE = "encoder.json"  # beside cached latents, and in the folder of a run that learns from latents
 DECODER = ("decoder.", "vae.decoder.", "vae.post_quant_conv.")  # may be tuned: latents do not depend on it
 HALF = "(The half-precision copy of an autoencoder in an exported model is another one than that of the run it comes from.)"
 
 
-def fingerprint(autoencoder: nn.Module) -> str:
+def fingerprint(autoencoder: Autoencoder) -> str:
     """The sha256 of all that an autoencoder's latents depend on: its tensors but the decoder's, and the latents' shift
     and scale."""
     digest = hashlib.sha256()
@@ -24,8 +23,8 @@ def fingerprint(autoencoder: nn.Module) -> str:
         if not name.startswith(DECODER):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.cpu().numpy().tobytes())
-    config = getattr(autoencoder, "config", None)  # Stable Diffusion's has none: its scale never changes
-    if config is not None:
+    config = autoencoder.config
+    if config is not None:  # Stable Diffusion's scale never changes
         digest.update(f"{config.shift!r} {config.scale!r}".encode())
     return digest.hexdigest()
 

@@ -7,7 +7,6 @@ are read as tensors only.
 from __future__ import annotations
 
 import json
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,7 +109,7 @@ def copy_motion(denoiser: Denoiser, source: Path) -> Copied:
         raise SettingsError(
             "`initial.motion` starts the temporal layers, but the networks have none: set it in stage 2, not in stage 1"
         )
-    tensors = {_motion_name(name): value for name, value in _checkpoint(file).items()}
+    tensors = {_motion_name(name): value for name, value in read_tensors(file, checkpoint=True).items()}
     tensors = {name: value for name, value in tensors.items() if TIME in name and not name.endswith(".pe")}
     if not tensors:
         raise WeightsError(f"{file} holds no temporal layers: none of its tensors is called `…{TIME}…`")
@@ -182,23 +181,3 @@ def _json(file: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise WeightsError(f"{file} does not hold a JSON object; fetch it again")
     return values
-
-
-def _checkpoint(file: Path) -> Mapping[str, Tensor]:
-    """Named tensors of a file, or those under `state_dict` in a training's checkpoint, which holds its step numbers
-    beside them."""
-    if file.suffix == ".safetensors":
-        return read_tensors(file)
-    try:
-        values = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{file} is refused: it holds more than tensors, and reading it could run code; look for a .safetensors file of it"
-        ) from error
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError) as error:
-        raise WeightsError(f"{file} cannot be read: it is damaged or incomplete; fetch it again") from error
-    if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
-        values = values["state_dict"]
-    if not isinstance(values, dict):
-        raise WeightsError(f"{file} holds no named tensors; give AnimateDiff's .ckpt or .safetensors file")
-    return {str(name): value for name, value in values.items() if isinstance(value, Tensor)}

@@ -14,17 +14,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """The signal that has come, None until one does; `tell` says whether this process is the one to talk about it."""
+    """The signal that has come, None until one does; `announce` says whether this process prints that it came."""
 
-    def __init__(self, tell: bool) -> None:
-        self.tell = tell
+    def __init__(self, announce: bool) -> None:
+        self.announce = announce
         self.signal: signal.Signals | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """As a signal's handler. A second Ctrl-C ends the process at once."""
         self.signal = signal.Signals(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self.tell:  # os.write: a handler may come in the middle of a print
+        if self.announce:  # os.write: a handler may come in the middle of a print
             words = (
                 f"{self.signal.name}: the step is ended and saved; Ctrl-C again leaves at once, unsaved.\n"
             )
@@ -32,10 +32,10 @@ class Interruption:
 
 
 @contextmanager
-def listening(tell: bool) -> Iterator[Interruption]:
+def listening(announce: bool) -> Iterator[Interruption]:
     """Take note of SIGINT and SIGTERM instead of dying of them; outside the main thread, where Python allows no
     handlers, of nothing."""
-    interruption = Interruption(tell)
+    interruption = Interruption(announce)
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return

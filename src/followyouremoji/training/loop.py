@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from followyouremoji.errors import UserError, WeightsError
-from followyouremoji.training.feed import Feed
+from followyouremoji.training.feed import feed
 from followyouremoji.training.interruption import listening
 from followyouremoji.training.run import Diverged, Run
 from followyouremoji.training.settings import RunSettings
@@ -37,13 +37,12 @@ class Status:
 
 
 Report = Callable[[Status], None]
-"""Told after each step, in the main process."""
+"""Called after each step, in the main process."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: "finished", "time" or the signal that came; and whether this process is the one to tell of
-    it."""
+    """How a run ended: "finished", "time" or the signal that came; and whether this process reports it."""
 
     step: int
     reason: str | signal.Signals
@@ -54,7 +53,7 @@ class Outcome:
         """0, or 128 and the signal's number as a shell has it: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.reason if isinstance(self.reason, signal.Signals) else 0
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The outcome in a user's words."""
         if self.reason == "finished":
             return f"finished after {self.step} steps."
@@ -63,7 +62,7 @@ class Outcome:
 
 
 class Recent:
-    """Losses, gradient norms and time since the last row of the log. Skipped steps, whose losses are no numbers, are
+    """Losses, gradient norms and time since the last row of the log. Skipped steps, whose losses are not finite, are
     left out."""
 
     def __init__(self) -> None:
@@ -118,17 +117,16 @@ def train(
 
     Parameters
     ----------
-    make, join : a sample of (step, place in the joined batch), and samples as a batch; see `Feed`.
+    make, join : a sample of (step, place in the joined batch), and samples as a batch; see `feed`.
     losses : of a batch, by name; the first is what is learnt.
     figures : what the log shows of the losses' means.
     validate : called every so many steps, in all processes, after the step's state is saved: should judging fail,
         nothing learnt is lost.
     """
-    feed = Feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
+    batches = feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
     recent, shown, begun = Recent(), Means(), time.monotonic()
     reason: str | signal.Signals = "finished"
-    with closing(feed), listening(tell=state.is_main) as interruption:
-        batches = iter(feed)
+    with closing(batches), listening(announce=state.is_main) as interruption:
         try:
             while not state.finished:
                 parts = []

@@ -33,12 +33,12 @@ class Networks(FollowYourEmoji):
         self.appearance_net.transformers()[-1].proj_out.requires_grad_(False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def learn_from_nothing(self) -> None:
+    def init_from_scratch(self) -> None:
         """Give the landmark encoder's last layer, zero for a pretrained denoiser's sake, the ordinary
         initialisation."""
         self.landmark_encoder.conv_out.reset_parameters()
 
-    def learn_time_alone(self) -> None:
+    def freeze_spatial_layers(self) -> None:
         """Stage 2: freeze everything but the temporal layers and, in the paper layout, the convolution that reads the
         known frames."""
         for name, parameter in self.named_parameters():

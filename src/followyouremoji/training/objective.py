@@ -13,7 +13,6 @@ from followyouremoji.checkpoints.codec import Codec, to_pixels
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.sampling.residual import onto_warp, relative_to_warp
 from followyouremoji.training.batch import Batch
-from followyouremoji.training.codec import DTYPES
 from followyouremoji.training.losses import (
     Losses,
     add_noise,
@@ -24,6 +23,7 @@ from followyouremoji.training.losses import (
     training_losses,
     v_target,
 )
+from followyouremoji.training.run import HALF
 from followyouremoji.training.settings import DenoiserRun
 
 LEAST_NOISE = 0.1  # of the power, for a prediction whose picture can teach: with less, the true latents are all but given
@@ -119,8 +119,8 @@ def picture_error(run: DenoiserRun, codec: Codec, batch: Batch, predicted: Tenso
         frames.transpose(1, 2).flatten(0, 1)[places] for frames in (predicted, batch.targets, weight)
     )  # (places) c h w
     weight = F.interpolate(weight, size=pictures.shape[-2:], mode="bilinear")
-    precision = run.optimisation.precision
-    with torch.autocast(latents.device.type, DTYPES[precision], enabled=precision != "fp32"):
+    half = HALF.get(run.optimisation.precision)
+    with torch.autocast(latents.device.type, half, enabled=half is not None):
         decoded = codec.autoencoder.decode(latents)
     weight = weight / weight.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
     return reconstruction_loss(decoded.float(), to_pixels(pictures), weight)

@@ -3,34 +3,34 @@ itself."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from followyouremoji.checkpoints.folder import NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
+from followyouremoji.config import parse, validated
 from followyouremoji.errors import WeightsError
 from followyouremoji.files import write_json
 from followyouremoji.training.settings import DenoiserRun
 from followyouremoji.training.starts import start_of
 
 ORIGIN_FILE = "origin.json"
+MEND = "delete it, the run's origin is then unknown"
 DRAWN = "Trained by the Follow Your Emoji project on portraits that it drew itself; it knows drawn faces, not photographs."
 DRAWN_ON_TOP = "Trained with Follow Your Emoji on portraits that it draws itself."
 OWN_DATA = "Trained with Follow Your Emoji on clips of its owner's choice."
 
 
-@dataclass(frozen=True)
+@validated
 class Origin:
-    """What a run and those before it learnt from: drawn portraits alone or not, and which weights of others were at the
-    beginning."""
+    """What a run and those before it learnt from."""
 
     drawn: bool
+    """Whether drawn portraits alone."""
     starts: tuple[str, ...] = ()
+    """The weights of others that were at the beginning, in words."""
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence or two for users of the model."""
         if self.drawn and not self.starts:
             return DRAWN
@@ -43,25 +43,27 @@ def origin_of(run: DenoiserRun) -> Origin:
     damaged."""
     drawn = run.drawings is not None or all(part.drawn is not None for part in run.data)
     if run.initial is None:
-        return Origin(drawn)
+        return Origin(drawn=drawn)
     start, starts = start_of(run.initial), list[str]()
     if start.run is not None:
         before = read_origin(start.run)
         if before is None:
-            before = Origin(False, (f"the run {start.run.name}, which holds no record of its own beginning",))
+            before = Origin(
+                drawn=False, starts=(f"the run {start.run.name}, which holds no record of its own beginning",)
+            )
         drawn, starts = drawn and before.drawn, list(before.starts)
     if start.model is not None:
-        starts.append(f"the model {told_model(find_checkpoint(start.model))}")
+        starts.append(f"the model {describe_model(find_checkpoint(start.model))}")
     if start.unet is not None:
         starts.append(f"the UNet of {named(start.unet)}")
     if start.motion is not None and (start.motion / NETWORK_FILES["denoiser"]).is_file():
-        starts.append(f"the temporal layers of the model {told_model(start.motion)}")
+        starts.append(f"the temporal layers of the model {describe_model(start.motion)}")
     elif start.motion is not None:
         starts.append(f"the motion module {start.motion.name}")
-    return Origin(drawn, tuple(starts))
+    return Origin(drawn=drawn, starts=tuple(starts))
 
 
-def told_model(folder: Path) -> str:
+def describe_model(folder: Path) -> str:
     """A saved model in words: its name and where it says that it comes from."""
     config, _ = read_config(folder)
     return f"{config.name} ({config.provenance.rstrip('.') or 'of unknown origin'})"
@@ -82,14 +84,8 @@ def read_origin(folder: Path) -> Origin | None:
     it is damaged."""
     file = folder / ORIGIN_FILE
     try:
-        values: Any = json.loads(file.read_text(encoding="utf-8"))
+        return parse(Origin, file.read_bytes(), file, lambda words: WeightsError(f"{words}; {MEND}"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"{file} cannot be read ({error}); delete it, the run's origin is then unknown"
-        ) from error
-    starts = values.get("starts") if isinstance(values, Mapping) else None
-    if not isinstance(starts, list) or not all(isinstance(one, str) for one in starts):
-        raise WeightsError(f"{file} is damaged; delete it, the run's origin is then unknown")
-    return Origin(values.get("drawn") is True, tuple(starts))
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read ({error}); {MEND}") from error

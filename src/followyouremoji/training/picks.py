@@ -148,50 +148,46 @@ class ClipPicks:
         )
 
 
-class StillGaze:
-    """Picks of another source in which every frame looks as the portrait does, for networks that are not shown the
-    pupils: what the portrait is warped by must not tell them either.
+@dataclass(frozen=True)
+class FramedPicks:
+    """Picks of another source as the networks of a run see them.
+
+    `window` is the side in pixels of the windows that faces are cut to, None for whole pictures. Networks that are not
+    shown the `pupils` must not learn them from the warped portrait either: every frame then looks as the portrait does.
     """
 
-    def __init__(self, source: PickSource) -> None:
-        self.source = source
+    source: PickSource
+    window: int | None
+    pupils: bool
 
     @property
     def size(self) -> int:
-        return self.source.size
+        return self.window or self.source.size
 
     def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
         pick = self.source.pick(position, rng, targets, successive)
-        return replace(pick, points=with_gaze_of(pick.points, pick.points[0]).astype(pick.points.dtype))
+        if not self.pupils:
+            points = with_gaze_of(pick.points, pick.points[0])
+            pick = replace(pick, points=points.astype(pick.points.dtype))
+        return pick if self.window is None else in_windows(pick, self.window)
 
 
-class WindowPicks:
-    """Picks of another source in the windows of their faces, of `size` pixels a side; the portrait is warped in its
-    whole picture."""
-
-    def __init__(self, source: PickSource, size: int) -> None:
-        self.source, self.window_size = source, size
-
-    @property
-    def size(self) -> int:
-        return self.window_size
-
-    def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
-        pick = self.source.pick(position, rng, targets, successive)
-        own, *windows = [face_window(points, self.window_size) for points in pick.points]
-        return Pick(
-            key=pick.key,
-            portrait=own.cut(pick.portrait),
-            targets=np.stack([w.cut(picture) for w, picture in zip(windows, pick.targets, strict=True)]),
-            points=np.stack([w.to_window(p) for w, p in zip((own, *windows), pick.points, strict=True)]),
-            latents=None,
-            warped=np.stack(
-                [
-                    warp_into_window(pick.portrait, pick.points[0], points, window)
-                    for points, window in zip(pick.points[1:], windows, strict=True)
-                ]
-            ),
-        )
+def in_windows(pick: Pick, size: int) -> Pick:
+    """A pick in the windows of its faces, of `size` pixels a side; the portrait is warped in its whole picture."""
+    own, *windows = [face_window(points, size) for points in pick.points]
+    return Pick(
+        key=pick.key,
+        portrait=own.cut(pick.portrait),
+        targets=np.stack([w.cut(picture) for w, picture in zip(windows, pick.targets, strict=True)]),
+        points=np.stack([w.to_window(p) for w, p in zip((own, *windows), pick.points, strict=True)]),
+        latents=None,
+        warped=np.stack(
+            [
+                warp_into_window(pick.portrait, pick.points[0], points, window)
+                for points, window in zip(pick.points[1:], windows, strict=True)
+            ]
+        ),
+    )
 
 
 def check_drawings(
@@ -199,13 +195,11 @@ def check_drawings(
 ) -> None:
     """Check the folder of drawings that picks come from, if they do: see `DrawingsPicks`. Latents are not read where
     faces are in windows."""
-    cached = True
-    while isinstance(source, (WindowPicks, StillGaze)):
-        cached = cached and not isinstance(source, WindowPicks)
-        source = source.source
+    window = source.window if isinstance(source, FramedPicks) else None
+    source = source.source if isinstance(source, FramedPicks) else source
     if isinstance(source, DrawingsPicks):
         source.check_size(references, targets)
-        if cached:
+        if window is None:
             source.check_latents(latent_channels, encoder)
 
 
@@ -223,14 +217,12 @@ def open_clips(parts: tuple[DataPart, ...], seed: int) -> ClipSource:
 
     Raises DataError or SettingsError where there are none, or of different sizes.
     """
-    from followyouremoji.data import Drawn, Mixture, Shards
+    from followyouremoji.data import Mixture, Shards
 
-    shards = [Shards(part.shards, seed, part.strides) if part.shards is not None else None for part in parts]
-    sizes = [source.size for source in shards if source is not None]
-    beside = {"seed": seed, **({"size": sizes[0]} if sizes else {})}
-    sources = [
-        source or Drawn.from_table({**beside, **(part.drawn or {})})
-        for source, part in zip(shards, parts, strict=True)
+    shards = {part: Shards(part.shards, seed, part.strides) for part in parts if part.shards is not None}
+    size = next((source.size for source in shards.values()), None)
+    sources: list[ClipSource] = [
+        shards[part] if part.drawn is None else part.drawn.source(size, seed) for part in parts
     ]
     return Mixture(sources, [part.weight for part in parts], seed) if len(sources) > 1 else sources[0]
 
@@ -251,12 +243,4 @@ def open_picks(
     source: PickSource = (
         DrawingsPicks(drawings, seed) if drawings is not None else ClipPicks(open_clips(data, seed), frames)
     )
-    return framed(source, window, pupils)
-
-
-def framed(source: PickSource, window: int | None, pupils: bool) -> PickSource:
-    """Picks as the networks of a run see them: in windows or whole, and without what `pupils` that are not drawn would
-    tell."""
-    if not pupils:
-        source = StillGaze(source)
-    return source if window is None else WindowPicks(source, window)
+    return FramedPicks(source, window, pupils)

@@ -1,4 +1,4 @@
-"""The processes that train together, as `torchrun` starts them: who this one is, and what they tell each other."""
+"""The processes that train together, as `torchrun` starts them: their ranks, and what they exchange."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Value = TypeVar("Value")
 
 @dataclass
 class Processes:
-    """This process's `rank` among `count` and the `device` that it computes on. One process alone tells nobody
-    anything."""
+    """This process's `rank` among `count` and the `device` that it computes on. One process alone communicates with
+    nobody."""
 
     rank: int
     count: int
@@ -49,13 +49,13 @@ class Processes:
         dist.all_gather_object(values, value)
         return values
 
-    def told_by_first(self, words: str) -> str:
-        """The first process's words, in all processes."""
+    def broadcast(self, words: str) -> str:
+        """The words of rank 0, in all processes."""
         if self.count == 1:
             return words
-        told = [words]
-        dist.broadcast_object_list(told, src=0, device=self.device)
-        return told[0]
+        received = [words]
+        dist.broadcast_object_list(received, src=0, device=self.device)
+        return received[0]
 
     def wait_for_everyone(self) -> None:
         """Wait until all processes have come so far: who leaves while another still saves may break the other's

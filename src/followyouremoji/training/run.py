@@ -24,7 +24,7 @@ from followyouremoji.errors import SettingsError, UserError, WeightsError
 from followyouremoji.files import lock
 from followyouremoji.networks.layers import ResnetBlock
 from followyouremoji.networks.motion_module import MotionModule
-from followyouremoji.training.average import Average, full_tensor, spread_like
+from followyouremoji.training.average import Average, full_tensor, shard_like
 from followyouremoji.training.checkpointing import (
     OLD_FILE,
     State,
@@ -48,10 +48,10 @@ HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}  # what autocast computes
 
 
 class Diverged(UserError):
-    """A run stopped because its losses or gradients were no numbers any more."""
+    """A run stopped because its losses or gradients were not finite."""
 
 
-def shared_out(module: nn.Module, settings: Optimisation, processes: Processes) -> nn.Module:
+def distributed(module: nn.Module, settings: Optimisation, processes: Processes) -> nn.Module:
     """A module as several processes compute it, each on its part of a batch: with all weights, or with an equal share
     of each layer's (`sharding`). One process computes it as it is."""
     if processes.count == 1:
@@ -104,7 +104,7 @@ class Run:
         self.share = Share(samples, processes.rank, processes.count, settings.accumulation)
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
-        self.shared = shared_out(module.to(self.device), settings, processes)
+        self.shared = distributed(module.to(self.device), settings, processes)
         self.optimiser = make_optimiser(settings, module, rates)
         self.scaler = torch.amp.GradScaler(enabled=settings.precision == "fp16")
         self.trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
@@ -114,13 +114,13 @@ class Run:
         self.saved_step = -1
         self.lock: BaseFileLock | None = None
         self.journal: Journal | None = None
-        self.claim_folder()
+        self.lock_folder()
         try:
-            self.go_on()
+            self.resume()
             if self.is_main:
                 self.journal = Journal(folder, self.step_number, tensorboard=tensorboard)
         except BaseException:
-            self.leave_folder()
+            self.unlock_folder()
             raise
         self.started = time.monotonic()
 
@@ -258,11 +258,11 @@ class Run:
                 write_checkpoint(self.folder, state, self.keep)
             except WeightsError as error:
                 failure = str(error)
-        if failure := self.processes.told_by_first(failure):
+        if failure := self.processes.broadcast(failure):
             raise WeightsError(failure)
         self.saved_step = self.step_number
 
-    def claim_folder(self) -> None:
+    def lock_folder(self) -> None:
         """Make the run's folder and keep other trainings out of it; remove what a killed one left half-written.
 
         Raises SettingsError, in all processes, where another training is at work in it or it cannot be written to.
@@ -277,29 +277,29 @@ class Run:
             else:
                 if self.lock is None:
                     failure = f"another training is at work in {self.folder}: wait for its end or end it, or name another `output`"
-        if failure := self.processes.told_by_first(failure):
+        if failure := self.processes.broadcast(failure):
             raise SettingsError(failure)
         if self.is_main:
             remove_parts(self.folder)
 
-    def leave_folder(self) -> None:
+    def unlock_folder(self) -> None:
         """Let other trainings into the run's folder."""
         if self.lock is not None:
             self.lock.release()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Go on from the newest checkpoint where there is one. Raises WeightsError where it cannot be gone on from."""
         found = checkpoints(self.folder)
-        self.require_same_beginning(step_of(found[-1]) if found else 0)
+        self.check_same_step(step_of(found[-1]) if found else 0)
         if found:
-            self.resume(found[-1])
+            self.load(found[-1])
         elif (self.folder / OLD_FILE).exists():
             raise WeightsError(
                 f"{self.folder / OLD_FILE} was trained with an earlier version and cannot go on exactly: name another `output`, and this "
                 "folder as `initial`."
             )
 
-    def require_same_beginning(self, step: int) -> None:
+    def check_same_step(self, step: int) -> None:
         """Raise SettingsError, in all processes, unless all have found the same step to go on from in the run's
         folder."""
         steps = self.processes.gathered(step)
@@ -310,13 +310,13 @@ class Run:
                 "system that all machines share, under the same path"
             )
 
-    def resume(self, file: Path) -> None:
+    def load(self, file: Path) -> None:
         """Go on from a checkpoint. Raises WeightsError where it belongs to other settings."""
         state = read_checkpoint(file)
         check_layout(file, state["module"], self.module)
         own = self.module.state_dict()
         self.module.load_state_dict(
-            {name: spread_like(value, own[name]) for name, value in state["module"].items()}
+            {name: shard_like(value, own[name]) for name, value in state["module"].items()}
         )
         self.average.restore(state["average"])
         layout = self.optimiser.state_dict()
@@ -336,7 +336,7 @@ class Run:
                 )
             if moments:
                 layout["state"][number] = {
-                    key: spread_like(value, parameter) if isinstance(value, Tensor) and value.ndim else value
+                    key: shard_like(value, parameter) if isinstance(value, Tensor) and value.ndim else value
                     for key, value in moments.items()
                 }
         self.optimiser.load_state_dict(layout)
@@ -349,5 +349,5 @@ class Run:
         """Finish the logs, leave the folder and the other processes."""
         if self.journal is not None:
             self.journal.close()
-        self.leave_folder()
+        self.unlock_folder()
         self.processes.leave()

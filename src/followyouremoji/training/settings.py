@@ -1,4 +1,4 @@
-"""The settings of training runs, as frozen dataclasses; `training.config` reads them from TOML files.
+"""The settings of training runs; `training.config` reads them from TOML files.
 
 The joined batch of a step is what a config states; how many processes share it is the launcher's business, so that one
 config trains the same model on a laptop and on many machines.
@@ -7,23 +7,26 @@ config trains the same model on a laptop and on many machines.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
 
-from followyouremoji.data.drawn import Drawn
-from followyouremoji.errors import SettingsError, is_number
+from pydantic import (
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
+
+from followyouremoji.config import Share, validated
+from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.training.starts import Start
-
-Schedule = Literal["constant", "cosine", "linear"]
-Precision = Literal["fp32", "bf16", "fp16"]
-Optimiser = Literal["adamw", "adamw8bit"]
-Sharding = Literal["ddp", "fsdp"]
-LandmarkPoints = Literal["metric", "image"]
 
 EIGHT_BITS_IN_SHARES = (
     'the optimiser adamw8bit works with `sharding = "ddp"` alone: bitsandbytes knows nothing of the parts of weights that each GPU '
@@ -35,56 +38,59 @@ DECODER_IN_SHARES = (
 LEAST_SPAN = 16  # frames asked of a clip source where a config does not say
 
 
-@dataclass(frozen=True)
+def _kind_of_start(value: Any) -> str:
+    return "table" if isinstance(value, dict | Start) else "path"
+
+
+Initial = Annotated[
+    Annotated[Path, Tag("path")] | Annotated[Start, Tag("table")], Discriminator(_kind_of_start)
+]
+
+
+@validated
 class Optimisation:
-    """The optimiser, its learning rate over time, and how the work of a step is computed.
+    """The optimiser, its learning rate over time, and how the work of a step is computed."""
 
-    Attributes
-    ----------
-    schedule : after a linear warm-up: "constant" with a linear fall to zero over the last `decay` steps; "cosine" and
-        "linear" fall from the end of the warm-up to `final_rate` times the learning rate at the last step, and do not
-        read `decay`.
-    gradient_norm : the gradient is scaled down to this norm where it is larger.
-    ema : decay of the moving average of the weights, which is what is exported; 0 keeps none.
-    precision : of the networks' arithmetic (autocast); weights stay float32.
-    accumulation : parts that each process computes the step's batch in, one after the other; more need less memory.
-    checkpointing : compute activations anew in the backward pass; about a third more time for much less memory.
-    optimiser : "adamw8bit" holds AdamW's moments in 8 bits; it needs bitsandbytes and works with "ddp" alone.
-    sharding : over several GPUs, "ddp" gives each all weights, "fsdp" a share of weights, gradients, moments and
-        average.
-    non_finite_limit : steps in a row that may be skipped for a loss or gradient that is not finite before the run
-        stops.
-    """
-
-    steps: int
-    learning_rate: float = 5e-4
-    schedule: Schedule = "constant"
-    warmup: int = 200
-    decay: int = 500
-    final_rate: float = 0.0
-    weight_decay: float = 0.01
-    gradient_norm: float = 1.0
-    ema: float = 0.999
-    precision: Precision = "fp32"
-    seed: int = 0
-    accumulation: int = 1
+    steps: PositiveInt
+    """Steps of the run."""
+    learning_rate: PositiveFloat = 5e-4
+    """At its highest, after a linear warm-up."""
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """`constant` falls to 0 over the last `decay` steps, `cosine` and `linear` from the warm-up on to `final_rate`."""
+    warmup: NonNegativeInt = 200
+    """Steps in which the learning rate rises."""
+    decay: NonNegativeInt = 500
+    """Last steps in which a `constant` rate falls."""
+    final_rate: Share = 0.0
+    """Share of the learning rate that `cosine` and `linear` end with."""
+    weight_decay: NonNegativeFloat = 0.01
+    """AdamW's."""
+    gradient_norm: PositiveFloat = 1.0
+    """Larger gradients are scaled down to this norm."""
+    ema: Share = 0.999
+    """Decay of the averaged weights, which are judged and exported; 0 keeps none."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of the networks' arithmetic, `fp16` on a GPU alone; weights stay float32."""
+    seed: NonNegativeInt = 0
+    """Everything random is a function of it."""
+    accumulation: PositiveInt = 1
+    """Parts that a process computes its batch in, one after the other; more need less memory."""
     checkpointing: bool = False
+    """Compute activations anew in the backward pass: about a third more time for much less memory."""
     compile: bool = False
-    optimiser: Optimiser = "adamw"
-    sharding: Sharding = "ddp"
-    non_finite_limit: int = 20
+    """Compile the networks with `torch.compile`."""
+    optimiser: Literal["adamw", "adamw8bit"] = "adamw"
+    """`adamw8bit` holds the moments in 8 bits; it needs bitsandbytes and works with `ddp` alone."""
+    sharding: Literal["ddp", "fsdp"] = "ddp"
+    """Over several GPUs, `ddp` gives each all weights, `fsdp` a share of weights, gradients, moments and average."""
+    non_finite_limit: PositiveInt = 20
+    """Steps in a row, skipped for a loss or gradient that is not finite, that stop the run."""
 
-    def __post_init__(self) -> None:
-        require_choices(self, schedule=Schedule, precision=Precision, optimiser=Optimiser, sharding=Sharding)
-        require_at_least(self, 1, "steps", "accumulation", "non_finite_limit")
-        require_at_least(self, 0, "warmup", "decay", "weight_decay", "seed")
-        require_shares(self, "ema", "final_rate")
+    @model_validator(mode="after")
+    def _optimiser_can_be_shared(self) -> Self:
         if self.sharding == "fsdp" and self.optimiser == "adamw8bit":
-            raise SettingsError(EIGHT_BITS_IN_SHARES)
-        for name in ("learning_rate", "gradient_norm"):
-            value = getattr(self, name)
-            if not is_number(value) or value <= 0:
-                raise SettingsError(f"`{name}` must be a number above 0, not {value!r}")
+            raise ValueError(EIGHT_BITS_IN_SHARES)
+        return self
 
     def rate(self, step: int) -> float:
         """The learning rate of step `step` (from 0)."""
@@ -97,61 +103,51 @@ class Optimisation:
         return self.learning_rate * rise * (self.final_rate + (1 - self.final_rate) * shape)
 
 
-@dataclass(frozen=True)
+@validated
 class DataPart:
-    """One entry of `data`: prepared clips, or portraits drawn while training.
-
-    Attributes
-    ----------
-    shards : a folder that `fye data prepare` made.
-    strides : distances at which frames of its clips are taken, one of them for each sample.
-    drawn : settings of `data.Drawn`; its size is that of the shards beside it and its seed the run's where it names
-        none.
-    weight : its share of the samples, among the entries.
-    """
+    """One entry of `data`: prepared clips, or portraits drawn while training."""
 
     shards: Path | None = None
-    strides: tuple[int, ...] = (1,)
-    drawn: Mapping[str, Any] | None = None
-    weight: float = 1.0
+    """Folder of `fye data prepare`; or else `drawn`."""
+    strides: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1,)
+    """Distances at which frames of its clips are taken, one of them for each sample."""
+    drawn: DrawnPart | None = None
+    """A table: people that are drawn while training."""
+    weight: PositiveFloat = 1.0
+    """Share of the samples, among the entries."""
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
         if (self.shards is None) == (self.drawn is None):
-            raise SettingsError("each entry of `data` names either `shards` or `drawn`")
-        if self.drawn is not None:
-            Drawn.from_table(self.drawn)  # refuses what cannot be drawn
-        if not is_number(self.weight) or self.weight <= 0:
-            raise SettingsError(f"the `weight` of an entry of `data` must be above 0, not {self.weight!r}")
+            raise ValueError("each entry of `data` names either `shards` or `drawn`")
+        return self
 
 
-@dataclass(frozen=True)
+@validated
 class LandmarkOptions:
     """What the landmark pictures show (Sec. 3.1); an exported model is animated with the same.
 
-    Attributes
-    ----------
-    points : "metric", the landmarks of the paper, aligned to a portrait in metric space; "image", its ablation "2D
-        landmarks". Projecting metric faces gives the landmarks of their own picture back, so training sees the same
-        under both; what differs is animation, where "image" can only shift and scale the driving face's outline onto
-        the portrait's. Of drawn data that holds as well: their points are projections of the drawn head.
-    contour, pupils : two more ablations of Table 2, "with facial contour" and "without pupil points".
-    antialiased : sub-pixel lines, for small pictures; False draws as the released network was trained.
+    With `points = "metric"`, landmarks are aligned to a portrait in metric space, as in the paper; "image" is its
+    ablation "2D landmarks". Projecting metric faces gives the landmarks of their own picture back, so training sees the
+    same under both; what differs is animation, where "image" can only shift and scale the driving face's outline onto
+    the portrait's.
     """
 
-    points: LandmarkPoints = "metric"
+    points: Literal["metric", "image"] = "metric"
+    """Space in which landmarks are aligned; `image` is the ablation "2D landmarks"."""
     contour: bool = False
+    """Draw the facial contour: the ablation "with facial contour"."""
     pupils: bool = True
+    """Draw the pupils; false is the ablation "without pupil points"."""
     antialiased: bool = True
-
-    def __post_init__(self) -> None:
-        require_choices(self, points=LandmarkPoints)
+    """Sub-pixel lines, for small pictures; false draws as the released network was trained."""
 
     @property
     def style(self) -> LandmarkStyle:
         return LandmarkStyle(contour=self.contour, pupils=self.pupils, antialiased=self.antialiased)
 
 
-@dataclass(frozen=True)
+@validated
 class Validation:
     """Figures and a sample grid every so many steps, from the averaged weights.
 
@@ -159,45 +155,76 @@ class Validation:
     own data, and the figures tell how well those are learnt and nothing about others.
     """
 
-    every: int = 500  # steps
-    samples: int = 8  # portraits
-    steps: int = 10  # of DDIM
-    shared_noise: float = 0.9
-    rows: int = 6  # portraits in the grid
+    every: PositiveInt = 500
+    """Steps from one validation to the next."""
+    samples: PositiveInt = 8
+    """Portraits that are judged."""
+    steps: PositiveInt = 10
+    """Steps of DDIM."""
+    shared_noise: Share = 0.9
+    """Part of the noise that all frames share."""
+    rows: PositiveInt = 6
+    """Portraits in the grid."""
     drawings: Path | None = None
+    """People to judge on: a folder of `fye train draw`; the run's own by default."""
     data: tuple[DataPart, ...] = ()
+    """People to judge on: clips by weight; the run's own by default."""
 
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "every", "samples", "steps", "rows")
-        require_shares(self, "shared_noise")
+    @model_validator(mode="after")
+    def _one_kind_of_data(self) -> Self:
         if self.drawings is not None and self.data:
-            raise SettingsError("`validation` takes `drawings` or `data`, not both")
+            raise ValueError("takes `drawings` or `data`, not both")
+        return self
 
 
-@dataclass(frozen=True, kw_only=True)
-class AutoencoderRun:
-    """Trains the small autoencoder on single pictures."""
+@validated
+class TrainingRun:
+    """What the runs of autoencoders and denoisers have in common."""
 
     output: Path
+    """Folder of the run."""
     optimisation: Optimisation
+    """The table `[optimisation]`."""
     drawings: Path | None = None
+    """Folder of `fye train draw`; or else `data`."""
     data: tuple[DataPart, ...] = ()
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    window: int | None = None  # see `DenoiserRun`
-    batch: int = 16
-    face_weight: float = 2.0  # of the reconstruction error inside the face ...
-    expression_weight: float = 4.0  # ... and around eyes, brows, lips
-    workers: int = 0
-    log_every: int = 50
-    save_every: int = 500
-    keep: int = 3
+    """Clips by weight: a list of tables, see below; or else `drawings`."""
+    window: Annotated[int, Field(ge=32, multiple_of=LATENT_STRIDE)] | None = None
+    """Pixels a side of the face's window, for models that make faces alone; needs `warped_reference`."""
+    workers: NonNegativeInt = 0
+    """Processes that make batches, of each training process; 0: a thread."""
+    log_every: PositiveInt = 50
+    """Steps from one row of `log.csv` to the next."""
+    save_every: PositiveInt = 500
+    """Steps from one checkpoint to the next; each validation is preceded by one too."""
+    keep: PositiveInt = 3
+    """Checkpoints that stay."""
     tensorboard: bool = True
+    """Write TensorBoard's files, where it is installed."""
 
-    def __post_init__(self) -> None:
-        require_data(self.drawings, self.data)
-        require_window(self.window)
-        require_at_least(self, 1, "batch", "log_every", "save_every", "keep")
-        require_at_least(self, 0, "face_weight", "expression_weight", "workers")
+    @model_validator(mode="after")
+    def _has_data(self) -> Self:
+        if (self.drawings is None) == (not self.data):
+            raise ValueError(
+                "a run learns from `drawings` (a folder of `fye train draw`) or from `data`, one of the two"
+            )
+        return self
+
+
+@validated
+class AutoencoderRun(TrainingRun):
+    """Trains the small autoencoder on single pictures."""
+
+    kind: Literal["autoencoder"] = "autoencoder"
+    """Marks the config of an autoencoder's run."""
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    """The table `[autoencoder]`."""
+    batch: PositiveInt = 16
+    """Pictures in a step."""
+    face_weight: NonNegativeFloat = 2.0
+    """Added weight of the reconstruction error inside the face."""
+    expression_weight: NonNegativeFloat = 4.0
+    """Added weight of it around eyes, brows and lips."""
 
     @property
     def samples(self) -> int:
@@ -205,109 +232,97 @@ class AutoencoderRun:
         return self.batch
 
 
-@dataclass(frozen=True, kw_only=True)
-class DenoiserRun:
-    """Trains the networks: stage 1 on single frames, stage 2 the temporal layers on clips (Sec. 4.1).
+@validated
+class DenoiserRun(TrainingRun):
+    """Trains the networks: stage 1 on single frames, stage 2 the temporal layers on clips (Sec. 4.1)."""
 
-    Attributes
-    ----------
-    drawings, data : one of the two: a folder of `fye train draw`, or clips by weight.
-    autoencoder : the TOML file of a finished autoencoder's run, Stable Diffusion's autoencoder (a diffusers folder), or
-        a model's folder.
-    image_encoder : CLIP's, a transformers folder, for networks with `image_source = "clip"`.
-    initial : weights to start from: a run's output folder, a model's folder, or a table, see `training.starts.Start`.
-    references : portraits in a step, over all processes and parts.
-    targets : frames that each portrait is animated to: single ones in stage 1, successive ones in stage 2.
-    span : frames of the clip that portrait and targets are chosen from; None: twice as many as are chosen, 16 at least.
-    expression_mask, face_mask : the two masks of Eq. 1; each off is an ablation of Table 2.
-    progressive : random frame masking in stage 2 (Sec. 3.3); off, "without progressive strategy": no frame is ever
-        known.
-    unknown_clips : see `masking.random_known_frames`.
-    terminal_share : share of the timesteps that are the last one, pure noise: more for sampling in very few steps.
-    window : pixels a side of the face's window (`face.window`) that the model sees and makes, for models that make
-        faces alone; None: pictures.
-    surroundings : weight of the diffusion loss (Eq. 2's first part) and of the picture loss outside the face; less than
-        1 for models that make faces alone.
-    picture_loss : weight of the decoded prediction's reconstruction error, for small autoencoders; 0 in the paper. It
-        makes few steps sharper. In it the face counts 1, eyes, brows and lips 1.5 more, and all of the picture
-        `surroundings` more.
-    picture_frames : frames of a step, over all processes and parts, that are decoded for it, evenly chosen among those
-        that have to be generated and are noised enough; 0: all of those. Decoding takes time and memory.
-    tune_decoder : the autoencoder's decoder learns from the picture loss as well; its encoder, and so all latents, stay
-        as they are.
-    decoder_rate : the decoder's share of the learning rate.
-    landmark_jitter : common offset of each facial feature, in pupil distances, as a detector's bias.
-    reference_dropout : share of the portraits that are withheld (image prompt and appearance), so that the model can be
-        guided.
-    workers : processes that make batches; 0: a thread of the training process.
-    keep : checkpoints that stay.
-    """
-
+    kind: Literal["denoiser"] = "denoiser"
+    """Marks the config of a denoiser's run."""
     stage: Literal[1, 2]
-    output: Path
+    """1: single frames, all but temporal layers; 2: clips, temporal layers."""
     autoencoder: Path
-    optimisation: Optimisation
+    """Diffusers folder of Stable Diffusion's, a model's folder, or the TOML file of a finished autoencoder's run."""
     network: NetworkConfig
-    drawings: Path | None = None
-    data: tuple[DataPart, ...] = ()
+    """The table `[network]`."""
     image_encoder: Path | None = None
-    initial: Path | Start | None = None
-    references: int = 4
-    targets: int = 4
-    span: int | None = None
+    """Transformers folder of CLIP, for `image_source = "clip"`."""
+    initial: Initial | None = None
+    """Weights to start from: a run's output folder, a model's folder, or a table, see above; stage 2 needs it."""
+    references: PositiveInt = 4
+    """Portraits in a step, over all processes and parts."""
+    targets: PositiveInt = 4
+    """Frames that each portrait is animated to: single ones in stage 1, successive ones in stage 2, at most
+    `max_frames`."""
+    span: PositiveInt | None = None
+    """Frames of the clip that portrait and targets are chosen from; by default 2 x (`targets` + 1), at least 16."""
     expression_mask: bool = True
+    """The first mask of Eq. 1, around eyes, brows and lips; false is an ablation of Table 2."""
     face_mask: bool = True
+    """The second mask of Eq. 1; false is an ablation of Table 2."""
     progressive: bool = True
-    landmarks: LandmarkOptions = field(default_factory=LandmarkOptions)
-    unknown_clips: float = 0.25
-    terminal_share: float = 0.0
-    window: int | None = None
-    surroundings: float = 1.0
-    picture_loss: float = 0.0
-    picture_frames: int = 0
+    """Random frame masking in stage 2 (Sec. 3.3), paper layout only; false: no frame is ever known."""
+    landmarks: LandmarkOptions = LandmarkOptions()
+    """The table `[landmarks]`."""
+    unknown_clips: Share = 0.25
+    """Share of the clips without a known frame."""
+    terminal_share: Share = 0.0
+    """Share of the timesteps that are the last one, pure noise: more for sampling in very few steps."""
+    surroundings: Share = 1.0
+    """Weight of the diffusion loss (Eq. 2's first part) and of the picture loss outside the face; below 1 for models
+    that make faces alone."""
+    picture_loss: NonNegativeFloat = 0.0
+    """Weight of the decoded prediction's error, for small autoencoders without cached latents; it makes few steps
+    sharper. The face counts 1, eyes, brows and lips 1.5 more, all of the picture `surroundings` more."""
+    picture_frames: NonNegativeInt = 0
+    """Frames of a step, over all processes and parts, that are decoded for it; 0: all that are generated and have a
+    tenth of noise or more."""
     tune_decoder: bool = False
-    decoder_rate: float = 0.3
-    landmark_jitter: float = 0.015
-    reference_dropout: float = 0.0
-    workers: int = 0
-    log_every: int = 50
-    save_every: int = 500
-    keep: int = 3
-    tensorboard: bool = True
+    """The small autoencoder's decoder learns from the picture loss as well, its encoder stays; not with FSDP."""
+    decoder_rate: Share = 0.3
+    """The decoder's share of the learning rate; it learns by AdamW."""
+    landmark_jitter: NonNegativeFloat = 0.015
+    """Common offset of each facial feature, in pupil distances, as a detector's bias; 0 for detected landmarks, which
+    have one."""
+    reference_dropout: Share = 0.0
+    """Share of the portraits that are withheld, so that the model can be guided."""
     validation: Validation | None = None
+    """The table `[validation]`; without it nothing is judged."""
 
-    def __post_init__(self) -> None:
-        if self.stage not in (1, 2):
-            raise SettingsError(f"`stage` must be 1 or 2, not {self.stage!r}")
+    @model_validator(mode="after")
+    def _stage_fits(self) -> Self:
+        network = self.network
         if self.stage == 2 and self.initial is None:
-            raise SettingsError(
+            raise ValueError(
                 "stage 2 needs `initial`, the output folder of a stage-1 run or a model's folder to start from"
             )
-        require_data(self.drawings, self.data)
-        require_at_least(self, 1, "references", "targets", "log_every", "save_every", "keep")
-        require_at_least(self, 0, "workers", "landmark_jitter", "picture_loss", "picture_frames")
-        require_window(self.window, self.network.picture_multiple)
+        if self.stage == 2 and self.targets > network.max_frames:
+            raise ValueError(f"`targets` must be at most `max_frames`, {network.max_frames}")
+        if self.stage == 2 and not network.motion_modules:
+            raise ValueError("stage 2 trains the motion modules: leave out `motion_modules = false`")
+        if self.span is not None and self.span <= self.targets:
+            raise ValueError(f"`span` must be more than the {self.targets} targets, not {self.span}")
+        if network.image_source == "clip" and self.image_encoder is None:
+            raise ValueError('`image_source = "clip"` needs `image_encoder`, the folder of CLIP')
+        return self
+
+    @model_validator(mode="after")
+    def _losses_fit(self) -> Self:
+        multiple = self.network.picture_multiple
+        if self.window is not None and self.window % multiple:
+            raise ValueError(
+                f"`window` must be a multiple of {multiple} pixels, which the networks halve evenly, not {self.window}"
+            )
         if self.window is not None and not self.network.warped_reference:
-            raise SettingsError(
+            raise ValueError(
                 "`window` needs `warped_reference = true`: what is around the face is the warped portrait's"
             )
         if (self.surroundings < 1 or self.picture_loss > 0) and not self.face_mask:
-            raise SettingsError("`surroundings` and `picture_loss` need the face mask")
+            raise ValueError("`surroundings` and `picture_loss` need the face mask")
         if self.tune_decoder and self.picture_loss == 0:
-            raise SettingsError("`tune_decoder` needs `picture_loss`, which the decoder learns from")
+            raise ValueError("`tune_decoder` needs `picture_loss`, which the decoder learns from")
         if self.tune_decoder and self.optimisation.sharding == "fsdp":
-            raise SettingsError(DECODER_IN_SHARES)
-        shares = ("surroundings", "terminal_share", "unknown_clips", "reference_dropout", "decoder_rate")
-        require_shares(self, *shares)
-        if self.span is not None and self.span <= self.targets:
-            raise SettingsError(f"`span` must be more than the {self.targets} targets, not {self.span}")
-        network = self.network
-        if self.stage == 2 and self.targets > network.max_frames:
-            raise SettingsError(f"`targets` must be at most `max_frames`, {network.max_frames}")
-        if self.stage == 2 and not network.motion_modules:
-            raise SettingsError("stage 2 trains the motion modules: leave out `motion_modules = false`")
-        if network.image_source == "clip" and self.image_encoder is None:
-            raise SettingsError('`image_source = "clip"` needs `image_encoder`, the folder of CLIP')
+            raise ValueError(DECODER_IN_SHARES)
+        return self
 
     @property
     def samples(self) -> int:
@@ -339,38 +354,3 @@ class DenoiserRun:
 
 
 RunSettings = AutoencoderRun | DenoiserRun
-
-
-def require_data(drawings: Path | None, data: tuple[DataPart, ...]) -> None:
-    if (drawings is None) == (not data):
-        raise SettingsError(
-            "a run learns from `drawings` (a folder of `fye train draw`) or from `data`, one of the two"
-        )
-
-
-def require_window(window: int | None, multiple: int = LATENT_STRIDE) -> None:
-    if window is not None and (not is_number(window) or window < 32 or window % multiple):
-        raise SettingsError(
-            f"`window` must be a multiple of {multiple} pixels, which the networks halve evenly, and 32 or more, not {window!r}"
-        )
-
-
-def require_at_least(settings: Any, least: int, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not is_number(value) or not value >= least:
-            raise SettingsError(f"`{name}` must be {least} or more, not {value!r}")
-
-
-def require_shares(settings: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not is_number(value) or not 0 <= value <= 1:
-            raise SettingsError(f"`{name}` is a share from 0 to 1, not {value!r}")
-
-
-def require_choices(settings: Any, **choices: Any) -> None:
-    for name, kind in choices.items():
-        value = getattr(settings, name)
-        if value not in get_args(kind):
-            raise SettingsError(f"`{name}` must be one of {', '.join(get_args(kind))}, not {value!r}")

@@ -11,70 +11,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Self
 
-from torch import nn
+from pydantic import Field, model_validator
+from torch import Tensor, nn
 
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import read_tensors
-from followyouremoji.errors import SettingsError, WeightsError, some_of
-from followyouremoji.networks import AppearanceNet, Denoiser, LandmarkEncoder, NetworkConfig, QFormer
+from followyouremoji.config import validated
+from followyouremoji.errors import WeightsError, some_of
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, holds_run
 from followyouremoji.training.copying import Copied, copy_tensors
 from followyouremoji.training.foreign import TIME, copy_motion, copy_unet
+from followyouremoji.training.networks import Networks
 
 
-class StartedNetworks(Protocol):
-    """The networks that can be started, with random weights: `training.networks.Networks` is one."""
-
-    config: NetworkConfig
-    appearance_net: AppearanceNet
-    denoiser: Denoiser
-    landmark_encoder: LandmarkEncoder
-    qformer: QFormer | None
-    decoder: nn.Module | None  # an autoencoder's: it has weights, a run that tuned it better ones
-
-
-@dataclass(frozen=True)
+@validated
 class Start:
-    """What to start from: one of `model`, `run` and `unet`, with or without `motion` on top.
+    """What to start from: one of `model`, `run` and `unet`, with or without `motion` on top."""
 
-    Attributes
-    ----------
-    run : the output folder of a training, whose averaged weights are taken.
-    model : "released", "bundled" or a model's folder: all networks.
-    unet : a diffusers folder of Stable Diffusion 1.x or sd-image-variations, or its folder `unet`: appearance net and
-        denoiser.
-    motion : the temporal layers: AnimateDiff's motion module, `.ckpt` or `.safetensors`, diffusers' folder of one, or a
-        model's folder.
-    """
-
-    model: str | None = None
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """`released`, `bundled` or a model's folder: all networks."""
     run: Path | None = None
+    """Output folder of a training, whose averaged weights are taken."""
     unet: Path | None = None
+    """Diffusers folder of Stable Diffusion 1.x or sd-image-variations, or its folder `unet`: appearance net and
+    denoiser."""
     motion: Path | None = None
+    """Temporal layers: AnimateDiff's motion module, `.ckpt` or `.safetensors`, diffusers' folder of one, or a model's
+    folder."""
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _fills_each_layer_once(self) -> Self:
         named = [name for name in ("model", "run", "unet") if getattr(self, name) is not None]
         if len(named) > 1:
-            raise SettingsError(
-                f"`initial` takes one of {', '.join(named)}, not several: each fills the denoiser's spatial layers"
+            raise ValueError(
+                f"takes one of {', '.join(named)}, not several: each fills the denoiser's spatial layers"
             )
         if not named and self.motion is None:
-            raise SettingsError("`initial` names nothing to start from: give `model`, `run` or `unet`")
-
-    @classmethod
-    def from_table(cls, values: Mapping[str, Any]) -> Start:
-        """Read the table `initial` of a run's config. Raises SettingsError for an entry that is unknown or no text."""
-        known = ("model", "run", "unet", "motion")
-        for name, value in values.items():
-            if name not in known:
-                raise SettingsError(f"`initial` has an unknown entry {name!r}; known are {', '.join(known)}")
-            if not isinstance(value, str) or not value:
-                raise SettingsError(f"`initial.{name}` must be a path, not {value!r}")
-        model, *paths = (values.get(name) for name in known)
-        return cls(model, *(Path(path) if path else None for path in paths))
+            raise ValueError("names nothing to start from: give `model`, `run` or `unet`")
+        return self
 
 
 @dataclass(frozen=True)
@@ -109,7 +86,7 @@ def start_of(initial: Path | Start) -> Start:
     return Start(model=str(initial)) if is_model else Start(run=initial)
 
 
-def initial_weights(networks: StartedNetworks, start: Start) -> StartReport:
+def initial_weights(networks: Networks, start: Start) -> StartReport:
     """Copy pretrained weights into networks.
 
     The denoiser's first convolution may read more channels than the file's (the known frames of Sec. 3.3): those begin
@@ -163,37 +140,25 @@ def _from_model(parts: Mapping[str, nn.Module], model: str) -> list[Copied]:
             continue  # a released-layout model that starts a paper-layout network
         if not file.is_file():
             raise WeightsError(f"{file} is missing: the model is incomplete; fetch or save it again")
-        copied.append(
-            copy_tensors(
-                network,
-                module,
-                read_tensors(file),
-                file,
-                may_lack=lambda name: TIME in name or name.startswith("conv_warped."),
-                may_ignore=lambda name: TIME in name or name.startswith("conv_warped."),
-            )
-        )
+        copied.append(_copied(network, module, read_tensors(file), file))
     return copied
 
 
 def _from_run(parts: Mapping[str, nn.Module], folder: Path) -> list[Copied]:
     weights = averaged_weights(folder)
+    copied = []
+    for network, module in parts.items():
+        prefix = f"{network}."
+        own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        copied.append(_copied(network, module, own, folder))
+    return copied
 
-    def started_here(name: str) -> bool:
+
+def _copied(network: str, module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> Copied:
+    """Copy a network of the project's own; its temporal layers and the layer for the warped portrait may begin here or
+    end here."""
+
+    def optional(name: str) -> bool:
         return TIME in name or name.startswith("conv_warped.")
 
-    return [
-        copy_tensors(
-            network,
-            module,
-            {
-                name.removeprefix(f"{network}."): value
-                for name, value in weights.items()
-                if name.startswith(f"{network}.")
-            },
-            folder,
-            may_lack=started_here,
-            may_ignore=started_here,
-        )
-        for network, module in parts.items()
-    ]
+    return copy_tensors(network, module, tensors, source, may_lack=optional, may_ignore=optional)

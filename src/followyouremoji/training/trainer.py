@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.errors import SettingsError, some_of
-from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.average import full_tensor
 from followyouremoji.training.batch import Batch, join, make_sample
@@ -22,24 +21,13 @@ from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.networks import Networks, recompute_activations
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.origin import origin_of, write_origin
-from followyouremoji.training.picks import PickSource, check_drawings, check_size, open_picks
+from followyouremoji.training.picks import check_drawings, check_size, open_picks
 from followyouremoji.training.run import Run
 from followyouremoji.training.settings import DenoiserRun
 from followyouremoji.training.starts import StartReport, initial_weights, start_of
 from followyouremoji.training.validation import Validator, validation_picks
 
 START_FILE = "start.txt"  # what a run's first weights came from
-
-
-@dataclass(frozen=True)
-class MakeSample:
-    """Makes one sample of a step; a class, so that worker processes can take it over."""
-
-    run: DenoiserRun
-    source: PickSource
-
-    def __call__(self, step: int, index: int) -> Batch:
-        return make_sample(self.run, self.source, step, index)
 
 
 def has_decoder(run: DenoiserRun) -> bool:
@@ -57,20 +45,16 @@ def build_networks(run: DenoiserRun, codec: Codec) -> tuple[Networks, StartRepor
     what that gave."""
     torch.manual_seed(run.optimisation.seed)
     config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    autoencoder = codec.autoencoder
-    if isinstance(autoencoder, SmallAutoencoder) and has_decoder(run):
-        networks = Networks(config, autoencoder.config)
-        assert networks.decoder is not None
-        networks.decoder.load_state_dict(autoencoder.decoder.state_dict())
-    else:
-        networks = Networks(config)
+    networks = Networks(config, codec.autoencoder.config if has_decoder(run) else None)
+    if networks.decoder is not None:
+        networks.decoder.load_state_dict(codec.autoencoder.get_submodule("decoder").state_dict())
     report = None
     if run.initial is None:
-        networks.learn_from_nothing()
+        networks.init_from_scratch()
     elif not checkpoints(run.output):  # a run that goes on has its own
         report = initial_weights(networks, start_of(run.initial))
     if run.stage == 2:
-        networks.learn_time_alone()
+        networks.freeze_spatial_layers()
         if report is not None:
             require_learning(networks, report)
     if networks.decoder is not None:
@@ -96,13 +80,10 @@ def require_learning(networks: Networks, report: StartReport) -> None:
 def codec_of(run: DenoiserRun, codec: Codec, networks: Networks) -> Codec:
     """The codec with the networks' decoder where they bring one: itself where it learns, else a copy, which FSDP
     leaves whole."""
-    autoencoder = codec.autoencoder
-    if networks.decoder is None or not isinstance(autoencoder, SmallAutoencoder):
-        return codec
-    if run.tune_decoder:
-        return Codec(autoencoder.with_decoder(networks.decoder), codec.image_encoder)
+    if networks.decoder is None or run.tune_decoder:
+        return codec.with_decoder(networks.decoder)
     values = {name: full_tensor(value).cpu() for name, value in networks.decoder.state_dict().items()}
-    autoencoder.decoder.load_state_dict(values)
+    codec.autoencoder.get_submodule("decoder").load_state_dict(values)
     return codec
 
 
@@ -164,7 +145,7 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
     return train(
         state,
         run,
-        MakeSample(run, source),
+        partial(make_sample, run, source),
         join,
         losses,
         pin=Batch.pinned if state.device.type == "cuda" else None,

@@ -20,7 +20,7 @@ from followyouremoji.face.timeline import Timeline
 from followyouremoji.fidelity import l1, psnr, ssim
 from followyouremoji.generation import generate
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.networks import FollowYourEmoji, SmallAutoencoder
+from followyouremoji.networks import FollowYourEmoji
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.training.average import full_tensor
@@ -75,9 +75,7 @@ class Validator:
         """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to
         TensorBoard."""
         networks = averaged_networks(self.state)
-        codec = self.codec
-        if networks.decoder is not None and isinstance(codec.autoencoder, SmallAutoencoder):
-            codec = Codec(codec.autoencoder.with_decoder(networks.decoder), codec.image_encoder)
+        codec = self.codec.with_decoder(networks.decoder)
         share = range(self.state.share.process, self.settings.samples, self.state.share.processes)
         own = [self.examine(networks, codec, index) for index in share]
         results = sorted(chain(*self.state.processes.gathered(own)), key=lambda result: result["index"])
@@ -159,7 +157,9 @@ def animate(networks: FollowYourEmoji, codec: Codec, run: DenoiserRun, pick: Pic
         window=max(3, min(frames, network.max_frames)),
         strategy="keyframes" if network.layout == "paper" else "windows",
     )
-    config = ModelConfig("in training", network, picture_size=len(pick.portrait), window=settings.window)
+    config = ModelConfig(
+        name="in training", network=network, picture_size=len(pick.portrait), window=settings.window
+    )
     clip = PickedClip(pick, run.landmarks.style, network.warped_reference)
     generated = generate([Model(config, networks, codec)], clip, Timeline.straight(frames), settings)
     return np.stack([picture for _, picture, _ in generated])

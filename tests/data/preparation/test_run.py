@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import chdir
+from contextlib import chdir, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -241,6 +241,10 @@ def test_a_killed_run_goes_on_and_gives_the_same_shards(
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
+    with suppress(ProcessLookupError):
+        while True:  # until the worker is gone too
+            os.killpg(running.pid, 0)
+            time.sleep(0.02)
     assert shard_bytes(out) == {}
     assert len(list((out / "parts").glob("*.tar"))) >= 1
     (out / "parts" / ".two.0a1b2c3d.part.tar").mkdir()  # what a kill while writing leaves

@@ -12,8 +12,6 @@ from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.statistics import Histograms
 from followyouremoji.files import clear_stale, write_json
 
-LETS_GO = 1.0  # seconds: workers that were killed with their run may have much memory to give back before their locks
-
 
 @dataclass(frozen=True)
 class ClipEntry:
@@ -88,7 +86,7 @@ class Workspace:
         made."""
         for folder in (self.out, self.units, self.parts, self.report):
             folder.mkdir(parents=True, exist_ok=True)
-            clear_stale(folder, patience=LETS_GO)
+            clear_stale(folder)
 
 
 def failed(unit: Unit, reason: str) -> UnitRecord:

@@ -16,9 +16,10 @@ from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.portraits import Performance, draw_portrait, random_identity
-from followyouremoji.training.bending import bend, drawn_expressions, expressive_points, kept_open
-from followyouremoji.training.lora import (
+from followyouremoji.personal.bending import bend, drawn_expressions, expressive_points, kept_open
+from followyouremoji.personal.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
+from followyouremoji.personal.settings import LoraSettings
+from followyouremoji.personal.training import (
     Interrupted,
     LoraResult,
     adapted,
@@ -26,14 +27,12 @@ from followyouremoji.training.lora import (
     held_out_picks,
     train_lora,
 )
-from followyouremoji.training.lora_settings import LoraSettings
+from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
 from followyouremoji.training.settings import LandmarkOptions
 from tests.small_model import small_model
 from tests.test_preparation import landmarks_of
-
-from .tiny import run_of
+from tests.training.tiny import run_of
 
 IDENTITY = random_identity(np.random.default_rng(11), "person")
 
@@ -138,7 +137,7 @@ def test_what_is_learnt_is_handed_out_now_and_then_and_when_told_to_leave(model,
 
 @pytest.mark.parametrize(("broken", "survives"), [({1}, True), ({2, 3}, False)])
 def test_a_gradient_that_is_no_number_spoils_nothing(model, person, monkeypatch, broken, survives) -> None:
-    """A finite loss, and still no number to learn from."""
+    """A finite loss, and an infinite gradient."""
     kept: list[Lora] = []
     losses: list[float] = []
 
@@ -148,7 +147,7 @@ def test_a_gradient_that_is_no_number_spoils_nothing(model, person, monkeypatch,
             found.diffusion.register_hook(lambda gradient: gradient * float("inf"))
         return found
 
-    monkeypatch.setattr("followyouremoji.training.lora.batch_losses", injected)
+    monkeypatch.setattr("followyouremoji.personal.training.batch_losses", injected)
     settings = LoraSettings(steps=4, rank=2, targets=2, drawn_share=0.0, views=1, save_every=1)
 
     def train() -> LoraResult:
@@ -161,7 +160,7 @@ def test_a_gradient_that_is_no_number_spoils_nothing(model, person, monkeypatch,
         assert result.loss == losses[-1]
         kept.append(result.lora)
     else:
-        with pytest.raises(SettingsError, match="at step 4 its loss or gradient is no number any more"):
+        with pytest.raises(SettingsError, match="at step 4 its loss or gradient is not finite"):
             train()
     assert len(kept) == 4 - len(broken) + survives  # none after a step that was skipped
     assert np.isfinite(losses).all()

@@ -16,7 +16,7 @@ from followyouremoji.face.tracking import track_motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture
-from followyouremoji.training.bending import (
+from followyouremoji.personal.bending import (
     Expressions,
     bend,
     drawn_expressions,

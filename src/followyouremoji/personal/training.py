@@ -2,7 +2,7 @@
 with peft).
 
 The batches, the objective and the sampling are those of the trainer; what differs is that the model's own weights stand
-still. From single pictures the targets are bent ones (`training.bending`), so the network learns a person's look, not
+still. From single pictures the targets are bent ones (`personal.bending`), so the network learns a person's look, not
 their way of moving; a share of drawn people with true expressions stays in the batches, so that the model does not
 forget how eyes and mouths open.
 """
@@ -24,19 +24,19 @@ from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.lora import DOWN, UP, Lora
 from followyouremoji.checkpoints.model import Model
-from followyouremoji.data.drawn import Drawn
+from followyouremoji.data.drawn import Drawn, DrawnPart
 from followyouremoji.data.mixture import Mixture
 from followyouremoji.data.source import ClipSource
 from followyouremoji.errors import SettingsError
 from followyouremoji.networks import FollowYourEmoji
+from followyouremoji.personal.person import Person, held_out_views
+from followyouremoji.personal.settings import LoraSettings
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.training.batch import make_batch, sample_rng
 from followyouremoji.training.interruption import listening
-from followyouremoji.training.lora_settings import LoraSettings
 from followyouremoji.training.networks import recompute_activations
 from followyouremoji.training.objective import batch_losses
-from followyouremoji.training.person import Person, held_out_views
-from followyouremoji.training.picks import ClipPicks, Pick, framed
+from followyouremoji.training.picks import ClipPicks, FramedPicks, Pick
 from followyouremoji.training.settings import (
     DataPart,
     DenoiserRun,
@@ -53,17 +53,17 @@ FEW_STEPS = (
 )
 TERMINAL_SHARE = 0.6  # as the bundled model was trained
 NON_FINITE_LIMIT = 10  # steps in a row without a finite loss and gradient
-DIVERGED = "the training of the LoRA failed: at step {step} its loss or gradient is no number any more; try a smaller learning rate"
+DIVERGED = "the training of the LoRA failed: at step {step} its loss or gradient is not finite; try a smaller learning rate"
 
 Report = Callable[[int, int, float], None]
 """Called after each step with the steps done, the steps in all, and the step's loss."""
 Keep = Callable[[Lora], None]
-"""Given what is learnt so far, now and then and where the training is told to leave."""
+"""Given what is learnt so far, now and then and where a signal ends the training."""
 
 
 class Interrupted(Exception):
-    """A training of a LoRA was told to leave by `signal` after `steps`; what it had learnt by then has been handed out
-    to be kept."""
+    """`signal` ended the training of a LoRA after `steps`; what it had learnt by then has been handed out to be
+    kept."""
 
     def __init__(self, signal: signal.Signals, steps: int) -> None:
         super().__init__(f"{signal.name} after {steps} steps")
@@ -90,7 +90,7 @@ def lora_run(model: Model, settings: LoraSettings) -> DenoiserRun:
         output=Path(),
         autoencoder=Path(),
         image_encoder=Path() if config.network.image_source == "clip" else None,
-        data=(DataPart(drawn={}),),
+        data=(DataPart(drawn=DrawnPart()),),
         network=config.network,
         optimisation=Optimisation(
             steps=settings.steps,
@@ -129,11 +129,11 @@ def train_lora(
     person : from `read_person`, of `person_size`.
     about : goes into the file, for people.
     keep : given what is learnt so far every `save_every` steps and at the last step, unless that step was skipped
-        because its loss or gradient was no number; and at SIGTERM or Ctrl-C.
+        because its loss or gradient was not finite; and at SIGTERM or Ctrl-C.
 
     Raises
     ------
-    SettingsError : losses or gradients are no numbers any more, or peft is missing.
+    SettingsError : losses or gradients are not finite, or peft is missing.
     Interrupted : SIGTERM or Ctrl-C came; `keep` has what was learnt.
     """
     run, networks, codec = lora_run(model, settings), model.networks, model.codec
@@ -203,7 +203,7 @@ def adapter_tensors(networks: nn.Module) -> dict[str, Tensor]:
 
 def held_out_picks(person: Person, run: DenoiserRun, count: int) -> list[Pick]:
     """Portraits with one target each, in views that are not trained on."""
-    source = framed(ClipPicks(held_out_views(person), 2), run.window, run.landmarks.pupils)
+    source = FramedPicks(ClipPicks(held_out_views(person), 2), run.window, run.landmarks.pupils)
     return [
         source.pick(i, sample_rng(run.optimisation.seed, 0, i), 1, successive=False) for i in range(count)
     ]
@@ -230,11 +230,11 @@ def _learn(
 ) -> float:
     """Train what is trainable; returns the mean loss of the last tenth of the steps.
 
-    A step whose loss or gradient is no number changes nothing. `stepped` is told the steps done, the step's loss,
-    whether the step was taken, and whether a signal asks to leave; then Interrupted is raised. Raises SettingsError
-    after too many skipped steps in a row, or where all of the last tenth were.
+    A step whose loss or gradient is not finite changes nothing. `stepped` is called with the steps done, the step's
+    loss, whether the step was taken, and whether a signal asks to leave; then Interrupted is raised. Raises
+    SettingsError after too many skipped steps in a row, or where all of the last tenth were.
     """
-    picks = framed(ClipPicks(source, run.clip_frames), run.window, run.landmarks.pupils)
+    picks = FramedPicks(ClipPicks(source, run.clip_frames), run.window, run.landmarks.pupils)
     trained = [parameter for parameter in networks.parameters() if parameter.requires_grad]
     device = trained[0].device
     optimiser = torch.optim.AdamW(
@@ -243,7 +243,7 @@ def _learn(
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
     steps, losses, skipped = run.optimisation.steps, dict[int, float](), 0
     networks.train()
-    with listening(tell=True) as interruption:
+    with listening(announce=True) as interruption:
         for step in range(steps):
             for group in optimiser.param_groups:
                 group["lr"] = run.optimisation.rate(step)
@@ -260,10 +260,10 @@ def _learn(
             skipped = 0 if finite else skipped + 1
             if skipped == NON_FINITE_LIMIT:
                 raise SettingsError(DIVERGED.format(step=step + 1))
-            told = interruption.signal  # once: one that comes from here on ends the next step
-            stepped(step + 1, value, finite, told is not None)
-            if told is not None:
-                raise Interrupted(told, step + 1)
+            stop = interruption.signal  # once: one that comes from here on ends the next step
+            stepped(step + 1, value, finite, stop is not None)
+            if stop is not None:
+                raise Interrupted(stop, step + 1)
     last = [losses[step] for step in range(steps - max(1, steps // 10), steps) if step in losses]
     if not last:
         raise SettingsError(DIVERGED.format(step=steps))

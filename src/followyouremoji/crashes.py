@@ -1,0 +1,62 @@
+"""Reports of errors that nobody foresaw: a sentence for the user, a file for who mends them."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+import traceback
+from contextlib import suppress
+from datetime import datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from tempfile import gettempdir
+
+from followyouremoji.cache import cache_folder
+from followyouremoji.version import __version__
+
+KEPT = 20  # reports; older ones go
+
+
+def sentence(error: BaseException) -> str:
+    """What a user is told of an error that nobody foresaw, once its report is written. Never fails."""
+    what = traceback.format_exception_only(error)[0].splitlines()[0]
+    report = write_report(error)
+    where = (
+        "no report could be written" if report is None else f"{report} says more; send it with your report"
+    )
+    return f"something went wrong that nobody foresaw ({what}); {where}"
+
+
+def write_report(error: BaseException) -> Path | None:
+    """Write the traceback, the command and the versions of all packages to a new file: in `crashes` in the cache
+    folder, or else in the temporary folder. None where neither can be written. Never fails."""
+    now = datetime.now()
+    for folder in (lambda: cache_folder() / "crashes", lambda: Path(gettempdir())):
+        with suppress(Exception):  # it must not hide the error that it reports
+            file = folder() / f"fye-crash-{now:%Y%m%d-%H%M%S-%f}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8", errors="backslashreplace") as opened:
+                opened.write(report(error, now))
+            for old in sorted(file.parent.glob("fye-crash-*.txt"))[:-KEPT]:
+                with suppress(OSError):  # another's, in a temporary folder that all share
+                    old.unlink()
+            return file
+    return None
+
+
+def report(error: BaseException, now: datetime) -> str:
+    """A report's text."""
+    versions = sorted({f"{one.name} {one.version}" for one in distributions()}, key=str.lower)
+    return "\n".join(
+        (
+            f"{now:%Y-%m-%d %H:%M:%S}, followyouremoji {__version__}",
+            f"Python {platform.python_version()}, {platform.platform()}",
+            shlex.join(sys.argv),
+            "",
+            *traceback.format_exception(error),
+            "Packages:",
+            *versions,
+            "",
+        )
+    )

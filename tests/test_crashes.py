@@ -1,0 +1,59 @@
+"""Reports of errors that nobody foresaw hold what is needed, are few, and are never an error themselves."""
+
+from pathlib import Path
+
+import pytest
+
+from followyouremoji import crashes
+from followyouremoji.crashes import KEPT, sentence, write_report
+from followyouremoji.version import __version__
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def failed(error: Exception) -> Exception:
+    """An error with a traceback."""
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+def test_a_report_holds_traceback_command_and_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FYE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["fye", "animate", "me.png", "caf\udce9.mp4"])
+    report = write_report(failed(KeyError("nobody")))
+    assert report is not None
+    assert report.parent == tmp_path / "crashes"
+    text = report.read_text()
+    for part in ("in failed", "KeyError: 'nobody'", "fye animate me.png", __version__, "torch ", "numpy "):
+        assert part in text
+    assert str(report.parent) in sentence(failed(ValueError("no")))
+
+
+def test_few_reports_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FYE_HOME", str(tmp_path))
+    monkeypatch.setattr(crashes, "report", lambda *_: "")
+    written = [write_report(ValueError()) for _ in range(KEPT + 3)]
+    assert sorted((tmp_path / "crashes").iterdir()) == written[3:]
+
+
+def test_where_no_report_can_be_written_the_error_is_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FYE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(crashes, "gettempdir", lambda: str(tmp_path))
+    report = write_report(failed(ValueError("no")))
+    assert report is not None
+    assert report.parent == tmp_path
+    monkeypatch.setattr(crashes, "gettempdir", lambda: str(tmp_path / "file"))
+    told = sentence(failed(ValueError("no")))
+    assert "ValueError: no" in told
+    assert "no report could be written" in told
+    assert "Silent" in sentence(failed(Silent()))

@@ -34,7 +34,7 @@ def without_native_notes() -> Iterator[None]:
     passing = Thread(target=_pass_on, args=(out, kept), name="native notes", daemon=True)
     passing.start()
     python = sys.stderr
-    if isinstance(python, io.TextIOWrapper) and python.fileno() == 2:
+    if isinstance(python, io.TextIOWrapper) and python is sys.__stderr__:
         sys.stderr = open(  # noqa: SIM115
             kept, "w", buffering=1, encoding=python.encoding, errors=python.errors, closefd=False
         )

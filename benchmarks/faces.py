@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.face.alignment import align_motion
 from followyouremoji.face.blending import blend_face, with_own_texture
 from followyouremoji.face.detection import FaceDetector, Landmarks
@@ -22,6 +21,7 @@ from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import read_picture, resize_picture
 from followyouremoji.media.writing import open_encoder
+from followyouremoji.requests.bundled import driving_path, portrait_path
 
 PORTRAIT, MOTION = "bundled:ada", "bundled:talk"
 WINDOW = 128  # pixels a side, of the bundled model

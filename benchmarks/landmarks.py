@@ -42,7 +42,6 @@ import cv2
 import numpy as np
 from faces import PORTRAIT, Cost, alternated, bundled_performance, frame_costs
 
-from followyouremoji.apps.bundled import portrait_path
 from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
@@ -55,6 +54,7 @@ from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter, exact_rate, open_encoder
 from followyouremoji.prefetch import prefetch
+from followyouremoji.requests.bundled import portrait_path
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator

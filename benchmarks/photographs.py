@@ -24,10 +24,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from followyouremoji.apps.bundled import portrait_path
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import read_picture, resize_picture, write_picture
+from followyouremoji.requests.bundled import portrait_path
 
 PORTRAIT, DRIVING = "bundled:ada", "bundled:hello"
 SIZES = {"720x1280": (720, 1280), "12 megapixels": (3024, 4032), "24 megapixels": (4000, 6000)}

@@ -1,14 +1,20 @@
-"""Writes the tables of all entries of a training config into training.md: python docs/options.py"""
+"""Writes the tables of all entries of a training config into training.md, and of all options of an animation into
+options.md: python docs/options.py"""
 
 import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from followyouremoji.apps.choices import flags
 from followyouremoji.config import allowed
 from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
+from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.training.settings import (
     AutoencoderRun,
     DataPart,
@@ -20,6 +26,12 @@ from followyouremoji.training.settings import (
 )
 from followyouremoji.training.starts import Start
 
+ANIMATION = Path(__file__).with_name("options.md")
+ANIMATION_HEAD = """# Every option of an animation
+
+Options of `fye animate`, and the names by which a request, or the settings of the Python API, hold the same. This page is
+written by [options.py](options.py) from the declarations that also check the values.
+"""
 PAGE = Path(__file__).with_name("training.md")
 BEGIN, END = "<!-- The tables are written by docs/options.py. -->\n", "<!-- End of the tables. -->\n"
 TABLES = {
@@ -70,6 +82,34 @@ def meaning(entry: dict[str, Any]) -> str:
     return " ".join(entry["description"].split())
 
 
+def animation() -> str:
+    """The page of all options of an animation."""
+    panels = defaultdict(list)
+    for place, kind in places(AnimationRequest):
+        schema = TypeAdapter(kind).json_schema()
+        name = place.rpartition(".")[2]
+        entry = schema["properties"][name]
+        flag = " or ".join(f"`{one.strip()}`" for one in flags(name)[0].split("/") if one.strip())
+        otherwise = entry.get("otherwise") or f"`{default(entry)}`"
+        cells = flag, f"`{place}`", allowed(entry, schema.get("$defs", {})), otherwise, meaning(entry)
+        panels[entry.get("panel")].append(f"| {' | '.join(cells)} |\n")
+    panels.pop(None)  # the portrait and the driving, which are no options
+    head = "| option | in a request | value | default | meaning |\n|---|---|---|---|---|\n"
+    return ANIMATION_HEAD + "".join(
+        f"\n## {panel}\n\n{head}{''.join(rows)}" for panel, rows in panels.items()
+    )
+
+
+def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Where in a request each option is, with the class that declares it."""
+    for name, field in kind.__pydantic_fields__.items():
+        if is_dataclass(field.annotation):
+            yield from places(field.annotation, f"{path}{name}.")
+        else:
+            yield path + name, kind
+
+
 if __name__ == "__main__":
+    ANIMATION.write_text(animation(), encoding="utf-8")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     PAGE.write_text(before + BEGIN + "\n" + tables() + "\n" + END + rest.partition(END)[2], encoding="utf-8")

@@ -14,13 +14,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from followyouremoji.animator import PortraitAnimator
-from followyouremoji.apps.bundled import driving_path, portrait_path
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.framing import FaceAlone
 from followyouremoji.media.cropping import face_crop
 from followyouremoji.media.pictures import contact_sheet, read_picture, resize_picture, write_picture
 from followyouremoji.media.writing import ClipWriter
+from followyouremoji.requests.bundled import driving_path, portrait_path
 from followyouremoji.settings import AnimationSettings
 
 HERE = Path(__file__).parent

@@ -4,20 +4,27 @@
 >>> animator = PortraitAnimator.from_pretrained("bundled")
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .version import __version__
 
 if TYPE_CHECKING:
-    from followyouremoji.animator import AlignmentSettings, AnimationSettings, PortraitAnimator
+    from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.face.settings import AlignmentSettings
+    from followyouremoji.settings import AnimationSettings
 
 __all__ = ["AlignmentSettings", "AnimationSettings", "PortraitAnimator", "__version__"]
+
+MODULES = {
+    "AlignmentSettings": "face.settings",
+    "AnimationSettings": "settings",
+    "PortraitAnimator": "animator",
+}
 
 
 def __getattr__(name: str) -> object:
     # torch is imported with the first use, not with the package: `fye --help` answers at once.
-    if name in __all__:
-        from followyouremoji import animator
-
-        return getattr(animator, name)
+    if name in MODULES:
+        return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

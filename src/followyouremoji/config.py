@@ -47,7 +47,8 @@ def validated(kind: type[Config]) -> type[Config]:
         try:
             make(self, **values)
         except ValidationError as error:
-            raise SettingsError(_in_words(made, error)) from None
+            entries = [str(part) for one in error.errors(include_url=False) for part in one["loc"]]
+            raise SettingsError(_in_words(made, error), settings=entries) from None
 
     made.__init__ = __init__
     return made

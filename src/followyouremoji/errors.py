@@ -5,7 +5,8 @@ ends with exit code 2. The message says which file, what is wrong with it, and w
 share stands below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 NAMED = 3  # names that a message gives before it counts the others
 
@@ -47,6 +48,17 @@ class SettingsError(UserError):
 
 class DataError(UserError):
     """Training data cannot be read, or is not what it should be."""
+
+
+@contextmanager
+def advice_on_gpu_memory(advice: str, *settings: str) -> Iterator[None]:
+    """A GPU's lack of memory as a SettingsError with advice, wherever it shows; as a block or as a decorator."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for its name alone
+            raise
+        raise SettingsError(f"the GPU has too little free memory: {advice}", settings=settings) from error
 
 
 def first_line(error: BaseException) -> str:

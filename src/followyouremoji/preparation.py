@@ -15,7 +15,7 @@ from followyouremoji.face.alignment import Aligned, AlignmentSettings, align_in_
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.timeline import Loop
+from followyouremoji.face.settings import Loop
 from followyouremoji.face.tracking import TrackingReport
 from followyouremoji.framing import Framing, ModelFraming, choose_crop, corners, frame_portrait, middle_square
 from followyouremoji.media.pictures import off_white
@@ -154,7 +154,7 @@ def prepare(
     SettingsError : `settings` ask for no crop, and the portrait's face is not in the middle square.
     """
     settings = settings or AnimationSettings()
-    model = replace(model, size=settings.size or model.size, style=settings.landmark_style or model.style)
+    model = replace(model, size=settings.size or model.size)
     with nullcontext(faces) if faces else FaceFinder() as faces:
         found = faces.portrait(portrait, settings, portrait_landmarks)
         tracked = faces.motion(motion, settings, clip_range)

@@ -2,22 +2,18 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
-from followyouremoji.apps import cli
-from followyouremoji.apps.result import row
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.alignment import AlignmentSettings, HeadMotion
-from followyouremoji.face.neutral import PortraitExpression
-from followyouremoji.face.timeline import Loop
+from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.framing import ModelFraming
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import Prepared, prepare
-from followyouremoji.settings import LongClips
+from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.requests.result import row
 from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_nothing_written, assert_refused
 
@@ -60,13 +56,24 @@ def test_a_row_of_large_pictures_fits_into_every_clip(prepared: Prepared) -> Non
 def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     reached: list[AlignmentSettings] = []
 
-    def stop(*_: object, alignment: AlignmentSettings, **__: object) -> None:
-        reached.append(alignment)
+    def stop(request: AnimationRequest, *_: object) -> None:
+        reached.append(request.alignment)
         raise SettingsError("far enough")
 
-    monkeypatch.setattr("followyouremoji.apps.animate.animate", stop)
-    monkeypatch.setattr("followyouremoji.preparation.prepare", stop)
-    given = AlignmentSettings("absolute", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0, "replace", "on")
+    monkeypatch.setattr("followyouremoji.requests.animation.animate", stop)
+    monkeypatch.setattr("followyouremoji.requests.preview.preview", stop)
+    given = AlignmentSettings(
+        head="absolute",
+        head_strength=0.1,
+        expression=0.2,
+        brows=0.3,
+        eyes=0.4,
+        mouth=0.5,
+        gaze=0.6,
+        neutral=0,
+        portrait_expression="replace",
+        conjugate_gaze="on",
+    )
     options = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(given).items()]
     for command in (("animate",), ("motion", "preview", "--stop", 1)):
         output = ("-o", "out.png") if command == ("animate",) else ("out.png",)
@@ -74,21 +81,10 @@ def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch:
     assert reached == [given, given]
 
 
-def test_the_commands_offer_what_the_settings_take() -> None:
-    offered = get_type_hints(cli.animate)
-    for name, taken in (
-        ("head", HeadMotion),
-        ("portrait_expression", PortraitExpression),
-        ("loop", Loop),
-        ("long_clips", LongClips),
-    ):
-        assert get_args(offered[name]) == get_args(taken)
-
-
 def test_what_the_portrait_rules_out_is_told_before_a_clip_is_tracked(
     fye: Run, clip: Path, portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("followyouremoji.apps.driving.Driving.track")
+    monkeypatch.delattr("followyouremoji.requests.driving.Driving.track")
     write_picture("wide.png", np.zeros((64, 17_000, 3), np.uint8))
     assert_refused(fye("animate", "wide.png", clip, "-o", "out.webp"), "out.webp", "17000x64", "16383")
     beside = np.pad(portrait.picture, ((0, 0), (0, 600), (0, 0)), mode="edge")

@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from followyouremoji.apps import choices
-from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_picture
-from followyouremoji.media.ranges import WHOLE
 from tests.apps.conftest import Run
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
@@ -50,12 +47,6 @@ def test_help_names_what_there_is(fye: Run, command: tuple[str, ...], words: tup
     assert shown.code == 0
     for word in words:
         assert word in shown.out
-
-
-def test_the_options_defaults_are_those_of_the_settings() -> None:
-    assert choices.alignment_settings() == AlignmentSettings()
-    assert choices.parse_range() == WHOLE
-    assert choices.parse_rate() is None
 
 
 def test_animate_a_clip_with_its_sound(fye: Run, model: Path, clip: Path) -> None:
@@ -95,7 +86,7 @@ def test_animate_side_by_side(fye: Run, model: Path, clip: Path) -> None:
 
 
 def test_a_picture_drives_a_picture(fye: Run, model: Path) -> None:
-    from followyouremoji.apps.bundled import driving_path, portrait_path
+    from followyouremoji.requests.bundled import driving_path, portrait_path
 
     done = fye("animate", "bundled:fox", portrait_path("bundled:ada"), "--weights", model, "--steps", 1)
     assert done.out.startswith("fox_ada.png: 1 frame; made in ")

@@ -14,16 +14,24 @@ from typer.testing import CliRunner
 pytest.importorskip("skia", reason="drawn portraits need skia")
 pytest.importorskip("peft", reason="training a LoRA needs peft")
 
-from followyouremoji.apps.animate import ModelChoice
+
 from followyouremoji.apps.lora import lora
 from followyouremoji.errors import WeightsError
 from followyouremoji.media.pictures import read_picture, write_picture
 from followyouremoji.personal.settings import LoraSettings
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
-from followyouremoji.settings import AnimationSettings
+from followyouremoji.requests.animation import load_animator, ready_animator
+from followyouremoji.requests.request import AnimationRequest, ModelChoice
 
 app = typer.Typer()
 app.command()(lora)
+
+
+def check_lora(weights: str, given: str) -> None:
+    """As an animation does before its work."""
+    choice = ModelChoice(weights=weights, device="cpu")
+    request = AnimationRequest(portrait="a.png", driving="b.mp4", model=choice, loras=(given,))  # type: ignore[arg-type]
+    ready_animator(request, load_animator)
 
 
 def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
@@ -39,10 +47,9 @@ def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
     assert record["held_out_before"]["face_l1"] > 0
     assert read_picture(tmp_path / "ada_views.png").shape[0] >= 64
 
-    animator = ModelChoice(str(model), "cpu", loras=(f"{out}:0.5",)).load(AnimationSettings())
-    assert [merged.scale for merged in animator.loras] == [0.5]
+    check_lora(str(model), f"{out}:0.5")
     with pytest.raises(WeightsError, match="does not fit the model 'bundled'"):
-        ModelChoice("bundled", "cpu", loras=(str(out),)).load(AnimationSettings())
+        check_lora("bundled", str(out))
     again = CliRunner().invoke(app, [str(a) for a in arguments])
     assert isinstance(again.exception, WeightsError)
     assert "exists already" in str(again.exception)
@@ -64,8 +71,7 @@ def test_sigterm_leaves_what_is_learnt_so_far(model, tmp_path) -> None:
     assert result.exit_code == 143
     assert "of 100000 steps (SIGTERM)" in result.output
     assert not out.exists()
-    animator = ModelChoice(str(model), "cpu", loras=(str(unfinished),)).load(AnimationSettings())
-    assert [merged.scale for merged in animator.loras] == [1.0]
+    check_lora(str(model), str(unfinished))
 
 
 def test_the_command_s_defaults_are_the_settings_defaults() -> None:

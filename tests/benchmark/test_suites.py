@@ -147,7 +147,7 @@ def test_methods_are_named_by_texts(tmp_path) -> None:
         make_method("bundled?step=3")
     with pytest.raises(SettingsError, match="steps cannot be 'many'"):
         make_method("bundled?steps=many")
-    with pytest.raises(SettingsError, match="steps must be 1 to 1000"):
+    with pytest.raises(SettingsError, match="`steps` must be a whole number from 1 to 1000, not 0"):
         make_method("bundled?steps=0")
     assert make_method("two=bundled?steps=2").name == "two"
     assert make_method("bundled?steps=2", Sampling(seed=5)).sampling == Sampling(steps=2, seed=5)  # type: ignore[attr-defined]

@@ -290,5 +290,5 @@ def test_the_released_alignment_knows_nothing_of_it() -> None:
 
 
 def test_another_word_for_it_is_refused() -> None:
-    with pytest.raises(SettingsError, match="auto, on, off"):
+    with pytest.raises(SettingsError, match="'auto', 'on' or 'off'"):
         AlignmentSettings(conjugate_gaze="maybe")  # type: ignore[arg-type]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from followyouremoji.apps import choices
-from followyouremoji.apps.choices import ADVANCED, MODEL, RESULT
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
+from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.version import __version__
 
 app = typer.Typer(
@@ -65,224 +64,19 @@ def root(
     "fye animate me.jpg speech.mp4 --job speech-job  [dim]long; the same command goes on after a break[/]\n\n"
     "fye animate me.jpg smile.mp4 --side-by-side --weights released --steps 20"
 )
-@choices.grouped
-def animate(
-    portrait: choices.Portrait,
-    driving: choices.DrivingFile,
-    *,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="The result: .mp4, .webm, .gif, .webp, .apng, or a folder of PNGs; a picture where the driving is one.",
-            show_default="PORTRAIT_DRIVING.mp4 in this folder",
-            rich_help_panel=RESULT,
-        ),
-    ] = None,
-    side_by_side: Annotated[
-        bool,
-        typer.Option(
-            "--side-by-side", help="Driving, landmarks, portrait and result in a row.", rich_help_panel=RESULT
-        ),
-    ] = False,
-    no_sound: Annotated[
-        bool, typer.Option("--no-sound", help="Leave out the driving clip's sound.", rich_help_panel=RESULT)
-    ] = False,
-    overwrite: choices.Overwrite = False,
-    max_side: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="Bound of the result's longer side; the portrait is scaled to it before any work.",
-            min=64,
-            rich_help_panel=RESULT,
-            show_default="for .mp4, what common players take",
-        ),
-    ] = None,
-    background: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLOUR",
-            help="What a transparent portrait is laid on, such as white or #3060a0.",
-            rich_help_panel=RESULT,
-            show_default="transparent; white in .mp4 and .jpg",
-        ),
-    ] = None,
-    frame_rate: choices.FrameRate,
-    loop: Annotated[
-        Literal["off", "blend", "pingpong"],
-        typer.Option(
-            help="A result that can be played on and on: [bold]blend[/] leads the last half second back into the first pose, "
-            "[bold]pingpong[/] goes forwards and backwards, without sound.",
-            rich_help_panel=RESULT,
-        ),
-    ] = "off",
-    job: Annotated[
-        Path | None,
-        typer.Option(
-            "--job",
-            metavar="FOLDER",
-            help="Keep what is finished in this folder: after a break, even a crash, the same command goes on where it was.",
-            rich_help_panel=RESULT,
-            show_default=False,
-        ),
-    ] = None,
-    weights: Annotated[
-        str,
-        typer.Option(
-            help="The model: [bold]bundled[/] (drawn portraits), [bold]released[/] (the authors', for photographs), "
-            "or a checkpoint's folder.",
-            rich_help_panel=MODEL,
-        ),
-    ] = "bundled",
-    lora: choices.Loras = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            help="Side of the generated square, pixels.",
-            min=1,
-            rich_help_panel=MODEL,
-            show_default="the model's",
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            help="Denoising steps: fewer are quicker; the model's own number is what it is best at.",
-            min=1,
-            rich_help_panel=MODEL,
-            show_default="the model's",
-        ),
-    ] = None,
-    speed: Annotated[
-        str,
-        typer.Option(
-            metavar="[exact|lossless|fast|fastest|paper]",
-            help="How many passes of the network are forecast instead of computed: [bold]exact[/] none, [bold]lossless[/] as many as "
-            "make no visible difference, [bold]fast[/] and [bold]fastest[/] more; [bold]paper[/] is the papers' own cache. "
-            "With few steps all are computed.",
-            rich_help_panel=MODEL,
-        ),
-    ] = "lossless",
-    guidance: Annotated[
-        float | None,
-        typer.Option(
-            help="How strictly the result follows portrait and motion; 1 is quickest, and more is for models that learnt it.",
-            min=1.0,
-            rich_help_panel=MODEL,
-            show_default="the model's",
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="The same seed gives the same result.", min=0, rich_help_panel=MODEL)
-    ] = 0,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            help="cuda, cuda:1, mps or cpu; several share a long clip: cuda:0,cuda:1.",
-            rich_help_panel=MODEL,
-            show_default="a GPU if there is one",
-        ),
-    ] = None,
-    dtype: Annotated[
-        Literal["fp32", "fp16", "bf16"] | None,
-        typer.Option(
-            help="Precision of the networks.",
-            rich_help_panel=MODEL,
-            show_default="bf16 or fp16 on GPUs, fp32 on CPUs",
-        ),
-    ] = None,
-    clip_range: choices.Part,
-    driving_face: choices.DrivingFace = None,
-    alignment: choices.Alignment,
-    smooth: choices.Smooth = choices.SMOOTH,
-    face: choices.Face = None,
-    crop: choices.Cropping = None,
-    paste: choices.Pasting = None,
-    window: Annotated[
-        int | None,
-        typer.Option(
-            help="Frames generated at once; fewer need less memory.",
-            min=3,
-            rich_help_panel=ADVANCED,
-            show_default="the model's",
-        ),
-    ] = None,
-    long_clips: Annotated[
-        Literal["auto", "keyframes", "windows", "tiles", "chain"],
-        typer.Option(
-            help="How clips longer than a window are made: [bold]keyframes[/] first and then what lies between, "
-            "overlapping [bold]windows[/] (the released code's usual way), [bold]tiles[/] with Gaussian weights (its other one), or a "
-            "[bold]chain[/] of windows, each going on from the last frame of the one before.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = "auto",
-    batch: Annotated[
-        int | None,
-        typer.Option(
-            help="Parts of a long clip made at once; fewer need less memory.",
-            min=1,
-            rich_help_panel=ADVANCED,
-            show_default="what suits the device",
-        ),
-    ] = None,
-    shared_noise: Annotated[
-        float | None,
-        typer.Option(
-            help="Part of the noise that all frames share; more flickers less.",
-            min=0.0,
-            max=1.0,
-            rich_help_panel=ADVANCED,
-            show_default="the model's",
-        ),
-    ] = None,
-    offload: choices.Offload = None,
-    compile_: choices.Compile = False,
-    bundle: choices.Bundle = None,
-) -> None:
+@choices.expanded
+def animate(request: AnimationRequest) -> None:
     """Animate PORTRAIT with the expressions of DRIVING."""
-    from followyouremoji.apps.animate import ModelChoice
-    from followyouremoji.apps.animate import animate as run
-    from followyouremoji.apps.result import Output
-    from followyouremoji.media.pictures import colour
-    from followyouremoji.settings import AnimationSettings
+    from followyouremoji.apps.output import say
+    from followyouremoji.apps.screen import Screen, summary
+    from followyouremoji.requests.animation import animate as run
 
-    run(
-        portrait,
-        driving,
-        Output(
-            output,
-            side_by_side,
-            not no_sound,
-            overwrite,
-            max_side,
-            None if background is None else colour(background),
-        ),
-        ModelChoice(weights, device, dtype, tuple(lora or ()), offload, compile_),
-        clip_range=clip_range,
-        smooth=smooth,
-        alignment=alignment,
-        settings=AnimationSettings(
-            size=size,
-            steps=steps,
-            guidance_scale=guidance,
-            speed=speed,
-            seed=seed,
-            shared_noise=shared_noise,
-            window=window,
-            long_clips=long_clips,
-            batch=batch,
-            loop=loop,
-            crop="auto" if crop is None else crop,
-            paste_back="auto" if paste is None else paste,
-            face=face,
-            driving_face=driving_face,
-            frame_rate=frame_rate,
-            detector_bundle=bundle,
-        ),
-        job_folder=job,
-    )
+    with Screen() as screen:
+        outcome = run(request, screen)
+    if outcome.made_before:
+        say(f"{outcome.path}: the job in {request.resume} is finished.")
+    else:
+        say(summary(outcome))
 
 
 @app.command()

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps.choices import ADVANCED
-
 FILTERS = "Filters"
 
 data_app = typer.Typer(
@@ -90,10 +88,10 @@ def prepare(
         int, typer.Option(help="Most frames of a training clip; longer ones are divided.")
     ] = 256,
     quality: Annotated[
-        int, typer.Option(help="JPEG quality of the pictures.", rich_help_panel=ADVANCED)
+        int, typer.Option(help="JPEG quality of the pictures.", rich_help_panel="Advanced")
     ] = 95,
     shard_megabytes: Annotated[
-        float, typer.Option(help="Size of a shard.", rich_help_panel=ADVANCED)
+        float, typer.Option(help="Size of a shard.", rich_help_panel="Advanced")
     ] = 512.0,
 ) -> None:
     """Make training clips: cut at scene changes, one face tracked, cropped, filtered, annotated, packed in shards, with
@@ -160,11 +158,12 @@ def inspect(
     import numpy as np
     from PIL import Image
 
-    from followyouremoji.apps.output import check_output, progress_bar, say
+    from followyouremoji.apps.output import progress_bar, say
     from followyouremoji.data.preparation.pictures import clip_sheet
     from followyouremoji.data.shards import Shards
     from followyouremoji.errors import PictureError
     from followyouremoji.files import atomic_output
+    from followyouremoji.requests.result import check_output
 
     if sheet is not None:
         check_output(sheet, (".png",), overwrite, PictureError, "the contact sheet")

@@ -96,7 +96,7 @@ def weight_rows() -> tuple[list[tuple[str, str]], bool]:
 
 
 def example_rows() -> list[tuple[str, str]]:
-    from followyouremoji.apps.bundled import MOTION_ENDING, PORTRAIT_ENDING, example_names
+    from followyouremoji.requests.bundled import MOTION_ENDING, PORTRAIT_ENDING, example_names
 
     return [
         ("portraits", ", ".join(example_names(PORTRAIT_ENDING)) or "MISSING"),

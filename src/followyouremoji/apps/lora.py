@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps.output import advice_on_gpu_memory, check_output, note, progress_bar, say
-from followyouremoji.errors import WeightsError
+from followyouremoji.apps.output import note, progress_bar, say
+from followyouremoji.errors import WeightsError, advice_on_gpu_memory
 from followyouremoji.files import write_json
 from followyouremoji.personal.settings import LoraSettings
 
@@ -77,6 +77,8 @@ def lora(
     # Names of their own: the portrait may lie beside the LoRA under its very name.
     record, sheet = out.with_name(f"{out.stem}_lora.json"), out.with_name(f"{out.stem}_views.png")
     unfinished = out.with_name(f"{out.stem}_unfinished{ENDING}")
+    from followyouremoji.requests.result import check_output
+
     check_output(out, (ENDING,), overwrite, WeightsError, "the LoRA")
     check_output(unfinished, (ENDING,), overwrite, WeightsError, "the unfinished LoRA")
     check_output(record, (".json",), overwrite, WeightsError, "the LoRA's figures")

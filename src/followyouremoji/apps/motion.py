@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from followyouremoji.apps import choices
-
-if TYPE_CHECKING:
-    import numpy as np
+from followyouremoji.face.settings import AlignmentSettings
+from followyouremoji.requests.request import AnimationRequest, ClipSettings, Output
+from followyouremoji.settings import AnimationSettings
 
 motion_app = typer.Typer(
     no_args_is_help=True,
@@ -19,130 +20,71 @@ motion_app = typer.Typer(
     "fye motion preview portrait.png talk.mp4 look.mp4\n\n"
     "fye motion info bundled:hello",
 )
-PREVIEW_COMMENT = "Landmarks drawn over a portrait by Follow Your Emoji."
-DIMMED = 0.55  # of the portrait's brightness under the landmarks
 
 
 @motion_app.command()
-@choices.grouped
+@choices.expanded
 def extract(
     clip: Annotated[
         str, typer.Argument(metavar="CLIP", help="A clip, or a released motion template (.npy).")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
     *,
-    clip_range: choices.Part,
-    frame_rate: choices.FrameRate,
+    part: ClipSettings,
+    settings: Annotated[AnimationSettings, ("frame_rate", "detector_bundle")],
+    output: Annotated[Output, ("overwrite",)],
     face: Annotated[
         int | None,
         typer.Option(
             help="Which face of the clip, 1 is the furthest to the left.", min=1, show_default="the largest"
         ),
     ] = None,
-    smooth: choices.Smooth = choices.SMOOTH,
-    bundle: choices.Bundle = None,
-    overwrite: choices.Overwrite = False,
 ) -> None:
     """Follow the face in CLIP and keep its motion, which needs a few percent of the clip's size and no tracking."""
-    from followyouremoji.apps.bundled import driving_path
-    from followyouremoji.apps.driving import Driving, tracked
-    from followyouremoji.apps.output import check_output, say
+    from followyouremoji.apps.output import say
+    from followyouremoji.apps.screen import Screen
     from followyouremoji.errors import MotionError
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.motion import MOTION_ENDING
+    from followyouremoji.requests.bundled import driving_path
+    from followyouremoji.requests.driving import Driving
+    from followyouremoji.requests.result import check_output
 
-    driving = Driving(driving_path(clip), clip_range, frame_rate)
-    check_output(out, (MOTION_ENDING,), overwrite, MotionError, "the motion")
-    with FaceDetector(bundle) as detector:
-        motion = tracked(driving, detector, face, smooth)
-    motion.save(out, overwrite)
+    driving = Driving(driving_path(clip), part.range, settings.frame_rate)
+    check_output(out, (MOTION_ENDING,), output.overwrite, MotionError, "the motion")
+    with FaceDetector(settings.detector_bundle) as detector, Screen() as screen:
+        motion = driving.track(detector, face, part.smooth, screen)
+    motion.save(out, output.overwrite)
     say(f"{out}: {len(motion)} frames, {motion.duration:.1f} s, {out.stat().st_size / 1e3:.0f} kB.")
 
 
+PREVIEWED = (
+    *("portrait", "driving"),
+    *(field.name for kind in (ClipSettings, AlignmentSettings) for field in fields(kind)),
+    *("frame_rate", "driving_face", "face", "crop", "detector_bundle", "overwrite"),
+)
+
+
 @motion_app.command()
-@choices.grouped
+@choices.expanded
 def preview(
-    portrait: choices.Portrait,
-    driving: choices.DrivingFile,
+    request: Annotated[AnimationRequest, PREVIEWED],
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="The clip to write; a picture where the driving is one.")
     ],
     *,
     size: Annotated[int, typer.Option(help="Side of the clip, pixels.", min=64, max=2048)] = 512,
-    clip_range: choices.Part,
-    frame_rate: choices.FrameRate,
-    driving_face: choices.DrivingFace = None,
-    alignment: choices.Alignment,
-    smooth: choices.Smooth = choices.SMOOTH,
-    face: choices.Face = None,
-    crop: choices.Cropping = None,
-    bundle: choices.Bundle = None,
-    overwrite: choices.Overwrite = False,
 ) -> None:
     """Draw the landmarks that a model would follow over the portrait. Quick: no model runs."""
-    from followyouremoji.apps.bundled import driving_path, portrait_landmarks, portrait_path
-    from followyouremoji.apps.driving import Driving, tracked
-    from followyouremoji.apps.output import counted, note, progress_bar, say
-    from followyouremoji.apps.result import Output
-    from followyouremoji.face.detection import FaceDetector
-    from followyouremoji.face.drawing import LandmarkStyle
-    from followyouremoji.framing import ModelFraming
-    from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture, write_picture
-    from followyouremoji.media.writing import ClipWriter
-    from followyouremoji.preparation import prepare
-    from followyouremoji.settings import AnimationSettings
-    from followyouremoji.sources import find_portrait
+    from followyouremoji.apps.output import say
+    from followyouremoji.apps.screen import Screen
+    from followyouremoji.requests.driving import counted
+    from followyouremoji.requests.preview import preview as run
 
-    settings = AnimationSettings(crop="auto" if crop is None else crop, face=face)
-    portrait_file = portrait_path(portrait)
-    picture = read_picture(portrait_file)
-    source = Driving(driving_path(driving), clip_range, frame_rate)
-    Output(out, overwrite=overwrite).check(out, source)
-    with FaceDetector(bundle) as detector:
-        found = find_portrait(
-            detector, picture, settings, str(portrait_file), portrait_landmarks(portrait_file)
-        )
-        motion = tracked(source, detector, driving_face, smooth)
-    prepared = prepare(
-        found.layers,
-        motion,
-        ModelFraming(size, LandmarkStyle(antialiased=True), always_crop=True),
-        alignment=alignment,
-        settings=settings,
-        portrait_landmarks=found.landmarks,
-    )
-    for sentence in (*found.notes, *prepared.notes):
-        note(f"Note: {sentence}")
-    frames = (overlaid(prepared.picture, prepared.landmark_picture(i)) for i in range(len(prepared)))
-    if len(prepared) == 1 and out.suffix.lower() in PICTURE_ENDINGS:
-        write_picture(out, next(frames), overwrite, comment=PREVIEW_COMMENT)
-    else:
-        with (
-            progress_bar("Drawing") as advance,
-            ClipWriter(
-                out,
-                motion.frame_rate,
-                (size, size),
-                sound_from=source.sound,
-                sound_start=float(motion.timestamps[0]),
-                overwrite=overwrite,
-                comment=PREVIEW_COMMENT,
-            ) as writer,
-        ):
-            for count, frame in enumerate(frames):
-                writer.write(frame)
-                advance(count + 1, len(prepared))
-    say(f"{out}: the landmarks of {counted(len(motion))}.")
-
-
-def overlaid(picture: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """Landmark lines at full brightness over a dimmed picture; both uint8 (height, width, 3)."""
-    import numpy as np
-
-    strongest = lines.max(axis=2, keepdims=True).astype(np.float32)
-    colour = lines * (255.0 / np.maximum(strongest, 1.0))
-    cover = np.minimum(strongest / 100.0, 1.0)  # the darkest part's colour has 100 in its strongest channel
-    return np.rint((1 - cover) * DIMMED * picture + cover * colour).astype(np.uint8)
+    output = Output(path=out, overwrite=request.output.overwrite)
+    with Screen() as screen:
+        outcome = run(replace(request, output=output), size, screen)
+    say(f"{out}: the landmarks of {counted(outcome.frames)}.")
 
 
 @motion_app.command()
@@ -155,11 +97,11 @@ def info(
     ],
 ) -> None:
     """What a motion file holds."""
-    from followyouremoji.apps.bundled import driving_path
     from followyouremoji.apps.output import say
     from followyouremoji.errors import MotionError
     from followyouremoji.face.alignment import neutral_frame
     from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+    from followyouremoji.requests.bundled import driving_path
 
     path = driving_path(file)
     if path.suffix.lower() not in MOTION_ENDINGS:

@@ -1,10 +1,9 @@
-"""Where results go, checked before the work starts, and what the user sees meanwhile."""
+"""What the user sees: lines, notes, and bars while something is done."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -17,7 +16,6 @@ from rich.progress import (
 )
 
 from followyouremoji.apps.interrupts import end_if_pressed
-from followyouremoji.errors import SettingsError, UserError
 
 Advance = Callable[[int, int | None], None]
 """Called with what is done and what is to be done in all, None where that is not known."""
@@ -31,10 +29,6 @@ def say(message: str) -> None:
 def note(message: str) -> None:
     """A remark beside the result, on the standard error output."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False, style="yellow")
-
-
-def counted(frames: int) -> str:
-    return "1 frame" if frames == 1 else f"{frames} frames"
 
 
 @contextmanager
@@ -58,34 +52,3 @@ def progress_bar(what: str) -> Iterator[Advance]:
             bar.update(task, completed=done, total=total)
 
         yield advance
-
-
-@contextmanager
-def advice_on_gpu_memory(advice: str) -> Iterator[None]:
-    """A GPU's lack of memory as a SettingsError with advice, wherever it shows; as a block or as a command's
-    decorator."""
-    try:
-        yield
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for its name alone
-            raise
-        raise SettingsError(f"the GPU has too little free memory: {advice}") from error
-
-
-def check_output(
-    path: Path, endings: tuple[str, ...], overwrite: bool, error: type[UserError], what: str
-) -> None:
-    """Raise `error` if the output could not be written at the end of the work.
-
-    An ending of "" stands for a folder. Something is written beside the output and removed, which is the one sure way
-    to know that it can be.
-    """
-    from followyouremoji.files import AtomicOutput
-    from followyouremoji.media.kinds import is_frame
-
-    ending = "" if path.is_dir() and "" in endings else path.suffix.lower()
-    if ending not in endings:
-        named = ", ".join(one or "nothing for a folder of PNGs" for one in endings)
-        raise error(f"cannot write {what} to {path}: its name must end in {named}")
-    with AtomicOutput(path, overwrite, error, is_frame if ending == "" else None):
-        pass

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps.output import advice_on_gpu_memory
+from followyouremoji.errors import advice_on_gpu_memory
 
 LESS_MEMORY = (
     "in [optimisation] give a larger `accumulation` (a batch in more parts), `checkpointing = true` (a denoiser's run), fewer "
@@ -47,9 +47,10 @@ def sheet(
     """Draw random portraits in random expressions, all in one picture."""
     import numpy as np
 
-    from followyouremoji.apps.output import check_output, say
+    from followyouremoji.apps.output import say
     from followyouremoji.errors import PictureError
     from followyouremoji.media.pictures import PICTURE_ENDINGS, write_picture
+    from followyouremoji.requests.result import check_output
 
     check_output(out, PICTURE_ENDINGS, overwrite, PictureError, "the sheet")
     require_skia()

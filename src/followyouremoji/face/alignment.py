@@ -8,13 +8,12 @@ the pupils by the direction in which they look (`gaze`). So the portrait keeps i
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
 
 import numpy as np
 
-from ..errors import MotionError, SettingsError
+from ..errors import MotionError
 from .detection import Landmarks
-from .gaze import ConjugateGaze, DrivingGaze, PortraitEyes, driving_gaze
+from .gaze import DrivingGaze, PortraitEyes, driving_gaze
 from .geometry import (
     MetricFaces,
     blocks,
@@ -31,67 +30,12 @@ from .heads import Room, relative_poses, released_poses, turned_as, within_room
 from .identity import with_wider_lip_gaps
 from .lids import uncrossed
 from .motion import Motion
-from .neutral import OwnFace, PortraitExpression, least_expressive, own_face, rest_of
+from .neutral import OwnFace, least_expressive, own_face, rest_of
 from .regions import region_weights
 from .remarks import notes_on_portrait, notes_on_shots, notes_on_travel, notes_on_turn
+from .settings import AlignmentSettings, ConjugateGaze, PortraitExpression
 from .shots import Shots, find_shots, one_shot
 from .topology import FACE_OVAL_LOOP, N_LANDMARKS, N_MESH, OUTER_EYE_CORNERS, mean_face
-
-HeadMotion = Literal["relative", "absolute", "none", "image"]
-
-
-@dataclass(frozen=True)
-class AlignmentSettings:
-    """How a motion is put onto a portrait.
-
-    Attributes
-    ----------
-    head : `relative` turns and moves the portrait's head from its own pose as far as the driving head moves from its
-        neutral frame; `absolute` takes the driving head's rotation and moves from the first frame, as the released
-        code; `none` keeps the portrait's pose; `image` aligns nothing at all, see `unaligned`
-    expression : strength of the whole expression; 0 keeps the portrait's own, 1 is the driving one, more exaggerates
-    brows, eyes, mouth : strength of a region on top of it; regions blend softly into the rest of the face
-    gaze : 0 keeps the portrait's own gaze, 1 is the driving one
-    head_strength : strength of the head motion; 0 is as `none`
-    neutral : number of the neutral driving frame, which all others are measured from, whatever cuts there are; None
-        finds one (see `neutral_frame`), for each setup of a clip its own
-    portrait_expression : what becomes of an expression that the portrait shows itself. `keep`: the driving one is added
-        to it; `replace`: the driving one takes its place; `auto`: it does where the portrait's is certain, by mouth,
-        brows and eyes (see `identity.certainty`). A driving picture's expression takes its place in `auto`, too
-    conjugate_gaze : `on` turns both eyes by one direction, `auto` where they disagree by more than is plausible, `off`
-        each as it was tracked (see `gaze.steady_gaze`)
-    """
-
-    head: HeadMotion = "relative"
-    expression: float = 1.0
-    brows: float = 1.0
-    eyes: float = 1.0
-    mouth: float = 1.0
-    gaze: float = 1.0
-    head_strength: float = 1.0
-    neutral: int | None = None
-    portrait_expression: PortraitExpression = "auto"
-    conjugate_gaze: ConjugateGaze = "auto"
-
-    def __post_init__(self) -> None:
-        if self.head not in get_args(HeadMotion):
-            raise SettingsError(
-                f"Head motion {self.head!r} is unknown; choose one of {', '.join(get_args(HeadMotion))}."
-            )
-        if self.portrait_expression not in get_args(PortraitExpression):
-            raise SettingsError(
-                f"What becomes of the portrait's expression is one of {', '.join(get_args(PortraitExpression))}, not "
-                f"{self.portrait_expression!r}."
-            )
-        if self.conjugate_gaze not in get_args(ConjugateGaze):
-            raise SettingsError(
-                f"Conjugate gaze is one of {', '.join(get_args(ConjugateGaze))}, not {self.conjugate_gaze!r}."
-            )
-        for name in ("expression", "brows", "eyes", "mouth", "gaze", "head_strength"):
-            strength = getattr(self, name)
-            if not 0.0 <= strength <= 5.0:
-                raise SettingsError(f"The strength {name} is {strength}; it has to lie between 0 and 5.")
-
 
 DEFAULT_ALIGNMENT = AlignmentSettings()
 

@@ -9,7 +9,6 @@ direction less the left one's: positive azimuth is convergence.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from .detection import Landmarks
 from .easing import smooth_step
 from .geometry import MetricFaces, frustum_at_one
 from .motion import Motion
+from .settings import ConjugateGaze
 from .topology import (
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
@@ -24,8 +24,6 @@ from .topology import (
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
 )
-
-ConjugateGaze = Literal["auto", "on", "off"]
 
 UPPER_LIDS = np.array([RIGHT_EYE_UPPER, LEFT_EYE_UPPER])
 LOWER_LIDS = np.array([RIGHT_EYE_LOWER, LEFT_EYE_LOWER])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -11,9 +10,8 @@ from .geometry import BLOCK, EYE_DISTANCE_CM, MetricFaces, angles_of, blocks, ro
 from .identity import EXPRESSIONS, Amounts, certainty, largest, relaxed, separate
 from .motion import Motion
 from .regions import REGIONS
+from .settings import PortraitExpression
 from .topology import mean_face
-
-PortraitExpression = Literal["keep", "replace", "auto"]
 
 SHOWS_PORTRAIT = 0.03
 """A driving frame whose points, and whose brows, eyes and mouth, are nearer to the portrait's than this share of the

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 
 from followyouremoji.face.easing import smooth_step
 from followyouremoji.face.motion import Motion
-
-Loop = Literal["off", "blend", "pingpong"]
+from followyouremoji.face.settings import Loop
 
 CUT = 0.06
 """Share of the face's size that all points move by, on the mean, from one frame to the next where a scene begins."""

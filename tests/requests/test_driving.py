@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from followyouremoji.apps.choices import SMOOTH, parse_rate
-from followyouremoji.apps.driving import Driving
-from followyouremoji.errors import ClipError, SettingsError
+from followyouremoji.errors import ClipError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.tracking import track_motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.ranges import ClipRange
+from followyouremoji.requests.driving import Driving
+from followyouremoji.requests.events import Event, Note, Progress
+from followyouremoji.requests.request import ClipSettings
 from followyouremoji.sources import read_motion
 from tests.media.recordings import record, without_decoder
 from tests.media.synthetic import moving_picture, write_clip
@@ -21,14 +22,14 @@ from tests.test_preparation import drawn_motion
 
 
 def test_the_motion_is_that_of_the_frames_one_after_the_other(clip: Path) -> None:
-    seen: list[tuple[int, int | None]] = []
+    seen: list[Event] = []
     with FaceDetector() as detector:
-        motion = Driving(clip).track(detector, None, 0.0, lambda done, of: seen.append((done, of)))
+        motion = Driving(clip).track(detector, None, 0.0, seen.append)
         with ClipReader(clip) as reader:
             plain, _ = track_motion(reader, reader.info.frame_rate, detector, "clip")
     np.testing.assert_array_equal(motion.landmarks, plain.landmarks)
     np.testing.assert_allclose(motion.timestamps, plain.timestamps, atol=1e-6)
-    assert seen == [(frame + 1, len(plain)) for frame in range(len(plain))]
+    assert seen[1:] == [Progress(frame + 1, len(plain)) for frame in range(len(plain))]
 
 
 @pytest.mark.parametrize("name", ["still.png", "still.bmp", "still.tif"])
@@ -44,8 +45,8 @@ def test_ctrl_c_while_a_clip_is_tracked_leaves_no_thread(tmp_path: Path) -> None
     write_clip(tmp_path / "clip.mp4", frames=40)
     threads = threading.active_count()
 
-    def interrupt(done: int, of: int | None) -> None:
-        if done == 2:
+    def interrupt(event: Event) -> None:
+        if event == Progress(2, 40):
             raise KeyboardInterrupt
 
     with FaceDetector() as detector, pytest.raises(KeyboardInterrupt):
@@ -55,7 +56,7 @@ def test_ctrl_c_while_a_clip_is_tracked_leaves_no_thread(tmp_path: Path) -> None
 
 def test_the_python_api_reads_a_clip_as_the_command_does(clip: Path) -> None:
     with FaceDetector() as detector:
-        commanded = Driving(clip).track(detector, None, SMOOTH)
+        commanded = Driving(clip).track(detector, None, ClipSettings().smooth)
         read = read_motion(clip, detector)
     assert read.gaps is not None
     assert read.damage is None
@@ -90,31 +91,24 @@ def test_a_part_of_a_motion_file_at_another_rate(tmp_path: Path) -> None:
         Driving(tmp_path / "a.fyemotion", ClipRange(len(motion)))
 
 
-def test_what_is_known_of_a_clip_is_said_before_its_face_is_followed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_known_of_a_clip_is_told_before_its_face_is_followed(tmp_path: Path) -> None:
     record(tmp_path / "fast.mp4", rate=120, seconds=0.2)
     without_decoder(tmp_path / "fast.mp4", 0)
     driving = Driving(tmp_path / "fast.mp4")
     assert driving.expected_frames == 12
     assert driving.sound is None
 
-    def stopped(done: int, of: int) -> None:
-        raise KeyboardInterrupt
+    notes: list[Note] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress):
+            raise KeyboardInterrupt
+        if isinstance(event, Note):
+            notes.append(event)
 
     with FaceDetector() as detector, pytest.raises(KeyboardInterrupt):
-        driving.track(detector, None, 0.0, stopped)
-    said = " ".join(capsys.readouterr().err.split())
-    assert "120 frames a second, of which 60 are generated" in said
-    assert "cannot be decoded: it is left out" in said
-
-
-@pytest.mark.parametrize(("text", "rate"), [("auto", None), ("25", 25.0), ("29.97", 29.97)])
-def test_frame_rates_that_users_write(text: str, rate: float | None) -> None:
-    assert parse_rate(text) == rate
-
-
-@pytest.mark.parametrize("text", ["0", "-5", "nan", "fast", "2000", "inf"])
-def test_frame_rates_that_cannot_be_used(text: str) -> None:
-    with pytest.raises(SettingsError, match="--fps"):
-        parse_rate(text)
+        driving.track(detector, None, 0.0, stop)
+    sound, rate = notes
+    assert "cannot be decoded: it is left out" in sound.sentence
+    assert "120 frames a second, of which 60 are generated" in rate.sentence
+    assert rate.settings == ("frame_rate",)

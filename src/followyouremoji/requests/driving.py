@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from followyouremoji.apps.output import Advance, counted, note, progress_bar
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import MOTION_ENDINGS, Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.media.timing import generated_rate
+from followyouremoji.requests.events import Note, OnEvent, Progress, Stage, ignore
 from followyouremoji.sources import cut_motion, track_file
 
 SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside the result
@@ -36,7 +34,7 @@ class Driving:
         self.motion: Motion | None = None
         self.is_clip = self.has_sound = False
         self.expected_frames: int
-        self._notes: list[str] = []
+        self._notes: list[Note] = []
         if path.suffix.lower() in MOTION_ENDINGS:
             whole = Motion.read(path)
             own = whole.frame_rate
@@ -51,11 +49,10 @@ class Driving:
                 self.has_sound = clip.info.has_sound
                 clip.frame_rate = self.frame_rate if self.is_clip else None
                 self.expected_frames = clip.expected_frames
-                self._notes += clip.notes
+                self._notes += [Note("driving", sentence) for sentence in clip.notes]
         if frame_rate is None and self.frame_rate < own:
-            self._notes.append(
-                f"{path} has {own:g} frames a second, of which {self.frame_rate:g} are generated; --fps {own:g} takes all."
-            )
+            sentence = f"{path} has {own:g} frames a second, of which {self.frame_rate:g} are generated."
+            self._notes.append(Note("driving_rate", sentence, ("frame_rate",)))
 
     @property
     def sound(self) -> Path | None:
@@ -63,25 +60,36 @@ class Driving:
         return self.path if self.is_clip and self.has_sound else None
 
     def track(
-        self, detector: FaceDetector, face: int | None, smooth: float, advance: Advance | None = None
+        self, detector: FaceDetector, face: int | None, smooth: float, on_event: OnEvent = ignore
     ) -> Motion:
-        """The motion, see `track_file`; what was done about the file's peculiarities, frames without a face and a
-        damaged end is told to the user. A motion file is taken as it is."""
-        for sentence in self._notes:
-            note(f"Note: {sentence}")
+        """The motion, see `track_file`; a motion file is taken as it is.
+
+        Tells what was done about the file's peculiarities, frames without a face and a damaged end, and how far it is.
+        """
+        on_event(Stage("tracking", f"Following the face in {self.path.name}"))
+        for note in self._notes:
+            on_event(note)
         if self.motion is not None:
             return self.motion
+
+        def advance(done: int, total: int | None) -> None:
+            on_event(Progress(done, total))
+
         tracked = track_file(self.path, detector, face, smooth, self.clip_range, self.frame_rate, advance)
+        known = [note.sentence for note in self._notes]
         for sentence in tracked.notes:
-            if sentence not in self._notes:
-                note(f"Note: {sentence}")
+            if sentence not in known:
+                on_event(Note("driving", sentence))
         if tracked.damage is not None:
-            note(
-                f"Note: {self.path} is damaged ({tracked.damage}); what comes before that is used: "
-                f"{counted(len(tracked.motion))}."
+            on_event(
+                Note(
+                    "driving_damaged",
+                    f"{self.path} is damaged ({tracked.damage}); what comes before that is used: "
+                    f"{counted(len(tracked.motion))}.",
+                )
             )
         if tracked.gaps is not None and str(tracked.gaps):
-            note(str(tracked.gaps))
+            on_event(Note("driving_gaps", str(tracked.gaps)))
         return tracked.motion
 
     def pictures(self, motion: Motion) -> Iterator[np.ndarray]:
@@ -98,19 +106,5 @@ class Driving:
                 yield np.rot90(picture, motion.quarter_turns)
 
 
-def tracked(
-    driving: Driving,
-    detector: FaceDetector,
-    face: int | None,
-    smooth: float,
-    beside: Future[Any] | None = None,
-) -> Motion:
-    """`Driving.track` with a progress bar, broken off where what happens `beside` it fails."""
-    with progress_bar(f"Following the face in {driving.path.name}") as advance:
-
-        def checked(done: int, total: int | None) -> None:
-            advance(done, total)
-            if beside is not None and beside.done():
-                beside.result()
-
-        return driving.track(detector, face, smooth, checked)
+def counted(frames: int) -> str:
+    return "1 frame" if frames == 1 else f"{frames} frames"

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from followyouremoji.apps.bundled import (
+from followyouremoji.face.motion import Motion
+from followyouremoji.media.pictures import read_picture
+from followyouremoji.requests.bundled import (
     EXAMPLES,
     driving_path,
     example_names,
     portrait_landmarks,
     portrait_path,
 )
-from followyouremoji.face.motion import Motion
-from followyouremoji.media.pictures import read_picture
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 

@@ -1,49 +1,55 @@
-"""A long run that can be broken off at any point: a folder that keeps what was asked for and what of it is finished.
+"""A long run that can be broken off at any point: a folder that keeps what is asked for and what of it is finished.
 
 ======================  =============================================================================================
-`job.json`              what makes the result: fingerprints of the files, all settings, versions; where the result is
+`request.json`          what makes the result: fingerprints of the files, all settings, versions; what came of it
 `motion.fyemotion`      the driving's motion, as it was followed
 `latents/NNNNNN…`       the latents of each finished part of the plan, a safetensors file with a checksum
 `lock`                  held while a run works in the folder; empty
 ======================  =============================================================================================
 
-Each file appears when it is whole. The same command goes on with the first part that is not there, and since parts are
-functions of the plan and of what they read, the result is that of an unbroken run to the last bit.
+Each file appears when it is whole. The same request goes on with the first part that is not there. How parts are
+computed may change in between (device, batch): the frames are then equal within rounding.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from filelock import BaseFileLock
+from pydantic import TypeAdapter
 
 from followyouremoji.errors import MotionError, UserError
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import atomic, clear_stale, lock, workspaces
+from followyouremoji.requests.events import Outcome
+from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.version import __version__
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
-JOB, MOTION, LATENTS, LOCK = "job.json", "motion.fyemotion", "latents", "lock"
+FORMAT = 2
+REQUEST, MOTION, LATENTS, LOCK = "request.json", "motion.fyemotion", "latents", "lock"
 CHECKSUM = "sha256"
 
 Recipe = dict[str, Any]
 """What a result depends on, by names that a user understands; values as JSON holds them."""
 
 
-class JobError(UserError):
-    """A job's folder cannot be used."""
+class ResumeError(UserError):
+    """A resume folder cannot be used."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, settings=("resume",))
 
 
-class Job:
-    """The folder of one animation, as a context manager: `with Job(folder, recipe) as job`. Also a
+class ResumeFolder:
+    """The folder of one animation, as a context manager: `with ResumeFolder(folder, recipe) as kept`. Also a
     `sampling.sampler.LatentStore`.
 
     Parameters
@@ -53,14 +59,14 @@ class Job:
 
     Raises
     ------
-    JobError : on entering, where the folder holds something else, another job, or a damaged one, another run works in
-        it, or it cannot be written. Later, where a file of it cannot be written or read.
+    ResumeError : on entering, where the folder holds something else, another request, or a damaged one, another run
+        works in it, or it cannot be written. Later, where a file of it cannot be written or read.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder = folder
         self._recipe: Recipe = json.loads(json.dumps(recipe))
-        self.finished: dict[str, str | bool] | None = None
+        self._finished: dict[str, Any] | None = None
         self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> Self:
@@ -69,7 +75,7 @@ class Job:
             self.folder.mkdir(exist_ok=True)
             self._lock = lock(self.folder / LOCK)
             if self._lock is None:
-                raise JobError(f"another run works on the job in {self.folder}; wait for it or end it")
+                raise ResumeError(f"another run works in {self.folder}; wait for it or end it")
             (self.folder / LATENTS).mkdir(exist_ok=True)
             for folder in (self.folder, self.folder / LATENTS):
                 clear_stale(folder)
@@ -88,10 +94,16 @@ class Job:
             self._lock.release()
             self._lock = None
 
-    def finish(self, result: Mapping[str, str | bool]) -> None:
-        """Note where and how the result is written; later runs find it in `finished`."""
-        self.finished = dict(result)
-        self._write_job()
+    def finish(self, result: Mapping[str, Any], outcome: Outcome) -> None:
+        """Note where and how the result is written; later runs find it by `outcome`."""
+        self._finished = {"result": dict(result), "outcome": outcome.model_dump(mode="json")}
+        self._write_request()
+
+    def outcome(self, result: Mapping[str, Any]) -> Outcome | None:
+        """What came of the same request with the same `result`; None where nothing has yet."""
+        if self._finished is None or self._finished["result"] != result:
+            return None
+        return Outcome(**{**self._finished["outcome"], "made_before": True})
 
     def motion(self) -> Motion | None:
         """The motion that was kept; None where there is none yet."""
@@ -101,8 +113,8 @@ class Job:
         try:
             return Motion.load(path)
         except MotionError as reason:
-            raise JobError(
-                f"{path} is damaged, so the job cannot go on; delete {self.folder} and begin anew"
+            raise ResumeError(
+                f"{path} is damaged, so nothing can go on from it; delete {self.folder} and begin anew"
             ) from reason
 
     def keep_motion(self, motion: Motion) -> Motion:
@@ -115,23 +127,15 @@ class Job:
         return Motion.load(path)
 
     def load(self, number: int) -> Tensor | None:
-        """See `LatentStore`."""
+        """See `LatentStore`; None, too, where the file is damaged: its part is made anew."""
         from safetensors import SafetensorError, safe_open
 
         path = self._latents(number)
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, framework="pt") as file:
-                latents: Tensor = file.get_tensor(LATENTS)
-                right = (file.metadata() or {}).get(CHECKSUM) == _checksum(latents)
-        except (SafetensorError, OSError):
-            right = False
-        if not right:
-            raise JobError(
-                f"{path} is damaged; delete this file and give the command again: its part is made anew"
-            )
-        return latents
+        with suppress(SafetensorError, OSError), safe_open(path, framework="pt") as file:
+            latents: Tensor = file.get_tensor(LATENTS)
+            if (file.metadata() or {}).get(CHECKSUM) == _checksum(latents):
+                return latents
+        return None
 
     def save(self, number: int, latents: Tensor) -> None:
         """See `LatentStore`."""
@@ -146,50 +150,49 @@ class Job:
     def _check_folder(self) -> None:
         folder = self.folder
         if folder.exists() and not folder.is_dir():
-            raise JobError(f"{folder} is a file; give a folder for the job")
+            raise ResumeError(f"{folder} is a file; give a folder to keep the work in")
         if not folder.exists() and not folder.parent.is_dir():
-            raise JobError(f"cannot make {folder}: there is no folder {folder.parent}; make it first")
-        ours = {LOCK, LATENTS}
-        if folder.is_dir() and not (folder / JOB).exists():
-            left = workspaces(folder)
-            others = [one.name for one in folder.iterdir() if one.name not in ours and one not in left]
-            if others:
-                raise JobError(
-                    f"{folder} holds {others[0]} and no job; give a new or an empty folder for the job"
-                )
+            raise ResumeError(f"cannot make {folder}: there is no folder {folder.parent}; make it first")
+        if folder.is_dir() and not (folder / REQUEST).exists():
+            ours = {LOCK, LATENTS, *(one.name for one in workspaces(folder))}
+            for other in folder.iterdir():
+                if other.name not in ours:
+                    raise ResumeError(
+                        f"{folder} holds {other.name} and no kept work; give a new or an empty folder"
+                    )
 
     def _begin_or_go_on(self) -> None:
-        path = self.folder / JOB
+        path = self.folder / REQUEST
         if not path.exists():
-            self._write_job()
+            self._write_request()
             return
         try:
             kept = json.loads(path.read_text())
             recipe, finished = kept["recipe"], kept["finished"]
             known = kept["format"] == FORMAT and isinstance(recipe, dict)
         except (OSError, ValueError, KeyError, TypeError) as reason:
-            raise JobError(f"{path} is damaged; delete {self.folder} and begin anew") from reason
+            raise ResumeError(f"{path} is damaged; delete {self.folder} and begin anew") from reason
         if not known:
-            raise JobError(
+            raise ResumeError(
                 f"{path} is of another version of this program; delete {self.folder} and begin anew"
             )
         different = differences(recipe, self._recipe)
         if different and not self._keeps_anything():
-            self._write_job()  # what it was begun with was refused, perhaps
+            self._write_request()  # what it was begun with was refused, perhaps
             return
         if different:
-            raise JobError(
-                f"{self.folder} is the job of another command: {'; '.join(different)}. Give the command that it was begun with, or another "
-                "folder"
+            raise ResumeError(
+                f"{self.folder} keeps the work of another request: {'; '.join(different)}. Ask for what it was begun with, or give "
+                "another folder"
             )
-        self.finished = finished
+        self._finished = finished
 
     def _keeps_anything(self) -> bool:
         return (self.folder / MOTION).exists() or any((self.folder / LATENTS).iterdir())
 
-    def _write_job(self) -> None:
-        kept = {"format": FORMAT, "recipe": self._recipe, "finished": self.finished}
-        self._write(self.folder / JOB, json.dumps(kept, indent=1).encode())
+    def _write_request(self) -> None:
+        kept = {"format": FORMAT, "recipe": self._recipe, "finished": self._finished}
+        self._write(self.folder / REQUEST, json.dumps(kept, indent=1).encode())
 
     def _write(self, path: Path, data: bytes) -> None:
         try:
@@ -198,40 +201,38 @@ class Job:
         except OSError as reason:
             raise self._failure(path, reason) from reason
 
-    def _failure(self, path: Path, reason: BaseException) -> JobError:
+    def _failure(self, path: Path, reason: BaseException) -> ResumeError:
         words = getattr(reason, "strerror", None) or str(reason)
-        return JobError(
-            f"cannot write {path}: {words}; see that the disc has room and the folder may be written to. The same command then goes on "
-            "from here"
+        return ResumeError(
+            f"cannot write {path}: {words}; see that the disc has room and the folder may be written to. The same request then goes "
+            "on from here"
         )
 
 
-def recipe(
-    portrait: Path,
-    driving: Path,
-    weights: Path,
-    loras: Sequence[tuple[Path, float]],
-    settings: Mapping[str, Any],
-) -> Recipe:
-    """What a result depends on.
+HOW = {"device", "offload", "compiled", "batch"}
+"""How the same is computed, equal within rounding."""
 
-    `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `loras` are files with
-    their scales; `settings` holds dataclasses and plain values by what a user calls them. Raises JobError for a file
-    that cannot be read.
+
+def recipe(
+    request: AnimationRequest, portrait: Path, driving: Path, weights: Path, scaled: str | None
+) -> Recipe:
+    """What the frames depend on.
+
+    `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `scaled` the size that
+    the portrait is scaled to. Raises ResumeError for a file that cannot be read.
     """
-    described: Recipe = {
+    asked = TypeAdapter(AnimationRequest).dump_python(request, mode="json")
+    groups = [asked[group] for group in ("model", "clip", "alignment", "settings")]
+    settings = {name: value for group in groups for name, value in group.items()}
+    return {
         "portrait": fingerprint(portrait),
         "driving": fingerprint(driving),
         "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
-        "LoRA": [[fingerprint(path), scale] for path, scale in loras],
+        "LoRA": [[fingerprint(lora.file), lora.scale] for lora in request.loras],
+        "size of the portrait": scaled,
+        **{name: value for name, value in settings.items() if name not in HOW | {"weights"}},
+        "version": __version__,
     }
-    for name, value in settings.items():
-        if hasattr(value, "__dataclass_fields__"):
-            described.update({f"{name} {entry}": inner for entry, inner in asdict(value).items()})
-        else:
-            described[name] = value
-    described = {name: str(value) if isinstance(value, Path) else value for name, value in described.items()}
-    return {**described, "version": __version__}
 
 
 FILES = ("portrait", "driving", "weights", "LoRA")
@@ -239,23 +240,19 @@ FILES = ("portrait", "driving", "weights", "LoRA")
 
 def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In a user's words, what of two recipes differs."""
-    told = []
-    for name in dict.fromkeys((*kept, *wanted)):
-        before, now = kept.get(name), wanted.get(name)
-        if before != now:
-            told.append(
-                f"another {name}" if name in FILES else f"{name} was {_said(before)}, now {_said(now)}"
-            )
-    return told
 
+    def words(recipe: Mapping[str, Any], name: str) -> object:
+        return "not given" if recipe.get(name) is None else recipe[name]
 
-def _said(value: object) -> str:
-    return "not given" if value is None else str(value)
+    return [
+        f"another {name}" if name in FILES else f"{name} was {words(kept, name)}, now {words(wanted, name)}"
+        for name in dict.fromkeys((*kept, *wanted))
+        if kept.get(name) != wanted.get(name)
+    ]
 
 
 def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file, or of the names and contents of the files in a folder. Raises JobError where it cannot be
-    read."""
+    """The SHA-256 of a file, or of the names and contents of the files in a folder. Raises ResumeError."""
     digest = hashlib.sha256()
     try:
         for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
@@ -264,7 +261,7 @@ def fingerprint(path: Path) -> str:
             with file.open("rb") as content:
                 hashlib.file_digest(content, lambda: digest)  # goes on with the digest of the files before
     except OSError as reason:
-        raise JobError(f"cannot read {path}: {reason.strerror}") from reason
+        raise ResumeError(f"cannot read {path}: {reason.strerror}") from reason
     return digest.hexdigest()
 
 

@@ -1,0 +1,62 @@
+"""What a user can set of how a motion is put onto a portrait. Needs no NumPy."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from followyouremoji.config import validated
+from followyouremoji.options import option
+
+HeadMotion = Literal["relative", "absolute", "none", "image"]
+PortraitExpression = Literal["keep", "replace", "auto"]
+ConjugateGaze = Literal["auto", "on", "off"]
+Loop = Literal["off", "blend", "pingpong"]
+Strength = Annotated[float, Field(ge=0.0, le=5.0)]
+
+
+@validated
+class AlignmentSettings:
+    """How a motion is put onto a portrait. Strengths are 1 for the driving's own; more exaggerates.
+
+    `head` none keeps the portrait's pose as a head_strength of 0 does; see `alignment.align` for the others, `gaze` for
+    conjugate_gaze, `neutral` for portrait_expression.
+
+    Raises SettingsError for a value that cannot be used.
+    """
+
+    head: HeadMotion = option(
+        "relative",
+        "Head motion: `relative` to the portrait's own pose, `absolute` as in the driving, `none`, or `image`: landmarks "
+        "as they are, not fitted to the portrait.",
+        panel="Motion",
+    )
+    head_strength: Strength = option(1.0, "How far the head moves.", panel="Motion")
+    expression: Strength = option(
+        1.0, "How strong the expression is; 0 keeps the portrait's own.", panel="Motion"
+    )
+    brows: Strength = option(1.0, "The same for the brows alone.", panel="Motion")
+    eyes: Strength = option(1.0, "The same for the lids alone.", panel="Motion")
+    mouth: Strength = option(1.0, "The same for the mouth alone.", panel="Motion")
+    gaze: Strength = option(
+        1.0, "How far the eyes look around; 0 keeps the portrait's own gaze.", panel="Motion"
+    )
+    neutral: int | None = option(
+        None,
+        "Number of the driving frame with a relaxed face, counted from where the used part begins; all others are measured "
+        "from it.",
+        panel="Motion",
+        otherwise="found, for each setup of a clip its own",
+        ge=0,
+    )
+    portrait_expression: PortraitExpression = option(
+        "auto",
+        "An expression that the portrait shows itself: `keep` it and add the driving one, `replace` it, or `auto`: replace an "
+        "open mouth, closed eyes and other plain ones.",
+        panel="Motion",
+    )
+    conjugate_gaze: ConjugateGaze = option(
+        "auto",
+        "Both eyes turned by one direction: `auto` where a clip's two pupils disagree more than eyes can, `on`, or `off`: each "
+        "as it was tracked. Crossed eyes stay crossed. Not with the head motions absolute and image.",
+        panel="Motion",
+    )

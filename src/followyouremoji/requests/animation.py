@@ -1,0 +1,216 @@
+"""An animation from a request to a written result. torch is imported when all files are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from followyouremoji.errors import advice_on_gpu_memory
+from followyouremoji.face.detection import FaceDetector
+from followyouremoji.files import clear_stale, is_taken
+from followyouremoji.media.pictures import BACKGROUND, resize_picture
+from followyouremoji.media.writing import check_sides
+from followyouremoji.preparation import Prepared
+from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
+from followyouremoji.requests.request import AnimationRequest, ModelChoice
+from followyouremoji.requests.result import row_size, rows_beside
+from followyouremoji.requests.resume import ResumeFolder, recipe
+from followyouremoji.requests.work import Work
+
+if TYPE_CHECKING:
+    from followyouremoji.animator import PortraitAnimator
+
+LARGE_PICTURE = 256  # pixels; above it a CPU is slow
+
+
+def animate(
+    request: AnimationRequest,
+    on_event: OnEvent = ignore,
+    load: Callable[[ModelChoice], PortraitAnimator] | None = None,
+) -> Outcome:
+    """Animate a portrait as a request says, telling what happens.
+
+    `load` gives the model; a front end that keeps models between calls gives its own. Raises UserError for whatever
+    cannot be used, and what `on_event` raises.
+    """
+    with (
+        advice_on_gpu_memory(
+            "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else "
+            "uses the GPU",
+            *("offload", "batch", "window", "size"),
+        ),
+        ExitStack() as stack,
+    ):
+        work = Work.open(request, on_event)
+        destination, settings = work.destination, request.settings
+        path, kept = destination.path, None
+        if request.resume is not None:
+            from followyouremoji.checkpoints.sources import find_checkpoint
+
+            weights = find_checkpoint(request.model.weights)
+            asked = recipe(request, work.portrait, work.driving.path, weights, work.scaled)
+            kept = stack.enter_context(ResumeFolder(request.resume, asked))
+            clear_stale(path.parent, path.name)
+            earlier = kept.outcome(destination.described())
+            if earlier is not None and is_taken(path) and not request.output.overwrite:
+                return earlier
+        destination.check()
+        if (
+            not request.output.side_by_side
+            and settings.crop is not False
+            and settings.paste_back is not False
+        ):
+            height, width = work.picture.shape[:2]
+            check_sides(path, (width, height))  # the result is as large as the portrait
+        destination.check_room(work.picture)
+        if work.scaled is not None:
+            work.tell(destination.note_on_bound(work.portrait, work.scaled))
+        with FaceDetector(settings.detector_bundle) as detector:
+            found = work.find_portrait(detector)
+            loader = ThreadPoolExecutor(1, "loading")
+            stack.callback(loader.shutdown, wait=False)  # who stops need not wait for torch
+            loading = loader.submit(ready_animator, request, load or load_animator)
+
+            def tell_beside_loading(event: Event) -> None:
+                work.tell(event)
+                if loading.done():
+                    loading.result()  # what cannot be loaded ends the tracking
+
+            motion = kept.motion() if kept is not None else None
+            tracked = motion is None
+            if motion is None:
+                face, smooth = settings.driving_face, request.clip.smooth
+                motion = work.driving.track(detector, face, smooth, tell_beside_loading)
+            if not loading.done():
+                work.tell(Stage("loading", "Loading the model"))
+            animator = loading.result()
+        if kept is not None and tracked:  # now that nothing can be refused any more
+            motion = kept.keep_motion(motion)
+        for note in notes_on_model(animator, request):
+            work.tell(note)
+        prepared = animator.prepare(
+            found.layers,
+            motion,
+            alignment=request.alignment,
+            settings=settings,
+            portrait_landmarks=found.landmarks,
+        )
+        work.tell_notes(found, prepared)
+        outcome = write_frames(work, animator, prepared, kept)
+        if kept is not None and kept.outcome(destination.described()) is None:
+            kept.finish(destination.described(), outcome)
+        return outcome
+
+
+def load_animator(choice: ModelChoice) -> PortraitAnimator:
+    """A model as it is asked for. Raises UserError where there is none or it cannot be used."""
+    import torch
+
+    from followyouremoji.animator import PortraitAnimator
+
+    types = {None: None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    return PortraitAnimator.from_pretrained(
+        choice.weights,
+        choice.device,
+        types[choice.dtype],
+        offload=choice.offload,
+        compile=choice.compiled,
+    )
+
+
+def ready_animator(
+    request: AnimationRequest, load: Callable[[ModelChoice], PortraitAnimator]
+) -> PortraitAnimator:
+    """The model of a request. Raises UserError where its settings or LoRAs do not fit it."""
+    animator = load(request.model)
+    animator.check(request.settings, loras_of(request))
+    return animator
+
+
+def loras_of(request: AnimationRequest) -> list[tuple[Path, float]]:
+    """The LoRAs as an animator takes them."""
+    return [(lora.file, lora.scale) for lora in request.loras]
+
+
+def write_frames(
+    work: Work, animator: PortraitAnimator, prepared: Prepared, kept: ResumeFolder | None
+) -> Outcome:
+    """Generate the frames and write them as they come.
+
+    Where nothing is replaced, the resume folder notes the result just before it gets its name: after a kill between the
+    two, a note without a file is written again from the kept latents, while a file without a note would be taken for
+    somebody else's.
+    """
+    from followyouremoji.sampling.sampler import Tally
+
+    destination, output, tally = work.destination, work.request.output, Tally()
+    work.tell(Stage("animating", "Animating"))
+
+    def advance(done: int, total: int) -> None:
+        work.tell(Progress(done, total))
+
+    making = animator.frames(
+        prepared,
+        work.request.settings,
+        loras=loras_of(work.request),
+        progress=advance,
+        store=kept,
+        tally=tally,
+    )
+    with closing(making) as frames:
+        rows: Iterator[np.ndarray] = frames
+        size = prepared.output_size
+        if output.side_by_side:
+            size = row_size(work.driving, prepared)
+            rows = rows_beside(work.driving, prepared, rows, destination.background or BACKGROUND)
+        fitting = destination.fitting(size)
+        if fitting != size:  # rows, and squares that are not put back, may be larger than the portrait
+            rows = (resize_picture(row, fitting) for row in rows)
+
+        def made(sound: bool) -> Outcome:
+            outcome = work.outcome(prepared, fitting, sound, computed=tally.computed, forecast=tally.forecast)
+            if kept is not None and not is_taken(destination.path):
+                kept.finish(destination.described(), outcome)
+            return outcome
+
+        return work.write(rows, prepared, fitting, made)
+
+
+def notes_on_model(animator: PortraitAnimator, request: AnimationRequest) -> Iterator[Note]:
+    """What a user should know of a model, and of the settings with it."""
+    settings, bundled = request.settings, request.model.weights == "bundled"
+    if bundled:
+        yield Note(
+            "drawn_model",
+            "The bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their mouths "
+            "and eyes that open come out soft and drawn-like. The released weights are made for photographs.",
+            ("weights",),
+        )
+    if animator.model.device.type == "cpu" and animator.model.config.picture_size > LARGE_PICTURE:
+        yield Note(
+            "slow_on_cpu",
+            "This model is large for a CPU and will take long; fewer steps, a smaller size or a shorter part of the driving make "
+            "it quicker.",
+            ("steps", "size", "stop"),
+        )
+    sampling = animator.sampling(settings)
+    if sampling.scenes_at_once and (
+        len(animator.models) > 1 or request.resume is not None or (settings.batch or 1) > 1
+    ):
+        yield Note(
+            "scenes_at_once",
+            f"With long clips as {sampling.strategy} all windows of a scene advance together. Several devices share scenes, there is "
+            "no batch to join, and what is kept to resume is kept scene by scene.",
+            ("long_clips",),
+        )
+    if not bundled and sampling.forecasts:
+        yield Note(
+            "speed_unmeasured",
+            f"What the speed {settings.speed} loses was measured on the bundled model alone; exact is sure to lose nothing.",
+            ("speed",),
+        )

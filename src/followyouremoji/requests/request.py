@@ -1,0 +1,198 @@
+"""An animation that somebody asks for, as data: checked when it is made, with a JSON schema. Needs neither NumPy nor
+torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, field_validator, model_validator
+
+from followyouremoji.config import validated
+from followyouremoji.errors import UserError
+from followyouremoji.face.settings import AlignmentSettings
+from followyouremoji.options import option
+from followyouremoji.settings import AnimationSettings
+
+if TYPE_CHECKING:
+    from followyouremoji.media.ranges import ClipRange
+
+Precision = Literal["fp32", "fp16", "bf16"]
+
+
+@validated
+class Output:
+    """What is written, and where."""
+
+    path: Path | None = option(
+        None,
+        "The result: .mp4, .webm, .gif, .webp, .apng, or a folder of PNGs; a picture where the driving is one.",
+        panel="Result",
+        otherwise="PORTRAIT_DRIVING.mp4 in this folder",
+        strict=False,
+    )
+    side_by_side: bool = option(False, "Driving, landmarks, portrait and result in a row.", panel="Result")
+    sound: bool = option(True, "Keep the driving clip's sound, or leave it out.", panel="Result")
+    overwrite: bool = option(False, "Replace the output if it exists.", panel="Result")
+    max_side: int | None = option(
+        None,
+        "Bound of the result's longer side, pixels; the portrait is scaled to it before any work.",
+        panel="Result",
+        otherwise="for .mp4, what common players take",
+        ge=64,
+    )
+    background: str | None = option(
+        None,
+        "What a transparent portrait is laid on, such as `white` or `#3060a0`.",
+        panel="Result",
+        otherwise="transparent; white in .mp4 and .jpg",
+    )
+
+    @field_validator("background")
+    @classmethod
+    def _is_colour(cls, text: str | None) -> str | None:
+        if text is not None:
+            from followyouremoji.media.pictures import colour
+
+            colour(text)
+        return text
+
+
+@validated
+class ModelChoice:
+    """Which model animates, and how it is run."""
+
+    weights: str = option(
+        "bundled",
+        "The model: `bundled` (drawn portraits), `released` (the authors', for photographs), or a checkpoint's folder.",
+        panel="Model",
+    )
+    device: str | None = option(
+        None,
+        "cuda, cuda:1, mps or cpu; several share a long clip: cuda:0,cuda:1.",
+        panel="Model",
+        otherwise="a GPU if there is one",
+    )
+    dtype: Precision | None = option(
+        None,
+        "Precision of the networks.",
+        panel="Model",
+        otherwise="bf16 or fp16 on GPUs, fp32 on CPUs",
+    )
+    offload: bool | None = option(
+        None,
+        "Hold in memory, on a GPU in the GPU's, only the networks that are at work: those that read the portrait, then the one "
+        "that makes the frames. The result is the same to the bit.",
+        panel="Advanced",
+        otherwise="where the model is large for the device",
+    )
+    compiled: bool = option(
+        False,
+        "Compile the network with torch before it runs: meant for GPUs and long clips. Takes minutes at first, needs a C++ "
+        "compiler (CPU) or Triton (GPU), and rounds differently.",
+        panel="Advanced",
+    )
+
+
+@validated
+class Lora:
+    """A LoRA's file, and how much of it is added: 1 as it was trained."""
+
+    file: Path = option(..., "The file.", strict=False)
+    scale: float = option(1.0, "How much of it is added.", ge=-10.0, le=10.0)
+
+
+def parse_lora(given: Any) -> Any:
+    """`FILE` or `FILE:SCALE` as a Lora; an existing file's name is taken as it is. Mappings are read, too."""
+    if isinstance(given, Mapping):
+        return Lora(**given)
+    if not isinstance(given, str):
+        return given
+    name, colon, number = given.rpartition(":")
+    if colon and not Path(given).exists():
+        with suppress(ValueError):
+            return Lora(file=Path(name), scale=float(number))
+    return Lora(file=Path(given))
+
+
+@validated
+class ClipSettings:
+    """The part of the driving that is used, and how it is tracked."""
+
+    start: str = option(
+        "0",
+        "Where in the driving to begin: the number of a frame from 0 on, or a time such as 1.5s or 0:12.",
+        panel="Motion",
+    )
+    stop: str | None = option(
+        None, "Where to end; the frame itself is left out.", panel="Motion", otherwise="the end"
+    )
+    duration: str | None = option(
+        None, "How much of the driving to use, instead of an end.", panel="Motion", otherwise="up to the end"
+    )
+    smooth: float = option(
+        1.0,
+        "How much trembling of a clip's landmarks to take out; 0 is none. A motion file was smoothed when it was made.",
+        panel="Motion",
+        ge=0.0,
+        le=5.0,
+    )
+
+    @model_validator(mode="after")
+    def _is_range(self) -> Self:
+        _ = self.range
+        return self
+
+    @property
+    def range(self) -> ClipRange:
+        """The part. Raises ClipError for texts that name none."""
+        from followyouremoji.media.ranges import ClipRange, parse_moment
+
+        moments = {}
+        for name in ("start", "stop", "duration"):
+            text = getattr(self, name)
+            try:
+                moments[name] = None if text is None else parse_moment(text)
+            except UserError as error:
+                error.settings = (name,)
+                raise
+        return ClipRange(moments["start"] or 0, moments["stop"], moments["duration"])
+
+
+@validated
+class AnimationRequest:
+    """A portrait, what drives it, and everything that can be set.
+
+    >>> AnimationRequest(portrait="me.jpg", driving="smile.mp4", settings=AnimationSettings(seed=7))
+    >>> config.parse(AnimationRequest, '{"portrait": "me.jpg", "driving": "smile.mp4"}', "the request")
+
+    Raises UserError, of a kind that suits it, for values that cannot be used; files are not looked at yet.
+    """
+
+    portrait: str = option(..., "The picture to animate, or `bundled:NAME` (ada, max, emoji, stone, fox).")
+    driving: str = option(
+        ...,
+        "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk).",
+    )
+    output: Output = Output()
+    model: ModelChoice = ModelChoice()
+    loras: tuple[Annotated[Lora, BeforeValidator(parse_lora)], ...] = option(
+        (),
+        "A LoRA of one person or character, at full strength or as much as its scale says; there may be several.",
+        panel="Model",
+        otherwise="none",
+        strict=False,
+    )
+    clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy
+    alignment: AlignmentSettings = AlignmentSettings()
+    settings: AnimationSettings = AnimationSettings()
+    resume: Path | None = option(
+        None,
+        "Keep what is finished in this folder: after a break, even a crash, the same request goes on where it was.",
+        panel="Result",
+        otherwise="nothing is kept",
+        strict=False,
+    )

@@ -1,0 +1,132 @@
+"""What animations and previews share: a request's files opened, what is told, and frames written as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from followyouremoji.errors import SettingsError
+from followyouremoji.face.detection import FaceDetector
+from followyouremoji.media.pictures import PICTURE_ENDINGS, read_layers, write_picture
+from followyouremoji.media.provenance import GENERATED_COMMENT
+from followyouremoji.media.writing import ClipWriter
+from followyouremoji.prefetch import prefetch
+from followyouremoji.preparation import Prepared
+from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
+from followyouremoji.requests.driving import Driving
+from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
+from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.requests.result import Destination
+from followyouremoji.sources import Portrait, find_portrait
+
+WAITING_BYTES, LEAST_WAITING, MOST_WAITING = 1 << 26, 2, 64
+"""Bytes of finished frames that may wait for the encoder (what a model finishes at once at 512 pixels a side), and how
+many frames at least and at most."""
+
+
+@dataclass
+class Work:
+    """A request whose files are open, and what was told about it so far.
+
+    Attributes
+    ----------
+    picture : the portrait as the work is done on it: uint8 (height, width, 3 or 4)
+    scaled : its size, where it was scaled
+    """
+
+    request: AnimationRequest
+    portrait: Path
+    driving: Driving
+    destination: Destination
+    picture: np.ndarray
+    scaled: str | None
+    on_event: OnEvent
+    started: float
+    notes: list[Note]
+
+    @classmethod
+    def open(cls, request: AnimationRequest, on_event: OnEvent) -> Work:
+        """Read the portrait and look into the driving. Raises UserError where one of them cannot be used."""
+        started, settings = time.monotonic(), request.settings
+        if request.output.side_by_side and settings.loop == "pingpong":
+            raise SettingsError(
+                "the driving cannot be shown beside a loop that goes back and forth: leave it out, or let the loop blend",
+                settings=("side_by_side", "loop"),
+            )
+        portrait = portrait_path(request.portrait)
+        layers = read_layers(portrait)
+        driving = Driving(driving_path(request.driving), request.clip.range, settings.frame_rate)
+        destination = Destination(request.output, portrait, driving)
+        picture = destination.portrait(layers)
+        height, width = picture.shape[:2]
+        scaled = None if (height, width) == layers.shape[:2] else f"{width}x{height}"
+        return cls(request, portrait, driving, destination, picture, scaled, on_event, started, [])
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.notes.append(event)
+        self.on_event(event)
+
+    def find_portrait(self, detector: FaceDetector) -> Portrait:
+        known = portrait_landmarks(self.portrait)
+        return find_portrait(detector, self.picture, self.request.settings, str(self.portrait), known)
+
+    def tell_notes(self, found: Portrait, prepared: Prepared) -> None:
+        for sentence in found.notes:
+            self.tell(Note("portrait", sentence))
+        for sentence in prepared.notes:
+            self.tell(Note("alignment", sentence))
+
+    def outcome(
+        self, prepared: Prepared, size: tuple[int, int], sound: bool, computed: int = 0, forecast: int = 0
+    ) -> Outcome:
+        return Outcome(
+            path=self.destination.path,
+            frames=len(prepared),
+            size=size,
+            frame_rate=prepared.motion.frame_rate,
+            sound=sound,
+            seconds=time.monotonic() - self.started,
+            notes=tuple(self.notes),
+            computed=computed,
+            forecast=forecast,
+        )
+
+    def write(
+        self,
+        rows: Iterator[np.ndarray],
+        prepared: Prepared,
+        size: tuple[int, int],
+        made: Callable[[bool], Outcome],
+        comment: str = GENERATED_COMMENT,
+    ) -> Outcome:
+        """Write frames of `size` as they come; `made` is called with whether there is sound when all of them are there,
+        just before the result gets its name."""
+        path, output, background = self.destination.path, self.request.output, self.destination.background
+        if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
+            picture = next(rows)
+            self.tell(Frame(0, picture))
+            outcome = made(False)
+            write_picture(path, picture, output.overwrite, comment=comment, background=background)
+            return outcome
+        with ClipWriter(
+            path,
+            prepared.motion.frame_rate,
+            size,
+            sound_from=self.driving.sound if output.sound and prepared.loop != "pingpong" else None,
+            sound_start=float(prepared.motion.timestamps[0]),
+            overwrite=output.overwrite,
+            background=background,
+            comment=comment,
+        ) as writer:
+            waiting = min(max(WAITING_BYTES // (3 * size[0] * size[1]), LEAST_WAITING), MOST_WAITING)
+            with closing(prefetch(rows, waiting)) as finished:
+                for number, row in enumerate(finished):
+                    writer.write(row)
+                    self.tell(Frame(number, row))
+            return made(writer.has_sound)

@@ -1,0 +1,125 @@
+"""An animation as a front end runs it: what it is told, what comes out, and how it is stopped."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from followyouremoji.errors import UserError
+from followyouremoji.media.clips import ClipReader
+from followyouremoji.requests.animation import animate, load_animator
+from followyouremoji.requests.events import Event, Frame, Note, Progress, Stage
+from followyouremoji.requests.preview import preview
+from followyouremoji.requests.request import AnimationRequest, ClipSettings, ModelChoice, Output
+from followyouremoji.requests.resume import ResumeError
+from followyouremoji.settings import AnimationSettings
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+
+
+def asked(
+    model: Path, path: Path, driving: Path | str = "bundled:hello", resume: Path | None = None
+) -> AnimationRequest:
+    return AnimationRequest(
+        portrait="bundled:ada",
+        driving=str(driving),
+        output=Output(path=path, max_side=64),
+        model=ModelChoice(weights=str(model), device="cpu"),
+        clip=ClipSettings(stop="3"),
+        settings=AnimationSettings(steps=2),
+        resume=resume,
+    )
+
+
+def test_events_and_outcome(
+    model: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events: list[Event] = []
+    outcome = animate(asked(model, tmp_path / "a.mp4", clip), events.append)
+    assert capsys.readouterr() == ("", "")
+    stages = [event.name for event in events if isinstance(event, Stage)]
+    assert [name for name in stages if name != "loading"] == ["tracking", "animating"]
+    last = [event for event in events if isinstance(event, Progress)][-1]
+    assert last.done == last.total
+    frames = [event for event in events if isinstance(event, Frame)]
+    assert [frame.number for frame in frames] == [0, 1, 2]
+    assert frames[0].picture.shape == (64, 64, 3)
+    assert [note.code for note in outcome.notes] == [
+        event.code for event in events if isinstance(event, Note)
+    ]
+    assert outcome.notes[0].code == "portrait_scaled"
+    assert (outcome.path, outcome.frames, outcome.size) == (tmp_path / "a.mp4", 3, (64, 64))
+    assert (outcome.frame_rate, outcome.sound, outcome.made_before) == (25.0, True, False)
+    assert outcome.computed + outcome.forecast > 0
+    with ClipReader(tmp_path / "a.mp4") as made:
+        assert len(list(made)) == 3
+
+
+@pytest.mark.parametrize("stage", ["tracking", "animating"])
+def test_what_a_front_end_raises_ends_the_work(model: Path, clip: Path, tmp_path: Path, stage: str) -> None:
+    class Cancelled(Exception):
+        pass
+
+    running = ""
+
+    def cancel(event: Event) -> None:
+        nonlocal running
+        if isinstance(event, Stage):
+            running = event.name
+        if isinstance(event, Progress) and running == stage:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        animate(asked(model, tmp_path / "a.mp4", clip), cancel)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_serves_many_requests(model: Path, tmp_path: Path) -> None:
+    load = cache(load_animator)
+    for name in ("a.webp", "b.webp"):
+        animate(asked(model, tmp_path / name), load=load)
+    assert load.cache_info().hits == 1
+    assert (tmp_path / "a.webp").read_bytes() == (tmp_path / "b.webp").read_bytes()
+
+
+def test_what_was_made_before_is_not_made_again(model: Path, tmp_path: Path) -> None:
+    request = asked(model, tmp_path / "a.webp", resume=tmp_path / "kept")
+    first = animate(request)
+    again = animate(request, lambda event: pytest.fail("nothing is to be done"))
+    assert again == first.model_copy(update={"made_before": True})
+    (tmp_path / "a.webp").unlink()
+    assert not animate(request).made_before
+    other = asked(model, tmp_path / "b.webp", "bundled:talk", tmp_path / "kept")
+    with pytest.raises(ResumeError, match="another driving") as refused:
+        animate(other)
+    assert refused.value.settings == ("resume",)
+
+
+def test_errors_name_settings_and_no_flags(model: Path, tmp_path: Path) -> None:
+    settings = AnimationSettings(loop="pingpong")
+    request = AnimationRequest(
+        portrait="bundled:ada", driving="bundled:hello", output=Output(side_by_side=True), settings=settings
+    )
+    with pytest.raises(UserError) as refused:
+        animate(request)
+    assert refused.value.settings == ("side_by_side", "loop")
+    with pytest.raises(UserError, match="many frames") as refused:
+        animate(asked(model, tmp_path / "a.png"))
+    assert refused.value.settings == ("start", "stop")
+    assert "--" not in str(refused.value)
+
+
+def test_a_preview_draws_lines_over_the_portrait(tmp_path: Path) -> None:
+    request = AnimationRequest(
+        portrait="bundled:ada",
+        driving="bundled:hello",
+        output=Output(path=tmp_path / "look.gif"),
+        clip=ClipSettings(stop="2"),
+    )
+    pictures: list[np.ndarray] = []
+    outcome = preview(
+        request, 128, lambda event: pictures.append(event.picture) if isinstance(event, Frame) else None
+    )
+    assert (outcome.frames, outcome.size) == (2, (128, 128))
+    assert [picture.shape for picture in pictures] == [(128, 128, 3)] * 2

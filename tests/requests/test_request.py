@@ -1,0 +1,97 @@
+"""A request is data: checked when it is made, from Python and from JSON alike, with a schema; and light to import."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter
+
+from followyouremoji.config import parse
+from followyouremoji.errors import UserError
+from followyouremoji.options import extra, options
+from followyouremoji.requests.request import AnimationRequest, ClipSettings, Lora
+from followyouremoji.sampling.presets import PRESETS
+from followyouremoji.sampling.settings import Strategy
+from followyouremoji.settings import AnimationSettings, LongClips, Speed
+
+FILES = {"portrait": "me.jpg", "driving": "smile.mp4"}
+
+
+def read(**values: Any) -> AnimationRequest:
+    return parse(AnimationRequest, json.dumps({**FILES, **values}), "the request")
+
+
+def test_json_gives_what_python_gives() -> None:
+    made = AnimationRequest(
+        **FILES,
+        loras=(Lora(file=Path("ada.safetensors"), scale=0.5), Lora(file=Path("max.safetensors"))),
+        clip=ClipSettings(start="0:12", duration="3s"),
+        settings=AnimationSettings(seed=7, crop=False),
+        resume=Path("kept"),
+    )
+    assert made == read(
+        loras=["ada.safetensors:0.5", {"file": "max.safetensors"}],
+        clip={"start": "0:12", "duration": "3s"},
+        settings={"seed": 7, "crop": False},
+        resume="kept",
+    )
+    assert parse(AnimationRequest, TypeAdapter(AnimationRequest).dump_json(made), "again") == made
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"settings": {"steps": 0}}, "`settings.steps` must be a whole number from 1 to 1000, not 0"),
+        ({"settings": {"seed": True}}, "`settings.seed` must be a whole number"),
+        ({"alignment": {"mouth": 6}}, "`alignment.mouth` must be a number from 0 to 5"),
+        ({"settings": {"stepps": 3}}, "did you mean `steps`"),
+        ({"output": {"max_side": 10}}, "`output.max_side` must be a whole number from 64 on"),
+        ({"output": {"background": "beautiful"}}, "'beautiful' is no colour"),
+        ({"clip": {"start": "soon"}}, "'soon' is no place in a clip"),
+        ({"clip": {"start": "5", "stop": "4"}}, "is empty"),
+        ({"clip": {"stop": "4", "duration": "2"}}, "not both"),
+        ({"loras": ["ada.safetensors:99"]}, "`scale` must be a number from -10 to 10"),
+        ({"model": {"dtype": "fp8"}}, "'fp32', 'fp16' or 'bf16'"),
+    ],
+)
+def test_what_cannot_be_used_is_named(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError) as refused:
+        read(**values)
+    assert words in str(refused.value)
+
+
+def test_a_request_and_its_parts_are_keys() -> None:
+    """As for a server that knows a request again, or a model that it has loaded."""
+    assert hash(read()) == hash(read())
+    assert len({read().model, read().model, read(model={"device": "cpu"}).model}) == 2
+
+
+def test_every_option_says_what_it_is() -> None:
+    declared = list(options(AnimationRequest))
+    assert len({name for name, _ in declared}) == len(declared)
+    for name, field in declared:
+        assert field.description, name
+        assert field.description.endswith("."), name
+        assert field.is_required() or extra(field, "panel"), name
+        assert field.default is not None or extra(field, "otherwise"), name
+    schema = TypeAdapter(AnimationRequest).json_schema()
+    steps = schema["$defs"]["AnimationSettings"]["properties"]["steps"]
+    assert steps["anyOf"][0] == {"maximum": 1000, "minimum": 1, "type": "integer"}
+    assert steps["panel"] == "Model"
+
+
+def test_the_words_are_those_of_the_sampling() -> None:
+    assert get_args(Speed) == tuple(PRESETS)
+    assert get_args(LongClips) == ("auto", *get_args(Strategy))
+
+
+def test_a_request_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, followyouremoji.requests.request; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    program = "import sys, followyouremoji.requests.animation; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -118,7 +118,7 @@ def test_the_portrait_matters(animator: PortraitAnimator, prepared: Prepared) ->
 
 
 def test_a_call_does_it_all(animator: PortraitAnimator, portrait: DrawnPortrait) -> None:
-    """With MediaPipe on the drawn portrait; settings that cannot be used are told before anything is looked for."""
+    """With MediaPipe on the drawn portrait; settings that cannot be used are refused before anything is looked for."""
     result = list(animator(portrait.picture, drawn_motion(2)))
     assert len(result) == 2
     assert result[0].shape == portrait.picture.shape

@@ -48,21 +48,21 @@ def test_a_large_square_is_the_picture_s_own_pixels(large: tuple[np.ndarray, Cro
 
 
 def test_what_is_bent_of_it_is_resampled_once(large: tuple[np.ndarray, Crop, FaceAlone]) -> None:
-    """Inside the feathered edge the pasted frame is the bent square to the bit."""
+    """Inside the feathered edge the pasted frame is the warped square to the bit."""
     picture, crop, face = large
-    bent = warp_portrait(face.square, face.own_points, face.points_in_picture[1])
-    pasted = crop.paste(picture, bent)
+    warped = warp_portrait(face.square, face.own_points, face.points_in_picture[1])
+    pasted = crop.paste(picture, warped)
     inner = np.s_[300:1800, 300:1800]
-    np.testing.assert_array_equal(pasted[330:1830, 280:1780], bent[inner])
+    np.testing.assert_array_equal(pasted[330:1830, 280:1780], warped[inner])
 
 
 def test_bands_of_a_bent_picture_join() -> None:
-    """A picture bent in bands of rows against the same computed as a whole."""
+    """A picture warped in bands of rows against the same computed as a whole."""
     side = 700
     picture, own = texture(side), face_points(side)
     points = own + np.random.default_rng(1).normal(0, 3, own.shape)
     whole = warp_portrait(picture, own, points)
-    # Bent upside down, the bands begin elsewhere.
+    # Warped upside down, the bands begin elsewhere.
     flip = np.array([1, -1])
     other = warp_portrait(picture[::-1].copy(), own * flip + (0, side), points * flip + (0, side))[::-1]
     assert np.abs(whole.astype(int) - other).mean() < 0.1

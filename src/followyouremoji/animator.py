@@ -128,7 +128,7 @@ class PortraitAnimator:
         Returns
         -------
         One uint8 (height, width, 3) for each frame of the motion, of `Prepared.output_size`; of a transparent portrait
-        (height, width, 4), with straight colours and the opacity bent as they are.
+        (height, width, 4), with straight colours and the opacity warped as they are.
 
         Raises
         ------

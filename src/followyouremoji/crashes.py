@@ -19,7 +19,7 @@ KEPT = 20  # reports; older ones go
 
 
 def sentence(error: BaseException) -> str:
-    """What a user is told of an error that nobody foresaw, once its report is written. Never fails."""
+    """The sentence for a user on an error that nobody foresaw, once its report is written. Never fails."""
     what = traceback.format_exception_only(error)[0].splitlines()[0]
     report = write_report(error)
     where = (

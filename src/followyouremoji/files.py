@@ -2,7 +2,7 @@
 
 Whatever is written comes into being in a hidden workspace beside its place, and is moved there when it is complete and
 on the disk: neither an error, nor Ctrl-C, nor a power cut leaves half of one. The process that writes in a workspace
-holds its lock, so that what a killed one left can be told from what another is still writing.
+holds its lock, so that the files of a killed one can be distinguished from those that another is still writing.
 """
 
 from __future__ import annotations

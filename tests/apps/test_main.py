@@ -1,4 +1,4 @@
-"""How the process ends: one line for each error, whoever caused it, and no file name that cannot be printed."""
+"""How the process ends: one line for each error, and no file name that cannot be printed."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A generated face in the bent portrait."""
+"""A generated face in the warped portrait."""
 
 import cv2
 import numpy as np

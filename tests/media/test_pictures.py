@@ -1,4 +1,4 @@
-"""Pictures of every mode become the same plain RGB; bad ones are told of in one line."""
+"""Pictures of every mode become the same plain RGB; bad ones end in one line."""
 
 import struct
 import subprocess

@@ -1,4 +1,4 @@
-"""What the paper layout's denoiser is told of known frames."""
+"""How the paper layout's denoiser sees known frames."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Folders of drawings: finished or not there, and damage is told in words."""
+"""Folders of drawings: finished or not there, and damage is described in words."""
 
 import errno
 import os

@@ -49,7 +49,7 @@ log_every = 2
 steps = 6
 warmup = 2
 [autoencoder]
-latent_channels = 4
+latent_channels = 6
 channels = [8, 16]
 blocks = 1
 """
@@ -70,7 +70,9 @@ steps = 4
 warmup = 1
 decay = 1
 """
-    + NETWORK_TABLE
+    + NETWORK_TABLE.replace("latent_channels = 4", "latent_channels = 6").replace(
+        "image_width = 6", "image_width = 8"
+    )
     + """
 reference_landmarks = true
 warped_reference = true
@@ -247,7 +249,7 @@ def test_batches_are_a_function_of_the_step(folder) -> None:
     assert torch.equal(one.latents, again.latents)
     assert torch.equal(one.landmarks, again.landmarks)
     assert not torch.equal(one.latents, other.latents)
-    assert one.latents.shape == (2, 4, 3, 8, 8)
+    assert one.latents.shape == (2, 6, 3, 8, 8)
     assert one.landmarks.shape == (2, 3, 3, 64, 64)
     assert one.expression_mask.shape == one.face_mask.shape == (2, 1, 3, 8, 8)
     assert 0 < float(one.expression_mask.mean()) < 1

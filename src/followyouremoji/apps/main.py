@@ -55,7 +55,7 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def tell(error: Exception) -> int:
-    """Tell a user of an error in one line, whoever caused it; returns the exit code."""
+    """Tell a user of an error in one line; returns the exit code."""
     from followyouremoji.crashes import sentence
     from followyouremoji.errors import UserError
 

@@ -78,7 +78,7 @@ class Turns:
                 for network in used:
                     self._users[network] -= 1
 
-    @torch.inference_mode(False)  # weights are ordinary tensors, whoever asks for them
+    @torch.inference_mode(False)  # weights are ordinary tensors in any mode of the caller
     def _come(self, network: nn.Module) -> None:
         loaded = self._loaders[network]().state_dict()
         network.load_state_dict(loaded, strict=True, assign=True)

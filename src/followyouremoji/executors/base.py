@@ -81,7 +81,7 @@ class Worker:
                 self._resource = self._stack.enter_context(recipe())
                 self._recipe = recipe
             return function(item, self._resource), None
-        except Exception as error:  # handed to whoever asked for the work
+        except Exception as error:  # handed to the caller
             return None, error
 
     def close(self) -> None:

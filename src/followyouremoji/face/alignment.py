@@ -2,7 +2,7 @@
 
 Expression, head pose and pupils are carried over apart from each other, in the canonical space of the metric face:
 the expression as offsets from a neutral driving frame onto the portrait's own vertices, the pose by one of three rules,
-the pupils by the direction in which they look (`gaze`). So the portrait keeps its face shape, whoever drives it.
+the pupils by the direction in which they look (`gaze`). So the portrait keeps its face shape, whatever drives it.
 """
 
 from collections.abc import Callable

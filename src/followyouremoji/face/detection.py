@@ -22,7 +22,7 @@ MOST_FACES = 10
 """Faces that are looked for in one picture."""
 
 ROWS_APART = 16
-"""Of the rows by which most frames are told apart before whole pictures are compared."""
+"""Of the rows by which most frames are distinguished before whole pictures are compared."""
 
 
 @dataclass(frozen=True, eq=False)

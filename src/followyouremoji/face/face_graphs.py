@@ -27,8 +27,8 @@ MESH_BUNDLE = Path(str(files("followyouremoji.face") / "data" / "face_mesh.task"
 """The networks of mediapipe 0.10.21's mesh for the Tasks API: `benchmarks/mesh_bundle.py` makes it."""
 
 _UNSMOOTHED = 1_000_000
-"""Milliseconds between the frames that a task graph follows, as it is told. It smooths one face over time with a filter
-whose delay counts in seconds; so far apart, every frame stands for itself, as in the mesh graph."""
+"""Milliseconds between the frames that are given to a task graph. It smooths one face over time with a filter whose
+delay counts in seconds; so far apart, every frame stands for itself, as in the mesh graph."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Gaze:
     Attributes
     ----------
     directions : ``(T, 2, 2)`` degrees
-    trust : ``(T, 2)`` in [0, 1]: 0 where the lids are so nearly closed that the pupil is a guess
+    trust : ``(T, 2)`` in [0, 1]: 0 where the lids are so nearly closed that the pupil is uncertain
     """
 
     directions: np.ndarray

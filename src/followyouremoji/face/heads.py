@@ -16,11 +16,11 @@ FREE = 0.5
 """Share of the room in which travel is left as it is; beyond, more and more of it is taken off."""
 
 MARGIN = 0.01
-"""What stays between the face and the border of the picture, in sizes of the face: a picture is bent between both."""
+"""What stays between the face and the border of the picture, in sizes of the face: the warp lies between both."""
 
 MOST_TURNED, TURNED_LESS = 40.0, 0.6
 """Degrees that a picture turns a portrait from its own pose at most, and how much less for each degree that it is
-turned aside itself: bent by more, of six paintings and drawings each showed eyes, mouth or cheeks twice."""
+turned aside itself: turned by more, of six paintings and drawings each showed eyes, mouth or cheeks twice."""
 
 LEAST = 0.01
 """Least room to any side, in sizes of the face."""

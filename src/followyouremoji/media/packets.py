@@ -24,7 +24,7 @@ _UNTIMED_FORMATS = ("avi", "h264", "hevc", "m4v", "mpegvideo")
 """In these, packets carry at most the order in which they are decoded."""
 _PATCHY_FORMAT = "mpegts"  # made for bad lines, and marked corrupt where two recordings are joined
 _UNPROMISING_FORMATS = ("mpegts", "mpeg")
-"""These do not say how long they are: FFmpeg guesses it from the last times, which may have begun anew."""
+"""These do not say how long they are: FFmpeg estimates it from the last times, which may have begun anew."""
 _LOST_END = 0.5  # seconds that may lack at the end before a file is called cut off
 _MOST_ERRORS = 1000  # of reading, after which a file is given up
 _STEP_KEPT = 0.04  # seconds, about one frame
@@ -106,7 +106,7 @@ def open_container(file: InputFile) -> "InputContainer":
 
 
 def _leniency() -> dict[str, Any]:
-    """Tags that are no UTF-8 must not cost the clip: before version 19 PyAV has to be told."""
+    """Tags that are no UTF-8 must not cost the clip: before version 19 PyAV takes this as an option."""
     import av
 
     return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}

@@ -1,4 +1,4 @@
-"""Known frames at the denoiser's input: how the paper layout is told which frames exist already (Sec. 3.3)."""
+"""Known frames at the denoiser's input: how the paper layout learns which frames exist already (Sec. 3.3)."""
 
 from __future__ import annotations
 

@@ -158,7 +158,11 @@ def animate(networks: FollowYourEmoji, codec: Codec, run: DenoiserRun, pick: Pic
         strategy="keyframes" if network.layout == "paper" else "windows",
     )
     config = ModelConfig(
-        name="in training", network=network, picture_size=len(pick.portrait), window=settings.window
+        name="in training",
+        network=network,
+        autoencoder=codec.autoencoder.config,
+        picture_size=len(pick.portrait),
+        window=settings.window,
     )
     clip = PickedClip(pick, run.landmarks.style, network.warped_reference)
     generated = generate([Model(config, networks, codec)], clip, Timeline.straight(frames), settings)

@@ -168,7 +168,7 @@ def test_a_motion_file_with_code_in_it(fye: Run) -> None:
 
 def test_training_files_that_cannot_be_used(fye: Run) -> None:
     Path("run.toml").write_text("kind = 'poetry'\n")
-    assert_refused(fye("train", "run", "run.toml"), "run.toml", "autoencoder, denoiser")
+    assert_refused(fye("train", "run", "run.toml"), "run.toml", "'autoencoder' or 'denoiser'")
     assert_refused(fye("train", "run", "nowhere.toml"), "nowhere.toml")
     assert_refused(fye("train", "draw", "drawings", "--identities", 1, "--size", 100), "multiple of 8")
 

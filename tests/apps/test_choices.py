@@ -81,7 +81,9 @@ def test_messages_name_flags(fye: Run) -> None:
     assert with_flags("it is so", []) == "it is so"
     ended = fye("animate", "bundled:ada", "bundled:hello", "--stop", "2", "--duration", "3")
     assert_refused(ended, "not both")
-    assert_refused(fye("animate", "bundled:ada", "bundled:hello", "--lora", "x:99"), "from -10 to 10", "(--lora)")
+    assert_refused(
+        fye("animate", "bundled:ada", "bundled:hello", "--lora", "x:99"), "from -10 to 10", "(--lora)"
+    )
 
 
 def test_every_option_is_in_the_docs() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pickle
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from followyouremoji.config import Share, parse, validated
 from followyouremoji.errors import DataError, SettingsError
@@ -18,6 +18,8 @@ from followyouremoji.errors import DataError, SettingsError
 class Brush:
     width: PositiveInt = 3
     """In pixels."""
+    angle: Annotated[float, Field(ge=0, lt=360)] = 0.0
+    """In degrees."""
     opacity: Share = 1.0
     """1 is opaque."""
 
@@ -37,7 +39,7 @@ def test_a_config_survives_json_pickling_and_changes() -> None:
     assert painting == Painting(output=Path("a.png"), brushes=(Brush(width=5),))
     assert pickle.loads(pickle.dumps(painting)) == painting
     assert replace(painting, style="ink").style == "ink"
-    assert asdict(painting)["brushes"] == ({"width": 5, "opacity": 1.0},)
+    assert asdict(painting)["brushes"] == ({"width": 5, "angle": 0.0, "opacity": 1.0},)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,10 @@ def test_a_config_survives_json_pickling_and_changes() -> None:
         ("{", "it is no JSON text"),
         ('{"output": 3}', "`output` must be a path, not 3"),
         ('{"output": "a", "syle": "ink"}', "unknown entry `syle`; did you mean `style`?"),
-        ('{"output": "a", "frame": 1}', "unknown entry `frame`; known are width, opacity, output, brushes"),
+        (
+            '{"output": "a", "frame": 1}',
+            "unknown entry `frame`; known are width, angle, opacity, output, brushes",
+        ),
         ('{"output": "a", "style": "wax"}', "`style` must be 'oil' or 'ink', not 'wax'"),
         (
             '{"output": "a", "brushes": [{}, {"width": 0}]}',
@@ -56,6 +61,7 @@ def test_a_config_survives_json_pickling_and_changes() -> None:
         ),
         ('{"output": "a", "opacity": true}', "`opacity` must be a number from 0 to 1, not true"),
         ('{"output": "a", "opacity": NaN}', "`opacity` must be a number from 0 to 1, not nan"),
+        ('{"output": "a", "angle": 360}', "`angle` must be a number from 0 to below 360, not 360"),
         ('{"output": "a", "brushes": null}', "`brushes` must be a list of tables, not null"),
     ],
 )

@@ -21,6 +21,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "object": "table"}
+RANGE = {
+    "minimum": " from {:g}",
+    "exclusiveMinimum": " above {:g}",
+    "maximum": " to {:g}",
+    "exclusiveMaximum": " to below {:g}",
+    "multipleOf": ", a multiple of {:g}",
+}
 SHOWN = 60  # characters of a wrong value that a message repeats
 
 
@@ -31,9 +38,7 @@ def validated(kind: type[Config]) -> type[Config]:
     The text below a field is its description in the JSON schema. Raises SettingsError for what cannot be used.
     """
     made: Any = dataclass(frozen=True, kw_only=True, config=STRICT)(kind)
-    for field in fields(
-        made
-    ):  # pydantic reads the texts of a class's own fields: those that inherit find them here
+    for field in fields(made):  # pydantic reads the texts of a class's own fields: heirs find them here
         field.metadata = {"description": made.__pydantic_fields__[field.name].description}  # type: ignore[assignment]
     make = made.__init__
 
@@ -66,7 +71,7 @@ def allowed(schema: JsonSchema, definitions: JsonSchema) -> str:
 
 
 def _described(schema: JsonSchema) -> str:
-    if choices := schema.get("enum") or [schema[name] for name in ["const"] if name in schema]:
+    if choices := schema.get("enum", [schema["const"]] if "const" in schema else []):
         *others, last = map(repr, choices)
         return f"{', '.join(others)} or {last}" if others else last
     kind = schema["type"]
@@ -78,13 +83,10 @@ def _described(schema: JsonSchema) -> str:
     if schema.get("format") == "path":
         return "a path"
     words = "text" if kind == "string" else f"a {KINDS[kind]}"
-    if "minimum" in schema:
-        words += f" from {schema['minimum']:g}" + ("" if "maximum" in schema else " on")
-    elif "exclusiveMinimum" in schema:
-        words += f" above {schema['exclusiveMinimum']:g}"
-    if "maximum" in schema:
-        words += f" to {schema['maximum']:g}"
-    return words + (f", a multiple of {schema['multipleOf']:g}" if "multipleOf" in schema else "")
+    for name, text in RANGE.items():
+        if name in schema:
+            words += text.format(schema[name])
+    return words if {"maximum", "exclusiveMaximum"} & schema.keys() else words.replace("from", "of at least")
 
 
 def _alternatives(schema: JsonSchema, definitions: JsonSchema) -> Iterator[JsonSchema]:

@@ -105,7 +105,10 @@ class AtomicOutput:
                 if foreign:
                     problem = f"{path} holds {foreign[0]}, which is of no earlier result, so it is not replaced; give a new folder"
             if problem is None and is_taken(path) and not self._overwrite:
-                problem, settings = f"{path} exists already; give another name", ["overwrite"]
+                problem, settings = (
+                    f"{path} exists already; give another name, or have it replaced",
+                    ["overwrite"],
+                )
         except OSError as reason:
             raise self.failure(reason) from reason
         if problem is not None:

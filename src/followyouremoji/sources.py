@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -87,6 +88,7 @@ class FaceFinder:
 
     def __init__(self) -> None:
         self._idle: defaultdict[Path | None, list[FaceDetector]] = defaultdict(list)
+        weakref.finalize(self, _close, self._idle)  # at the end of the process at the latest
         self._found = lru_cache(REMEMBERED)(self._find)
         self._tracked = lru_cache(REMEMBERED)(self._track)
         self._looped = lru_cache(REMEMBERED)(looped)
@@ -101,9 +103,7 @@ class FaceFinder:
 
     def close(self) -> None:
         """Free the detectors, and forget everything. The finder can be used again."""
-        for detectors in self._idle.values():
-            while detectors:
-                detectors.pop().close()
+        _close(self._idle)
         for memory in (self._found, self._tracked, self._looped, self._solved, self._measured):
             memory.cache_clear()
 
@@ -179,6 +179,12 @@ class FaceFinder:
     ) -> Tracked:
         with self.detector(bundle) as detector:
             return read_motion(source.source, detector, face, clip_range, frame_rate)
+
+
+def _close(idle: Mapping[Path | None, list[FaceDetector]]) -> None:
+    for detectors in idle.values():
+        while detectors:
+            detectors.pop().close()
 
 
 @dataclass(frozen=True)

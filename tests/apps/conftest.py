@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from followyouremoji.apps.main import main
-from followyouremoji.cache import face_landmarker_file
-from followyouremoji.face.face_graphs import has_mesh
 
 Run = Callable[..., "Ended"]
 
@@ -26,11 +24,7 @@ class Ended:
 @pytest.fixture
 def fye(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Runs `fye` in an empty folder, with the cache folder in it too."""
-    fetched = face_landmarker_file()
     monkeypatch.setenv("FYE_HOME", str(tmp_path / "home"))
-    if fetched.is_file() and not has_mesh():  # faces are not found without it
-        face_landmarker_file().parent.mkdir()
-        face_landmarker_file().symlink_to(fetched)
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)

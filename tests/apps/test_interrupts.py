@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ import av
 import pytest
 
 from followyouremoji.apps.interrupts import AGAIN, CLOCK, interrupts
+from followyouremoji.apps.output import progress_bar
 
 pytestmark = pytest.mark.skipif(not CLOCK, reason="needs a timer that the system has not")
 
@@ -86,6 +88,21 @@ def test_what_clears_up_is_not_interrupted() -> None:
 
     assert interrupted(work)
     assert cleared == ["block", "frames"]
+
+
+def test_a_thread_that_works_hears_of_it_when_it_advances() -> None:
+    heard = []
+
+    def work() -> None:
+        with progress_bar("Animating") as advance, ThreadPoolExecutor(1) as worker:
+            advance(0, 2)
+            try:
+                press()
+            finally:
+                heard.append(worker.submit(advance, 1, 2).exception())
+
+    assert interrupted(work)
+    assert isinstance(heard[0], KeyboardInterrupt)
 
 
 def test_nothing_happens_without_ctrl_c() -> None:

@@ -60,7 +60,10 @@ def test_sigterm_saves_and_leaves_with_143_and_the_same_command_goes_on(tmp_path
 def test_a_run_that_cannot_be_read_is_told_in_a_line(fye: Run) -> None:
     Path("run.toml").write_text(AUTOENCODER.replace("STEPS", '"many"'))
     ended = fye("train", "run", "run.toml")
-    assert (ended.code, ended.err) == (2, "Error: run.toml: `steps` must be a whole number, not 'many'\n")
+    assert (ended.code, ended.err) == (
+        2,
+        "Error: run.toml: `optimisation.steps` must be a whole number above 0, not 'many'\n",
+    )
 
 
 @pytest.mark.parametrize(

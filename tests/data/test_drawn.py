@@ -81,7 +81,7 @@ def test_the_depth_of_points_gives_shape_and_pose_of_the_drawn_head_back(
         ({"frame_rates": (8, float("inf"))}, "frame_rates"),
         ({"frame_rates": ("8", "25")}, "frame_rates"),
         ({"seed": 0.5}, "seed"),
-        ({"seed": -1}, "from 0 on"),
+        ({"seed": -1}, "at least 0"),
     ],
     ids=str,
 )

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from followyouremoji.errors import WeightsError
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.face_graphs import has_mesh
+from followyouremoji.face.face_graphs import MESH_BUNDLE, MeshGraph, TaskGraph, has_mesh
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 pytest.importorskip("mediapipe")
@@ -19,18 +18,18 @@ pytest.importorskip("mediapipe")
 from tests.face.test_detection import drawn
 
 SHARED = Path(__file__).parents[2].parent / "shared"
-BUNDLE = SHARED / "models" / "face_landmarker_v2_with_blendshapes.task"
-needs_bundle = pytest.mark.skipif(not BUNDLE.is_file(), reason="the task bundle is not beside this checkout")
+needs_media = pytest.mark.skipif(
+    not (SHARED / "media").is_dir(), reason="real pictures and clips are not beside this checkout"
+)
 
 
 @pytest.fixture
-def without_mesh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """The folder of fetched models, for a mediapipe as from 0.10.30 on, which has no `solutions`."""
+def without_mesh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As a mediapipe from 0.10.30 on, which has no `solutions`."""
     monkeypatch.setitem(sys.modules, "mediapipe.python.solutions", None)
     monkeypatch.delitem(sys.modules, "mediapipe.python.solutions.face_mesh", raising=False)
-    monkeypatch.setenv("FYE_HOME", str(tmp_path))
     has_mesh.cache_clear()
-    yield tmp_path
+    yield
     has_mesh.cache_clear()
 
 
@@ -52,11 +51,6 @@ def apart(found: np.ndarray, other: np.ndarray) -> float:
     return float(100 * (np.linalg.norm(found - other, axis=-1).mean(-1) / pupils).mean())
 
 
-def test_without_models_it_is_said_what_to_fetch(without_mesh: Path) -> None:
-    with FaceDetector() as detector, pytest.raises(WeightsError, match="weights download --face-landmarker"):
-        detector.detect(np.zeros((64, 64, 3), np.uint8))
-
-
 def test_without_mediapipe_it_is_said_what_to_install() -> None:
     code = (
         "import sys, numpy as np; sys.modules['mediapipe'] = None\n"
@@ -69,10 +63,8 @@ def test_without_mediapipe_it_is_said_what_to_install() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@needs_bundle
-def test_the_fetched_bundle_does_what_the_mesh_does(without_mesh: Path) -> None:
+def test_without_the_mesh_graph_faces_are_found_as_well(without_mesh: None) -> None:
     """A picture, a clip, a face far away in both; and no scores, which nobody asked for."""
-    (without_mesh / "face_landmarker.task").symlink_to(BUNDLE)
     near, points = drawn(3, 256)
     small, small_points = drawn(3, 128)
     far = np.full((720, 1280, 3), 128, np.uint8)
@@ -88,21 +80,26 @@ def test_the_fetched_bundle_does_what_the_mesh_does(without_mesh: Path) -> None:
             assert apart(face.points, far_points) < 20
 
 
-@needs_bundle
-def test_mesh_and_bundle_agree_on_real_portraits(mesh: FaceDetector) -> None:
-    """Two networks, 1.2 to 2.0 % of the pupil distance apart on these paintings and the cartoon."""
-    with FaceDetector(BUNDLE) as task:
-        for name in ("s0", "s3", "s5", "s7", "s8"):
-            picture = picture_of(name)
-            assert apart(task.detect(picture).points, mesh.detect(picture).points) < 2.5
+def test_both_graphs_give_the_mesh_s_landmarks(mesh: FaceDetector) -> None:
+    pictures = [np.roll(drawn(3, 256)[0], shift, axis=1) for shift in range(0, 16, 2)]
+    graph, task = MeshGraph(False, 1), TaskGraph(MESH_BUNDLE, False, 1, scores=False)
+    followed = MeshGraph(True, 1), TaskGraph(MESH_BUNDLE, True, 1, scores=False)
+    for picture in pictures:
+        (one,), (other,) = graph.faces(picture), task.faces(picture)
+        assert apart(other.normalised, one.normalised) < 0.1
+        (one,), (other,) = (each.faces(picture) for each in followed)
+        assert apart(other.normalised, one.normalised) < 1
 
 
-@needs_bundle
-def test_mesh_and_bundle_agree_on_a_fast_clip(mesh: FaceDetector) -> None:
-    """2.6 % apart; 4.3 % where the task graph smooths over time, and so lags behind a head that turns quickly."""
+@needs_media
+def test_both_graphs_agree_on_real_portraits_and_a_fast_clip(mesh: FaceDetector) -> None:
+    graph, task = MeshGraph(False, 1), TaskGraph(MESH_BUNDLE, False, 1, scores=False)
+    for name in ("s0", "s3", "s5", "s7", "s8", "s9", "s10", "s25"):
+        (one,), (other,) = (each.faces(picture_of(name)) for each in (graph, task))
+        assert apart(other.normalised, one.normalised) < 0.2
+    graph, task = MeshGraph(True, 1), TaskGraph(MESH_BUNDLE, True, 1, scores=False)
     clip = cv2.VideoCapture(str(SHARED / "media" / "driving" / "d12.mp4"))
-    frames = [np.ascontiguousarray(clip.read()[1][..., ::-1]) for _ in range(60)]
-    with FaceDetector(BUNDLE) as task:
-        found, other = ([face.points for face in one.track(frames) if face] for one in (task, mesh))
-    assert len(found) == len(other) == 60
-    assert apart(np.stack(found), np.stack(other)) < 3.2
+    for _ in range(60):
+        frame = np.ascontiguousarray(clip.read()[1][..., ::-1])
+        (one,), (other,) = graph.faces(frame), task.faces(frame)
+        assert apart(other.normalised, one.normalised) < 1

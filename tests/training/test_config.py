@@ -149,7 +149,7 @@ def test_all_entries_are_read(tmp_path) -> None:
             ("size = 64", "frame_rates = 25"),
             "`data[1].drawn.frame_rates` must be a list of 2 numbers, not 25",
         ),
-        (("size = 64", "seed = 0.5"), "`data[1].drawn.seed` must be a whole number from 0 on, not 0.5"),
+        (("size = 64", "seed = 0.5"), "`data[1].drawn.seed` must be a whole number of at least 0, not 0.5"),
         (("size = 64", 'speech = "much"'), "`data[1].drawn.speech` must be a number from 0 to 1, not 'much'"),
         (("size = 64", "sise = 64"), "unknown entry `data[1].drawn.sise`; did you mean `size`?"),
         (('["emoji"]', '"emoji"'), "`data[1].drawn.styles` must be a list of texts, not 'emoji'"),
@@ -240,7 +240,7 @@ def test_a_decoder_is_tuned_where_it_can_learn_and_lies_whole(tmp_path) -> None:
     assert load(tmp_path, tuned).tune_decoder  # type: ignore[union-attr]
     with pytest.raises(SettingsError, match=r"run\.toml.*each GPU holds a part of the decoder"):
         load(tmp_path, tuned.replace("steps = 4", 'steps = 4\nsharding = "fsdp"'))
-    with pytest.raises(SettingsError, match="`picture_frames` must be a whole number from 0 on"):
+    with pytest.raises(SettingsError, match="`picture_frames` must be a whole number of at least 0"):
         load(tmp_path, tuned.replace("tune_decoder", "picture_frames = -1\ntune_decoder"))
 
 

@@ -89,22 +89,10 @@ def weight_rows() -> tuple[list[tuple[str, str]], bool]:
         for row in found
     ]
     bundle = face_landmarker_file()
-    rows.append(("face_landmarker.task", str(bundle) if bundle.is_file() else without_landmarker()))
+    rows.append(
+        ("face_landmarker.task", str(bundle) if bundle.is_file() else "not there (optional, for --bundle)")
+    )
     return rows, any(row.present for row in found if row.name == "bundled")
-
-
-def without_landmarker() -> str:
-    """What it means that Google's face landmarker was not fetched."""
-    from followyouremoji.errors import WeightsError
-    from followyouremoji.face.face_graphs import has_mesh
-
-    try:
-        optional = has_mesh()
-    except WeightsError as error:
-        return f"not there. {error}"
-    if optional:
-        return "not there (optional, for --bundle)"
-    return "not there: portraits and clips of your own need it (fye weights download --face-landmarker)"
 
 
 def example_rows() -> list[tuple[str, str]]:

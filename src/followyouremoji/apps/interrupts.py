@@ -43,25 +43,34 @@ def ignore(*lost: object) -> None:
     """Instead of printing the traceback of an interruption that got lost, which is raised again."""
 
 
+PRESSED = Interrupts()
+
+
+def end_if_pressed() -> None:
+    """Raise KeyboardInterrupt where Ctrl-C has come: in a thread that works, which does not hear of it by itself."""
+    if PRESSED.came:
+        raise KeyboardInterrupt
+
+
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
     """Ctrl-C in this block raises KeyboardInterrupt until that leaves the block.
 
     Nothing changes outside the main thread, and where somebody else handles Ctrl-C or has it ignored, as `nohup` does.
     """
-    pressed = Interrupts()
+    PRESSED.came = False
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     ):
-        yield pressed
+        yield PRESSED
         return
     hooks = sys.excepthook, sys.unraisablehook
-    before = {signal.SIGINT: signal.signal(signal.SIGINT, pressed.first)}
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, PRESSED.first)}
     if CLOCK:
-        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, pressed.again)
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, PRESSED.again)
     try:
-        yield pressed
+        yield PRESSED
     finally:
         if CLOCK:
             signal.setitimer(signal.ITIMER_REAL, 0.0)

@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from followyouremoji.apps.interrupts import end_if_pressed
+
 Advance = Callable[[int, int | None], None]
 """Called with what is done and what is to be done in all, None where that is not known."""
 
@@ -31,7 +33,8 @@ def note(message: str) -> None:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Advance]:
-    """A bar with the time left on the standard error output; nothing where that is not a terminal."""
+    """A bar with the time left on the standard error output; nothing where that is not a terminal. After Ctrl-C,
+    advancing it raises KeyboardInterrupt, in whatever thread."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -43,4 +46,9 @@ def progress_bar(what: str) -> Iterator[Advance]:
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def advance(done: int, total: int | None) -> None:
+            end_if_pressed()  # networks have a thread of their own, and may be far from their next frame
+            bar.update(task, completed=done, total=total)
+
+        yield advance

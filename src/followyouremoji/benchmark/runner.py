@@ -70,7 +70,7 @@ def suite_settings(name: str, cases: int, size: int) -> SuiteSettings:
 
 def run_benchmark(benchmark: Benchmark, say: Say = print) -> dict[str, list[MethodScores]]:
     """Draw what is missing, measure what is missing, write and say the tables; the scores by suite."""
-    with Local() if benchmark.processes == 1 else Processes(benchmark.processes) as executor:
+    with Local() if benchmark.processes <= 1 else Processes(benchmark.processes) as executor:
         return _run_on(executor, benchmark, say)
 
 

@@ -254,11 +254,9 @@ def case_path(folder: Path, index: int) -> Path:
 def write_case(case: Case, path: Path) -> None:
     """Write a case; the file appears when it is complete."""
     arrays = {name: np.asarray(value) for name, value in vars(case).items()}
-    for name, array in arrays.items():
-        if array.dtype == np.float64:
-            arrays[name] = array.astype(np.float32)
+    singles = {name: array.astype(np.float32) for name, array in arrays.items() if array.dtype == np.float64}
     with atomic(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, **arrays | singles)
 
 
 def read_case(path: Path) -> Case:
@@ -270,11 +268,4 @@ def read_case(path: Path) -> Case:
         raise DataError(
             f"{path} is not a case of a suite ({reason}); delete it, and it is drawn anew."
         ) from None
-    return Case(
-        **{
-            **arrays,
-            "index": int(arrays["index"]),
-            "style": str(arrays["style"]),
-            "attempts": int(arrays["attempts"]),
-        }
-    )
+    return Case(**{name: array if array.ndim else array.item() for name, array in arrays.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -131,9 +132,11 @@ def network_loaders(
 ) -> dict[str, Loader]:
     """How to load each network of a checkpoint, by its name."""
 
+    empty = empty_networks(config)
+
     def read(name: str) -> nn.Module:
         network = read_network(
-            empty_networks(config)[name],
+            deepcopy(empty[name]),
             folder / NETWORK_FILES[name],
             device,
             torch.float32 if name == "autoencoder" else dtype,
@@ -142,7 +145,7 @@ def network_loaders(
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return with_cpu_kernels(network, device)
 
-    loaders: dict[str, Loader] = {name: partial(read, name) for name in empty_networks(config)}
+    loaders: dict[str, Loader] = {name: partial(read, name) for name in empty}
     if config.autoencoder is None:
         loaders["autoencoder"] = partial(load_stable_diffusion_autoencoder, folder / VAE_FOLDER, device)
     if config.network.image_source == "clip":

@@ -35,10 +35,11 @@ class Task(Generic[Item]):
     attempt: int = 1
 
 
-class RemoteWorker(Protocol):
-    """A worker elsewhere, as the pool sees it."""
+class WorkerHandle(Protocol):
+    """What the pool holds of a worker elsewhere."""
 
-    def give(self, job: Job, item: Any) -> None: ...
+    def give(self, job: Job, item: bytes) -> None:
+        """Have it work on a pickled item."""
 
     def answer(self) -> bytes | None:
         """The answer, waited for: pickled value and error of an item, or None when it is ready for the first one.
@@ -49,10 +50,10 @@ class RemoteWorker(Protocol):
         """End it at once, whatever it works on."""
 
 
-Remote = TypeVar("Remote", bound=RemoteWorker)
+Handle = TypeVar("Handle", bound=WorkerHandle)
 
 
-class Pool(ABC, Generic[Remote]):
+class Pool(ABC, Generic[Handle]):
     """An executor of up to `count` workers, which start as items need them and stay for the next map.
 
     A worker that ends under an item is replaced, and the item tried once more. Maps may run beside each other, each
@@ -61,15 +62,15 @@ class Pool(ABC, Generic[Remote]):
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._idle: list[Remote] = []
-        self._workers: list[Remote] = []
+        self._idle: list[Handle] = []
+        self._workers: list[Handle] = []
 
     @abstractmethod
-    def _start(self) -> Remote:
+    def _start(self) -> Handle:
         """A new worker, which answers None when it is ready."""
 
     @abstractmethod
-    def _wait(self, workers: Sequence[Remote]) -> list[Remote]:
+    def _wait(self, workers: Sequence[Handle]) -> list[Handle]:
         """Those of the workers that have an answer or have ended, waited for until there is one."""
 
     def __enter__(self) -> Self:
@@ -84,7 +85,7 @@ class Pool(ABC, Generic[Remote]):
         """See `Executor.map`. Raises WorkerLost where workers end before they are ready."""
         job, rest = Job(pickle.dumps(function), pickle.dumps(resource)), iter(items)
         tasks: deque[Task[Item]] = deque()
-        busy: dict[Remote, Task[Item] | None] = {}  # None: a worker that starts
+        busy: dict[Handle, Task[Item] | None] = {}  # None: a worker that starts
         done: deque[Outcome[Item, Result]] = deque()
         failed_starts = 0
         try:
@@ -111,6 +112,7 @@ class Pool(ABC, Generic[Remote]):
                         else:
                             tasks.append(Task(task.item, task.attempt + 1))
                     else:
+                        failed_starts = 0
                         self._idle.append(worker)
                         if task is not None and answer is not None:
                             done.append(Outcome(task.item, *pickle.loads(answer)))
@@ -118,19 +120,19 @@ class Pool(ABC, Generic[Remote]):
         finally:
             self._stop(list(busy))
 
-    def _hand_out(self, job: Job, tasks: deque[Task[Item]], busy: dict[Remote, Task[Item] | None]) -> None:
+    def _hand_out(self, job: Job, tasks: deque[Task[Item]], busy: dict[Handle, Task[Item] | None]) -> None:
         """Give tasks to idle workers, and start more workers for the rest of the tasks."""
         while tasks and self._idle:
             worker, task = self._idle.pop(), tasks.popleft()
             busy[worker] = task
-            worker.give(job, task.item)
+            worker.give(job, pickle.dumps(task.item))
         starting = sum(task is None for task in busy.values())
         for _ in range(min(len(tasks) - starting, self._count - len(busy))):
             worker = self._start()
             self._workers.append(worker)
             busy[worker] = None
 
-    def _stop(self, workers: Sequence[Remote]) -> None:
+    def _stop(self, workers: Sequence[Handle]) -> None:
         for worker in workers:
             if worker in self._workers:  # and not stopped with the block already
                 self._workers.remove(worker)
@@ -138,8 +140,8 @@ class Pool(ABC, Generic[Remote]):
         self._idle = [worker for worker in self._idle if worker in self._workers]
 
 
-class Workplace:
-    """The other end of a `RemoteWorker`, in a process of its own."""
+class RemoteWorker:
+    """A worker in a process of its own, whose orders and answers are pickled."""
 
     def __init__(self) -> None:
         self._worker = Worker()
@@ -150,7 +152,7 @@ class Workplace:
     def ready(self) -> None:
         """Answers when the process is up."""
 
-    def work(self, job: Job, item: Any) -> bytes:
+    def work(self, job: Job, item: bytes) -> bytes:
         """Pickled value and error; an error has the traceback as a note."""
         try:
             if self._job is None or job.function != self._job.function:
@@ -158,9 +160,9 @@ class Workplace:
             if self._job is None or job.resource != self._job.resource:
                 self._resource = pickle.loads(job.resource)
             self._job = job
-            value, error = self._worker.work(self._function, item, self._resource)
+            value, error = self._worker.work(self._function, pickle.loads(item), self._resource)
             return pickle.dumps((value, None if error is None else portable(error)))
-        except Exception as error:  # what one process has another does not find, or cannot be sent
+        except Exception as error:  # one process has what another does not find, or it cannot be sent
             return pickle.dumps((None, portable(error)))
 
 

@@ -11,12 +11,12 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from followyouremoji.executors.base import ONE_THREAD, WorkerLost
-from followyouremoji.executors.pool import Job, Pool, Workplace
+from followyouremoji.executors.pool import Job, Pool, RemoteWorker
 
 _STARTING = threading.Lock()
 
@@ -34,6 +34,8 @@ class Processes(Pool["Process"]):
     """
 
     def __init__(self, count: int, gpus: Sequence[str] = ()) -> None:
+        if count < 1:
+            raise ValueError(f"there must be at least one process, not {count}")
         super().__init__(count)
         self._gpus = tuple(gpus)
 
@@ -58,11 +60,12 @@ class Process:
         self.gpu = gpu
         self._job: Job | None = None
         self._process = context.Process(target=_serve, args=(far,), daemon=True)
-        with _environment(ONE_THREAD if gpu is None else {**ONE_THREAD, "CUDA_VISIBLE_DEVICES": gpu}):
+        variables = ONE_THREAD if gpu is None else {**ONE_THREAD, "CUDA_VISIBLE_DEVICES": gpu}
+        with _STARTING, _environment(variables), _interrupts_blocked():
             self._process.start()
         far.close()
 
-    def give(self, job: Job, item: Any) -> None:
+    def give(self, job: Job, item: bytes) -> None:
         # A process that has ended meanwhile is noticed when its answer is waited for.
         with suppress(OSError):
             self.connection.send((None if job is self._job else job, item))
@@ -87,26 +90,39 @@ class Process:
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Variables that a process finds as it starts, before it loads any library; multiprocessing cannot give them."""
-    with _STARTING:
-        before = {name: os.environ.get(name) for name in variables}
-        os.environ.update(variables)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal, but the one that gives orders ends the others: a process that starts
+    here never sees it, and one that comes meanwhile is heard afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would lift the block as it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(connection: Connection) -> None:
     """In the process: work until the other end is closed."""
-    # Ctrl-C reaches all processes of a terminal; the one that gives orders ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # see `_interrupts_blocked`
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job: Any = None
-    workplace = Workplace()
+    worker = RemoteWorker()
     connection.send(None)  # ready
     while True:
         try:
@@ -114,7 +130,7 @@ def _serve(connection: Connection) -> None:
         except EOFError:
             return
         job = new_job or job
-        connection.send(workplace.work(job, item))
+        connection.send(worker.work(job, item))
 
 
 def _end_with_parent() -> None:

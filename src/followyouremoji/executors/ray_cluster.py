@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from followyouremoji.errors import SettingsError, first_line
 from followyouremoji.executors.base import ONE_THREAD, WorkerLost
-from followyouremoji.executors.pool import Job, Pool, Workplace
+from followyouremoji.executors.pool import Job, Pool, RemoteWorker
 
 LOCAL = "local"
 """The address that starts Ray on this machine alone, for trying out."""
@@ -31,9 +31,10 @@ class RayCluster(Pool["Actor"]):
         ``ray://10.0.0.1:10001``; "local" starts Ray here. Not used where this process is connected to a Ray already.
     gpus : GPUs that a worker sees, which may be a part of one; 0 for work on processors alone
 
-    Raises, when its block begins,
+    Raises
     ------
-    SettingsError : Ray is not installed, no cluster answers at the address, or it has no processor or GPU.
+    SettingsError : when its block begins: Ray is not installed, no cluster answers at the address, or it has no
+        processor or GPU.
     """
 
     def __init__(self, address: str = "auto", gpus: float = 0) -> None:
@@ -78,12 +79,12 @@ class Actor:
     def __init__(self, ray: Any, gpus: float) -> None:
         options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": {"env_vars": ONE_THREAD}}
         self._ray = ray
-        self._actor = ray.remote(**options)(Workplace).remote()
+        self._actor = ray.remote(**options)(RemoteWorker).remote()
         self._job: Job | None = None
         self._shared: Any = None
         self.pending = self._actor.ready.remote()
 
-    def give(self, job: Job, item: Any) -> None:
+    def give(self, job: Job, item: bytes) -> None:
         if job is not self._job:
             self._job, self._shared = job, self._ray.put(job)
         self.pending = self._actor.work.remote(self._shared, item)

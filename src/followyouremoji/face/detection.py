@@ -58,13 +58,12 @@ class FaceDetector:
     ----------
     bundle : Path, optional
         Google's face-landmarker task bundle (``face_landmarker.task``). With it, every face has 52 blendshape scores;
-        without it, the face mesh inside the mediapipe wheel is used, about three times as fast. A mediapipe that has
-        none (from 0.10.30 on) uses the bundle that was fetched, without scores.
+        without it, the face mesh is used, about twice as fast.
 
     Raises
     ------
     WeightsError
-        The bundle is missing or is none; with the first picture, too, where none is given and none can be found.
+        The bundle is missing or is none; with the first picture, too, where mediapipe cannot be used.
 
     Nothing is loaded before the first picture. One detector must not be used by two threads at once.
     """
@@ -272,7 +271,7 @@ class FaceDetector:
     def _graph(self, tracking: bool, faces: int) -> FaceGraph:
         if self._bundle is not None:
             return TaskGraph(self._bundle, tracking, faces)
-        return quickest_graph(None, tracking, faces)
+        return quickest_graph(tracking, faces)
 
     def _in_picture(self, picture: np.ndarray) -> list[GraphFace]:
         if self._picture_graph is None:
@@ -281,7 +280,7 @@ class FaceDetector:
 
     def _search_graph(self, confidence: float) -> FaceGraph:
         if confidence not in self._search_graphs:
-            self._search_graphs[confidence] = quickest_graph(self._bundle, False, MOST_FACES, confidence)
+            self._search_graphs[confidence] = quickest_graph(False, MOST_FACES, confidence)
         return self._search_graphs[confidence]
 
     def _far_boxes(self, picture: np.ndarray) -> list[tuple[float, float, float]]:

@@ -1,10 +1,10 @@
 """MediaPipe's face graphs behind one interface: a picture in, the faces in it out.
 
 The *mesh graph* comes with mediapipe up to 0.10.21: 478 landmarks, about 3 ms a frame when it follows a face, because
-it runs its landmark network on the place of the previous face and no detector. The *task graph* runs Google's
-face-landmarker task bundle, which every mediapipe can and which also gives 52 blendshape scores, in about three times
-as long. Its network is another one: landmarks of the two differ by 1 to 4 % of the pupil distance on filmed faces and
-paintings of people (docs/inputs.md).
+it runs its landmark network on the place of the previous face and no detector. The *task graph*, which every mediapipe
+can run, takes a bundle of networks. With `MESH_BUNDLE` it runs those of the mesh graph and gives the same landmarks as
+fast; with Google's face-landmarker bundle, another network, it also gives 52 blendshape scores and takes twice as long,
+and its landmarks are 1 to 4 % of the pupil distance away on filmed faces and paintings of people (docs/inputs.md).
 
 mediapipe is imported when the first graph is made. Its C++ parts write start-up notes to file descriptor 2, which no
 setting of theirs prevents: a process that minds has to filter them itself.
@@ -13,15 +13,18 @@ setting of theirs prevents: a process that minds has to filter them itself.
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.resources import files
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..cache import face_landmarker_file
 from ..errors import WeightsError, first_line
 from .topology import N_LANDMARKS
+
+MESH_BUNDLE = Path(str(files("followyouremoji.face") / "data" / "face_mesh.task"))
+"""The networks of mediapipe 0.10.21's mesh for the Tasks API: `benchmarks/mesh_bundle.py` makes it."""
 
 _UNSMOOTHED = 1_000_000
 """Milliseconds between the frames that a task graph follows, as it is told. It smooths one face over time with a filter
@@ -66,23 +69,11 @@ def has_mesh() -> bool:
     return True
 
 
-def quickest_graph(
-    bundle: Path | None, tracking: bool, max_faces: int, confidence: float = 0.5
-) -> "FaceGraph":
-    """A graph for landmarks alone: the mesh where mediapipe brings it, else the task graph of `bundle` or of the one
-    that was fetched. Parameters as in `MeshGraph`.
-
-    Raises WeightsError where there is neither.
-    """
+def quickest_graph(tracking: bool, max_faces: int, confidence: float = 0.5) -> "FaceGraph":
+    """A graph for the mesh's landmarks alone, with every mediapipe; parameters as in `MeshGraph`."""
     if has_mesh():
         return MeshGraph(tracking, max_faces, confidence)
-    bundle = bundle or face_landmarker_file()
-    if not bundle.is_file():
-        raise WeightsError(
-            "The installed MediaPipe comes without models of faces. Fetch Google's, 4 MB, with "
-            f"`fye weights download --face-landmarker`, or put face_landmarker.task at {bundle}."
-        )
-    return TaskGraph(bundle, tracking, max_faces, confidence, scores=False)
+    return TaskGraph(MESH_BUNDLE, tracking, max_faces, confidence, scores=False)
 
 
 class MeshGraph:
@@ -114,7 +105,7 @@ class MeshGraph:
 
 
 class TaskGraph:
-    """Google's face-landmarker task bundle; parameters as in `MeshGraph`.
+    """A face-landmarker task bundle; parameters as in `MeshGraph`.
 
     With `scores`, every face has 52 blendshape scores. Raises `WeightsError` if the file is not such a bundle.
     """

@@ -19,7 +19,7 @@ from followyouremoji.networks.finite import finite
 from followyouremoji.sampling.denoising import denoise
 from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.sampling.noise import frame_noise
-from followyouremoji.sampling.progressive import Level, batched
+from followyouremoji.sampling.progressive import Level, Segment, batched
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.sampling.windows import Window
 
@@ -154,28 +154,10 @@ def sample(
     """
     check_fits(settings, readers[0].denoiser.config)
     levels = settings.levels(frames, cuts, loop)
-    numbers = {segment: number for number, segment in enumerate(chain.from_iterable(levels))}
-    windows = {segment: len(settings.windows(len(segment))) for segment in numbers}
-    count = StepCount(settings.steps * sum(windows.values()), progress, tally)
-    readings = Counter(frame for segment in numbers for frame in segment.read)
+    segments = list(chain.from_iterable(levels))
+    readings = Counter(frame for segment in segments for frame in segment.read)
     made: dict[int, Sampled] = {}  # frames that are yielded or read later
-
-    @torch.inference_mode()
-    def make(reader: ClipReader, batch: Level) -> list[Sampled]:
-        """The frames of each segment, on the first device."""
-        warped = [reader.warped(segment.frames) for segment in batch]
-        latents = stored(store, [numbers[segment] for segment in batch])
-        if latents is None:
-            latents = draw(reader, batch, warped, known_latents(batch, made, shape), settings, count)
-            if store is not None:
-                for segment, value in zip(batch, latents, strict=True):
-                    store.save(numbers[segment], value)
-        else:
-            count.skip(settings.steps * sum(windows[segment] for segment in batch))
-        return [
-            Sampled(value.transpose(0, 1), warp).to(readers[0].device)
-            for value, warp in zip(latents, warped, strict=True)
-        ]
+    make = SegmentMaker(segments, shape, settings, made, readers[0].device, store, progress, tally)
 
     complete, together = 0, 1 if settings.scenes_at_once else settings.batch
     for level in levels:
@@ -195,9 +177,7 @@ def sample(
 
 
 def on_devices(
-    readers: Sequence[ClipReader],
-    batches: Sequence[Level],
-    make: Callable[[ClipReader, Level], list[Sampled]],
+    readers: Sequence[ClipReader], batches: Sequence[Level], make: SegmentMaker
 ) -> Iterator[tuple[Level, list[Sampled]]]:
     """Each batch of a level with its results, in order, made when it is asked for; several devices make neighbouring
     ones at once."""
@@ -210,11 +190,69 @@ def on_devices(
             yield from zip(together, threads.map(make, readers, together), strict=True)
 
 
-def stored(store: LatentStore | None, numbers: Sequence[int]) -> Tensor | None:
-    """The latents of a batch's segments (batch, channels, frames, height, width), where all are in the store."""
-    found = [] if store is None else [store.load(number) for number in numbers]
-    latents = [one for one in found if one is not None]
-    return torch.stack(latents) if len(latents) == len(numbers) else None
+class SegmentMaker:
+    """Samples the segments of a plan, or takes them from a store, and counts steps; on any device."""
+
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        shape: tuple[int, int, int],
+        settings: SamplingSettings,
+        made: Mapping[int, Sampled],
+        device: torch.device,
+        store: LatentStore | None,
+        progress: Progress | None,
+        tally: Tally | None,
+    ) -> None:
+        """Of `sample`'s parameters; `made` holds the frames that segments read, results go to `device`."""
+        self._settings, self._shape, self._made = settings, shape, made
+        self._device, self._store = device, store
+        self._numbers = {segment: number for number, segment in enumerate(segments)}
+        self._steps = {segment: settings.steps * len(settings.windows(len(segment))) for segment in segments}
+        self._count = StepCount(sum(self._steps.values()), progress, tally)
+
+    @torch.inference_mode()
+    def __call__(self, reader: ClipReader, batch: Level) -> list[Sampled]:
+        """The frames of segments of one length, known ones too."""
+        settings = self._settings
+        warped = [reader.warped(segment.frames) for segment in batch]
+        latents = self._stored(batch)
+        if latents is not None:
+            self._count.skip(sum(self._steps[segment] for segment in batch))
+        else:
+            noise = [
+                frame_noise(settings.seed, segment.frames, self._shape, settings.shared_noise)
+                for segment in batch
+            ]
+            mask = torch.tensor([segment.known for segment in batch], dtype=torch.float32)
+            latents = denoise(
+                reader.denoiser,
+                reader.conditioning,
+                WindowFeatures(reader, batch, warped),
+                torch.cat(noise).to(reader.device),
+                known_latents(batch, self._made, self._shape).to(reader.device),
+                mask[:, None, :, None, None].to(reader.device),
+                settings.windows(len(batch[0])),
+                settings.steps,
+                settings.cache,
+                partial(self._count.add, len(batch)),
+            )
+            finite(latents, "denoiser")
+            if self._store is not None:
+                for segment, value in zip(batch, latents, strict=True):
+                    self._store.save(self._numbers[segment], value)
+        return [
+            Sampled(value.transpose(0, 1), warp).to(self._device)
+            for value, warp in zip(latents, warped, strict=True)
+        ]
+
+    def _stored(self, batch: Level) -> Tensor | None:
+        """The latents of a batch (batch, channels, frames, height, width), where all its segments are in the store."""
+        if self._store is None:
+            return None
+        found = [self._store.load(self._numbers[segment]) for segment in batch]
+        latents = [one for one in found if one is not None]
+        return torch.stack(latents) if len(latents) == len(batch) else None
 
 
 def known_latents(batch: Level, made: Mapping[int, Sampled], shape: tuple[int, int, int]) -> Tensor:
@@ -225,37 +263,6 @@ def known_latents(batch: Level, made: Mapping[int, Sampled], shape: tuple[int, i
             if segment.known[place]:
                 known[row, :, place] = made[frame].latents
     return known
-
-
-def draw(
-    reader: ClipReader,
-    batch: Level,
-    warped: Sequence[Tensor | None],
-    known: Tensor,
-    settings: SamplingSettings,
-    count: StepCount,
-) -> Tensor:
-    """The latents of segments of one length, sampled together: (batch, channels, frames, height, width) float32.
-
-    `warped` are those of each segment's frames, see `ClipReader`; `known` are latents as of `known_latents`.
-    """
-    _, channels, _, height, width = known.shape
-    shape, shared = (channels, height, width), settings.shared_noise
-    noise = [frame_noise(settings.seed, segment.frames, shape, shared) for segment in batch]
-    mask = torch.tensor([segment.known for segment in batch], dtype=known.dtype)
-    latents = denoise(
-        reader.denoiser,
-        reader.conditioning,
-        WindowFeatures(reader, batch, warped),
-        torch.cat(noise).to(reader.device),
-        known.to(reader.device),
-        mask[:, None, :, None, None].to(reader.device),
-        settings.windows(len(batch[0])),
-        settings.steps,
-        settings.cache,
-        partial(count.add, len(batch)),
-    )
-    return finite(latents, "denoiser")
 
 
 class WindowFeatures:

@@ -319,27 +319,23 @@ class Run:
             {name: shard_like(value, own[name]) for name, value in state["module"].items()}
         )
         self.average.restore(state["average"])
-        layout = self.optimiser.state_dict()
         if set(state["optimiser"]) - set(self.trained):
             raise WeightsError(
                 f"{file} does not belong to this run's settings: it trained other parts of the networks."
             )
-        names = {parameter: name for name, parameter in self.trained.items()}
-        members = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        layout["state"] = {}
-        for number, parameter in enumerate(members):
-            moments = state["optimiser"].get(names[parameter], {})
+        for name, moments in state["optimiser"].items():
             if moments and first_moment(self.settings) not in moments:
                 raise WeightsError(
                     f"{file} does not belong to this run's settings: it was trained with another `optimiser`. Name another `output`, and "
                     "this folder as `initial`."
                 )
-            if moments:
-                layout["state"][number] = {
-                    key: shard_like(value, parameter) if isinstance(value, Tensor) and value.ndim else value
-                    for key, value in moments.items()
-                }
-        self.optimiser.load_state_dict(layout)
+            parameter = self.trained[name]
+            self.optimiser.state[parameter] = {
+                key: shard_like(value, parameter).clone()
+                if isinstance(value, Tensor) and value.ndim
+                else value
+                for key, value in moments.items()
+            }
         if self.scaler.is_enabled() and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.step_number = self.saved_step = state["step"]

@@ -86,7 +86,7 @@ def _prepared(unit: Unit, part: Path, settings: PrepareSettings) -> UnitRecord:
     if selection.pieces:
         with (
             clip,
-            closing(quickest_graph(None, False, MOST_FACES, filters.confidence)) as graph,
+            closing(quickest_graph(False, MOST_FACES, filters.confidence)) as graph,
             part.open("wb") as file,
         ):
             archive = tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (its end is not wanted)

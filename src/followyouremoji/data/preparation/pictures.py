@@ -12,7 +12,6 @@ from followyouremoji.data.preparation.records import UnitRecord
 from followyouremoji.data.preparation.settings import Filters
 from followyouremoji.data.preparation.statistics import QUANTITIES, Quantity, summed
 from followyouremoji.data.shards import Shards
-from followyouremoji.data.source import TrainingClip
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.geometry import project, solve_metric_faces
 from followyouremoji.face.topology import TRIANGLES
@@ -40,9 +39,11 @@ def clip_sheet(shards: Shards, rows: int = ROWS) -> np.ndarray:
 def _row(shards: Shards, number: int) -> np.ndarray:
     frames = np.linspace(0, shards.lengths[number] - 1, MOMENTS).round().astype(int)
     clip, facts = shards.stored(number, frames.tolist()), shards.facts(number)
-    middle = MOMENTS // 2
-    cells = [_small(picture) for picture in clip.pictures]
-    cells += [_with_landmarks(clip, middle), _with_mesh(clip, middle), _with_masks(clip, middle)]
+    cells = [cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA) for picture in clip.pictures]
+    middle, points = cells[MOMENTS // 2], clip.points[MOMENTS // 2] * (CELL / shards.size)
+    dimmed = (middle * DIMMED).astype(np.uint8)
+    landmarks = draw_landmarks(points[:, :2], (CELL, CELL), LandmarkStyle(antialiased=True))
+    cells += [np.maximum(dimmed, landmarks), _with_mesh(dimmed, points), _with_masks(middle, points)]
     row = np.concatenate(cells, axis=1)
     title = np.full((TITLE, row.shape[1], 3), 255, np.uint8)
     said = (
@@ -53,34 +54,18 @@ def _row(shards: Shards, number: int) -> np.ndarray:
     return np.concatenate([title, row])
 
 
-def _small(picture: np.ndarray) -> np.ndarray:
-    return cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)
+def _with_mesh(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    faces = solve_metric_faces(points[None] / CELL, (CELL, CELL))
+    corners = np.round(project(faces.vertices, faces.poses, (CELL, CELL))[0][TRIANGLES] * 16).astype(np.int32)
+    return cv2.polylines(picture.copy(), list(corners), True, MESH_COLOUR, 1, cv2.LINE_AA, 4)
 
 
-def _with_landmarks(clip: TrainingClip, frame: int) -> np.ndarray:
-    size = clip.pictures.shape[1]
-    points = clip.points[frame, :, :2] * (CELL / size)
-    drawn = draw_landmarks(points, (CELL, CELL), LandmarkStyle(antialiased=True))
-    return np.maximum(_small(clip.pictures[frame]) * DIMMED, drawn).astype(np.uint8)
-
-
-def _with_mesh(clip: TrainingClip, frame: int) -> np.ndarray:
-    size = clip.pictures.shape[1]
-    faces = solve_metric_faces(clip.points[[frame]] / size, (size, size))
-    points = project(faces.vertices, faces.poses, (CELL, CELL))[0]
-    picture = (_small(clip.pictures[frame]) * DIMMED).astype(np.uint8)
-    corners = np.round(points[TRIANGLES] * 16).astype(np.int32)
-    cv2.polylines(picture, list(corners), True, MESH_COLOUR, 1, cv2.LINE_AA, 4)
-    return picture
-
-
-def _with_masks(clip: TrainingClip, frame: int) -> np.ndarray:
-    picture = clip.pictures[frame].astype(np.float32)
-    points, size = clip.points[frame, :, :2], (clip.pictures.shape[2], clip.pictures.shape[1])
+def _with_masks(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    tinted = picture.astype(np.float32)
     for mask, tint in ((face_mask, FACE_TINT), (expression_mask, EXPRESSION_TINT)):
-        masked = mask(points, size)
-        picture[masked] = 0.45 * picture[masked] + 0.55 * np.array(tint)
-    return _small(picture.astype(np.uint8))
+        masked = mask(points[:, :2], (CELL, CELL))
+        tinted[masked] = 0.45 * tinted[masked] + 0.55 * np.array(tint)
+    return tinted.astype(np.uint8)
 
 
 def histogram_plots(records: Sequence[UnitRecord], filters: Filters) -> np.ndarray | None:

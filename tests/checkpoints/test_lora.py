@@ -1,6 +1,5 @@
 """LoRA files: written and read back, merged and taken out, refused where they do not fit."""
 
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file

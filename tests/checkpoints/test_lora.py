@@ -1,13 +1,11 @@
 """LoRA files: written and read back, merged and taken out, refused where they do not fit."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from followyouremoji.animator import PortraitAnimator
-from followyouremoji.checkpoints.lora import Lora, parse_lora, read_lora, with_loras, write_lora
+from followyouremoji.checkpoints.lora import Lora, read_lora, with_loras, write_lora
 from followyouremoji.errors import WeightsError
 from tests.checkpoints.small_models import small_paper_model
 
@@ -143,14 +141,3 @@ def test_files_that_are_no_loras_are_refused(tmp_path) -> None:
         write_lora(Lora(changed, 2, 4.0, "x"), other, overwrite=True)
         with pytest.raises(WeightsError, match=message):
             read_lora(other)
-
-
-def test_the_command_line_s_scale(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert parse_lora("ada.safetensors") == (Path("ada.safetensors"), 1.0)
-    assert parse_lora("ada.safetensors:0.7") == (Path("ada.safetensors"), 0.7)
-    assert parse_lora("C:ada") == (Path("C:ada"), 1.0)
-    Path("odd:2").touch()
-    assert parse_lora("odd:2") == (Path("odd:2"), 1.0)
-    with pytest.raises(WeightsError, match="scale must be between"):
-        parse_lora("ada.safetensors:1e9")

@@ -48,7 +48,7 @@ def test_json_gives_what_python_gives() -> None:
         ({"settings": {"seed": True}}, "`settings.seed` must be a whole number"),
         ({"alignment": {"mouth": 6}}, "`alignment.mouth` must be a number from 0 to 5"),
         ({"settings": {"stepps": 3}}, "did you mean `steps`"),
-        ({"output": {"max_side": 10}}, "`output.max_side` must be a whole number from 64 on"),
+        ({"output": {"max_side": 10}}, "`output.max_side` must be a whole number of at least 64"),
         ({"output": {"background": "beautiful"}}, "'beautiful' is no colour"),
         ({"clip": {"start": "soon"}}, "'soon' is no place in a clip"),
         ({"clip": {"start": "5", "stop": "4"}}, "is empty"),
@@ -61,6 +61,18 @@ def test_what_cannot_be_used_is_named(values: dict[str, Any], words: str) -> Non
     with pytest.raises(UserError) as refused:
         read(**values)
     assert words in str(refused.value)
+
+
+def test_loras_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd:2").touch()
+    made = read(loras=["ada.safetensors", "ada.safetensors:-0.7", "C:ada", "odd:2"]).loras
+    assert [(str(lora.file), lora.scale) for lora in made] == [
+        ("ada.safetensors", 1.0),
+        ("ada.safetensors", -0.7),
+        ("C:ada", 1.0),
+        ("odd:2", 1.0),
+    ]
 
 
 def test_a_request_and_its_parts_are_keys() -> None:

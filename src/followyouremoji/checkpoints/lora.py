@@ -67,19 +67,6 @@ class Lora:
         return (self.alpha / self.rank) * product.view(up.shape[0], *down.shape[1:])
 
 
-def parse_lora(text: str) -> tuple[Path, float]:
-    """`FILE` or `FILE:SCALE` as the command line takes it. Raises WeightsError for a scale that cannot be used."""
-    if Path(text).exists():
-        return Path(text), 1.0
-    name, colon, number = text.rpartition(":")
-    if colon:
-        try:
-            return Path(name), checked_scale(float(number))
-        except ValueError:
-            pass
-    return Path(text), 1.0
-
-
 def checked_scale(scale: float) -> float:
     if not (math.isfinite(scale) and abs(scale) <= LARGEST_SCALE):
         raise WeightsError(

@@ -28,10 +28,26 @@ if TYPE_CHECKING:
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 
 
+def load_animator(choice: ModelChoice) -> PortraitAnimator:
+    """A model as it is asked for. Raises UserError where there is none or it cannot be used."""
+    import torch
+
+    from followyouremoji.animator import PortraitAnimator
+
+    types = {None: None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    return PortraitAnimator.from_pretrained(
+        choice.weights,
+        choice.device,
+        types[choice.dtype],
+        offload=choice.offload,
+        compile=choice.compiled,
+    )
+
+
 def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
-    load: Callable[[ModelChoice], PortraitAnimator] | None = None,
+    load: Callable[[ModelChoice], PortraitAnimator] = load_animator,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
@@ -47,80 +63,82 @@ def animate(
         ExitStack() as stack,
     ):
         work = Work.open(request, on_event)
-        destination, settings = work.destination, request.settings
-        path, kept = destination.path, None
+        described = work.destination.described()
+        kept = None
         if request.resume is not None:
-            from followyouremoji.checkpoints.sources import find_checkpoint
-
-            weights = find_checkpoint(request.model.weights)
-            asked = recipe(request, work.portrait, work.driving.path, weights, work.scaled)
-            kept = stack.enter_context(ResumeFolder(request.resume, asked))
-            clear_stale(path.parent, path.name)
-            earlier = kept.outcome(destination.described())
-            if earlier is not None and is_taken(path) and not request.output.overwrite:
+            kept = stack.enter_context(resume_folder(work, request.resume))
+            clear_stale(work.destination.path.parent, work.destination.path.name)
+            earlier = kept.outcome(described)
+            if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
-        destination.check()
-        if (
-            not request.output.side_by_side
-            and settings.crop is not False
-            and settings.paste_back is not False
-        ):
-            height, width = work.picture.shape[:2]
-            check_sides(path, (width, height))  # the result is as large as the portrait
-        destination.check_room(work.picture)
-        if work.scaled is not None:
-            work.tell(destination.note_on_bound(work.portrait, work.scaled))
+        check_destination(work)
+        animator, prepared = prepare(work, kept, load)
+        outcome = write_frames(work, animator, prepared, kept)
+        if kept is not None and kept.outcome(described) is None:
+            kept.finish(described, outcome)
+        return outcome
+
+
+def resume_folder(work: Work, folder: Path) -> ResumeFolder:
+    """The folder of a request, not yet entered."""
+    from followyouremoji.checkpoints.sources import find_checkpoint
+
+    weights = find_checkpoint(work.request.model.weights)
+    return ResumeFolder(folder, recipe(work.request, work.portrait, work.driving.path, weights, work.scaled))
+
+
+def check_destination(work: Work) -> None:
+    """Raise ClipError where the result could not be written in the end."""
+    settings, destination = work.request.settings, work.destination
+    destination.check()
+    pasted = settings.crop is not False and settings.paste_back is not False
+    if pasted and not work.request.output.side_by_side:
+        height, width = work.picture.shape[:2]
+        check_sides(destination.path, (width, height))  # the result is as large as the portrait
+    destination.check_room(work.picture)
+    if work.scaled is not None:
+        work.tell(destination.note_on_bound(work.portrait, work.scaled))
+
+
+def prepare(
+    work: Work, kept: ResumeFolder | None, load: Callable[[ModelChoice], PortraitAnimator]
+) -> tuple[PortraitAnimator, Prepared]:
+    """Find the faces while the model is loaded, and prepare the one for the other."""
+    request = work.request
+    settings = request.settings
+    loader = ThreadPoolExecutor(1, "loading")
+    try:
         with FaceDetector(settings.detector_bundle) as detector:
             found = work.find_portrait(detector)
-            loader = ThreadPoolExecutor(1, "loading")
-            stack.callback(loader.shutdown, wait=False)  # who stops need not wait for torch
-            loading = loader.submit(ready_animator, request, load or load_animator)
+            loading = loader.submit(ready_animator, request, load)
 
             def tell_beside_loading(event: Event) -> None:
                 work.tell(event)
                 if loading.done():
                     loading.result()  # what cannot be loaded ends the tracking
 
-            motion = kept.motion() if kept is not None else None
-            tracked = motion is None
+            before = motion = kept.motion() if kept is not None else None
             if motion is None:
                 face, smooth = settings.driving_face, request.clip.smooth
                 motion = work.driving.track(detector, face, smooth, tell_beside_loading)
-            if not loading.done():
-                work.tell(Stage("loading", "Loading the model"))
-            animator = loading.result()
-        if kept is not None and tracked:  # now that nothing can be refused any more
-            motion = kept.keep_motion(motion)
-        for note in notes_on_model(animator, request):
-            work.tell(note)
-        prepared = animator.prepare(
-            found.layers,
-            motion,
-            alignment=request.alignment,
-            settings=settings,
-            portrait_landmarks=found.landmarks,
-        )
-        work.tell_notes(found, prepared)
-        outcome = write_frames(work, animator, prepared, kept)
-        if kept is not None and kept.outcome(destination.described()) is None:
-            kept.finish(destination.described(), outcome)
-        return outcome
-
-
-def load_animator(choice: ModelChoice) -> PortraitAnimator:
-    """A model as it is asked for. Raises UserError where there is none or it cannot be used."""
-    import torch
-
-    from followyouremoji.animator import PortraitAnimator
-
-    types = {None: None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    return PortraitAnimator.from_pretrained(
-        choice.weights,
-        choice.device,
-        types[choice.dtype],
-        offload=choice.offload,
-        compile=choice.compiled,
+        if not loading.done():
+            work.tell(Stage("loading", "Loading the model"))
+        animator = loading.result()
+    finally:
+        loader.shutdown(wait=False)  # who stops need not wait for torch
+    if kept is not None and before is None:  # now that nothing can be refused any more
+        motion = kept.keep_motion(motion)
+    for note in notes_on_model(animator, request):
+        work.tell(note)
+    prepared = animator.prepare(
+        found.layers,
+        motion,
+        alignment=request.alignment,
+        settings=settings,
+        portrait_landmarks=found.landmarks,
     )
+    work.tell_notes(found, prepared)
+    return animator, prepared
 
 
 def ready_animator(

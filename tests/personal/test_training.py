@@ -11,7 +11,7 @@ import torch
 pytest.importorskip("skia", reason="drawn portraits need skia")
 pytest.importorskip("peft", reason="training a LoRA needs peft")
 
-from followyouremoji.checkpoints.lora import Lora, merge_lora, read_lora, write_lora
+from followyouremoji.checkpoints.lora import Lora, read_lora, with_loras, write_lora
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
@@ -83,9 +83,7 @@ def test_a_merged_lora_computes_what_the_unmerged_one_does(model, tmp_path, conv
             tensors = adapter_tensors(networks)
         after = outputs(networks)
         file = write_lora(Lora(tensors, 3, 5.0, "small"), tmp_path / "x.safetensors")
-        merged = merge_lora(model, read_lora(file), 1.0, "x")
-        merged_outputs = outputs(networks)
-        merged.undo(model)
+        merged_outputs = outputs(with_loras(model, [(read_lora(file), 1.0, "x")]).networks)
     for a, b, c in zip(plain, untrained, after, strict=True):
         assert torch.equal(a, b)  # a new LoRA changes nothing
         assert torch.equal(a, c)  # and is gone without a trace

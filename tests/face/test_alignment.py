@@ -355,7 +355,7 @@ def test_the_neutral_frame_by_scores_is_the_least_sum_of_frames_with_a_face(driv
     assert neutral_frame(replace(driving, blendshapes=scores, found=np.array([True, False, True, True]))) == 3
 
 
-@pytest.mark.parametrize("frame", [-1, 4, 1000])
+@pytest.mark.parametrize("frame", [4, 1000])
 def test_a_neutral_frame_that_does_not_exist_is_refused(
     portrait: Landmarks, driving: Motion, frame: int
 ) -> None:

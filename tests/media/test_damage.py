@@ -16,8 +16,9 @@ def spoilt(path: Path, number: int) -> None:
     """Overwrite a picture packet with noise."""
     with av.open(str(path)) as container:
         entry = list(container.streams.video[0].index_entries)[number]
+        start, size = entry.pos, entry.size  # of memory that goes with the container
     content = bytearray(path.read_bytes())
-    content[entry.pos : entry.pos + entry.size] = np.random.default_rng(0).bytes(entry.size)
+    content[start : start + size] = np.random.default_rng(0).bytes(size)
     path.write_bytes(content)
 
 

@@ -113,7 +113,7 @@ def test_encoders_of_other_widths_are_refused(folder, tmp_path) -> None:
             "makes tokens of width 32, `image_width` of the network is 48",
         ),
         (("[network]", "[network]\nlatent_channels = 8"), "makes latents of 4 channels"),
-        (("size = 64}", "size = 64, colour = 3}"), "unknown entry 'colour' of `drawn`"),
+        (("size = 64}", "size = 64, colour = 3}"), r"unknown entry `data\[0\].drawn.colour`"),
     ):
         (tmp_path / "run.toml").write_text(text.replace(*change))
         with pytest.raises(SettingsError, match=message):

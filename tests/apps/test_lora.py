@@ -55,6 +55,7 @@ def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
     assert "exists already" in str(again.exception)
 
 
+@pytest.mark.slow
 def test_sigterm_leaves_what_is_learnt_so_far(model, tmp_path) -> None:
     who = random_identity(np.random.default_rng(17), "person")
     write_picture(tmp_path / "ada.png", draw_portrait(who, Performance.neutral(), 192).picture)

@@ -204,7 +204,7 @@ def test_interrupted_or_killed_a_program_leaves_no_process(tmp_path: Path, how: 
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from functools import partial
 from pathlib import Path
 from followyouremoji.executors import Processes
@@ -215,6 +215,7 @@ def work(name, folder):
     time.sleep(600)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with Processes(2) as executor:
         list(executor.map(partial(work, folder=Path(sys.argv[1])), "ab"))
 """

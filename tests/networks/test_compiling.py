@@ -104,6 +104,7 @@ def windows(frames: int, length: int) -> list[Window]:
     return overlapping_windows(frames, length, 1)
 
 
+@pytest.mark.slow
 def test_equal_shapes_share_compilations_and_every_window_length_is_compiled(case: Case) -> None:
     """A second length compiles as many again; the first one again, none; a break or a fall-back would raise."""
     modules = [module for module in case.denoiser.modules() if module._compiled_call_impl is not None]
@@ -116,6 +117,7 @@ def test_equal_shapes_share_compilations_and_every_window_length_is_compiled(cas
         assert made == 0 if again else 0 < made < len(modules)
 
 
+@pytest.mark.slow
 def test_a_clip_may_have_many_lengths_of_windows(case: Case) -> None:
     """torch counts compilations of all modules that share a forward, and gives up at its own limit."""
     with torch._dynamo.config.patch(accumulated_recompile_limit=4):
@@ -124,6 +126,7 @@ def test_a_clip_may_have_many_lengths_of_windows(case: Case) -> None:
             case.latents(case.denoiser, windows(length, length))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", [TaylorSettings(interval=2, warm_up=2), ForecastSettings(passes=3)])
 def test_caches_stand_around_compiled_regions(case: Case, cache: CacheSettings) -> None:
     """Two overlapping windows; guidance's halves go one by one where layers are cached."""

@@ -138,6 +138,7 @@ def test_two_processes_have_the_gradients_of_the_joined_batch(tmp_path, alone) -
     assert moved < 1e-4  # a step of Adam is about the learning rate, 5e-4, whatever the gradient
 
 
+@pytest.mark.slow
 def test_two_processes_tune_one_decoder(tmp_path) -> None:
     settings = {"tune_decoder": True, "picture_loss": 1.0, "picture_frames": 0}
     own = trained(tmp_path / "one", 1, **settings)
@@ -165,6 +166,7 @@ def clips(tmp_path_factory) -> Gradients:
     return trained(tmp_path_factory.mktemp("clips"), 1, steps=1, stage=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("bf16", 0.1)])
 def test_shares_parts_and_activations_computed_anew_go_together(tmp_path, clips, precision, most) -> None:
     more = {"checkpointing": True, "precision": precision}
@@ -209,6 +211,7 @@ def test_a_signal_to_one_of_two_processes_saves_and_ends_both(tmp_path) -> None:
     assert (tmp_path / "run" / "samples" / "step-00000002.png").exists()
 
 
+@pytest.mark.slow
 def test_processes_that_see_different_checkpoints_do_not_go_on(tmp_path) -> None:
     trained(tmp_path / "here", 1, steps=2)
     before = checkpoints(tmp_path / "here")

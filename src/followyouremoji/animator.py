@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ class PortraitAnimator:
         self.faces = FaceFinder()  # remembers what `prepare` found
         self._compile = compile
         self._with_loras: tuple[object, tuple[Model, ...]] | None = None  # of the last call that had some
+        self._adding = Lock()
         if compile:
             compile_denoisers(self.models)
 
@@ -206,20 +207,24 @@ class PortraitAnimator:
     def models_with(self, loras: Loras) -> tuple[Model, ...]:
         """The model on each device with LoRAs added to its weights: models of their own, which share all else with it.
 
-        Those of the last call are kept. Raises WeightsError as `frames`.
+        Those of the last call are kept while its files stay as they are. Raises WeightsError as `frames`.
         """
         if not loras:
             return self.models
         files = [(Path(file), scale) for file, scale in loras]
-        wanted = [(read_lora(file), scale, str(file)) for file, scale in files]
-        key = [(file.resolve(), file.stat().st_mtime_ns, scale) for file, scale in files]
-        if self._with_loras is None or self._with_loras[0] != key:
+        with self._adding:  # for several threads at once
+            key = [
+                (file.resolve(), file.is_file() and file.stat().st_mtime_ns, scale) for file, scale in files
+            ]
+            if self._with_loras is not None and self._with_loras[0] == key:
+                return self._with_loras[1]
+            wanted = [(read_lora(file), scale, str(file)) for file, scale in files]
             self._with_loras = None  # two changed copies of large networks may not fit in memory
             models = tuple(with_loras(model, wanted) for model in self.models)
             if self._compile:
                 compile_denoisers(models)
             self._with_loras = key, models
-        return self._with_loras[1]
+            return models
 
     def _frames(
         self,

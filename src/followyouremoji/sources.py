@@ -182,7 +182,7 @@ class FaceFinder:
 
 
 def _close(idle: Mapping[Path | None, list[FaceDetector]]) -> None:
-    for detectors in idle.values():
+    for detectors in list(idle.values()):  # another thread may need a new one
         while detectors:
             detectors.pop().close()
 

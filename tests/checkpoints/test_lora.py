@@ -1,5 +1,7 @@
 """LoRA files: written and read back, merged and taken out, refused where they do not fit."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -93,6 +95,17 @@ def test_an_animator_keeps_the_models_of_its_last_loras(tmp_path) -> None:
     assert animator.models_with([(str(file), 1.0)]) is once
     assert animator.models_with(()) == (animator.model,)
     assert animator.models_with([(file, 0.5)]) is not once
+    file.unlink()
+    with pytest.raises(WeightsError, match="there is no LoRA file"):
+        animator.models_with([(file, 0.5)])
+
+
+def test_threads_that_ask_for_the_same_loras_share_one_copy(tmp_path) -> None:
+    animator = PortraitAnimator(small_paper_model())
+    file = write_lora(small_lora(), tmp_path / "ada.safetensors")
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(animator.models_with, [[(file, 1.0)]] * 4)
+    assert all(models is first for models in others)
 
 
 def test_a_lora_of_another_layout_is_refused_and_changes_nothing() -> None:
@@ -141,3 +154,9 @@ def test_files_that_are_no_loras_are_refused(tmp_path) -> None:
         write_lora(Lora(changed, 2, 4.0, "x"), other, overwrite=True)
         with pytest.raises(WeightsError, match=message):
             read_lora(other)
+
+
+@pytest.mark.parametrize("scale", [1e9, -11.0, float("nan")])
+def test_a_scale_has_bounds(scale: float) -> None:
+    with pytest.raises(WeightsError, match="scale must be between"):
+        with_loras(small_paper_model(), [(Lora({}, 1, 1.0, "x"), scale, "x")])

@@ -268,3 +268,13 @@ def test_clips_pictures_are_prepared_as_pillow_does() -> None:
 def test_pictures_to_tensors_and_back() -> None:
     pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
     assert np.array_equal(to_pictures(to_pixels(to_tensor(pictures))), pictures)
+
+
+def test_pictures_are_coded_in_float32_whatever_a_run_computes_in() -> None:
+    codec = small_paper_model().codec
+    pictures = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    latents = codec.encode(pictures)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(codec.encode(pictures), latents)
+        decoded = codec.decode(latents)
+    assert torch.equal(decoded, codec.decode(latents))

@@ -127,6 +127,10 @@ def test_a_checkpoint_that_vanished_is_told(paper: Path, tmp_path: Path) -> None
         model.using("appearance_net"),
     ):
         pass
+    with pytest.raises(WeightsError), model.using("denoiser", "appearance_net"):
+        pass
+    with model.using("qformer"):
+        assert "denoiser" not in held(model)  # nobody uses it
 
 
 def test_turns_are_for_large_models(tmp_path: Path) -> None:

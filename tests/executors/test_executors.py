@@ -1,6 +1,7 @@
 """Every executor gives the same outcomes; errors, kills, interrupts and forgotten maps end nothing but themselves."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.executors import Executor, Local, Processes, RayCluster, WorkerLost
+from followyouremoji.executors.pool import Job, RemoteWorker
 
 POOLS = ["processes", pytest.param("ray", marks=pytest.mark.slow)]  # Ray takes its time to start workers
 EVERY = ["local", *POOLS]
@@ -241,3 +243,16 @@ def test_no_cluster_at_an_address_is_said_in_words() -> None:
     ray.shutdown()
     with pytest.raises(SettingsError, match=r"No Ray cluster was found at `127\.0\.0\.1:1`"):
         RayCluster("127.0.0.1:1").__enter__()
+
+
+def test_a_resource_that_cannot_be_loaded_leaves_the_next_map_its_own_function() -> None:
+    worker, nothing = RemoteWorker(), pickle.dumps(None)
+    upper, lower = pickle.dumps(str.upper), pickle.dumps(str.lower)
+    for job, expected in [
+        (Job(upper, nothing), "AB"),
+        (Job(lower, b"damaged"), None),
+        (Job(upper, nothing), "AB"),
+    ]:
+        value, error = pickle.loads(worker.work(job, pickle.dumps("aB")))
+        assert value == expected
+        assert (error is None) == (expected is not None)

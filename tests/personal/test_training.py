@@ -129,6 +129,7 @@ def test_what_is_learnt_is_handed_out_now_and_then_and_when_told_to_leave(model,
     assert len(again) == 1
     assert any(tensor.any() for name, tensor in again[0].tensors.items() if "lora_B" in name)
     assert signal.getsignal(signal.SIGTERM) is handler
+    assert not any(module.training for module in model.networks.modules())
     after = model.networks.denoiser.state_dict().values()
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 

@@ -1,7 +1,10 @@
 """An animation as a front end runs it: what it is told, what comes out, and how it is stopped."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from followyouremoji.requests.events import Event, Frame, Note, Progress, Stage
 from followyouremoji.requests.preview import preview
 from followyouremoji.requests.request import AnimationRequest, ClipSettings, ModelChoice, Output
 from followyouremoji.requests.resume import ResumeError
+from followyouremoji.requests.work import Work
 from followyouremoji.settings import AnimationSettings
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
@@ -54,6 +58,20 @@ def test_events_and_outcome(
     assert outcome.computed + outcome.forecast > 0
     with ClipReader(tmp_path / "a.mp4") as made:
         assert len(list(made)) == 3
+
+
+def test_one_event_comes_after_the_other_whichever_threads_tell_them(tmp_path: Path) -> None:
+    """The networks tell their progress while a finished frame is told."""
+    free = Lock()
+
+    def on_event(event: Event) -> None:
+        assert free.acquire(blocking=False)
+        time.sleep(0.01)
+        free.release()
+
+    work = Work.open(asked(tmp_path, tmp_path / "a.mp4"), on_event)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work.tell, [Progress(1, 2)] * 4))
 
 
 @pytest.mark.parametrize("stage", ["tracking", "animating"])

@@ -56,12 +56,13 @@ def run(arguments: Sequence[str] | None) -> int:
 
 def tell(error: Exception) -> int:
     """Tell a user of an error in one line; returns the exit code."""
+    from followyouremoji.apps.choices import with_flags
     from followyouremoji.crashes import sentence
     from followyouremoji.errors import UserError
 
     code = BAD_INPUT
     if isinstance(error, UserError):
-        message = f"{error}{in_options(error.settings)}"
+        message = with_flags(str(error), error.settings)
     elif isinstance(error, OSError) and error.errno in FULL:  # which does not know its file's name
         where = "a file" if error.filename is None else error.filename
         message = f"{where} could not be written: {error.strerror}. Make room on the disk, then give the same command again."
@@ -71,11 +72,6 @@ def tell(error: Exception) -> int:
         message, code = sentence(error), UNFORESEEN
     print(f"Error: {' '.join(message.split())}", file=sys.stderr)
     return code
-
-
-def in_options(settings: Sequence[str]) -> str:
-    """How settings that an error is about are given on the command line: " (--start, --stop)"."""
-    return f" ({', '.join('--' + name.replace('_', '-') for name in settings)})" if settings else ""
 
 
 def print_every_name() -> None:

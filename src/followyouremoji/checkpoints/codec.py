@@ -19,7 +19,8 @@ PIXELS_AT_ONCE = 512 * 512  # through the autoencoder; more pictures go in slice
 class Codec(nn.Module):
     """The frozen networks at both ends: the autoencoder, and CLIP's image encoder where the image prompt is CLIP's.
 
-    The autoencoder is float32 whatever other networks are: bfloat16 has fewer levels than a picture.
+    The autoencoder is float32 whatever other networks are, in a run's half precision too: bfloat16 has fewer levels
+    than a picture.
     """
 
     image_encoder: ClipImageEncoder | None
@@ -36,7 +37,8 @@ class Codec(nn.Module):
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures uint8 (n, 3, height, width) to latents float32 (n, latent channels, height / 8, width / 8)."""
         slices = _slices(pictures.to(self.device), pictures.shape[-2] * pictures.shape[-1])
-        return torch.cat([self.autoencoder.encode(to_pixels(part)) for part in slices])
+        with torch.autocast(self.device.type, enabled=False):
+            return torch.cat([self.autoencoder.encode(to_pixels(part)) for part in slices])
 
     def encode_clips(self, clips: Tensor) -> Tensor:
         """Clips uint8 (n, 3, frames, height, width) to latents (n, latent channels, frames, height / 8, width / 8)."""
@@ -48,7 +50,8 @@ class Codec(nn.Module):
         """Latents (n, latent channels, height, width) to pictures float32 (n, 3, 8 height, 8 width) in [-1, 1]."""
         latents = latents.to(self.device, torch.float32)
         slices = _slices(latents, latents.shape[-2] * latents.shape[-1] * LATENT_STRIDE**2)
-        return torch.cat([self.autoencoder.decode(part) for part in slices]).clamp(-1, 1)
+        with torch.autocast(self.device.type, enabled=False):
+            return torch.cat([self.autoencoder.decode(part) for part in slices]).clamp(-1, 1)
 
     @torch.no_grad()
     def image_tokens(self, pictures: Tensor, latents: Tensor) -> Tensor:

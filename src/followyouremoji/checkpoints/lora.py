@@ -60,19 +60,22 @@ class Lora:
         """Names of the networks that it changes, or that it says to change."""
         return {target.partition(".")[0] for target in self.targets}
 
+    def shape(self, target: str) -> tuple[int, ...]:
+        """The shape of a layer's weight."""
+        return (self.tensors[target + UP].shape[0], *self.tensors[target + DOWN].shape[1:])
+
     def change(self, target: str) -> Tensor:
         """The float32 change of a layer's weight at scale 1, in the weight's shape."""
         down, up = self.tensors[target + DOWN].float(), self.tensors[target + UP].float()
         product = up.flatten(1) @ down.flatten(1)
-        return (self.alpha / self.rank) * product.view(up.shape[0], *down.shape[1:])
+        return (self.alpha / self.rank) * product.view(self.shape(target))
 
 
-def checked_scale(scale: float) -> float:
-    if not (math.isfinite(scale) and abs(scale) <= LARGEST_SCALE):
+def check_scale(scale: float) -> None:
+    if not abs(scale) <= LARGEST_SCALE:  # also where it is NaN
         raise WeightsError(
             f"a LoRA's scale must be between -{LARGEST_SCALE:g} and {LARGEST_SCALE:g}, not {scale:g}; 1 is as it was trained"
         )
-    return scale
 
 
 def read_lora(file: Path) -> Lora:
@@ -119,7 +122,7 @@ def with_loras(model: Model, loras: Sequence[tuple[Lora, float, str]]) -> Model:
     other networks.
     """
     for lora, scale, origin in loras:
-        checked_scale(scale)
+        check_scale(scale)
         check_fits(model, lora, origin)
     tensors = chain(model.networks.parameters(), model.networks.buffers())
     networks = copy.deepcopy(model.networks, {id(tensor): tensor for tensor in tensors})
@@ -151,7 +154,7 @@ def add_loras(network: nn.Module, name: str, loras: Sequence[tuple[Lora, float, 
 def check_fits(model: Model, lora: Lora, origin: str) -> None:
     """Raise WeightsError where a LoRA was made for other networks. `origin` names its file."""
     for target in lora.targets:
-        layer, wanted = _layer(model, target), tuple(lora.change(target).shape)
+        layer, wanted = _layer(model, target), lora.shape(target)
         if layer is None or tuple(layer.weight.shape) != wanted:
             there = "has no such layer" if layer is None else f"has one of {tuple(layer.weight.shape)}"
             raise WeightsError(

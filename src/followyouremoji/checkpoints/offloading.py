@@ -70,6 +70,7 @@ class Turns:
             for network in used:
                 if not has_weights(network):
                     self._come(network)
+            for network in used:  # when all are there
                 self._users[network] = self._users.get(network, 0) + 1
         try:
             yield

@@ -155,9 +155,10 @@ class RemoteWorker:
     def work(self, job: Job, item: bytes) -> bytes:
         """Pickled value and error; an error has the traceback as a note."""
         try:
-            if self._job is None or job.function != self._job.function:
+            before, self._job = self._job, None  # until both are loaded
+            if before is None or job.function != before.function:
                 self._function = pickle.loads(job.function)
-            if self._job is None or job.resource != self._job.resource:
+            if before is None or job.resource != before.resource:
                 self._resource = pickle.loads(job.resource)
             self._job = job
             value, error = self._worker.work(self._function, pickle.loads(item), self._resource)

@@ -164,7 +164,8 @@ def train_lora(
 
 @contextmanager
 def adapted(networks: nn.Module, settings: LoraSettings) -> Iterator[None]:
-    """Networks whose layers carry trainable low-rank changes; on leaving, the layers are the plain ones again."""
+    """Networks whose layers carry trainable low-rank changes; on leaving, the layers are the plain ones again, in
+    evaluation mode."""
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ModuleNotFoundError as error:
@@ -188,6 +189,7 @@ def adapted(networks: nn.Module, settings: LoraSettings) -> Iterator[None]:
                     setattr(module, name, child.base_layer)
         for parameter in learnt:
             parameter.requires_grad_(True)
+        networks.eval()
 
 
 def adapter_tensors(networks: nn.Module) -> dict[str, Tensor]:

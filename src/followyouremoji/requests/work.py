@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -47,7 +48,8 @@ class Work:
     scaled: str | None
     on_event: OnEvent
     started: float
-    notes: list[Note]
+    notes: list[Note] = field(default_factory=list)
+    _telling: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
     def open(cls, request: AnimationRequest, on_event: OnEvent) -> Work:
@@ -65,12 +67,14 @@ class Work:
         picture = destination.portrait(layers)
         height, width = picture.shape[:2]
         scaled = None if (height, width) == layers.shape[:2] else f"{width}x{height}"
-        return cls(request, portrait, driving, destination, picture, scaled, on_event, started, [])
+        return cls(request, portrait, driving, destination, picture, scaled, on_event, started)
 
     def tell(self, event: Event) -> None:
-        if isinstance(event, Note):
-            self.notes.append(event)
-        self.on_event(event)
+        """Tell of an event, from any thread."""
+        with self._telling:
+            if isinstance(event, Note):
+                self.notes.append(event)
+            self.on_event(event)
 
     def find_portrait(self, detector: FaceDetector) -> Portrait:
         known = portrait_landmarks(self.portrait)

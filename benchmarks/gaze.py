@@ -19,7 +19,7 @@ after the detector. *gain* is the slope of measured over true degrees, across an
 difference in degrees; *apart* that of the difference of the two eyes, across; *measured* the fraction of pictures in
 which both irises, or the face, were found.
 
-Prints a table; writes gaze.json, gaze.md, gaze.png and glances.jpg into the output folder: far glances of the driver,
+Prints a table; writes gaze.json, gaze.md and glances.jpg into the output folder: far glances of the driver,
 as it is detected, and below them results and true drawings of a portrait of each style.
 """
 
@@ -272,31 +272,6 @@ def write_report(output: Path, records: list[tuple[str, np.ndarray, np.ndarray]]
     print("\n" + table)
     (output / "gaze.md").write_text(table + "\n")
     (output / "gaze.json").write_text(json.dumps({"glances": names, "steps": rows}, indent=1))
-    plot(output / "gaze.png", records, steps)
-
-
-def plot(path: Path, records: list[tuple[str, np.ndarray, np.ndarray]], steps: list[str]) -> None:
-    """Measured over true degrees, across and up, a panel a step."""
-    from matplotlib.figure import Figure
-
-    columns = 4
-    figure = Figure(figsize=(12, 3 * -(-len(steps) // columns)), layout="constrained")
-    axes = figure.subplots(-(-len(steps) // columns), columns, squeeze=False).ravel()
-    for panel in axes[len(steps) :]:
-        panel.set_visible(False)
-    for panel, step in zip(axes, steps, strict=False):
-        for axis, (label, colour) in enumerate((("across", "C0"), ("up", "C3"))):
-            for _, measured, true in (values for values in records if values[0] == step):
-                panel.plot(
-                    true[..., axis].ravel(), measured[..., axis].ravel(), ".", color=colour, markersize=3
-                )
-            panel.plot([], [], ".", color=colour, label=label)
-        panel.axline((0, 0), slope=1, color="0.6", linewidth=0.8)
-        panel.set_xlim(-60, 60)
-        panel.set_ylim(-60, 60)
-        panel.set_title(step, fontsize=8)
-    axes[0].legend(fontsize=7)
-    figure.savefig(path, dpi=140)
 
 
 if __name__ == "__main__":

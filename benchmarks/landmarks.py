@@ -4,8 +4,7 @@
 
 The clip is cut square, scaled and played forwards and backwards until it has the wanted number of frames, and written
 as an mp4 in a temporary folder; without a CLIP, the bundled portrait performs the bundled motion. Three tables, each
-measured in turns, the best of the rounds; also as `landmarks.txt`, `landmarks.json` and
-`landmarks.png`:
+measured in turns, the best of the rounds; also as `landmarks.txt` and `landmarks.json`:
 
 - *Extraction*: that file read from disk and the landmarks detected in every frame. *release*: the task bundle in
   picture mode, every frame on its own, decoding and detection one after the other, as the authors' code does;
@@ -42,7 +41,6 @@ import cv2
 import numpy as np
 from faces import PORTRAIT, Cost, alternated, bundled_performance, frame_costs
 
-from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
@@ -127,12 +125,6 @@ def measure(options: argparse.Namespace) -> None:
     }
     (options.output / "landmarks.txt").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     write_json(options.output / "landmarks.json", figures)
-    panels = {
-        "extraction, ms of a processor a frame": {way: cost.processor for way, cost in extraction.items()},
-        "a frame's parts, ms on one core": {part: cost.processor for part, cost in frame.items()},
-        "the wait, s to the written file": {way: marks["written"] for way, marks in waits.items()},
-    }
-    plot_bars(options.output / "landmarks.png", {title: bars for title, bars in panels.items() if bars})
 
 
 def cost_table(title: str, costs: dict[str, Cost], unit: str | None) -> str:

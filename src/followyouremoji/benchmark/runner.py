@@ -104,9 +104,6 @@ def _run_on(executor: Executor, benchmark: Benchmark, say: Say) -> dict[str, lis
             "methods": report.as_json(scores),
         }
         report.write_sheet(benchmark.output / f"{name}.png", suite, folders, shown)
-        report.plot(
-            benchmark.output / f"{name}_plot.png", f"{name}: {settings.cases} clips, 95 % intervals", scores
-        )
     (benchmark.output / "report.md").write_text("\n\n".join([*pages, report.legend()]) + "\n")
     (benchmark.output / "report.json").write_text(json.dumps(everything, indent=1))
     return results

@@ -18,10 +18,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from followyouremoji.benchmark.methods import Sampling
 from followyouremoji.benchmark.runner import SUITES, Benchmark, run_benchmark
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
+from followyouremoji.settings import AnimationSettings
 
 METHODS = ("copy", "warp", "mesh", "autoencoder:bundled", "bundled", "truth")
 
@@ -42,7 +42,6 @@ def main() -> None:
     parser.add_argument("--suite-cache", type=Path, default=cache_folder() / "suites")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    sampling = Sampling(options.steps, options.guidance_scale, options.shared_noise, options.seed)
     try:
         run_benchmark(
             Benchmark(
@@ -52,7 +51,12 @@ def main() -> None:
                 suites=tuple(options.suites),
                 cases=options.cases,
                 size=options.size,
-                sampling=sampling,
+                sampling=AnimationSettings(
+                    steps=options.steps,
+                    guidance_scale=options.guidance_scale,
+                    shared_noise=options.shared_noise,
+                    seed=options.seed,
+                ),
                 processes=options.processes,
             )
         )

@@ -12,13 +12,13 @@ build it.
 =====================  ==============================================================================================
 
 `LABEL=` before any of them gives it another name in the tables, and `?steps=4&seed=1` after a model sets its sampling,
-as far as it differs from that of the whole benchmark: any entry of `Sampling`.
+as far as it differs from that of the whole benchmark: any entry of `AnimationSettings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+import json
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from followyouremoji.animator import AnimationSettings, PortraitAnimator
+from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.fingerprints import text_hash
 from followyouremoji.benchmark.suites import FRAMES, Case, drawn_motion
 from followyouremoji.benchmark.warps import mesh_warp
@@ -43,11 +43,12 @@ from followyouremoji.framing import ModelFraming, frame_portrait
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
 from followyouremoji.preparation import Prepared
-from followyouremoji.settings import LongClips
+from followyouremoji.settings import AnimationSettings
 
 FRAMES_FROM = "frames:"
 AUTOENCODER = "autoencoder:"
 DECODED_AT_ONCE = 4  # frames
+DEFAULT = AnimationSettings()
 
 
 class Method(Protocol):
@@ -66,48 +67,16 @@ class Method(Protocol):
         name."""
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How models are sampled, as in `settings.AnimationSettings`; None leaves it to the model."""
-
-    steps: int | None = None
-    guidance_scale: float | None = None
-    shared_noise: float | None = None
-    seed: int = 0
-    speed: str = "lossless"
-    window: int | None = None
-    long_clips: LongClips = "auto"
-
-    def changed(self, entries: str) -> Sampling:
-        """This with what a text like `steps=4&seed=1` sets. Raises SettingsError naming an entry that is unknown or no
-        number."""
-        values: dict[str, Any] = {}
-        for entry in entries.split("&"):
-            name, _, value = entry.partition("=")
-            if name not in READ_AS:
-                raise SettingsError(f"{name!r} is not a setting of sampling; known are {', '.join(READ_AS)}.")
-            try:
-                values[name] = READ_AS[name](value)
-            except ValueError:
-                raise SettingsError(f"The setting {name} cannot be {value!r}.") from None
-        changed = replace(self, **values)
-        changed.settings()
-        return changed
-
-    def settings(self) -> AnimationSettings:
-        """For the animator. Raises SettingsError for a value that cannot be used."""
-        return AnimationSettings(**asdict(self))
-
-
-READ_AS: dict[str, Callable[[str], Any]] = {
-    "steps": int,
-    "guidance_scale": float,
-    "shared_noise": float,
-    "seed": int,
-    "speed": str,
-    "window": int,
-    "long_clips": str,
-}
+def changed(settings: AnimationSettings, entries: str) -> AnimationSettings:
+    """`settings` with what a text like `steps=4&seed=1` sets. Raises SettingsError for what cannot be used."""
+    values: dict[str, Any] = {}
+    for entry in entries.split("&"):
+        name, _, value = entry.partition("=")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return replace(settings, **values)
 
 
 @dataclass(frozen=True)
@@ -186,7 +155,7 @@ class Checkpoint:
 
     name: str
     source: str
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: AnimationSettings = DEFAULT
 
     @cached_property
     def animator(self) -> PortraitAnimator:
@@ -197,8 +166,8 @@ class Checkpoint:
         return f"{weights_hash(self.source)} {self.sampling}"
 
     def animate(self, case: Case) -> np.ndarray:
-        settings = self.sampling.settings()
-        return np.stack(list(self.animator.frames(framed(case, self.animator.model.config), settings)))
+        prepared = framed(case, self.animator.model.config)
+        return np.stack(list(self.animator.frames(prepared, self.sampling)))
 
 
 @dataclass(frozen=True)
@@ -270,7 +239,7 @@ BASELINES: dict[str, type[Copy | ThinPlateWarp | MeshWarp | Truth]] = {
 }
 
 
-def make_method(described: str, sampling: Sampling | None = None) -> Method:
+def make_method(described: str, sampling: AnimationSettings = DEFAULT) -> Method:
     """The method that a text names, see the top of this file; `sampling` is for models.
 
     Raises
@@ -280,9 +249,8 @@ def make_method(described: str, sampling: Sampling | None = None) -> Method:
     """
     what, _, entries = described.partition("?")
     label, _, what = what.rpartition("=")
-    sampling = sampling or Sampling()
     if entries:
-        sampling = sampling.changed(entries)
+        sampling = changed(sampling, entries)
     if not what:
         raise SettingsError(
             f"{described!r} names no method; give {', '.join(BASELINES)} or a model's weights."

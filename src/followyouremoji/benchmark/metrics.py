@@ -18,22 +18,7 @@ from followyouremoji.face.topology import (
     RIGHT_EYE_UPPER,
     RIGHT_IRIS,
 )
-from followyouremoji.fidelity import LUMA, l1, psnr, ssim
-
-__all__ = [
-    "bootstrap_interval",
-    "cut_around",
-    "eye_openings",
-    "flicker",
-    "gaze_error",
-    "l1_by_region",
-    "landmark_error",
-    "of_the_face",
-    "psnr",
-    "pupil_distance",
-    "region_masks",
-    "ssim",
-]
+from followyouremoji.fidelity import LUMA, l1
 
 REGION_MARGIN = (
     0.1  # of the distance between the pupils: what belongs to the eyes and the mouth around their contours
@@ -45,6 +30,7 @@ IRIS_REACH, IRIS_SEARCH = (
     0.3,
 )  # of the eye's width: how far the iris's surroundings reach, and how far away they are searched for
 SAME_SIZE = 1.5  # factor between the sizes of one face, as found and as it is
+RESAMPLES = 2000
 OPEN_EYE = 0.15  # an eye whose lids are nearer than this fraction of its width shows no gaze
 
 
@@ -173,18 +159,15 @@ def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
     return float(np.maximum(second_difference(frames) - second_difference(truth), 0.0).mean())
 
 
-def bootstrap_interval(
-    values: np.ndarray, fraction: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """The interval that holds the mean of `values` (n,) in that fraction of resamples with replacement (Efron's
-    percentile method).
+def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of the mean of `values` (n,): of `RESAMPLES` with replacement (Efron's percentile method).
 
     NaN values are left out; of none, the interval is NaN.
     """
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return float("nan"), float("nan")
-    chosen = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
     means = values[chosen].mean(axis=1)
-    low, high = np.quantile(means, [(1 - fraction) / 2, (1 + fraction) / 2])
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

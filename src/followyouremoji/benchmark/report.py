@@ -45,14 +45,14 @@ def score_table(methods: Sequence[MethodScores]) -> str:
     return markdown(rows)
 
 
-def style_table(methods: Sequence[MethodScores], metric: str = "face") -> str:
-    """One metric's means by style."""
+def style_table(methods: Sequence[MethodScores]) -> str:
+    """Means of face L1 by style."""
     styles = list(dict.fromkeys(methods[0].styles))
-    digits = next(m.digits for m in METRICS if m.name == metric)
+    digits = next(m.digits for m in METRICS if m.name == "face")
     rows = [["", *styles]]
     for scores in methods:
         of = np.array(scores.styles)
-        cells = [number(float(np.nanmean(scores.values[metric][of == style])), digits) for style in styles]
+        cells = [number(float(np.nanmean(scores.values["face"][of == style])), digits) for style in styles]
         rows.append([scores.name, *cells])
     return markdown(rows)
 

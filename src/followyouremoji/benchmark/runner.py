@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from followyouremoji.benchmark import report
-from followyouremoji.benchmark.methods import Sampling, make_method
+from followyouremoji.benchmark.methods import DEFAULT, make_method
 from followyouremoji.benchmark.scoring import MethodScores, identity_separation, score_method
 from followyouremoji.benchmark.suites import SuiteSettings, drawn_suite
 from followyouremoji.errors import SettingsError
 from followyouremoji.executors import Executor, Local, Processes
 from followyouremoji.portraits.styles import HELD_OUT_STYLES, STYLES
+from followyouremoji.settings import AnimationSettings
 
 SUITES = ("self", "cross", "unseen", "unseen-cross")
 """Self- and cross-reenactment of identities never trained on; the same in styles that training leaves out."""
@@ -44,7 +45,7 @@ class Benchmark:
     suites: tuple[str, ...] = ("self", "cross")
     cases: int = 256
     size: int = 256
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: AnimationSettings = DEFAULT
     processes: int = 1
 
     def __post_init__(self) -> None:

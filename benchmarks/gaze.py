@@ -37,10 +37,11 @@ from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.metrics import EYES, cut_around
 from followyouremoji.benchmark.suites import drawn_motion
 from followyouremoji.benchmark.tables import markdown, number
+from followyouremoji.data.drawn import spatial_points
 from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.gaze import Eyes, measure_gaze
-from followyouremoji.face.geometry import frustum_at_one, solve_metric_faces
+from followyouremoji.face.geometry import solve_metric_faces
 from followyouremoji.face.topology import OUTER_EYE_CORNERS
 from followyouremoji.media.pictures import contact_sheet, resize_picture, write_picture
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
@@ -158,17 +159,9 @@ def seen_identity(style: str, which: int, asked: list[Glance], detector: FaceDet
             found = np.stack([detector.detect(picture).normalised for picture in pictures])
         except FaceNotFound:
             continue
-        true = np.stack([with_depth(one.points, one.vertices, one.pose) for one in drawn])
+        true = np.stack([spatial_points(one) for one in drawn]) / SIZE
         return Drawn(pictures, true, found)
     raise FaceNotFound(f"The detector sees no face in 20 drawings in the style {style!r}; leave it out.")
-
-
-def with_depth(points: np.ndarray, vertices: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Normalised landmarks (478, 3) of a drawing as an ideal detector sees them: weak-perspective relative depth."""
-    camera = vertices @ pose[:3, :3].T + pose[:3, 3]
-    near = -camera[:, 2].mean()
-    depth = -(camera[:, 2] + near) / (near * frustum_at_one((SIZE, SIZE))[0])
-    return np.column_stack([points / SIZE, np.concatenate([depth, np.zeros(len(points) - len(depth))])])
 
 
 def directions(landmarks: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from followyouremoji.face.drawing import face_mask
+from followyouremoji.face.gaze import eye_openings
 from followyouremoji.face.topology import (
     LEFT_EYE_LOOP,
     LEFT_EYE_LOWER,
@@ -84,17 +85,6 @@ def of_the_face(points: np.ndarray, truth_points: np.ndarray) -> np.ndarray:
     return points if same else np.full_like(points, np.nan)
 
 
-def eye_openings(points: np.ndarray) -> np.ndarray:
-    """Distance of the middles of the lids over the width of the eye, of the right and the left eye: (2,)."""
-    openings = []
-    for upper, lower, _ in EYES:
-        width = np.linalg.norm(points[upper[0]].astype(np.float64) - points[upper[-1]])
-        middle = len(upper) // 2
-        gap = np.linalg.norm(points[upper[middle]].astype(np.float64) - points[lower[middle]])
-        openings.append(gap / max(float(width), 1e-9))
-    return np.array(openings)
-
-
 def gaze_error(
     picture: np.ndarray, truth: np.ndarray, points: np.ndarray, seen: np.ndarray, truth_points: np.ndarray
 ) -> float:
@@ -116,7 +106,7 @@ def gaze_error(
     0 to about `IRIS_SEARCH` times 1.4; NaN where both eyes are closed in truth, or the detector found no face in one of
     the pictures.
     """
-    opened = eye_openings(truth_points) >= OPEN_EYE
+    opened = eye_openings(truth_points[None].astype(np.float64))[0] >= OPEN_EYE
     if not opened.any() or not np.isfinite(points).all() or not np.isfinite(seen).all():
         return float("nan")
     luma, true_luma = (picture @ LUMA).astype(np.float32), (truth @ LUMA).astype(np.float32)

@@ -53,24 +53,6 @@ class DrawnPortrait:
     vertices: np.ndarray
     pose: np.ndarray
 
-    @property
-    def expression_mask(self) -> np.ndarray:
-        """Where the landmarks and their surroundings are, ``(size, size)`` bool."""
-        from followyouremoji.face.drawing import expression_mask
-
-        return expression_mask(self.points, self._size)
-
-    @property
-    def face_mask(self) -> np.ndarray:
-        """Inside of the face oval, ``(size, size)`` bool."""
-        from followyouremoji.face.drawing import face_mask
-
-        return face_mask(self.points, self._size)
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.picture.shape[1], self.picture.shape[0]
-
 
 def draw_portrait(identity: Identity, performance: Performance, size: int = 256) -> DrawnPortrait:
     """Draw an identity in a moment of a performance.

@@ -17,9 +17,7 @@ import numpy as np
 from followyouremoji.face.topology import FACE_OVAL_LOOP, N_MESH, mean_face
 from followyouremoji.face.warping import ThinPlateSpline
 
-from .textures import HELD_OUT_TEXTURES, TEXTURES, TILE, texture_tile
-
-__all__ = ["HELD_OUT_TEXTURES", "TEXTURES", "Look", "random_colours", "texture_tile"]
+from .textures import TEXTURES, TILE, texture_tile
 
 FACE_IN_TILE = 0.6
 """Height of the mean face relative to the tile."""

@@ -1,7 +1,7 @@
 """The motion of a drawn portrait: named expressions, gaze and head pose, and smooth motion over time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -145,10 +145,6 @@ class Performance:
             shift=(float(rng.normal(0.0, 0.015)), float(rng.normal(0.0, 0.012))),
             scale=float(np.exp(rng.normal(0.0, 0.03))),
         )
-
-    def posed(self, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> "Performance":
-        """The same expression with the head turned to these angles, degrees."""
-        return replace(self, yaw=yaw, pitch=pitch, roll=roll)
 
 
 def _bounded(controls: np.ndarray) -> tuple[float, ...]:

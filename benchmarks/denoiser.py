@@ -196,7 +196,7 @@ def time_orders(options: argparse.Namespace) -> dict[str, object]:
         "released": lambda: case.released(appearance),
         "ours": lambda: case.ours(conditioning),
     }
-    contexts = dict.fromkeys(calls, nullcontext) | (WITHOUT if options.savings else {})
+    contexts = dict.fromkeys(calls, nullcontext) | WITHOUT
     many = case.condition(IMAGE_TOKENS)
     seconds: dict[str, list[float]] = {name: [] for name in contexts}
     for _ in range(options.passes):
@@ -308,9 +308,6 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=3.5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--single", action="store_true", help="one thread, by processor time")
-    parser.add_argument(
-        "--no-savings", dest="savings", action="store_false", help="do not leave out each saving"
-    )
     parser.add_argument("--output", type=Path, help="a folder; not needed with --child")
     parser.add_argument("--child", choices=["time", "released", "ours", "turns"], help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """Draw one picture: back to front, backdrop, hair behind, body, head, features, hair in front; then the identity's
 look."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,14 +65,10 @@ def draw_portrait(identity: Identity, performance: Performance, size: int = 256)
     -------
     The picture with its landmarks. The face's bounding box is about half as large as the picture.
     """
-    staged = Performance(
-        performance.controls,
-        performance.gaze,
-        performance.yaw,
-        performance.pitch,
-        performance.roll,
-        (performance.shift[0] + identity.offset[0], performance.shift[1] + identity.offset[1]),
-        performance.scale * identity.scale * framing(identity.shape),
+    staged = replace(
+        performance,
+        shift=(performance.shift[0] + identity.offset[0], performance.shift[1] + identity.offset[1]),
+        scale=performance.scale * identity.scale * framing(identity.shape),
     )
     pose = head_pose(staged)
     body = head_pose(Performance(shift=staged.shift, scale=staged.scale))

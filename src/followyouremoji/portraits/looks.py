@@ -25,25 +25,7 @@ GRID = 24
 """Nodes a side at which the texture's place on a picture is evaluated."""
 GUIDES = (
     *FACE_OVAL_LOOP[::3],
-    1,
-    4,
-    6,
-    168,
-    151,
-    33,
-    133,
-    362,
-    263,
-    61,
-    291,
-    0,
-    17,
-    50,
-    280,
-    105,
-    334,
-    205,
-    425,
+    *(1, 4, 6, 168, 151, 33, 133, 362, 263, 61, 291, 0, 17, 50, 280, 105, 334, 205, 425),
 )
 """The landmarks that a texture sticks to: enough for its place, few enough to be quick."""
 
@@ -79,11 +61,6 @@ class Look:
     brush: float = 0.0
     ink: float = 0.0
     seed: int = 0
-
-    @classmethod
-    def plain(cls) -> Look:
-        """The look that changes nothing."""
-        return cls()
 
     @classmethod
     def random(cls, rng: np.random.Generator, textures: tuple[str, ...] = TEXTURES) -> Look:

@@ -77,9 +77,9 @@ class Look:
             float(np.exp(rng.uniform(np.log(0.5), np.log(2.0)))),
             float(0.05 + 0.4 * rng.beta(1.2, 2.2)),
             str(rng.choice(textures)) if on_canvas else None,
-            float(rng.uniform(0.04, 0.16)),
-            float(rng.uniform(1.5, 3.0)) if rng.random() < 0.12 else 0.0,
-            float(rng.uniform(0.2, 0.6)) if rng.random() < 0.10 else 0.0,
+            rng.uniform(0.04, 0.16),
+            rng.uniform(1.5, 3.0) if rng.random() < 0.12 else 0.0,
+            rng.uniform(0.2, 0.6) if rng.random() < 0.10 else 0.0,
             int(rng.integers(2**31)),
         )
 

@@ -142,7 +142,7 @@ class Performance:
             yaw=float(angles[0]),
             pitch=float(angles[1]),
             roll=float(angles[2]),
-            shift=(float(rng.normal(0.0, 0.015)), float(rng.normal(0.0, 0.012))),
+            shift=(rng.normal(0.0, 0.015), rng.normal(0.0, 0.012)),
             scale=float(np.exp(rng.normal(0.0, 0.03))),
         )
 

@@ -21,7 +21,6 @@ from pathlib import Path
 from followyouremoji.benchmark.runner import SUITES, Benchmark, run_benchmark
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
-from followyouremoji.settings import AnimationSettings
 
 METHODS = ("copy", "warp", "mesh", "autoencoder:bundled", "bundled", "truth")
 
@@ -34,10 +33,6 @@ def main() -> None:
     parser.add_argument("--suites", nargs="+", default=["self", "cross"], choices=SUITES)
     parser.add_argument("--cases", type=int, default=256, help="clips a suite")
     parser.add_argument("--size", type=int, default=256, help="pixels a side at which results are compared")
-    parser.add_argument("--steps", type=int, help="of DDIM; otherwise the models' own")
-    parser.add_argument("--guidance-scale", type=float, help="otherwise the models' own")
-    parser.add_argument("--shared-noise", type=float, help="otherwise the models' own")
-    parser.add_argument("--seed", type=int, default=0, help="of the models' noise")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--suite-cache", type=Path, default=cache_folder() / "suites")
     parser.add_argument("--output", type=Path, required=True)
@@ -51,12 +46,6 @@ def main() -> None:
                 suites=tuple(options.suites),
                 cases=options.cases,
                 size=options.size,
-                sampling=AnimationSettings(
-                    steps=options.steps,
-                    guidance_scale=options.guidance_scale,
-                    shared_noise=options.shared_noise,
-                    seed=options.seed,
-                ),
                 processes=options.processes,
             )
         )

@@ -11,8 +11,8 @@ build it.
 `WEIGHTS`              a model: "bundled", "released" or a checkpoint's folder
 =====================  ==============================================================================================
 
-`LABEL=` before any of them gives it another name in the tables, and `?steps=4&seed=1` after a model sets its sampling,
-as far as it differs from that of the whole benchmark: any entry of `AnimationSettings`.
+`LABEL=` before any of them gives it another name in the tables, and `?steps=4&seed=1` after a model sets its sampling:
+any entry of `AnimationSettings`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import numpy as np
 import torch
@@ -48,7 +49,6 @@ from followyouremoji.settings import AnimationSettings
 FRAMES_FROM = "frames:"
 AUTOENCODER = "autoencoder:"
 DECODED_AT_ONCE = 4  # frames
-DEFAULT = AnimationSettings()
 
 
 class Method(Protocol):
@@ -67,16 +67,15 @@ class Method(Protocol):
         name."""
 
 
-def changed(settings: AnimationSettings, entries: str) -> AnimationSettings:
-    """`settings` with what a text like `steps=4&seed=1` sets. Raises SettingsError for what cannot be used."""
+def settings_of(entries: str) -> AnimationSettings:
+    """What a text like `steps=4&seed=1` sets, or none. Raises SettingsError for what cannot be used."""
     values: dict[str, Any] = {}
-    for entry in entries.split("&"):
-        name, _, value = entry.partition("=")
+    for name, value in parse_qsl(entries, keep_blank_values=True):
         try:
             values[name] = json.loads(value)
         except ValueError:
             values[name] = value
-    return replace(settings, **values)
+    return AnimationSettings(**values)
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ class Checkpoint:
 
     name: str
     source: str
-    sampling: AnimationSettings = DEFAULT
+    sampling: AnimationSettings
 
     @cached_property
     def animator(self) -> PortraitAnimator:
@@ -239,8 +238,8 @@ BASELINES: dict[str, type[Copy | ThinPlateWarp | MeshWarp | Truth]] = {
 }
 
 
-def make_method(described: str, sampling: AnimationSettings = DEFAULT) -> Method:
-    """The method that a text names, see the top of this file; `sampling` is for models.
+def make_method(described: str) -> Method:
+    """The method that a text names, see the top of this file.
 
     Raises
     ------
@@ -249,8 +248,7 @@ def make_method(described: str, sampling: AnimationSettings = DEFAULT) -> Method
     """
     what, _, entries = described.partition("?")
     label, _, what = what.rpartition("=")
-    if entries:
-        sampling = changed(sampling, entries)
+    sampling = settings_of(entries)
     if not what:
         raise SettingsError(
             f"{described!r} names no method; give {', '.join(BASELINES)} or a model's weights."

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from followyouremoji.benchmark import report
-from followyouremoji.benchmark.methods import DEFAULT, make_method
+from followyouremoji.benchmark.methods import make_method
 from followyouremoji.benchmark.scoring import MethodScores, identity_separation, score_method
 from followyouremoji.benchmark.suites import SuiteSettings, drawn_suite
 from followyouremoji.errors import SettingsError
 from followyouremoji.executors import Executor, Local, Processes
 from followyouremoji.portraits.styles import HELD_OUT_STYLES, STYLES
-from followyouremoji.settings import AnimationSettings
 
 SUITES = ("self", "cross", "unseen", "unseen-cross")
 """Self- and cross-reenactment of identities never trained on; the same in styles that training leaves out."""
@@ -45,7 +44,6 @@ class Benchmark:
     suites: tuple[str, ...] = ("self", "cross")
     cases: int = 256
     size: int = 256
-    sampling: AnimationSettings = DEFAULT
     processes: int = 1
 
     def __post_init__(self) -> None:
@@ -89,7 +87,7 @@ def _run_on(executor: Executor, benchmark: Benchmark, say: Say) -> dict[str, lis
         scores, folders = [], []
         for described in benchmark.methods:
             folders.append(folder / folder_name(make_method(described).name))
-            scores.append(score_method(described, benchmark.sampling, suite, folders[-1], executor, shown))
+            scores.append(score_method(described, suite, folders[-1], executor, shown))
             say(f"  {scores[-1].name}: face L1 {scores[-1].mean('face'):.4f}")
         areas = identity_separation(suite)
         page = describe_suite(name, settings, scores, areas)

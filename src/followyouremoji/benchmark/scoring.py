@@ -25,7 +25,6 @@ from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.fidelity import psnr, ssim
 from followyouremoji.files import atomic, write_json
-from followyouremoji.settings import AnimationSettings
 
 SCORES_FILE, METHOD_FILE, PICTURES_FILE, SCALE_FILE = (
     "cases.csv",
@@ -142,11 +141,9 @@ def mean_of_known(values: Sequence[float]) -> float:
 
 
 @contextmanager
-def _method_and_detector(
-    described: str, sampling: AnimationSettings
-) -> Iterator[tuple[Method, FaceDetector]]:
+def _method_and_detector(described: str) -> Iterator[tuple[Method, FaceDetector]]:
     with FaceDetector() as detector:
-        yield make_method(described, sampling), detector
+        yield make_method(described), detector
 
 
 def _score_index(
@@ -163,15 +160,10 @@ def _score_index(
 
 
 def score_method(
-    described: str,
-    sampling: AnimationSettings,
-    suite: Suite,
-    folder: Path,
-    executor: Executor,
-    shown: Sequence[int],
+    described: str, suite: Suite, folder: Path, executor: Executor, shown: Sequence[int]
 ) -> MethodScores:
     """A method's figures on a suite: read from `folder` if it holds them already, measured and written there if not."""
-    method = make_method(described, sampling)
+    method = make_method(described)
     wanted = {
         "name": method.name,
         "method": method.fingerprint,
@@ -186,7 +178,7 @@ def score_method(
     rows: list[dict[str, Any]] = []
     pictures: dict[str, np.ndarray] = {}
     seconds = 0.0
-    for outcome in executor.map(score, range(len(suite)), partial(_method_and_detector, described, sampling)):
+    for outcome in executor.map(score, range(len(suite)), partial(_method_and_detector, described)):
         row, frames, taken = outcome.result()
         rows.append(row)
         seconds += taken

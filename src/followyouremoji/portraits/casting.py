@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from .anatomy import FaceShape
@@ -176,10 +177,6 @@ def _animal(rng: Random, common: Identity, animal: str | None = None) -> Identit
     )
 
 
-def _koala(rng: Random, common: Identity) -> Identity:
-    return _animal(rng, common, "koala")
-
-
 def _tapestry(rng: Random, common: Identity) -> Identity:
     person = random_person(rng, replace(common, scene="stripes", contrast=0.8))
     seed = int(rng.integers(2**31))
@@ -222,7 +219,7 @@ _CASTS: Mapping[str, Callable[[Random, Identity], Identity]] = MappingProxyType(
         "stone": _stone,
         "animal": _animal,
         "painting": random_painting,
-        "koala": _koala,
+        "koala": partial(_animal, animal="koala"),
         "tapestry": _tapestry,
         "fresco": _fresco,
         "engraving": _engraving,

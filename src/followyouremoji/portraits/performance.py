@@ -115,7 +115,7 @@ class Performance:
     def of(cls, name: str, intensity: float = 1.0) -> "Performance":
         """A named expression, frontal. Raises KeyError for a name that is not in `EXPRESSIONS`."""
         expression = EXPRESSIONS[name]
-        return cls(tuple(intensity * expression.vector()), _scaled_gaze(expression.gaze, intensity))
+        return cls(tuple(intensity * expression.vector()), _as_gaze(intensity * np.array(expression.gaze)))
 
     @classmethod
     def random(cls, rng: np.random.Generator, turn: float = 1.0) -> "Performance":
@@ -162,10 +162,6 @@ def _bounded(controls: np.ndarray) -> tuple[float, ...]:
 def _as_gaze(gaze: np.ndarray) -> tuple[Gaze, Gaze]:
     (rx, ry), (lx, ly) = np.clip(gaze, -0.95, 0.95).tolist()
     return (rx, ry), (lx, ly)
-
-
-def _scaled_gaze(gaze: tuple[Gaze, Gaze], intensity: float) -> tuple[Gaze, Gaze]:
-    return _as_gaze(intensity * np.array(gaze))
 
 
 def _wander(rng: np.random.Generator, frames: int, frame_rate: float, period: float) -> np.ndarray:

@@ -32,9 +32,11 @@ def numbers(shards: Shards, positions: range, frames: int) -> list[int]:
 
 def test_an_epoch_has_every_long_enough_clip_once_and_epochs_differ(folder: Path) -> None:
     shards = Shards(folder, seed=3)
+    assert shards.epoch_length(9) == 5
     epochs = [numbers(shards, range(5 * epoch, 5 * epoch + 5), 9) for epoch in range(4)]
     assert all(sorted(epoch) == [0, 2, 3, 4, 6] for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) > 1
+    assert shards.epoch_length(1) == len(LENGTHS)
 
 
 def test_a_position_gives_the_same_clip_in_any_order_and_any_process(folder: Path) -> None:

@@ -65,6 +65,13 @@ class Shards:
         """Clips in the shards."""
         return len(self.lengths)
 
+    def epoch_length(self, frames: int) -> int:
+        """Positions in an epoch: clips of at least `frames` frames.
+
+        Raises DataError where there is none.
+        """
+        return len(self._long_enough(frames))
+
     def clip(self, position: int, frames: int) -> TrainingClip:
         """See `ClipSource`. Clips shorter than `frames` are passed over; of a longer one, part is taken."""
         eligible = self._long_enough(frames)

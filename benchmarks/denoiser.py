@@ -239,15 +239,14 @@ def peak_memory(options: argparse.Namespace, order: str) -> float:
 def in_turns(case: Case, options: argparse.Namespace) -> None:
     """The computations of an animation for a portrait and a segment; weights are made where it would read them."""
     turns = Turns(
-        {"appearance_net": case.appearance_net, "denoiser": case.denoiser},
         {
-            "appearance_net": lambda: random_network(AppearanceNet, options, options.device),
-            "denoiser": lambda: random_network(Denoiser, options, options.device),
-        },
+            case.appearance_net: lambda: random_network(AppearanceNet, options, options.device),
+            case.denoiser: lambda: random_network(Denoiser, options, options.device),
+        }
     )
-    with turns.using("appearance_net"):
+    with turns.using(case.appearance_net):
         appearance = case.appearance()
-    with turns.using("denoiser"):
+    with turns.using(case.denoiser):
         conditioning = case.condition(appearance=appearance)
         del appearance
         for _ in range(2):

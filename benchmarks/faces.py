@@ -58,7 +58,7 @@ def bundled_performance(size: int) -> Iterator[np.ndarray]:
     with FaceDetector() as detector:
         face = detector.detect(picture)
     for points in align_motion(Motion.load(driving_path(MOTION)), face):
-        yield warp_portrait(picture, face.points_in_picture, points)
+        yield warp_portrait(picture, face.points, points)
 
 
 def frame_costs(clip: Path, motion: Motion, folder: Path, rounds: int) -> dict[str, Cost]:

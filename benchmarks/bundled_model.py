@@ -18,7 +18,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from followyouremoji.benchmark.methods import Sampling
 from followyouremoji.benchmark.runner import SUITES, Benchmark, run_benchmark
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
@@ -34,15 +33,10 @@ def main() -> None:
     parser.add_argument("--suites", nargs="+", default=["self", "cross"], choices=SUITES)
     parser.add_argument("--cases", type=int, default=256, help="clips a suite")
     parser.add_argument("--size", type=int, default=256, help="pixels a side at which results are compared")
-    parser.add_argument("--steps", type=int, help="of DDIM; otherwise the models' own")
-    parser.add_argument("--guidance-scale", type=float, help="otherwise the models' own")
-    parser.add_argument("--shared-noise", type=float, help="otherwise the models' own")
-    parser.add_argument("--seed", type=int, default=0, help="of the models' noise")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--suite-cache", type=Path, default=cache_folder() / "suites")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    sampling = Sampling(options.steps, options.guidance_scale, options.shared_noise, options.seed)
     try:
         run_benchmark(
             Benchmark(
@@ -52,7 +46,6 @@ def main() -> None:
                 suites=tuple(options.suites),
                 cases=options.cases,
                 size=options.size,
-                sampling=sampling,
                 processes=options.processes,
             )
         )

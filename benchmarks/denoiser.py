@@ -7,7 +7,7 @@ Full-size networks with random weights. Both orders alternate in one process, wi
 after; each of the savings that can be switched off is also left out in turn. Memory is the peak of a separate process
 for each order, which holds the appearance net and the denoiser, and of one with offloading, as in an animation with
 large networks. `--single` counts processor time of one thread instead of the clock's, for a machine that does other
-work. Writes `denoiser.txt`, `denoiser.json` and `denoiser.png`.
+work. Writes `denoiser.txt` and `denoiser.json`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.released_order import released_step
-from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.checkpoints.offloading import Turns
 from followyouremoji.files import write_json
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, cpu_kernels, layers
@@ -197,7 +196,7 @@ def time_orders(options: argparse.Namespace) -> dict[str, object]:
         "released": lambda: case.released(appearance),
         "ours": lambda: case.ours(conditioning),
     }
-    contexts = dict.fromkeys(calls, nullcontext) | (WITHOUT if options.savings else {})
+    contexts = dict.fromkeys(calls, nullcontext) | WITHOUT
     many = case.condition(IMAGE_TOKENS)
     seconds: dict[str, list[float]] = {name: [] for name in contexts}
     for _ in range(options.passes):
@@ -254,9 +253,9 @@ def in_turns(case: Case, options: argparse.Namespace) -> None:
             case.ours(conditioning)
 
 
-def in_child(arguments: list[str], job: str) -> object:
+def in_child(job: str) -> object:
     """The last line that a separate process prints, as JSON."""
-    command = [sys.executable, "-m", "benchmarks.denoiser", *arguments, "--child", job]
+    command = [sys.executable, "-m", "benchmarks.denoiser", *sys.argv[1:], "--child", job]
     done = subprocess.run(
         command, check=True, text=True, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
     )
@@ -285,16 +284,6 @@ def report(figures: dict) -> Iterator[str]:
             yield f"without {name:<24} {best[name]:.3f} s, {best[name] / best['ours'] - 1:+.1%}"
 
 
-def panels(figures: dict) -> dict[str, dict[str, float]]:
-    """The panels of the plot."""
-    best = {name: min(values) for name, values in figures["seconds"].items()}
-    shown = {
-        name if name in ("released", "ours") else f"without {name}": value for name, value in best.items()
-    }
-    memory = {name: value / 1e9 for name, value in figures["memory"].items()}
-    return {"seconds a step, best": shown, "peak memory, GB": memory}
-
-
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
@@ -305,7 +294,7 @@ def threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -318,13 +307,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--guidance", type=float, default=3.5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--single", action="store_true", help="one thread, by processor time")
-    parser.add_argument(
-        "--no-savings", dest="savings", action="store_false", help="do not leave out each saving"
-    )
     parser.add_argument("--output", type=Path, help="a folder; not needed with --child")
     parser.add_argument("--child", choices=["time", "released", "ours", "turns"], help=argparse.SUPPRESS)
-    arguments = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     if not options.child:
         if options.output is None:
             parser.error("--output names the folder for the results")
@@ -334,9 +319,9 @@ def main(arguments: list[str] | None = None) -> None:
             result = time_orders(options) if options.child == "time" else peak_memory(options, options.child)
             print(json.dumps(result))
             return
-        figures = in_child(arguments, "time")
+        figures = in_child("time")
         assert isinstance(figures, dict)
-        figures["memory"] = {order: in_child(arguments, order) for order in ("released", "ours", "turns")}
+        figures["memory"] = {order: in_child(order) for order in ("released", "ours", "turns")}
         figures["operations"] = operations(options)
     figures["settings"] = {
         key: value for key, value in vars(options).items() if key not in ("output", "child")
@@ -345,7 +330,6 @@ def main(arguments: list[str] | None = None) -> None:
     print(page)
     (options.output / "denoiser.txt").write_text(page + "\n")
     write_json(options.output / "denoiser.json", figures)
-    plot_bars(options.output / "denoiser.png", panels(figures), marked=("ours",))
 
 
 if __name__ == "__main__":

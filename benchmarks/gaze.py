@@ -19,7 +19,7 @@ after the detector. *gain* is the slope of measured over true degrees, across an
 difference in degrees; *apart* that of the difference of the two eyes, across; *measured* the fraction of pictures in
 which both irises, or the face, were found.
 
-Prints a table; writes gaze.json, gaze.md, gaze.png and glances.jpg into the output folder: far glances of the driver,
+Prints a table; writes gaze.json, gaze.md and glances.jpg into the output folder: far glances of the driver,
 as it is detected, and below them results and true drawings of a portrait of each style.
 """
 
@@ -37,10 +37,11 @@ from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.metrics import EYES, cut_around
 from followyouremoji.benchmark.suites import drawn_motion
 from followyouremoji.benchmark.tables import markdown, number
+from followyouremoji.data.drawn import spatial_points
 from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.gaze import Eyes, measure_gaze
-from followyouremoji.face.geometry import frustum_at_one, solve_metric_faces
+from followyouremoji.face.geometry import solve_metric_faces
 from followyouremoji.face.topology import OUTER_EYE_CORNERS
 from followyouremoji.media.pictures import contact_sheet, resize_picture, write_picture
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
@@ -158,17 +159,9 @@ def seen_identity(style: str, which: int, asked: list[Glance], detector: FaceDet
             found = np.stack([detector.detect(picture).normalised for picture in pictures])
         except FaceNotFound:
             continue
-        true = np.stack([with_depth(one.points, one.vertices, one.pose) for one in drawn])
+        true = np.stack([spatial_points(one) for one in drawn]) / SIZE
         return Drawn(pictures, true, found)
     raise FaceNotFound(f"The detector sees no face in 20 drawings in the style {style!r}; leave it out.")
-
-
-def with_depth(points: np.ndarray, vertices: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Normalised landmarks (478, 3) of a drawing as an ideal detector sees them: weak-perspective relative depth."""
-    camera = vertices @ pose[:3, :3].T + pose[:3, 3]
-    near = -camera[:, 2].mean()
-    depth = -(camera[:, 2] + near) / (near * frustum_at_one((SIZE, SIZE))[0])
-    return np.column_stack([points / SIZE, np.concatenate([depth, np.zeros(len(points) - len(depth))])])
 
 
 def directions(landmarks: np.ndarray) -> np.ndarray:
@@ -272,31 +265,6 @@ def write_report(output: Path, records: list[tuple[str, np.ndarray, np.ndarray]]
     print("\n" + table)
     (output / "gaze.md").write_text(table + "\n")
     (output / "gaze.json").write_text(json.dumps({"glances": names, "steps": rows}, indent=1))
-    plot(output / "gaze.png", records, steps)
-
-
-def plot(path: Path, records: list[tuple[str, np.ndarray, np.ndarray]], steps: list[str]) -> None:
-    """Measured over true degrees, across and up, a panel a step."""
-    from matplotlib.figure import Figure
-
-    columns = 4
-    figure = Figure(figsize=(12, 3 * -(-len(steps) // columns)), layout="constrained")
-    axes = figure.subplots(-(-len(steps) // columns), columns, squeeze=False).ravel()
-    for panel in axes[len(steps) :]:
-        panel.set_visible(False)
-    for panel, step in zip(axes, steps, strict=False):
-        for axis, (label, colour) in enumerate((("across", "C0"), ("up", "C3"))):
-            for _, measured, true in (values for values in records if values[0] == step):
-                panel.plot(
-                    true[..., axis].ravel(), measured[..., axis].ravel(), ".", color=colour, markersize=3
-                )
-            panel.plot([], [], ".", color=colour, label=label)
-        panel.axline((0, 0), slope=1, color="0.6", linewidth=0.8)
-        panel.set_xlim(-60, 60)
-        panel.set_ylim(-60, 60)
-        panel.set_title(step, fontsize=8)
-    axes[0].legend(fontsize=7)
-    figure.savefig(path, dpi=140)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,13 @@
 """The time that faces take in an animation: tracking a clip, drawing, warping, writing, and their overlap.
 
-    python benchmarks/landmarks.py [CLIP] --output FOLDER [--bundle face_landmarker.task] [--frames 350] [--size 512]
+    python benchmarks/landmarks.py [CLIP] --output FOLDER [--frames 350] [--size 512]
 
 The clip is cut square, scaled and played forwards and backwards until it has the wanted number of frames, and written
 as an mp4 in a temporary folder; without a CLIP, the bundled portrait performs the bundled motion. Three tables, each
-measured in turns, the best of the rounds; also as `landmarks.txt`, `landmarks.json` and
-`landmarks.png`:
+measured in turns, the best of the rounds; also as `landmarks.txt` and `landmarks.json`:
 
-- *Extraction*: that file read from disk and the landmarks detected in every frame. *release*: the task bundle in
-  picture mode, every frame on its own, decoding and detection one after the other, as the authors' code does;
-  *tracked*: `track_motion` with the mesh model of the mediapipe wheel, the default of this project, with decoding
-  before each frame or ahead in a thread; *tracked, with scores*: the same with the task bundle, which gives blendshape
-  scores. The first and the last need `--bundle`.
+- *Extraction*: that file read from disk, and the landmarks detected in every frame by `track_motion`, with decoding
+  before each frame or ahead in a thread.
 - *A frame*: each part outside of the networks, see `faces.py`. One core.
 - *The wait*: the work of `fye animate`, from the start of Python to the written file, each time in a new process: one
   part after the other, and with loading, decoding and encoding in threads of their own.
@@ -42,7 +38,6 @@ import cv2
 import numpy as np
 from faces import PORTRAIT, Cost, alternated, bundled_performance, frame_costs
 
-from followyouremoji.benchmark.tables import plot_bars
 from followyouremoji.errors import UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
@@ -59,7 +54,6 @@ from followyouremoji.requests.bundled import portrait_path
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
-RELEASE = "release"
 WAITS = ("one after the other", "overlapped")
 
 
@@ -68,7 +62,6 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("clip", type=Path, nargs="?", help="otherwise the bundled portrait and motion")
-    parser.add_argument("--bundle", type=Path, help="Google's face-landmarker task bundle")
     parser.add_argument("--frames", type=int, default=350)
     parser.add_argument("--size", type=int, default=512, help="pixels a side of the clip")
     parser.add_argument("--rounds", type=int, default=3)
@@ -101,15 +94,15 @@ def measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         write_clip(options.clip, clip, options.frames, options.size)
-        extraction = extraction_costs(clip, options.bundle, options.rounds)
-        tell(cost_table("extraction", extraction, RELEASE if RELEASE in extraction else "tracked"))
+        extraction = extraction_costs(clip, options.rounds)
+        tell(cost_table("extraction", extraction))
 
-        motion = track(clip, None, decode_ahead=False)
+        motion = track(clip, decode_ahead=False)
         os.sched_setaffinity(0, cores[:1])
         cv2.setNumThreads(1)
         frame = frame_costs(clip, motion, Path(folder), options.rounds)
         os.sched_setaffinity(0, cores)
-        tell(cost_table("a frame's part, on one core", frame, None))
+        tell(cost_table("a frame's part, on one core", frame))
 
         waits = wait_times(clip, Path(folder), options.wait_frames, options.rounds)
         if waits:
@@ -127,25 +120,13 @@ def measure(options: argparse.Namespace) -> None:
     }
     (options.output / "landmarks.txt").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     write_json(options.output / "landmarks.json", figures)
-    panels = {
-        "extraction, ms of a processor a frame": {way: cost.processor for way, cost in extraction.items()},
-        "a frame's parts, ms on one core": {part: cost.processor for part, cost in frame.items()},
-        "the wait, s to the written file": {way: marks["written"] for way, marks in waits.items()},
-    }
-    plot_bars(options.output / "landmarks.png", {title: bars for title, bars in panels.items() if bars})
 
 
-def cost_table(title: str, costs: dict[str, Cost], unit: str | None) -> str:
-    """A line a cost; with how many times as fast as `unit` each is."""
+def cost_table(title: str, costs: dict[str, Cost]) -> str:
+    """A line a cost."""
     wide = max(len(title), *map(len, costs))
-    ratio = f"{'times as fast':>16}" if unit else ""
-    lines = [f"{title:{wide}}{'clock, ms':>16}{ratio}{'processor, ms':>16}{ratio}"]
-    for name, cost in costs.items():
-        columns = ""
-        for which in ("clock", "processor"):
-            columns += f"{getattr(cost, which):16.3f}"
-            columns += f"{getattr(costs[unit], which) / getattr(cost, which):16.2f}" if unit else ""
-        lines.append(f"{name:{wide}}{columns}")
+    lines = [f"{title:{wide}}{'clock, ms':>16}{'processor, ms':>16}"]
+    lines += [f"{name:{wide}}{cost.clock:16.3f}{cost.processor:16.3f}" for name, cost in costs.items()]
     return "\n".join(lines)
 
 
@@ -180,18 +161,13 @@ def middle_square(picture: np.ndarray, size: int) -> np.ndarray:
     )
 
 
-def extraction_costs(clip: Path, bundle: Path | None, rounds: int) -> dict[str, Cost]:
+def extraction_costs(clip: Path, rounds: int) -> dict[str, Cost]:
     """The first table."""
     runs: dict[str, Callable[[], int]] = {
         "decoded": lambda: sum(1 for _ in frames_of(clip)),
-        "tracked": lambda: len(track(clip, None, decode_ahead=False)),
-        "tracked, decoded ahead": lambda: len(track(clip, None, decode_ahead=True)),
+        "tracked": lambda: len(track(clip, decode_ahead=False)),
+        "tracked, decoded ahead": lambda: len(track(clip, decode_ahead=True)),
     }
-    if bundle is not None:
-        runs |= {
-            RELEASE: lambda: as_released(clip, bundle),
-            "tracked, decoded ahead, with scores": lambda: len(track(clip, bundle, decode_ahead=True)),
-        }
     return alternated(runs, rounds)
 
 
@@ -200,29 +176,8 @@ def frames_of(clip: Path) -> Iterator[tuple[float, np.ndarray]]:
         yield from reader
 
 
-def as_released(clip: Path, bundle: Path) -> int:
-    """Frames, whose faces were found one by one with MediaPipe's own interface, as the release uses it."""
-    from mediapipe import Image, ImageFormat
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(bundle)),
-        running_mode=vision.RunningMode.IMAGE,
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-    )
-    frames = 0
-    with vision.FaceLandmarker.create_from_options(options) as landmarker:
-        for _, picture in frames_of(clip):
-            faces = landmarker.detect(Image(image_format=ImageFormat.SRGB, data=picture)).face_landmarks
-            for face in faces:  # the release makes an array of every face
-                np.array([(point.x, point.y, point.z) for point in face])
-            frames += 1
-    return frames
-
-
-def track(clip: Path, bundle: Path | None, decode_ahead: bool) -> Motion:
-    with ClipReader(clip) as reader, FaceDetector(bundle) as detector:
+def track(clip: Path, decode_ahead: bool) -> Motion:
+    with ClipReader(clip) as reader, FaceDetector() as detector:
         return tracked_by(detector, reader, decode_ahead)
 
 

@@ -131,7 +131,7 @@ def read_case(folder: Path, frames: int | None = None) -> Case:
         picture, own = portrait["picture"], portrait["points"]
     truth = np.load(folder / "truth.npy", mmap_mode="r")[:frames]
     return Case(
-        0, folder.name.split("-")[0], 1, picture, own, points, points, truth, points, np.empty((0, 478, 2))
+        0, folder.name.split("-")[0], picture, own, points, points, truth, points, np.empty((0, 478, 2))
     )
 
 

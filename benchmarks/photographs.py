@@ -1,6 +1,6 @@
 """The cost of a large photograph: time and memory of `fye animate` against a portrait of usual size.
 
-    python benchmarks/photographs.py --output FOLDER [--before CHECKOUT] [--frames 24] [--rounds 2] [--ending .mp4]
+    python benchmarks/photographs.py --output FOLDER [--before CHECKOUT] [--frames 24] [--rounds 2]
 
 The bundled portrait, scaled up, is set in grainy pictures of 0.9, 12 and 24 megapixels, and each of them animated by
 the command as a user runs it, in a process of its own: seconds on the clock, of the processor (all threads), and the
@@ -53,9 +53,6 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="another checkout to compare with")
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument(
-        "--ending", default=".mp4", help="of the result; an MP4 is bounded to what players take"
-    )
     options = parser.parse_args()
     checkouts = {"now": HERE} if options.before is None else {"before": options.before, "now": HERE}
     best: dict[str, dict[str, Cost]] = {code: {} for code in checkouts}
@@ -66,7 +63,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for name in SIZES:
                 for code, checkout in checkouts.items():
-                    made = folder / f"made{options.ending}"
+                    made = folder / "made.mp4"
                     cost = run(checkout, folder / f"{name}.jpg", made, options.frames)
                     kept = best[code].get(name, cost)
                     best[code][name] = Cost(

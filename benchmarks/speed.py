@@ -3,9 +3,8 @@
     python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--passes 3 8] [--fewer-steps 10 6]
 
 Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever
-else the machine does. Passes, time and all figures go to a table, `speed.json`, `speed.png` (speed against the distance
-from the exact result) and `sheet.png` (the truth, exact, and the presets). Finished cases are kept in `rows.jsonl`, and
-the same command goes on.
+else the machine does. Passes, time and all figures go to a table and `speed.json`, pictures to `sheet.png` (the truth,
+exact, and the presets). Finished cases are kept in `rows.jsonl`, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -44,9 +43,6 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.sampling.presets import PRESETS
-
-LABEL_HEIGHT = 1.15  # in the plot, as a ratio of distances
-LEAST_SHOWN = 1e-3  # of the distances in the plot, whose axis is logarithmic
 
 
 def main() -> None:
@@ -113,7 +109,6 @@ def compare(options: argparse.Namespace) -> None:
     (options.output / "speed.md").write_text(page + "\n")
     summary = [summarised(rows, method, names) for method in methods]
     write_json(options.output / "speed.json", {**described, "methods": summary})
-    plot(options.output / "speed.png", summary)
     presets = [method.name for method in methods if method.name in PRESETS]  # exact among them
     write_sheet(options.output / "sheet.png", suite, pictures, presets)
 
@@ -179,42 +174,6 @@ def notes(rows: Sequence[SpeedRow], seeds: Sequence[str]) -> str:
         "In brackets: the difference of the suite's mean from exact, and the mean absolute difference case by case, both over what two seeds "
         f"of the exact sampler differ by. Seeds differ by (means, case by case): {differences}. Lossless: all of these at most 1."
     )
-
-
-def plot(path: Path, summary: Sequence[dict[str, object]]) -> None:
-    """Speed against the distance from the exact result."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 7.5), layout="constrained")
-    panel = figure.subplots()
-    shown = [line for line in summary if line["method"] != EXACT and not line["seed"]]
-    shown.sort(key=lambda line: float(line["away"]), reverse=True)  # type: ignore[arg-type]
-    height = 1.0  # of the label above, none of which may cover another
-    for line in shown:
-        preset = line["method"] in PRESETS
-        marker = "*" if preset else "o" if line["lossless"] else "x"
-        speed, away = float(line["faster"]), max(float(line["away"]), LEAST_SHOWN)  # type: ignore[arg-type]
-        panel.plot(speed, away, marker, color="C3" if preset else "C0", markersize=13 if preset else 7)
-        height = min(away, height / LABEL_HEIGHT)
-        panel.annotate(
-            str(line["method"]), (speed, away), xytext=(1.02, height), textcoords=panel.get_yaxis_transform(),
-            fontsize=7.5, va="center", arrowprops={"arrowstyle": "-", "color": "0.85", "linewidth": 0.6, "relpos": (0, 0.5)},
-        )  # fmt: skip
-    seeds = [float(line["away"]) for line in summary if line["seed"]]  # type: ignore[arg-type]
-    panel.axhline(float(np.mean(seeds)), color="0.6", linestyle="--", linewidth=1)
-    panel.annotate(
-        "another seed", (0.99, float(np.mean(seeds))), xycoords=("axes fraction", "data"), xytext=(0, 3),
-        textcoords="offset points", color="0.4", fontsize=8, ha="right",
-    )  # fmt: skip
-    panel.set(xlabel="times faster than exact", ylabel="distance of the latents from exact")
-    panel.set(xscale="log", yscale="log")
-    panel.set_xticks(
-        [1, 2, 3, 4, 5, 6, 8, 10, 20, 30], labels=[str(n) for n in (1, 2, 3, 4, 5, 6, 8, 10, 20, 30)]
-    )
-    panel.minorticks_off()
-    panel.set_title("red: presets; dots: lossless; crosses: not", fontsize=9)
-    panel.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=140)
 
 
 def write_sheet(path: Path, suite: Suite, pictures: Path, presets: Sequence[str]) -> None:

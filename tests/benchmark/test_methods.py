@@ -6,13 +6,14 @@ import pytest
 
 pytest.importorskip("skia", reason="the cases that methods animate are drawn with skia-python")
 
-from followyouremoji.benchmark.methods import Checkpoint, Sampling
+from followyouremoji.benchmark.methods import Checkpoint
 from followyouremoji.checkpoints.folder import CONFIG_FILE
+from followyouremoji.settings import AnimationSettings
 
 
 def test_a_model_is_measured_again_with_other_weights_or_settings(tmp_path: Path) -> None:
     (tmp_path / CONFIG_FILE).write_text("one")
-    seen = {Checkpoint("m", str(tmp_path), Sampling(steps=steps)).fingerprint for steps in (1, 2)}
+    seen = {Checkpoint("m", str(tmp_path), AnimationSettings(steps=steps)).fingerprint for steps in (1, 2)}
     (tmp_path / CONFIG_FILE).write_text("another")
-    seen |= {Checkpoint("m", str(tmp_path), Sampling(steps=steps)).fingerprint for steps in (1, 2)}
+    seen |= {Checkpoint("m", str(tmp_path), AnimationSettings(steps=steps)).fingerprint for steps in (1, 2)}
     assert len(seen) == 4

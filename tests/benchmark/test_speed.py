@@ -7,13 +7,12 @@ import pytest
 
 from followyouremoji.benchmark.speed import (
     JUDGED,
+    ReadClip,
+    SpeedMethod,
     SpeedRow,
     compared_methods,
-    denoise_clip,
-    finished_frames,
     is_lossless,
     judge,
-    read_clip,
     seed_methods,
 )
 from followyouremoji.sampling.presets import PRESETS, ForecastSettings
@@ -73,10 +72,10 @@ def test_a_timed_clip_is_what_the_animator_draws() -> None:
     animator = PortraitAnimator(model)
     drawing = draw_portrait(random_identity(np.random.default_rng(3), "person"), Performance(), 96)
     prepared = animator.prepare(drawing.picture, drawn_motion(3), portrait_landmarks=landmarks_of(drawing))
-    clip = read_clip(model, prepared, model.config.guidance_scale)
-    denoised = denoise_clip(model, clip, None, 8, 0, model.config.shared_noise)
+    clip = ReadClip(model, prepared, model.config.guidance_scale)
+    denoised = clip.denoised(SpeedMethod("exact", None, 8), model.config.shared_noise)
     frames = list(animator.frames(prepared, AnimationSettings(steps=8, speed="exact")))
-    np.testing.assert_array_equal(finished_frames(model, clip, denoised.latents), np.stack(frames))
+    np.testing.assert_array_equal(clip.finished(denoised.sampled), np.stack(frames))
     assert denoised.computed == 8
 
 
@@ -93,8 +92,8 @@ def test_a_clip_longer_than_the_model_s_window_is_drawn_in_windows() -> None:
     drawing = draw_portrait(random_identity(np.random.default_rng(3), "person"), Performance(), 96)
     animator = PortraitAnimator(model)
     prepared = animator.prepare(drawing.picture, drawn_motion(6), portrait_landmarks=landmarks_of(drawing))
-    clip = read_clip(model, prepared, model.config.guidance_scale)
-    denoised = denoise_clip(model, clip, None, 2, 0, model.config.shared_noise)
+    clip = ReadClip(model, prepared, model.config.guidance_scale)
+    denoised = clip.denoised(SpeedMethod("exact", None, 2), model.config.shared_noise)
     settings = AnimationSettings(steps=2, speed="exact", long_clips="windows")
     frames = list(animator.frames(prepared, settings))
-    np.testing.assert_array_equal(finished_frames(model, clip, denoised.latents), np.stack(frames))
+    np.testing.assert_array_equal(clip.finished(denoised.sampled), np.stack(frames))

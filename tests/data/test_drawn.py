@@ -50,7 +50,7 @@ def test_the_depth_of_points_gives_shape_and_pose_of_the_drawn_head_back(
     from followyouremoji.portraits.head import FULL_VIEW
 
     who = random_identity(np.random.default_rng(3), "person")
-    portrait = draw_portrait(who, Performance.neutral().posed(yaw, pitch, roll), 64)
+    portrait = draw_portrait(who, Performance(yaw=yaw, pitch=pitch, roll=roll), 64)
     points = spatial_points(portrait)
     assert abs(points[:468, 2].mean()) < 1e-3
     # The picture is the middle of the view of the camera that the geometry knows.

@@ -58,14 +58,14 @@ def test_a_template_is_read_as_it_was_written(tmp_path: Path, protocol: int) -> 
 
 def test_a_template_becomes_a_motion(tmp_path: Path) -> None:
     frames = template()
-    motion = Motion.from_release(write_template(tmp_path / "smile.npy", frames), frame_rate=25.0)
+    motion = Motion.from_release(write_template(tmp_path / "smile.npy", frames))
     np.testing.assert_array_equal(
         motion.landmarks, np.stack([frame["lmks"] for frame in frames]).astype(np.float32)
     )
-    np.testing.assert_allclose(motion.timestamps, np.arange(4) / 25)
+    np.testing.assert_allclose(motion.timestamps, np.arange(4) / 30)
     assert motion.blendshapes is not None
     np.testing.assert_allclose(motion.blendshapes[1], frames[1]["bs"], rtol=1e-6)
-    assert (motion.size, motion.source, motion.frame_rate) == ((512, 384), "smile.npy", 25.0)
+    assert (motion.size, motion.source, motion.frame_rate) == ((512, 384), "smile.npy", 30.0)
 
 
 class Runs:

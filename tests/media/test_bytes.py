@@ -96,8 +96,8 @@ def test_what_has_no_path_has_a_name() -> None:
     with pytest.raises(ClipError, match="the clip cannot be read as a clip"):
         ClipReader(b"no clip at all" * 100)
     for source in (StringIO("text"), None, 3):
-        with pytest.raises(ClipError, match="the driving must be a path, bytes or an open binary file, not"):
-            ClipReader(source, name="the driving")  # type: ignore[arg-type]
+        with pytest.raises(ClipError, match="the clip must be a path, bytes or an open binary file, not"):
+            ClipReader(source)  # type: ignore[arg-type]
 
 
 def test_formats_are_those_that_can_be_written() -> None:

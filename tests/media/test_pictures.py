@@ -279,7 +279,7 @@ def test_side_by_side_has_one_height() -> None:
 
 
 def test_contact_sheet_places_pictures_in_rows() -> None:
-    sheet = contact_sheet([quarters()] * 5, columns=3, gap=4)
+    sheet = contact_sheet([quarters()] * 5, columns=3)
     assert sheet.shape == (2 * 32 + 4, 3 * 48 + 8, 3)
     np.testing.assert_array_equal(sheet[36:, 52:100], quarters())
     assert (sheet[36:, 104:] == 255).all()

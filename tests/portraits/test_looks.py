@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from followyouremoji.portraits import HELD_OUT_TEXTURES, TEXTURES, Look
-from followyouremoji.portraits.looks import texture_tile
+from followyouremoji.portraits import Look
+from followyouremoji.portraits.textures import HELD_OUT_TEXTURES, TEXTURES, texture_tile
 from tests.face.test_warping import points as points  # the fixture
 
 ALL = TEXTURES + HELD_OUT_TEXTURES

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("skia")
 
+from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.face.topology import LEFT_IRIS, RIGHT_IRIS
 from followyouremoji.portraits import (
     EXPRESSIONS,
@@ -16,12 +17,12 @@ from followyouremoji.portraits import (
     Performance,
     draw_portrait,
     expressive_motion,
-    portrait_sheet,
     random_identity,
     speech,
 )
 from followyouremoji.portraits.anatomy import CONTROLS
 from followyouremoji.portraits.head import to_picture
+from followyouremoji.portraits.sheet import portrait_sheet
 
 
 @pytest.fixture(scope="module")
@@ -129,14 +130,14 @@ def test_motion_is_smooth_and_blinks(motion) -> None:
 
 def test_masks_cover_the_face(identities: list[Identity]) -> None:
     drawn = draw_portrait(identities[0], Performance.neutral(), 128)
-    face = drawn.face_mask
+    face = face_mask(drawn.points, (128, 128))
     assert face.shape == (128, 128)
     assert face.dtype == bool
     x, y = drawn.points[1].astype(int)
     assert face[y, x]
     assert not face[0, 0]
     x, y = drawn.points[13].astype(int)
-    assert drawn.expression_mask[y, x]
+    assert expression_mask(drawn.points, (128, 128))[y, x]
 
 
 def test_a_portrait_sheet_has_a_row_per_identity(identities: list[Identity]) -> None:

@@ -21,15 +21,18 @@ from followyouremoji.portraits.backdrops import backdrop_of
 from followyouremoji.portraits.coating import head_coat
 from followyouremoji.portraits.palettes import from_oklab, hex_colour, to_oklab
 from followyouremoji.portraits.shading import beard_weight
-from followyouremoji.portraits.styles import ANIMALS, COLLARS, FINISHES, HAIR_STYLES, HATS, MATERIALS, SCENES
+from followyouremoji.portraits.styles import ANIMALS, COLLARS, SCENES
 from followyouremoji.portraits.textures import HELD_OUT_TEXTURES
 
 WORN = {
-    "hair_style": HAIR_STYLES,
-    "hat": HATS,
+    "hair_style": (
+        *("short", "crop", "side_part", "quiff", "pixie", "receding", "bob", "long", "wavy", "fringe_long"),
+        *("bun", "ponytail", "braids", "pigtails", "curly", "afro", "bald"),
+    ),
+    "hat": ("none", "beanie", "brim", "bandana", "headband", "scarf", "veil"),
     "collar": COLLARS,
-    "finish": FINISHES,
-    "material": MATERIALS,
+    "finish": ("soft", "flat", "cel"),
+    "material": ("none", "marble", "granite", "sandstone", "bronze", "wood", "plaster"),
     "scene": SCENES,
     "beard": ("none", "stubble", "full", "moustache", "goatee"),
     "glasses": ("none", "round", "square", "thick", "rimless", "cat"),

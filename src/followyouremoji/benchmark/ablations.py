@@ -7,6 +7,7 @@ paper's figures are of another network, trained on other data and measured on ot
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,30 +156,20 @@ def keep_run(run: Mapping[str, Any], path: Path) -> None:
 
 
 def write_toml(values: Mapping[str, Any], path: Path) -> None:
-    """Write numbers, texts, truth values, lists of them, and tables."""
+    """Write numbers, texts, truth values, lists of them, which TOML and JSON spell alike, and tables."""
     with atomic(path) as temporary:
         temporary.write_text("\n".join(toml_lines(values, "")) + "\n", encoding="utf-8")
 
 
 def toml_lines(values: Mapping[str, Any], table: str) -> list[str]:
     lines = [
-        f"{name} = {toml_value(value)}" for name, value in values.items() if not isinstance(value, Mapping)
+        f"{name} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, Mapping)
     ]
     for name, value in values.items():
         if isinstance(value, Mapping):
             inner = f"{table}{name}"
             lines += ["", f"[{inner}]", *toml_lines(value, f"{inner}.")]
     return lines
-
-
-def toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, list):
-        return "[" + ", ".join(toml_value(entry) for entry in value) + "]"
-    return repr(value)
 
 
 def prepare_data(output: Path, scale: Scale, processes: int) -> Path:

@@ -11,22 +11,23 @@ build it.
 `WEIGHTS`              a model: "bundled", "released" or a checkpoint's folder
 =====================  ==============================================================================================
 
-`LABEL=` before any of them gives it another name in the tables, and `?steps=4&seed=1` after a model sets its sampling,
-as far as it differs from that of the whole benchmark: any entry of `Sampling`.
+`LABEL=` before any of them gives it another name in the tables, and `?steps=4&seed=1` after a model sets its sampling:
+any entry of `AnimationSettings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+import json
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import numpy as np
 import torch
 
-from followyouremoji.animator import AnimationSettings, PortraitAnimator
+from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.fingerprints import text_hash
 from followyouremoji.benchmark.suites import FRAMES, Case, drawn_motion
 from followyouremoji.benchmark.warps import mesh_warp
@@ -43,7 +44,7 @@ from followyouremoji.framing import ModelFraming, frame_portrait
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import resize_picture
 from followyouremoji.preparation import Prepared
-from followyouremoji.settings import LongClips
+from followyouremoji.settings import AnimationSettings
 
 FRAMES_FROM = "frames:"
 AUTOENCODER = "autoencoder:"
@@ -66,48 +67,15 @@ class Method(Protocol):
         name."""
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How models are sampled, as in `settings.AnimationSettings`; None leaves it to the model."""
-
-    steps: int | None = None
-    guidance_scale: float | None = None
-    shared_noise: float | None = None
-    seed: int = 0
-    speed: str = "lossless"
-    window: int | None = None
-    long_clips: LongClips = "auto"
-
-    def changed(self, entries: str) -> Sampling:
-        """This with what a text like `steps=4&seed=1` sets. Raises SettingsError naming an entry that is unknown or no
-        number."""
-        values: dict[str, Any] = {}
-        for entry in entries.split("&"):
-            name, _, value = entry.partition("=")
-            if name not in READ_AS:
-                raise SettingsError(f"{name!r} is not a setting of sampling; known are {', '.join(READ_AS)}.")
-            try:
-                values[name] = READ_AS[name](value)
-            except ValueError:
-                raise SettingsError(f"The setting {name} cannot be {value!r}.") from None
-        changed = replace(self, **values)
-        changed.settings()
-        return changed
-
-    def settings(self) -> AnimationSettings:
-        """For the animator. Raises SettingsError for a value that cannot be used."""
-        return AnimationSettings(**asdict(self))
-
-
-READ_AS: dict[str, Callable[[str], Any]] = {
-    "steps": int,
-    "guidance_scale": float,
-    "shared_noise": float,
-    "seed": int,
-    "speed": str,
-    "window": int,
-    "long_clips": str,
-}
+def settings_of(entries: str) -> AnimationSettings:
+    """What a text like `steps=4&seed=1` sets, or none. Raises SettingsError for what cannot be used."""
+    values: dict[str, Any] = {}
+    for name, value in parse_qsl(entries, keep_blank_values=True):
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return AnimationSettings(**values)
 
 
 @dataclass(frozen=True)
@@ -186,7 +154,7 @@ class Checkpoint:
 
     name: str
     source: str
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: AnimationSettings
 
     @cached_property
     def animator(self) -> PortraitAnimator:
@@ -197,8 +165,8 @@ class Checkpoint:
         return f"{weights_hash(self.source)} {self.sampling}"
 
     def animate(self, case: Case) -> np.ndarray:
-        settings = self.sampling.settings()
-        return np.stack(list(self.animator.frames(framed(case, self.animator.model.config), settings)))
+        prepared = framed(case, self.animator.model.config)
+        return np.stack(list(self.animator.frames(prepared, self.sampling)))
 
 
 @dataclass(frozen=True)
@@ -270,8 +238,8 @@ BASELINES: dict[str, type[Copy | ThinPlateWarp | MeshWarp | Truth]] = {
 }
 
 
-def make_method(described: str, sampling: Sampling | None = None) -> Method:
-    """The method that a text names, see the top of this file; `sampling` is for models.
+def make_method(described: str) -> Method:
+    """The method that a text names, see the top of this file.
 
     Raises
     ------
@@ -280,9 +248,7 @@ def make_method(described: str, sampling: Sampling | None = None) -> Method:
     """
     what, _, entries = described.partition("?")
     label, _, what = what.rpartition("=")
-    sampling = sampling or Sampling()
-    if entries:
-        sampling = sampling.changed(entries)
+    sampling = settings_of(entries)
     if not what:
         raise SettingsError(
             f"{described!r} names no method; give {', '.join(BASELINES)} or a model's weights."

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from followyouremoji.face.drawing import face_mask
+from followyouremoji.face.gaze import eye_openings
 from followyouremoji.face.topology import (
     LEFT_EYE_LOOP,
     LEFT_EYE_LOWER,
@@ -18,22 +19,7 @@ from followyouremoji.face.topology import (
     RIGHT_EYE_UPPER,
     RIGHT_IRIS,
 )
-from followyouremoji.fidelity import LUMA, l1, psnr, ssim
-
-__all__ = [
-    "bootstrap_interval",
-    "cut_around",
-    "eye_openings",
-    "flicker",
-    "gaze_error",
-    "l1_by_region",
-    "landmark_error",
-    "of_the_face",
-    "psnr",
-    "pupil_distance",
-    "region_masks",
-    "ssim",
-]
+from followyouremoji.fidelity import LUMA, l1
 
 REGION_MARGIN = (
     0.1  # of the distance between the pupils: what belongs to the eyes and the mouth around their contours
@@ -45,6 +31,7 @@ IRIS_REACH, IRIS_SEARCH = (
     0.3,
 )  # of the eye's width: how far the iris's surroundings reach, and how far away they are searched for
 SAME_SIZE = 1.5  # factor between the sizes of one face, as found and as it is
+RESAMPLES = 2000
 OPEN_EYE = 0.15  # an eye whose lids are nearer than this fraction of its width shows no gaze
 
 
@@ -98,17 +85,6 @@ def of_the_face(points: np.ndarray, truth_points: np.ndarray) -> np.ndarray:
     return points if same else np.full_like(points, np.nan)
 
 
-def eye_openings(points: np.ndarray) -> np.ndarray:
-    """Distance of the middles of the lids over the width of the eye, of the right and the left eye: (2,)."""
-    openings = []
-    for upper, lower, _ in EYES:
-        width = np.linalg.norm(points[upper[0]].astype(np.float64) - points[upper[-1]])
-        middle = len(upper) // 2
-        gap = np.linalg.norm(points[upper[middle]].astype(np.float64) - points[lower[middle]])
-        openings.append(gap / max(float(width), 1e-9))
-    return np.array(openings)
-
-
 def gaze_error(
     picture: np.ndarray, truth: np.ndarray, points: np.ndarray, seen: np.ndarray, truth_points: np.ndarray
 ) -> float:
@@ -130,7 +106,7 @@ def gaze_error(
     0 to about `IRIS_SEARCH` times 1.4; NaN where both eyes are closed in truth, or the detector found no face in one of
     the pictures.
     """
-    opened = eye_openings(truth_points) >= OPEN_EYE
+    opened = eye_openings(truth_points[None].astype(np.float64))[0] >= OPEN_EYE
     if not opened.any() or not np.isfinite(points).all() or not np.isfinite(seen).all():
         return float("nan")
     luma, true_luma = (picture @ LUMA).astype(np.float32), (truth @ LUMA).astype(np.float32)
@@ -173,18 +149,15 @@ def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
     return float(np.maximum(second_difference(frames) - second_difference(truth), 0.0).mean())
 
 
-def bootstrap_interval(
-    values: np.ndarray, fraction: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """The interval that holds the mean of `values` (n,) in that fraction of resamples with replacement (Efron's
-    percentile method).
+def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of the mean of `values` (n,): of `RESAMPLES` with replacement (Efron's percentile method).
 
     NaN values are left out; of none, the interval is NaN.
     """
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return float("nan"), float("nan")
-    chosen = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
     means = values[chosen].mean(axis=1)
-    low, high = np.quantile(means, [(1 - fraction) / 2, (1 + fraction) / 2])
+    low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

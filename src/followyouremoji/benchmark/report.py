@@ -1,4 +1,4 @@
-"""The figures as markdown tables, JSON, plots and a contact sheet."""
+"""The figures as markdown tables, JSON and a contact sheet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.media.pictures import contact_sheet, write_picture
 
 SHEET_ROWS = 10
-PLOTTED = ("face", "eyes", "mouth", "landmarks_seen", "gaze", "identity")
 
 
 def heading(metric: Metric) -> str:
@@ -46,14 +45,14 @@ def score_table(methods: Sequence[MethodScores]) -> str:
     return markdown(rows)
 
 
-def style_table(methods: Sequence[MethodScores], metric: str = "face") -> str:
-    """One metric's means by style."""
+def style_table(methods: Sequence[MethodScores]) -> str:
+    """Means of face L1 by style."""
     styles = list(dict.fromkeys(methods[0].styles))
-    digits = next(m.digits for m in METRICS if m.name == metric)
+    digits = next(m.digits for m in METRICS if m.name == "face")
     rows = [["", *styles]]
     for scores in methods:
         of = np.array(scores.styles)
-        cells = [number(float(np.nanmean(scores.values[metric][of == style])), digits) for style in styles]
+        cells = [number(float(np.nanmean(scores.values["face"][of == style])), digits) for style in styles]
         rows.append([scores.name, *cells])
     return markdown(rows)
 
@@ -144,30 +143,3 @@ def write_sheet(path: Path, suite: Suite, folders: Sequence[Path], shown: Sequen
 def shown_cases(suite: Suite) -> tuple[int, ...]:
     """The cases of the contact sheet: the first ones, in which all styles come in turn."""
     return tuple(range(min(SHEET_ROWS, len(suite))))
-
-
-def plot(path: Path, title: str, methods: Sequence[MethodScores]) -> None:
-    """Bars of the main figures with their intervals, a panel a metric."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 1.2 + 0.32 * len(methods) * 2), layout="constrained")
-    panels = figure.subplots(2, math.ceil(len(PLOTTED) / 2)).ravel()
-    colours = [f"C{number % 10}" for number in range(len(methods))]
-    places = np.arange(len(methods))[::-1]
-    known = {metric.name: metric for metric in METRICS}
-    for column, (panel, name) in enumerate(zip(panels, PLOTTED, strict=True)):
-        means = np.array([scores.mean(name) for scores in methods])
-        ends = np.array([scores.interval(name) for scores in methods])
-        panel.barh(places, means, color=colours, height=0.7)
-        panel.errorbar(
-            means, places, xerr=np.abs(ends.T - means), fmt="none", ecolor="0.25", elinewidth=1, capsize=2
-        )
-        panel.set_title(heading(known[name]), fontsize=9)
-        first_of_row = column % (len(PLOTTED) // 2) == 0
-        panel.set_yticks(
-            places, [s.name for s in methods] if first_of_row else [""] * len(methods), fontsize=8
-        )
-        panel.tick_params(axis="x", labelsize=8)
-        panel.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=140)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from followyouremoji.benchmark import report
-from followyouremoji.benchmark.methods import Sampling, make_method
+from followyouremoji.benchmark.methods import make_method
 from followyouremoji.benchmark.scoring import MethodScores, identity_separation, score_method
 from followyouremoji.benchmark.suites import SuiteSettings, drawn_suite
 from followyouremoji.errors import SettingsError
@@ -44,7 +44,6 @@ class Benchmark:
     suites: tuple[str, ...] = ("self", "cross")
     cases: int = 256
     size: int = 256
-    sampling: Sampling = field(default_factory=Sampling)
     processes: int = 1
 
     def __post_init__(self) -> None:
@@ -88,7 +87,7 @@ def _run_on(executor: Executor, benchmark: Benchmark, say: Say) -> dict[str, lis
         scores, folders = [], []
         for described in benchmark.methods:
             folders.append(folder / folder_name(make_method(described).name))
-            scores.append(score_method(described, benchmark.sampling, suite, folders[-1], executor, shown))
+            scores.append(score_method(described, suite, folders[-1], executor, shown))
             say(f"  {scores[-1].name}: face L1 {scores[-1].mean('face'):.4f}")
         areas = identity_separation(suite)
         page = describe_suite(name, settings, scores, areas)
@@ -104,9 +103,6 @@ def _run_on(executor: Executor, benchmark: Benchmark, say: Say) -> dict[str, lis
             "methods": report.as_json(scores),
         }
         report.write_sheet(benchmark.output / f"{name}.png", suite, folders, shown)
-        report.plot(
-            benchmark.output / f"{name}_plot.png", f"{name}: {settings.cases} clips, 95 % intervals", scores
-        )
     (benchmark.output / "report.md").write_text("\n\n".join([*pages, report.legend()]) + "\n")
     (benchmark.output / "report.json").write_text(json.dumps(everything, indent=1))
     return results

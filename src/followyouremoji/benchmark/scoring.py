@@ -18,11 +18,12 @@ import numpy as np
 from followyouremoji.benchmark import metrics
 from followyouremoji.benchmark.fingerprints import code_hash
 from followyouremoji.benchmark.identity import IdentityScale, describe, measured_scale, separation
-from followyouremoji.benchmark.methods import Method, Sampling, make_method
+from followyouremoji.benchmark.methods import Method, make_method
 from followyouremoji.benchmark.suites import COMPARED, Case, Suite, detected
 from followyouremoji.errors import DataError
 from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.fidelity import psnr, ssim
 from followyouremoji.files import atomic, write_json
 
 SCORES_FILE, METHOD_FILE, PICTURES_FILE, SCALE_FILE = (
@@ -111,8 +112,8 @@ def score_case(
         rows.append(
             {
                 **metrics.l1_by_region(picture, truth, truth_points),
-                "ssim": metrics.ssim(picture, truth),
-                "psnr": metrics.psnr(picture, truth),
+                "ssim": ssim(picture, truth),
+                "psnr": psnr(picture, truth),
                 "landmarks": metrics.landmark_error(points, case.points[frame]),
                 "landmarks_seen": metrics.landmark_error(points, points_in_truth),
                 "gaze": metrics.gaze_error(picture, truth, points, points_in_truth, truth_points),
@@ -140,9 +141,9 @@ def mean_of_known(values: Sequence[float]) -> float:
 
 
 @contextmanager
-def _method_and_detector(described: str, sampling: Sampling) -> Iterator[tuple[Method, FaceDetector]]:
+def _method_and_detector(described: str) -> Iterator[tuple[Method, FaceDetector]]:
     with FaceDetector() as detector:
-        yield make_method(described, sampling), detector
+        yield make_method(described), detector
 
 
 def _score_index(
@@ -159,10 +160,10 @@ def _score_index(
 
 
 def score_method(
-    described: str, sampling: Sampling, suite: Suite, folder: Path, executor: Executor, shown: Sequence[int]
+    described: str, suite: Suite, folder: Path, executor: Executor, shown: Sequence[int]
 ) -> MethodScores:
     """A method's figures on a suite: read from `folder` if it holds them already, measured and written there if not."""
-    method = make_method(described, sampling)
+    method = make_method(described)
     wanted = {
         "name": method.name,
         "method": method.fingerprint,
@@ -177,7 +178,7 @@ def score_method(
     rows: list[dict[str, Any]] = []
     pictures: dict[str, np.ndarray] = {}
     seconds = 0.0
-    for outcome in executor.map(score, range(len(suite)), partial(_method_and_detector, described, sampling)):
+    for outcome in executor.map(score, range(len(suite)), partial(_method_and_detector, described)):
         row, frames, taken = outcome.result()
         rows.append(row)
         seconds += taken

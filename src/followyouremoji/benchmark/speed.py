@@ -26,11 +26,9 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.generation import DECODED_AT_ONCE, ModelReader, decode
 from followyouremoji.preparation import Prepared
-from followyouremoji.sampling.denoising import denoise
-from followyouremoji.sampling.noise import frame_noise
 from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
-from followyouremoji.sampling.sampler import Sampled
-from followyouremoji.sampling.windows import OVERLAP, overlapping_windows
+from followyouremoji.sampling.sampler import Sampled, Tally, sample
+from followyouremoji.sampling.settings import SamplingSettings
 
 JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
 """The figures that a lossless preset keeps: L1, SSIM, landmark error, identity and flicker of `scoring.METRICS`."""
@@ -66,83 +64,57 @@ def compared_methods(
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A clip as the denoiser is given it: its landmark features (1, first block width, frames, height, width) and the
-    latents of its warped portraits (frames, channels, height, width), None for a model that needs none."""
-
-    prepared: Prepared
-    reader: ModelReader
-    features: Tensor
-    warped: Tensor | None
-
-
-@torch.inference_mode()
-def read_clip(model: Model, prepared: Prepared, guidance_scale: float) -> Clip:
-    """Everything but the denoising."""
-    frames = range(len(prepared))
-    reader = ModelReader(model, prepared, Timeline.straight(len(prepared)), guidance_scale)
-    warped = reader.warped(frames)
-    return Clip(prepared, reader, reader.features(frames, warped), warped)
-
-
-@dataclass(frozen=True)
 class Denoised:
-    """Latents (1, channels, frames, height, width) float32, what they took (seconds by the clock and of the thread's
-    processor), and how many passes of a window were computed."""
+    """What was sampled, what it took (seconds by the clock and of the processor), and how many passes of a window were
+    computed."""
 
-    latents: Tensor
+    sampled: Sampled
     seconds: float
     processor_seconds: float
     computed: int
 
 
-def clip_noise(model: Model, clip: Clip, seed: int, shared_noise: float) -> Tensor:
-    """(1, channels, frames, height, width) float32 on the model's device."""
-    shape = (model.config.network.latent_channels, clip.features.shape[3], clip.features.shape[4])
-    return frame_noise(seed, range(len(clip.prepared)), shape, shared_noise).to(model.device)
+class ReadClip:
+    """A clip that is read once, so that only the denoising is left to time; a `sampling.sampler.ClipReader`."""
 
+    @torch.inference_mode()
+    def __init__(self, model: Model, prepared: Prepared, guidance_scale: float) -> None:
+        frames = range(len(prepared))
+        reader = ModelReader(model, prepared, Timeline.straight(len(prepared)), guidance_scale)
+        self.denoiser, self.conditioning, self.device = reader.denoiser, reader.conditioning, reader.device
+        self._model, self._prepared = model, prepared
+        self._warped = reader.warped(frames)
+        self._features = reader.features(frames, self._warped)
 
-@torch.inference_mode()
-def denoise_clip(
-    model: Model,
-    clip: Clip,
-    cache: CacheSettings | None,
-    steps: int,
-    seed: int,
-    shared_noise: float,
-) -> Denoised:
-    """Denoise a clip, in overlapping windows where it is longer than the model's."""
-    frames, window = len(clip.prepared), model.config.window
-    noise = clip_noise(model, clip, seed, shared_noise)
-    known, mask = torch.zeros_like(noise), torch.zeros(1, 1, frames, 1, 1, device=model.device)
-    computed: list[bool] = []
-    finish_queue(model.device)
-    begun, on_processor = time.perf_counter(), time.process_time()
-    latents = denoise(
-        clip.reader.denoiser,
-        clip.reader.conditioning,
-        lambda window: clip.features[:, :, window.start : window.stop],
-        noise,
-        known,
-        mask,
-        overlapping_windows(frames, window, min(OVERLAP, window // 2)),
-        steps,
-        cache,
-        computed.append,
-    )
-    finish_queue(model.device)
-    return Denoised(latents, time.perf_counter() - begun, time.process_time() - on_processor, sum(computed))
+    def warped(self, frames: Sequence[int]) -> Tensor | None:
+        return None if self._warped is None else self._warped[list(frames)]
 
+    def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
+        return self._features[:, :, list(frames)]
 
-@torch.inference_mode()
-def finished_frames(model: Model, clip: Clip, latents: Tensor) -> np.ndarray:
-    """The frames that a user gets, uint8 (frames, height, width, 3)."""
-    sampled, frames = Sampled(latents[0].transpose(0, 1), clip.warped), []
-    for start in range(0, len(sampled), DECODED_AT_ONCE):
-        part = sampled[start : start + DECODED_AT_ONCE]
-        for frame, (result, coded) in enumerate(decode(model, part, clip.prepared.reads_coded_warp), start):
-            frames.append(clip.prepared.finish(result, frame, coded))
-    return np.stack(frames)
+    def denoised(self, method: SpeedMethod, shared_noise: float) -> Denoised:
+        """Denoise the clip, in overlapping windows where it is longer than the model's."""
+        settings = SamplingSettings(
+            method.steps, method.seed, shared_noise, self._model.config.window, "windows", cache=method.cache
+        )
+        shape = (self._model.config.network.latent_channels, *self._features.shape[-2:])
+        tally = Tally()
+        finish_queue(self.device)
+        begun, on_processor = time.perf_counter(), time.process_time()
+        (sampled,) = sample([self], len(self._prepared), shape, settings, tally=tally)
+        finish_queue(self.device)
+        seconds, processor_seconds = time.perf_counter() - begun, time.process_time() - on_processor
+        return Denoised(sampled, seconds, processor_seconds, tally.computed)
+
+    @torch.inference_mode()
+    def finished(self, sampled: Sampled) -> np.ndarray:
+        """The frames that a user gets, uint8 (frames, height, width, 3)."""
+        frames: list[np.ndarray] = []
+        for start in range(0, len(sampled), DECODED_AT_ONCE):
+            part = sampled[start : start + DECODED_AT_ONCE]
+            for result, coded in decode(self._model, part, self._prepared.reads_coded_warp):
+                frames.append(self._prepared.finish(result, len(frames), coded))
+        return np.stack(frames)
 
 
 @dataclass(frozen=True)
@@ -173,20 +145,21 @@ def measure_case(
 
     The first method is the exact one that the others' latents are compared with.
     """
-    clip = read_clip(model, framed(case, model.config), guidance_scale)
-    denoise_clip(model, clip, None, 1, 0, shared_noise)  # warms up
+    clip = ReadClip(model, framed(case, model.config), guidance_scale)
+    clip.denoised(SpeedMethod("", None, steps=1), shared_noise)  # warms up
     exact: Tensor | None = None
     for method in methods:
-        denoised = denoise_clip(model, clip, method.cache, method.steps, method.seed, shared_noise)
-        exact = denoised.latents if exact is None else exact
-        frames = finished_frames(model, clip, denoised.latents)
+        denoised = clip.denoised(method, shared_noise)
+        latents = denoised.sampled.latents
+        exact = latents if exact is None else exact
+        frames = clip.finished(denoised.sampled)
         row = SpeedRow(
             method.name,
             case.index,
             denoised.seconds,
             denoised.processor_seconds,
             denoised.computed,
-            float((denoised.latents - exact).norm() / exact.norm()),
+            float((latents - exact).norm() / exact.norm()),
             score_case(frames, case, detector, scale),
         )
         yield row, frames

@@ -43,7 +43,7 @@ COMPARED = (3, 7, 11, 15)
 DETECTED_SIZE = 512  # pixels a side of the drawings in which faces are detected for cross-reenactment, as a user's would be
 ATTEMPTS = 20  # draws until a pair of identities is found whose faces the detector sees
 DRAWN_BY = ("benchmark", "face", "portraits")  # whose change makes another suite
-LAYOUT = 1  # of a case's file
+LAYOUT = 2  # of a case's file
 
 Kind = Literal["self", "cross"]
 
@@ -103,7 +103,6 @@ class Case:
     Attributes
     ----------
     index, style : its place in the suite, and the style of the portrait.
-    attempts : how many pairs of identities were drawn until the detector saw all faces; 1 is the first.
     portrait : uint8 (S, S, 3)
     portrait_points : (478, 2) its landmarks.
     points : (16, 478, 2) the landmarks that drive.
@@ -116,7 +115,6 @@ class Case:
 
     index: int
     style: str
-    attempts: int
     portrait: np.ndarray
     portrait_points: np.ndarray
     points: np.ndarray
@@ -160,7 +158,7 @@ def self_case(settings: SuiteSettings, index: int, attempt: int, detector: FaceD
     points = np.stack([d.points for d in drawn])
     truth = np.stack([d.picture for d in drawn])
     return Case(
-        index, identity.style, attempt + 1, portrait.picture, portrait.points, points, points, truth, points,
+        index, identity.style, portrait.picture, portrait.points, points, points, truth, points,
         detected(truth, detector),
     )  # fmt: skip
 
@@ -182,7 +180,6 @@ def cross_case(settings: SuiteSettings, index: int, attempt: int, detector: Face
     return Case(
         index=index,
         style=identity.style,
-        attempts=attempt + 1,
         portrait=draw_portrait(identity, rest, settings.size).picture,
         portrait_points=scale * own.points,
         points=scale * align_motion(motion, own, AlignmentSettings(neutral=0))[1:],

@@ -123,7 +123,8 @@ class Eyes:
 
 
 def eye_openings(vertices: np.ndarray) -> np.ndarray:
-    """Distance of the middles of the lids over the width of the eye, ``(T, 2)``, of faces ``(T, 468, 3)``."""
+    """Distance of the middles of the lids over the width of the eye, ``(T, 2)``, of faces ``(T, N, 3)`` or their points
+    ``(T, N, 2)`` in a picture."""
     gap = vertices[:, UPPER_LIDS[:, MIDDLE]] - vertices[:, LOWER_LIDS[:, MIDDLE]]
     return np.linalg.norm(gap, axis=-1) / _corners(vertices)[0]
 

@@ -36,6 +36,7 @@ from .topology import (
 
 MOTION_ENDING = ".fyemotion"
 RELEASED_ENDING = ".npy"
+RELEASED_RATE = 30.0  # frames a second
 MOTION_ENDINGS = (MOTION_ENDING, RELEASED_ENDING)
 """Names of files that `Motion.read` takes end so."""
 
@@ -251,14 +252,10 @@ class Motion:
             raise MotionError(f"{path} is damaged. Extract the motion from its clip again.") from error
 
     @staticmethod
-    def from_release(path: Path, frame_rate: float = 30.0) -> "Motion":
+    def from_release(path: Path) -> "Motion":
         """Import a motion template of the Follow-Your-Emoji release, a pickled ``.npy``, without running what is in it.
 
-        Parameters
-        ----------
-        path : the ``.npy`` file
-        frame_rate : frames a second; the file does not say. 30 is that of the released benchmark's clips
-            (5 seconds of 150 frames).
+        The file does not say its frame rate: it is taken to be that of the released benchmark's clips.
 
         Raises `MotionError` if the file is no such template, or holds code.
         """
@@ -281,8 +278,8 @@ class Motion:
             )
         return Motion(
             landmarks=landmarks,
-            timestamps=np.arange(len(landmarks)) / frame_rate,
-            frame_rate=frame_rate,
+            timestamps=np.arange(len(landmarks)) / RELEASED_RATE,
+            frame_rate=RELEASED_RATE,
             size=size,
             source=path.name,
             found=np.ones(len(landmarks), bool),

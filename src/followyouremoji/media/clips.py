@@ -13,8 +13,6 @@ from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.media.timing import Clock, places_in, resample
 
-__all__ = ["DECODED_AHEAD", "ClipInfo", "ClipReader"]
-
 DECODED_AHEAD = 4
 """Frames that are decoded `ahead` of who looks at them: enough to even out their times, and little memory in high
 definition."""
@@ -36,7 +34,6 @@ class ClipReader:
     clip_range : the part to read, by default all.
     frame_rate : resample the range to this constant rate, see `timing.resample`; by default the file's own frames at
         their own times.
-    name : what messages call a clip without a path.
 
     Attributes
     ----------
@@ -56,9 +53,8 @@ class ClipReader:
         source: InputSource,
         clip_range: ClipRange = WHOLE,
         frame_rate: float | None = None,
-        name: str = "the clip",
     ) -> None:
-        self.file = InputFile.of(source, ClipError, "a clip such as an MP4 or a GIF", name)
+        self.file = InputFile.of(source, ClipError, "a clip such as an MP4 or a GIF", "the clip")
         if frame_rate is not None and not 0.0 < frame_rate <= 1000.0:
             raise ClipError(f"a frame rate of {frame_rate} cannot be used; give frames a second, such as 25")
         self.frame_rate = frame_rate

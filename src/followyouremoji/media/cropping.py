@@ -14,6 +14,8 @@ FACE_MARGIN = 2.0
 HEAD_SHIFT = 0.10
 """How far the crop's centre lies above the box's, in heights of the box: the mesh ends at the hairline."""
 
+REACH = 4  # pixels around a part that cubic interpolation looks at, generously
+
 FEATHER = 0.08
 """Width of the soft edge over the crop's side."""
 
@@ -28,9 +30,7 @@ def _take(picture: np.ndarray, left: int, top: int, right: int, bottom: int) -> 
     return picture[rows[:, None], columns[None, :]]
 
 
-def _resample(
-    picture: np.ndarray, x: float, y: float, scale: float, size: tuple[int, int], reach: int = 4
-) -> np.ndarray:
+def _resample(picture: np.ndarray, x: float, y: float, scale: float, size: tuple[int, int]) -> np.ndarray:
     """The part of a picture from (x, y) on, magnified by `scale`, as a picture of `size` (width, height).
 
     Shrinking averages areas to the nearest whole number of pixels first and moves the rest, a fraction of a pixel,
@@ -52,8 +52,8 @@ def _resample(
         x, y = (x - left) * shrunk_x, (y - top) * shrunk_y
         scale_x, scale_y = scale / shrunk_x, scale / shrunk_y
     else:
-        source = _take(picture, left - reach, top - reach, right + reach, bottom + reach)
-        x, y = x - left + reach, y - top + reach
+        source = _take(picture, left - REACH, top - REACH, right + REACH, bottom + REACH)
+        x, y = x - left + REACH, y - top + REACH
     whole = (round(x), round(y))
     if scale_x == scale_y == 1.0 and (x, y) == whole:
         return np.ascontiguousarray(source[whole[1] : whole[1] + height, whole[0] : whole[0] + width])

@@ -24,6 +24,7 @@ LARGEST_PIXELS = 100_000_000  # checked from the header, before anything is deco
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 TRANSPARENT_ENDINGS = (".png", ".webp")  # of them; the others lie on a background
 Colour = tuple[int, int, int]
+GAP = 4  # pixels between the cells of a contact sheet
 BACKGROUND: Colour = (255, 255, 255)  # what shows through where a picture is transparent
 
 _MOST_BOXES = 64  # of a file that are looked at
@@ -256,9 +257,9 @@ def read_layers(source: InputSource, name: str = "the picture") -> np.ndarray:
         raise PictureError(f"{file} is damaged and cannot be read as a picture ({reason})") from reason
 
 
-def read_picture(source: InputSource, name: str = "the picture") -> np.ndarray:
+def read_picture(source: InputSource) -> np.ndarray:
     """`read_layers`, laid on white where the picture is transparent: uint8 (height, width, 3) RGB, contiguous."""
-    return on_background(read_layers(source, name))
+    return on_background(read_layers(source))
 
 
 def save_image(path: Path, picture: np.ndarray, comment: str = GENERATED_COMMENT) -> None:
@@ -338,24 +339,19 @@ def side_by_side(pictures: Sequence[np.ndarray], height: int | None = None) -> n
     return np.concatenate(row, axis=1)
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], columns: int, gap: int = 4) -> np.ndarray:
-    """Pictures in rows of `columns`, each centred in a cell of the largest width and height, on white.
-
-    Parameters
-    ----------
-    pictures : one or more, uint8 (h, w, 3), of any sizes; they are not scaled.
-    gap : white pixels between cells.
-    """
+def contact_sheet(pictures: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Pictures, one or more uint8 (h, w, 3) of any sizes, in rows of `columns`: each centred in a cell of the largest
+    width and height, on white with gaps between."""
     if not pictures or columns < 1:
         raise ValueError("contact_sheet needs at least one picture and one column")
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     tall = max(picture.shape[0] for picture in pictures)
     wide = max(picture.shape[1] for picture in pictures)
-    sheet = np.full((rows * (tall + gap) - gap, columns * (wide + gap) - gap, 3), BACKGROUND, dtype=np.uint8)
+    sheet = np.full((rows * (tall + GAP) - GAP, columns * (wide + GAP) - GAP, 3), BACKGROUND, dtype=np.uint8)
     for index, picture in enumerate(pictures):
         height, width = picture.shape[:2]
-        top = index // columns * (tall + gap) + (tall - height) // 2
-        left = index % columns * (wide + gap) + (wide - width) // 2
+        top = index // columns * (tall + GAP) + (tall - height) // 2
+        left = index % columns * (wide + GAP) + (wide - width) // 2
         sheet[top : top + height, left : left + width] = picture
     return sheet

@@ -12,20 +12,6 @@ from typing import TypeVar
 
 import numpy as np
 
-__all__ = [
-    "ASSUMED_RATE",
-    "MOST_GENERATED",
-    "Clock",
-    "Packets",
-    "Schedule",
-    "generated_rate",
-    "natural_rate",
-    "place_sound",
-    "places_in",
-    "resample",
-    "schedule",
-]
-
 ASSUMED_RATE = 25.0
 """Frames a second where nothing tells: a single frame, or raw video without times."""
 LEAST_GENERATED, MOST_GENERATED = 1.0, 60.0

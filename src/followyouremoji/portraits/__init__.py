@@ -3,28 +3,23 @@
 from typing import TYPE_CHECKING
 
 from .casting import random_identity
-from .looks import HELD_OUT_TEXTURES, TEXTURES, Look
-from .performance import EXPRESSIONS, Expression, Performance, expressive_motion, speech
+from .looks import Look
+from .performance import EXPRESSIONS, Performance, expressive_motion, speech
 from .styles import HELD_OUT_STYLES, STYLES, Identity
 
 if TYPE_CHECKING:
     from .drawing import DrawnPortrait, draw_portrait
-    from .sheet import portrait_sheet
 
 __all__ = [
     "EXPRESSIONS",
     "HELD_OUT_STYLES",
-    "HELD_OUT_TEXTURES",
     "STYLES",
-    "TEXTURES",
     "DrawnPortrait",
-    "Expression",
     "Identity",
     "Look",
     "Performance",
     "draw_portrait",
     "expressive_motion",
-    "portrait_sheet",
     "random_identity",
     "speech",
 ]
@@ -36,8 +31,4 @@ def __getattr__(name: str) -> object:
         from . import drawing
 
         return getattr(drawing, name)
-    if name == "portrait_sheet":
-        from .sheet import portrait_sheet
-
-        return portrait_sheet
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,8 @@
 """Drawing with skia: smooth paths, paints and shaded meshes in pixels. The one place that imports skia."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -182,21 +183,15 @@ class Canvas:
             path.lineTo(x1, y1)
         self.stroke(path, colour, width)
 
-    def clipped(self, path: Any) -> "_Clip":
+    @contextmanager
+    def clipped(self, path: Any) -> Iterator[None]:
         """Context in which only the inside of ``path`` is drawn."""
-        return _Clip(self.skia, path)
-
-
-class _Clip:
-    def __init__(self, canvas: Any, path: Any) -> None:
-        self.canvas, self.path = canvas, path
-
-    def __enter__(self) -> None:
-        self.canvas.save()
-        self.canvas.clipPath(self.path, skia.ClipOp.kIntersect, True)
-
-    def __exit__(self, *_: object) -> None:
-        self.canvas.restore()
+        self.skia.save()
+        self.skia.clipPath(path, skia.ClipOp.kIntersect, True)
+        try:
+            yield
+        finally:
+            self.skia.restore()
 
 
 def _paint(colour: Colour, alpha: float, blur: float) -> "skia.Paint":

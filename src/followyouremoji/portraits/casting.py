@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from .anatomy import FaceShape
 from .casting_people import (
     Random,
-    between_numbers,
     common_traits,
     one_of,
     principal_shape,
@@ -56,14 +56,14 @@ def _emoji(rng: Random, common: Identity) -> Identity:
     if rng.random() < 0.2:
         skin = varied(rng, pick(rng, FANTASY_SKIN + SKIN[:4]))
     shape = FaceShape(
-        eyes=between_numbers(rng, 2.1, 2.7),
-        irises=between_numbers(rng, 1.0, 1.2),
+        eyes=rng.uniform(2.1, 2.7),
+        irises=rng.uniform(1.0, 1.2),
         nose=0.6,
-        mouth=between_numbers(rng, 1.2, 1.45),
+        mouth=rng.uniform(1.2, 1.45),
         lips=0.8,
         chin=-1.0,
-        brow_height=between_numbers(rng, 0.3, 0.7),
-        smile=between_numbers(rng, 0.6, 1.1),
+        brow_height=rng.uniform(0.3, 0.7),
+        smile=rng.uniform(0.6, 1.1),
         flatness=1.0,
         liveliness=1.35,
         kind="emoji",
@@ -76,12 +76,12 @@ def _emoji(rng: Random, common: Identity) -> Identity:
         hair=hex_colour("#5A3A12"),
         iris=hex_colour("#3B2412") if rng.random() < 0.6 else common.iris,
         hair_style="bald",
-        brow_thickness=between_numbers(rng, 0.55, 0.8),
+        brow_thickness=rng.uniform(0.55, 0.8),
         scale=common.scale * 1.07,
         lashes=float(rng.choice([0.1, 0.1, 0.8])),
-        blush=between_numbers(rng, 0.3, 0.9),
+        blush=rng.uniform(0.3, 0.9),
         glasses=one_of(rng, {"none": 8, "round": 1, "thick": 1}),
-        outline=between_numbers(rng, 0.15, 0.35) if rng.random() < 0.25 else 0.0,
+        outline=rng.uniform(0.15, 0.35) if rng.random() < 0.25 else 0.0,
         earrings="none",
     )
 
@@ -95,7 +95,7 @@ def _stone(rng: Random, common: Identity) -> Identity:
     stone = varied(rng, pick(rng, tints))
     return replace(
         person,
-        shape=replace(person.shape, kind="stone", eyes=between_numbers(rng, 1.3, 1.65)),
+        shape=replace(person.shape, kind="stone", eyes=rng.uniform(1.3, 1.65)),
         skin=stone,
         age=min(person.age, 0.8),
         hair=toned(stone, -0.05),
@@ -120,7 +120,7 @@ def _stone(rng: Random, common: Identity) -> Identity:
         earrings="none",
         lashes=0.1,
         shine={"bronze": 0.75, "marble": 0.3, "wood": 0.2}.get(material, 0.05),
-        contrast=between_numbers(rng, 0.85, 1.3),
+        contrast=rng.uniform(0.85, 1.3),
     )  # fmt: skip
 
 
@@ -142,21 +142,21 @@ def _animal(rng: Random, common: Identity, animal: str | None = None) -> Identit
     fur = varied(rng, pick(rng, _ANIMAL_FUR.get(animal, FUR)))
     shape = FaceShape(
         principal=principal_shape(rng, 0.3),
-        eyes=between_numbers(rng, 1.6, 2.05),
-        irises=between_numbers(rng, 1.25, 1.5),
-        nose=between_numbers(rng, 0.85, 1.0),
-        mouth=between_numbers(rng, 0.95, 1.15),
+        eyes=rng.uniform(1.6, 2.05),
+        irises=rng.uniform(1.25, 1.5),
+        nose=rng.uniform(0.85, 1.0),
+        mouth=rng.uniform(0.95, 1.15),
         lips=0.75,
-        width=between_numbers(rng, 1.02, 1.14),
-        jaw=between_numbers(rng, 0.85, 1.0),
-        chin=between_numbers(rng, -1.6, -0.8),
+        width=rng.uniform(1.02, 1.14),
+        jaw=rng.uniform(0.85, 1.0),
+        chin=rng.uniform(-1.6, -0.8),
         brow_height=0.4,
-        smile=between_numbers(rng, 0.5, 0.9),
+        smile=rng.uniform(0.5, 0.9),
         liveliness=1.15,
         kind="animal",
         muzzle=_MUZZLES[animal],
     )
-    pale = mixed(fur, hex_colour("#FFFBF2"), between_numbers(rng, 0.55, 0.9))
+    pale = mixed(fur, hex_colour("#FFFBF2"), rng.uniform(0.55, 0.9))
     return replace(
         common,
         shape=shape,
@@ -167,24 +167,20 @@ def _animal(rng: Random, common: Identity, animal: str | None = None) -> Identit
         lips=mixed(pale, hex_colour("#6B4A45"), 0.35),
         iris=pick(rng, palette("#5B3A22 #3E2A1E #C08A2E #7CA05A #5E8FB8 #46302A")),
         hair_style="bald",
-        marking=between_numbers(rng, 0.0, 1.0),
+        marking=rng.uniform(0.0, 1.0),
         brow_thickness=1.0,
         lashes=0.15,
-        blush=between_numbers(rng, 0.0, 0.3),
+        blush=rng.uniform(0.0, 0.3),
         collar=one_of(rng, {"none": 3, "round": 1, "v": 1, "hood": 1, "high": 1}),
-        outline=between_numbers(rng, 0.12, 0.3) if rng.random() < 0.15 else 0.0,
+        outline=rng.uniform(0.12, 0.3) if rng.random() < 0.15 else 0.0,
         shine=0.0,
     )
-
-
-def _koala(rng: Random, common: Identity) -> Identity:
-    return _animal(rng, common, "koala")
 
 
 def _tapestry(rng: Random, common: Identity) -> Identity:
     person = random_person(rng, replace(common, scene="stripes", contrast=0.8))
     seed = int(rng.integers(2**31))
-    look = Look(texture="weave", scale=between_numbers(rng, 0.9, 1.3), strength=0.2, levels=12, seed=seed)
+    look = Look(texture="weave", scale=rng.uniform(0.9, 1.3), strength=0.2, levels=12, seed=seed)
     return replace(person, look=look, shine=0.0)
 
 
@@ -223,7 +219,7 @@ _CASTS: Mapping[str, Callable[[Random, Identity], Identity]] = MappingProxyType(
         "stone": _stone,
         "animal": _animal,
         "painting": random_painting,
-        "koala": _koala,
+        "koala": partial(_animal, animal="koala"),
         "tapestry": _tapestry,
         "fresco": _fresco,
         "engraving": _engraving,

@@ -39,11 +39,6 @@ def one_of(rng: Random, choices: Mapping[str, float]) -> str:
     return str(rng.choice(list(choices), p=weights / weights.sum()))
 
 
-def between_numbers(rng: Random, low: float, high: float) -> float:
-    """A number between two, evenly."""
-    return float(rng.uniform(low, high))
-
-
 def common_traits(rng: Random, style: str) -> Identity:
     """Traits that people, animals and emoji have in common: light, surroundings, clothes, place in the picture."""
     side = rng.choice([-1.0, 1.0])
@@ -65,16 +60,16 @@ def common_traits(rng: Random, style: str) -> Identity:
         accent=pick(rng, WORN),
         hat_colour=varied(rng, pick(rng, WORN)),
         collar=str(rng.choice(COLLARS)),
-        shoulders=between_numbers(rng, 0.88, 1.12),
+        shoulders=rng.uniform(0.88, 1.12),
         iris=varied(rng, pick(rng, IRIS)),
         light=(unit[0], unit[1], unit[2]),
         light_colour=LIGHT[0] if rng.random() < 0.4 else pick(rng, LIGHT),
         contrast=float(np.exp(rng.normal(0.05, 0.28))),
-        shine=between_numbers(rng, 0.0, 0.3),
-        rim=between_numbers(rng, 0.15, 0.5) if rng.random() < 0.3 else 0.0,
-        warmth=between_numbers(rng, -1.0, 1.0),
-        scale=between_numbers(rng, 0.93, 1.07),
-        offset=(between_numbers(rng, -0.03, 0.03), between_numbers(rng, -0.02, 0.02)),
+        shine=rng.uniform(0.0, 0.3),
+        rim=rng.uniform(0.15, 0.5) if rng.random() < 0.3 else 0.0,
+        warmth=rng.uniform(-1.0, 1.0),
+        scale=rng.uniform(0.93, 1.07),
+        offset=(rng.uniform(-0.03, 0.03), rng.uniform(-0.02, 0.02)),
         seed=int(rng.integers(2**31)),
     )
 
@@ -99,7 +94,7 @@ def random_person(rng: Random, common: Identity) -> Identity:
     skin = between(rng, SKIN)
     dark = sum(skin) < 1.35
     feminine = rng.random() < 0.5
-    age = between_numbers(rng, 0.0, 1.0)
+    age = rng.uniform(0.0, 1.0)
     child, old = age < 0.14, max(0.0, age - 0.55) / 0.45
     if feminine:
         worn = one_of(
@@ -118,21 +113,20 @@ def random_person(rng: Random, common: Identity) -> Identity:
     lips = mixed(skin, pick(rng, LIPSTICK), rng.uniform(0.6, 0.95)) if made_up else bare
     shape = FaceShape(
         principal=principal_shape(rng, 0.8),
-        eyes=between_numbers(rng, 1.5, 1.85) if child else between_numbers(rng, 1.2, 1.65) - 0.12 * old,
-        irises=between_numbers(rng, 0.98, 1.12),
-        nose=between_numbers(rng, 0.66, 0.78) if child else between_numbers(rng, 0.74, 1.0) + 0.05 * old,
-        mouth=between_numbers(rng, 0.85, 0.95) if child else between_numbers(rng, 0.88, 1.1),
-        lips=(between_numbers(rng, 0.95, 1.25) if feminine else between_numbers(rng, 0.85, 1.1))
-        * (1.0 - 0.2 * old),
-        width=between_numbers(rng, 0.98, 1.06) if child else between_numbers(rng, 0.92, 1.04),
-        jaw=between_numbers(rng, 0.82, 0.9)
+        eyes=rng.uniform(1.5, 1.85) if child else rng.uniform(1.2, 1.65) - 0.12 * old,
+        irises=rng.uniform(0.98, 1.12),
+        nose=rng.uniform(0.66, 0.78) if child else rng.uniform(0.74, 1.0) + 0.05 * old,
+        mouth=rng.uniform(0.85, 0.95) if child else rng.uniform(0.88, 1.1),
+        lips=(rng.uniform(0.95, 1.25) if feminine else rng.uniform(0.85, 1.1)) * (1.0 - 0.2 * old),
+        width=rng.uniform(0.98, 1.06) if child else rng.uniform(0.92, 1.04),
+        jaw=rng.uniform(0.82, 0.9)
         if child
-        else between_numbers(rng, 0.82, 0.95)
+        else rng.uniform(0.82, 0.95)
         if feminine
-        else between_numbers(rng, 0.88, 1.02),
-        chin=between_numbers(rng, -1.5, -0.9) if child else between_numbers(rng, -1.0, 0.1),
-        brow_height=between_numbers(rng, 0.0, 0.5),
-        smile=between_numbers(rng, 0.15, 0.6),
+        else rng.uniform(0.88, 1.02),
+        chin=rng.uniform(-1.5, -0.9) if child else rng.uniform(-1.0, 0.1),
+        brow_height=rng.uniform(0.0, 0.5),
+        smile=rng.uniform(0.15, 0.6),
     )
     full = 0.0 if feminine or age < 0.25 else 1.0
     headwear = {"none": 6.0, "beanie": 0.7, "brim": 0.6, "bandana": 0.3, "headband": 0.5 if feminine else 0.1}
@@ -154,24 +148,24 @@ def random_person(rng: Random, common: Identity) -> Identity:
         iris=IRIS[rng.integers(3)] if dark and rng.random() < 0.85 else common.iris,
         lips=lips,
         hair_style=worn,
-        hair_volume=between_numbers(rng, 0.75, 1.25),
-        hair_length=between_numbers(rng, 5.0, 13.0),
-        sweep=between_numbers(rng, -1.0, 1.0),
-        neck=between_numbers(rng, 0.78, 0.86) if child else between_numbers(rng, 0.86, 0.96) if feminine else between_numbers(rng, 0.98, 1.15),
-        ears=between_numbers(rng, 0.9, 1.1) + 0.1 * old,
-        brow_thickness=between_numbers(rng, 0.5, 0.95) if feminine or child else between_numbers(rng, 0.75, 1.3),
-        lashes=between_numbers(rng, 0.55, 1.0) if feminine else between_numbers(rng, 0.05, 0.3),
-        blush=between_numbers(rng, 0.1, 0.7),
-        eye_shadow=between_numbers(rng, 0.3, 1.0) if made_up and rng.random() < 0.7 else 0.0,
+        hair_volume=rng.uniform(0.75, 1.25),
+        hair_length=rng.uniform(5.0, 13.0),
+        sweep=rng.uniform(-1.0, 1.0),
+        neck=rng.uniform(0.78, 0.86) if child else rng.uniform(0.86, 0.96) if feminine else rng.uniform(0.98, 1.15),
+        ears=rng.uniform(0.9, 1.1) + 0.1 * old,
+        brow_thickness=rng.uniform(0.5, 0.95) if feminine or child else rng.uniform(0.75, 1.3),
+        lashes=rng.uniform(0.55, 1.0) if feminine else rng.uniform(0.05, 0.3),
+        blush=rng.uniform(0.1, 0.7),
+        eye_shadow=rng.uniform(0.3, 1.0) if made_up and rng.random() < 0.7 else 0.0,
         lid_colour=pick(rng, LID_COLOURS),
-        liner=between_numbers(rng, 0.3, 1.0) if made_up and rng.random() < 0.5 else 0.0,
-        freckles=between_numbers(rng, 0.3, 1.0) if rng.random() < (0.05 if dark else 0.22) else 0.0,
+        liner=rng.uniform(0.3, 1.0) if made_up and rng.random() < 0.5 else 0.0,
+        freckles=rng.uniform(0.3, 1.0) if rng.random() < (0.05 if dark else 0.22) else 0.0,
         moles=int(rng.integers(1, 5)) if rng.random() < 0.3 else 0,
         beard=one_of(rng, {"none": 5, "stubble": 2 * full, "full": 2 * full, "moustache": full, "goatee": full}),
         glasses=one_of(
             rng, {"none": 4 - 2 * old, "round": 0.4, "square": 0.4, "thick": 0.3, "rimless": 0.2, "cat": 0.2 * feminine}
         ),
-        tinted=between_numbers(rng, 0.15, 0.45) if rng.random() < 0.3 else 0.0,
+        tinted=rng.uniform(0.15, 0.45) if rng.random() < 0.3 else 0.0,
         hat=hat,
         earrings=one_of(rng, {"none": 3, "stud": 1, "hoop": 1, "drop": 1}) if feminine and not child else "none",
         shine=common.shine * (0.6 + 0.8 * dark),
@@ -186,15 +180,15 @@ def random_cartoon(rng: Random, common: Identity) -> Identity:
         liveliness=1.15,
         kind="cartoon",
         principal=principal_shape(rng, 0.5),
-        eyes=between_numbers(rng, 1.7, 2.3),
-        irises=between_numbers(rng, 1.0, 1.2),
-        nose=between_numbers(rng, 0.5, 0.8),
-        mouth=between_numbers(rng, 0.85, 1.1),
-        width=between_numbers(rng, 0.93, 1.1),
-        jaw=between_numbers(rng, 0.74, 0.95),
-        chin=between_numbers(rng, -1.8, -0.6),
-        brow_height=between_numbers(rng, 0.2, 0.8),
-        smile=between_numbers(rng, 0.3, 0.8),
+        eyes=rng.uniform(1.7, 2.3),
+        irises=rng.uniform(1.0, 1.2),
+        nose=rng.uniform(0.5, 0.8),
+        mouth=rng.uniform(0.85, 1.1),
+        width=rng.uniform(0.93, 1.1),
+        jaw=rng.uniform(0.74, 0.95),
+        chin=rng.uniform(-1.8, -0.6),
+        brow_height=rng.uniform(0.2, 0.8),
+        smile=rng.uniform(0.3, 0.8),
     )
     fantasy = rng.random() < 0.18
     skin = varied(rng, pick(rng, FANTASY_SKIN)) if fantasy else person.skin
@@ -205,15 +199,15 @@ def random_cartoon(rng: Random, common: Identity) -> Identity:
         shape=shape,
         skin=skin,
         age=min(person.age, 0.75),
-        lips=mixed(skin, hex_colour("#B8485A"), between_numbers(rng, 0.3, 0.75)),
+        lips=mixed(skin, hex_colour("#B8485A"), rng.uniform(0.3, 0.75)),
         hair=toned(skin, -0.35, 1.2)
         if fantasy
         else varied(rng, pick(rng, BRIGHT_HAIR if rng.random() < 0.3 else HAIR)),
-        blush=between_numbers(rng, 0.3, 0.9),
-        brow_thickness=between_numbers(rng, 0.7, 1.3),
+        blush=rng.uniform(0.3, 0.9),
+        brow_thickness=rng.uniform(0.7, 1.3),
         finish=finish,
-        outline=between_numbers(rng, 0.12, 0.32) if drawn and rng.random() < 0.75 else 0.0,
-        shine=between_numbers(rng, 0.0, 0.55) if finish == "soft" else 0.0,
+        outline=rng.uniform(0.12, 0.32) if drawn and rng.random() < 0.75 else 0.0,
+        shine=rng.uniform(0.0, 0.55) if finish == "soft" else 0.0,
         rim=person.rim if finish == "soft" else 0.0,
         moles=0,
     )
@@ -229,14 +223,14 @@ def random_painting(
     colours = random_colours(rng) if rng.random() < 0.5 else None
     look = Look(
         colours=colours,
-        gamma=between_numbers(rng, 0.85, 1.25),
+        gamma=rng.uniform(0.85, 1.25),
         texture=str(rng.choice(textures)),
-        scale=between_numbers(rng, 0.5, 1.3),
-        strength=between_numbers(rng, 0.08, 0.28),
+        scale=rng.uniform(0.5, 1.3),
+        strength=rng.uniform(0.08, 0.28),
         canvas=str(rng.choice(("grain", "hatching", "strokes"))) if rng.random() < 0.6 else None,
-        canvas_strength=between_numbers(rng, 0.03, 0.12),
-        brush=between_numbers(rng, 1.5, 3.2) if rng.random() < 0.7 else 0.0,
-        ink=between_numbers(rng, 0.2, 0.5) if rng.random() < 0.2 else 0.0,
+        canvas_strength=rng.uniform(0.03, 0.12),
+        brush=rng.uniform(1.5, 3.2) if rng.random() < 0.7 else 0.0,
+        ink=rng.uniform(0.2, 0.5) if rng.random() < 0.2 else 0.0,
         seed=int(rng.integers(2**31)),
     )
     dull = 0.8 if old else 1.1
@@ -249,7 +243,7 @@ def random_painting(
         backdrop_edge=toned(backdrop, -0.08),
         scene=one_of(rng, {"dark": 4, "landscape": 2, "clouds": 2, "room": 1}) if old else common.scene,
         light_colour=LIGHT[1] if old else common.light_colour,
-        contrast=between_numbers(rng, 1.0, 1.6),
+        contrast=rng.uniform(1.0, 1.6),
         glasses=person.glasses if rng.random() < 0.2 else "none",
         lashes=min(person.lashes, 0.5),
         outline=0.0,

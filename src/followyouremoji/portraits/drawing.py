@@ -1,7 +1,7 @@
 """Draw one picture: back to front, backdrop, hair behind, body, head, features, hair in front; then the identity's
 look."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,24 +53,6 @@ class DrawnPortrait:
     vertices: np.ndarray
     pose: np.ndarray
 
-    @property
-    def expression_mask(self) -> np.ndarray:
-        """Where the landmarks and their surroundings are, ``(size, size)`` bool."""
-        from followyouremoji.face.drawing import expression_mask
-
-        return expression_mask(self.points, self._size)
-
-    @property
-    def face_mask(self) -> np.ndarray:
-        """Inside of the face oval, ``(size, size)`` bool."""
-        from followyouremoji.face.drawing import face_mask
-
-        return face_mask(self.points, self._size)
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.picture.shape[1], self.picture.shape[0]
-
 
 def draw_portrait(identity: Identity, performance: Performance, size: int = 256) -> DrawnPortrait:
     """Draw an identity in a moment of a performance.
@@ -83,14 +65,10 @@ def draw_portrait(identity: Identity, performance: Performance, size: int = 256)
     -------
     The picture with its landmarks. The face's bounding box is about half as large as the picture.
     """
-    staged = Performance(
-        performance.controls,
-        performance.gaze,
-        performance.yaw,
-        performance.pitch,
-        performance.roll,
-        (performance.shift[0] + identity.offset[0], performance.shift[1] + identity.offset[1]),
-        performance.scale * identity.scale * framing(identity.shape),
+    staged = replace(
+        performance,
+        shift=(performance.shift[0] + identity.offset[0], performance.shift[1] + identity.offset[1]),
+        scale=performance.scale * identity.scale * framing(identity.shape),
     )
     pose = head_pose(staged)
     body = head_pose(Performance(shift=staged.shift, scale=staged.scale))

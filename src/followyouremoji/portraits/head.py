@@ -224,7 +224,7 @@ def hair_surface(
     lift = lift + quiff * rise * np.exp(-0.5 * (angles / 0.75) ** 2)[:, None]
     surface = skull.centre + on_skull + lift * direction
     widening = (1.0 + flare * hanging / 10.0)[..., None]
-    surface = surface * [1.0, 1.0, 1.0] + (surface - skull.centre) * [1.0, 0.0, 1.0] * (widening - 1.0)
+    surface = surface + (surface - skull.centre) * [1.0, 0.0, 1.0] * (widening - 1.0)
     surface[..., 1] -= hanging
     return Surface(surface.reshape(-1, 3), _hair_triangles())
 

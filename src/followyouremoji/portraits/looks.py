@@ -17,9 +17,7 @@ import numpy as np
 from followyouremoji.face.topology import FACE_OVAL_LOOP, N_MESH, mean_face
 from followyouremoji.face.warping import ThinPlateSpline
 
-from .textures import HELD_OUT_TEXTURES, TEXTURES, TILE, texture_tile
-
-__all__ = ["HELD_OUT_TEXTURES", "TEXTURES", "Look", "random_colours", "texture_tile"]
+from .textures import TEXTURES, TILE, texture_tile
 
 FACE_IN_TILE = 0.6
 """Height of the mean face relative to the tile."""
@@ -27,25 +25,7 @@ GRID = 24
 """Nodes a side at which the texture's place on a picture is evaluated."""
 GUIDES = (
     *FACE_OVAL_LOOP[::3],
-    1,
-    4,
-    6,
-    168,
-    151,
-    33,
-    133,
-    362,
-    263,
-    61,
-    291,
-    0,
-    17,
-    50,
-    280,
-    105,
-    334,
-    205,
-    425,
+    *(1, 4, 6, 168, 151, 33, 133, 362, 263, 61, 291, 0, 17, 50, 280, 105, 334, 205, 425),
 )
 """The landmarks that a texture sticks to: enough for its place, few enough to be quick."""
 
@@ -83,11 +63,6 @@ class Look:
     seed: int = 0
 
     @classmethod
-    def plain(cls) -> Look:
-        """The look that changes nothing."""
-        return cls()
-
-    @classmethod
     def random(cls, rng: np.random.Generator, textures: tuple[str, ...] = TEXTURES) -> Look:
         """Four in ten pictures stay as they are; the others are recoloured, textured, or both. No held-out texture
         unless asked for."""
@@ -102,9 +77,9 @@ class Look:
             float(np.exp(rng.uniform(np.log(0.5), np.log(2.0)))),
             float(0.05 + 0.4 * rng.beta(1.2, 2.2)),
             str(rng.choice(textures)) if on_canvas else None,
-            float(rng.uniform(0.04, 0.16)),
-            float(rng.uniform(1.5, 3.0)) if rng.random() < 0.12 else 0.0,
-            float(rng.uniform(0.2, 0.6)) if rng.random() < 0.10 else 0.0,
+            rng.uniform(0.04, 0.16),
+            rng.uniform(1.5, 3.0) if rng.random() < 0.12 else 0.0,
+            rng.uniform(0.2, 0.6) if rng.random() < 0.10 else 0.0,
             int(rng.integers(2**31)),
         )
 

@@ -1,7 +1,7 @@
 """The motion of a drawn portrait: named expressions, gaze and head pose, and smooth motion over time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -115,7 +115,7 @@ class Performance:
     def of(cls, name: str, intensity: float = 1.0) -> "Performance":
         """A named expression, frontal. Raises KeyError for a name that is not in `EXPRESSIONS`."""
         expression = EXPRESSIONS[name]
-        return cls(tuple(intensity * expression.vector()), _scaled_gaze(expression.gaze, intensity))
+        return cls(tuple(intensity * expression.vector()), _as_gaze(intensity * np.array(expression.gaze)))
 
     @classmethod
     def random(cls, rng: np.random.Generator, turn: float = 1.0) -> "Performance":
@@ -142,13 +142,9 @@ class Performance:
             yaw=float(angles[0]),
             pitch=float(angles[1]),
             roll=float(angles[2]),
-            shift=(float(rng.normal(0.0, 0.015)), float(rng.normal(0.0, 0.012))),
+            shift=(rng.normal(0.0, 0.015), rng.normal(0.0, 0.012)),
             scale=float(np.exp(rng.normal(0.0, 0.03))),
         )
-
-    def posed(self, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> "Performance":
-        """The same expression with the head turned to these angles, degrees."""
-        return replace(self, yaw=yaw, pitch=pitch, roll=roll)
 
 
 def _bounded(controls: np.ndarray) -> tuple[float, ...]:
@@ -166,10 +162,6 @@ def _bounded(controls: np.ndarray) -> tuple[float, ...]:
 def _as_gaze(gaze: np.ndarray) -> tuple[Gaze, Gaze]:
     (rx, ry), (lx, ly) = np.clip(gaze, -0.95, 0.95).tolist()
     return (rx, ry), (lx, ly)
-
-
-def _scaled_gaze(gaze: tuple[Gaze, Gaze], intensity: float) -> tuple[Gaze, Gaze]:
-    return _as_gaze(intensity * np.array(gaze))
 
 
 def _wander(rng: np.random.Generator, frames: int, frame_rate: float, period: float) -> np.ndarray:

@@ -11,15 +11,8 @@ STYLES = ("person", "cartoon", "emoji", "stone", "animal", "painting")
 HELD_OUT_STYLES = ("koala", "tapestry", "fresco", "engraving", "doll")
 """Styles that only who asks for them gets: to judge a model on what it never saw in training."""
 
-HAIR_STYLES = (
-    "short", "crop", "side_part", "quiff", "pixie", "receding", "bob", "long", "wavy", "fringe_long", "bun",
-    "ponytail", "braids", "pigtails", "curly", "afro", "bald",
-)  # fmt: skip
 COLLARS = ("round", "v", "high", "shirt", "hood")
 ANIMALS = ("cat", "dog", "bear", "fox", "rabbit", "panda", "mouse", "tiger", "lion")
-HATS = ("none", "beanie", "brim", "bandana", "headband", "scarf", "veil")
-FINISHES = ("soft", "flat", "cel")
-MATERIALS = ("none", "marble", "granite", "sandstone", "bronze", "wood", "plaster")
 SCENES = ("glow", "gradient", "bokeh", "shapes", "clouds", "stripes", "checks", "dark", "landscape", "room")
 
 

@@ -142,7 +142,7 @@ def train(
                     shown = recent.row(state, figures)
                     state.log(shown)
                 out_of_time = minutes is not None and time.monotonic() - begun > 60 * minutes
-                stop = state.agree(interruption.signal or OUT_OF_TIME * out_of_time)
+                stop = state.processes.highest(interruption.signal or OUT_OF_TIME * out_of_time)
                 leaving = state.finished or stop > 0
                 judged = validate is not None and (step % validate[0] == 0 or state.finished)
                 if step % run.save_every == 0 or judged or leaving:

@@ -4,12 +4,13 @@ source."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from followyouremoji.data import ClipSource, Mixture, Shards
+from followyouremoji.data.shards import epoch_order
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.geometry import with_gaze_of
 from followyouremoji.face.warping import warp_into_window, warp_portrait
@@ -17,9 +18,6 @@ from followyouremoji.face.window import face_window
 from followyouremoji.training.drawings import Drawings
 from followyouremoji.training.fingerprint import HALF, same_encoder
 from followyouremoji.training.settings import DataPart
-
-if TYPE_CHECKING:
-    from followyouremoji.data import ClipSource
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,6 @@ class PickSource(Protocol):
 
     def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
         """The pick at `position`: a portrait and `targets` frames, `successive` ones or any."""
-
-
-@lru_cache(maxsize=4)
-def shuffled(seed: int, epoch: int, count: int) -> np.ndarray:
-    """The order in which `count` things are seen in an epoch."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
 
 
 class DrawingsPicks:
@@ -99,7 +91,7 @@ class DrawingsPicks:
 
     def identity(self, position: int) -> int:
         epoch, place = divmod(position, len(self.drawings))
-        return int(shuffled(self.seed, epoch, len(self.drawings))[place])
+        return int(epoch_order(self.seed, epoch, len(self.drawings))[place])
 
     def pick(self, position: int, rng: np.random.Generator, targets: int, successive: bool) -> Pick:
         identity = self.identity(position)
@@ -217,8 +209,6 @@ def open_clips(parts: tuple[DataPart, ...], seed: int) -> ClipSource:
 
     Raises DataError or SettingsError where there are none, or of different sizes.
     """
-    from followyouremoji.data import Mixture, Shards
-
     shards = {part: Shards(part.shards, seed, part.strides) for part in parts if part.shards is not None}
     size = next((source.size for source in shards.values()), None)
     sources: list[ClipSource] = [

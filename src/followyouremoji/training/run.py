@@ -199,10 +199,6 @@ class Run:
         means = self.processes.mean(torch.tensor(list(values.values()), dtype=torch.float64))
         return dict(zip(values, means.tolist(), strict=True))
 
-    def agree(self, wish: int) -> int:
-        """The highest wish of all processes; all get the same answer."""
-        return self.processes.highest(wish)
-
     def log(self, values: Mapping[str, float]) -> None:
         """Append a row to `log.csv`: seconds of training, the last step's learning rate, `values` and steps skipped so
         far."""

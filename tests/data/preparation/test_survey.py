@@ -17,7 +17,7 @@ from tests.data.samples import write_talk
 
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(35, 0, 0), (0, -25, 0), (0, 0, 30), (0, 0, 0)])
 def test_angles_are_those_of_a_turned_head(yaw: float, pitch: float, roll: float) -> None:
-    pose = head_pose(Performance.neutral().posed(yaw, pitch, roll))
+    pose = head_pose(Performance(yaw=yaw, pitch=pitch, roll=roll))
     pose[:3, :3] *= 1.07  # poses have a scale
     np.testing.assert_allclose(head_angles(pose[None])[0], (yaw, pitch, roll), atol=1e-6)
 

@@ -44,7 +44,7 @@ def test_it_follows_landmarks_of_people_it_never_saw() -> None:
     with FaceDetector() as detector:
         for index in range(4):
             case = draw_case(settings, index, detector)
-            methods = (Checkpoint("model", "bundled"), Copy())
+            methods = (Checkpoint("model", "bundled", AnimationSettings()), Copy())
             for method, found in zip(methods, errors, strict=True):
                 frames = method.animate(case)
                 found += [

@@ -32,7 +32,7 @@ def test_it_never_learnt_guidance_and_says_so() -> None:
 
 def test_it_follows_landmarks_of_people_it_never_saw() -> None:
     """Inside the face the result is nearer to the truth than the copied portrait is: see docs/bundled_model.md; 0.7 of
-    it asked here of 4."""
+    it asked here of 2."""
     pytest.importorskip("skia", reason="drawn portraits need skia-python")
     from followyouremoji.benchmark.methods import Checkpoint, Copy
     from followyouremoji.benchmark.metrics import l1_by_region
@@ -42,7 +42,7 @@ def test_it_follows_landmarks_of_people_it_never_saw() -> None:
     settings = SuiteSettings(styles=("person",), size=128, seed=800_000)
     errors: tuple[list[float], list[float]] = ([], [])
     with FaceDetector() as detector:
-        for index in range(4):
+        for index in range(2):
             case = draw_case(settings, index, detector)
             methods = (Checkpoint("model", "bundled", AnimationSettings()), Copy())
             for method, found in zip(methods, errors, strict=True):

@@ -49,7 +49,7 @@ def small_lora(model: Model, file: Path) -> Path:
     return write_lora(Lora(tensors, rank=2, alpha=2.0, base="small"), file)
 
 
-@pytest.mark.parametrize("devices", ["cpu", "cpu,cpu"])
+@pytest.mark.parametrize("devices", ["cpu", pytest.param("cpu,cpu", marks=pytest.mark.slow)])
 def test_two_portraits_with_loras_between(paper: Path, tmp_path: Path, devices: str) -> None:
     whole, turning = (
         PortraitAnimator.from_pretrained(paper, devices, offload=offload) for offload in (False, True)

@@ -153,6 +153,7 @@ def test_two_processes_tune_one_decoder(tmp_path) -> None:
     assert max(moved.values()) < 1e-4  # of steps of 5e-4
 
 
+@pytest.mark.slow
 def test_weights_in_shares_are_the_same_and_one_process_goes_on_from_them(tmp_path, alone) -> None:
     gradients = [*trained(tmp_path, 2, steps=2, sharding="fsdp"), *trained(tmp_path, 1, steps=3)]
     assert len(gradients) == 3
@@ -185,6 +186,7 @@ def test_bf16_computes_roughly_the_same_and_keeps_weights_in_float32(tmp_path) -
         assert bool(value.isfinite().all())
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_of_two_processes_saves_and_ends_both(tmp_path) -> None:
     pytest.importorskip("skia", reason="drawn portraits need skia-python")
     write_vae(tmp_path / "vae")

@@ -180,6 +180,7 @@ def test_stage_2_moves_the_temporal_layers_alone_and_exports(folder) -> None:
         export_model(file, folder / "another", **settings, guidance_scale=3.5)
 
 
+@pytest.mark.slow
 def test_a_tuned_decoder_is_resumed_handed_on_and_exported(folder) -> None:
     run = denoiser_run(folder, 1, "tuned", tune_decoder=True, picture_loss=1.0, picture_frames=4)
     train_denoiser(run)
@@ -223,6 +224,7 @@ def test_a_decoder_of_others_is_not_tuned(folder, tmp_path) -> None:
         train_denoiser(run)
 
 
+@pytest.mark.slow
 def test_a_run_that_never_knew_a_frame_is_exported_without_keyframes(folder) -> None:
     if not (folder / "stage1" / "checkpoints").exists():
         train_denoiser(denoiser_run(folder, 1, "stage1"))
@@ -278,6 +280,7 @@ def test_drawn_people_to_judge_on_are_others_than_those_of_the_training(folder) 
     assert validation_picks(run, Validation(), training, "") is training
 
 
+@pytest.mark.slow
 def test_another_autoencoder_s_latents_are_refused(folder, tmp_path) -> None:
     """At the start, when going on, in stage 2 and at export; its decoder may be another, and folders of earlier
     versions say nothing."""

@@ -45,7 +45,7 @@ def test_highlights_are_compressed_and_the_rest_stays() -> None:
 def test_hdr_clips_show_ordinary_colours(tmp_path: Path, transfer: int) -> None:
     signal = np.repeat(np.repeat(hdr_signal(COLOURS, transfer).reshape(2, 3, 3), 32, axis=0), 32, axis=1)
     with av.open(str(tmp_path / "hdr.mkv"), "w") as container:
-        options = {"x265-params": "log-level=error", "crf": "6", "preset": "ultrafast"}
+        options = {"x265-params": "log-level=error:bframes=0", "crf": "6", "preset": "ultrafast"}
         stream = container.add_stream("libx265", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p10le"
         codec = stream.codec_context

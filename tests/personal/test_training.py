@@ -16,7 +16,6 @@ from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.face.geometry import iris_places
 from followyouremoji.face.topology import INNER_LIPS_LOWER, INNER_LIPS_UPPER
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.personal.bending import bend, drawn_expressions, expressive_points, kept_open
 from followyouremoji.personal.person import NO_REFRAMING, Person, held_out_views, make_take, read_person
 from followyouremoji.personal.settings import LoraSettings
 from followyouremoji.personal.training import (
@@ -27,6 +26,7 @@ from followyouremoji.personal.training import (
     held_out_picks,
     train_lora,
 )
+from followyouremoji.personal.warping import drawn_expressions, expressive_points, kept_open, warped_face
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.training.objective import batch_losses
 from followyouremoji.training.settings import LandmarkOptions
@@ -204,11 +204,13 @@ def test_a_bent_face_has_the_mouth_and_eyes_it_was_asked_for() -> None:
     rest, open_mouth = (
         draw_portrait(IDENTITY, Performance.of(name), 128) for name in ("neutral", "jaw_open")
     )
-    bent = bend(rest.picture, rest.points, open_mouth.points)
+    warped = warped_face(rest.picture, rest.points, open_mouth.points)
     middle = open_mouth.points[[13, 14]].mean(axis=0).astype(int)
-    assert bent[middle[1], middle[0]].mean() < 0.5 * rest.picture[middle[1], middle[0]].mean()  # dark inside
-    np.testing.assert_allclose(bent[:2].astype(int), rest.picture[:2], atol=1)  # the border stays
-    same = bend(rest.picture, rest.points, rest.points)
+    assert (
+        warped[middle[1], middle[0]].mean() < 0.5 * rest.picture[middle[1], middle[0]].mean()
+    )  # dark inside
+    np.testing.assert_allclose(warped[:2].astype(int), rest.picture[:2], atol=1)  # the border stays
+    same = warped_face(rest.picture, rest.points, rest.points)
     assert np.abs(same.astype(int) - rest.picture).mean() < 1.0
 
 

@@ -70,7 +70,7 @@ def lora(
     """Teach a model one person's or character's look, from clips or even a single picture; fye animate --lora OUT then
     uses it.
 
-    Clips are learnt as they were filmed. A single picture is bent to other expressions, so the model learns how this
+    Clips are learnt as they were filmed. A single picture is warped to other expressions, so the model learns how this
     face looks, not how this person moves. Beside OUT, OUT_views.png shows held-out views before and after, and
     OUT_lora.json holds the figures. Ctrl-C or SIGTERM leave what is learnt so far in OUT_unfinished.safetensors.
     """

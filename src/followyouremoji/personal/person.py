@@ -1,4 +1,4 @@
-"""One person's or one character's pictures and clips as training clips, made many by bending, recolouring and
+"""One person's or one character's pictures and clips as training clips, made many by warping, recolouring and
 reframing."""
 
 from __future__ import annotations
@@ -16,18 +16,13 @@ from followyouremoji.face.tracking import track_motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_picture
-from followyouremoji.personal.bending import (
-    Expressions,
-    bend,
-    drawn_expressions,
-    expressive_points,
-)
+from followyouremoji.personal.warping import Expressions, drawn_expressions, expressive_points, warped_face
 
 KEPT_MARGIN = 3.0  # the kept square's side over the face's: room to reframe in
-REAL_FRAMES = 8  # a take of fewer frames shows too little motion to learn from and is bent as a picture is
+REAL_FRAMES = 8  # a take of fewer frames shows too little motion to learn from and is warped as a picture is
 MOST_FRAMES = 240  # of a clip that are kept, evenly chosen: more of one clip teach little more
 HELD_OUT = 0.15  # of a clip's frames, at its end, that are never trained on
-BANK = 160  # expressions that a picture is bent to
+BANK = 160  # expressions that a picture is warped to
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ class Person:
     """A `ClipSource` of one person; `held_out` shows views that training never shows: other expressions, a clip's last
     frames.
 
-    A clip's first frame is the portrait. Takes of few frames are bent (`bending.bend`), each frame to another
+    A clip's first frame is the portrait. Takes of few frames are warped (`warped_face`), each frame to another
     expression.
     """
 
@@ -94,7 +89,7 @@ class Person:
         if len(take) >= REAL_FRAMES:
             pictures, points = self._acted(take, rng, frames)
         else:
-            pictures, points = self._bent(take, rng, frames)
+            pictures, points = self._warped(take, rng, frames)
         return TrainingClip(f"{take.name} at {position}", recoloured(pictures, self.reframing, rng), points)
 
     def _acted(self, take: Take, rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,8 +105,8 @@ class Person:
         cut = np.stack([crop.cut(take.pictures[i], self.size) for i in chosen])
         return cut, in_crop(points, crop, self.size)
 
-    def _bent(self, take: Take, rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """One picture, each frame bent to another expression; the portrait is as it was taken half of the time."""
+    def _warped(self, take: Take, rng: np.random.Generator, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """One picture, each frame warped to another expression; the portrait is as it was taken half of the time."""
         frame = int(rng.integers(len(take)))
         picture, landmarks = take.pictures[frame], take.landmarks[frame]
         side = picture.shape[0]
@@ -128,7 +123,7 @@ class Person:
         crop = reframed(face_crop(np.concatenate([points[..., :2], own[None, :, :2]])), self.reframing, rng)
         square, own_points = crop.cut(picture, self.size), crop.to_crop(own[:, :2], self.size)
         moved = in_crop(points, crop, self.size)
-        pictures = [bend(square, own_points, p[:, :2]) for p in moved]
+        pictures = [warped_face(square, own_points, p[:, :2]) for p in moved]
         if untouched:
             pictures[0] = square
         return np.stack(pictures), moved

@@ -2,7 +2,7 @@
 with peft).
 
 The batches, the objective and the sampling are those of the trainer; what differs is that the model's own weights stand
-still. From single pictures the targets are bent ones (`personal.bending`), so the network learns a person's look, not
+still. From single pictures the targets are warped (`personal.warping`), so the network learns a person's look, not
 their way of moving; a share of drawn people with true expressions stays in the batches, so that the model does not
 forget how eyes and mouths open.
 """

@@ -81,7 +81,7 @@ class Outcome(BaseModel):
     sound : whether it has sound
     seconds : that the work took
     computed, forecast : passes of the denoiser
-    notes : all that was told
+    notes : all of them
     made_before : whether nothing was done, since an earlier run with the same resume folder made it
     """
 

@@ -1,4 +1,4 @@
-"""What animations and previews share: a request's files opened, what is told, and frames written as they come."""
+"""What animations and previews share: a request's files opened, events, and frames written as they come."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ many frames at least and at most."""
 
 @dataclass
 class Work:
-    """A request whose files are open, and what was told about it so far.
+    """A request whose files are open, and the notes on it so far.
 
     Attributes
     ----------

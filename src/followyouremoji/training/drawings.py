@@ -107,8 +107,8 @@ def draw_folder(folder: Path, settings: DrawingSettings, executor: Executor) -> 
 
 
 def new_array(file: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> np.memmap:
-    """A new array file of zeros, mapped for writing, its room on the disk reserved: a full one would kill whoever
-    writes to the map.
+    """A new array file of zeros, mapped for writing, its room on the disk reserved: a full one would kill the process
+    that writes to the map.
 
     Raises OSError where there is too little room.
     """

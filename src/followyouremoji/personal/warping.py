@@ -1,10 +1,10 @@
-"""One picture of a face bent to other expressions and poses: targets to learn a person's look from when there is no
+"""One picture of a face warped to other expressions and poses: targets to learn a person's look from when there is no
 clip of them.
 
-The plate that warps a portrait for the networks (`face.warping`) makes these pictures too, with lids and lips
+The warp of a portrait for the networks (`face.warping`) makes these pictures too, with lids and lips
 kept from crossing, and where a closed mouth opens, its inside is drawn: nobody knows this person's teeth, so none are
 invented in detail. What is learnt from such targets is this face's own texture and colours, and what its eyes look like
-where a bent portrait hides them; not how this person smiles.
+where a warped portrait hides them; not how this person smiles.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from followyouremoji.face.topology import (
 from followyouremoji.face.warping import warp_portrait
 
 LEAST_OPENING = (
-    0.03  # of an eye's or the mouth's width: how close lids and lips may come before the plate would fold
+    0.03  # of an eye's or the mouth's width: how close lids and lips may come before the warp would fold
 )
 CLOSED_LIPS = 0.10  # of the mouth's width: a gap below which a picture shows no inside of the mouth that could be stretched
 OPENINGS = (
@@ -115,7 +115,7 @@ def expressive_points(
 
 
 def kept_open(points: np.ndarray) -> np.ndarray:
-    """Points (N, 478, 2) with upper lids and lips at least a little above the lower ones, so that a bent picture does
+    """Points (N, 478, 2) with upper lids and lips at least a little above the lower ones, so that a warped picture does
     not fold."""
     points = points.copy()
     for upper, lower in OPENINGS:
@@ -132,16 +132,16 @@ def kept_open(points: np.ndarray) -> np.ndarray:
     return points
 
 
-def bend(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
+def warped_face(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Bend a picture by all its landmarks, and draw the inside of a mouth that was closed.
 
     `picture` uint8 (height, width, 3); `own_points` and `points` (478, 2) are its landmarks as they are and as they
     shall be, in pixels. Returns uint8 (height, width, 3).
     """
-    bent = warp_portrait(picture, kept_open(own_points[None])[0], points)
+    warped = warp_portrait(picture, kept_open(own_points[None])[0], points)
     if mouth_opening(own_points) < CLOSED_LIPS <= mouth_opening(points):
-        return draw_mouth_inside(bent, points, lip_colour(picture, own_points))
-    return bent
+        return draw_mouth_inside(warped, points, lip_colour(picture, own_points))
+    return warped
 
 
 def mouth_opening(points: np.ndarray) -> float:

@@ -24,9 +24,9 @@ from followyouremoji.settings import Switch
 if TYPE_CHECKING:
     from followyouremoji.checkpoints.config import ModelConfig
 
-LARGE_SQUARE = (
-    2048  # pixels a side; larger ones lie on whole pixels of the picture, so that only warping resamples
-)
+LARGE_SQUARE = 2048
+"""Pixels a side; larger squares lie on whole pixels of the picture, so that only warping resamples."""
+
 LARGEST_SQUARE = 4096  # in which faces are put back; of larger ones, faces alone lose some sharpness
 SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
 

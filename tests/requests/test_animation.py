@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -20,6 +21,7 @@ from followyouremoji.requests.work import Work
 from followyouremoji.settings import AnimationSettings
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
+from tests.test_preparation import drawn_motion
 
 
 def asked(
@@ -112,6 +114,16 @@ def test_what_was_made_before_is_not_made_again(model: Path, tmp_path: Path) -> 
     with pytest.raises(ResumeError, match="another driving") as refused:
         animate(other)
     assert refused.value.settings == ("resume",)
+
+
+def test_a_resumed_request_tells_the_notes_on_its_driving_again(model: Path, tmp_path: Path) -> None:
+    motion = replace(drawn_motion(8), frame_rate=120.0, timestamps=np.arange(8) / 120.0)
+    motion.save(tmp_path / "fast.fyemotion")
+    request = asked(model, tmp_path / "a.webp", tmp_path / "fast.fyemotion", tmp_path / "kept")
+    first = animate(request)
+    assert "driving_rate" in [note.code for note in first.notes]
+    (tmp_path / "a.webp").unlink()
+    assert animate(request).notes == first.notes
 
 
 def test_errors_name_settings_and_no_flags(model: Path, tmp_path: Path) -> None:

@@ -20,9 +20,8 @@ from followyouremoji.networks.unet import UNet
 
 REGIONS = (SpatialTransformer, MotionModule, ResnetBlock, Downsample, Upsample)
 ON_PROCESSORS = REGIONS[:2]  # there the minimal filters of `cpu_kernels.py` are quicker for the others
-MOST_SHAPES = (
-    4096  # of all regions together; never reached, where the default of 8 would be at the first pass
-)
+MOST_SHAPES = 4096
+"""Of all regions together: never reached, where torch's own limit of 8 would be in the first pass."""
 
 
 def compile_regions(

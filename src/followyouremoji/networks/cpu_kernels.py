@@ -34,9 +34,9 @@ def onednn_linear() -> Callable[..., Tensor] | None:
 
 
 ONEDNN_LINEAR = onednn_linear()
-CACHED = (
-    1 << 22
-)  # values of a transformed kernel or picture at a time, so that they fit a processor's last cache
+CACHED = 1 << 22
+"""Values of a transformed kernel or picture at a time, so that they fit a processor's last cache."""
+
 LEAST_CHANNELS = 64  # from here on the transforms are worth their cost
 LEAST_TILES = 64  # from here on a kernel's transform to 36 values is worth its cost; below, the one to 16
 

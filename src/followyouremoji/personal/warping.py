@@ -28,9 +28,9 @@ from followyouremoji.face.topology import (
 )
 from followyouremoji.face.warping import warp_portrait
 
-LEAST_OPENING = (
-    0.03  # of an eye's or the mouth's width: how close lids and lips may come before the warp would fold
-)
+LEAST_OPENING = 0.03
+"""Of an eye's or the mouth's width: how close lids and lips may come before the warp would fold."""
+
 CLOSED_LIPS = 0.10  # of the mouth's width: a gap below which a picture shows no inside of the mouth that could be stretched
 OPENINGS = (
     (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),

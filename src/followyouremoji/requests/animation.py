@@ -121,6 +121,9 @@ def prepare(
             if motion is None:
                 face, smooth = settings.driving_face, request.clip.smooth
                 motion = work.driving.track(detector, face, smooth, tell_beside_loading)
+            else:
+                for note in work.driving.notes:
+                    work.tell(note)
         if not loading.done():
             work.tell(Stage("loading", "Loading the model"))
         animator = loading.result()

@@ -23,7 +23,7 @@ class Driving:
     """A driving file, opened and checked, not yet tracked.
 
     `clip_range` is the part of it that is used, `frame_rate` the frames a second that are generated, by default as
-    `generated_rate` says; `expected_frames` is their number.
+    `generated_rate` says; `expected_frames` is their number, `notes` what a user should know of the file.
 
     Raises UserError for a file that cannot be used, before any face is looked for.
     """
@@ -34,7 +34,7 @@ class Driving:
         self.motion: Motion | None = None
         self.is_clip = self.has_sound = False
         self.expected_frames: int
-        self._notes: list[Note] = []
+        self.notes: list[Note] = []
         if path.suffix.lower() in MOTION_ENDINGS:
             whole = Motion.read(path)
             own = whole.frame_rate
@@ -49,10 +49,10 @@ class Driving:
                 self.has_sound = clip.info.has_sound
                 clip.frame_rate = self.frame_rate if self.is_clip else None
                 self.expected_frames = clip.expected_frames
-                self._notes += [Note("driving", sentence) for sentence in clip.notes]
+                self.notes += [Note("driving", sentence) for sentence in clip.notes]
         if frame_rate is None and self.frame_rate < own:
             sentence = f"{path} has {own:g} frames a second, of which {self.frame_rate:g} are generated."
-            self._notes.append(Note("driving_rate", sentence, ("frame_rate",)))
+            self.notes.append(Note("driving_rate", sentence, ("frame_rate",)))
 
     @property
     def sound(self) -> Path | None:
@@ -67,7 +67,7 @@ class Driving:
         Tells what was done about the file's peculiarities, frames without a face and a damaged end, and how far it is.
         """
         on_event(Stage("tracking", f"Following the face in {self.path.name}"))
-        for note in self._notes:
+        for note in self.notes:
             on_event(note)
         if self.motion is not None:
             return self.motion
@@ -76,7 +76,7 @@ class Driving:
             on_event(Progress(done, total))
 
         tracked = track_file(self.path, detector, face, smooth, self.clip_range, self.frame_rate, advance)
-        known = [note.sentence for note in self._notes]
+        known = [note.sentence for note in self.notes]
         for sentence in tracked.notes:
             if sentence not in known:
                 on_event(Note("driving", sentence))

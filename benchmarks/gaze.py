@@ -34,7 +34,7 @@ import cv2
 import numpy as np
 
 from followyouremoji.animator import PortraitAnimator
-from followyouremoji.benchmark.metrics import EYES, cut_around
+from followyouremoji.benchmark.metrics.regions import EYES, cut_around
 from followyouremoji.benchmark.suites import drawn_motion
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.data.drawn import spatial_points

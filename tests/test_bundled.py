@@ -35,7 +35,7 @@ def test_it_follows_landmarks_of_people_it_never_saw() -> None:
     it asked here of 2."""
     pytest.importorskip("skia", reason="drawn portraits need skia-python")
     from followyouremoji.benchmark.methods import Checkpoint, Copy
-    from followyouremoji.benchmark.metrics import l1_by_region
+    from followyouremoji.benchmark.metrics.regions import l1_by_region
     from followyouremoji.benchmark.suites import COMPARED, SuiteSettings, draw_case
     from followyouremoji.face.detection import FaceDetector
 

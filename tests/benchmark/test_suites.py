@@ -12,7 +12,7 @@ pytest.importorskip("mediapipe", reason="suites hold what the detector sees")
 
 from followyouremoji.benchmark.identity import describe, measured_scale, separation
 from followyouremoji.benchmark.methods import Copy, MeshWarp, Truth, make_method
-from followyouremoji.benchmark.metrics import l1_by_region, landmark_error, pupil_distance
+from followyouremoji.benchmark.metrics.regions import l1_by_region, landmark_error, pupil_distance
 from followyouremoji.benchmark.runner import Benchmark, run_benchmark, suite_settings
 from followyouremoji.benchmark.scoring import METRICS
 from followyouremoji.benchmark.suites import (

@@ -13,7 +13,7 @@ from itertools import chain, pairwise
 import numpy as np
 
 from followyouremoji.benchmark.identity import IdentityScale, describe
-from followyouremoji.benchmark.metrics import bootstrap_interval, landmark_error, region_masks
+from followyouremoji.benchmark.metrics.regions import bootstrap_interval, landmark_error, region_masks
 from followyouremoji.benchmark.suites import found_points
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.easing import smooth_step

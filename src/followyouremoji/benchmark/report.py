@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from followyouremoji.benchmark.metrics import bootstrap_interval
+from followyouremoji.benchmark.metrics.regions import bootstrap_interval
 from followyouremoji.benchmark.scoring import (
     MAIN,
     METRICS,

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from followyouremoji.benchmark import metrics
 from followyouremoji.benchmark.fingerprints import code_hash
 from followyouremoji.benchmark.identity import IdentityScale, describe, measured_scale, separation
 from followyouremoji.benchmark.methods import Method, make_method
+from followyouremoji.benchmark.metrics import regions as metrics
 from followyouremoji.benchmark.suites import COMPARED, Case, Suite, detected
 from followyouremoji.errors import DataError
 from followyouremoji.executors import Executor

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from followyouremoji.benchmark import metrics
+from followyouremoji.benchmark.metrics import regions as metrics
 from followyouremoji.face.topology import LEFT_EYE_LOOP, LEFT_IRIS, RIGHT_EYE_LOOP, RIGHT_IRIS, mean_face
 from followyouremoji.fidelity import psnr, ssim
 

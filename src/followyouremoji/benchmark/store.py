@@ -1,0 +1,193 @@
+"""Results in a folder: rows in Parquet files, one file for each system and pair, which is there whole or not at all.
+
+    run.json                        suite, protocol and systems
+    rows/SYSTEM/PAIR.parquet        a row for each metric, see `SCHEMA`
+    clips/SYSTEM/PAIR.mp4           what the system made, as it looks
+
+A run that was stopped goes on with the pairs that have no file. Any tool that reads Parquet can read `rows` as one
+table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
+from followyouremoji.benchmark.metrics import Measured
+from followyouremoji.benchmark.protocol import Protocol
+from followyouremoji.benchmark.suite import Case
+from followyouremoji.config import parse, validated
+from followyouremoji.errors import DataError
+from followyouremoji.files import atomic
+
+RUN = "run.json"
+SCHEMA = pa.schema(
+    [
+        ("system", pa.string()),
+        ("pair", pa.string()),
+        ("mode", pa.string()),
+        ("style", pa.string()),
+        ("expression", pa.string()),
+        ("metric", pa.string()),  # FAILED where the system made no result
+        ("value", pa.float64()),  # null where the clip has none
+        ("problem", pa.string()),  # why a system failed, in words; else null
+        ("features", pa.list_(pa.list_(pa.float32()))),  # of metrics of sets
+        ("reference", pa.list_(pa.list_(pa.float32()))),
+    ]
+)
+FAILED = "failed"
+SECONDS = "seconds"
+"""A row of every result: seconds that the system took for a frame. Times differ from run to run, so no table of
+metrics holds them."""
+
+
+@validated
+class SystemItem:
+    """A system that was run."""
+
+    name: str
+    """As the tables call it."""
+    described: str
+    """As the command line gave it."""
+    fingerprint: str
+    """Changes with what decides its results: weights, settings, files."""
+
+
+@validated
+class Run:
+    """What a folder of results belongs to."""
+
+    suite: str
+    """The suite's name."""
+    suite_folder: str
+    fingerprint: str
+    """The suite's."""
+    protocol: Protocol
+    systems: list[SystemItem]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the store, see `SCHEMA`."""
+
+    system: str
+    pair: str
+    mode: str
+    style: str
+    expression: str
+    metric: str
+    value: float
+    problem: str | None = None
+    features: np.ndarray | None = None
+    reference: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """A folder of results."""
+
+    folder: Path
+    run: Run
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Raises DataError where there are none."""
+        path = folder / RUN
+        try:
+            text = path.read_bytes()
+        except OSError as reason:
+            raise DataError(
+                f"{folder} holds no results: its {RUN} cannot be read ({reason.strerror})."
+            ) from None
+        return cls(folder, parse(Run, text, path, DataError))
+
+    @classmethod
+    def begin(cls, folder: Path, run: Run) -> Self:
+        """New results, or those that are there, with more systems perhaps.
+
+        Raises DataError where those that are there are of another suite or protocol, or a system of the same name had
+        other weights or settings.
+        """
+        if (folder / RUN).exists():
+            there = cls.read(folder).run
+            if there.fingerprint != run.fingerprint:
+                raise DataError(
+                    f"{folder} holds results of the suite {there.suite!r} in another version or of another suite; measure into a new folder."
+                )
+            run.protocol.check_same(there.protocol, str(folder))
+            known = {system.name: system for system in there.systems}
+            for system in run.systems:
+                if known.get(system.name, system).fingerprint != system.fingerprint:
+                    raise DataError(
+                        f"{folder} holds results of another {system.name!r}: {known[system.name].described}. Give this one another name, "
+                        "NAME=SYSTEM, or measure into a new folder."
+                    )
+            run = replace(run, systems=list({**known, **{one.name: one for one in run.systems}}.values()))
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(folder / RUN) as temporary:
+            temporary.write_bytes(TypeAdapter(Run).dump_json(run, indent=1))
+        return cls(folder, run)
+
+    def path(self, system: str, pair: str) -> Path:
+        """Of the rows of a system and a pair."""
+        return self.folder / "rows" / folder_name(system) / f"{pair}.parquet"
+
+    def clip_path(self, system: str, pair: str) -> Path:
+        """Of what a system made of a pair."""
+        return self.folder / "clips" / folder_name(system) / f"{pair}.mp4"
+
+    def is_done(self, system: str, pair: str) -> bool:
+        return self.path(system, pair).exists()
+
+    def add(self, system: str, case: Case, measured: Sequence[Measured], problem: str | None = None) -> None:
+        """Write the rows of a pair, whole or not at all."""
+        about = {
+            "system": system,
+            "pair": case.name,
+            "mode": case.mode,
+            "style": case.style,
+            "expression": case.expression,
+        }
+        rows: list[dict[str, Any]] = []
+        for one in measured:
+            value = None if np.isnan(one.value) else float(one.value)
+            row = {**about, "metric": one.metric, "value": value}
+            for name, features in (("features", one.features), ("reference", one.reference)):
+                row[name] = None if features is None else features.astype(np.float32).tolist()
+            rows.append(row)
+        if problem is not None:
+            rows.append({**about, "metric": FAILED, "problem": problem})
+        path = self.path(system, case.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary:
+            pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary)
+
+    def rows(self) -> Iterator[Row]:
+        """All rows of the run's systems, in the order of systems and pairs' names. Raises DataError for a damaged
+        file."""
+        for system in self.run.systems:
+            for path in sorted((self.folder / "rows" / folder_name(system.name)).glob("*.parquet")):
+                try:
+                    listed = pq.read_table(path, schema=SCHEMA).to_pylist()
+                except (OSError, pa.ArrowException) as reason:
+                    raise DataError(
+                        f"{path} is damaged ({str(reason).splitlines()[0]}); delete it, and run the benchmark again."
+                    ) from None
+                for row in listed:
+                    row["value"] = float("nan") if row["value"] is None else row["value"]
+                    for name in ("features", "reference"):
+                        row[name] = None if row[name] is None else np.array(row[name], np.float32)
+                    yield Row(**row)
+
+
+def folder_name(system: str) -> str:
+    """A system's name as a folder's."""
+    return re.sub(r"[^A-Za-z0-9.]+", "_", system).strip("_.") or "system"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from followyouremoji.benchmark.lossless import write_lossless
 from followyouremoji.benchmark.suite import (
     MANIFEST,
     ClipItem,
@@ -20,8 +21,6 @@ from followyouremoji.benchmark.suite import (
 )
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.media.videos import StreamEncoder, opened_for_writing
-from followyouremoji.media.writing import exact_rate
 from followyouremoji.portraits import DrawnPortrait, Performance, draw_portrait, expressive_motion, random_identity
 from tests.test_preparation import truth
 
@@ -62,13 +61,7 @@ def write_small_suite(folder: Path) -> Suite:
 
 
 def write_footage(folder: Path, name: str, drawn: Sequence[DrawnPortrait]) -> Footage:
-    encoder = StreamEncoder(
-        opened_for_writing(folder / f"{name}.mkv", "matroska"),
-        "ffv1", exact_rate(RATE), (SIZE, SIZE), "bgr0", {},
-    )  # fmt: skip
-    for one in drawn:
-        encoder.write(one.picture)
-    encoder.finish()
+    write_lossless(folder / f"{name}.mkv", np.stack([one.picture for one in drawn]), RATE)
     motion_of(drawn).save(folder / f"{name}.fyemotion")
     return Footage(
         clip=file_of(folder, f"{name}.mkv"),

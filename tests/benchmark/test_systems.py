@@ -51,7 +51,7 @@ def test_baselines_make_the_frames_of_a_case(cases: dict[str, Case]) -> None:
             frames = make_system(described).animate(case)
             assert frames.shape == (FRAMES, SIZE, SIZE, 3)
             assert frames.dtype == np.uint8
-    case = cases["bob_true"]
+    case = cases["ada_self"]
     copied, warped, meshed, true = (make_system(d).animate(case) for d in ("copy", "warp", "mesh", "truth"))
     assert (copied == case.portrait).all()
     assert l1(true, case.truth) == 0
@@ -73,9 +73,9 @@ def test_driven_by_its_own_clip_a_portrait_s_landmarks_follow_it(cases: dict[str
     assert np.abs(aligned - true).mean() < 0.5 * np.abs(still - true).mean()
 
 
-@pytest.mark.parametrize("described", ["bundled?steps=2", "bundled?steps=2&size=128&crop=false"])
+@pytest.mark.parametrize("described", ["bundled?steps=1", "bundled?steps=1&size=128&crop=false"])
 def test_a_model_gives_the_whole_square_back(cases: dict[str, Case], described: str) -> None:
-    case = cases["bob_true"]
+    case = cases["ada_self"]
     frames = make_system(described).animate(case)
     assert frames.shape == case.driving.shape
     corner = (slice(None), slice(0, 8), slice(0, 8))
@@ -182,7 +182,8 @@ def test_results_of_others_are_measured_as_they_are(cases: dict[str, Case], tmp_
     larger = [resize_picture(frame, (192, 192)) for frame in case.truth]
     write_lossless(tmp_path / "bob_ada.mkv", np.stack(larger), 25.0)
     with pytest.warns(Remark, match="192x192 pixels are resized to 96"):
-        assert l1(system.animate(cases["bob_ada"]), case.truth) < 1
+        frames = system.animate(cases["bob_ada"])
+    assert l1(frames, case.truth) < 0.3 * l1(case.portrait, case.truth)
 
 
 def test_results_of_others_that_cannot_be_measured_are_refused(cases: dict[str, Case], tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Ran:
 
 def run_benchmark(
     suite: Suite,
-    systems: Sequence[str],
+    systems: Sequence[str | System],
     folder: Path,
     executor: Executor,
     protocol: Protocol,
@@ -87,7 +87,7 @@ def run_benchmark(
 
     Parameters
     ----------
-    systems : as `make_system` takes them.
+    systems : as `make_system` takes them, or of your own.
     networks : whose checksums the protocol has.
     pairs : names of those to run; None: all.
     bundle : Google's face-landmarker bundle, which adds expression scores; its checksum is the protocol's too.
@@ -100,14 +100,18 @@ def run_benchmark(
         writes to it.
     OSError : results cannot be written; those before are kept.
     """
-    made = {described: make_system(described) for described in systems}
-    named = Counter(make_system(described).name for described in systems)
+    made = [make_system(one) if isinstance(one, str) else one for one in systems]
+    named = Counter(system.name for system in made)
     if double := [name for name, count in named.items() if count > 1]:
         raise SettingsError(f"Two systems are called {double[0]!r}; write NAME=SYSTEM to tell them apart.")
     cases = chosen_cases(suite, protocol, pairs)
     items = [
-        SystemItem(name=system.name, described=described, fingerprint=system.fingerprint)
-        for described, system in made.items()
+        SystemItem(
+            name=system.name,
+            described=given if isinstance(given, str) else system.name,
+            fingerprint=system.fingerprint,
+        )
+        for given, system in zip(systems, made, strict=True)
     ]
     run = Run(
         suite=suite.manifest.name,
@@ -118,7 +122,7 @@ def run_benchmark(
     )
     with locked(folder):
         results = Results.begin(folder, run)
-        return _run_missing(results, list(made.values()), cases, executor, partial(bench, networks, bundle), progress)
+        return _run_missing(results, made, cases, executor, partial(bench, networks, bundle), progress)
 
 
 def chosen_cases(suite: Suite, protocol: Protocol, pairs: Sequence[str] | None) -> list[Case]:
@@ -210,7 +214,7 @@ def measure_item(item: Item, bench: Bench) -> Answer:
         remarks = [str(one.message) for one in said if issubclass(one.category, Remark)]
         if frames.shape != (case.frames, case.size, case.size, 3) or frames.dtype != np.uint8:
             raise ValueError(f"{system.name} made {frames.dtype} {frames.shape}")
-        measured = measure(bench.observer.observe(case, frames), bench.networks)
+        measured = measure(bench.observer.observe(case, frames))
     except UserError as reason:
         return Answer(problem=str(reason), remarks=tuple(remarks))
     except Exception as reason:  # one pair must not end the others

@@ -85,9 +85,7 @@ def landmark_distances(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     known = np.isfinite(pupils)
     apart = np.full((len(points), len(EXPRESSIVE_POINTS)), np.nan)
     if known.any():
-        difference = (
-            points[known][:, EXPRESSIVE_POINTS].astype(np.float64) - wanted[known][:, EXPRESSIVE_POINTS]
-        )
+        difference = points[known][:, EXPRESSIVE_POINTS].astype(np.float64) - wanted[known][:, EXPRESSIVE_POINTS]
         distances = np.linalg.norm(difference, axis=-1) / np.median(pupils[known])
         apart[known] = np.where(np.isnan(distances), np.inf, distances)
     return apart

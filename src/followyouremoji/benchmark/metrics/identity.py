@@ -148,9 +148,7 @@ def describe(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     turn = np.mod(np.arctan2(down, along), np.float32(np.pi)) * np.float32(ORIENTATIONS / np.pi)
     bins = np.minimum(turn.astype(np.int32), ORIENTATIONS - 1)
     colours = cv2.resize(lab, (PATCHES, PATCHES), interpolation=cv2.INTER_AREA).reshape(PATCHES**2, 3)
-    binned = np.bincount(
-        (_patch_numbers() * ORIENTATIONS + bins).ravel(), strength.ravel(), PATCHES**2 * ORIENTATIONS
-    )
+    binned = np.bincount((_patch_numbers() * ORIENTATIONS + bins).ravel(), strength.ravel(), PATCHES**2 * ORIENTATIONS)
     histogram = np.sqrt(binned.reshape(PATCHES**2, ORIENTATIONS) / (LAYOUT // PATCHES) ** 2)
     return np.concatenate([colours, histogram], axis=1)[whole].ravel().astype(np.float64)
 

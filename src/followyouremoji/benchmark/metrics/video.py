@@ -56,9 +56,7 @@ METRICS = (
 )  # fmt: skip
 
 
-def steps_of_error(
-    frames: np.ndarray, truth: np.ndarray, truth_points: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def steps_of_error(frames: np.ndarray, truth: np.ndarray, truth_points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean absolute error inside the true face of each frame, (T,), and how much that error changes, pixel by pixel,
     from each frame to the next, (T - 1,); levels from 0 to 1.
 

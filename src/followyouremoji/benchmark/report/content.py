@@ -29,9 +29,10 @@ MODE_TITLES = {"self": "Self-reenactment", "cross": "Cross-reenactment"}
 APART = "Points of reference stand below the line and have no place."
 INTERVALS = "Small figures: 95 % bootstrap intervals over clips."
 PLACES = "Bold: the best; underlined: the second best."
-HEADLINES = ("aed", "apd", "gaze", "l1_face", "tlpips", "face_flicker")
+HEADLINES = ("l1_face", "aed", "apd", "gaze", "identity_sface", "tlpips", "face_flicker")
 """Of our metrics those that stand for their kind."""
 Split = Literal["style", "expression"]
+SPLITS: tuple[Split, ...] = ("style", "expression")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,40 @@ class Missing:
     metric: Metric
     modes: tuple[str, ...]
     reason: str
+
+
+@dataclass(frozen=True)
+class ModeTables:
+    """A mode's tables: its figures, each system's paired tests, and those by style and expression, by metric."""
+
+    mode: str
+    figures: list[Table]
+    paired: dict[str, Table]
+    splits: dict[str, dict[str, Table]]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All tables of our figures."""
+
+    modes: tuple[ModeTables, ...]
+    timing: Table | None
+
+    def listed(self) -> list[Table]:
+        """One after another, those of the papers last."""
+        ours: list[Table] = []
+        for one in self.modes:
+            ours += [*one.figures, *one.paired.values()]
+            ours += [table for by_metric in one.splits.values() for table in by_metric.values()]
+        return [*ours, *([self.timing] if self.timing else []), *papers_tables()]
+
+
+def every_metric() -> tuple[Metric, ...]:
+    """All metrics that there are, with networks and without."""
+    from followyouremoji.benchmark.metrics import METRICS
+    from followyouremoji.benchmark.metrics.networks import NETWORK_METRICS
+
+    return tuple({metric.name: metric for metric in (*METRICS, *NETWORK_METRICS)}.values())
 
 
 def column_of(metric: Metric) -> Column:
@@ -56,9 +91,8 @@ def figures_tables(scores: Scores, mode: str) -> list[Table]:
     """A mode's figures: the papers' columns, even those that are empty, a row a system as in the papers; then ours, of
     which there are many, a row a metric."""
     there, empty = scores.columns(mode), scores.empty(mode)
-    papers = tuple(
-        metric for metric in scores.metrics if metric.paper and (metric in there or metric in empty)
-    )
+    expected = [metric for metric in empty if mode == "self" or "truth" not in metric.needs]
+    papers = tuple(m for m in scores.metrics if m.paper and (m in there or m in expected))
     ours = tuple(metric for metric in there if not metric.paper)
     tables = []
     if papers:
@@ -251,17 +285,25 @@ def papers_tables() -> list[Table]:
     return tables
 
 
-def all_tables(scores: Scores) -> list[Table]:
-    """What the files of Markdown and LaTeX hold."""
-    tables = []
+def tables_of(scores: Scores) -> Tables:
+    """All tables of our figures; with many clips it takes a minute."""
+    modes = []
     for mode in scores.modes:
-        tables += figures_tables(scores, mode)
-        tables += [paired_table(scores, mode, system) for system in scores.judged if len(scores.systems) > 1]
-        for split in ("style", "expression"):
-            if len(splits(scores, mode, split)) > 1:
-                tables += [split_table(scores, mode, metric, split) for metric in headlines(scores, mode)]
-    timing = timing_table(scores)
-    return [*tables, *([timing] if timing else []), *papers_tables()]
+        against = scores.systems if len(scores.systems) > 1 else ()
+        by_split: dict[str, dict[str, Table]] = {
+            split: {
+                metric.name: split_table(scores, mode, metric, split) for metric in headlines(scores, mode)
+            }
+            for split in SPLITS
+            if len(splits(scores, mode, split)) > 1
+        }
+        paired = {
+            system: paired_table(scores, mode, system)
+            for system in ordered_systems(scores)
+            if system in against
+        }
+        modes.append(ModeTables(mode, figures_tables(scores, mode), paired, by_split))
+    return Tables(tuple(modes), timing_table(scores))
 
 
 def compact_table(scores: Scores) -> str:

@@ -21,7 +21,7 @@ REFERENCES = ("copy", "truth", "autoencoder")
 """Kinds of systems that only show where the scale begins and ends: they have no places among the others."""
 PAPER_ORDER = (
     *("l1", "ssim", "lpips", "fvd"),
-    *("identity_arcface", "identity_sface", "quality", "landmark_accuracy"),
+    *("identity_arcface", "quality", "landmark_accuracy"),
 )
 """Of the papers' columns in their Table 1."""
 

@@ -95,9 +95,10 @@ def check(
     from followyouremoji.benchmark.checking import extra_files
     from followyouremoji.benchmark.suite import Suite
     from followyouremoji.errors import DataError, some_of
-    from followyouremoji.executors import Processes
+    from followyouremoji.executors import Local, Processes
 
-    with Processes(processes) as executor, progress_bar("files") as advance:
+    workers = Local() if processes == 1 else Processes(processes)
+    with workers as executor, progress_bar("files") as advance:
         problems = problems_of(suite, executor, advance)
     if problems:
         for problem in problems:

@@ -33,6 +33,7 @@ from followyouremoji.errors import ClipError, DataError, FaceNotFound, PictureEr
 from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.search import SEARCH_SIZE
 from followyouremoji.face.timeline import find_cuts
 from followyouremoji.face.topology import N_MESH
 from followyouremoji.files import atomic_output
@@ -58,6 +59,9 @@ WHOLE = 0.97
 
 MOST_MISSING = 0.05
 """Share of a clip's frames that may lack a whole face; its motion there is filled in."""
+
+NEIGHBOURHOOD = 1.5
+"""Side of the part of a picture that must show one face only, over that of the square."""
 
 SHOWN_FRAMES = 5  # of a clip, in the overview
 SHOWN_SIDE = 128  # pixels
@@ -228,7 +232,7 @@ def make_portrait(
     )
     if share_inside(motion.landmarks)[0] < WHOLE:
         raise PictureError("its face reaches out of the picture, or out of a square in it")
-    _check_alone(detector, picture)
+    _check_alone(detector, found.picture, square)
     return picture[None], motion, found.notes
 
 
@@ -265,13 +269,10 @@ def make_clip(
     if (missing := int((~seen).sum())) > MOST_MISSING * len(seen):
         raise FaceNotFound(f"{missing} of its {len(seen)} frames show no whole face")
     with ClipReader(file, part, motion.frame_rate) as clip:
-        frames = np.stack(
-            [
-                square.cut(np.ascontiguousarray(np.rot90(picture, motion.quarter_turns)), settings.size)
-                for _, picture in islice(clip, len(motion))
-            ]
-        )
-    _check_alone(detector, frames[0])
+        upright = (np.ascontiguousarray(np.rot90(picture, motion.quarter_turns)) for _, picture in clip)
+        first = next(upright)
+        _check_alone(detector, first, square)
+        frames = [square.cut(picture, settings.size) for picture in islice(upright, len(motion) - 1)]
     motion = replace(
         motion,
         landmarks=landmarks,
@@ -279,7 +280,7 @@ def make_clip(
         size=(settings.size, settings.size),
         quarter_turns=0,
     )
-    return frames, motion, tracked.notes
+    return np.stack([square.cut(first, settings.size), *frames]), motion, tracked.notes
 
 
 def square_around(points: np.ndarray, size: tuple[int, int], side: int) -> Crop:
@@ -335,12 +336,12 @@ def cross_pairs(portraits: Sequence[str], clips: Sequence[str], each: int | None
     return [PairItem(name=f"{portrait}--{clip}", clip=clip, portrait=portrait) for portrait, clip in turns]
 
 
-def _check_alone(detector: FaceDetector, square: np.ndarray) -> None:
-    try:
-        detector.detect(square, face=2)
-    except FaceNotFound:
-        return
-    raise PictureError("it shows several faces close together; cut it so that one is left")
+def _check_alone(detector: FaceDetector, picture: np.ndarray, square: Crop) -> None:
+    """Raise PictureError where a second face is in the square, or so near that part of it is."""
+    more = (NEIGHBOURHOOD - 1) * square.side / 2
+    around = Crop(square.x - more, square.y - more, NEIGHBOURHOOD * square.side)
+    if detector.count(around.cut(picture, SEARCH_SIZE)) > 1:
+        raise PictureError("it shows several faces close together; cut it so that one is left")
 
 
 def _without_copies(outcomes: Sequence[Made | Refused], refused: list[Refused], folder: Path) -> list[Made]:

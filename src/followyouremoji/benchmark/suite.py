@@ -321,7 +321,11 @@ def checksum(path: Path) -> str:
 def check_inside(path: str, manifest: Path) -> None:
     """Raise DataError where a manifest's path leads out of its folder."""
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or not pure.parts:
+    if pure.is_absolute() or ".." in pure.parts or set(path) & set("\\:\0") or not pure.parts:
         raise DataError(f"{manifest} names {path!r}, which is no path inside its folder.")
-    if not (manifest.parent / pure).resolve().is_relative_to(manifest.parent.resolve()):
+    try:
+        inside = (manifest.parent / pure).resolve().is_relative_to(manifest.parent.resolve())
+    except (OSError, RuntimeError):  # a link that leads to itself
+        inside = False
+    if not inside:
         raise DataError(f"{manifest} names {path!r}, which leads out of its folder.")

@@ -136,6 +136,15 @@ def chosen_cases(suite: Suite, protocol: Protocol, pairs: Sequence[str] | None) 
     return cases
 
 
+def spread_pairs(suite: Suite, count: int) -> list[str]:
+    """Names of so many pairs, spread over a suite; of all where it has fewer. Raises SettingsError for none."""
+    names = [pair.name for pair in suite.manifest.pairs]
+    count = min(count, len(names))
+    if count < 1:
+        raise SettingsError("At least one pair must be run.")
+    return [names[place * len(names) // count] for place in range(count)]
+
+
 def _run_missing(
     results: Results,
     systems: Sequence[System],

@@ -1,51 +1,26 @@
-"""The metrics of portrait animation, each usable alone.
-
-A `Metric` is a column of the tables. `Measured` is what one clip gives for it: a value, or, where the metric compares
-whole sets of clips (`Metric.of_sets`), the features that the sets are compared by.
-"""
+"""The metrics of portrait animation, each usable alone: pure functions in the modules below, and `measure`, which takes
+all of them of one result. docs/metrics.md defines them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
+from followyouremoji.benchmark.metrics import faces, gaze, identity, pictures, video
+from followyouremoji.benchmark.metrics.metric import Measured, Metric
 
+if TYPE_CHECKING:
+    from followyouremoji.benchmark.observation import Observation
 
-@dataclass(frozen=True)
-class Metric:
-    """A column of the tables.
+__all__ = ["METRICS", "Measured", "Metric", "measure"]
 
-    Attributes
-    ----------
-    title : as tables print it, with the unit.
-    better : which of two values is the better one; "neither" for what only describes.
-    meaning : one sentence.
-    modes : of reenactment in which it is measured.
-    needs : "truth", where the true result must be known; else names of what must be there, such as a network's.
-    of_sets : the figure is a distance between the features of all results and of all truths, not a mean over clips.
-    paper : whether the papers' tables have it.
-    """
-
-    name: str
-    title: str
-    better: Literal["less", "more", "neither"]
-    digits: int
-    meaning: str
-    modes: tuple[str, ...] = ("self", "cross")
-    needs: tuple[str, ...] = ()
-    of_sets: bool = False
-    paper: bool = False
+_MODULES = (pictures, faces, gaze, identity, video)
+METRICS: tuple[Metric, ...] = tuple(metric for module in _MODULES for metric in module.METRICS)
+"""The columns of all tables, in their order."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What a clip gives for a metric; `value` is NaN where the clip has none, and for metrics of sets.
-
-    `features` and `reference` are float32 (n, d) of the result and of what it is compared with.
-    """
-
-    metric: str
-    value: float
-    features: np.ndarray | None = None
-    reference: np.ndarray | None = None
+def measure(observation: Observation) -> list[Measured]:
+    """All metrics of a result, in the order of `METRICS`. NaN where the clip has no value; a metric whose network or
+    bundle is missing is left out."""
+    measured = {one.metric: one for module in _MODULES for one in module.measure(observation)}
+    mode = observation.mode
+    return [measured[one.name] for one in METRICS if one.name in measured and mode in one.modes]

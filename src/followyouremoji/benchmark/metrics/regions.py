@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -19,7 +21,7 @@ from followyouremoji.face.topology import (
     RIGHT_EYE_UPPER,
     RIGHT_IRIS,
 )
-from followyouremoji.fidelity import LUMA, l1
+from followyouremoji.fidelity import luma
 
 REGION_MARGIN = (
     0.1  # of the distance between the pupils: what belongs to the eyes and the mouth around their contours
@@ -40,14 +42,20 @@ def pupil_distance(points: np.ndarray) -> float:
     return float(np.linalg.norm(points[LEFT_IRIS].astype(np.float64) - points[RIGHT_IRIS]))
 
 
-def region_masks(points: np.ndarray, size: tuple[int, int]) -> dict[str, np.ndarray]:
+def region_masks(
+    points: np.ndarray, size: tuple[int, int], names: Sequence[str] = ("face", "eyes", "mouth")
+) -> dict[str, np.ndarray]:
     """Where the `face` is, its oval filled, and the `eyes` and the `mouth` with a margin: bool (height, width)."""
-    masks = {"face": face_mask(points, size)}
+    masks = {}
     margin = max(1, round(REGION_MARGIN * pupil_distance(points)))
     kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    for name, loops in (("eyes", (RIGHT_EYE_LOOP, LEFT_EYE_LOOP)), ("mouth", (OUTER_LIPS_LOOP,))):
+    loops = {"eyes": (RIGHT_EYE_LOOP, LEFT_EYE_LOOP), "mouth": (OUTER_LIPS_LOOP,)}
+    for name in names:
+        if name == "face":
+            masks[name] = face_mask(points, size)
+            continue
         mask = np.zeros((size[1], size[0]), np.uint8)
-        for loop in loops:
+        for loop in loops[name]:
             cv2.fillPoly(mask, [np.rint(points[list(loop)]).astype(np.int32)], (1,))
         masks[name] = cv2.dilate(mask, kernel).astype(bool)
     return masks
@@ -60,10 +68,16 @@ def l1_by_region(picture: np.ndarray, truth: np.ndarray, truth_points: np.ndarra
     NaN for a region that lies outside the picture.
     """
     masks = region_masks(truth_points, (truth.shape[1], truth.shape[0]))
-    return {
-        **{name: l1(picture, truth, mask) for name, mask in masks.items()},
-        "picture": l1(picture, truth),
-    }
+    difference = cv2.absdiff(picture, truth)
+    inside = {name: _mean_level(difference, mask) for name, mask in masks.items()}
+    return {**inside, "picture": _mean_level(difference)}
+
+
+def _mean_level(difference: np.ndarray, mask: np.ndarray | None = None) -> float:
+    if mask is not None and not mask.any():
+        return float("nan")
+    inside = None if mask is None else mask.view(np.uint8)
+    return float(np.mean(cv2.mean(difference, inside)[:3])) / 255
 
 
 def landmark_error(points: np.ndarray, wanted: np.ndarray) -> float:
@@ -106,24 +120,49 @@ def gaze_error(
     0 to about `IRIS_SEARCH` times 1.4; NaN where both eyes are closed in truth, or the detector found no face in one of
     the pictures.
     """
+    shifts = iris_shifts(luma(picture), luma(truth), points, seen, truth_points)
+    known = np.isfinite(shifts).all(axis=1)
+    return float(np.linalg.norm(shifts[known], axis=1).mean()) if known.any() else float("nan")
+
+
+def iris_shifts(
+    picture: np.ndarray, truth: np.ndarray, points: np.ndarray, seen: np.ndarray, truth_points: np.ndarray
+) -> np.ndarray:
+    """How far the right and the left iris are from their true places, as `gaze_error` finds them: (2, 2) widths of the
+    eye, along the eye (to the picture's right) and across it (down).
+
+    Pictures as luma float32 (h, w), else as in `gaze_error`; NaN for an eye that has no gaze.
+    """
+    shifts = np.full((2, 2), np.nan)
+    if not np.isfinite(points).all() or not np.isfinite(seen).all():
+        return shifts
     opened = eye_openings(truth_points[None].astype(np.float64))[0] >= OPEN_EYE
-    if not opened.any() or not np.isfinite(points).all() or not np.isfinite(seen).all():
-        return float("nan")
-    luma, true_luma = (picture @ LUMA).astype(np.float32), (truth @ LUMA).astype(np.float32)
     reach, search = round(IRIS_REACH * EYE_PIXELS), round(IRIS_SEARCH * EYE_PIXELS)
-    errors = []
-    for (upper, _, iris), is_open in zip(EYES, opened, strict=True):
-        if not is_open:
-            continue
+    for eye in np.flatnonzero(opened):
+        upper, _, iris = EYES[eye]
         corners = [upper[0], upper[-1]]
-        scale = EYE_PIXELS / max(float(np.linalg.norm(np.diff(truth_points[corners], axis=0))), 1e-6)
+        along = np.diff(truth_points[corners], axis=0)[0].astype(np.float64)
+        width = max(float(np.linalg.norm(along)), 1e-6)
+        along *= np.sign(along[0]) / width if along[0] else 1 / width
         shift = (points[corners] - seen[corners]).mean(axis=0)
-        wanted = cut_around(true_luma, truth_points[iris], scale, reach)
-        field = cut_around(luma, truth_points[iris] + shift, scale, reach + search)
-        likeness = cv2.matchTemplate(field, wanted, cv2.TM_CCOEFF_NORMED)
-        row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
-        errors.append(float(np.hypot(column - search, row - search)) / EYE_PIXELS)
-    return float(np.mean(errors))
+        wanted = cut_around(truth, truth_points[iris], EYE_PIXELS / width, reach)
+        field = cut_around(picture, truth_points[iris] + shift, EYE_PIXELS / width, reach + search)
+        moved = (_peak(cv2.matchTemplate(field, wanted, cv2.TM_CCOEFF_NORMED)) - search) / EYE_PIXELS
+        shifts[eye] = moved @ along, moved @ (-along[1], along[0])
+    return shifts
+
+
+def _peak(likeness: np.ndarray) -> np.ndarray:
+    """Where (x, y) a map is largest, between its places by the parabola through the largest and its neighbours."""
+    row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
+    place = np.array([column, row], np.float64)
+    for axis, line in enumerate((likeness[row], likeness[:, column])):
+        at = int(place[axis])
+        if 0 < at < len(line) - 1:
+            before, here, after = line[at - 1 : at + 2].astype(np.float64)
+            bend = before - 2 * here + after
+            place[axis] += 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return place
 
 
 def cut_around(luma: np.ndarray, centre: np.ndarray, scale: float, reach: int) -> np.ndarray:
@@ -142,11 +181,15 @@ def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
     over that of the truth.
     """
 
-    def second_difference(clip: np.ndarray) -> np.ndarray:
-        values = clip.astype(np.float32) / 255
-        return np.abs(values[2:] - 2 * values[1:-1] + values[:-2])
+    def second_difference(clip: np.ndarray, frame: int) -> np.ndarray:
+        before, here, after = clip[frame - 1 : frame + 2].astype(np.int16)
+        return np.abs(before - 2 * here + after)
 
-    return float(np.maximum(second_difference(frames) - second_difference(truth), 0.0).mean())
+    excesses = [
+        np.maximum(second_difference(frames, frame) - second_difference(truth, frame), 0).mean()
+        for frame in range(1, len(frames) - 1)
+    ]
+    return float(np.mean(excesses)) / 255 if excesses else float("nan")
 
 
 def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:

@@ -207,8 +207,22 @@ class Observation:
     target: Target
 
     @property
+    def case(self) -> Known:
+        return self.target.case
+
+    @property
     def mode(self) -> Mode:
-        return self.target.case.mode
+        return self.case.mode
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The result, uint8 (T, S, S, 3)."""
+        return self.result.frames
+
+    @property
+    def points(self) -> np.ndarray:
+        """What the detector finds in it, (T, 478, 2) pixels; NaN in frames whose face is not found."""
+        return self.result.points
 
     def __len__(self) -> int:
         return len(self.result)

@@ -35,9 +35,9 @@ MAIN_THRESHOLD = 0.05
 and a shift by a pixel (0.02), and below the lag of a few frames. A portrait that is only copied keeps 5 to 27 % of the
 points there, and one that follows the driver four frames late 23 to 77 %, on eight drawn clips."""
 PARTS = ("brows", "eyes", "mouth")
-RESTING_FRAMES = 5
-"""Frames of the clip's most relaxed face whose mean is its rest: of 1 to 24, 1 to 5 tell a late or still face of another
-identity best from one in time, and a mean trembles less than one frame."""
+RESTING_SHARE = 0.25
+"""Of the frames: those of the most relaxed face, whose median is a face's rest. Single frames tremble, and a median of
+all frames hides what an expression does for most of the clip."""
 PUPIL_DISTANCE_CM = float(
     np.linalg.norm(
         mean_face()[list(RIGHT_EYE_CORNERS)].mean(axis=0) - mean_face()[list(LEFT_EYE_CORNERS)].mean(axis=0)
@@ -105,7 +105,7 @@ def expression_differences(result: MetricFaces, target: MetricFaces) -> np.ndarr
     """How differently the mesh points are displaced from each face's own rest: (T, 468) pupil distances, NaN where a
     face is not known.
 
-    Both rests are the means of the same frames, those in which the target is most relaxed. So what is constant drops
+    Both rests are the medians of the same frames, the quarter in which the target is most relaxed. So what is constant drops
     out, the shape of the faces above all, and the displacement must come in its time. What an expression misses from
     the first frame to the last drops out, too; the landmark accuracy sees that.
     """
@@ -114,8 +114,9 @@ def expression_differences(result: MetricFaces, target: MetricFaces) -> np.ndarr
     if known.any():
         difference = result.vertices[known] - target.vertices[known]
         scores = expression_scores(MetricFaces(target.vertices[known], target.poses[known]))
-        rest = np.argsort(scores, kind="stable")[:RESTING_FRAMES]
-        apart[known] = np.linalg.norm(difference - difference[rest].mean(axis=0), axis=-1) / PUPIL_DISTANCE_CM
+        resting = np.argsort(scores, kind="stable")[: math.ceil(RESTING_SHARE * len(scores))]
+        rest = np.median(difference[resting], axis=0)
+        apart[known] = np.linalg.norm(difference - rest, axis=-1) / PUPIL_DISTANCE_CM
     return apart
 
 

@@ -107,20 +107,25 @@ def flat_face(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The face of a picture, uint8 (h, w, 3), with landmarks (478, 2), laid out flat: uint8 (96, 96, 3), black where
     nothing is."""
     vertices, weights, covered = _flat_layout()
-    places = with_surroundings(points).astype(np.float32)[vertices]  # 96 * 96, 3, 2
-    maps = (np.matmul(weights[:, None], places)[:, 0] - np.float32(0.5)).reshape(LAYOUT, LAYOUT, 2)
-    flat = cv2.remap(picture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places = with_surroundings(points).T.astype(np.float32) - np.float32(0.5)  # OpenCV counts from pixel centres
+    maps = [
+        np.add.reduce([weight * axis[vertex] for vertex, weight in zip(vertices, weights, strict=True)])
+        for axis in places
+    ]
+    flat = cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     flat[~covered] = 0
     return flat
 
 
 @cache
 def _flat_layout() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each pixel of the flat face the vertices and their weights, both (96 * 96, 3), and whether it is of the face
-    (96, 96)."""
+    """Of each pixel of the flat face its three vertices and their weights, both (3, 96, 96), and whether it is of the
+    face, bool (96, 96)."""
     covering = _flat_face()
-    weights = covering.weights.reshape(-1, 3).astype(np.float32)
-    return covering.vertices.reshape(-1, 3), weights, covering.weights.sum(axis=-1) > 0
+    vertices, weights = (
+        np.ascontiguousarray(np.moveaxis(one, -1, 0)) for one in (covering.vertices, covering.weights)
+    )
+    return vertices, weights.astype(np.float32), covering.weights.sum(axis=-1) > 0
 
 
 @cache
@@ -145,8 +150,8 @@ def describe(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     smooth = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.0)
     along, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     strength = np.hypot(along, down)
-    turn = np.mod(np.arctan2(down, along), np.float32(np.pi)) * np.float32(ORIENTATIONS / np.pi)
-    bins = np.minimum(turn.astype(np.int32), ORIENTATIONS - 1)
+    turn = np.arctan2(down, along) * np.float32(ORIENTATIONS / np.pi)  # of half a turn, as an orientation has no sign
+    bins = np.floor(turn).astype(np.int32) % ORIENTATIONS
     colours = cv2.resize(lab, (PATCHES, PATCHES), interpolation=cv2.INTER_AREA).reshape(PATCHES**2, 3)
     binned = np.bincount((_patch_numbers() * ORIENTATIONS + bins).ravel(), strength.ravel(), PATCHES**2 * ORIENTATIONS)
     histogram = np.sqrt(binned.reshape(PATCHES**2, ORIENTATIONS) / (LAYOUT // PATCHES) ** 2)

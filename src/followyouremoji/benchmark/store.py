@@ -75,6 +75,8 @@ class Run:
     """The suite's."""
     protocol: Protocol
     systems: list[SystemItem]
+    missing: dict[str, str] = Field(default_factory=dict)
+    """Metrics that were not measured, and why, such as a network that was not there."""
 
 
 @dataclass(frozen=True)

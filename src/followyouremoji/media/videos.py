@@ -143,15 +143,16 @@ def _in_bt709(encoder: StreamEncoder, comment: str) -> StreamEncoder:
 
 
 def mp4_encoder(
-    path: Path, rate: Fraction, size: Size, sound: SoundTrack | None, comment: str
+    path: Path, rate: Fraction, size: Size, sound: SoundTrack | None, comment: str, **options: str
 ) -> StreamEncoder:
-    """H.264 in MP4, yuv420p, its index at the front, with the sound given.
+    """H.264 in MP4, yuv420p, its index at the front, with the sound given; other `options` of x264 than the usual ones,
+    such as its crf, by name.
 
     yuv420p needs even sides: an odd one gets one more row or column, a copy of the last.
     """
     container = opened_for_writing(path, "mp4", movflags="+faststart")
     even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
-    options = h264_options(size)
+    options = h264_options(size) | options
     encoder = StreamEncoder(
         container, "libx264", rate, even, "yuv420p", options, sound, _with_even_sides, **_CONVERSION
     )

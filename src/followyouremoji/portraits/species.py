@@ -65,7 +65,8 @@ class Species:
     muzzle : centimetres that it stands out
     nose : "leather", "snout", "nostrils", "beak", "bill" or "flat"
     cheeks : colour of the fur beside the jaw
-    outline : of that fur, one of `species_features.OUTLINES`
+    chest : of the fur there
+    outline : of the fur beside the jaw, one of `species_features.OUTLINES`
     fringe : shortest and longest tufts along the outline, centimetres
     pattern : of the coat: "none", "rosettes", "stripes", "patches" or "blotches"
     grown : what grows beside horns: some of "wool", "spines", "forelock", "mane" and "beard"
@@ -83,6 +84,7 @@ class Species:
     whiskers: bool = False
     iris: tuple[Colour, ...] = palette("#5B3A22 #3E2A1E #46302A")
     cheeks: str = "skin"
+    chest: str = "trim"
     outline: str = "round"
     fringe: tuple[float, float] = (0.15, 0.65)
     pattern: str = "none"
@@ -167,18 +169,18 @@ SPECIES: Mapping[str, Species] = MappingProxyType(
             whiskers=True, cheeks="trim", outline="sleek", fringe=(0.05, 0.25), width=1.08, chin=0.4,
         ),
         "monkey": Species(
-            palette("#6A4730 #55392A #7E5A3C #8A6A48"), palette("#E3B98F #D9A981 #C99873"),
+            palette("#5E3E2A #4A3226 #6E4C32 #7A5A3C"), palette("#F0CBA6 #E8BE98 #DDB08A"),
             EarKind((8.3, 0.6, -2.5), 2.6, 3.6, 74.0, "round", "trim", "#C98F78"),
             (
-                Mark("trim", (3.0, 2.4), (2.2, 1.9), 2.6), Mark("trim", (0.0, -4.0), (4.4, 3.4), 2.8), Mark("trim", (0.0, 0.0), (2.4, 2.4), 2.2),
+                Mark("trim", (3.1, 2.6), (2.0, 1.6), 3.4), Mark("trim", (0.0, -4.4), (3.9, 2.9), 3.6), Mark("trim", (0.0, 0.0), (2.0, 2.4), 2.6),
             ),
-            muzzle=1.9, nose="flat", outline="sleek", fringe=(0.2, 0.7), width=0.98,
+            muzzle=1.9, nose="flat", chest="skin", outline="sleek", fringe=(0.2, 0.7), width=0.98,
         ),
         "pig": Species(
             palette("#F2B6B4 #EDAAA6 #F5C4BC"), palette("#F7CFCB"),
             EarKind((6.0, 8.0, -1.6), 3.2, 5.0, 42.0, "floppy", inside="#E08F92"),
             (Mark("#E8948F", (4.9, -1.4), (1.5, 1.2), 0.7),),
-            muzzle=1.9, nose="snout", nose_colour="#E58F90", outline="sleek", fringe=(0.0, 0.12), width=1.05,
+            muzzle=1.9, nose="snout", nose_colour="#E58F90", chest="skin", outline="sleek", fringe=(0.0, 0.12), width=1.05,
         ),
         "cow": Species(
             palette("#F2EEE6 #F0E9DD"), palette("#F0C3B2 #E9B6A4"),
@@ -187,34 +189,34 @@ SPECIES: Mapping[str, Species] = MappingProxyType(
                 Mark("#3A302C", (5.2, 3.6), (2.2, 3.6), 2.3), Mark("#F2EEE6", (0.0, 3.0), (1.3, 6.0), 2.0),
                 _muzzle(breadth=3.9, height=2.7, strength=2.2),
             ),
-            muzzle=2.0, nose="nostrils", outline="sleek", fringe=(0.0, 0.2), pattern="blotches",
+            muzzle=2.0, nose="nostrils", chest="skin", outline="sleek", fringe=(0.0, 0.2), pattern="blotches",
             horns=(Horn(((4.2, 9.6), (6.6, 11.0), (8.0, 12.9), (7.5, 15.0)), 1.7, 0.35, "#E6DAC2"),), chin=0.6,
         ),
         "horse": Species(
             palette("#7A4A2C #5E3A26 #96603A #3E3230"), palette("#F4EFE6"),
             EarKind((3.9, 9.4, -3.0), 1.7, 5.4, 10.0, "leaf", inside="#C79A80"),
-            (Mark("trim", (0.0, 2.4), (0.95, 5.2), 2.0), Mark("#4A3A36", (0.0, -3.7), (3.4, 2.5), 1.6)),
-            muzzle=2.4, nose="nostrils", nose_colour="#2A2020", outline="sleek", fringe=(0.0, 0.15),
+            (Mark("trim", (0.0, 2.4), (0.95, 5.2), 2.0), Mark("#7A655C", (0.0, -3.7), (3.4, 2.5), 1.6)),
+            muzzle=2.4, nose="nostrils", nose_colour="#2A2020", chest="skin", outline="sleek", fringe=(0.0, 0.15),
             grown=("forelock", "mane"), grown_colour="#241C1A", width=0.9, chin=1.3,
         ),
         "zebra": Species(
             palette("#F5F3EE #EFEBE2"), palette("#F5F3EE"),
             EarKind((4.4, 9.2, -3.0), 2.0, 4.9, 14.0, "leaf", inside="#3A3638"),
-            (Mark("#2C2A2E", (0.0, -3.3), (3.2, 2.4), 1.9),),
-            muzzle=2.4, nose="nostrils", nose_colour="#121014", outline="sleek", fringe=(0.0, 0.15), pattern="stripes",
+            (Mark("#4E4B50", (0.0, -3.4), (3.2, 2.3), 1.7),),
+            muzzle=2.4, nose="nostrils", nose_colour="#121014", chest="skin", outline="sleek", fringe=(0.0, 0.15), pattern="stripes",
             grown=("mane",), grown_colour="#242226", width=0.9, chin=1.3,
         ),
         "giraffe": Species(
             palette("#EBCB8B #E6C27C"), palette("#F3E2C0"),
             EarKind((6.3, 7.4, -3.0), 1.7, 5.0, 76.0, "leaf", inside="#D9A48A"),
             (_muzzle(breadth=3.3, height=2.6, strength=1.6), Mark("trim", (3.3, 2.4), (2.1, 1.5), 1.1)),
-            muzzle=2.3, nose="nostrils", nose_colour="#6B4A34", outline="sleek", fringe=(0.0, 0.2), pattern="patches",
+            muzzle=2.3, nose="nostrils", nose_colour="#6B4A34", chest="skin", outline="sleek", fringe=(0.0, 0.2), pattern="patches",
             horns=(Horn(((2.5, 10.6), (2.9, 12.8), (3.2, 14.6)), 1.5, 1.1, "#D9B06A", knob=1.0),), width=0.9, chin=1.3,
         ),
         "sheep": Species(
             palette("#F0E3D2 #3F3837 #E6D3BE"), palette("#F6ECDD"),
             EarKind((7.4, 4.6, -2.4), 1.6, 4.6, 104.0, "leaf", inside="#D9A69A"), (_muzzle(strength=0.8),),
-            muzzle=1.9, nose="leather", nose_colour="#7A5A58", outline="sleek", fringe=(0.0, 0.2), grown=("wool",),
+            muzzle=1.9, nose="leather", nose_colour="#7A5A58", chest="skin", outline="sleek", fringe=(0.0, 0.2), grown=("wool",),
             grown_colour="#F7F1E5", width=0.95, chin=0.5,
         ),
         "goat": Species(
@@ -248,8 +250,8 @@ SPECIES: Mapping[str, Species] = MappingProxyType(
             palette("#9A7350 #7E5E44 #A88A66"), palette("#EFE0C6"),
             EarKind((5.6, 9.4, -2.4), 1.5, 4.2, 30.0, "pointed", inside="#6A4C36", tuft=1.6),
             (
-                Mark("trim", (3.5, 2.2), (2.6, 2.7), 2.4), Mark("#7A5638", (3.4, 2.4), (1.7, 1.5), 1.0),
-                Mark("trim", (0.0, -4.6), (3.6, 2.6), 1.6), Mark("#5E4430", (0.0, 7.0), (1.0, 2.4), 1.4),
+                Mark("#5E4430", (3.7, 2.2), (3.1, 3.2), 2.2), Mark("trim", (3.6, 2.2), (2.4, 2.5), 2.8),
+                Mark("trim", (0.0, -4.6), (3.6, 2.6), 1.6), Mark("#5E4430", (0.0, 6.6), (1.0, 2.6), 1.8),
             ),
             muzzle=0.8, nose="beak", nose_colour="#D9A03A", iris=palette("#E8A52A #F0B93A #D98A1E"), outline="round",
             fringe=(0.2, 0.5), pattern="feathers", width=1.06,

@@ -263,9 +263,12 @@ def draw_species_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
         for side in (-1.0, 1.0):
             canvas.fill(smooth_loop(around(0.45 * side, 0.05, 0.20, 0.34)), colour * 0.42)
     elif species.nose in ("nostrils", "flat"):
-        wide, out, low = (0.36, 0.95, 0.35) if species.nose == "nostrils" else (0.20, 0.42, 0.30)
-        for side in (-1.0, 1.0):
-            hole = smooth_loop(around(out * side, low, wide, 0.62 * wide, 0.22 * side * wide))
+        wide, inwards, low = (0.36, 0.05, 0.35) if species.nose == "nostrils" else (0.20, 0.58, 0.30)
+        for side, wing in ((-1.0, 48), (1.0, 278)):
+            if sight.normals[wing, 2] < 0.05:
+                continue
+            place = points[wing] + inwards * (middle - points[wing]) - middle
+            hole = smooth_loop(place + around(0.0, low, wide, 0.62 * wide, 0.22 * side * wide))
             canvas.stroke(hole, sight.paint[2] * 0.7, 0.30 * unit, alpha=0.5, blur=0.15 * unit)
             canvas.fill(hole, sight.paint[2] * 0.32)
         if species.nose == "flat":

@@ -109,7 +109,7 @@ def draw_item(item: Item, slice: Slice, folder: Path) -> DrawnFiles:
         if not path.exists():
             write(path)
         with path.open("rb") as opened:
-            return SuiteFile(f"{stem}{ending}", hashlib.file_digest(opened, "sha256").hexdigest())
+            return SuiteFile(path=f"{stem}{ending}", sha256=hashlib.file_digest(opened, "sha256").hexdigest())
 
     motion = file(MOTION_ENDING, partial(_write_motion, identity, performances, slice.size))
     if item.kind == "portrait":
@@ -170,7 +170,9 @@ def manifest(slice: Slice, files: dict[Item, DrawnFiles]) -> Manifest:
 
     def footage(item: Item, frames: int) -> Footage:
         drawn = files[item]
-        return Footage(drawn.picture, drawn.motion, drawn.gaze, frames, FRAME_RATE)
+        return Footage(
+            clip=drawn.picture, motion=drawn.motion, gaze=drawn.gaze, frames=frames, frame_rate=FRAME_RATE
+        )
 
     return Manifest(
         name="drawn" if slice.name == "full" else f"drawn-{slice.name}",
@@ -179,34 +181,34 @@ def manifest(slice: Slice, files: dict[Item, DrawnFiles]) -> Manifest:
         size=slice.size,
         portraits=[
             PortraitItem(
-                portrait_name(number),
-                style_of(number)[0],
-                files[Item("portrait", number)].picture,
-                files[Item("portrait", number)].motion,
-                LICENCE,
-                source,
+                name=portrait_name(number),
+                style=style_of(number)[0],
+                picture=files[Item("portrait", number)].picture,
+                landmarks=files[Item("portrait", number)].motion,
+                licence=LICENCE,
+                source=source,
             )
             for number in slice.portraits
         ],
         clips=[
             ClipItem(
-                MOTIONS[number].name,
-                MOTIONS[number].group,
-                driver_style(number),
-                footage(Item("clip", number), slice.frames),
-                LICENCE,
-                source,
+                name=MOTIONS[number].name,
+                expression=MOTIONS[number].group,
+                style=driver_style(number),
+                footage=footage(Item("clip", number), slice.frames),
+                licence=LICENCE,
+                source=source,
             )
             for number in slice.clips
         ],
         pairs=[
-            *(PairItem(f"self-{MOTIONS[number].name}", MOTIONS[number].name) for number in slice.driven),
+            *(PairItem(name=f"self-{MOTIONS[number].name}", clip=MOTIONS[number].name) for number in slice.driven),
             *(
                 PairItem(
-                    pair_name(number),
-                    MOTIONS[motion_of(number)].name,
-                    portrait_name(number),
-                    footage(Item("truth", number), slice.truth_frames),
+                    name=pair_name(number),
+                    clip=MOTIONS[motion_of(number)].name,
+                    portrait=portrait_name(number),
+                    truth=footage(Item("truth", number), slice.truth_frames),
                 )
                 for number in slice.portraits
             ),

@@ -4,7 +4,7 @@ its expression has come and gone."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -234,7 +234,7 @@ class DrivingMotion:
     def performances(self, seed: int, number: int) -> list[Performance]:
         """`FRAMES` moments, of which the first is at rest."""
         moments = self.act(np.random.default_rng((seed, _MOTION, number)))
-        return [replace(Performance.neutral()), *moments[1:]]
+        return [Performance.neutral(), *moments[1:]]
 
 
 GROUPS = {

@@ -6,21 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from itertools import count
 
-from followyouremoji.benchmark.fingerprints import code_hash
+from followyouremoji.benchmark.drawn import SLICES, draw_suite, drawing_code
 from followyouremoji.benchmark.suite import MANIFEST, Suite
 from followyouremoji.cache import cache_folder
 from followyouremoji.errors import DataError, some_of
 from followyouremoji.executors import Executor
 
-Slice = Literal["full", "mini"]
-
-DRAWN: dict[str, Slice] = {"drawn": "full", "drawn-mini": "mini"}
+DRAWN = {"drawn": SLICES["full"], "drawn-mini": SLICES["mini"]}
 """By the name of a suite, the slice of EmojiBench-Drawn that it is."""
-
-DRAWN_BY = ("portraits", "benchmark/drawn", "benchmark/lossless.py", "benchmark/suite.py", "face/motion.py")
-"""Code and data whose change makes another drawing."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,7 @@ def suites_folder() -> Path:
 
 def drawn_suite(name: str) -> DrawnSuite:
     """The suite `name` of `DRAWN` as this version draws it."""
-    code = code_hash(*DRAWN_BY, libraries=("skia-python", "numpy", "av"))
-    return DrawnSuite(name, suites_folder() / f"{name}-{code}")
+    return DrawnSuite(name, suites_folder() / f"{name}-{drawing_code()}")
 
 
 def earlier_drawings() -> list[Path]:
@@ -64,10 +58,9 @@ def find_suite(
     if text in DRAWN:
         drawn = drawn_suite(text)
         if not drawn.is_drawn:
-            from followyouremoji.benchmark.drawn import draw_suite
-
             suites_folder().mkdir(parents=True, exist_ok=True)
-            draw_suite(drawn.folder, DRAWN[text], executor, advance)
+            slice, done = DRAWN[text], count(1)
+            draw_suite(drawn.folder, slice, executor, lambda: advance(next(done), len(slice.items)))
         return Suite.read(drawn.folder)
     if not Path(text).is_dir():
         raise DataError(

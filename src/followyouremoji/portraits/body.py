@@ -8,6 +8,7 @@ from .coating import cloth_coat, fur_coat, head_coat
 from .head import Skull, skull_behind
 from .palettes import toned
 from .scene import Scene
+from .species import SPECIES
 
 
 def draw_body(scene: Scene) -> None:
@@ -46,6 +47,9 @@ def draw_body(scene: Scene) -> None:
         fur = fur_coat(identity)
         if fur is not None:
             canvas.multiply(silhouette, fur, body[0], 16.0 * unit / 256.0)
+        species = SPECIES.get(identity.animal)
+        if species and species.chest == "skin":
+            return
         chest = seen(*((3.4 * np.sin(t), base - 3.0 + 6.5 * np.cos(t)) for t in np.linspace(0.0, 5.5, 8)))
         canvas.fill(
             smooth_loop(chest), scene.lit(identity.trim, (0.0, 0.1, 0.99)) * 0.92, 0.8, blur=0.8 * unit

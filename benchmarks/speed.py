@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from followyouremoji.benchmark.methods import weights_hash
-from followyouremoji.benchmark.report import SHEET_ROWS
+from followyouremoji.benchmark.old_report import SHEET_ROWS
 from followyouremoji.benchmark.runner import suite_settings
 from followyouremoji.benchmark.scoring import METRICS, SHOWN_FRAMES, identity_scale
 from followyouremoji.benchmark.speed import (

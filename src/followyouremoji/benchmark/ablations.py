@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_core import to_json
 
-from followyouremoji.benchmark.report import versus
+from followyouremoji.benchmark.old_report import versus
 from followyouremoji.benchmark.scoring import METRICS, MethodScores
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint

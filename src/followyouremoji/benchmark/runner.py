@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from followyouremoji.benchmark import report
+from followyouremoji.benchmark import old_report as report
 from followyouremoji.benchmark.methods import make_method
 from followyouremoji.benchmark.scoring import MethodScores, identity_separation, score_method
 from followyouremoji.benchmark.suites import SuiteSettings, drawn_suite

@@ -6,6 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from followyouremoji.benchmark.statistics import bootstrap_interval as bootstrap_interval
 from followyouremoji.face.drawing import face_mask
 from followyouremoji.face.gaze import eye_openings
 from followyouremoji.face.topology import (
@@ -31,7 +32,6 @@ IRIS_REACH, IRIS_SEARCH = (
     0.3,
 )  # of the eye's width: how far the iris's surroundings reach, and how far away they are searched for
 SAME_SIZE = 1.5  # factor between the sizes of one face, as found and as it is
-RESAMPLES = 2000
 OPEN_EYE = 0.15  # an eye whose lids are nearer than this fraction of its width shows no gaze
 
 
@@ -147,17 +147,3 @@ def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
         return np.abs(values[2:] - 2 * values[1:-1] + values[:-2])
 
     return float(np.maximum(second_difference(frames) - second_difference(truth), 0.0).mean())
-
-
-def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of the mean of `values` (n,): of `RESAMPLES` with replacement (Efron's percentile method).
-
-    NaN values are left out; of none, the interval is NaN.
-    """
-    values = values[np.isfinite(values)]
-    if len(values) == 0:
-        return float("nan"), float("nan")
-    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    means = values[chosen].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)

@@ -1,0 +1,210 @@
+"""What is said of figures: intervals, paired tests, ranks and agreement, as pure functions.
+
+All of it is seeded: the same figures give the same numbers to the last digit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+RESAMPLES = 2000
+SET_RESAMPLES = 50
+"""Of metrics of sets, each of which costs a matrix square root: enough for their spread to within 10 %."""
+FLIPS = 10_000
+EXACT_PAIRS = 13
+"""Up to so many pairs, all 2^n ways to flip signs are counted (8192, about as many as `FLIPS`)."""
+SIGNIFICANT = 0.05
+NORMAL_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
+
+Better = Literal["less", "more", "neither"]
+Verdict = Literal["better", "worse", "same", ""]
+Sets = Sequence[tuple[np.ndarray, np.ndarray]]
+"""Of each clip the features float32 (n, d) of the result and of what it is compared with."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a table: its value, its 95 % interval, and of how many clips it is. NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+NO_FIGURE = Figure(math.nan, math.nan, math.nan, 0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One system less another over the clips that both have, with its 95 % interval.
+
+    Attributes
+    ----------
+    p : of a two-sided sign-flip permutation test; NaN for metrics of sets, which have the interval alone.
+    n : clips that both have.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    n: int
+
+    def verdict(self, better: Better) -> Verdict:
+        """What is shown of the first system: better or worse where both the interval and the test say so, else the
+        same; nothing where there is no interval, or the metric only describes."""
+        if better == "neither" or math.isnan(self.low):
+            return ""
+        apart = (self.low > 0 or self.high < 0) and not self.p >= SIGNIFICANT
+        if not apart:
+            return "same"
+        return "better" if (self.value > 0) == (better == "more") else "worse"
+
+
+NO_DIFFERENCE = Difference(math.nan, math.nan, math.nan, math.nan, 0)
+
+
+def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of the mean of `values` (n,): of `RESAMPLES` with replacement (Efron's percentile method).
+
+    NaN and infinite values are left out; of none, the interval is NaN.
+    """
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return float("nan"), float("nan")
+    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    means = values[chosen].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def mean_figure(values: np.ndarray) -> Figure:
+    """The mean of the clips that have a value (n,), NaN being those without. Where one is infinite, as the PSNR of
+    equal pictures is, so is the mean, and nothing can be said of its spread."""
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return NO_FIGURE
+    if np.isinf(known).any():
+        return Figure(float(known.mean()), math.nan, math.nan, len(known))
+    return Figure(float(known.mean()), *bootstrap_interval(known), len(known))
+
+
+def set_figure(sets: Sets) -> Figure:
+    """The Fréchet distance between the features of all results and of all references, as FVD and FID are.
+
+    Its interval is the value and 1.96 standard deviations of `SET_RESAMPLES` resamples of the clips to each side. Their
+    percentiles would not do: a resample holds a clip twice, which makes every distance larger than the one that is
+    asked for. Of fewer than two clips there is a value without an interval.
+    """
+    if not sets:
+        return NO_FIGURE
+    value = _frechet(sets, range(len(sets)))
+    spread = _spread([_frechet(sets, chosen) for chosen in _resampled_clips(len(sets))])
+    return Figure(value, value - spread, value + spread, len(sets))
+
+
+def paired_difference(values: np.ndarray, others: np.ndarray, seed: int = 0) -> Difference:
+    """The mean of `values` less `others`, both (n,) clip by clip; clips that one of them lacks are left out.
+
+    Its interval is a bootstrap over clips. Its p is the share of ways to flip the differences' signs, which change
+    nothing if the systems are alike, whose mean is at least as far from 0: of all 2^n ways for up to `EXACT_PAIRS`
+    clips, else of `FLIPS` random ones and the one that was seen (Phipson & Smyth 2010).
+    """
+    known = ~np.isnan(values) & ~np.isnan(others)
+    if not known.any():
+        return NO_DIFFERENCE
+    with np.errstate(invalid="ignore"):
+        difference = np.where(values == others, 0.0, values - others)[
+            known
+        ]  # infinite on both sides is alike
+    if not np.isfinite(difference).all():
+        return Difference(float(difference.mean()), math.nan, math.nan, math.nan, len(difference))
+    low, high = bootstrap_interval(difference, seed)
+    return Difference(float(difference.mean()), low, high, sign_flip_p(difference, seed), int(known.sum()))
+
+
+def set_difference(sets: Sets, others: Sets) -> Difference:
+    """Of two systems' metrics of sets over the same clips, in the same order; see `set_figure` for its interval."""
+    if not sets:
+        return NO_DIFFERENCE
+    everything = range(len(sets))
+    value = _frechet(sets, everything) - _frechet(others, everything)
+    spread = _spread(
+        [_frechet(sets, chosen) - _frechet(others, chosen) for chosen in _resampled_clips(len(sets))]
+    )
+    return Difference(value, value - spread, value + spread, math.nan, len(sets))
+
+
+def sign_flip_p(differences: np.ndarray, seed: int = 0) -> float:
+    """The two-sided p of a mean of `differences` (n,) under flips of their signs, see `paired_difference`."""
+    n = len(differences)
+    seen = abs(float(differences.mean()))
+    nearly = seen - 1e-9 * float(np.abs(differences).max())  # sums in another order round differently
+    if n <= EXACT_PAIRS:
+        flips = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+        return float((np.abs(flips @ differences) / n >= nearly).mean())
+    flips = 1.0 - 2.0 * np.random.default_rng(seed).integers(2, size=(FLIPS, n))
+    as_far = int((np.abs(flips @ differences) / n >= nearly).sum())
+    return (as_far + 1) / (FLIPS + 1)
+
+
+def places(values: Sequence[float], better: Better, digits: int) -> list[int]:
+    """The place of each value, 1 the best, as a table with so many digits shows it: equal ones share a place, and the
+    next value has the next. 0 for those without one, and for all where neither is better."""
+    shown = [value if math.isinf(value) else round(value, digits) for value in values]
+    known = sorted({value for value in shown if not math.isnan(value)}, reverse=better == "more")
+    if better == "neither":
+        return [0] * len(shown)
+    return [0 if math.isnan(value) else 1 + known.index(value) for value in shown]
+
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """The ranks of values (..., n) along the last axis, 1 the least; equal ones share the mean of their ranks."""
+    values = np.asarray(values, np.float64)
+    less = (values[..., None, :] < values[..., :, None]).sum(-1)
+    alike = (values[..., None, :] == values[..., :, None]).sum(-1)
+    return np.asarray(less + (alike + 1) / 2)
+
+
+def kendall_w(ranks: np.ndarray) -> float:
+    """Kendall's coefficient of concordance of m raters, who each ranked the same n items, (m, n): from 0, no agreement,
+    to 1, all alike.
+
+    W = 12 S / (m² (n³ - n) - m Σ T), S being the squared deviations of the items' rank sums and T = Σ (t³ - t) over
+    the groups of t equal ranks of a rater (Kendall & Gibbons 1990, Eq. 6.9). NaN for fewer than two raters or items,
+    and where every rater holds all items equal.
+    """
+    ranks = average_ranks(ranks)
+    raters, items = ranks.shape
+    sums = ranks.sum(axis=0)
+    deviations = float(((sums - sums.mean()) ** 2).sum())
+    ties = sum(
+        float((counts**3 - counts).sum())
+        for counts in (np.unique(row, return_counts=True)[1].astype(np.float64) for row in ranks)
+    )
+    whole = raters**2 * (items**3 - items) - raters * ties
+    return 12 * deviations / whole if raters > 1 and whole > 0 else math.nan
+
+
+def _frechet(sets: Sets, chosen: Sequence[int] | np.ndarray) -> float:
+    from followyouremoji.benchmark.metrics.frechet import frechet_distance
+
+    features, reference = (np.concatenate([sets[index][side] for index in chosen]) for side in (0, 1))
+    return frechet_distance(features, reference)
+
+
+def _resampled_clips(n: int) -> np.ndarray:
+    """Indices of clips, (`SET_RESAMPLES`, n); no resample of a single clip, which tells nothing."""
+    resamples = SET_RESAMPLES if n > 1 else 0
+    return np.random.default_rng(0).integers(n, size=(resamples, n))
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Half the width of a 95 % interval, from resampled values; NaN of none."""
+    return NORMAL_95 * float(np.std(values, ddof=1)) if len(values) > 1 else math.nan

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from followyouremoji.benchmark.store import Results
+from followyouremoji.benchmark.store import Results, Run
 from followyouremoji.benchmark.suite import Case, Suite
 from followyouremoji.errors import DataError, UserError, some_of
 from followyouremoji.files import atomic
@@ -44,7 +44,7 @@ class Material:
     @classmethod
     def of(cls, results: Results) -> Material:
         """Raises DataError where there is nothing to compare."""
-        run, systems = results.run, [system.name for system in results.run.systems]
+        run, systems = results.run, system_names(results.run)
         if not 2 <= len(systems) <= MOST_SYSTEMS:
             raise DataError(
                 f"{results.folder} holds results of {len(systems)} systems; a study compares 2 to {MOST_SYSTEMS}: run more with fye bench run"
@@ -67,15 +67,7 @@ class Material:
 
     @property
     def systems(self) -> list[str]:
-        return [system.name for system in self.results.run.systems]
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with the suite, the systems and the size and length of what is shown."""
-        run = self.results.run
-        systems = [(system.name, system.fingerprint) for system in run.systems]
-        facts = [run.fingerprint, run.protocol.size, run.protocol.frames, systems]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return system_names(self.results.run)
 
     @property
     def files(self) -> list[tuple[str, str]]:
@@ -94,7 +86,8 @@ class Material:
     ) -> tuple[list[str], list[str]]:
         """Write the files that are not there yet.
 
-        Returns the pairs that can be shown, and for each other pair a sentence on what is wrong with it.
+        Returns the pairs that can be shown, and for each other pair a sentence on what is wrong with it. Raises
+        DataError where none can be shown.
         """
         folder.mkdir(parents=True, exist_ok=True)
         shown, problems = [], []
@@ -105,6 +98,8 @@ class Material:
             except UserError as error:
                 problems.append(f"{case.name} is left out: {error}")
             advance(index + 1, len(self.cases))
+        if not shown:
+            raise DataError(f"there is no pair to show; {problems[0]}")
         return shown, problems
 
     def _write_pair(self, case: Case, names: Mapping[tuple[str, str], str], folder: Path) -> None:
@@ -123,6 +118,17 @@ class Material:
                 _write_clip(path, _frames(clips[what], case.frames), rate, side)
         for path in paths.values():
             os.utime(path, (0, 0))
+
+
+def system_names(run: Run) -> list[str]:
+    return [system.name for system in run.systems]
+
+
+def study_fingerprint(run: Run) -> str:
+    """Changes with the suite, the systems, and the size and length of what is shown."""
+    systems = [(system.name, system.fingerprint) for system in run.systems]
+    facts = [run.fingerprint, run.protocol.size, run.protocol.frames, systems]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def media_path(folder: Path, name: str, what: str) -> Path:

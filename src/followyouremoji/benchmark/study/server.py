@@ -11,6 +11,7 @@ Nothing that is sent names a system. What a request names is looked up, never ma
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import socket
 import sqlite3
@@ -160,6 +161,14 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(
             f"cannot listen on {host}:{port} ({reason.strerror}); give another with --port or --host"
         ) from None
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach a host's address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def serve(app: FastAPI, listening: socket.socket) -> None:

@@ -16,6 +16,8 @@ from followyouremoji.benchmark.statistics import (
     paired_difference,
     places,
     set_difference,
+    set_distance,
+    set_distances,
     set_figure,
     sign_flip_p,
 )
@@ -153,17 +155,17 @@ def frechet_sets(n: int, shift: float, seed: int) -> list[tuple[np.ndarray, np.n
 def test_a_metric_of_sets_has_one_distance_and_an_interval_around_it() -> None:
     frechet = pytest.importorskip("followyouremoji.benchmark.metrics.frechet")
     sets = frechet_sets(12, 1.0, 1)
-    figure = set_figure(sets)
+    figure = set_figure(set_distances(sets), 12)
     features, reference = (np.concatenate([one[side] for one in sets]) for side in (0, 1))
     assert figure.value == frechet.frechet_distance(features, reference)
     assert figure.low < figure.value < figure.high
-    assert figure == set_figure(sets)
-    assert math.isnan(set_figure(sets[:1]).low)
-    assert set_figure([]).n == 0
+    assert figure == set_figure(set_distances(sets), 12)
+    assert math.isnan(set_figure(set_distances(sets[:1]), 1).low)
+    assert math.isnan(set_distance([]))
 
 
 def test_metrics_of_sets_are_compared_over_the_same_clips() -> None:
     pytest.importorskip("followyouremoji.benchmark.metrics.frechet")
-    near, far = frechet_sets(12, 0.2, 2), frechet_sets(12, 2.0, 3)
-    assert set_difference(near, far).verdict("less") == "better"
-    assert set_difference(near, near).verdict("less") == "same"
+    near, far = (set_distances(frechet_sets(12, shift, 2)) for shift in (0.2, 2.0))
+    assert set_difference(near, far, 12).verdict("less") == "better"
+    assert set_difference(near, near, 12).verdict("less") == "same"

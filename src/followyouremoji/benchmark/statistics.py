@@ -14,7 +14,10 @@ import numpy as np
 
 RESAMPLES = 2000
 SET_RESAMPLES = 50
-"""Of metrics of sets, each of which costs a matrix square root: enough for their spread to within 10 %."""
+"""Of metrics of sets, each of which costs a singular value decomposition: enough for their spread to within 10 %."""
+SET_SIDE = 512
+"""Features or dimensions, whichever is less, up to which metrics of sets get an interval: larger ones, those of FID,
+would take minutes for each."""
 FLIPS = 10_000
 EXACT_PAIRS = 13
 """Up to so many pairs, all 2^n ways to flip signs are counted (8192, about as many as `FLIPS`)."""
@@ -84,6 +87,12 @@ def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]
     return float(low), float(high)
 
 
+def mean(values: np.ndarray) -> float:
+    """The mean of the clips that have a value (n,), NaN being those without; see `mean_figure`."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
 def mean_figure(values: np.ndarray) -> Figure:
     """The mean of the clips that have a value (n,), NaN being those without. Where one is infinite, as the PSNR of
     equal pictures is, so is the mean, and nothing can be said of its spread."""
@@ -91,22 +100,34 @@ def mean_figure(values: np.ndarray) -> Figure:
     if len(known) == 0:
         return NO_FIGURE
     if np.isinf(known).any():
-        return Figure(float(known.mean()), math.nan, math.nan, len(known))
-    return Figure(float(known.mean()), *bootstrap_interval(known), len(known))
+        return Figure(mean(known), math.nan, math.nan, len(known))
+    return Figure(mean(known), *bootstrap_interval(known), len(known))
 
 
-def set_figure(sets: Sets) -> Figure:
-    """The Fréchet distance between the features of all results and of all references, as FVD and FID are.
+def set_distance(sets: Sets) -> float:
+    """The Fréchet distance between the features of all results and of all references; NaN of none."""
+    return _frechet(sets, range(len(sets))) if sets else math.nan
 
-    Its interval is the value and 1.96 standard deviations of `SET_RESAMPLES` resamples of the clips to each side. Their
-    percentiles would not do: a resample holds a clip twice, which makes every distance larger than the one that is
-    asked for. Of fewer than two clips there is a value without an interval.
+
+def set_distances(sets: Sets) -> np.ndarray:
+    """The distance of `set_distance`, and then those of resamples of the clips: (1 + `SET_RESAMPLES`,), which are the
+    same resamples for as many clips of another system. Of fewer than two clips, and of sets beyond `SET_SIDE`, there
+    are no resamples.
     """
-    if not sets:
-        return NO_FIGURE
-    value = _frechet(sets, range(len(sets)))
-    spread = _spread([_frechet(sets, chosen) for chosen in _resampled_clips(len(sets))])
-    return Figure(value, value - spread, value + spread, len(sets))
+    features = sum(len(features) for features, _ in sets)
+    known = len(sets) > 1 and min(features, sets[0][0].shape[1]) <= SET_SIDE
+    chosen = np.random.default_rng(0).integers(len(sets), size=(SET_RESAMPLES if known else 0, len(sets)))
+    return np.array([set_distance(sets), *(_frechet(sets, some) for some in chosen)])
+
+
+def set_figure(distances: np.ndarray, n: int) -> Figure:
+    """A metric of sets, as FVD and FID are, from the `set_distances` of n clips.
+
+    Its interval is the value and 1.96 standard deviations of the resamples to each side. Their percentiles would not
+    do: a resample holds a clip twice, which makes every distance larger than the one that is asked for.
+    """
+    value, spread = float(distances[0]), _spread(distances[1:])
+    return Figure(value, value - spread, value + spread, n)
 
 
 def paired_difference(values: np.ndarray, others: np.ndarray, seed: int = 0) -> Difference:
@@ -129,16 +150,11 @@ def paired_difference(values: np.ndarray, others: np.ndarray, seed: int = 0) -> 
     return Difference(float(difference.mean()), low, high, sign_flip_p(difference, seed), int(known.sum()))
 
 
-def set_difference(sets: Sets, others: Sets) -> Difference:
-    """Of two systems' metrics of sets over the same clips, in the same order; see `set_figure` for its interval."""
-    if not sets:
-        return NO_DIFFERENCE
-    everything = range(len(sets))
-    value = _frechet(sets, everything) - _frechet(others, everything)
-    spread = _spread(
-        [_frechet(sets, chosen) - _frechet(others, chosen) for chosen in _resampled_clips(len(sets))]
-    )
-    return Difference(value, value - spread, value + spread, math.nan, len(sets))
+def set_difference(distances: np.ndarray, others: np.ndarray, n: int) -> Difference:
+    """Of two systems' `set_distances` over the same n clips; see `set_figure` for its interval."""
+    apart = distances - others
+    value, spread = float(apart[0]), _spread(apart[1:])
+    return Difference(value, value - spread, value + spread, math.nan, n)
 
 
 def sign_flip_p(differences: np.ndarray, seed: int = 0) -> float:
@@ -199,12 +215,6 @@ def _frechet(sets: Sets, chosen: Sequence[int] | np.ndarray) -> float:
     return frechet_distance(features, reference)
 
 
-def _resampled_clips(n: int) -> np.ndarray:
-    """Indices of clips, (`SET_RESAMPLES`, n); no resample of a single clip, which tells nothing."""
-    resamples = SET_RESAMPLES if n > 1 else 0
-    return np.random.default_rng(0).integers(n, size=(resamples, n))
-
-
-def _spread(values: Sequence[float]) -> float:
+def _spread(values: np.ndarray) -> float:
     """Half the width of a 95 % interval, from resampled values; NaN of none."""
     return NORMAL_95 * float(np.std(values, ddof=1)) if len(values) > 1 else math.nan

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from followyouremoji.benchmark.metrics import Measured
 from followyouremoji.benchmark.protocol import Protocol
@@ -72,6 +72,8 @@ class Run:
     """The suite's."""
     protocol: Protocol
     systems: list[SystemItem]
+    missing: dict[str, str] = Field(default_factory=dict)
+    """Metrics that were not measured, and why, such as a network that was not there."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What results say: tables, and one HTML page that stands alone."""

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from followyouremoji.benchmark.store import Run
     from followyouremoji.benchmark.study.answers import Answers
 
 ResultsFolder = Annotated[
-    Path, typer.Argument(metavar="RESULTS", help="A folder that `fye bench run` made, of two systems or more.")
+    Path,
+    typer.Argument(metavar="RESULTS", help="A folder that `fye bench run` made, of two systems or more."),
 ]
 Database = Annotated[
-    Path | None, typer.Option("--db", metavar="FILE", help="Where answers are kept.", show_default="RESULTS/study.db")
+    Path | None,
+    typer.Option("--db", metavar="FILE", help="Where answers are kept.", show_default="RESULTS/study.db"),
 ]
 
 
 def study(
     results: ResultsFolder,
-    port: Annotated[int, typer.Option(help="Of the page; 0 takes one that is free.", min=0, max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Of the page; 0 takes one that is free.", min=0, max=65535)
+    ] = 8000,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets others in your network take part.")
     ] = "127.0.0.1",
@@ -65,7 +70,9 @@ def study(
 def study_results(
     results: ResultsFolder,
     db: Database = None,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every ranking as CSV.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every ranking as CSV.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")] = False,
 ) -> None:
     """Average ranks of a study with intervals, the visitors' agreement, and the paper's beside them. Also while the

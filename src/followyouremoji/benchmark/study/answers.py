@@ -108,7 +108,9 @@ class Answers:
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
         except sqlite3.Error as reason:
-            raise DataError(f"{path} cannot be opened ({reason}); name a file in a folder that exists") from None
+            raise DataError(
+                f"{path} cannot be opened ({reason}); name a file in a folder that exists"
+            ) from None
         try:
             self._seed = self._begin(fingerprint)
         except sqlite3.Error as reason:
@@ -131,6 +133,8 @@ class Answers:
                 database.execute("INSERT INTO study VALUES (?, ?, ?)", row)
             elif mark != MARK:
                 raise DataError(f"{self.path} is a database, but of no study; name another file with --db")
+            if (state := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise sqlite3.DatabaseError(" ".join(state.split()))
             there, seed, systems = database.execute("SELECT * FROM study").fetchone()
             if there != fingerprint:
                 raise DataError(
@@ -187,9 +191,7 @@ class Answers:
         opened = [question for question in questions if len(question.rankings) < len(ASPECTS)]
         return Visit(len(questions) - len(opened), total, opened[0] if opened else None)
 
-    def save(
-        self, token: str, number: int, aspect: str, places: Sequence[int], pairs: Sequence[str]
-    ) -> None:
+    def save(self, token: str, number: int, aspect: str, places: Sequence[int], pairs: Sequence[str]) -> None:
         """Keep a ranking, in place of an earlier one on the same; where it is the question's last, ask the next.
 
         Parameters
@@ -223,7 +225,9 @@ class Answers:
     def questions(self) -> dict[str, list[Question]]:
         """All questions of each visit, in the order of visits."""
         with self._lock:
-            tokens = [token for (token,) in self._connection.execute("SELECT token FROM visit ORDER BY rowid")]
+            tokens = [
+                token for (token,) in self._connection.execute("SELECT token FROM visit ORDER BY rowid")
+            ]
             return {token: self._questions(self._connection, token) for token in tokens}
 
     def total(self, token: str) -> int:

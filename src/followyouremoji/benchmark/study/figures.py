@@ -96,9 +96,10 @@ class Study:
     def text(self) -> str:
         """What the command line prints: the study's table and, beside it, the paper's."""
         counts = self.visitors_a_pair.values()
+        least, most = min(counts), max(counts)
         lines = [
-            f"{len(self.visits)} visitors, {self.finished} of them to the end; {self.rankings} rankings of {len(counts)} pairs, "
-            f"each by {min(counts)} to {max(counts)} visitors.",
+            f"Visitors: {len(self.visits)}, {self.finished} of them to the end. Rankings: {self.rankings}. "
+            f"Pairs: {len(counts)}, each seen by {least if least == most else f'{least} to {most}'}.",
             "",
             f"Average rank among {len(self.systems)} systems, 1 is best, with 95 % intervals over visitors",
             as_text(self._rows()),
@@ -130,7 +131,10 @@ class Study:
 
         Raises DataError where the file exists or cannot be written.
         """
-        with atomic_output(path, overwrite, DataError) as temporary, temporary.open("w", newline="", encoding="utf-8") as opened:
+        with (
+            atomic_output(path, overwrite, DataError) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as opened,
+        ):
             writer = csv.writer(opened)
             writer.writerow(COLUMNS)
             for visitor, questions in enumerate(self.visits, 1):

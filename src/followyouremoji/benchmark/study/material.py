@@ -144,7 +144,9 @@ def _frames(clip: Path, count: int) -> Sequence[np.ndarray]:
     with ClipReader(clip) as reader:
         frames = [picture for _, picture in islice(reader, count)]
     if len(frames) < count:
-        raise DataError(f"{clip} has {len(frames)} frames of {count}; delete it and its rows, and run the benchmark again")
+        raise DataError(
+            f"{clip} has {len(frames)} frames of {count}; delete it and its rows, and run the benchmark again"
+        )
     return frames
 
 

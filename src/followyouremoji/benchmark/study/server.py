@@ -1,10 +1,10 @@
 """The study's page and what it asks the server for.
 
-    GET  /                                          the page
-    POST /visits                                    begin: {"visit": TOKEN}
-    GET  /visits/TOKEN                              where the visitor is, and the open question
-    PUT  /visits/TOKEN/questions/NUMBER/ASPECT      a ranking, {"order": [2, 0, 1]}: C is best; the same as GET afterwards
-    GET  /media/NAME                                a picture or a clip under its random name
+    GET  /                                       the page
+    POST /visits                                 begin: {"visit": TOKEN}
+    GET  /visits/TOKEN                           where the visitor is, and the open question
+    PUT  /visits/TOKEN/questions/NUMBER/ASPECT   a ranking, {"order": [2, 0, 1]}: C is best; tells what GET would
+    GET  /media/NAME                             a picture or a clip under its random name
 
 Nothing that is sent names a system. What a request names is looked up, never made a path.
 """
@@ -16,6 +16,7 @@ import secrets
 import socket
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -176,7 +177,5 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
     )
-    try:
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended in order
         uvicorn.Server(config).run([listening])
-    except KeyboardInterrupt:  # which uvicorn raises again when it has ended in order
-        pass

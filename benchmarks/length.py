@@ -41,7 +41,7 @@ import numpy as np
 from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.exact import prepare_exact
 from followyouremoji.benchmark.fingerprints import code_hash, text_hash
-from followyouremoji.benchmark.identity import describe, measured_scale
+from followyouremoji.benchmark.metrics.identity import describe, measured_scale
 from followyouremoji.benchmark.length import ENDS, LongScores, measure, repeating_motion, seams
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import cache_folder

@@ -21,7 +21,13 @@ from followyouremoji.benchmark.suite import (
 )
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.portraits import DrawnPortrait, Performance, draw_portrait, expressive_motion, random_identity
+from followyouremoji.portraits import (
+    DrawnPortrait,
+    Performance,
+    draw_portrait,
+    expressive_motion,
+    random_identity,
+)
 from tests.test_preparation import truth
 
 SIZE, FRAMES, RATE = 96, 6, 8.0

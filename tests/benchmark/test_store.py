@@ -42,7 +42,13 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path) -> None:
     results.add("ours, exact", case("a"), [Measured("fid", math.nan, features, features[:1])])
     results.add("ours, exact", case("c"), [], problem="no face")
     fid, l1, ssim, failed = Results.read(tmp_path).rows()
-    assert (fid.pair, fid.metric, fid.mode, fid.style, fid.expression) == ("a", "fid", "self", "person", "talk")
+    assert (fid.pair, fid.metric, fid.mode, fid.style, fid.expression) == (
+        "a",
+        "fid",
+        "self",
+        "person",
+        "talk",
+    )
     np.testing.assert_array_equal(fid.features, features)
     np.testing.assert_array_equal(fid.reference, features[:1])
     assert (l1.value, l1.features, l1.problem) == (third, None, None)
@@ -115,7 +121,11 @@ def test_systems_join_those_that_are_there(tmp_path: Path) -> None:
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    with locked(tmp_path / "new"), pytest.raises(DataError, match="Another run writes"), locked(tmp_path / "new"):
+    with (
+        locked(tmp_path / "new"),
+        pytest.raises(DataError, match="Another run writes"),
+        locked(tmp_path / "new"),
+    ):
         pass
     with locked(tmp_path / "new"):
         pass

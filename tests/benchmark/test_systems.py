@@ -55,7 +55,9 @@ def test_baselines_make_the_frames_of_a_case(cases: dict[str, Case]) -> None:
     copied, warped, meshed, true = (make_system(d).animate(case) for d in ("copy", "warp", "mesh", "truth"))
     assert (copied == case.portrait).all()
     assert l1(true, case.truth) == 0
-    assert max(l1(warped, case.truth), l1(meshed, case.truth)) < l1(copied, case.truth), "they follow the clip"
+    assert max(l1(warped, case.truth), l1(meshed, case.truth)) < l1(copied, case.truth), (
+        "they follow the clip"
+    )
     with pytest.raises(DataError, match="bob_ada is not known"):
         make_system("truth").animate(cases["bob_ada"])
 
@@ -186,7 +188,9 @@ def test_results_of_others_are_measured_as_they_are(cases: dict[str, Case], tmp_
     assert l1(frames, case.truth) < 0.3 * l1(case.portrait, case.truth)
 
 
-def test_results_of_others_that_cannot_be_measured_are_refused(cases: dict[str, Case], tmp_path: Path) -> None:
+def test_results_of_others_that_cannot_be_measured_are_refused(
+    cases: dict[str, Case], tmp_path: Path
+) -> None:
     case = cases["bob_true"]
     system = make_system(f"videos:{tmp_path}")
     path = tmp_path / "bob_true.mkv"

@@ -91,6 +91,7 @@ def run(
     from followyouremoji.benchmark.metrics.networks import Networks
     from followyouremoji.benchmark.named import find_suite
     from followyouremoji.benchmark.protocol import Protocol
+    from followyouremoji.benchmark.report import compact_table
     from followyouremoji.benchmark.run import run_benchmark
     from followyouremoji.benchmark.systems import make_system
     from followyouremoji.executors import Processes, RayCluster
@@ -118,6 +119,8 @@ def run(
         note(f"{name} failed on {pair}: {problem}")
     if len(ran.failures) > SHOWN:
         note(f"... and {len(ran.failures) - SHOWN} more failures; the report lists them")
+    if ran.measured or ran.kept:
+        say(compact_table(ran.results))
     before = f", {ran.kept} were there before" if ran.kept else ""
     failed = f", {len(ran.failures)} failed; the same command tries them again" if ran.failures else ""
     say(

@@ -245,7 +245,15 @@ class Case:
         return self._frames(self.pair.truth)
 
     def _path(self, file: SuiteFile) -> Path:
-        return self.suite / file.path
+        """Raises DataError where it is not the file that the manifest names: figures are of that suite or of none."""
+        path = self.suite / file.path
+        try:
+            same = checksum(path) == file.sha256
+        except OSError as reason:
+            raise DataError(f"{path} of the suite cannot be read ({reason.strerror}).") from None
+        if not same:
+            raise DataError(f"{path} was changed since the suite was made: its checksum differs from the manifest's.")
+        return path
 
     def _motion(self, footage: Footage) -> Motion:
         motion = Motion.load(self._path(footage.motion))[: self.frames]

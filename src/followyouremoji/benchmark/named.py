@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from itertools import count
+from pathlib import Path
 
 from followyouremoji.benchmark.drawn import SLICES, draw_suite, drawing_code
 from followyouremoji.benchmark.suite import MANIFEST, Suite

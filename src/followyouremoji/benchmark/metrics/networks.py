@@ -97,7 +97,7 @@ NETWORK_METRICS = (
     ),
 )
 
-LPIPS_BATCH, FID_BATCH = 4, 16  # frames at once
+LPIPS_BATCH, FID_BATCH = 4 * 256**2, 16  # pixels, frames at once
 I3D_SIZE = 224  # pixels a side
 I3D_FRAMES = 10
 """I3D takes no fewer: it halves the number of frames three times, then takes means of two."""
@@ -197,10 +197,11 @@ class Networks:
 
         distances, changes = [], []
         last: list[torch.Tensor] = []
-        for start in range(0, len(frames), LPIPS_BATCH):
+        at_once = max(1, LPIPS_BATCH // (frames.shape[1] * frames.shape[2]))
+        for start in range(0, len(frames), at_once):
             both = []
             for index, pictures in enumerate((frames, truth)):
-                batch = pictures[start : start + LPIPS_BATCH]
+                batch = pictures[start : start + at_once]
                 features = self._features(
                     "vgg16", len(batch), None, self._tensor(batch), resize_images=False, return_lpips=True
                 )

@@ -130,7 +130,9 @@ def _fur(identity: Identity, rng: np.random.Generator) -> np.ndarray:
         coat = coat * (1.0 - 0.5 * outer * np.clip(2.0 - 0.35 * distance, 0.0, 1.0))
     spread = np.repeat(coat[..., None], 3, axis=2)
     if identity.animal in SPECIES:
-        spread = spread * species_pattern(identity, rng, MAP, outer)
+        # Patterns end further out still: detectors, too, lose a face in spots and stripes.
+        outside = 1.0 - 0.9 * np.exp(-((x / 6.4) ** 6) - ((y - 0.3) / 6.6) ** 6)
+        spread = spread * species_pattern(identity, rng, MAP, outside)
     return spread
 
 

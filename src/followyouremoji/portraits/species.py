@@ -211,7 +211,7 @@ SPECIES: Mapping[str, Species] = MappingProxyType(
             EarKind((6.3, 7.4, -3.0), 1.7, 5.0, 76.0, "leaf", inside="#D9A48A"),
             (_muzzle(breadth=3.3, height=2.6, strength=1.6), Mark("trim", (3.3, 2.4), (2.1, 1.5), 1.1)),
             muzzle=2.3, nose="nostrils", nose_colour="#6B4A34", chest="skin", outline="sleek", fringe=(0.0, 0.2), pattern="patches",
-            horns=(Horn(((2.5, 10.6), (2.9, 12.8), (3.2, 14.6)), 1.5, 1.1, "#D9B06A", knob=1.0),), width=0.9, chin=1.3,
+            horns=(Horn(((2.5, 10.6), (2.9, 12.8), (3.2, 14.6)), 1.5, 1.1, "#D9B06A", knob=1.0),), width=0.95, chin=0.7,
         ),
         "sheep": Species(
             palette("#F0E3D2 #3F3837 #E6D3BE"), palette("#F6ECDD"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from followyouremoji.portraits import ALL_ANIMALS, Identity, random_identity
+from followyouremoji.portraits import ALL_ANIMALS, Identity, Look, random_identity
 
 COUNTS = {
     "person": 150,
@@ -25,6 +25,11 @@ COUNTS = {
 """Portraits by style, in the order of their numbers."""
 
 PORTRAITS = sum(COUNTS.values())
+
+UNTEXTURED = ("person", "cartoon", "emoji", "stone", "animal")
+"""Styles whose random textures, made for training, are left off: they are no part of the style, and hide the face."""
+MOST_CONTRAST = 1.3
+"""Of these: with more, half a dark face is black."""
 
 DRIVER_STYLES = ("person", "person", "cartoon", "person", "painting")
 """Of the drivers, in turn: whom a camera could film, and whom a painter could."""
@@ -53,7 +58,11 @@ def portrait_identity(seed: int, number: int) -> Identity:
     """Of a portrait, by the suite's seed and its number alone."""
     style, place = style_of(number)
     rng = np.random.default_rng((seed, _PORTRAIT, number))
-    return _centred(random_identity(rng, style, _animal(place) if style == "animal" else None))
+    identity = random_identity(rng, style, _animal(place) if style == "animal" else None)
+    if style in UNTEXTURED:
+        look = replace(identity.look, texture=None, canvas=None, levels=0)
+        identity = replace(identity, look=look, contrast=min(identity.contrast, MOST_CONTRAST))
+    return _centred(identity)
 
 
 def driver_style(number: int) -> str:
@@ -63,7 +72,12 @@ def driver_style(number: int) -> str:
 def driver_identity(seed: int, number: int) -> Identity:
     """Of the driver of motion `number`, by the suite's seed and the number alone."""
     rng = np.random.default_rng((seed, _DRIVER, number))
-    return _centred(random_identity(rng, driver_style(number)))
+    identity = random_identity(rng, driver_style(number))
+    look = Look()
+    if identity.style == "painting":
+        painted = identity.look
+        look = replace(painted, strength=min(painted.strength, 0.12), canvas_strength=0.03, ink=0.0, brush=0.0)
+    return _centred(replace(identity, look=look, contrast=min(identity.contrast, 1.0), tinted=0.0))
 
 
 def _animal(place: int) -> str:

@@ -58,7 +58,10 @@ def study(
             for problem in problems:
                 note(f"Note: {problem}")
             if not is_local(host):
-                note(f"Note: whoever can reach {host} can take part, and what they send is not encrypted.")
+                note(
+                    f"Note: whoever can reach this machine can take part, at its own name or address in place of {host}; "
+                    "what they send is not encrypted."
+                )
             address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
             say(
                 f"{len(shown)} pairs, each made by {len(material.systems)} systems: {address}  Ctrl-C ends it; answers are kept in {answers.path}"

@@ -106,6 +106,9 @@ def test_bad_requests_change_nothing(client: TestClient, study_folder: Path) -> 
         == 415
     )
     assert client.post("/visits", content=b"").status_code == 415
+    for number in ("0", "-1", "one", "9" * 40):
+        at = f"/visits/{token}/questions/{number}/expression"
+        assert client.put(at, json={"order": [0, 1, 2, 3]}).status_code == 422
     good = {"order": [0, 1, 2, 3]}
     for path in (
         f"/visits/{'0' * 32}/questions/1/expression",

@@ -23,6 +23,7 @@ from typing import Annotated, Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Path as InPath
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
@@ -66,6 +67,7 @@ async def sent(request: Request) -> bytes:
 
 
 Sent = Annotated[bytes, Depends(sent)]
+Number = Annotated[int, InPath(ge=1, le=1_000_000)]
 
 
 def study_app(answers: Answers, pairs: Sequence[str], folder: Path, asked: int) -> FastAPI:
@@ -121,7 +123,7 @@ def study_app(answers: Answers, pairs: Sequence[str], folder: Path, asked: int) 
         return described(answers.visit(token), names)
 
     @app.put("/visits/{token}/questions/{number}/{aspect}")
-    def save(token: str, number: int, aspect: str, body: Sent) -> dict[str, Any]:
+    def save(token: str, number: Number, aspect: str, body: Sent) -> dict[str, Any]:
         order = parse(Order, body, "the ranking", DataError).order
         answers.save(token, number, aspect, order, pairs)
         return described(answers.visit(token), names)

@@ -150,7 +150,9 @@ def _noisy(case: DrawnCase) -> np.ndarray:
 
 def _another(case: DrawnCase) -> np.ndarray:
     style = "person" if case.identity.style != "person" else "cartoon"
-    return DrawnCase.of(random_identity(np.random.default_rng(SEED), style), case.performances, case.size).truth
+    return DrawnCase.of(
+        random_identity(np.random.default_rng(SEED), style), case.performances, case.size
+    ).truth
 
 
 def _frozen(case: DrawnCase) -> np.ndarray:
@@ -160,12 +162,18 @@ def _frozen(case: DrawnCase) -> np.ndarray:
 
 
 def _still_eyes(case: DrawnCase) -> np.ndarray:
-    return case.performed_as([replace(moment, gaze=case.performances[0].gaze) for moment in case.performances])
+    return case.performed_as(
+        [replace(moment, gaze=case.performances[0].gaze) for moment in case.performances]
+    )
 
 
 def _still_mouth(case: DrawnCase) -> np.ndarray:
     held = dict(zip(CONTROLS, case.performances[0].controls, strict=True))
-    held = {name: value for name, value in held.items() if not name.startswith(("brow", "blink", "wide", "squint"))}
+    held = {
+        name: value
+        for name, value in held.items()
+        if not name.startswith(("brow", "blink", "wide", "squint"))
+    }
     return case.performed_as(
         [replace(moment, controls=_mixed(moment.controls, held, 1.0)) for moment in case.performances]
     )
@@ -215,7 +223,9 @@ DAMAGES: dict[str, Callable[[DrawnCase], np.ndarray]] = {
 
 def through_codec(frames: np.ndarray) -> np.ndarray:
     """Frames as they come out of JPEG."""
-    coded = [cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1] for frame in frames]
+    coded = [
+        cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1] for frame in frames
+    ]
     return np.stack([cv2.imdecode(one, cv2.IMREAD_COLOR)[..., ::-1] for one in coded])
 
 

@@ -85,7 +85,9 @@ def landmark_distances(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     known = np.isfinite(pupils)
     apart = np.full((len(points), len(EXPRESSIVE_POINTS)), np.nan)
     if known.any():
-        difference = points[known][:, EXPRESSIVE_POINTS].astype(np.float64) - wanted[known][:, EXPRESSIVE_POINTS]
+        difference = (
+            points[known][:, EXPRESSIVE_POINTS].astype(np.float64) - wanted[known][:, EXPRESSIVE_POINTS]
+        )
         distances = np.linalg.norm(difference, axis=-1) / np.median(pupils[known])
         apart[known] = np.where(np.isnan(distances), np.inf, distances)
     return apart
@@ -105,9 +107,9 @@ def expression_differences(result: MetricFaces, target: MetricFaces) -> np.ndarr
     """How differently the mesh points are displaced from each face's own rest: (T, 468) pupil distances, NaN where a
     face is not known.
 
-    Both rests are the medians of the same frames, the quarter in which the target is most relaxed. So what is constant drops
-    out, the shape of the faces above all, and the displacement must come in its time. What an expression misses from
-    the first frame to the last drops out, too; the landmark accuracy sees that.
+    Both rests are the medians of the same frames, the quarter in which the target is most relaxed. So what is constant
+    drops out, the shape of the faces above all, and the displacement must come in its time. What an expression misses
+    from the first frame to the last drops out, too; the landmark accuracy sees that.
     """
     known = np.isfinite(result.vertices).all(axis=(1, 2)) & np.isfinite(target.vertices).all(axis=(1, 2))
     apart = np.full(result.vertices.shape[:2], np.nan)

@@ -48,13 +48,14 @@ PUPIL_DISTANCE_CM = float(
 _MOTION = ("lag", "frozen frames", "late smile")
 
 METRICS = (
-    Metric("found", "face found", "more", 3, "Share of the frames in which the detector finds the face where it is."),
+    Metric("found", "face found", "more", 3, "Share of the frames in which the detector finds the face where it should be.",
+           sees=("lost face",)),
     Metric("landmark_accuracy", "landmark accuracy, %", "more", 2,
            "Share of the 74 points of brows, lids, inner lips and pupils within 0.05 pupil distances of where the detector finds them in the truth (cross without truth: of the driving aligned to the portrait); without a face found, none is.",
-           paper=True, sees=(*_MOTION, "still mouth")),
+           paper=True, sees=(*_MOTION, "still mouth", "lost face")),
     Metric("landmark_auc", "landmark AUC, %", "more", 2,
            "The same at thresholds of 0.01 to 0.20 pupil distances, averaged: the area under the curve.",
-           sees=(*_MOTION, "still mouth")),
+           sees=(*_MOTION, "still mouth", "lost face")),
     Metric("landmark_error", "landmark error, %", "less", 2,
            "Mean distance of these points from there, in % of the pupil distance, over the frames whose face is found.",
            sees=(*_MOTION, "still mouth")),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SEEN_OPEN = 0.5
 """Least trust (`face.gaze.Gaze`) in an eye, in the result and in what it is compared with: a closed eye has no gaze."""
 
-_SEES = ("lag", "frozen frames", "still eyes")
+_SEES = ("lag", "still eyes")
 METRICS = (
     Metric("gaze", "gaze, degrees", "less", 2,
            "How far the eyes look from where they should, as the detector sees it; open eyes alone.", sees=_SEES),

@@ -191,6 +191,14 @@ def _late_smile(case: DrawnCase) -> np.ndarray:
     return case.performed_as(moments)
 
 
+def _lost_face(case: DrawnCase) -> np.ndarray:
+    """A face that cannot be recognised for a quarter of the clip."""
+    frames, quarter = case.truth.copy(), len(case.truth) // 4
+    for frame in range(2 * quarter, 3 * quarter):
+        frames[frame] = cv2.GaussianBlur(frames[frame], (0, 0), 0.08 * case.size)
+    return frames
+
+
 def _flickering(case: DrawnCase) -> np.ndarray:
     return _bright(case.truth, np.random.default_rng(SEED).normal(0, 3, len(case.truth)))
 
@@ -214,6 +222,7 @@ DAMAGES: dict[str, Callable[[DrawnCase], np.ndarray]] = {
     "still eyes": _still_eyes,
     "still mouth": _still_mouth,
     "late smile": _late_smile,
+    "lost face": _lost_face,
     "brightness flicker": _flickering,
     "seam": _with_seam,
     "slow drift": _drifting,

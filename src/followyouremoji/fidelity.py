@@ -10,7 +10,13 @@ import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # pixels (Wang et al. 2004, Sec. III-C)
-MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # from the largest scale (Wang et al. 2003, Sec. 3.2)
+MS_SSIM_WEIGHTS = (
+    0.0448,
+    0.2856,
+    0.3001,
+    0.2363,
+    0.1333,
+)  # from the largest scale (Wang et al. 2003, Sec. 3.2)
 SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # of levels from 0 to 255
 
 

@@ -193,7 +193,11 @@ class Target:
         motion = self.case.motion if self.truth is None else self.case.truth_motion
         assert motion is not None
         places = np.where(motion.found[:, None, None], self.places, np.nan)
-        return places if self.truth is None else np.where(self.truth.found[:, None, None], self.truth.points, places)
+        return (
+            places
+            if self.truth is None
+            else np.where(self.truth.found[:, None, None], self.truth.points, places)
+        )
 
     def _points(self, motion: Motion) -> np.ndarray:
         return motion.landmarks[..., :2] * np.float32(self.side)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from followyouremoji import fidelity
-from followyouremoji.fidelity import l1, psnr, ssim
+from followyouremoji.fidelity import l1, ms_ssim, psnr, ssim, ssim_and_ms_ssim
 
 
 @pytest.fixture
@@ -57,3 +57,67 @@ def test_ssim_falls_with_noise(noise) -> None:
         for sigma in (2, 10, 40)
     ]
     assert 1 > disturbed[0] > disturbed[1] > disturbed[2]
+
+
+def disturbed(kind: str, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth picture (side, side - 7, 3) and another one."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[0:side, 0 : side - 7]
+    waves = [127 + 90 * np.sin(x / (9 + 3 * c)) * np.cos(y / (13 - 2 * c)) for c in range(3)]
+    truth = np.stack(waves, axis=-1).astype(np.uint8)
+    match kind:
+        case "noise":
+            picture = np.clip(truth + rng.normal(0, 20, truth.shape), 0, 255).astype(np.uint8)
+        case "shift":
+            picture = np.roll(truth, 2, axis=1)
+        case "bright":
+            picture = (truth // 2 + 120).astype(np.uint8)
+        case _:
+            picture = rng.integers(0, 256, truth.shape, np.uint8)
+    return picture, truth
+
+
+@pytest.mark.parametrize("kind", ["noise", "shift", "bright", "other"])
+def test_ssim_and_psnr_are_those_of_scikit_image(kind) -> None:
+    reference = pytest.importorskip("skimage.metrics", reason="the reference is scikit-image's")
+    picture, truth = disturbed(kind, 201)
+    wanted = reference.structural_similarity(
+        picture @ fidelity.LUMA, truth @ fidelity.LUMA,
+        gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255,
+    )  # fmt: skip
+    assert ssim(picture, truth) == pytest.approx(wanted, abs=2e-6)
+    assert psnr(picture, truth) == pytest.approx(reference.peak_signal_noise_ratio(truth, picture), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["noise", "shift", "bright", "other"])
+@pytest.mark.parametrize("side", [256, 201])
+def test_ms_ssim_is_that_of_torchmetrics(kind, side) -> None:
+    image = pytest.importorskip("torchmetrics.functional.image", reason="the reference is torchmetrics'")
+    import torch
+
+    picture, truth = disturbed(kind, side)
+    x, y = (torch.tensor(one @ fidelity.LUMA)[None, None] for one in (picture, truth))
+    # Its ready figure mirrors the borders of the smallest scale, of which little else is left; the published one does
+    # not, and so its parts are put together here.
+    ready = float(image.multiscale_structural_similarity_index_measure(x, y, data_range=255.0))
+    wanted = 1.0
+    for scale, weight in enumerate(fidelity.MS_SSIM_WEIGHTS):
+        whole, structure = image.structural_similarity_index_measure(
+            x, y, data_range=255.0, return_contrast_sensitivity=True
+        )
+        if scale == 4:
+            whole = image.structural_similarity_index_measure(x, y, data_range=255.0, return_full_image=True)[1]
+            structure = whole[..., 5:-5, 5:-5].mean()
+        wanted *= max(float(structure), 0.0) ** weight
+        x, y = (torch.nn.functional.avg_pool2d(one, 2) for one in (x, y))
+    assert ms_ssim(picture, truth) == pytest.approx(wanted, abs=2e-6)
+    assert ms_ssim(picture, truth) == pytest.approx(ready, abs=0.02)
+    assert ssim_and_ms_ssim(picture, truth) == (ssim(picture, truth), ms_ssim(picture, truth))
+
+
+def test_ms_ssim_of_equal_inverted_and_small_pictures(noise) -> None:
+    picture, truth = disturbed("noise", 190)
+    assert ms_ssim(truth, truth) == 1.0
+    assert ms_ssim(255 - truth, truth) == 0.0
+    assert 0 < ms_ssim(picture, truth) < 1
+    assert np.isnan(ms_ssim(noise, noise))

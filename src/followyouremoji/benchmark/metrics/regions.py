@@ -156,6 +156,8 @@ def _peak(likeness: np.ndarray) -> np.ndarray:
     """Where (x, y) a map is largest, between its places by the parabola through the largest and its neighbours."""
     row, column = np.unravel_index(int(likeness.argmax()), likeness.shape)
     place = np.array([column, row], np.float64)
+    if likeness[row, column] > 1 - 1e-4:  # equal but for rounding: exactly there
+        return place
     for axis, line in enumerate((likeness[row], likeness[:, column])):
         at = int(place[axis])
         if 0 < at < len(line) - 1:

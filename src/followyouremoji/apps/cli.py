@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from followyouremoji.apps import choices
+from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
@@ -35,6 +36,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(portraits_app, name="portraits")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
+app.add_typer(bench_app, name="bench")
 train_app.command("lora")(lora_command)
 
 

@@ -4,17 +4,19 @@
     rows/SYSTEM/PAIR.parquet        a row for each metric, see `SCHEMA`
     clips/SYSTEM/PAIR.mp4           what the system made, as it looks
 
-A run that was stopped goes on with the pairs that have no file. Any tool that reads Parquet can read `rows` as one
-table.
+A clip is written before its rows, so a pair that has rows is there with all that belongs to it. A run that was stopped
+goes on with the pairs that have none, and with those that failed: whatever was the reason, it may be gone. One run at a
+time writes to a folder. Any tool that reads Parquet can read `rows` as one table.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,10 +27,10 @@ from followyouremoji.benchmark.metrics import Measured
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.suite import Case
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError
-from followyouremoji.files import atomic
+from followyouremoji.errors import DataError, first_line
+from followyouremoji.files import atomic, clear_stale, lock
 
-RUN = "run.json"
+RUN, LOCK = "run.json", "lock"
 SCHEMA = pa.schema(
     [
         ("system", pa.string()),
@@ -43,6 +45,7 @@ SCHEMA = pa.schema(
         ("reference", pa.list_(pa.list_(pa.float32()))),
     ]
 )
+TEXTS = [field.name for field in SCHEMA if field.type == pa.string()]
 FAILED = "failed"
 SECONDS = "seconds"
 """A row of every result: seconds that the system took for a frame. Times differ from run to run, so no table of
@@ -53,7 +56,7 @@ metrics holds them."""
 class SystemItem:
     """A system that was run."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=100)]
     """As the tables call it."""
     described: str
     """As the command line gave it."""
@@ -133,9 +136,12 @@ class Results:
                         "NAME=SYSTEM, or measure into a new folder."
                     )
             run = replace(run, systems=list({**known, **{one.name: one for one in run.systems}}.values()))
+        _check_folders(run.systems)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic(folder / RUN) as temporary:
             temporary.write_bytes(TypeAdapter(Run).dump_json(run, indent=1))
+        for made in (folder, *folder.glob("rows/*"), *folder.glob("clips/*")):
+            clear_stale(made)
         return cls(folder, run)
 
     def path(self, system: str, pair: str) -> Path:
@@ -149,8 +155,16 @@ class Results:
     def is_done(self, system: str, pair: str) -> bool:
         return self.path(system, pair).exists()
 
-    def add(self, system: str, case: Case, measured: Sequence[Measured], problem: str | None = None) -> None:
-        """Write the rows of a pair, whole or not at all."""
+    def add(
+        self,
+        system: str,
+        case: Case,
+        measured: Sequence[Measured],
+        problem: str | None = None,
+        clip: bytes | None = None,
+    ) -> None:
+        """Write what a system made of a pair, an MP4, and then its rows, each whole or not at all; of one that failed
+        the `problem`. Raises OSError where it cannot be written."""
         about = {
             "system": system,
             "pair": case.name,
@@ -163,31 +177,88 @@ class Results:
             value = None if np.isnan(one.value) else float(one.value)
             row = {**about, "metric": one.metric, "value": value}
             for name, features in (("features", one.features), ("reference", one.reference)):
-                row[name] = None if features is None else features.astype(np.float32).tolist()
+                row[name] = None if features is None else list(features.astype(np.float32))
             rows.append(row)
         if problem is not None:
             rows.append({**about, "metric": FAILED, "problem": problem})
-        path = self.path(system, case.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        shown, path = self.clip_path(system, case.name), self.path(system, case.name)
+        for made in (shown, path):
+            made.parent.mkdir(parents=True, exist_ok=True)
+        if clip is None:
+            shown.unlink(missing_ok=True)
+        else:
+            with atomic(shown) as temporary:
+                temporary.write_bytes(clip)
         with atomic(path) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary)
+            pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary, use_dictionary=TEXTS)
+
+    def failed(self) -> set[tuple[str, str]]:
+        """Systems and pairs whose rows say that there is no result. Raises DataError for a damaged file."""
+        return {
+            (system.name, path.stem)
+            for system, path in self._files()
+            if FAILED in _read(path, ["metric"])["metric"].to_pylist()
+        }
 
     def rows(self) -> Iterator[Row]:
-        """All rows of the run's systems, in the order of systems and pairs' names. Raises DataError for a damaged
-        file."""
+        """All rows of the run's systems, in the order of systems and pairs' names; some 1000 files are read in a
+        second. Raises DataError for a damaged file."""
+        for _, path in self._files():
+            table = _read(path, SCHEMA.names)
+            features = {name: table[name] for name in ("features", "reference")}
+            for number, row in enumerate(table.drop_columns(list(features)).to_pylist()):
+                row["value"] = float("nan") if row["value"] is None else row["value"]
+                yield Row(**row, **{name: _matrix(column[number]) for name, column in features.items()})
+
+    def _files(self) -> Iterator[tuple[SystemItem, Path]]:
+        """Those of rows, without what a run that was killed left half written."""
         for system in self.run.systems:
-            for path in sorted((self.folder / "rows" / folder_name(system.name)).glob("*.parquet")):
-                try:
-                    listed = pq.read_table(path, schema=SCHEMA).to_pylist()
-                except (OSError, pa.ArrowException) as reason:
-                    raise DataError(
-                        f"{path} is damaged ({str(reason).splitlines()[0]}); delete it, and run the benchmark again."
-                    ) from None
-                for row in listed:
-                    row["value"] = float("nan") if row["value"] is None else row["value"]
-                    for name in ("features", "reference"):
-                        row[name] = None if row[name] is None else np.array(row[name], np.float32)
-                    yield Row(**row)
+            for path in sorted((self.folder / "rows" / folder_name(system.name)).glob("[!.]*.parquet")):
+                yield system, path
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold off other runs from a folder of results, which is made if it is not there. Raises DataError where another
+    one writes to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = lock(folder / LOCK)
+    if held is None:
+        raise DataError(f"Another run writes to {folder}; wait for its end, or measure into another folder.")
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _read(path: Path, columns: list[str]) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as file:  # half the time of `pq.read_table`
+            if not file.schema_arrow.equals(SCHEMA):
+                raise pa.ArrowInvalid("its columns are not those of results")
+            return file.read(columns)
+    except (OSError, pa.ArrowException) as reason:
+        raise DataError(
+            f"{path} is damaged ({first_line(reason)}); delete it, and run the benchmark again."
+        ) from None
+
+
+def _matrix(rows: pa.ListScalar) -> np.ndarray | None:
+    """A list of lists of equal lengths as float32 (n, d)."""
+    if not rows.is_valid:
+        return None
+    return np.asarray(rows.values.flatten(), np.float32).reshape(len(rows.values), -1)
+
+
+def _check_folders(systems: Sequence[SystemItem]) -> None:
+    """Raise DataError where two systems would share a folder."""
+    names: dict[str, str] = {}
+    for system in systems:
+        other = names.setdefault(folder_name(system.name).lower(), system.name)
+        if other != system.name:
+            raise DataError(
+                f"The systems {other!r} and {system.name!r} would share a folder; give one another name, NAME=SYSTEM."
+            )
 
 
 def folder_name(system: str) -> str:

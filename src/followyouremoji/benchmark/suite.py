@@ -44,6 +44,11 @@ class SuiteFile:
     """Relative to the manifest, with forward slashes."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
+    @classmethod
+    def of(cls, path: Path, suite: Path) -> SuiteFile:
+        """A file that lies in the folder of a suite."""
+        return cls(path=path.relative_to(suite).as_posix(), sha256=checksum(path))
+
 
 @validated
 class Footage:
@@ -57,6 +62,10 @@ class Footage:
     horizontal (positive to the picture's right) and vertical (positive up)."""
     frames: Annotated[int, Field(ge=1)]
     frame_rate: Annotated[float, Field(gt=0, le=1000)]
+
+    @property
+    def files(self) -> tuple[SuiteFile, ...]:
+        return (self.clip, self.motion, *([self.gaze] if self.gaze else []))
 
 
 @validated
@@ -137,7 +146,7 @@ class Manifest:
             yield from (portrait.picture, portrait.landmarks)
         for footage in (*(clip.footage for clip in self.clips), *(pair.truth for pair in self.pairs)):
             if footage is not None:
-                yield from (footage.clip, footage.motion, *([footage.gaze] if footage.gaze else []))
+                yield from footage.files
 
 
 @dataclass(frozen=True)
@@ -236,7 +245,15 @@ class Case:
         return self._frames(self.pair.truth)
 
     def _path(self, file: SuiteFile) -> Path:
-        return self.suite / file.path
+        """Raises DataError where it is not the file that the manifest names: figures are of that suite or of none."""
+        path = self.suite / file.path
+        try:
+            same = checksum(path) == file.sha256
+        except OSError as reason:
+            raise DataError(f"{path} of the suite cannot be read ({reason.strerror}).") from None
+        if not same:
+            raise DataError(f"{path} was changed since the suite was made: its checksum differs from the manifest's.")
+        return path
 
     def _motion(self, footage: Footage) -> Motion:
         motion = Motion.load(self._path(footage.motion))[: self.frames]
@@ -264,17 +281,10 @@ class Suite:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Raises DataError where there is no manifest, or one that cannot be used."""
-        path = folder / MANIFEST
-        try:
-            text = path.read_bytes()
-        except OSError as reason:
-            raise DataError(
-                f"{folder} is no suite: its {MANIFEST} cannot be read ({reason.strerror})."
-            ) from None
-        manifest = parse(Manifest, text, path, DataError)
+        """Raises DataError where there is no manifest, or one that cannot be used, as with paths out of its folder."""
+        manifest = read_manifest(folder)
         for file in manifest.files():
-            check_inside(file.path, path)
+            check_inside(file.path, folder / MANIFEST)
         return cls(folder, manifest)
 
     @property
@@ -299,10 +309,31 @@ class Suite:
         ]
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a suite, whose files are not looked at. Raises DataError where there is none, or one that cannot
+    be used."""
+    path = folder / MANIFEST
+    try:
+        text = path.read_bytes()
+    except OSError as reason:
+        raise DataError(f"{folder} is no suite: its {MANIFEST} cannot be read ({reason.strerror}).") from None
+    return parse(Manifest, text, path, DataError)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_inside(path: str, manifest: Path) -> None:
     """Raise DataError where a manifest's path leads out of its folder."""
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or not pure.parts:
+    if pure.is_absolute() or ".." in pure.parts or set(path) & set("\\:\0") or not pure.parts:
         raise DataError(f"{manifest} names {path!r}, which is no path inside its folder.")
-    if not (manifest.parent / pure).resolve().is_relative_to(manifest.parent.resolve()):
+    try:
+        inside = (manifest.parent / pure).resolve().is_relative_to(manifest.parent.resolve())
+    except (OSError, RuntimeError):  # a link that leads to itself
+        inside = False
+    if not inside:
         raise DataError(f"{manifest} names {path!r}, which leads out of its folder.")

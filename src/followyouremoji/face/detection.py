@@ -124,6 +124,11 @@ class FaceDetector:
             )
         return _chosen_landmarks(picture, faces, face)
 
+    def count(self, picture: np.ndarray) -> int:
+        """How many faces a picture uint8 (height, width, 3) shows at first sight: small and unusual ones are not
+        searched for."""
+        return len(self._in_picture(picture))
+
     def _detect_upright(self, picture: np.ndarray, face: int | None) -> Landmarks:
         try:
             found = self._checked(picture, self.detect(picture, face))

@@ -1,7 +1,7 @@
 """The Fréchet distance between two sets of features: of pictures FID (Heusel et al. 2017), of clips FVD (Unterthiner
 et al. 2018).
 
-**It is biased.** The estimate is larger the fewer features there are, about in proportion to 1/n (Binkowski et al.
+**It is biased.** The estimate is larger the fewer features there are, about in proportion to 1/n (Bińkowski et al.
 2018, Chong and Forsyth 2020): two halves of one set are not at distance 0. Fewer features than dimensions (FVD has 400,
 FID 2048) leave both covariances without full rank, and the bias large. So a figure means something only beside another
 one of the same pairs, and its number of features belongs to it.
@@ -48,4 +48,4 @@ def _mean_and_root(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(features, np.float64)
     mean = values.mean(axis=0)
     root = (values - mean) / math.sqrt(len(values) - 1)
-    return mean, np.linalg.qr(root, mode="r") if len(root) > root.shape[1] else root
+    return mean, np.asarray(np.linalg.qr(root, mode="r")) if len(root) > root.shape[1] else root

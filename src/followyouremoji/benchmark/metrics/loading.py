@@ -1,5 +1,5 @@
-"""How the files of published networks are loaded. No pickle is run: TorchScript files bring code that knows tensors, ONNX
-files a graph, and of the one file that is a pickle, torch's restricted reader takes the tensors."""
+"""How the files of published networks are loaded. No pickle is run: TorchScript files bring code that knows tensors,
+ONNX files a graph, and of the one file that is a pickle torch's restricted reader takes the tensors."""
 
 from __future__ import annotations
 

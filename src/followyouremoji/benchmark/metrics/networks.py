@@ -52,7 +52,7 @@ NETWORK_METRICS = (
         "FVD (I3D)",
         "less",
         1,
-        "Frechet distance of the I3D features of all results and of all driving clips, which in self-reenactment are the truth "
+        "Fréchet distance of the I3D features of all results and of all driving clips, which in self-reenactment are the truth "
         "(Unterthiner et al. 2018). One feature a clip: biased upwards by few clips.",
         needs=("i3d",),
         of_sets=True,
@@ -63,7 +63,7 @@ NETWORK_METRICS = (
         "FID (Inception v3)",
         "less",
         1,
-        "Frechet distance of the Inception features of all frames of results and truths (Heusel et al. 2017). Biased upwards by few "
+        "Fréchet distance of the Inception features of all frames of results and truths (Heusel et al. 2017). Biased upwards by few "
         "frames; those of one clip are nearly one.",
         needs=("truth", "inception"),
         of_sets=True,
@@ -284,7 +284,7 @@ class Networks:
     ) -> np.ndarray:
         """What is computed of frames, or the same as before where these are the frames of the latest call: the truth of
         a case is one for all systems."""
-        key = hashlib.sha256(np.ascontiguousarray(frames)).digest()
+        key = hashlib.sha256(frames.tobytes()).digest()
         if what not in self._latest or self._latest[what][0] != key:
             self._latest[what] = key, compute(frames)
         return self._latest[what][1]

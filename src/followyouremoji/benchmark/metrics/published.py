@@ -61,6 +61,14 @@ class PublishedNetwork:
             return f"fetch it by hand from {self.url}: its checksum is not published in full, so it is not fetched for you"
         return f"fetch it with `fye bench weights --download {self.name}` ({self.about})"
 
+    def state(self, folder: Path) -> Literal["no", "yes", "yes, unchecked"]:
+        """Whether its file is there. Raises WeightsError where another file has its name."""
+        path = folder / self.file
+        if not path.is_file():
+            return "no"
+        checksum_of(self, path)
+        return "yes, unchecked" if self.sha256 is None else "yes"
+
 
 NETWORKS = (
     PublishedNetwork(
@@ -160,6 +168,21 @@ def lacking(network: PublishedNetwork, path: Path) -> str | None:
     if find_spec(network.package) is None:
         return f"{network.package} is not installed; pip install 'followyouremoji[{network.extra}]'"
     return None
+
+
+def fetch_network(network: PublishedNetwork, folder: Path) -> Path:
+    """Fetch a network whose checksum is known; goes on where an earlier download stopped. Returns its file.
+
+    Raises WeightsError where there is no network or the file is another one, by its checksum.
+    """
+    from followyouremoji.checkpoints.hub import fetch  # which needs torch
+
+    path = folder / network.file
+    assert network.sha256 is not None
+    assert network.size is not None
+    otherwise = f"Or fetch it by hand and put it at {path}"
+    fetch(network.url, path, network.size, network.sha256, otherwise)
+    return path
 
 
 def read_checked(network: PublishedNetwork, path: Path) -> bytes:

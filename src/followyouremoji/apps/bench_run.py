@@ -1,0 +1,154 @@
+"""`fye bench run`: systems measured on a suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from followyouremoji.errors import SettingsError
+
+if TYPE_CHECKING:
+    from followyouremoji.benchmark.metrics.networks import Networks
+    from followyouremoji.benchmark.suite import Suite
+
+DEFAULT_SYSTEMS = ["bundled", "copy", "mesh"]
+SHOWN = 10  # failures
+
+
+def run(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="A suite's name, see `fye bench list`, or its folder.")
+    ],
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]SYSTEM",
+            help="What is measured; may be given again. A model, bundled, released or a checkpoint's folder, with settings such as "
+            "[bold]bundled?steps=30&speed=exact[/]; [bold]copy[/], [bold]warp[/] or [bold]mesh[/], which make no use of a network; "
+            "[bold]videos:FOLDER[/], results of any other animator, a clip PAIR.mp4 for each pair; [bold]truth[/] or "
+            "[bold]autoencoder:MODEL[/], what is best at most. NAME is what tables call it.",
+            show_default=", ".join(DEFAULT_SYSTEMS),
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="RESULTS",
+            help="Folder for the results; a stopped run goes on there, and more systems can join.",
+            show_default="SUITE-results",
+        ),
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Most frames of a clip, from its first.", min=3)] = 64,
+    size: Annotated[
+        int, typer.Option(help="Side of the pictures that are animated and compared, pixels.")
+    ] = 256,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|NAMES",
+            help="So many of the suite's pairs, spread over it, or those named, with commas between them.",
+            show_default="all",
+        ),
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Pairs worked on at once.", min=1, max=1024)] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a Ray cluster instead: its address, [bold]auto[/] for the one that this machine belongs to, [bold]local[/] to "
+            "try it here. The suite and the weights must be on a file system that all machines share.",
+        ),
+    ] = None,
+    ray_gpus: Annotated[
+        float, typer.Option(help="GPUs of each worker on the cluster, which may be part of one.", min=0.0)
+    ] = 0.0,
+    networks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the published networks that measure, see `fye bench weights`.",
+            show_default="that of the downloads",
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            help="Google's face_landmarker.task: its 52 expression scores are compared too. Slower.",
+            show_default="without scores",
+        ),
+    ] = None,
+) -> None:
+    """Animate every pair of SUITE with every system, and measure the results.
+
+    A run that was stopped goes on with the same command, with the same figures in the end. A pair on which a system
+    fails is listed and tried again by the next run; the others go on.
+    """
+    from followyouremoji.apps.output import note, progress_bar, say
+    from followyouremoji.benchmark.metrics.networks import Networks
+    from followyouremoji.benchmark.named import find_suite
+    from followyouremoji.benchmark.protocol import Protocol
+    from followyouremoji.benchmark.report import compact_table
+    from followyouremoji.benchmark.run import run_benchmark
+    from followyouremoji.benchmark.systems import make_system
+    from followyouremoji.executors import Processes, RayCluster
+
+    systems = system or DEFAULT_SYSTEMS
+    for described in systems:
+        make_system(described)  # a mistake is told before a suite is drawn
+    found = Networks.found(networks)
+    for line in found.notes:
+        note(line)
+    found.check()
+    protocol = Protocol.here(size, frames, measuring(found, bundle))
+    folder = results or Path(f"{Path(suite).resolve().name}-results")
+    with Processes(processes) if ray is None else RayCluster(ray, ray_gpus) as executor:
+        with progress_bar("drawing the suite") as advance:
+            there = find_suite(suite, executor, advance)
+        chosen = chosen_pairs(there, pairs)
+        with progress_bar("results") as advance:
+            ran = run_benchmark(
+                there, systems, folder, executor, protocol, found, advance, pairs=chosen, bundle=bundle
+            )
+    for (name, remark), count in ran.remarks.items():
+        note(f"{name}: {remark} ({count})")
+    for name, pair, problem in ran.failures[:SHOWN]:
+        note(f"{name} failed on {pair}: {problem}")
+    if len(ran.failures) > SHOWN:
+        note(f"... and {len(ran.failures) - SHOWN} more failures; the report lists them")
+    if ran.measured or ran.kept:
+        say(compact_table(ran.results))
+    before = f", {ran.kept} were there before" if ran.kept else ""
+    failed = f", {len(ran.failures)} failed; the same command tries them again" if ran.failures else ""
+    say(
+        f"{folder}: {ran.measured} results measured{before}{failed}. For the page of tables: fye bench report {folder}"
+    )
+
+
+def measuring(networks: Networks, bundle: Path | None) -> dict[str, str]:
+    """SHA-256 of each network that measures. Raises SettingsError for a bundle that cannot be read."""
+    from followyouremoji.checkpoints.folder import sha256
+
+    checksums = dict(networks.checksums)
+    if bundle is not None:
+        try:
+            checksums["face_landmarker"] = sha256(bundle)
+        except OSError as reason:
+            raise SettingsError(f"{bundle} cannot be read ({reason.strerror}).") from None
+    return checksums
+
+
+def chosen_pairs(suite: Suite, text: str | None) -> list[str] | None:
+    """Names of the pairs that a text means, a number or names; None for all. Raises SettingsError for none."""
+    if text is None:
+        return None
+    names = [pair.name for pair in suite.manifest.pairs]
+    if not text.isdecimal():
+        return [name.strip() for name in text.split(",")]
+    count = min(int(text), len(names))
+    if count < 1:
+        raise SettingsError("At least one pair must be run.")
+    return [names[place * len(names) // count] for place in range(count)]

@@ -65,9 +65,9 @@ def check(
     )
     lengths = {clip.name: clip.footage.frames for clip in manifest.clips}
     for pair in manifest.pairs:
-        if pair.truth is not None and pair.truth.frames != lengths[pair.clip]:
+        if pair.truth is not None and pair.truth.frames > lengths[pair.clip]:
             problems.append(
-                f"truth of {pair.name}: it has {pair.truth.frames} frames; its clip has {lengths[pair.clip]}"
+                f"truth of {pair.name}: it has {pair.truth.frames} frames; its clip has only {lengths[pair.clip]}"
             )
     found: dict[str, list[str]] = {}
     work = partial(_problems, folder=folder, size=manifest.size)
@@ -79,10 +79,11 @@ def check(
 
 
 def extra_files(suite: Suite) -> list[str]:
-    """Files in the folder of a suite that neither its manifest names nor `fye bench build` adds."""
+    """Files in the folder of a suite, but hidden ones, that neither its manifest names nor `fye bench build` adds."""
     named = {MANIFEST, REFUSED, OVERVIEW} | {file.path for file in suite.manifest.files()}
-    there = (path.relative_to(suite.folder).as_posix() for path in suite.folder.rglob("*") if path.is_file())
-    return sorted(set(there) - named)
+    there = (path.relative_to(suite.folder) for path in suite.folder.rglob("*") if path.is_file())
+    shown = {path.as_posix() for path in there if not any(part.startswith(".") for part in path.parts)}
+    return sorted(shown - named)
 
 
 def _problems(part: _Part, folder: Path, size: int) -> list[str]:

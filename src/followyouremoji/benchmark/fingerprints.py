@@ -14,13 +14,13 @@ PACKAGE = Path(followyouremoji.__file__).parent
 
 
 @cache
-def code_hash(*places: str, libraries: tuple[str, ...] = ()) -> str:
-    """Twelve hexadecimal digits of the code and data in `places` of the package (folders and files), by default in
-    all but the commands, and of the versions of `libraries`."""
+def code_hash(*rooms: str, libraries: tuple[str, ...] = ()) -> str:
+    """Twelve hexadecimal digits of the code and data of the package's `rooms`, or folders in them such as
+    "benchmark/drawn", by default of all but the commands, and of the versions of `libraries`."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*")):
         place = path.relative_to(PACKAGE)
-        counts = any(map(place.is_relative_to, places)) if places else place.parts[0] != "apps"
+        counts = any(map(place.is_relative_to, rooms)) if rooms else place.parts[0] != "apps"
         if counts and path.suffix in (".py", ".npz"):
             digest.update(place.as_posix().encode() + path.read_bytes())
     for library in libraries:

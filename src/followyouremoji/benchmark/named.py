@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Literal
 
 from followyouremoji.benchmark.fingerprints import code_hash
 from followyouremoji.benchmark.suite import MANIFEST, Suite
@@ -14,13 +14,12 @@ from followyouremoji.cache import cache_folder
 from followyouremoji.errors import DataError, some_of
 from followyouremoji.executors import Executor
 
-Slice = Literal["full", "mini"]
-
-DRAWN: dict[str, Slice] = {"drawn": "full", "drawn-mini": "mini"}
+DRAWN = {"drawn": "full", "drawn-mini": "mini"}
 """By the name of a suite, the slice of EmojiBench-Drawn that it is."""
 
-DRAWN_BY = ("portraits", "benchmark/drawn", "benchmark/lossless.py", "benchmark/suite.py", "face/motion.py")
-"""Code and data whose change makes another drawing."""
+DRAWN_BY = ("portraits", "benchmark/drawn", "benchmark/lossless.py", "face")
+LIBRARIES = ("skia-python", "opencv-contrib-python", "numpy", "av")
+"""Code, data and libraries whose change makes another drawing."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def suites_folder() -> Path:
 
 def drawn_suite(name: str) -> DrawnSuite:
     """The suite `name` of `DRAWN` as this version draws it."""
-    code = code_hash(*DRAWN_BY, libraries=("skia-python", "numpy", "av"))
+    code = code_hash(*DRAWN_BY, libraries=LIBRARIES)
     return DrawnSuite(name, suites_folder() / f"{name}-{code}")
 
 
@@ -58,16 +57,18 @@ def find_suite(
     text: str, executor: Executor, advance: Callable[[int, int], None] = lambda done, total: None
 ) -> Suite:
     """The suite that a user means: a name of `DRAWN`, which is drawn first where it is not yet, or a folder.
+    A drawing that was stopped goes on.
 
     `advance` is called with what is drawn, and all. Raises DataError where there is no such suite.
     """
     if text in DRAWN:
         drawn = drawn_suite(text)
         if not drawn.is_drawn:
-            from followyouremoji.benchmark.drawn import draw_suite
+            from followyouremoji.benchmark.drawn import SLICES, draw_suite
 
             suites_folder().mkdir(parents=True, exist_ok=True)
-            draw_suite(drawn.folder, DRAWN[text], executor, advance)
+            done, wanted = count(1), SLICES[DRAWN[text]]
+            draw_suite(drawn.folder, wanted, executor, lambda: advance(next(done), len(wanted.items)))
         return Suite.read(drawn.folder)
     if not Path(text).is_dir():
         raise DataError(

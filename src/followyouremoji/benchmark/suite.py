@@ -105,7 +105,7 @@ class PairItem:
     portrait: Name | None = None
     """None for self-reenactment: the clip's first frame."""
     truth: Footage | None = None
-    """Of a cross-reenactment, where it is known."""
+    """Of a cross-reenactment, where it is known: for as many frames as the clip has, or for its first."""
 
 
 @validated
@@ -183,7 +183,8 @@ class Case:
 
     @property
     def frames(self) -> int:
-        return min(self.protocol.frames, self.clip.footage.frames)
+        known = (self.clip.footage, self.pair.truth or self.clip.footage)
+        return min(self.protocol.frames, *(footage.frames for footage in known))
 
     @property
     def size(self) -> int:

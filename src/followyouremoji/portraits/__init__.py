@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from .casting import random_identity
 from .looks import Look
 from .performance import EXPRESSIONS, Performance, expressive_motion, speech
-from .styles import HELD_OUT_STYLES, STYLES, Identity
+from .styles import ALL_ANIMALS, ANIMALS, HELD_OUT_STYLES, STYLES, Identity
 
 if TYPE_CHECKING:
     from .drawing import DrawnPortrait, draw_portrait
 
 __all__ = [
+    "ALL_ANIMALS",
+    "ANIMALS",
     "EXPRESSIONS",
     "HELD_OUT_STYLES",
     "STYLES",

@@ -10,6 +10,14 @@ from .head import Skull
 from .palettes import hex_colour, mixed, toned
 from .scene import Scene
 from .sight import Sight
+from .species import SPECIES
+from .species_features import (
+    OUTLINES,
+    draw_ears_and_horns,
+    draw_species_nose,
+    draw_spines_behind,
+    draw_wool_behind,
+)
 from .styles import Identity
 
 
@@ -23,18 +31,27 @@ def draw_cheek_fur(scene: Scene, skull: Skull) -> None:
     ]  # fmt: skip
     if identity.animal in ("bear", "panda", "mouse", "dog"):
         right[5:] = [(1.18 * broad, -3.0), (1.08 * broad, -5.4), (0.90 * broad, -7.2), (0.66 * broad, -8.4)]
+    species = SPECIES.get(identity.animal)
+    if species:
+        right = [(x * broad, y) for x, y in OUTLINES[species.outline]]
     flat = np.array(right + [(-x, y) for x, y in right[:0:-1]])
     outline = np.column_stack([flat, np.full(len(flat), -3.0)])
     mane = toned(identity.skin, -0.22, 1.1) if identity.animal == "lion" else identity.skin
     colours = [scene.lit(mane, (0.0, 0.7, 0.7)), scene.lit(mane, (0.0, -0.5, 0.6))]
     lower = colours[1] if identity.animal != "fox" else np.array(identity.trim) * 0.92
     seen = scene.see(outline)
+    if species:
+        lower = scene.lit(species.colour(species.cheeks, identity.skin, identity.trim), (0.0, -0.5, 0.6))
+        if "spines" in species.grown:
+            draw_spines_behind(scene, seen)
     silhouette = smooth_loop(seen, 0.6)
     if identity.outline:
         canvas.stroke(silhouette, toned(identity.hair, -0.35, 0.6), 2.0 * identity.outline * scene.unit)
     canvas.fill_linear(silhouette, seen[0], seen[len(right) - 1], [colours[0], lower])
-    _draw_fringe(scene, seen, [colours[0], lower])
+    _draw_fringe(scene, seen, [colours[0], lower], species.fringe if species else (0.15, 0.65))
     _cover_with_fur(scene, silhouette)
+    if species and "wool" in species.grown:
+        draw_wool_behind(scene, seen)
 
 
 def _cover_with_fur(scene: Scene, silhouette: Any) -> None:
@@ -44,8 +61,11 @@ def _cover_with_fur(scene: Scene, silhouette: Any) -> None:
         scene.canvas.multiply(silhouette, coat, scene.see(np.zeros((1, 3)))[0], 14.0 * scene.unit / 256.0)
 
 
-def _draw_fringe(scene: Scene, outline: np.ndarray, colours: list[np.ndarray]) -> None:
-    """Tufts that stand out along an outline, ``(N, 2)`` pixels, so that fur does not end like paper."""
+def _draw_fringe(
+    scene: Scene, outline: np.ndarray, colours: list[np.ndarray], lengths: tuple[float, float]
+) -> None:
+    """Tufts that stand out along an outline, ``(N, 2)`` pixels, so that fur does not end like paper; their `lengths` are
+    centimetres."""
     rng = np.random.default_rng(scene.identity.seed + 5)
     count = 18 * len(outline)
     place = np.arange(count) / 18.0
@@ -65,7 +85,7 @@ def _draw_fringe(scene: Scene, outline: np.ndarray, colours: list[np.ndarray]) -
     away = along - centre
     away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
     lean = np.stack([-away[:, 1], away[:, 0]], axis=1) * np.sign(along[:, :1] - centre[0])
-    length = scene.unit * rng.uniform(0.15, 0.65, (count, 1))
+    length = scene.unit * rng.uniform(*lengths, (count, 1))
     tips = along + length * (away + 0.6 * lean)
     tall = np.ptp(outline[:, 1])
     upper = along[:, 1] < outline[:, 1].min() + 0.55 * tall
@@ -93,6 +113,10 @@ _ANIMAL_EARS = {
 def draw_animal_ears(scene: Scene, behind: bool) -> bool:
     """Draw the ears behind (or before) the head; whether any is left for the other call."""
     identity, canvas = scene.identity, scene.canvas
+    if identity.animal in SPECIES:
+        if behind:
+            draw_ears_and_horns(scene)
+        return False
     place, broad, long, lean, pointed = _ANIMAL_EARS[identity.animal]
     hanging = long < 0.0
     if not (hanging or behind):
@@ -140,6 +164,10 @@ def draw_animal_ears(scene: Scene, behind: bool) -> bool:
 
 def draw_animal_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     """A muzzle: pads, a nose of the animal's colour, the line below it, whiskers."""
+    species = SPECIES.get(identity.animal)
+    if species and species.nose != "leather":
+        draw_species_nose(canvas, identity, sight)
+        return
     points, unit = sight.points, sight.unit
     left, right, tip, under = points[48], points[278], points[195], points[2]
     across = right - left
@@ -148,7 +176,7 @@ def draw_animal_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     colour = (
         hex_colour("#D9868A")
         if identity.animal in ("rabbit", "mouse") or (identity.animal == "cat" and identity.marking > 0.5)
-        else hex_colour("#2D2526")
+        else hex_colour(species.nose_colour if species else "#2D2526")
     )
     outline = np.stack(
         [
@@ -175,7 +203,7 @@ def draw_animal_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
             start = root + np.array([0.0, 0.45 * k * unit])
             bend = start + np.array([side * 2.6, 0.1 + 0.55 * k]) * unit
             stop = start + np.array([side * 4.6, 0.7 + 0.9 * k]) * unit
-            if identity.animal in ("cat", "mouse", "rabbit", "fox"):
+            if identity.animal in ("cat", "mouse", "rabbit", "fox") or (species and species.whiskers):
                 canvas.stroke(
                     smooth_line(np.stack([start, bend, stop])), (1.0, 0.99, 0.96), 0.09 * unit, alpha=0.6
                 )

@@ -8,6 +8,7 @@ from .coating import cloth_coat, fur_coat, head_coat
 from .head import Skull, skull_behind
 from .palettes import toned
 from .scene import Scene
+from .species import SPECIES
 
 
 def draw_body(scene: Scene) -> None:
@@ -46,6 +47,14 @@ def draw_body(scene: Scene) -> None:
         fur = fur_coat(identity)
         if fur is not None:
             canvas.multiply(silhouette, fur, body[0], 16.0 * unit / 256.0)
+        species = SPECIES.get(identity.animal)
+        if species and species.chest == "skin":
+            head = scene.see(np.array([[half, -4.0, -3.5], [-half, -4.0, -3.5]]))
+            neck = polygon(np.concatenate([head, seen((-half - 1.4, base - 2.4), (half + 1.4, base - 2.4))]))
+            canvas.fill_linear(neck, head[0], seen((half, base - 1.0))[0], [0.72 * cloth[0], cloth[0]])
+            if fur is not None:
+                canvas.multiply(neck, fur, body[0], 16.0 * unit / 256.0)
+            return
         chest = seen(*((3.4 * np.sin(t), base - 3.0 + 6.5 * np.cos(t)) for t in np.linspace(0.0, 5.5, 8)))
         canvas.fill(
             smooth_loop(chest), scene.lit(identity.trim, (0.0, 0.1, 0.99)) * 0.92, 0.8, blur=0.8 * unit

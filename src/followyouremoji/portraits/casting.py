@@ -32,20 +32,27 @@ from .palettes import (
     toned,
     varied,
 )
-from .styles import ANIMALS, HELD_OUT_STYLES, STYLES, Identity
+from .species import SPECIES
+from .styles import ALL_ANIMALS, ANIMALS, HELD_OUT_STYLES, STYLES, Identity
 
 
-def random_identity(rng: Random, style: str | None = None) -> Identity:
+def random_identity(rng: Random, style: str | None = None, animal: str | None = None) -> Identity:
     """A random identity of a style, made by that style's rules and given a look; without a ``style``, one of `STYLES`,
-    people and cartoons the most frequent.
+    people and cartoons the most frequent. An ``animal`` of the style "animal" is one of `ALL_ANIMALS`, by default any
+    of `ANIMALS`.
 
-    Raises ValueError for a style that is neither in `STYLES` nor in `HELD_OUT_STYLES`.
+    Raises ValueError for a style that is neither in `STYLES` nor in `HELD_OUT_STYLES`, and for an unknown animal.
     """
     if style is None:
         style = str(rng.choice(STYLES, p=(0.38, 0.22, 0.07, 0.07, 0.16, 0.10)))
     if style not in STYLES + HELD_OUT_STYLES:
         raise ValueError(f"style {style!r} is not one of {', '.join(STYLES + HELD_OUT_STYLES)}")
-    identity = _CASTS[style](rng, common_traits(rng, style))
+    if animal is None:
+        identity = _CASTS[style](rng, common_traits(rng, style))
+    elif style == "animal" and animal in ALL_ANIMALS:
+        identity = _animal(rng, common_traits(rng, style), animal)
+    else:
+        raise ValueError(f"{animal!r} is no animal that the style {style!r} has: {', '.join(ALL_ANIMALS)}")
     if identity.look.is_plain and style not in ("koala", "doll"):
         identity = replace(identity, look=Look.random(rng))
     return identity
@@ -139,7 +146,8 @@ def _animal(rng: Random, common: Identity, animal: str | None = None) -> Identit
     animal = animal or one_of(
         rng, {name: 3.0 if name in ("cat", "dog") else 2.0 if name == "bear" else 1.0 for name in ANIMALS}
     )
-    fur = varied(rng, pick(rng, _ANIMAL_FUR.get(animal, FUR)))
+    species = SPECIES.get(animal)
+    fur = varied(rng, pick(rng, species.fur if species else _ANIMAL_FUR.get(animal, FUR)))
     shape = FaceShape(
         principal=principal_shape(rng, 0.3),
         eyes=rng.uniform(1.6, 2.05),
@@ -154,9 +162,13 @@ def _animal(rng: Random, common: Identity, animal: str | None = None) -> Identit
         smile=rng.uniform(0.5, 0.9),
         liveliness=1.15,
         kind="animal",
-        muzzle=_MUZZLES[animal],
+        muzzle=species.muzzle if species else _MUZZLES[animal],
     )
     pale = mixed(fur, hex_colour("#FFFBF2"), rng.uniform(0.55, 0.9))
+    iris = palette("#5B3A22 #3E2A1E #C08A2E #7CA05A #5E8FB8 #46302A")
+    if species:
+        shape = replace(shape, width=shape.width * species.width, chin=shape.chin + species.chin)
+        pale, iris = pick(rng, species.trim), species.iris
     return replace(
         common,
         shape=shape,
@@ -165,7 +177,7 @@ def _animal(rng: Random, common: Identity, animal: str | None = None) -> Identit
         hair=toned(fur, -0.14),
         trim=pale,
         lips=mixed(pale, hex_colour("#6B4A45"), 0.35),
-        iris=pick(rng, palette("#5B3A22 #3E2A1E #C08A2E #7CA05A #5E8FB8 #46302A")),
+        iris=pick(rng, iris),
         hair_style="bald",
         marking=rng.uniform(0.0, 1.0),
         brow_thickness=1.0,

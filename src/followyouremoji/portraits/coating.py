@@ -11,6 +11,8 @@ import numpy as np
 
 from .head import HAIR_COLUMNS, HAIR_ROWS
 from .shading import beard_weight, head_at_rest
+from .species import SPECIES
+from .species_coats import species_pattern
 from .styles import Identity
 from .textures import cells, clouds, combed, smooth_noise, texture_tile
 
@@ -126,7 +128,12 @@ def _fur(identity: Identity, rng: np.random.Generator) -> np.ndarray:
     elif identity.animal == "dog" and identity.marking > 0.9:
         distance, _ = cells(rng, 110, MAP)
         coat = coat * (1.0 - 0.5 * outer * np.clip(2.0 - 0.35 * distance, 0.0, 1.0))
-    return np.repeat(coat[..., None], 3, axis=2)
+    spread = np.repeat(coat[..., None], 3, axis=2)
+    if identity.animal in SPECIES:
+        # Patterns end further out still: detectors, too, lose a face in spots and stripes.
+        outside = 1.0 - 0.9 * np.exp(-((x / 6.4) ** 6) - ((y - 0.3) / 6.6) ** 6)
+        spread = spread * species_pattern(identity, rng, MAP, outside)
+    return spread
 
 
 @lru_cache(maxsize=24)
@@ -138,8 +145,10 @@ def fur_coat(identity: Identity) -> np.ndarray | None:
     rng = np.random.default_rng(identity.seed + 4)
     down = np.pi / 2 + 0.5 * smooth_noise(rng, 8, 256)
     hair = 0.12 + 0.07 * combed(rng, down, 0.8, 18.0) + 0.04 * combed(rng, down, 2.2, 28.0)
-    coat = 1.0 - np.clip(hair, 0.0, 0.5)
-    return np.repeat((255.0 * coat).astype(np.uint8)[..., None], 3, axis=2)
+    coat = np.repeat(1.0 - np.clip(hair, 0.0, 0.5)[..., None], 3, axis=2)
+    if identity.animal in SPECIES:
+        coat = coat * species_pattern(identity, rng, 256, 0.9)
+    return (255.0 * coat).astype(np.uint8)
 
 
 def _stone(identity: Identity, rng: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Draw one picture: back to front, backdrop, hair behind, body, head, features, hair in front; then the identity's
 look."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,10 +20,10 @@ from .head import (
     Skull,
     Surface,
     ear_outline,
-    framing,
     head_pose,
     head_surface,
     skull_behind,
+    staged,
     turned,
 )
 from .palettes import hex_colour, toned
@@ -31,6 +31,7 @@ from .performance import Performance
 from .scene import Scene
 from .shading import head_paint, lit
 from .sight import Sight
+from .species_features import draw_grown
 from .styles import Identity
 from .wear import draw_earring, draw_glasses
 from .wrinkles import draw_wrinkles
@@ -65,15 +66,11 @@ def draw_portrait(identity: Identity, performance: Performance, size: int = 256)
     -------
     The picture with its landmarks. The face's bounding box is about half as large as the picture.
     """
-    staged = replace(
-        performance,
-        shift=(performance.shift[0] + identity.offset[0], performance.shift[1] + identity.offset[1]),
-        scale=performance.scale * identity.scale * framing(identity.shape),
-    )
-    pose = head_pose(staged)
-    body = head_pose(Performance(shift=staged.shift, scale=staged.scale))
+    placed = staged(identity, performance)
+    pose = head_pose(placed)
+    body = head_pose(Performance(shift=placed.shift, scale=placed.scale))
     side = 2 * size
-    scene = Scene(Canvas(side), identity, pose, body, side / PICTURE_CM * staged.scale)
+    scene = Scene(Canvas(side), identity, pose, body, side / PICTURE_CM * placed.scale)
     face = expressive_face(identity.shape, np.array(performance.controls))
     irises = place_eyes(identity.shape, performance.gaze)
     points = scene.see(np.concatenate([face, irises]))
@@ -121,6 +118,7 @@ def _draw_head(scene: Scene, points: np.ndarray, face: np.ndarray) -> None:
     draw_brows(canvas, identity, sight)
     if nearer:
         _draw_ears(scene, skull, behind=False)
+    draw_grown(scene, skull, points)
     draw_glasses(canvas, identity, sight)
     if hair is not None:
         scene.draw_surface(hair, hair_paint(identity), hair_coat(identity), hair_places())

@@ -1,6 +1,6 @@
 """The head around the face as surfaces in canonical space: skull, hair, ears; and the camera that sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from followyouremoji.face.topology import (
 
 from .anatomy import FaceShape, face_at_rest
 from .performance import Performance
+from .styles import Identity
 
 RINGS = 5
 """Rings of points from the border of the face to the back of the head."""
@@ -75,6 +76,15 @@ def head_pose(performance: Performance) -> np.ndarray:
     pose[:3, :3] = rotation
     pose[:3, 3] = place - rotation @ PIVOT
     return pose
+
+
+def staged(identity: Identity, performance: Performance) -> Performance:
+    """A performance at the place and in the size of an identity's head."""
+    return replace(
+        performance,
+        shift=(performance.shift[0] + identity.offset[0], performance.shift[1] + identity.offset[1]),
+        scale=performance.scale * identity.scale * framing(identity.shape),
+    )
 
 
 @cache

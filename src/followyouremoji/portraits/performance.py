@@ -1,8 +1,9 @@
 """The motion of a drawn portrait: named expressions, gaze and head pose, and smooth motion over time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -118,6 +119,11 @@ class Performance:
         return cls(tuple(intensity * expression.vector()), _as_gaze(intensity * np.array(expression.gaze)))
 
     @classmethod
+    def within_limits(cls, controls: np.ndarray, gaze: np.ndarray, **head: Any) -> "Performance":
+        """Of weights ``(K,)`` and gaze ``(2, 2)`` of any strength, brought within what the face can do."""
+        return cls(_bounded(controls), _as_gaze(gaze), **head)
+
+    @classmethod
     def random(cls, rng: np.random.Generator, turn: float = 1.0) -> "Performance":
         """A blend of one or two named expressions with random strength, gaze and head pose.
 
@@ -164,7 +170,7 @@ def _as_gaze(gaze: np.ndarray) -> tuple[Gaze, Gaze]:
     return (rx, ry), (lx, ly)
 
 
-def _wander(rng: np.random.Generator, frames: int, frame_rate: float, period: float) -> np.ndarray:
+def wander(rng: np.random.Generator, frames: int, frame_rate: float, period: float) -> np.ndarray:
     """A smooth random curve of about unit variance that changes over ``period`` seconds, ``(frames,)``."""
     seconds = np.arange(frames) / frame_rate
     rates = rng.uniform(0.4, 1.4, 4) / period
@@ -174,16 +180,22 @@ def _wander(rng: np.random.Generator, frames: int, frame_rate: float, period: fl
 
 def _blinks(rng: np.random.Generator, frames: int, frame_rate: float) -> np.ndarray:
     """Lid closing of natural blinks: every 2 to 5 seconds, about 0.25 s long, ``(frames,)`` in [0, 1]."""
+    moments = [rng.uniform(0.3, 2.5)]
+    while moments[-1] < frames / frame_rate:
+        moments.append(moments[-1] + rng.uniform(2.0, 5.0))
+    return blinks_at(moments[:-1], frames, frame_rate)
+
+
+def blinks_at(moments: Iterable[float], frames: int, frame_rate: float) -> np.ndarray:
+    """Lid closing of blinks whose middles are at some seconds, ``(frames,)`` in [0, 1]."""
     seconds = np.arange(frames) / frame_rate
     closing = np.zeros(frames)
-    moment = rng.uniform(0.3, 2.5)
-    while moment < frames / frame_rate:
+    for moment in moments:
         closing = np.maximum(closing, np.clip(1.35 - np.abs(seconds - moment) / 0.11, 0.0, 1.0))
-        moment += rng.uniform(2.0, 5.0)
     return closing
 
 
-def _saccades(rng: np.random.Generator, frames: int, frame_rate: float, reach: float) -> np.ndarray:
+def saccades(rng: np.random.Generator, frames: int, frame_rate: float, reach: float) -> np.ndarray:
     """Gaze that jumps and rests 0.5 to 2 seconds, jumps taking about two frames, ``(frames, 2)``."""
     gaze = np.zeros((frames, 2))
     frame, target = 0, np.zeros(2)
@@ -207,12 +219,12 @@ def _frames(
         place = CONTROLS.index(name)
         controls[:, place] = np.maximum(controls[:, place], blink)
     angles = (
-        np.stack([_wander(rng, frames, frame_rate, 3.5) for _ in range(3)], axis=1) * (9.0, 5.0, 4.0) * sway
+        np.stack([wander(rng, frames, frame_rate, 3.5) for _ in range(3)], axis=1) * (9.0, 5.0, 4.0) * sway
     )
     shifts = (
-        np.stack([_wander(rng, frames, frame_rate, 4.0) for _ in range(2)], axis=1) * (0.010, 0.007) * sway
+        np.stack([wander(rng, frames, frame_rate, 4.0) for _ in range(2)], axis=1) * (0.010, 0.007) * sway
     )
-    scales = np.exp(0.015 * sway * _wander(rng, frames, frame_rate, 5.0))
+    scales = np.exp(0.015 * sway * wander(rng, frames, frame_rate, 5.0))
     return [
         Performance(
             _bounded(weights),
@@ -248,11 +260,11 @@ def speech(rng: np.random.Generator, frames: int, frame_rate: float) -> list[Per
         controls += np.exp(-0.5 * ((seconds - moment) / width) ** 2)[:, None] * syllable
         moment += rng.uniform(0.6, 1.0) if rng.random() < 0.12 else rng.uniform(0.15, 0.30)
     mood = EXPRESSIONS[str(rng.choice(["smile", "neutral", "brows_up", "sad", "frown"]))].vector() * 0.4
-    controls += np.clip(0.5 + 0.5 * _wander(rng, frames, frame_rate, 3.0), 0.0, 1.0)[:, None] * mood
-    lift = np.clip(_wander(rng, frames, frame_rate, 1.2) - 0.4, 0.0, 1.0) * 0.7
+    controls += np.clip(0.5 + 0.5 * wander(rng, frames, frame_rate, 3.0), 0.0, 1.0)[:, None] * mood
+    lift = np.clip(wander(rng, frames, frame_rate, 1.2) - 0.4, 0.0, 1.0) * 0.7
     for name in ("brow_inner_up", "brow_outer_up_left", "brow_outer_up_right"):
         controls[:, CONTROLS.index(name)] += lift
-    glances = _saccades(rng, frames, frame_rate, 0.25)
+    glances = saccades(rng, frames, frame_rate, 0.25)
     return _frames(rng, controls, np.repeat(glances[:, None], 2, axis=1), frame_rate, sway=0.8)
 
 
@@ -275,5 +287,5 @@ def expressive_motion(rng: np.random.Generator, frames: int, frame_rate: float) 
     start, stop = np.array(moments)[place], np.array(moments)[place + 1]
     eased = smooth_step((seconds - start) / (stop - start))[:, None]
     curve = (1.0 - eased) * np.array(keys)[place] + eased * np.array(keys)[place + 1]
-    gaze = curve[:, -4:].reshape(frames, 2, 2) + _saccades(rng, frames, frame_rate, 0.2)[:, None]
+    gaze = curve[:, -4:].reshape(frames, 2, 2) + saccades(rng, frames, frame_rate, 0.2)[:, None]
     return _frames(rng, curve[:, :-4], gaze, frame_rate, sway=1.1)

@@ -9,6 +9,7 @@ from followyouremoji.face.easing import smooth_step
 from .anatomy import face_at_rest
 from .head import head_surface, skull_behind
 from .palettes import hex_colour, mixed, toned
+from .species import SPECIES
 from .styles import Identity
 
 
@@ -82,6 +83,15 @@ def head_paint(identity: Identity) -> np.ndarray:
 
 def _fur(identity: Identity, rest: np.ndarray, paint: np.ndarray) -> np.ndarray:
     pale = identity.trim
+    species = SPECIES.get(identity.animal)
+    if species:
+        for mark in species.marks:
+            x, y = mark.place
+            sides = (-1.0, 1.0) if x else (1.0,)
+            weight = sum(_spot(rest, (side * x, y), mark.spread) for side in sides)
+            colour = species.colour(mark.colour, identity.skin, pale)
+            paint = _blend(paint, np.clip(mark.strength * weight, 0.0, 1.0), colour)
+        return paint
     dark = toned(identity.skin, -0.30, 0.7)
     muzzle = np.clip(1.5 * _spot(rest, (0.0, -4.0), (2.7, 2.0)), 0, 1)
     if identity.animal == "fox":

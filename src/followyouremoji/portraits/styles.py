@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from .anatomy import FaceShape
 from .looks import Look
 from .palettes import BACKDROP, CLOTHES, HAIR, IRIS, LIGHT, SKIN, Colour
+from .species import MORE_ANIMALS
 
 STYLES = ("person", "cartoon", "emoji", "stone", "animal", "painting")
 """The styles that a random identity has."""
@@ -13,6 +14,9 @@ HELD_OUT_STYLES = ("koala", "tapestry", "fresco", "engraving", "doll")
 
 COLLARS = ("round", "v", "high", "shirt", "hood")
 ANIMALS = ("cat", "dog", "bear", "fox", "rabbit", "panda", "mouse", "tiger", "lion")
+"""Those that a random animal is one of."""
+ALL_ANIMALS = ANIMALS + MORE_ANIMALS
+"""Those that can be asked for by name."""
 SCENES = ("glow", "gradient", "bokeh", "shapes", "clouds", "stripes", "checks", "dark", "landscape", "room")
 
 

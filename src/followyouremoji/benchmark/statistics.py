@@ -127,7 +127,8 @@ def set_figure(distances: np.ndarray, n: int) -> Figure:
     do: a resample holds a clip twice, which makes every distance larger than the one that is asked for.
     """
     value, spread = float(distances[0]), _spread(distances[1:])
-    return Figure(value, value - spread, value + spread, n)
+    low = max(0.0, value - spread) if math.isfinite(spread) else math.nan
+    return Figure(value, low, value + spread, n)
 
 
 def paired_difference(values: np.ndarray, others: np.ndarray, seed: int = 0) -> Difference:

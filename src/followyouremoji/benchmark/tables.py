@@ -98,7 +98,10 @@ def number(value: float, digits: int) -> str:
     """A number as the tables print it; nothing for NaN."""
     if math.isnan(value):
         return ""
-    return ("-∞" if value < 0 else "∞") if math.isinf(value) else f"{value:.{digits}f}"
+    if math.isinf(value):
+        return "-∞" if value < 0 else "∞"
+    text = f"{value:.{digits}f}"
+    return text if float(text) else text.lstrip("-")  # no negative zero
 
 
 def interval_text(low: float, high: float, digits: int) -> str:

@@ -16,6 +16,7 @@ from followyouremoji.benchmark.report.content import headlines, pair_values
 from followyouremoji.benchmark.report.scores import Pair, Scores
 from followyouremoji.benchmark.store import Results
 from followyouremoji.benchmark.suite import Case
+from followyouremoji.benchmark.tables import number
 from followyouremoji.errors import UserError
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import resize_picture
@@ -28,7 +29,7 @@ ACROSS = 6  # tiles side by side
 CRF = "28"
 BUDGET = 15_000_000
 """Bytes of all videos of a page: 20 MB of text."""
-CHOOSING = 5  # metrics to choose clips by, in each mode
+CHOOSING = 6  # metrics to choose clips by, in each mode
 GREY = 128  # of a tile without a picture
 
 
@@ -44,11 +45,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Tile:
-    """`problem`: why there is no picture."""
+    """`problem`: why there is no picture; `figures`: of a system, by the metrics that clips are chosen by."""
 
     title: str
     system: bool = False
     problem: str = ""
+    figures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,15 @@ class ShownClip:
     frame_rate: float
 
 
+def choosing(scores: Scores, mode: str) -> tuple[Metric, ...]:
+    """The metrics that clips are chosen by."""
+    return headlines(scores, mode)[:CHOOSING]
+
+
 def choices(scores: Scores, mode: str, system: str) -> list[Choice]:
     """The best, the median and the worst of a system's clips by each of a few metrics, as far as there are so many."""
     found = []
-    for metric in headlines(scores, mode)[:CHOOSING]:
+    for metric in choosing(scores, mode):
         ordered = pair_values(scores, system, mode, metric)
         places = {"best": 0, "median": len(ordered) // 2, "worst": len(ordered) - 1}
         taken: set[int] = set()
@@ -96,11 +103,20 @@ def shown_clip(
         pictures.append(case.truth)
     for system in shown_systems(scores):
         made, problem = result_frames(results, system, case, failures.get(system))
-        tiles.append(Tile(system, True, problem))
+        tiles.append(Tile(system, True, problem, pair_figures(scores, system, pair)))
         pictures.append(made)
     across = min(ACROSS, len(tiles))
     video = encoded(mosaic(pictures, across, side), case.clip.footage.frame_rate)
     return ShownClip(pair, video, tuple(tiles), across, side, case.frames, case.clip.footage.frame_rate)
+
+
+def pair_figures(scores: Scores, system: str, pair: Pair) -> tuple[tuple[str, str], ...]:
+    """A system's figures of one pair, with their metrics' names."""
+    place = scores.pairs[pair.mode].index(pair)
+    return tuple(
+        (metric.name, number(float(scores.values(system, pair.mode, metric.name)[place]), metric.digits))
+        for metric in choosing(scores, pair.mode)
+    )
 
 
 def result_frames(

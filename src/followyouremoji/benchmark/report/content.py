@@ -213,11 +213,14 @@ def _difference_cell(scores: Scores, mode: str, metric: Metric, system: str, oth
     if not found.n or math.isnan(found.value):
         return Cell(NOTHING, note="no common clip has a value")
     p = "" if math.isnan(found.p) else f", p = {found.p:.4f}" if found.p >= 1e-4 else ", p < 0.0001"
+    text, verdict = signed(found.value, metric.digits), found.verdict(metric.better)
     low, high = signed(found.low, metric.digits), signed(found.high, metric.digits)
     return Cell(
-        signed(found.value, metric.digits),
+        text,
         f"{low} to {high}" if low else "",
-        tone=found.verdict(metric.better),
+        tone=verdict
+        if verdict in ("", "same") or text[0] in "+−"
+        else "same",  # a difference that shows as 0 is none
         note=f"{found.n} common clips{p}",
     )
 

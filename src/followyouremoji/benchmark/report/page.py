@@ -57,6 +57,7 @@ def page(scores: Scores, suite: Suite | None, clips: Clips, tables: content.Tabl
     environment.filters |= {
         "base64": lambda data: base64.b64encode(data).decode("ascii"),
         "named": lambda names: [(name, name) for name in names],
+        "unbroken": lambda title: title.replace(" ↓", "\u00a0↓").replace(" ↑", "\u00a0↑"),
         "titles": lambda panels: [(panel.metric, panel.title) for panel in panels],
         "metrics_of": lambda some: list({one.metric.name: one.metric.title for one in some}.items()),
     }

@@ -13,7 +13,7 @@ from followyouremoji.benchmark.report.content import ordered_systems
 from followyouremoji.benchmark.report.scores import Scores
 from followyouremoji.benchmark.tables import heading, number
 
-MARGIN = 0.04  # of an axis's range, on both sides
+MARGIN = 3  # percent of the width on both sides of an axis
 BINS, LAYER, LAYERS = (
     80,
     3,
@@ -69,18 +69,18 @@ class Accuracy:
 
 
 def axis(values: Sequence[float]) -> tuple[float, float]:
-    """The least and the largest of the finite values, with a margin."""
-    known = [value for value in values if math.isfinite(value)]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    margin = MARGIN * (high - low) or 0.05 * abs(high) or 1.0
-    return low - margin, high + margin
+    """The least and the largest of the finite values, or something around a single one."""
+    known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(known), max(known)
+    around = 0.0 if high > low else 0.05 * abs(high) or 1.0
+    return low - around, high + around
 
 
 def percent(value: float, ends: tuple[float, float]) -> float | None:
     """Where a value lies on an axis; None for those that lie nowhere."""
     if not math.isfinite(value):
         return None
-    return round(100 * (value - ends[0]) / (ends[1] - ends[0]), 2)
+    return round(MARGIN + (100 - 2 * MARGIN) * (value - ends[0]) / (ends[1] - ends[0]), 2)
 
 
 def interval_panels(scores: Scores, mode: str) -> list[Panel]:

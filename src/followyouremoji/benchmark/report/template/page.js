@@ -71,9 +71,9 @@ for (const group of document.querySelectorAll(".players")) {
   const choose = () => {
     for (const figure of figures) {
       figure.hidden = true;
-      for (const chosen of figure.querySelectorAll(".chosen")) {
-        chosen.hidden = chosen.dataset.metric !== select.value;
-        if (!chosen.hidden) { figure.hidden = false; figure.style.order = chosen.dataset.order; }
+      for (const one of figure.querySelectorAll("[data-metric]")) {
+        one.hidden = one.dataset.metric !== select.value;
+        if (!one.hidden && one.dataset.order) { figure.hidden = false; figure.style.order = one.dataset.order; }
       }
       players.get(figure).update();
     }

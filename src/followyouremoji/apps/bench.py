@@ -7,7 +7,7 @@ import typer
 from followyouremoji.apps.bench_ablate import ablate
 from followyouremoji.apps.bench_report import report
 from followyouremoji.apps.bench_run import run
-from followyouremoji.apps.bench_study import study
+from followyouremoji.apps.bench_study import study, study_results
 from followyouremoji.apps.bench_suites import build, check, list_
 from followyouremoji.apps.bench_weights import weights
 
@@ -36,3 +36,4 @@ bench_app.command("ablate")(ablate)
 # Reading.
 bench_app.command("report")(report)
 bench_app.command("study")(study)
+bench_app.command("study-results")(study_results)

@@ -11,6 +11,7 @@ from followyouremoji.checkpoints.hub import (
     RemoteFile,
     download,
     download_face_landmarker,
+    fetch,
     plan_download,
 )
 from followyouremoji.checkpoints.model import Model, load_model, save_model
@@ -36,6 +37,7 @@ __all__ = [
     "download",
     "download_face_landmarker",
     "face_landmarker_file",
+    "fetch",
     "find_checkpoint",
     "list_checkpoints",
     "load_model",

@@ -139,7 +139,7 @@ def download(
     _check_space(plan)
     for file in plan.files:
         url = hf_hub_url(file.repository, file.path, revision=file.revision, endpoint=plan.endpoint)
-        _fetch(url, plan.local(file), file.size, file.checksum, by_hand(plan.form))
+        fetch(url, plan.local(file), file.size, file.checksum, by_hand(plan.form))
     where = {file.role: plan.local(file) for file in plan.files}
     encoder = where["image_encoder"]
     files = PublishedFiles(
@@ -180,7 +180,7 @@ def download_face_landmarker(
     Raises WeightsError where there is no network or the file is not the one of the SHA-256 `checksum`.
     """
     file = face_landmarker_file()
-    _fetch(url, file, size, checksum, f"Or fetch it by hand and put it at {file}")
+    fetch(url, file, size, checksum, f"Or fetch it by hand and put it at {file}")
     return file
 
 
@@ -248,7 +248,7 @@ def _network_errors() -> tuple[type[BaseException], ...]:
     return (OSError, EntryNotFoundError, *HfHubHTTPError.__bases__)
 
 
-def _fetch(url: str, file: Path, size: int, checksum: str, otherwise: str) -> None:
+def fetch(url: str, file: Path, size: int, checksum: str, otherwise: str) -> None:
     """Fetch a file of `size` bytes, unless it is there already, and check it; what has arrived lies in `file` + `.part`
     until then.
 

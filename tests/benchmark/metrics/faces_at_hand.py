@@ -38,7 +38,9 @@ def smiling(amounts: np.ndarray, face: np.ndarray | None = None) -> np.ndarray:
 def landmarks_of(vertices: np.ndarray, poses: np.ndarray, gaze_cm: float = 0.0) -> np.ndarray:
     """Normalised landmarks (T, 478, 3) as a detector would give them; irises in the middle of the lids, or so many
     centimetres to the right of it."""
-    irises = np.stack([vertices[:, list(loop)].mean(axis=1) for loop in (RIGHT_EYE_LOOP, LEFT_EYE_LOOP)], axis=1)
+    irises = np.stack(
+        [vertices[:, list(loop)].mean(axis=1) for loop in (RIGHT_EYE_LOOP, LEFT_EYE_LOOP)], axis=1
+    )
     irises[..., 0] += gaze_cm
     points = np.concatenate([vertices, np.repeat(irises, 5, axis=1)], axis=1)
     seen = project(points, poses, (SIZE, SIZE)) / SIZE

@@ -32,9 +32,7 @@ def landmarks() -> np.ndarray:
 
 
 def figures(case, landmarks: np.ndarray) -> dict[str, float]:
-    return {
-        one.metric: one.value for one in faces.measure(observed(case, pictures_of(FRAMES), landmarks))
-    }
+    return {one.metric: one.value for one in faces.measure(observed(case, pictures_of(FRAMES), landmarks))}
 
 
 def test_a_perfect_face_has_perfect_figures(landmarks) -> None:

@@ -51,9 +51,9 @@ def test_the_interval_of_a_mean_is_about_that_of_scipys_bootstrap() -> None:
     stats = pytest.importorskip("scipy.stats")
     values = np.random.default_rng(4).gamma(2.0, size=60)
     theirs = stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(1)
+        (values,), np.mean, method="percentile", n_resamples=4000, rng=np.random.default_rng(1)
     )
-    np.testing.assert_allclose(bootstrap_interval(values), theirs.confidence_interval, atol=0.03)
+    np.testing.assert_allclose(bootstrap_interval(values), theirs.confidence_interval, atol=0.05)
 
 
 def test_the_sign_flip_test_of_three_pairs_by_hand() -> None:

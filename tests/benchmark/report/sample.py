@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,6 +12,7 @@ import numpy as np
 from followyouremoji.benchmark.metrics import Measured, measure
 from followyouremoji.benchmark.observation import Observer
 from followyouremoji.benchmark.protocol import Protocol
+from followyouremoji.benchmark.report.clips import encoded
 from followyouremoji.benchmark.store import SECONDS, Results, Run, SystemItem
 from followyouremoji.benchmark.suite import (
     MANIFEST,
@@ -36,10 +36,7 @@ HOSTILE = "<script>alert('x')</script> & 50%_a|b"
 MISSING = "vgg16 is not in the folder of downloads; fetch it with fye bench fetch"
 
 
-@dataclass(frozen=True)
-class Sample:
-    suite: Suite
-    results: Results
+Figures = Mapping[str, Mapping[str, "Mapping[str, float] | str"]]
 
 
 def truth_of(case: Case) -> np.ndarray:
@@ -146,9 +143,52 @@ def measured_results(
                     Measured(SECONDS, 0.01 * len(system)),
                     _features(frames, case),
                 ]
-                _write_clip(results.clip_path(system, case.name), frames)
-                results.add(system, case, measured)
+                results.add(system, case, measured, clip=encoded(iter(frames), 10.0))
     return results
+
+
+def written_results(folder: Path, figures: Figures, run: Run | None = None) -> Results:
+    """Results with figures by hand, on a suite that is nowhere: by system and pair, by metric; a text is why the system
+    failed. Pairs that begin with "self" are self-reenactments, the others cross; the part after a "-" is the style."""
+    run = run or written_run(list(figures))
+    results = Results.begin(folder, run)
+    for system, pairs in figures.items():
+        for name, measured in pairs.items():
+            case = _case_by_hand(name, run.protocol)
+            if isinstance(measured, str):
+                results.add(system, case, [], measured)
+            else:
+                results.add(system, case, [Measured(metric, value) for metric, value in measured.items()])
+    return results
+
+
+def written_run(systems: Sequence[str], protocol: Protocol | None = None) -> Run:
+    return Run(
+        suite="by hand",
+        suite_folder="/nowhere",
+        fingerprint="f" * 64,
+        protocol=protocol or Protocol(),
+        systems=[SystemItem(name=one, described=one, fingerprint=one) for one in systems],
+        missing={"lpips": MISSING},
+    )
+
+
+def _case_by_hand(name: str, protocol: Protocol) -> Case:
+    file = SuiteFile(path="x", sha256="0" * 64)
+    clip = ClipItem(
+        name="clip",
+        expression="smile",
+        style=name.split("-")[1],
+        footage=Footage(clip=file, motion=file, frames=9, frame_rate=9.0),
+        licence="CC0",
+        source="by hand",
+    )
+    who = PortraitItem(
+        name="who", style=clip.style, picture=file, landmarks=file, licence="CC0", source="by hand"
+    )
+    is_self = name.startswith("self")
+    pair = PairItem(name=name, clip="clip", portrait=None if is_self else "who")
+    return Case(Path("/nowhere"), protocol, pair, clip, None if is_self else who)
 
 
 def _features(frames: np.ndarray, case: Case) -> Measured:

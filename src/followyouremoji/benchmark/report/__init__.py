@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from followyouremoji.benchmark.report import content
-from followyouremoji.benchmark.report.page import chosen_clips, page
+from followyouremoji.benchmark.report.page import as_html, chosen_clips
 from followyouremoji.benchmark.report.scores import Scores
 from followyouremoji.benchmark.store import Results
 from followyouremoji.benchmark.suite import Suite
@@ -49,7 +49,7 @@ def report_texts(
     tables = content.tables_of(scores)
     listed = tables.listed()
     return {
-        ".html": page(scores, suite, clips, tables),
+        ".html": as_html(scores, suite, clips, tables),
         ".md": _head(scores) + "\n".join(map(as_markdown, listed)),
         ".tex": LATEX_HEAD + "\n".join(map(as_latex, listed)),
     }

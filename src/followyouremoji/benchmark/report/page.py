@@ -41,7 +41,7 @@ class Clips:
 NO_CLIPS = Clips("", {}, {}, ())
 
 
-def page(scores: Scores, suite: Suite | None, clips: Clips, tables: content.Tables) -> str:
+def as_html(scores: Scores, suite: Suite | None, clips: Clips, tables: content.Tables) -> str:
     """The page as HTML. `suite`: None where its folder is not there."""
     try:
         import jinja2

@@ -271,8 +271,9 @@ def _place_of_column(metric: Metric) -> tuple[bool, int]:
 
 
 def _why_empty(metric: Metric, mode: str) -> str:
-    if "truth" in metric.needs and mode == "cross":
+    things = [need for need in metric.needs if need != "truth"]
+    if things:
+        return f"it was not measured; it needs {' and '.join(things)}"
+    if metric.needs and mode == "cross":
         return "it needs the true result, which this suite does not have"
-    return (
-        f"no clip has a value (it needs {', '.join(metric.needs)})" if metric.needs else "it was not measured"
-    )
+    return "no clip has a value"

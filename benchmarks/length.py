@@ -41,8 +41,8 @@ import numpy as np
 from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.exact import prepare_exact
 from followyouremoji.benchmark.fingerprints import code_hash, text_hash
-from followyouremoji.benchmark.metrics.identity import describe, measured_scale
 from followyouremoji.benchmark.length import ENDS, LongScores, measure, repeating_motion, seams
+from followyouremoji.benchmark.metrics.identity import describe, measured_scale
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.face.detection import FaceDetector

@@ -22,7 +22,7 @@ NEXT_NUMBERS = {
     "person": 435250606, "cartoon": 1268373887, "emoji": 464279661, "stone": 2077408458, "animal": 2055149689, "painting": 451425748,
     "koala": 593047693, "tapestry": 1026031706, "fresco": 1105685960, "engraving": 1026031706, "doll": 632687874,
 }  # fmt: skip
-"""What the generator gives after an identity of seed 8: another draw more or less, and all later training data differ."""
+"""What the generator gives after an identity of seed 8: one draw more or less, and later ones differ."""
 
 
 @pytest.mark.parametrize("style", STYLES + HELD_OUT_STYLES)

@@ -45,8 +45,8 @@ def exact_landmarks(identity: Identity, performances: Sequence[Performance]) -> 
 
 
 def exact_gaze(identity: Identity, performances: Sequence[Performance]) -> np.ndarray:
-    """``(T, 2, 2)`` degrees in which the right and the left eye look relative to the head, to the picture's right and up;
-    NaN where the lids hide the pupil: open by less than
+    """``(T, 2, 2)`` degrees in which the right and the left eye look relative to the head, to the picture's right and
+    up; NaN where the lids hide the pupil: open by less than
     `NOT_TRUSTED` of what they are at rest.
 
     Irises are drawn where they are; the direction is that of an eyeball (as `face.gaze` has it, in the identity's eye

@@ -65,7 +65,8 @@ def test_each_motion_begins_at_rest_and_moves_smoothly(played) -> None:
         assert moments[0] == Performance.neutral()
         controls = np.array([moment.controls for moment in moments])
         head = np.array([(m.yaw, m.pitch, m.roll) for m in moments])
-        assert np.abs(controls[1]).max() < 0.1 and np.abs(head[1]).max() < 0.5, name
+        assert np.abs(controls[1]).max() < 0.1, name
+        assert np.abs(head[1]).max() < 0.5, name
         assert np.abs(np.diff(head, axis=0)).max() < 8.0, name
         assert controls.max() <= 2.0
         assert np.abs([m.gaze for m in moments]).max() <= 0.95
@@ -94,7 +95,8 @@ def test_eyes_and_heads_go_both_ways_in_the_frames_that_are_measured(played) -> 
         name: np.array([moment.gaze for moment in moments[:FIRST_FRAMES]]) for name, moments in played.items()
     }
     for name, axis in (("horizontal-1", 0), ("horizontal-2", 0), ("vertical-1", 1), ("vertical-2", 1)):
-        assert gaze[name][..., axis].max() > 0.7 and gaze[name][..., axis].min() < -0.7, name
+        assert gaze[name][..., axis].max() > 0.7, name
+        assert gaze[name][..., axis].min() < -0.7, name
         np.testing.assert_array_equal(gaze[name][:, 0], gaze[name][:, 1])
     assert (gaze["crossed-1"][:, 0, 0] - gaze["crossed-1"][:, 1, 0]).max() > 1.4
     for name, moving in (("right-eye", 0), ("left-eye", 1)):

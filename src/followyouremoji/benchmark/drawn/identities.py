@@ -27,8 +27,8 @@ COUNTS = {
 PORTRAITS = sum(COUNTS.values())
 
 PLAIN, UNTEXTURED = ("person", "stone", "animal"), ("cartoon", "emoji")
-"""Styles that get no random recolouring and texture, or only the former: these are made for training, are no part of the
-style, and hide faces."""
+"""Styles that get no random recolouring and texture, or only the former: these are made for training, are no part of
+the style, and hide faces."""
 MOST_CONTRAST = 1.3
 """Of these styles: with more, half of a dark face is black."""
 
@@ -87,6 +87,6 @@ def _animal(place: int) -> str:
 
 
 def _centred(identity: Identity) -> Identity:
-    """In the middle of the picture: a head that comes nearer there does so alike in every picture, so that the portrait's
-    own performance is what a perfect alignment of its driver gives."""
+    """In the middle of the picture: a head that comes nearer there does so alike in every picture, so that the
+    portrait's own performance is what a perfect alignment of its driver gives."""
     return replace(identity, offset=(0.0, 0.0))

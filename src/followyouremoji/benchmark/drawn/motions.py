@@ -190,8 +190,8 @@ def _head(
     nearer: Sequence[float] = (),
     steady: float = 0.0,
 ) -> list[Performance]:
-    """Turns of the head there and back, first quick, then slower and the other way round; `steady` is the share that the
-    eyes make up for, to go on looking at who looks."""
+    """Turns of the head there and back, first quick, then slower and the other way round; `steady` is the share that
+    the eyes make up for, to go on looking at who looks."""
     steps: list[tuple[tuple[float, float, float], float]] = [(turn, 0.0) for turn in turns]
     steps += [((0.0, 0.0, 0.0), change) for change in nearer]
     each, slower = (FULL_COURSE - 0.3) / len(steps), (SECONDS - FULL_COURSE - 0.2) / len(steps)
@@ -218,8 +218,8 @@ def _circle(rng: Random) -> list[Performance]:
 
 
 def _mixed(rng: Random, names: Sequence[str]) -> list[Performance]:
-    """Expressions in quick succession with turns of the head: the first three in the first 64 frames, each with a course
-    of its own, the others slower."""
+    """Expressions in quick succession with turns of the head: the first three in the first 64 frames, each with a
+    course of its own, the others slower."""
     acts, at = list[Act](), 0.2
     for k, name in enumerate(names):
         quick = k < 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -59,6 +60,10 @@ class Difference:
     p: float
     n: int
 
+    def mirrored(self) -> Difference:
+        """The other system less this one."""
+        return Difference(-self.value, -self.high, -self.low, self.p, self.n)
+
     def verdict(self, better: Better) -> Verdict:
         """What is shown of the first system: better or worse where both the interval and the test say so, else the
         same; nothing where there is no interval, or the metric only describes."""
@@ -81,8 +86,7 @@ def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return float("nan"), float("nan")
-    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    means = values[chosen].mean(axis=1)
+    means = values[_resamples(len(values), seed)].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
@@ -163,12 +167,8 @@ def sign_flip_p(differences: np.ndarray, seed: int = 0) -> float:
     n = len(differences)
     seen = abs(float(differences.mean()))
     nearly = seen - 1e-9 * float(np.abs(differences).max())  # sums in another order round differently
-    if n <= EXACT_PAIRS:
-        flips = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-        return float((np.abs(flips @ differences) / n >= nearly).mean())
-    flips = 1.0 - 2.0 * np.random.default_rng(seed).integers(2, size=(FLIPS, n))
-    as_far = int((np.abs(flips @ differences) / n >= nearly).sum())
-    return (as_far + 1) / (FLIPS + 1)
+    as_far = int((np.abs(_sign_flips(n, seed) @ differences) / n >= nearly).sum())
+    return as_far / 2**n if n <= EXACT_PAIRS else (as_far + 1) / (FLIPS + 1)
 
 
 def places(values: Sequence[float], better: Better, digits: int) -> list[int]:
@@ -207,6 +207,22 @@ def kendall_w(ranks: np.ndarray) -> float:
     )
     whole = raters**2 * (items**3 - items) - raters * ties
     return 12 * deviations / whole if raters > 1 and whole > 0 else math.nan
+
+
+@lru_cache(maxsize=8)
+def _resamples(n: int, seed: int) -> np.ndarray:
+    """Which of n values each resample has, (`RESAMPLES`, n)."""
+    return np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+
+
+@lru_cache(maxsize=8)
+def _sign_flips(n: int, seed: int) -> np.ndarray:
+    """Signs, int8 (ways, n): all 2^n ways for few, else random ones."""
+    if n <= EXACT_PAIRS:
+        minus = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    else:
+        minus = np.random.default_rng(seed).integers(2, size=(FLIPS, n))
+    return (1 - 2 * minus).astype(np.int8)
 
 
 def _frechet(sets: Sets, chosen: Sequence[int] | np.ndarray) -> float:

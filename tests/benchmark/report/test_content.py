@@ -75,7 +75,9 @@ def test_paired_tests_have_the_numbers_of_statistics(scores: Scores) -> None:
     assert found.text == signed(expected.value, 3)
     assert found.text.startswith("−0.05")
     assert found.tone == "better"
-    assert cell(paired_table(scores, "self", "theirs"), "L1 ↓", "ours").tone == "worse"
+    other_way = cell(paired_table(scores, "self", "theirs"), "L1 ↓", "ours")
+    assert other_way.tone == "worse"
+    assert other_way.text == found.text.replace("−", "+")
     assert cell(table, "AED ↓", "theirs").tone == "same"
     assert cell(table, "common clips", "theirs").text == "16"
 

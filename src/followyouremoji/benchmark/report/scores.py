@@ -81,6 +81,7 @@ class Scores:
     pairs: dict[str, tuple[Pair, ...]]
     failures: tuple[Failure, ...]
     by_system: dict[tuple[str, str], Measurements] = field(repr=False)
+    _differences: dict[tuple[str, str, str, str], Difference] = field(default_factory=dict, repr=False)
     _distances: dict[tuple[str, str, str, tuple[int, ...]], np.ndarray] = field(
         default_factory=dict, repr=False
     )
@@ -205,6 +206,14 @@ class Scores:
 
     def difference(self, system: str, other: str, mode: str, metric: Metric) -> Difference:
         """`system` less `other` over the pairs that both have."""
+        if self.systems.index(system) > self.systems.index(other):
+            return self.difference(other, system, mode, metric).mirrored()
+        key = (system, other, mode, metric.name)
+        if key not in self._differences:
+            self._differences[key] = self._difference(*key[:3], metric)
+        return self._differences[key]
+
+    def _difference(self, system: str, other: str, mode: str, metric: Metric) -> Difference:
         if not metric.of_sets:
             return statistics.paired_difference(
                 self.values(system, mode, metric.name), self.values(other, mode, metric.name)

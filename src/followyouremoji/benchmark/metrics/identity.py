@@ -151,7 +151,7 @@ def describe(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     lab = cv2.cvtColor(flat_face(picture, points).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     smooth = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.0)
     along, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    strength = np.hypot(along, down)
+    strength = cv2.magnitude(along, down)
     turn = np.arctan2(down, along) * np.float32(
         ORIENTATIONS / np.pi
     )  # of half a turn, as an orientation has no sign

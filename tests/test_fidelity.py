@@ -106,7 +106,9 @@ def test_ms_ssim_is_that_of_torchmetrics(kind, side) -> None:
             x, y, data_range=255.0, return_contrast_sensitivity=True
         )
         if scale == 4:
-            whole = image.structural_similarity_index_measure(x, y, data_range=255.0, return_full_image=True)[1]
+            whole = image.structural_similarity_index_measure(x, y, data_range=255.0, return_full_image=True)[
+                1
+            ]
             structure = whole[..., 5:-5, 5:-5].mean()
         wanted *= max(float(structure), 0.0) ** weight
         x, y = (torch.nn.functional.avg_pool2d(one, 2) for one in (x, y))

@@ -61,9 +61,3 @@ def test_every_row_says_whether_commercial_use_is_allowed() -> None:
             said.append(re.match(r"yes|no|unclear", row[column]) is not None)
     assert all(said)
     assert len(said) >= 5 + 7 + len(NETWORKS)
-
-
-def test_downloads_of_commands_named_on_the_page_are_known_to_be_pinned_or_by_hand() -> None:
-    for network in NETWORKS:
-        assert (network.sha256 is None) == (network.size is None)
-        assert network.sha256 is None or re.fullmatch("[0-9a-f]{64}", network.sha256)

@@ -10,7 +10,13 @@ import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # pixels (Wang et al. 2004, Sec. III-C)
-MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # from the largest scale (Wang et al. 2003, Sec. 3.2)
+MS_SSIM_WEIGHTS = (
+    0.0448,
+    0.2856,
+    0.3001,
+    0.2363,
+    0.1333,
+)  # from the largest scale (Wang et al. 2003, Sec. 3.2)
 SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # of levels from 0 to 255
 
 
@@ -24,7 +30,7 @@ def l1(picture: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -
 
 def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB over all three channels; infinite for equal pictures."""
-    error = float(((picture.astype(np.float64) - truth) ** 2).mean())
+    error = cv2.norm(_rows(picture), _rows(truth), cv2.NORM_L2SQR) / picture.size
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
@@ -60,6 +66,11 @@ def ssim_and_ms_ssim(picture: np.ndarray, truth: np.ndarray) -> tuple[float, flo
     return whole, product * max(_similarity(_halved(x), _halved(y))[0], 0.0) ** MS_SSIM_WEIGHTS[-1]
 
 
+def _rows(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (..., width, 3) as one matrix of rows."""
+    return pictures.reshape(-1, pictures.shape[-2] * pictures.shape[-1])
+
+
 def luma(picture: np.ndarray) -> np.ndarray:
     """Of a picture (height, width, 3), float32 (height, width), 0 to 255."""
     return cv2.transform(picture.astype(np.float32), LUMA[None].astype(np.float32))
@@ -78,16 +89,16 @@ def _similarity(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     2 mean_x mean_y = (m_sum^2 - m_difference^2) / 2, 2 covariance = (v_sum - v_difference) / 2, and so on: four blurs
     instead of five, and nothing is lost to rounding where the pictures are equal.
     """
-    half = SSIM_WINDOW // 2
-
-    def local_mean(values: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)[half:-half, half:-half]
 
     def local_squared_mean_and_variance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        middle = float(values.mean())  # is taken off first: the squares of large numbers lose digits
-        values = values - middle
-        mean = local_mean(values)
-        return (mean + middle) ** 2, local_mean(values * values) - mean * mean
+        middle = cv2.mean(values)[0]  # is taken off first: the squares of large numbers lose digits
+        values -= np.float32(middle)
+        mean = cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
+        variance = cv2.GaussianBlur(values * values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
+        variance -= mean * mean
+        mean += np.float32(middle)
+        mean *= mean
+        return mean, variance
 
     mean_total, variance_total = local_squared_mean_and_variance(x + y)
     mean_difference, variance_difference = local_squared_mean_and_variance(x - y)
@@ -95,4 +106,6 @@ def _similarity(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
         variance_total + variance_difference + 2 * SSIM_C2
     )
     luminance = (mean_total - mean_difference + 2 * SSIM_C1) / (mean_total + mean_difference + 2 * SSIM_C1)
-    return float((luminance * structure).mean(dtype=np.float64)), float(structure.mean(dtype=np.float64))
+    half = SSIM_WINDOW // 2  # beyond, the window does not fit
+    inside = slice(half, -half), slice(half, -half)
+    return cv2.mean((luminance * structure)[inside])[0], cv2.mean(structure[inside])[0]

@@ -54,8 +54,8 @@ class Known(Protocol):
 
 @dataclass(frozen=True)
 class Finds:
-    """What the detector finds in a clip: `landmarks` float32 (T, 478, 3), normalised, all NaN in a frame without a face,
-    and `blendshapes` float32 (T, 52), NaN alike; None without the bundle."""
+    """What the detector finds in a clip: `landmarks` float32 (T, 478, 3), normalised, all NaN in a frame without a
+    face, and `blendshapes` float32 (T, 52), NaN alike; None without the bundle."""
 
     landmarks: np.ndarray
     blendshapes: np.ndarray | None = None
@@ -235,8 +235,8 @@ class Observation:
 class Observer:
     """Looks at results; a context manager that owns the detector.
 
-    What it found in a clip is remembered, so that a portrait, truth or driving clip costs once, however many systems and
-    pairs share it. Not to be used by two threads at once.
+    What it found in a clip is remembered, so that a portrait, truth or driving clip costs once, however many systems
+    and pairs share it. Not to be used by two threads at once.
 
     Parameters
     ----------

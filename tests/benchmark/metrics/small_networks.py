@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from followyouremoji.benchmark.metrics.published import NETWORKS, PublishedNetwork
+from followyouremoji.face.topology import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 
 
 class Pixels(nn.Module):
@@ -85,6 +86,15 @@ def write_face_network(path: Path, size: int) -> None:
     )
     opset = _field(1, b"") + _field(2, 13)
     path.write_bytes(_field(1, 8) + _field(7, graph) + _field(8, opset))
+
+
+def landmarks(five: np.ndarray) -> np.ndarray:
+    """478 landmarks whose eyes, nose tip and corners of the mouth are these; an eye's corners lie 6 pixels apart."""
+    points = np.zeros((478, 2))
+    for corners, eye in zip((RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS), five[:2], strict=True):
+        points[list(corners)] = eye + np.array([[-3, 0], [3, 0]])
+    points[[4, 61, 291]] = five[2:]
+    return points
 
 
 def small_register(folder: Path) -> tuple[PublishedNetwork, ...]:

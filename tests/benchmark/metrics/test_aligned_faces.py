@@ -8,16 +8,8 @@ from followyouremoji.benchmark.metrics.aligned_faces import (
     five_points,
     similarity,
 )
-from followyouremoji.face.topology import LEFT_EYE_CORNERS, LEFT_IRIS, RIGHT_EYE_CORNERS, RIGHT_IRIS
-
-
-def landmarks(five: np.ndarray) -> np.ndarray:
-    """478 landmarks whose eyes, nose tip and corners of the mouth are these; an eye's corners lie 6 pixels apart."""
-    points = np.zeros((478, 2))
-    for corners, eye in zip((RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS), five[:2], strict=True):
-        points[list(corners)] = eye + np.array([[-3, 0], [3, 0]])
-    points[[4, 61, 291]] = five[2:]
-    return points
+from followyouremoji.face.topology import LEFT_IRIS, RIGHT_IRIS
+from tests.benchmark.metrics.small_networks import landmarks
 
 
 def moved(points: np.ndarray, scale: float, degrees: float, shift: tuple[float, float]) -> np.ndarray:

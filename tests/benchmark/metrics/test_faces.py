@@ -81,7 +81,7 @@ def test_the_expression_distance_is_that_of_the_displacements() -> None:
     apart = faces.expression_differences(MetricFaces(rest, poses), MetricFaces(wide, poses))
     by_hand = np.linalg.norm(wide - rest, axis=-1) / faces.PUPIL_DISTANCE_CM
     assert apart == pytest.approx(by_hand, abs=1e-12)
-    assert faces.PUPIL_DISTANCE_CM == pytest.approx(0.68 * EYE_DISTANCE_CM, rel=0.05)  # 63 of 93 mm in adults
+    assert pytest.approx(0.68 * EYE_DISTANCE_CM, rel=0.05) == faces.PUPIL_DISTANCE_CM  # 63 of 93 mm in adults
 
 
 def test_neither_another_face_nor_another_pose_is_another_expression(landmarks) -> None:

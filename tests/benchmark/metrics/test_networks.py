@@ -22,11 +22,11 @@ from tests.benchmark.metrics.small_networks import (
     Pixels,
     Unlike,
     Wide,
+    landmarks,
     small_register,
     write_face_network,
     write_torchscript,
 )
-from tests.benchmark.metrics.test_aligned_faces import landmarks
 
 FILES = {network.name: network.file for network in NETWORKS}
 METRICS = {metric.name for metric in NETWORK_METRICS}
@@ -104,9 +104,17 @@ def test_the_folder_of_downloads_is_looked_through_by_default(tmp_path, monkeypa
 
 
 def test_lpips_is_the_squared_length_of_the_difference_of_features(networks) -> None:
-    frames, truth = noise(1, 11), noise(2, 11)  # two batches and a part
+    frames, truth = noise(1, 11), noise(2, 11)
     difference = (frames.astype(float) - truth) / 255
     assert networks.lpips(frames, truth) == pytest.approx((difference**2).sum(axis=(1, 2, 3)), rel=1e-5)
+
+
+def test_lpips_is_the_same_in_batches(networks, monkeypatch) -> None:
+    frames, truth = noise(1, 11), noise(2, 11)
+    at_once = networks.perceptual(frames, truth)
+    monkeypatch.setattr("followyouremoji.benchmark.metrics.networks.LPIPS_BATCH", 4 * 64**2)
+    for parts, whole in zip(networks.perceptual(frames, truth), at_once, strict=True):
+        assert parts == pytest.approx(whole, rel=1e-4)
 
 
 def test_temporal_lpips_compares_the_changes_of_result_and_truth(networks) -> None:

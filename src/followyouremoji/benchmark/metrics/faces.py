@@ -48,13 +48,14 @@ PUPIL_DISTANCE_CM = float(
 _MOTION = ("lag", "frozen frames", "late smile")
 
 METRICS = (
-    Metric("found", "face found", "more", 3, "Share of the frames in which the detector finds the face where it is."),
+    Metric("found", "face found", "more", 3, "Share of the frames in which the detector finds the face where it should be.",
+           sees=("lost face",)),
     Metric("landmark_accuracy", "landmark accuracy, %", "more", 2,
            "Share of the 74 points of brows, lids, inner lips and pupils within 0.05 pupil distances of where the detector finds them in the truth (cross without truth: of the driving aligned to the portrait); without a face found, none is.",
-           paper=True, sees=(*_MOTION, "still mouth")),
+           paper=True, sees=(*_MOTION, "still mouth", "lost face")),
     Metric("landmark_auc", "landmark AUC, %", "more", 2,
            "The same at thresholds of 0.01 to 0.20 pupil distances, averaged: the area under the curve.",
-           sees=(*_MOTION, "still mouth")),
+           sees=(*_MOTION, "still mouth", "lost face")),
     Metric("landmark_error", "landmark error, %", "less", 2,
            "Mean distance of these points from there, in % of the pupil distance, over the frames whose face is found.",
            sees=(*_MOTION, "still mouth")),
@@ -85,7 +86,9 @@ def landmark_distances(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     known = np.isfinite(pupils)
     apart = np.full((len(points), len(EXPRESSIVE_POINTS)), np.nan)
     if known.any():
-        difference = points[known][:, EXPRESSIVE_POINTS].astype(np.float64) - wanted[known][:, EXPRESSIVE_POINTS]
+        difference = (
+            points[known][:, EXPRESSIVE_POINTS].astype(np.float64) - wanted[known][:, EXPRESSIVE_POINTS]
+        )
         distances = np.linalg.norm(difference, axis=-1) / np.median(pupils[known])
         apart[known] = np.where(np.isnan(distances), np.inf, distances)
     return apart
@@ -105,9 +108,9 @@ def expression_differences(result: MetricFaces, target: MetricFaces) -> np.ndarr
     """How differently the mesh points are displaced from each face's own rest: (T, 468) pupil distances, NaN where a
     face is not known.
 
-    Both rests are the medians of the same frames, the quarter in which the target is most relaxed. So what is constant drops
-    out, the shape of the faces above all, and the displacement must come in its time. What an expression misses from
-    the first frame to the last drops out, too; the landmark accuracy sees that.
+    Both rests are the medians of the same frames, the quarter in which the target is most relaxed. So what is constant
+    drops out, the shape of the faces above all, and the displacement must come in its time. What an expression misses
+    from the first frame to the last drops out, too; the landmark accuracy sees that.
     """
     known = np.isfinite(result.vertices).all(axis=(1, 2)) & np.isfinite(target.vertices).all(axis=(1, 2))
     apart = np.full(result.vertices.shape[:2], np.nan)

@@ -1,9 +1,10 @@
 """Where the eyes look, in degrees relative to the head: each eye, horizontally and vertically.
 
 *As the detector sees it*: the landmarks' irises in the result against those in the truth or the driving. MediaPipe
-follows half of a drawn glance across and a quarter of one up or down (docs/gaze.md), in results and truths alike, so both
-are measured by it: against the exact direction a right result would be 8 degrees off, and an exaggerating one better.
-*By looks*: the irises found by correlation with the true picture, against the exact direction, where the truth is known.
+follows half of a drawn glance across and a quarter of one up or down (docs/gaze.md), in results and truths alike, so
+both are measured by it: against the exact direction a right result would be 8 degrees off, and an exaggerating one
+better. *By looks*: the irises found by correlation with the true picture, against the exact direction, where the truth
+is known.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SEEN_OPEN = 0.5
 """Least trust (`face.gaze.Gaze`) in an eye, in the result and in what it is compared with: a closed eye has no gaze."""
 
-_SEES = ("lag", "frozen frames", "still eyes")
+_SEES = ("lag", "still eyes")
 METRICS = (
     Metric("gaze", "gaze, degrees", "less", 2,
            "How far the eyes look from where they should, as the detector sees it; open eyes alone.", sees=_SEES),

@@ -1,5 +1,5 @@
-"""Whether a picture still shows the same person, by its appearance: a descriptor of colour and gradient statistics, not a
-face-recognition network. ArcFace's figures, those of the papers, are in `metrics.networks`.
+"""Whether a picture still shows the same person, by its appearance: a descriptor of colour and gradient statistics, not
+a face-recognition network. ArcFace's figures, those of the papers, are in `metrics.networks`.
 
 The face and its surroundings are flattened by the mesh, so that pose and expression hardly matter; each patch of the
 flat face gives its mean colour in Lab and a histogram of gradient orientations (Dalal and Triggs 2005). Each of these
@@ -107,7 +107,9 @@ def flat_face(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The face of a picture, uint8 (h, w, 3), with landmarks (478, 2), laid out flat: uint8 (96, 96, 3), black where
     nothing is."""
     vertices, weights, covered = _flat_layout()
-    places = with_surroundings(points).T.astype(np.float32) - np.float32(0.5)  # OpenCV counts from pixel centres
+    places = with_surroundings(points).T.astype(np.float32) - np.float32(
+        0.5
+    )  # OpenCV counts from pixel centres
     maps = [
         np.add.reduce([weight * axis[vertex] for vertex, weight in zip(vertices, weights, strict=True)])
         for axis in places
@@ -149,11 +151,15 @@ def describe(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     lab = cv2.cvtColor(flat_face(picture, points).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     smooth = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.0)
     along, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    strength = np.hypot(along, down)
-    turn = np.arctan2(down, along) * np.float32(ORIENTATIONS / np.pi)  # of half a turn, as an orientation has no sign
+    strength = cv2.magnitude(along, down)
+    turn = np.arctan2(down, along) * np.float32(
+        ORIENTATIONS / np.pi
+    )  # of half a turn, as an orientation has no sign
     bins = np.floor(turn).astype(np.int32) % ORIENTATIONS
     colours = cv2.resize(lab, (PATCHES, PATCHES), interpolation=cv2.INTER_AREA).reshape(PATCHES**2, 3)
-    binned = np.bincount((_patch_numbers() * ORIENTATIONS + bins).ravel(), strength.ravel(), PATCHES**2 * ORIENTATIONS)
+    binned = np.bincount(
+        (_patch_numbers() * ORIENTATIONS + bins).ravel(), strength.ravel(), PATCHES**2 * ORIENTATIONS
+    )
     histogram = np.sqrt(binned.reshape(PATCHES**2, ORIENTATIONS) / (LAYOUT // PATCHES) ** 2)
     return np.concatenate([colours, histogram], axis=1)[whole].ravel().astype(np.float64)
 

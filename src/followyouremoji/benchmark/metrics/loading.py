@@ -44,6 +44,8 @@ def _hyperiqa(content: bytes, device: str) -> Any:
     from pyiqa.archs import hypernet_arch
 
     tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if not isinstance(tensors, dict) or "params" not in tensors:
+        raise ValueError("it holds no tensors called params")
     timm = hypernet_arch.timm
 
     class WithoutDownload:
@@ -56,7 +58,5 @@ def _hyperiqa(content: bytes, device: str) -> Any:
         network = hypernet_arch.HyperNet(pretrained=False)
     finally:
         hypernet_arch.timm = timm
-    if not isinstance(tensors, dict) or "params" not in tensors:
-        raise ValueError("it holds no tensors called params")
     network.load_state_dict(tensors["params"])
     return network.to(device).eval()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from followyouremoji.benchmark.metrics import Measured, Metric
 from followyouremoji.benchmark.metrics.aligned_faces import aligned_face
 from followyouremoji.benchmark.metrics.loading import load_network
+from followyouremoji.benchmark.metrics.metric import Measured, Metric
 from followyouremoji.benchmark.metrics.published import (
     NETWORKS,
     PublishedNetwork,
@@ -44,7 +45,7 @@ NETWORK_METRICS = (
         "less",
         4,
         "How much less or more the look changes from frame to frame than in the truth: the absolute difference of the LPIPS of "
-        "consecutive frames of the result and of the truth (tLP of Chu et al. 2020, Sec. 5, there on AlexNet).",
+        "consecutive frames of the result and of the truth (tLP of Chu et al. 2020, there on AlexNet).",
         needs=("truth", "vgg16"),
     ),
     Metric(
@@ -96,13 +97,15 @@ NETWORK_METRICS = (
     ),
 )
 
-LPIPS_BATCH, FID_BATCH = 4, 16  # frames at once
+LPIPS_BATCH, FID_BATCH = 4 * 256**2, 16  # pixels, frames at once
 I3D_SIZE = 224  # pixels a side
 I3D_FRAMES = 10
-"""Of fewer frames I3D makes no feature: it halves their number three times and then takes means of two."""
+"""I3D takes no fewer: it halves the number of frames three times, then takes means of two."""
 FEATURES = {"inception": 2048, "i3d": 400, "sface": 128, "arcface": 512}
 # What the face networks take, of levels from 0 to 255: (x - mean) / scale. SFace's file normalises by itself.
 FACE_LEVELS = {"sface": (0.0, 1.0), "arcface": (127.5, 127.5)}
+REMEMBERED = 256
+"""Features of clips that are remembered: 0.5 MB each of FID and 64 frames."""
 SMALLER = "compare at a smaller size, or measure on the CPU"
 
 
@@ -131,8 +134,8 @@ class Networks:
     device: str = "cpu"
     register: tuple[PublishedNetwork, ...] = NETWORKS
     _loaded: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _latest: dict[str, tuple[bytes, np.ndarray]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
+    _known: OrderedDict[tuple[str, bytes], np.ndarray] = field(
+        default_factory=OrderedDict, init=False, repr=False, compare=False
     )
 
     @classmethod
@@ -194,10 +197,11 @@ class Networks:
 
         distances, changes = [], []
         last: list[torch.Tensor] = []
-        for start in range(0, len(frames), LPIPS_BATCH):
+        at_once = max(1, LPIPS_BATCH // (frames.shape[1] * frames.shape[2]))
+        for start in range(0, len(frames), at_once):
             both = []
             for index, pictures in enumerate((frames, truth)):
-                batch = pictures[start : start + LPIPS_BATCH]
+                batch = pictures[start : start + at_once]
                 features = self._features(
                     "vgg16", len(batch), None, self._tensor(batch), resize_images=False, return_lpips=True
                 )
@@ -282,15 +286,17 @@ class Networks:
     def remembered(
         self, what: str, frames: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
-        """What is computed of frames, or the same as before where these are the frames of the latest call: the truth of
-        a case is one for all systems."""
-        key = hashlib.sha256(frames.tobytes()).digest()
-        if what not in self._latest or self._latest[what][0] != key:
-            self._latest[what] = key, compute(frames)
-        return self._latest[what][1]
+        """What is computed of frames; of the same frames once, since the truth of a case is one for all systems."""
+        key = what, hashlib.sha256(frames.tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = compute(frames)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return self._known[key]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_loaded": {}, "_latest": {}}
+        return {**self.__dict__, "_loaded": {}, "_known": OrderedDict()}
 
     def _tensor(self, frames: np.ndarray) -> Any:
         """Frames (n, h, w, 3) as a float tensor (n, 3, h, w) of the same levels."""

@@ -56,9 +56,11 @@ METRICS = (
 )  # fmt: skip
 
 
-def steps_of_error(frames: np.ndarray, truth: np.ndarray, truth_points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean absolute error inside the true face of each frame, (T,), and how much that error changes, pixel by pixel,
-    from each frame to the next, (T - 1,); levels from 0 to 1.
+def steps_of_error(
+    frames: np.ndarray, truth: np.ndarray, truth_points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean absolute error inside the true face of each frame, (T,), and how much that error changes, pixel by
+    pixel, from each frame to the next, (T - 1,); levels from 0 to 1.
 
     `frames` and `truth` uint8 (T, h, w, 3), `truth_points` (T, 478, 2) pixels.
     """

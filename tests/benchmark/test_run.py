@@ -227,9 +227,9 @@ def test_a_system_that_fails_has_rows_that_say_so(suite: Suite, undisturbed: Res
     assert problems["ada_self"] == "No face in it."
     assert problems["bob_true"] == "ZeroDivisionError: a mistake"
     assert "(2, 8, 8, 3)" in problems["bob_ada"]
-    assert [row.problem for row in ran.results.rows() if row.system == "broken"] == list(
+    assert [row.problem for row in ran.results.rows() if row.system == "broken"] == [
         problems[pair] for pair in sorted(problems)
-    )
+    ]
     copied = [row for row in figures(undisturbed) if row[0] == repr("portrait copied")]
     assert [row for row in figures(ran.results) if row[0] != repr("broken")] == copied
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from followyouremoji.fidelity import ssim
 from followyouremoji.media.pictures import resize_picture, write_picture
 from followyouremoji.settings import AnimationSettings
 from tests.benchmark.small_suite import FRAMES, SIZE, write_small_suite
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "result_videos.py"
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +190,13 @@ def test_results_of_others_are_measured_as_they_are(cases: dict[str, Case], tmp_
     with pytest.warns(Remark, match="192x192 pixels are resized to 96"):
         frames = system.animate(cases["bob_ada"])
     assert l1(frames, case.truth) < 0.3 * l1(case.portrait, case.truth)
+
+
+def test_the_script_for_results_of_others_makes_what_is_measured(suite: Suite, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, SCRIPT, suite.folder, tmp_path / "made"], check=True)
+    for case in suite.cases(Protocol()):
+        frames = make_system(f"videos:{tmp_path / 'made'}").animate(case)
+        np.testing.assert_array_equal(frames, make_system("copy").animate(case))
 
 
 def test_results_of_others_that_cannot_be_measured_are_refused(

@@ -175,7 +175,7 @@ class Results:
         rows: list[dict[str, Any]] = []
         for one in measured:
             value = None if np.isnan(one.value) else float(one.value)
-            row = {**about, "metric": one.metric, "value": value}
+            row: dict[str, Any] = {**about, "metric": one.metric, "value": value}
             for name, features in (("features", one.features), ("reference", one.reference)):
                 row[name] = None if features is None else list(features.astype(np.float32))
             rows.append(row)
@@ -205,10 +205,10 @@ class Results:
         second. Raises DataError for a damaged file."""
         for _, path in self._files():
             table = _read(path, SCHEMA.names)
-            features = {name: table[name] for name in ("features", "reference")}
-            for number, row in enumerate(table.drop_columns(list(features)).to_pylist()):
+            features, reference = table["features"], table["reference"]
+            for number, row in enumerate(table.drop_columns(["features", "reference"]).to_pylist()):
                 row["value"] = float("nan") if row["value"] is None else row["value"]
-                yield Row(**row, **{name: _matrix(column[number]) for name, column in features.items()})
+                yield Row(**row, features=_matrix(features[number]), reference=_matrix(reference[number]))
 
     def _files(self) -> Iterator[tuple[SystemItem, Path]]:
         """Those of rows, without what a run that was killed left half written."""

@@ -97,6 +97,7 @@ def test_what_cannot_be_used_is_refused_with_its_reason(tmp_path: Path) -> None:
     (faces / "broken.png").write_bytes((faces / "ada.png").read_bytes()[:3000])
     (faces / "notes.txt").write_text("who is who")
     (faces / ".hidden").write_text("of the file system")
+    (faces / "nowhere.png").symlink_to("nothing.png")
     write_picture(faces / "noise.png", noise)
     write_picture(faces / "tiny.png", ada[::4, ::4])
     write_picture(faces / "half.png", ada[:, : SIDE // 2 + 10])
@@ -124,6 +125,7 @@ def test_what_cannot_be_used_is_refused_with_its_reason(tmp_path: Path) -> None:
         "faces/ada.png": "faces/ada.bmp has the same name",
         "faces/broken.png": "damaged",
         "faces/notes.txt": "not a picture",
+        "faces/nowhere.png": "no file that can be read",
         "faces/noise.png": "No face was found",
         "faces/tiny.png": "has 48 pixels a side, at least 64 are needed",
         "faces/half.png": "its face reaches out of the picture",

@@ -207,7 +207,7 @@ def test_a_truth_is_no_longer_than_its_clip_and_its_gaze_as_long(folder: Path) -
     edit(folder, change)
     assert check(folder) == [
         "truth of Zoe-1--first: it has 6 frames; its clip has only 5",
-        "truth of b--first: gaze.npy must be 5 frames of 2x2 finite angles; it is (4, 2, 2)",
+        "truth of b--first: gaze.npy must be 5 frames of 2x2 angles; it is (4, 2, 2) of float32",
         "truth of Zoe-1--first: clips/first.mkv has 5 frames; the manifest says 6",
         "truth of Zoe-1--first: clips/first.fyemotion has 5 frames; 6 are needed",
     ]

@@ -174,6 +174,8 @@ def build_suite(
 
 def make_item(given: Given, detector: FaceDetector, settings: BuildSettings, folder: Path) -> Made | Refused:
     """Make a portrait or a clip and write its files into the suite's folder. Raises OSError where that fails."""
+    if not given.path.is_file():  # a link to nothing, or a pipe, which would be waited for
+        return Refused(given.kind, given.place, "there is no file that can be read")
     make = make_portrait if given.kind == "portrait" else make_clip
     try:
         frames, motion, notes = make(InputFile("the file", given.path), detector, settings)

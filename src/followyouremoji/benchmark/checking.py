@@ -157,5 +157,5 @@ def _gaze_problems(file: SuiteFile, folder: Path, frames: int) -> Iterator[str]:
     except (OSError, ValueError, EOFError) as reason:
         yield f"{file.path} is no array ({reason})"
         return
-    if gaze.shape != (frames, 2, 2) or not np.isfinite(gaze).all():
-        yield f"{file.path} must be {frames} frames of 2x2 finite angles; it is {gaze.shape}"
+    if gaze.shape != (frames, 2, 2) or gaze.dtype.kind != "f" or np.isinf(gaze).any():
+        yield f"{file.path} must be {frames} frames of 2x2 angles; it is {gaze.shape} of {gaze.dtype}"

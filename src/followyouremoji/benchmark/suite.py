@@ -59,7 +59,7 @@ class Footage:
     """Landmarks, a motion file of as many frames."""
     gaze: SuiteFile | None = None
     """Where it is known exactly: NumPy float32 (T, 2, 2), degrees of the right and the left eye relative to the head,
-    horizontal (positive to the picture's right) and vertical (positive up)."""
+    horizontal (positive to the picture's right) and vertical (positive up); NaN where the eye is closed."""
     frames: Annotated[int, Field(ge=1)]
     frame_rate: Annotated[float, Field(gt=0, le=1000)]
 

@@ -22,8 +22,8 @@ OPTIONS = {"level": "3", "coder": "1", "g": "1", "slices": "4", "slicecrc": "1",
 
 
 def write_lossless(path: Path, frames: Iterable[np.ndarray], frame_rate: float) -> int:
-    """Write pictures uint8 (height, width, 3), all of one size, as a lossless clip; whole or not at all, and in place of
-    a file that is there.
+    """Write pictures uint8 (height, width, 3), all of one size, as a lossless clip; whole or not at all, and in place
+    of a file that is there.
 
     Returns how many they are. Raises ClipError where there is none or it cannot be written.
     """
@@ -38,7 +38,8 @@ def write_lossless(path: Path, frames: Iterable[np.ndarray], frame_rate: float) 
     try:
         with atomic(path) as temporary:
             # Without bitexact Matroska holds a random number and the versions of the libraries.
-            with opened_for_writing(temporary, "matroska", fflags="+bitexact") as container:
+            container = opened_for_writing(temporary, "matroska", fflags="+bitexact")
+            with container:
                 size = (first.shape[1], first.shape[0])
                 stream = add_pictures(container, "ffv1", rate, size, LAYOUT, OPTIONS | {"flags": "+bitexact"})
                 for picture in chain([first], pictures):

@@ -64,8 +64,8 @@ def _cover_with_fur(scene: Scene, silhouette: Any) -> None:
 def _draw_fringe(
     scene: Scene, outline: np.ndarray, colours: list[np.ndarray], lengths: tuple[float, float]
 ) -> None:
-    """Tufts that stand out along an outline, ``(N, 2)`` pixels, so that fur does not end like paper; their `lengths` are
-    centimetres."""
+    """Tufts that stand out along an outline, ``(N, 2)`` pixels, so that fur does not end like paper; their `lengths`
+    are centimetres."""
     rng = np.random.default_rng(scene.identity.seed + 5)
     count = 18 * len(outline)
     place = np.arange(count) / 18.0

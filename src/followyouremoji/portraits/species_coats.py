@@ -10,7 +10,9 @@ from .styles import Identity
 from .textures import cells, smooth_noise
 
 
-def species_pattern(identity: Identity, rng: np.random.Generator, size: int, weight: np.ndarray | float) -> np.ndarray:
+def species_pattern(
+    identity: Identity, rng: np.random.Generator, size: int, weight: np.ndarray | float
+) -> np.ndarray:
     """What multiplies the coat's colours, ``(size, size, 3)``: spots, stripes or patches, as strong as `weight`."""
     kind = SPECIES[identity.animal].pattern
     shade = np.zeros((size, size, 3), np.float32)
@@ -20,7 +22,9 @@ def species_pattern(identity: Identity, rng: np.random.Generator, size: int, wei
         ring = np.exp(-(((distance - 5.0) / 2.0) ** 2)) * (np.sin(2.1 * nearest + 0.35 * x) > -0.65)
         shade += (0.72 * ring + 0.22 * (distance < 4.0))[..., None] * (0.9, 1.0, 1.05)
     elif kind == "stripes":
-        wave = np.sin((y + 12.0 * smooth_noise(rng, 7, size) - 0.35 * np.abs(x - 0.5 * size)) * (2.0 * np.pi / 25.0))
+        wave = np.sin(
+            (y + 12.0 * smooth_noise(rng, 7, size) - 0.35 * np.abs(x - 0.5 * size)) * (2.0 * np.pi / 25.0)
+        )
         shade += (0.86 * np.clip(2.2 * wave + 0.3, 0.0, 1.0))[..., None] * (1.0, 1.0, 0.98)
     elif kind == "patches":
         edge = _to_border(cells(rng, size * size // 1500, size)[1])

@@ -147,7 +147,9 @@ def _grown_colour(scene: Scene) -> np.ndarray:
     return scene.lit(hex_colour(SPECIES[scene.identity.animal].grown_colour), (0.0, 0.4, 0.9))
 
 
-def _on_skull(skull: Skull, azimuth: np.ndarray, elevation: np.ndarray, above: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def _on_skull(
+    skull: Skull, azimuth: np.ndarray, elevation: np.ndarray, above: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Points on the skull and their normals, ``(N, 3)`` each; degrees, azimuth 0 in front."""
     turn, rise = np.radians(azimuth), np.radians(elevation)
     direction = np.stack([np.sin(turn) * np.cos(rise), np.sin(rise), np.cos(turn) * np.cos(rise)], axis=1)
@@ -175,7 +177,12 @@ def _draw_wool(scene: Scene, skull: Skull) -> None:
     colour = _grown_colour(scene)
     for k in np.argsort(facing, kind="stable"):
         if facing[k] > -0.1:
-            _ball(scene, places[k], scene.unit * rng.uniform(1.25, 1.65), colour * (0.86 + 0.14 * max(0.0, facing[k])))
+            _ball(
+                scene,
+                places[k],
+                scene.unit * rng.uniform(1.25, 1.65),
+                colour * (0.86 + 0.14 * max(0.0, facing[k])),
+            )
 
 
 def _draw_spines(scene: Scene, skull: Skull) -> None:
@@ -192,7 +199,9 @@ def _draw_spines(scene: Scene, skull: Skull) -> None:
                 _spine(scene, root, tip, dark * rng.uniform(0.8, 1.1), light)
 
 
-def _draw_locks(scene: Scene, skull: Skull, azimuths: tuple[float, float], top: float, length: float, count: int) -> None:
+def _draw_locks(
+    scene: Scene, skull: Skull, azimuths: tuple[float, float], top: float, length: float, count: int
+) -> None:
     """Locks that hang from the crown over the forehead."""
     rng = np.random.default_rng(scene.identity.seed + 9)
     colour = _grown_colour(scene)
@@ -201,7 +210,9 @@ def _draw_locks(scene: Scene, skull: Skull, azimuths: tuple[float, float], top: 
         bend = azimuth + rng.normal(0.0, 6.0) * np.linspace(0.0, 1.0, 4)
         points, _ = _on_skull(skull, bend, top - fall, 0.4)
         widths = scene.unit * np.array([1.3, 1.5, 1.0, 0.08])
-        scene.canvas.fill(tapered(scene.see(points), widths), np.clip(colour * rng.uniform(0.85, 1.35), 0.0, 1.0))
+        scene.canvas.fill(
+            tapered(scene.see(points), widths), np.clip(colour * rng.uniform(0.85, 1.35), 0.0, 1.0)
+        )
 
 
 def _draw_mane(scene: Scene) -> None:
@@ -211,8 +222,14 @@ def _draw_mane(scene: Scene) -> None:
     striped = SPECIES[scene.identity.animal].pattern == "stripes"
     for k, x in enumerate(np.linspace(-1.9, 1.9, 15)):
         height = 15.2 - 0.42 * x * x + rng.uniform(-0.4, 0.4)
-        line = scene.see(np.array([(x, 10.0, -3.0), (1.05 * x, 0.5 * (10.0 + height), -3.4), (1.2 * x, height, -4.0)]))
-        shade = np.array([0.95, 0.94, 0.92]) if striped and k % 4 == 1 else np.clip(colour * rng.uniform(0.9, 1.3), 0, 1)
+        line = scene.see(
+            np.array([(x, 10.0, -3.0), (1.05 * x, 0.5 * (10.0 + height), -3.4), (1.2 * x, height, -4.0)])
+        )
+        shade = (
+            np.array([0.95, 0.94, 0.92])
+            if striped and k % 4 == 1
+            else np.clip(colour * rng.uniform(0.9, 1.3), 0, 1)
+        )
         scene.canvas.fill(tapered(line, scene.unit * np.array([0.8, 0.7, 0.1])), shade)
 
 
@@ -220,8 +237,12 @@ def _draw_tuft(scene: Scene) -> None:
     """Three curls of down on the crown."""
     colour = _grown_colour(scene)
     for x in (-1.0, 0.0, 1.0):
-        line = scene.see(np.array([(0.4 * x, 11.4, -2.0), (1.1 * x + 0.2, 13.4, -2.0), (2.2 * x + 0.5, 14.6, -2.2)]))
-        scene.canvas.fill(tapered(line, scene.unit * np.array([0.7, 0.6, 0.1])), colour * (1.0 - 0.08 * abs(x)))
+        line = scene.see(
+            np.array([(0.4 * x, 11.4, -2.0), (1.1 * x + 0.2, 13.4, -2.0), (2.2 * x + 0.5, 14.6, -2.2)])
+        )
+        scene.canvas.fill(
+            tapered(line, scene.unit * np.array([0.7, 0.6, 0.1])), colour * (1.0 - 0.08 * abs(x))
+        )
 
 
 def _draw_beard(scene: Scene, points: np.ndarray) -> None:
@@ -235,7 +256,9 @@ def _draw_beard(scene: Scene, points: np.ndarray) -> None:
         root = points[152] + scene.unit * (1.3 * x * across - 0.9 * down)
         tip = root + scene.unit * (rng.uniform(3.6, 4.6) * (1.0 - 0.35 * x * x) * down - 0.7 * x * across)
         line = np.stack([root, 0.5 * (root + tip), tip])
-        scene.canvas.fill(tapered(line, scene.unit * np.array([0.75, 0.6, 0.05])), colour * rng.uniform(0.86, 1.0))
+        scene.canvas.fill(
+            tapered(line, scene.unit * np.array([0.75, 0.6, 0.05])), colour * rng.uniform(0.86, 1.0)
+        )
 
 
 def draw_species_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
@@ -243,7 +266,9 @@ def draw_species_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
     species = SPECIES[identity.animal]
     points, unit = sight.points, sight.unit
     light = sight.paint[1] / np.maximum(np.array(identity.skin), 0.08)
-    colour = np.clip(np.array(hex_colour(species.nose_colour)) * (0.45 + 0.55 * np.minimum(light, 1.15)), 0.0, 1.0)
+    colour = np.clip(
+        np.array(hex_colour(species.nose_colour)) * (0.45 + 0.55 * np.minimum(light, 1.15)), 0.0, 1.0
+    )
     across = 0.5 * (points[278] - points[48])
     down = points[2] - points[195]
     down = down / max(float(np.linalg.norm(down)), 1e-6) * float(np.linalg.norm(across))
@@ -301,6 +326,11 @@ def draw_species_nose(canvas: Canvas, identity: Identity, sight: Sight) -> None:
         closed = np.concatenate([upper[:7], points[[312, 13, 82]]])
         canvas.stroke(smooth_loop(closed, 0.8), colour * 0.5, 0.4 * unit, alpha=0.3, blur=0.25 * unit)
         canvas.fill(smooth_loop(closed, 0.8), colour)
-        canvas.fill(smooth_loop(around(0.0, -0.35, 0.34, 0.55)), np.minimum(1.2 * colour + 0.05, 1.0), 0.5, blur=0.3 * unit)
+        canvas.fill(
+            smooth_loop(around(0.0, -0.35, 0.34, 0.55)),
+            np.minimum(1.2 * colour + 0.05, 1.0),
+            0.5,
+            blur=0.3 * unit,
+        )
         for side in (-1.0, 1.0):
             canvas.fill(smooth_loop(around(0.38 * side, -0.5, 0.09, 0.17)), colour * 0.45)

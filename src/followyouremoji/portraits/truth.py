@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from followyouremoji.face.gaze import Eyes, measure_gaze
+from followyouremoji.face.gaze import NOT_TRUSTED, Eyes, eye_openings, measure_gaze
 from followyouremoji.face.geometry import MetricFaces
 from followyouremoji.face.topology import N_MESH
 
@@ -45,8 +45,9 @@ def exact_landmarks(identity: Identity, performances: Sequence[Performance]) -> 
 
 
 def exact_gaze(identity: Identity, performances: Sequence[Performance]) -> np.ndarray:
-    """``(T, 2, 2)`` degrees in which the right and the left eye look relative to the head, to the picture's right and up;
-    NaN where the lids hide the pupil.
+    """``(T, 2, 2)`` degrees in which the right and the left eye look relative to the head, to the picture's right and
+    up; NaN where the lids hide the pupil: open by less than
+    `NOT_TRUSTED` of what they are at rest.
 
     Irises are drawn where they are; the direction is that of an eyeball (as `face.gaze` has it, in the identity's eye
     at rest) whose iris is seen there, with the very camera, face and pose of the drawing.
@@ -55,5 +56,7 @@ def exact_gaze(identity: Identity, performances: Sequence[Performance]) -> np.nd
     landmarks = exact_landmarks(identity, performances)
     landmarks[..., :2] = (landmarks[..., :2] - 0.5) / FULL_VIEW + 0.5  # in the whole view of the camera
     mesh = MetricFaces(faces.vertices[:, :N_MESH], faces.poses)
-    gaze = measure_gaze(landmarks, mesh, (1, 1), Eyes.of(face_at_rest(identity.shape)[None]))
-    return np.where(gaze.trust[..., None] > 0.0, gaze.directions, np.nan)
+    rest = face_at_rest(identity.shape)[None]
+    gaze = measure_gaze(landmarks, mesh, (1, 1), Eyes.of(rest))
+    open_as_far = eye_openings(mesh.vertices[..., :2]) / eye_openings(rest[..., :2])
+    return np.where(open_as_far[..., None] > NOT_TRUSTED, gaze.directions, np.nan)

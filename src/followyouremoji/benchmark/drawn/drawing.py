@@ -84,7 +84,9 @@ def draw_suite(
 
 def _check_version(folder: Path, slice: Slice) -> None:
     """Files that another version drew must not be taken for this one's."""
-    code = code_hash("portraits", "benchmark/drawn", "face", libraries=("skia-python", "opencv-contrib-python"))
+    code = code_hash(
+        "portraits", "benchmark/drawn", "face", libraries=("skia-python", "opencv-contrib-python")
+    )
     version = f"seed {slice.seed}, {slice.size} pixels, {slice.frames} and {slice.truth_frames} frames, code {code}\n"
     path = folder / VERSION_FILE
     if path.exists():
@@ -113,7 +115,9 @@ def draw_item(item: Item, slice: Slice, folder: Path) -> DrawnFiles:
 
     motion = file(MOTION_ENDING, partial(_write_motion, identity, performances, slice.size))
     if item.kind == "portrait":
-        return DrawnFiles(file(".png", partial(_write_portrait, identity, performances[0], slice.size)), motion)
+        return DrawnFiles(
+            file(".png", partial(_write_portrait, identity, performances[0], slice.size)), motion
+        )
     gaze = file(".npy", partial(_write_gaze, identity, performances))
     return DrawnFiles(
         file(LOSSLESS_ENDING, partial(_write_clip, identity, performances, slice.size)), motion, gaze
@@ -128,7 +132,11 @@ def _played(item: Item, slice: Slice) -> tuple[Identity, Sequence[Performance], 
     number = item.number if item.kind == "clip" else motion_of(item.number)
     performances = MOTIONS[number].performances(slice.seed, number)
     if item.kind == "clip":
-        return driver_identity(slice.seed, number), performances[: slice.frames], f"clips/{MOTIONS[number].name}"
+        return (
+            driver_identity(slice.seed, number),
+            performances[: slice.frames],
+            f"clips/{MOTIONS[number].name}",
+        )
     identity = portrait_identity(slice.seed, item.number)
     return identity, performances[: slice.truth_frames], f"truth/{pair_name(item.number)}"
 
@@ -202,7 +210,10 @@ def manifest(slice: Slice, files: dict[Item, DrawnFiles]) -> Manifest:
             for number in slice.clips
         ],
         pairs=[
-            *(PairItem(name=f"self-{MOTIONS[number].name}", clip=MOTIONS[number].name) for number in slice.driven),
+            *(
+                PairItem(name=f"self-{MOTIONS[number].name}", clip=MOTIONS[number].name)
+                for number in slice.driven
+            ),
             *(
                 PairItem(
                     name=pair_name(number),

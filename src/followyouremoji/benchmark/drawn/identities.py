@@ -26,10 +26,11 @@ COUNTS = {
 
 PORTRAITS = sum(COUNTS.values())
 
-UNTEXTURED = ("person", "cartoon", "emoji", "stone", "animal")
-"""Styles whose random textures, made for training, are left off: they are no part of the style, and hide the face."""
+PLAIN, UNTEXTURED = ("person", "stone", "animal"), ("cartoon", "emoji")
+"""Styles that get no random recolouring and texture, or only the former: these are made for training, are no part of
+the style, and hide faces."""
 MOST_CONTRAST = 1.3
-"""Of these: with more, half a dark face is black."""
+"""Of these styles: with more, half of a dark face is black."""
 
 DRIVER_STYLES = ("person", "person", "cartoon", "person", "painting")
 """Of the drivers, in turn: whom a camera could film, and whom a painter could."""
@@ -59,8 +60,8 @@ def portrait_identity(seed: int, number: int) -> Identity:
     style, place = style_of(number)
     rng = np.random.default_rng((seed, _PORTRAIT, number))
     identity = random_identity(rng, style, _animal(place) if style == "animal" else None)
-    if style in UNTEXTURED:
-        look = replace(identity.look, texture=None, canvas=None, levels=0)
+    if style in PLAIN + UNTEXTURED:
+        look = Look() if style in PLAIN else replace(identity.look, texture=None, canvas=None, levels=0)
         identity = replace(identity, look=look, contrast=min(identity.contrast, MOST_CONTRAST))
     return _centred(identity)
 
@@ -76,7 +77,8 @@ def driver_identity(seed: int, number: int) -> Identity:
     look = Look()
     if identity.style == "painting":
         painted = identity.look
-        look = replace(painted, strength=min(painted.strength, 0.12), canvas_strength=0.03, ink=0.0, brush=0.0)
+        strength = min(painted.strength, 0.12)
+        look = replace(painted, colours=None, strength=strength, canvas_strength=0.03, ink=0.0, brush=0.0)
     return _centred(replace(identity, look=look, contrast=min(identity.contrast, 1.0), tinted=0.0))
 
 
@@ -85,6 +87,6 @@ def _animal(place: int) -> str:
 
 
 def _centred(identity: Identity) -> Identity:
-    """In the middle of the picture: a head that comes nearer there does so alike in every picture, so that the portrait's
-    own performance is what a perfect alignment of its driver gives."""
+    """In the middle of the picture: a head that comes nearer there does so alike in every picture, so that the
+    portrait's own performance is what a perfect alignment of its driver gives."""
     return replace(identity, offset=(0.0, 0.0))

@@ -67,7 +67,9 @@ def expression(name: str, strength: float, at: float, rise: float, hold: float, 
     return Act(at, rise, hold, fall, strength * shown.vector(), strength * np.array(shown.gaze))
 
 
-def performed(rng: Random, acts: Sequence[Act], blinks: Sequence[float], sway: float = 0.35) -> list[Performance]:
+def performed(
+    rng: Random, acts: Sequence[Act], blinks: Sequence[float], sway: float = 0.35
+) -> list[Performance]:
     """The 150 moments of acts that add up, with blinks, small glances and sway."""
     seconds = np.arange(FRAMES) / FRAME_RATE
     controls, gaze = np.zeros((FRAMES, len(CONTROLS))), np.zeros((FRAMES, 2, 2))
@@ -84,7 +86,9 @@ def performed(rng: Random, acts: Sequence[Act], blinks: Sequence[float], sway: f
         controls[:, place] = np.maximum(controls[:, place], closing)
     # The sway starts at rest, however it wanders.
     awake = smooth_step(seconds / EASE_SECONDS)[:, None]
-    drift = np.stack([wander(rng, FRAMES, FRAME_RATE, period) for period in (3.5, 3.5, 3.5, 4.0, 4.0)], axis=1)
+    drift = np.stack(
+        [wander(rng, FRAMES, FRAME_RATE, period) for period in (3.5, 3.5, 3.5, 4.0, 4.0)], axis=1
+    )
     gaze += awake[:, None] * saccades(rng, FRAMES, FRAME_RATE, 0.07)[:, None]
     head += awake * sway * drift[:, :3] * (5.0, 3.0, 2.5)
     shift = awake * sway * drift[:, 3:] * (0.008, 0.006)
@@ -121,7 +125,9 @@ def _talk(rng: Random, nods: int = 0, tilt: float = 0.0, mood: str | None = None
     spoken = speech(rng, FRAMES, FRAME_RATE)
     seconds = np.arange(FRAMES) / FRAME_RATE
     awake = smooth_step(seconds / EASE_SECONDS)
-    nodding = sum((Act(0.5 + 1.1 * k, 0.16, 0.05, 0.2).course(seconds) for k in range(nods)), np.zeros(FRAMES))
+    nodding = sum(
+        (Act(0.5 + 1.1 * k, 0.16, 0.05, 0.2).course(seconds) for k in range(nods)), np.zeros(FRAMES)
+    )
     tilted = tilt * Act(0.6, 0.5, 1.0, 0.4).course(seconds)
     added = 0.5 * EXPRESSIONS[mood].vector() if mood else np.zeros(len(CONTROLS))
     return [
@@ -141,7 +147,9 @@ def _talk(rng: Random, nods: int = 0, tilt: float = 0.0, mood: str | None = None
 Place = tuple[float, float]
 
 
-def _glances(rng: Random, looks: Sequence[tuple[Place, Place]], rise: float = 0.08, lids: bool = True) -> list[Performance]:
+def _glances(
+    rng: Random, looks: Sequence[tuple[Place, Place]], rise: float = 0.08, lids: bool = True
+) -> list[Performance]:
     """Looks of the right and the left eye, each held and left again, then all once more in another order; the lids go
     with the eyes where these look up and down."""
     order = [*looks, *(looks[k] for k in rng.permutation(len(looks)))]
@@ -176,9 +184,14 @@ def _crossed(rng: Random, with_smile: bool) -> list[Performance]:
     return _shown(rng, ("cross_eyed",), 1.1)
 
 
-def _head(rng: Random, turns: Sequence[tuple[float, float, float]], nearer: Sequence[float] = (), steady: float = 0.0) -> list[Performance]:
-    """Turns of the head there and back, first quick, then slower and the other way round; `steady` is the share that the
-    eyes make up for, to go on looking at who looks."""
+def _head(
+    rng: Random,
+    turns: Sequence[tuple[float, float, float]],
+    nearer: Sequence[float] = (),
+    steady: float = 0.0,
+) -> list[Performance]:
+    """Turns of the head there and back, first quick, then slower and the other way round; `steady` is the share that
+    the eyes make up for, to go on looking at who looks."""
     steps: list[tuple[tuple[float, float, float], float]] = [(turn, 0.0) for turn in turns]
     steps += [((0.0, 0.0, 0.0), change) for change in nearer]
     each, slower = (FULL_COURSE - 0.3) / len(steps), (SECONDS - FULL_COURSE - 0.2) / len(steps)
@@ -186,7 +199,9 @@ def _head(rng: Random, turns: Sequence[tuple[float, float, float]], nearer: Sequ
     for k, (turn, change) in enumerate([*steps, *steps[::-1]]):
         lasting = each if k < len(steps) else slower
         gaze = np.array([-steady * turn[0] / 50.0, -steady * turn[1] / 40.0])
-        acts.append(Act(at, 0.4 * lasting, 0.15 * lasting, 0.4 * lasting, gaze=gaze, head=turn, nearer=change))
+        acts.append(
+            Act(at, 0.4 * lasting, 0.15 * lasting, 0.4 * lasting, gaze=gaze, head=turn, nearer=change)
+        )
         at += lasting
     return performed(rng, acts, [FULL_COURSE, SECONDS - 0.25], sway=0.15)
 
@@ -203,15 +218,17 @@ def _circle(rng: Random) -> list[Performance]:
 
 
 def _mixed(rng: Random, names: Sequence[str]) -> list[Performance]:
-    """Expressions in quick succession with turns of the head: the first three in the first 64 frames, each with a course
-    of its own, the others slower."""
+    """Expressions in quick succession with turns of the head: the first three in the first 64 frames, each with a
+    course of its own, the others slower."""
     acts, at = list[Act](), 0.2
     for k, name in enumerate(names):
         quick = k < 3
         rise, hold, fall = (0.22, 0.25, 0.28) if quick else (0.35, 0.45, 0.35)
         acts.append(expression(name, rng.uniform(0.85, 1.1), at, rise, hold, fall))
         turn = tuple((rng.uniform(-1.0, 1.0, 3) * (14.0, 8.0, 6.0)).tolist())
-        acts.append(Act(at, rise, hold, fall, head=(turn[0], turn[1], turn[2]), nearer=rng.uniform(-0.06, 0.10)))
+        acts.append(
+            Act(at, rise, hold, fall, head=(turn[0], turn[1], turn[2]), nearer=rng.uniform(-0.06, 0.10))
+        )
         at += rise + hold + fall
     return performed(rng, acts, [2.5, 5.75])
 
@@ -298,7 +315,9 @@ def _motions() -> tuple[DrivingMotion, ...]:
             "mixed-4": partial(_mixed, names=("surprised", "frown", "smirk_right", "puff", "cross_eyed", "smile")),
         },
     }  # fmt: skip
-    made += [DrivingMotion(name, group, act) for group, named in others.items() for name, act in named.items()]
+    made += [
+        DrivingMotion(name, group, act) for group, named in others.items() for name, act in named.items()
+    ]
     return tuple(made)
 
 

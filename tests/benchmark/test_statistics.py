@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from followyouremoji.benchmark.metrics.frechet import frechet_distance
 from followyouremoji.benchmark.statistics import (
     EXACT_PAIRS,
     FLIPS,
@@ -162,19 +163,17 @@ def frechet_sets(n: int, shift: float, seed: int) -> list[tuple[np.ndarray, np.n
 
 
 def test_a_metric_of_sets_has_one_distance_and_an_interval_around_it() -> None:
-    frechet = pytest.importorskip("followyouremoji.benchmark.metrics.frechet")
     sets = frechet_sets(12, 1.0, 1)
-    figure = set_figure(set_distances(sets), 12)
+    figure = set_figure(set_distances(sets, frechet_distance), 12)
     features, reference = (np.concatenate([one[side] for one in sets]) for side in (0, 1))
-    assert figure.value == frechet.frechet_distance(features, reference)
+    assert figure.value == frechet_distance(features, reference)
     assert figure.low < figure.value < figure.high
-    assert figure == set_figure(set_distances(sets), 12)
-    assert math.isnan(set_figure(set_distances(sets[:1]), 1).low)
-    assert math.isnan(set_distance([]))
+    assert figure == set_figure(set_distances(sets, frechet_distance), 12)
+    assert math.isnan(set_figure(set_distances(sets[:1], frechet_distance), 1).low)
+    assert math.isnan(set_distance([], frechet_distance))
 
 
 def test_metrics_of_sets_are_compared_over_the_same_clips() -> None:
-    pytest.importorskip("followyouremoji.benchmark.metrics.frechet")
-    near, far = (set_distances(frechet_sets(12, shift, 2)) for shift in (0.2, 2.0))
+    near, far = (set_distances(frechet_sets(12, shift, 2), frechet_distance) for shift in (0.2, 2.0))
     assert set_difference(near, far, 12).verdict("less") == "better"
     assert set_difference(near, near, 12).verdict("less") == "same"

@@ -6,7 +6,7 @@ All of it is seeded: the same figures give the same numbers to the last digit.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -29,6 +29,8 @@ Better = Literal["less", "more", "neither"]
 Verdict = Literal["better", "worse", "same", ""]
 Sets = Sequence[tuple[np.ndarray, np.ndarray]]
 """Of each clip the features float32 (n, d) of the result and of what it is compared with."""
+Distance = Callable[[np.ndarray, np.ndarray], float]
+"""Between two sets of features (n, d) and (m, d), such as `metrics.frechet.frechet_distance`."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,12 @@ def mean_figure(values: np.ndarray) -> Figure:
     return Figure(mean(known), *bootstrap_interval(known), len(known))
 
 
-def set_distance(sets: Sets) -> float:
-    """The Fréchet distance between the features of all results and of all references; NaN of none."""
-    return _frechet(sets, range(len(sets))) if sets else math.nan
+def set_distance(sets: Sets, distance: Distance) -> float:
+    """The distance between the features of all results and of all references; NaN of none."""
+    return _distance(sets, range(len(sets)), distance) if sets else math.nan
 
 
-def set_distances(sets: Sets) -> np.ndarray:
+def set_distances(sets: Sets, distance: Distance) -> np.ndarray:
     """The distance of `set_distance`, and then those of resamples of the clips: (1 + `SET_RESAMPLES`,), which are the
     same resamples for as many clips of another system. Of fewer than two clips, and of sets beyond `SET_SIDE`, there
     are no resamples.
@@ -121,7 +123,7 @@ def set_distances(sets: Sets) -> np.ndarray:
     features = sum(len(features) for features, _ in sets)
     known = len(sets) > 1 and min(features, sets[0][0].shape[1]) <= SET_SIDE
     chosen = np.random.default_rng(0).integers(len(sets), size=(SET_RESAMPLES if known else 0, len(sets)))
-    return np.array([set_distance(sets), *(_frechet(sets, some) for some in chosen)])
+    return np.array([set_distance(sets, distance), *(_distance(sets, some, distance) for some in chosen)])
 
 
 def set_figure(distances: np.ndarray, n: int) -> Figure:
@@ -225,11 +227,9 @@ def _sign_flips(n: int, seed: int) -> np.ndarray:
     return (1 - 2 * minus).astype(np.int8)
 
 
-def _frechet(sets: Sets, chosen: Sequence[int] | np.ndarray) -> float:
-    from followyouremoji.benchmark.metrics.frechet import frechet_distance
-
+def _distance(sets: Sets, chosen: Sequence[int] | np.ndarray, distance: Distance) -> float:
     features, reference = (np.concatenate([sets[index][side] for index in chosen]) for side in (0, 1))
-    return frechet_distance(features, reference)
+    return distance(features, reference)
 
 
 def _spread(values: np.ndarray) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from followyouremoji.benchmark import statistics
 from followyouremoji.benchmark.metrics import Metric
+from followyouremoji.benchmark.metrics.frechet import frechet_distance
 from followyouremoji.benchmark.statistics import NO_DIFFERENCE, NO_FIGURE, Difference, Figure
 from followyouremoji.benchmark.store import FAILED, SECONDS, Results, Row, Run
 from followyouremoji.errors import DataError
@@ -185,7 +186,7 @@ class Scores:
         """A figure without its interval, which costs most."""
         if metric.of_sets:
             mine = self.by_system[system, mode].sets.get(metric.name, {})
-            return statistics.set_distance([mine[place] for place in sorted(mine)])
+            return statistics.set_distance([mine[place] for place in sorted(mine)], frechet_distance)
         return statistics.mean(self.values(system, mode, metric.name))
 
     @cached_property
@@ -233,7 +234,9 @@ class Scores:
         key = (system, mode, metric.name, tuple(clips))
         if key not in self._distances:
             sets = self.by_system[system, mode].sets[metric.name]
-            self._distances[key] = statistics.set_distances([sets[place] for place in clips])
+            self._distances[key] = statistics.set_distances(
+                [sets[place] for place in clips], frechet_distance
+            )
         return self._distances[key]
 
     def failed(self, system: str, mode: str) -> int:

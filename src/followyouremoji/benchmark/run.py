@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from followyouremoji.benchmark.metrics import Measured, measure
-from followyouremoji.benchmark.metrics.networks import Networks, measure_networks
+from followyouremoji.benchmark.metrics.networks import Networks
 from followyouremoji.benchmark.observation import Observer
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.store import SECONDS, Results, Run, SystemItem, locked
@@ -224,8 +224,7 @@ def measure_item(item: Item, bench: Bench) -> Answer:
         remarks = [str(one.message) for one in said if issubclass(one.category, Remark)]
         if frames.shape != (case.frames, case.size, case.size, 3) or frames.dtype != np.uint8:
             raise ValueError(f"{system.name} made {frames.dtype} {frames.shape}")
-        seen = bench.observer.observe(case, frames)
-        measured = [*measure(seen), *measure_networks(seen, bench.networks)]
+        measured = measure(bench.observer.observe(case, frames), bench.networks)
     except UserError as reason:
         return Answer(problem=str(reason), remarks=tuple(remarks))
     except Exception as reason:  # one pair must not end the others

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from followyouremoji.benchmark.metrics import Measured, measure
+from followyouremoji.benchmark.metrics.networks import Networks
 from followyouremoji.benchmark.observation import Observer
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.report.clips import encoded
@@ -139,7 +140,7 @@ def measured_results(
                     continue
                 frames = SYSTEMS[system][1](case)
                 measured = [
-                    *measure(observer.observe(case, frames)),
+                    *measure(observer.observe(case, frames), Networks()),
                     Measured(SECONDS, 0.01 * len(system)),
                     _features(frames, case),
                 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from followyouremoji.benchmark.metrics import METRICS
 from followyouremoji.benchmark.report import content
 from followyouremoji.benchmark.report.page import as_html, chosen_clips
 from followyouremoji.benchmark.report.scores import Scores
@@ -23,7 +24,7 @@ LATEX_HEAD = "% Needs \\usepackage{booktabs}. Best in bold, second best underlin
 def compact_table(results: Results) -> str:
     """The figures of results for a terminal: a line a metric, a column a system, the best marked with a star. Raises
     DataError where there are none."""
-    return content.compact_table(Scores.of([results], content.every_metric()))
+    return content.compact_table(Scores.of([results], METRICS))
 
 
 def report_texts(
@@ -43,7 +44,7 @@ def report_texts(
     DataError : results of another suite or protocol, without rows, or with two systems of one name.
     SettingsError : there is no system `subject`.
     """
-    scores = Scores.of(results, content.every_metric())
+    scores = Scores.of(results, METRICS)
     suite = suite_of(results)
     clips = chosen_clips(scores, suite, results, subject, advance)
     tables = content.tables_of(scores)

@@ -70,14 +70,6 @@ class Tables:
         return [*ours, *([self.timing] if self.timing else []), *papers_tables()]
 
 
-def every_metric() -> tuple[Metric, ...]:
-    """All metrics that there are, with networks and without."""
-    from followyouremoji.benchmark.metrics import METRICS
-    from followyouremoji.benchmark.metrics.networks import NETWORK_METRICS
-
-    return tuple({metric.name: metric for metric in (*METRICS, *NETWORK_METRICS)}.values())
-
-
 def column_of(metric: Metric) -> Column:
     return Column(metric.title, metric.better, metric.meaning)
 

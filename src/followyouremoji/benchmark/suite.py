@@ -92,6 +92,8 @@ class ClipItem:
     """What it shows, such as "smile", "talk", "glances": what tables are split by."""
     style: str = "person"
     footage: Footage
+    rest: Annotated[int, Field(ge=0)] | None = None
+    """Number of a frame in which the face is relaxed, where that is known; others are measured from it."""
     licence: str
     source: str
 

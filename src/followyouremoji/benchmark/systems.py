@@ -87,13 +87,11 @@ class System(Protocol):
 
 
 def alignment_of(case: Case) -> AlignmentSettings:
-    """In self-reenactment the portrait is the driving clip's first frame, from which all others are measured: it moves
-    exactly as its clip does. Else what users get."""
-    return (
-        AlignmentSettings(neutral=0, portrait_expression="keep")
-        if case.mode == "self"
-        else AlignmentSettings()
-    )
+    """What users get, but for what a suite knows better: in self-reenactment the portrait is the driving clip's first
+    frame, from which all others are measured, so that it moves exactly as its clip does; and a clip's relaxed frame."""
+    if case.mode == "self":
+        return AlignmentSettings(neutral=0, portrait_expression="keep")
+    return AlignmentSettings(neutral=case.clip.rest)
 
 
 def prepare_case(animator: PortraitAnimator, case: Case, settings: AnimationSettings) -> Prepared:

@@ -207,6 +207,7 @@ def manifest(slice: Slice, files: dict[Item, DrawnFiles]) -> Manifest:
                 expression=MOTIONS[number].group,
                 style=driver_style(number),
                 footage=footage(Item("clip", number), slice.frames),
+                rest=0,
                 licence=LICENCE,
                 source=source,
             )

@@ -388,7 +388,7 @@ def _manifest(made: Sequence[Made], settings: BuildSettings, name: str) -> Manif
     cross = cross_pairs([one.name for one in portraits], [one.name for one in clips], settings.cross)
     return Manifest(
         name=name,
-        about=f"Squares cut around the faces of {len(portraits)} portraits and {len(clips)} clips by `fye bench build`.",
+        about=f"Squares cut around the faces of {len(portraits)} portraits and {len(clips)} clips.",
         size=settings.size,
         portraits=portraits,
         clips=clips,

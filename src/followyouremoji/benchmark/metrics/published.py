@@ -164,7 +164,7 @@ def networks_folder() -> Path:
 def lacking(network: PublishedNetwork, path: Path) -> str | None:
     """Why a network cannot measure, in words, or None."""
     if not path.is_file():
-        return f"there is no {path}; {network.how_to_get}"
+        return f"{network.file} is not there; {network.how_to_get}"
     if find_spec(network.package) is None:
         return f"{network.package} is not installed; pip install 'followyouremoji[{network.extra}]'"
     return None

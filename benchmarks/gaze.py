@@ -34,8 +34,8 @@ import cv2
 import numpy as np
 
 from followyouremoji.animator import PortraitAnimator
+from followyouremoji.benchmark.exact import motion_of
 from followyouremoji.benchmark.metrics.regions import EYES, cut_around
-from followyouremoji.benchmark.suites import drawn_motion
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.data.drawn import spatial_points
 from followyouremoji.errors import FaceNotFound
@@ -49,6 +49,7 @@ from followyouremoji.portraits.anatomy import CONTROLS
 
 SIZE = 512  # pixels a side of the drawings
 SEED = 970_000  # of identities; in no suite and no training
+FRAME_RATE = 10.0
 HELD = 4  # frames of a glance, at the suites' ten a second; the third is measured
 STRENGTHS = (0.4, 0.8)
 LIDS = 0.4  # of a blink or of wide eyes that go with the furthest glance down or up
@@ -179,7 +180,7 @@ def animated(
     animator: PortraitAnimator, portrait: Drawn, landmarks: np.ndarray
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """The portrait looking ahead, driven through all glances: a result each, and its aligned landmarks (G, 478, 3)."""
-    motion = drawn_motion(np.repeat(landmarks, HELD, axis=0), SIZE)
+    motion = motion_of(np.repeat(landmarks, HELD, axis=0), SIZE, FRAME_RATE)
     prepared = animator.prepare(portrait.pictures[0], motion)
     chosen = slice(HELD // 2, None, HELD)
     results = [np.asarray(frame) for frame in animator.frames(prepared)][chosen]

@@ -32,22 +32,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from followyouremoji.benchmark.fingerprints import text_hash
-from followyouremoji.benchmark.identity import describe, measured_scale
+from followyouremoji.animator import PortraitAnimator
+from followyouremoji.benchmark.exact import prepare_exact
+from followyouremoji.benchmark.fingerprints import code_hash, text_hash
 from followyouremoji.benchmark.length import ENDS, LongScores, measure, repeating_motion, seams
-from followyouremoji.benchmark.methods import framed
-from followyouremoji.benchmark.suites import Case, drawing_code
+from followyouremoji.benchmark.metrics.identity import describe, measured_scale
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
+from followyouremoji.preparation import Prepared
 from followyouremoji.settings import AnimationSettings
 
 SIZE = 256  # pixels a side of the drawings
@@ -105,7 +107,8 @@ def main() -> None:
 
 def drawn(style: str, frames: int, work: Path) -> Path:
     """A folder with a long drawn clip: `truth.npy`, `points.npy`, `portrait.npz`; drawn where it is not there yet."""
-    folder = work / f"{style}-{frames}-{text_hash(drawing_code() + f'{SEED} {SIZE} {FRAME_RATE}')}"
+    drawing_code = code_hash("face", "portraits", libraries=("skia-python",))
+    folder = work / f"{style}-{frames}-{text_hash(f'{drawing_code} {SEED} {SIZE} {FRAME_RATE}')}"
     if (folder / "portrait.npz").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,27 +127,36 @@ def drawn(style: str, frames: int, work: Path) -> Path:
     return folder
 
 
-def read_case(folder: Path, frames: int | None = None) -> Case:
-    """The clip of a folder, or its beginning, its pictures mapped from the file."""
-    points = np.load(folder / "points.npy")[:frames]
-    with np.load(folder / "portrait.npz") as portrait:
-        picture, own = portrait["picture"], portrait["points"]
-    truth = np.load(folder / "truth.npy", mmap_mode="r")[:frames]
-    return Case(
-        0, folder.name.split("-")[0], picture, own, points, points, truth, points, np.empty((0, 478, 2))
-    )
+@dataclass(frozen=True)
+class LongClip:
+    """A drawn portrait uint8 (S, S, 3) with its landmarks (478, 2), and the true frames (T, S, S, 3) with theirs."""
+
+    style: str
+    portrait: np.ndarray
+    own: np.ndarray
+    truth: np.ndarray
+    points: np.ndarray
+
+    @classmethod
+    def read(cls, folder: Path, frames: int | None = None) -> LongClip:
+        """The clip of a folder, or its beginning, its pictures mapped from the file."""
+        with np.load(folder / "portrait.npz") as portrait:
+            picture, own = portrait["picture"], portrait["points"]
+        points = np.load(folder / "points.npy")[:frames]
+        truth = np.load(folder / "truth.npy", mmap_mode="r")[:frames]
+        return cls(folder.name.split("-")[0], picture, own, truth, points)
+
+    def prepared(self, animator: PortraitAnimator) -> Prepared:
+        return prepare_exact(animator, self.portrait, self.own, self.points, FRAME_RATE)
 
 
 def animate_and_count(folder: str, frames: int, steps: int, strategy: str, weights: str) -> dict[str, float]:
     """Animate a clip into an mp4 that is thrown away; seconds a frame, and the process's largest resident memory in
     MiB."""
-    from followyouremoji.animator import PortraitAnimator
-
     animator = PortraitAnimator.from_pretrained(weights)
-    case = read_case(Path(folder), frames)
-    prepared = framed(case, animator.model.config)
+    prepared = LongClip.read(Path(folder), frames).prepared(animator)
     settings = AnimationSettings(steps=steps, long_clips=strategy)  # type: ignore[arg-type]
-    first = framed(read_case(Path(folder), WARM_UP), animator.model.config)
+    first = LongClip.read(Path(folder), WARM_UP).prepared(animator)
     for _ in animator.frames(first, settings):
         pass  # what a library prepares on its first call is no time of a frame
     with tempfile.TemporaryDirectory() as temporary:
@@ -189,16 +201,12 @@ def quality(
     folder: Path, options: argparse.Namespace, steps: int, strategy: str, sheet: bool
 ) -> tuple[dict[str, Any], LongScores]:
     """The figures of one strategy on one clip."""
-    from followyouremoji.animator import PortraitAnimator
-
     animator = PortraitAnimator.from_pretrained(options.weights)
-    case = read_case(folder)
+    clip = LongClip.read(folder)
     settings = AnimationSettings(steps=steps, long_clips=strategy)  # type: ignore[arg-type]
-    crossed = seams(animator.sampling(settings), len(case.truth))
-    ends = ENDS if len(case.truth) >= 3 * ENDS else 0
-    described = [
-        describe(case.truth[frame], case.truth_points[frame]) for frame in range(0, len(case.truth), 20)
-    ]
+    crossed = seams(animator.sampling(settings), len(clip.truth))
+    ends = ENDS if len(clip.truth) >= 3 * ENDS else 0
+    described = [describe(clip.truth[frame], clip.points[frame]) for frame in range(0, len(clip.truth), 20)]
     person = np.mean(described, axis=0)
     places = np.flatnonzero(crossed[SHEET_AROUND - 1 : -SHEET_AROUND]) + SHEET_AROUND - 1 if sheet else []
     places = places[:: max(1, len(places) // SHEET_SEAMS)][:SHEET_SEAMS]
@@ -207,26 +215,24 @@ def quality(
     kept: dict[int, np.ndarray] = {}
 
     def results() -> Iterator[np.ndarray]:
-        for frame, picture in enumerate(animator.frames(framed(case, animator.model.config), settings)):
+        for frame, picture in enumerate(animator.frames(clip.prepared(animator), settings)):
             if frame in wanted:
                 kept[frame] = picture
             yield picture
 
     with FaceDetector() as detector:
-        scores = measure(
-            results(), case.truth, case.truth_points, person, detector, measured_scale(SIZE), ends
-        )
+        scores = measure(results(), clip.truth, clip.points, person, detector, measured_scale(SIZE), ends)
     if kept:
         pictures: list[np.ndarray] = []
         for row in rows:
-            pictures += [np.asarray(case.truth[frame]) for frame in row] + [kept[frame] for frame in row]
+            pictures += [np.asarray(clip.truth[frame]) for frame in row] + [kept[frame] for frame in row]
         name = f"seams-{strategy}-{steps}.png"
         write_picture(options.output / name, contact_sheet(pictures, 2 * SHEET_AROUND), overwrite=True)
     drift, low, high = scores.drift()
     return {
         "strategy": strategy,
         "steps": steps,
-        "style": case.style,
+        "style": clip.style,
         "face": float(np.nanmean(scores.error)),
         "seams": scores.seam_ratio(crossed),
         "seams_of_error": scores.seam_error_ratio(crossed),

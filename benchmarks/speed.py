@@ -1,10 +1,11 @@
 """Speed against quality: every preset against 30 steps of DDIM, and what another seed changes.
 
-    python benchmarks/speed.py --output FOLDER [--cases 24] [--seeds 3] [--passes 3 8] [--fewer-steps 10 6]
+    python benchmarks/speed.py --output FOLDER [--suite drawn] [--pairs 24] [--seeds 3] [--passes 3 8]
+                               [--fewer-steps 10 6]
 
-Cases are those of the suite *self*; each is denoised by all methods in turn, so that ratios of times are fair whatever
-else the machine does. Passes, time and all figures go to a table and `speed.json`, pictures to `sheet.png` (the truth,
-exact, and the presets). Finished cases are kept in `rows.jsonl`, and the same command goes on.
+Pairs are those of a suite whose truth is known; each is denoised by all methods in turn, so that ratios of times are
+fair whatever else the machine does. Passes, time and all figures go to a table and `speed.json`, pictures to
+`sheet.png` (the truth, exact, and the presets). Finished pairs are kept in `rows.jsonl`, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.benchmark.methods import weights_hash
-from followyouremoji.benchmark.old_report import SHEET_ROWS
-from followyouremoji.benchmark.runner import suite_settings
-from followyouremoji.benchmark.scoring import METRICS, SHOWN_FRAMES, identity_scale
+from followyouremoji.animator import PortraitAnimator
+from followyouremoji.benchmark.metrics import METRICS
+from followyouremoji.benchmark.named import find_suite
+from followyouremoji.benchmark.observation import Observer
+from followyouremoji.benchmark.protocol import Protocol
+from followyouremoji.benchmark.run import spread_pairs
 from followyouremoji.benchmark.speed import (
     EXACT,
     JUDGED,
@@ -33,16 +36,16 @@ from followyouremoji.benchmark.speed import (
     measure_case,
     seed_methods,
 )
-from followyouremoji.benchmark.suites import COMPARED, Suite, drawn_suite
+from followyouremoji.benchmark.suite import Case
+from followyouremoji.benchmark.systems import weights_hash
 from followyouremoji.benchmark.tables import markdown, number
-from followyouremoji.checkpoints.model import load_model
-from followyouremoji.checkpoints.sources import cache_folder
 from followyouremoji.errors import UserError
 from followyouremoji.executors import Local
-from followyouremoji.face.detection import FaceDetector
 from followyouremoji.files import write_json
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.sampling.presets import PRESETS
+
+SHEET_ROWS = 10
 
 
 def main() -> None:
@@ -51,7 +54,9 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--weights", default="bundled")
-    parser.add_argument("--cases", type=int, default=24)
+    parser.add_argument("--suite", default="drawn", help="a name or a folder")
+    parser.add_argument("--pairs", type=int, default=24, help="spread over the suite")
+    parser.add_argument("--frames", type=int, default=16, help="of each clip")
     parser.add_argument("--size", type=int, default=256, help="pixels a side at which results are compared")
     parser.add_argument("--steps", type=int, default=30, help="of the exact result")
     parser.add_argument("--guidance", type=float, help="scale; otherwise the model's")
@@ -62,7 +67,6 @@ def main() -> None:
     parser.add_argument(
         "--fewer-steps", type=int, nargs="*", default=[10, 6], help="plain DDIM, to compare with"
     )
-    parser.add_argument("--suite-cache", type=Path, default=cache_folder() / "suites")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     try:
@@ -75,34 +79,44 @@ def compare(options: argparse.Namespace) -> None:
     """Measure what is missing and write everything."""
     if options.seeds < 2:
         raise UserError("What another seed changes needs at least --seeds 2.")
-    model = load_model(options.weights)
-    guidance, shared = options.guidance or model.config.guidance_scale, model.config.shared_noise
+    animator = PortraitAnimator.from_pretrained(options.weights)
+    config = animator.model.config
+    guidance, shared = options.guidance or config.guidance_scale, config.shared_noise
     seeds = seed_methods(options.steps, options.seeds)
     methods = [*seeds, *compared_methods(options.steps, options.passes, options.fewer_steps)]
-    settings = suite_settings("self", options.cases, options.size)
+    protocol = Protocol.here(options.size, options.frames)
     with Local() as executor:
-        suite = drawn_suite(settings, options.suite_cache, executor)
-    scale = identity_scale(suite)
+        suite = find_suite(options.suite, executor)
+    cases = suite.cases(protocol, spread_pairs(suite, options.pairs))
+    if not all(case.truth_motion for case in cases):
+        raise UserError(
+            f"The true results of the suite {options.suite} are not known; take one that is drawn."
+        )
     kept = options.output / "rows.jsonl"
     pictures = options.output / "pictures"
     pictures.mkdir(exist_ok=True)
-    described = {
-        "about": [settings.fingerprint, weights_hash(options.weights), guidance, [str(m) for m in methods]]
-    }
+    about = [
+        suite.fingerprint,
+        options.frames,
+        weights_hash(options.weights),
+        guidance,
+        [str(m) for m in methods],
+    ]
+    described: dict[str, object] = {"about": about}
     rows = read_rows(kept, described)
-    with FaceDetector() as detector, kept.open("a") as file:
-        for index in range(len(suite)):
-            if any(row.case == index for row in rows):
+    with Observer() as observer, kept.open("a") as file:
+        for number, case in enumerate(cases, 1):
+            if any(row.case == case.name for row in rows):
                 continue
-            case, made = suite.case(index), []
-            for row, frames in measure_case(model, case, methods, detector, scale, guidance, shared):
+            made = []
+            for row, frames in measure_case(animator, case, methods, observer, guidance, shared):
                 made.append(row)
                 if row.method in PRESETS:
-                    np.save(pictures / f"{row.method}_{index}.npy", frames[list(COMPARED)])
+                    np.save(pictures / f"{row.method}_{case.name}.npy", frames[shown_frames(case)])
             file.write("".join(json.dumps(asdict(row)) + "\n" for row in made))
             file.flush()
             rows += made
-            print(f"case {index + 1} of {len(suite)}", flush=True)
+            print(f"pair {number} of {len(cases)}", flush=True)
     names = [seed.name for seed in seeds]
     page = "\n\n".join([table(rows, methods, names), notes(rows, names)])
     print(page)
@@ -110,7 +124,7 @@ def compare(options: argparse.Namespace) -> None:
     summary = [summarised(rows, method, names) for method in methods]
     write_json(options.output / "speed.json", {**described, "methods": summary})
     presets = [method.name for method in methods if method.name in PRESETS]  # exact among them
-    write_sheet(options.output / "sheet.png", suite, pictures, presets)
+    write_sheet(options.output / "sheet.png", cases, pictures, presets)
 
 
 def read_rows(kept: Path, described: dict[str, object]) -> list[SpeedRow]:
@@ -176,16 +190,22 @@ def notes(rows: Sequence[SpeedRow], seeds: Sequence[str]) -> str:
     )
 
 
-def write_sheet(path: Path, suite: Suite, pictures: Path, presets: Sequence[str]) -> None:
-    """A row a case: the portrait, then for two frames the truth, the exact result and each preset's."""
+def shown_frames(case: Case) -> list[int]:
+    """Of the contact sheet: in the middle and at the end."""
+    return [case.frames // 2, case.frames - 1]
+
+
+def write_sheet(path: Path, cases: Sequence[Case], pictures: Path, presets: Sequence[str]) -> None:
+    """A row a pair: the portrait, then for two frames the truth, the exact result and each preset's."""
     cells: list[np.ndarray] = []
-    for index in range(min(SHEET_ROWS, len(suite))):
-        case = suite.case(index)
-        made = [np.load(pictures / f"{name}_{index}.npy", allow_pickle=False) for name in presets]
-        cells.append(case.portrait)
-        for place in SHOWN_FRAMES:
-            cells += [case.truth[COMPARED[place]], *(frames[place] for frames in made)]
-    columns = 1 + len(SHOWN_FRAMES) * (1 + len(presets))
+    columns = 0
+    for case in cases[:SHEET_ROWS]:
+        made = [np.load(pictures / f"{name}_{case.name}.npy", allow_pickle=False) for name in presets]
+        row = [case.portrait]
+        assert case.truth is not None
+        for place, frame in enumerate(shown_frames(case)):
+            row += [case.truth[frame], *(frames[place] for frames in made)]
+        cells, columns = cells + row, len(row)
     write_picture(path, contact_sheet(cells, columns), overwrite=True)
 
 

@@ -30,28 +30,26 @@ def test_it_never_learnt_guidance_and_says_so() -> None:
     assert not config.guided
 
 
-def test_it_follows_landmarks_of_people_it_never_saw() -> None:
+def test_it_follows_people_it_never_saw(tmp_path) -> None:
     """Inside the face the result is nearer to the truth than the copied portrait is: see docs/bundled_model.md; 0.7 of
-    it asked here of 2."""
+    it asked here of two clips."""
     pytest.importorskip("skia", reason="drawn portraits need skia-python")
-    from followyouremoji.benchmark.methods import Checkpoint, Copy
+    from followyouremoji.benchmark.drawn import Slice, draw_suite
     from followyouremoji.benchmark.metrics.regions import l1_by_region
-    from followyouremoji.benchmark.suites import COMPARED, SuiteSettings, draw_case
-    from followyouremoji.face.detection import FaceDetector
+    from followyouremoji.benchmark.protocol import Protocol
+    from followyouremoji.benchmark.systems import make_system
+    from followyouremoji.executors import Local
 
-    settings = SuiteSettings(styles=("person",), size=128, seed=800_000)
-    errors: tuple[list[float], list[float]] = ([], [])
-    with FaceDetector() as detector:
-        for index in range(2):
-            case = draw_case(settings, index, detector)
-            methods = (Checkpoint("model", "bundled", AnimationSettings()), Copy())
-            for method, found in zip(methods, errors, strict=True):
-                frames = method.animate(case)
-                found += [
-                    l1_by_region(frames[i], case.truth[i], case.truth_points[i])["face"] for i in COMPARED
-                ]
-    animated, copied = (np.mean(found) for found in errors)
-    assert animated < 0.7 * copied
+    suite = draw_suite(tmp_path, Slice("two", (0, 1), (), size=128, frames=32), Local())
+    errors: dict[str, list[float]] = {"bundled": [], "copy": []}
+    for case in suite.cases(Protocol(size=128, frames=32)):
+        assert case.truth is not None
+        assert case.truth_motion is not None
+        points = case.truth_motion.landmarks[..., :2] * case.size
+        for system, found in errors.items():
+            frames = make_system(system).animate(case)
+            found += [l1_by_region(frames[i], case.truth[i], points[i])["face"] for i in range(8, 32, 8)]
+    assert np.mean(errors["bundled"]) < 0.7 * np.mean(errors["copy"])
 
 
 def test_the_package_offers_its_animator() -> None:

@@ -19,15 +19,19 @@ from followyouremoji.benchmark.ablations import (
     comparison,
     located,
     merged,
-    method_of,
     read_ablation,
+    read_ablations,
     read_toml,
     scaled,
+    system_of,
     train_ablation,
     write_toml,
 )
-from followyouremoji.benchmark.methods import Checkpoint, make_method
-from followyouremoji.benchmark.scoring import METRICS, MethodScores
+from followyouremoji.benchmark.metrics import METRICS
+from followyouremoji.benchmark.protocol import Protocol
+from followyouremoji.benchmark.report.scores import Scores
+from followyouremoji.benchmark.store import Row, Run, SystemItem
+from followyouremoji.benchmark.systems import Checkpoint, make_system
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.config import load_denoiser_run
 from followyouremoji.training.loop import Outcome
@@ -130,11 +134,15 @@ def test_models_of_another_budget_are_not_taken_for_this_ones(tmp_path, trained,
     assert train_full(Path(), budget=0.5).is_dir()  # the same folder by another name
 
 
-def scores(name: str, **means: float) -> MethodScores:
+def rows_of(system: str, **means: float) -> list[Row]:
+    """Twenty pairs of both kinds, whose figures vary a little around the means."""
     rng = np.random.default_rng(0)
-    values = {metric.name: 0.5 + 0.01 * rng.normal(size=20) for metric in METRICS}
-    values |= {key: mean + 0.01 * rng.normal(size=20) for key, mean in means.items()}
-    return MethodScores(name, np.arange(20), ("person",) * 20, values, 0.1)
+    return [
+        Row(system, f"pair{pair}", mode, "person", "smile", name, mean + 0.001 * rng.normal())
+        for name, mean in means.items()
+        for mode in ("self", "cross")
+        for pair in range(20)
+    ]
 
 
 def test_a_change_agrees_where_it_harms_as_in_the_paper() -> None:
@@ -142,24 +150,33 @@ def test_a_change_agrees_where_it_harms_as_in_the_paper() -> None:
         name=FULL, title="full recipe", paper={"l1": 0.03, "ssim": 0.8, "identity": 0.7, "landmarks": 39.0}
     )
     without = Ablation(
-        name="x", title="without x", paper={"l1": 0.04, "ssim": 0.7, "identity": 0.6, "landmarks": 30.0}
+        name="x", title="w/o x", paper={"l1": 0.04, "ssim": 0.7, "identity": 0.6, "landmarks": 30.0}
     )
-    ours = [
-        scores("full recipe", picture=0.05, ssim=0.8, landmarks=0.1),
-        scores("without x", picture=0.08, ssim=0.9, landmarks=0.2),
+    rows = rows_of("full recipe", l1=0.05, ssim=0.8, appearance=0.9, landmark_accuracy=40.0)
+    rows += rows_of("without x", l1=0.08, ssim=0.9, appearance=0.9, landmark_accuracy=30.0)
+    systems = [
+        SystemItem(name=name, described=name, fingerprint=name) for name in ("full recipe", "without x")
     ]
-    table = comparison([without, full], {"self": ours, "cross": ours})
-    row = next(line for line in table.splitlines() if line.startswith("| without x"))
+    run = Run(suite="s", suite_folder="s", fingerprint="f", protocol=Protocol(), systems=systems)
+    table = comparison([without, full], Scores.of_rows(run, rows, METRICS))
+    row = next(line for line in table.splitlines() if line.startswith("| w/o x"))
     cells = [cell.strip() for cell in row.split("|")[2:6]]
     assert [cell.rpartition("(")[2] for cell in cells] == ["agrees)", "differs)", "open)", "agrees)"]
-    assert cells[0].startswith("0.08")
-    assert "/ 0.040" in cells[0]
-    with pytest.raises(SettingsError, match="full recipe"):
-        comparison([without], {"self": ours, "cross": ours})
+    assert cells[0].startswith("0.0798 / 0.040")
 
 
-def test_the_sampling_of_an_ablation_reaches_its_method() -> None:
+def test_the_full_recipe_is_always_among_them_and_last(tmp_path) -> None:
+    assert [one.name for one in read_ablations(CONFIGS, ["without_pupils"])] == ["without_pupils", FULL]
+    with pytest.raises(SettingsError, match="no ablation 'pupils'"):
+        read_ablations(CONFIGS, ["pupils"])
+    with pytest.raises(SettingsError, match=r"ablation_full\.toml"):
+        read_ablations(tmp_path)
+
+
+def test_the_sampling_of_an_ablation_reaches_its_system() -> None:
     ablation = read_ablation(CONFIGS / f"{PREFIX}without_progressive.toml")
-    method = make_method(method_of(ablation, Path("bundled")))
-    assert isinstance(method, Checkpoint)
-    assert (method.name, method.sampling.long_clips, method.sampling.window) == (ablation.title, "tiles", 8)
+    system = make_system(system_of(ablation, Path("bundled")))
+    assert isinstance(system, Checkpoint)
+    assert (system.name, system.settings.long_clips, system.settings.window) == (
+        "without progressive strategy", "tiles", 8,
+    )  # fmt: skip

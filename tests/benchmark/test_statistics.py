@@ -42,6 +42,15 @@ def test_an_infinite_value_makes_the_mean_infinite_without_an_interval() -> None
     assert math.isnan(figure.low)
 
 
+def test_the_bootstrap_covers_the_mean_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for seed in range(200):
+        low, high = bootstrap_interval(rng.normal(2.0, 1.0, 60), seed=seed)
+        covered += low <= 2.0 <= high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
 def test_intervals_are_the_same_to_the_last_digit() -> None:
     values = np.random.default_rng(3).normal(size=40)
     assert bootstrap_interval(values) == bootstrap_interval(values.copy())

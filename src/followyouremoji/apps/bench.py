@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from followyouremoji.apps.bench_ablate import ablate
 from followyouremoji.apps.bench_report import report
 from followyouremoji.apps.bench_run import run
+from followyouremoji.apps.bench_study import study, study_results
 from followyouremoji.apps.bench_suites import build, check, list_
 from followyouremoji.apps.bench_weights import weights
 
@@ -30,5 +32,8 @@ bench_app.command("list")(list_)
 # Running.
 bench_app.command("run")(run)
 bench_app.command("weights")(weights)
-# Reading: study comes here, ablate above.
+bench_app.command("ablate")(ablate)
+# Reading.
 bench_app.command("report")(report)
+bench_app.command("study")(study)
+bench_app.command("study-results")(study_results)

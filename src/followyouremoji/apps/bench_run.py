@@ -143,12 +143,10 @@ def measuring(networks: Networks, bundle: Path | None) -> dict[str, str]:
 
 def chosen_pairs(suite: Suite, text: str | None) -> list[str] | None:
     """Names of the pairs that a text means, a number or names; None for all. Raises SettingsError for none."""
+    from followyouremoji.benchmark.run import spread_pairs
+
     if text is None:
         return None
-    names = [pair.name for pair in suite.manifest.pairs]
     if not text.isdecimal():
         return [name.strip() for name in text.split(",")]
-    count = min(int(text), len(names))
-    if count < 1:
-        raise SettingsError("At least one pair must be run.")
-    return [names[place * len(names) // count] for place in range(count)]
+    return spread_pairs(suite, int(text))

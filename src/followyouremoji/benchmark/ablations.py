@@ -16,13 +16,13 @@ from typing import Any
 from pydantic import Field
 from pydantic_core import to_json
 
-from followyouremoji.benchmark.old_report import versus
-from followyouremoji.benchmark.scoring import METRICS, MethodScores
+from followyouremoji.benchmark.metrics import METRICS
+from followyouremoji.benchmark.report.scores import Scores
 from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError
-from followyouremoji.executors import Processes
+from followyouremoji.executors import Executor
 from followyouremoji.files import atomic
 from followyouremoji.training.config import load_denoiser_run, read_toml
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
@@ -48,25 +48,25 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """A figure that both tables have: the paper's name and whether more is better there, and our suite and metric."""
+    """A figure that both tables have: the paper's name and decimals, and our kind of reenactment and metric."""
 
     name: str
     paper: str
-    more_is_better: bool
-    suite: str
-    metric: str
     digits: int
+    mode: str
+    metric: str
 
 
 COLUMNS = (
-    Column("L1 ↓", "l1", False, "self", "picture", 3),
-    Column("SSIM ↑", "ssim", True, "self", "ssim", 3),
-    Column("identity ↑", "identity", True, "cross", "identity", 3),
+    Column("L1 ↓", "l1", 3, "self", "l1"),
+    Column("SSIM ↑", "ssim", 3, "self", "ssim"),
+    Column("identity (ours: appearance) ↑", "identity", 3, "cross", "appearance"),
     # Table 2 prints an arrow down, but the text calls the figure an accuracy, and the full method has the largest.
-    Column("landmarks (ours: error ↓, paper: accuracy ↑)", "landmarks", True, "cross", "landmarks", 2),
+    Column("landmark accuracy ↑", "landmarks", 2, "cross", "landmark_accuracy"),
 )
-OWN_COLUMNS = (("self", "face"), ("self", "gaze"), ("self", "flicker"), ("cross", "face"))
-"""Our other figures."""
+OWN_COLUMNS = (("self", "l1_face"), ("self", "iris"), ("self", "flicker"), ("cross", "l1_face"))
+"""Our other figures: kind of reenactment and metric."""
+BY_NAME = {metric.name: metric for metric in METRICS}
 
 
 @validated
@@ -172,15 +172,14 @@ def toml_lines(values: Mapping[str, Any], table: str) -> list[str]:
     return lines
 
 
-def prepare_data(output: Path, scale: Scale, processes: int) -> Path:
+def prepare_data(output: Path, scale: Scale, executor: Executor) -> Path:
     """Draw the training pictures, as far as that is not done. Returns the shared folder."""
     shared = output / "shared"
     shared.mkdir(parents=True, exist_ok=True)
     singles = DrawingSettings(identities=scale.singles, pictures=8, size=scale.size, seed=1)
     clips = DrawingSettings(identities=scale.clips, pictures=17, size=scale.size, seed=2, clips=True)
-    with Processes(processes) as executor:
-        draw_folder(shared / "singles", singles, executor)
-        draw_folder(shared / "clips", clips, executor)
+    draw_folder(shared / "singles", singles, executor)
+    draw_folder(shared / "clips", clips, executor)
     return shared
 
 
@@ -214,10 +213,15 @@ def train_ablation(ablation: Ablation, configs: Path, shared: Path, output: Path
     return model
 
 
-def method_of(ablation: Ablation, model: Path) -> str:
-    """The model as a method of the benchmark."""
+def system_of(ablation: Ablation, model: Path) -> str:
+    """The model as a system of the benchmark."""
     entries = f"window={WINDOW}" + (f"&{ablation.sampling}" if ablation.sampling else "")
-    return f"{ablation.title}={model}?{entries}"
+    return f"{label_of(ablation)}={model}?{entries}"
+
+
+def label_of(ablation: Ablation) -> str:
+    """Its title, without what would end a system's label."""
+    return ablation.title.replace("w/o", "without")
 
 
 def train_all(
@@ -225,65 +229,67 @@ def train_all(
     configs: Path,
     output: Path,
     scale: Scale,
-    processes: int,
-    say: Callable[[str], None] = print,
+    executor: Executor,
+    say: Callable[[str], None],
 ) -> list[str]:
-    """Train what is not trained yet; the models as methods, in the order of the ablations. Raises what `train_ablation`
+    """Train what is not trained yet; the models as systems, in the order of the ablations. Raises what `train_ablation`
     does."""
     say(f"drawing {scale.singles} + {scale.clips} identities")
-    shared = prepare_data(output, scale, processes)
-    methods = []
+    shared = prepare_data(output, scale, executor)
+    systems = []
     for ablation in ablations:
         say(f"training: {ablation.title}")
-        methods.append(method_of(ablation, train_ablation(ablation, configs, shared, output, scale)))
-    return methods
+        systems.append(system_of(ablation, train_ablation(ablation, configs, shared, output, scale)))
+    return systems
 
 
-def comparison(ablations: Sequence[Ablation], results: Mapping[str, Sequence[MethodScores]]) -> str:
+def read_ablations(configs: Path, only: Sequence[str] = ()) -> list[Ablation]:
+    """The ablations of a folder of configs, or those named, the full recipe last. Raises SettingsError where there are
+    none, or the full recipe is not there."""
+    ablations = [read_ablation(path) for path in sorted(configs.glob(f"{PREFIX}*.toml"))]
+    names = [one.name for one in ablations]
+    if FULL not in names:
+        raise SettingsError(
+            f"{configs} holds no {PREFIX}{FULL}.toml, the recipe that ablations are compared with; give a folder such as configs/ablations."
+        )
+    if unknown := [name for name in only if name not in names]:
+        raise SettingsError(f"{configs} has no ablation {unknown[0]!r}; it has {', '.join(names)}.")
+    chosen = [one for one in ablations if not only or one.name in (*only, FULL)]
+    return sorted(chosen, key=lambda one: one.name == FULL)
+
+
+def comparison(ablations: Sequence[Ablation], scores: Scores) -> str:
     """Our figures / the paper's of Table 2, and whether the change from the full recipe has the same direction.
 
-    "agrees" and "differs" stand only where our cases show a change with 95 % confidence; otherwise "open".
+    "agrees" and "differs" stand only where our pairs show a change with 95 % confidence; otherwise "open".
     """
-    digits = {metric.name: metric.digits for metric in METRICS}
-    titles = {metric.name: metric.title for metric in METRICS}
-    by_title = {suite: {one.name: one for one in scores} for suite, scores in results.items()}
-    full = next((one for one in ablations if one.name == FULL), None)
-    if full is None:
-        raise SettingsError("The full recipe is what ablations are compared with; do not leave it out.")
-    columns = [column for column in COLUMNS if column.suite in results]
-    own = [(suite, metric) for suite, metric in OWN_COLUMNS if suite in results]
-    rows = [
-        [
-            "",
-            *(f"{column.name}, ours / paper" for column in columns),
-            *(f"{suite} {titles[metric]}" for suite, metric in own),
-        ]
-    ]
+    full = next(one for one in ablations if one.name == FULL)
+    columns = [column for column in COLUMNS if column.mode in scores.modes]
+    own = [(mode, BY_NAME[name]) for mode, name in OWN_COLUMNS if mode in scores.modes]
+    heads = [f"{column.name}, ours / paper" for column in columns]
+    rows = [["", *heads, *(f"{mode} {metric.title}" for mode, metric in own)]]
     for ablation in ablations:
+        label = label_of(ablation)
         cells = []
         for column in columns:
-            scores = by_title[column.suite][ablation.title]
-            ours = number(scores.mean(column.metric), digits[column.metric])
+            metric = BY_NAME[column.metric]
+            ours = number(scores.value(label, column.mode, metric), metric.digits)
             paper = number(ablation.paper.get(column.paper, float("nan")), column.digits)
-            cells.append(f"{ours} / {paper}" + verdict(ablation, full, column, by_title[column.suite]))
-        cells += [
-            number(by_title[suite][ablation.title].mean(metric), digits[metric]) for suite, metric in own
-        ]
+            cells.append(f"{ours} / {paper}" + verdict(ablation, full, column, scores))
+        cells += [number(scores.value(label, mode, metric), metric.digits) for mode, metric in own]
         rows.append([ablation.title, *cells])
     return markdown(rows)
 
 
-def verdict(ablation: Ablation, full: Ablation, column: Column, by_title: Mapping[str, MethodScores]) -> str:
+def verdict(ablation: Ablation, full: Ablation, column: Column, scores: Scores) -> str:
     """Whether the ablation harms where it harmed in the paper; nothing for the full recipe itself."""
     if ablation.name == full.name or column.paper not in ablation.paper or column.paper not in full.paper:
         return ""
-    harmed_there = (ablation.paper[column.paper] < full.paper[column.paper]) == column.more_is_better
-    compared = versus(by_title[ablation.title], by_title[full.title])
-    if column.metric not in compared:
+    metric = BY_NAME[column.metric]
+    more_is_better = metric.better == "more"
+    harmed_there = (ablation.paper[column.paper] < full.paper[column.paper]) == more_is_better
+    difference = scores.difference(label_of(ablation), label_of(full), column.mode, metric)
+    shown = difference.verdict(metric.better)
+    if shown not in ("better", "worse"):
         return " (open)"
-    difference, low, high = compared[column.metric]
-    if low <= 0 <= high:
-        return " (open)"
-    better = next(metric.better for metric in METRICS if metric.name == column.metric)
-    harmed_here = (difference < 0) == (better == "more")
-    return " (agrees)" if harmed_here == harmed_there else " (differs)"
+    return " (agrees)" if (shown == "worse") == harmed_there else " (differs)"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
@@ -185,7 +185,12 @@ def make_item(given: Given, detector: FaceDetector, settings: BuildSettings, fol
     shown = frames[np.linspace(0, len(frames) - 1, min(len(frames), SHOWN_FRAMES)).round().astype(int)]
     shown = np.concatenate([_small(frame) for frame in shown], axis=1)
     item: PortraitItem | ClipItem
-    about = {"name": given.name, "style": given.style, "licence": given.licence, "source": given.source}
+    about: dict[str, Any] = {
+        "name": given.name,
+        "style": given.style,
+        "licence": given.licence,
+        "source": given.source,
+    }
     if given.kind == "portrait":
         picture, landmarks = (folder / "portraits" / f"{given.name}{end}" for end in (".png", ".fyemotion"))
         Image.fromarray(frames[0]).save(picture)

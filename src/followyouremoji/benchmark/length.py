@@ -12,9 +12,10 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from followyouremoji.benchmark.identity import IdentityScale, describe
-from followyouremoji.benchmark.metrics.regions import bootstrap_interval, landmark_error, region_masks
-from followyouremoji.benchmark.suites import found_points
+from followyouremoji.benchmark.metrics.identity import IdentityScale, describe
+from followyouremoji.benchmark.metrics.regions import landmark_error, region_masks
+from followyouremoji.benchmark.statistics import bootstrap_interval
+from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.easing import smooth_step
 from followyouremoji.portraits import Performance, expressive_motion
@@ -176,3 +177,11 @@ def measure(
 def difference(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> float:
     """Mean absolute difference of pictures float (h, w, 3) where a mask (h, w) is set; NaN for an empty one."""
     return float(np.abs(first - second)[where].mean()) if where.any() else float("nan")
+
+
+def found_points(detector: FaceDetector, picture: np.ndarray) -> np.ndarray:
+    """The detector's landmarks (478, 2) in pixels; all NaN where it finds no face."""
+    try:
+        return detector.detect(picture).points
+    except FaceNotFound:
+        return np.full((478, 2), np.nan, np.float32)

@@ -8,18 +8,14 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from followyouremoji.benchmark.fingerprints import code_hash
+from followyouremoji.benchmark.drawn import SLICES, draw_suite, drawing_code
 from followyouremoji.benchmark.suite import MANIFEST, Suite
 from followyouremoji.cache import cache_folder
 from followyouremoji.errors import DataError, some_of
 from followyouremoji.executors import Executor
 
-DRAWN = {"drawn": "full", "drawn-mini": "mini"}
+DRAWN = {"drawn": SLICES["full"], "drawn-mini": SLICES["mini"]}
 """By the name of a suite, the slice of EmojiBench-Drawn that it is."""
-
-DRAWN_BY = ("portraits", "benchmark/drawn", "benchmark/lossless.py", "face")
-LIBRARIES = ("skia-python", "opencv-contrib-python", "numpy", "av")
-"""Code, data and libraries whose change makes another drawing."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,7 @@ def suites_folder() -> Path:
 
 def drawn_suite(name: str) -> DrawnSuite:
     """The suite `name` of `DRAWN` as this version draws it."""
-    code = code_hash(*DRAWN_BY, libraries=LIBRARIES)
-    return DrawnSuite(name, suites_folder() / f"{name}-{code}")
+    return DrawnSuite(name, suites_folder() / f"{name}-{drawing_code()}")
 
 
 def earlier_drawings() -> list[Path]:
@@ -57,18 +52,15 @@ def find_suite(
     text: str, executor: Executor, advance: Callable[[int, int], None] = lambda done, total: None
 ) -> Suite:
     """The suite that a user means: a name of `DRAWN`, which is drawn first where it is not yet, or a folder.
-    A drawing that was stopped goes on.
 
     `advance` is called with what is drawn, and all. Raises DataError where there is no such suite.
     """
     if text in DRAWN:
         drawn = drawn_suite(text)
         if not drawn.is_drawn:
-            from followyouremoji.benchmark.drawn import SLICES, draw_suite
-
             suites_folder().mkdir(parents=True, exist_ok=True)
-            done, wanted = count(1), SLICES[DRAWN[text]]
-            draw_suite(drawn.folder, wanted, executor, lambda: advance(next(done), len(wanted.items)))
+            slice, done = DRAWN[text], count(1)
+            draw_suite(drawn.folder, slice, executor, lambda: advance(next(done), len(slice.items)))
         return Suite.read(drawn.folder)
     if not Path(text).is_dir():
         raise DataError(

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from followyouremoji.benchmark.metrics import Measured, measure
-from followyouremoji.benchmark.metrics.networks import Networks, measure_networks
+from followyouremoji.benchmark.metrics.networks import Networks
 from followyouremoji.benchmark.observation import Observer
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.store import SECONDS, Results, Run, SystemItem, locked
@@ -137,6 +137,15 @@ def chosen_cases(suite: Suite, protocol: Protocol, pairs: Sequence[str] | None) 
     return cases
 
 
+def spread_pairs(suite: Suite, count: int) -> list[str]:
+    """Names of so many pairs, spread over a suite; of all where it has fewer. Raises SettingsError for none."""
+    names = [pair.name for pair in suite.manifest.pairs]
+    count = min(count, len(names))
+    if count < 1:
+        raise SettingsError("At least one pair must be run.")
+    return [names[place * len(names) // count] for place in range(count)]
+
+
 def _run_missing(
     results: Results,
     systems: Sequence[System],
@@ -215,8 +224,7 @@ def measure_item(item: Item, bench: Bench) -> Answer:
         remarks = [str(one.message) for one in said if issubclass(one.category, Remark)]
         if frames.shape != (case.frames, case.size, case.size, 3) or frames.dtype != np.uint8:
             raise ValueError(f"{system.name} made {frames.dtype} {frames.shape}")
-        seen = bench.observer.observe(case, frames)
-        measured = [*measure(seen), *measure_networks(seen, bench.networks)]
+        measured = measure(bench.observer.observe(case, frames), bench.networks)
     except UserError as reason:
         return Answer(problem=str(reason), remarks=tuple(remarks))
     except Exception as reason:  # one pair must not end the others

@@ -17,21 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from followyouremoji.benchmark.identity import IdentityScale
-from followyouremoji.benchmark.methods import framed
-from followyouremoji.benchmark.scoring import score_case
-from followyouremoji.benchmark.suites import Case
+from followyouremoji.animator import PortraitAnimator
+from followyouremoji.benchmark.metrics import measure
+from followyouremoji.benchmark.observation import Observer
+from followyouremoji.benchmark.suite import Case
+from followyouremoji.benchmark.systems import prepare_case
 from followyouremoji.checkpoints.model import Model
-from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.generation import DECODED_AT_ONCE, ModelReader, decode
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
 from followyouremoji.sampling.sampler import Sampled, Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
+from followyouremoji.settings import AnimationSettings
 
-JUDGED = ("face", "ssim", "landmarks_seen", "identity", "flicker")
-"""The figures that a lossless preset keeps: L1, SSIM, landmark error, identity and flicker of `scoring.METRICS`."""
+JUDGED = ("l1_face", "ssim", "landmark_error", "appearance", "flicker")
+"""The figures that a lossless preset keeps, by the names of `metrics.METRICS`."""
 
 EXACT = "exact"
 
@@ -119,11 +120,11 @@ class ReadClip:
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """One method on one case: `figures` by the names of `scoring.METRICS`; `away` the distance of its latents from the
+    """One method on one case: `figures` by the names of `metrics.METRICS`; `away` the distance of its latents from the
     exact ones of seed 0, as a share of their norm."""
 
     method: str
-    case: int
+    case: str
     seconds: float
     processor_seconds: float
     computed: int
@@ -132,20 +133,20 @@ class SpeedRow:
 
 
 def measure_case(
-    model: Model,
+    animator: PortraitAnimator,
     case: Case,
     methods: Sequence[SpeedMethod],
-    detector: FaceDetector,
-    scale: IdentityScale,
+    observer: Observer,
     guidance_scale: float,
     shared_noise: float,
 ) -> Iterator[tuple[SpeedRow, np.ndarray]]:
     """Each method's row and frames, one method after the other on the same clip, so that whatever else the machine does
     strikes them alike.
 
-    The first method is the exact one that the others' latents are compared with.
+    The first method is the exact one that the others' latents are compared with. The true result of the case is known.
     """
-    clip = ReadClip(model, framed(case, model.config), guidance_scale)
+    prepared = prepare_case(animator, case, AnimationSettings(paste_back=True))
+    clip = ReadClip(animator.model, prepared, guidance_scale)
     clip.denoised(SpeedMethod("", None, steps=1), shared_noise)  # warms up
     exact: Tensor | None = None
     for method in methods:
@@ -155,12 +156,12 @@ def measure_case(
         frames = clip.finished(denoised.sampled)
         row = SpeedRow(
             method.name,
-            case.index,
+            case.name,
             denoised.seconds,
             denoised.processor_seconds,
             denoised.computed,
             float((latents - exact).norm() / exact.norm()),
-            score_case(frames, case, detector, scale),
+            {one.metric: one.value for one in measure(observer.observe(case, frames))},
         )
         yield row, frames
 

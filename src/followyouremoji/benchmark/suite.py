@@ -92,6 +92,8 @@ class ClipItem:
     """What it shows, such as "smile", "talk", "glances": what tables are split by."""
     style: str = "person"
     footage: Footage
+    rest: Annotated[int, Field(ge=0)] | None = None
+    """Number of a frame in which the face is relaxed, where that is known; others are measured from it."""
     licence: str
     source: str
 
@@ -253,7 +255,9 @@ class Case:
         except OSError as reason:
             raise DataError(f"{path} of the suite cannot be read ({reason.strerror}).") from None
         if not same:
-            raise DataError(f"{path} was changed since the suite was made: its checksum differs from the manifest's.")
+            raise DataError(
+                f"{path} was changed since the suite was made: its checksum differs from the manifest's."
+            )
         return path
 
     def _motion(self, footage: Footage) -> Motion:

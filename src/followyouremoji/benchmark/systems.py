@@ -13,7 +13,7 @@ build it.
 
 `LABEL=` before any of them gives it another name in the tables, and `?steps=30&speed=exact` after a model sets how it
 animates: entries of `AnimationSettings`. Warps and models are driven by the same landmarks, those of the driving clip
-aligned to the portrait as the animator aligns them (Sec. 3.1), in self-reenactment too.
+aligned to the portrait as the animator aligns them (Sec. 3.1), see `alignment_of`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from followyouremoji.settings import AnimationSettings
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.preparation import Prepared
 
 VIDEOS = "videos:"
 AUTOENCODER = "autoencoder:"
@@ -85,9 +86,28 @@ class System(Protocol):
         warns of a `Remark`."""
 
 
+def alignment_of(case: Case) -> AlignmentSettings:
+    """What users get, but for what a suite knows better: in self-reenactment the portrait is the driving clip's first
+    frame, from which all others are measured, so that it moves exactly as its clip does; and a clip's relaxed frame."""
+    if case.mode == "self":
+        return AlignmentSettings(neutral=0, portrait_expression="keep")
+    return AlignmentSettings(neutral=case.clip.rest)
+
+
+def prepare_case(animator: PortraitAnimator, case: Case, settings: AnimationSettings) -> Prepared:
+    """A case as the animator takes it, with the landmarks that the suite has."""
+    return animator.prepare(
+        case.portrait,
+        case.motion,
+        alignment=alignment_of(case),
+        settings=settings,
+        portrait_landmarks=case.portrait_landmarks,
+    )
+
+
 def aligned_points(case: Case) -> np.ndarray:
     """The landmarks that drive: (T, 478, 2) pixels of the portrait. Raises MotionError where they leave it."""
-    points = align(case.motion, case.portrait_landmarks, AlignmentSettings()).points
+    points = align(case.motion, case.portrait_landmarks, alignment_of(case)).points
     check_reach(points, case.portrait, case.clip.name)
     return points
 
@@ -175,9 +195,7 @@ class Checkpoint(Model):
         self.animator.check(self.settings)
 
     def animate(self, case: Case) -> np.ndarray:
-        prepared = self.animator.prepare(
-            case.portrait, case.motion, settings=self.settings, portrait_landmarks=case.portrait_landmarks
-        )
+        prepared = prepare_case(self.animator, case, self.settings)
         with closing(self.animator.frames(prepared, self.settings)) as frames:
             return np.stack(list(frames))
 

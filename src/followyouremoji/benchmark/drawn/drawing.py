@@ -82,12 +82,15 @@ def draw_suite(
     return Suite.read(folder)
 
 
+def drawing_code() -> str:
+    """A hash of the code and libraries that draw: another one may draw other pictures."""
+    drawn_by = ("portraits", "face", "benchmark/drawn", "benchmark/lossless.py", "benchmark/suite.py")
+    return code_hash(*drawn_by, libraries=("skia-python", "opencv-contrib-python", "numpy", "av"))
+
+
 def _check_version(folder: Path, slice: Slice) -> None:
     """Files that another version drew must not be taken for this one's."""
-    code = code_hash(
-        "portraits", "benchmark/drawn", "face", libraries=("skia-python", "opencv-contrib-python")
-    )
-    version = f"seed {slice.seed}, {slice.size} pixels, {slice.frames} and {slice.truth_frames} frames, code {code}\n"
+    version = f"seed {slice.seed}, {slice.size} pixels, {slice.frames} and {slice.truth_frames} frames, code {drawing_code()}\n"
     path = folder / VERSION_FILE
     if path.exists():
         if (there := path.read_text(encoding="utf-8")) != version:
@@ -204,6 +207,7 @@ def manifest(slice: Slice, files: dict[Item, DrawnFiles]) -> Manifest:
                 expression=MOTIONS[number].group,
                 style=driver_style(number),
                 footage=footage(Item("clip", number), slice.frames),
+                rest=0,
                 licence=LICENCE,
                 source=source,
             )

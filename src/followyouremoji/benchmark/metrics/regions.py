@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from followyouremoji.benchmark.statistics import bootstrap_interval as bootstrap_interval
 from followyouremoji.face.drawing import face_mask
 from followyouremoji.face.gaze import eye_openings
 from followyouremoji.face.topology import (

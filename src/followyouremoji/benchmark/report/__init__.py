@@ -18,7 +18,7 @@ from followyouremoji.benchmark.suite import Suite
 from followyouremoji.benchmark.tables import as_latex, as_markdown
 from followyouremoji.errors import DataError
 
-LATEX_HEAD = "% Needs \\usepackage{booktabs}. Best in bold, second best underlined; small: 95 % bootstrap intervals.\n\n"
+LATEX_HEAD = "% Needs \\usepackage{booktabs}. Best in bold, second best underlined; small: 95 % bootstrap intervals.\n% Not measured:\n"
 
 
 def compact_table(results: Results) -> str:
@@ -52,7 +52,7 @@ def report_texts(
     return {
         ".html": as_html(scores, suite, clips, tables),
         ".md": _head(scores) + "\n".join(map(as_markdown, listed)),
-        ".tex": LATEX_HEAD + "\n".join(map(as_latex, listed)),
+        ".tex": LATEX_HEAD + _not_measured(scores, "% ") + "\n" + "\n".join(map(as_latex, listed)),
     }
 
 
@@ -72,7 +72,7 @@ def _head(scores: Scores) -> str:
     protocol = scores.run.protocol
     networks = ", ".join(protocol.networks) or "none"
     versions = ", ".join(f"{name} {version}" for name, version in protocol.versions.items())
-    missing = "".join(f"- {one.metric.title}: {one.reason}\n" for one in content.missing_metrics(scores))
+    missing = _not_measured(scores, "- ")
     return (
         f"# {scores.run.suite}\n\n"
         f"EmojiBench++, {protocol.size}x{protocol.size} pixels, at most {protocol.frames} frames of a clip. "
@@ -80,3 +80,8 @@ def _head(scores: Scores) -> str:
         f"Suite {scores.run.fingerprint[:12]}. Versions: {versions}.\n\n"
         + (f"Not measured:\n\n{missing}\n" if missing else "")
     )
+
+
+def _not_measured(scores: Scores, before: str) -> str:
+    """A line for each metric that no system has."""
+    return "".join(f"{before}{one.metric.title}: {one.reason}\n" for one in content.missing_metrics(scores))

@@ -121,7 +121,8 @@ def _papers_columns(scores: Scores, mode: str, metrics: tuple[Metric, ...]) -> T
         notes.append(
             "Not all systems have all clips, so these means are of different clips; the paired tests are of common ones."
         )
-    notes += [f"{metric.title}: {empty[metric]}." for metric in metrics if metric in empty]
+    if any(metric in empty for metric in metrics):
+        notes.append("Empty columns were not measured; why, is listed with the problems.")
     titles = (Column("clips"), Column("failed"), *map(column_of, metrics))
     return Table(f"{MODE_TITLES[mode]}: the papers' metrics", titles, tuple(rows), "system", tuple(notes))
 
@@ -227,9 +228,9 @@ def signed(value: float, digits: int) -> str:
 
 
 def timing_table(scores: Scores) -> Table | None:
-    """Seconds a frame; None where nobody measured them."""
+    """Seconds a frame, but for points of reference, which make nothing; None where nobody measured them."""
     rows = []
-    for system in ordered_systems(scores):
+    for system in scores.judged:
         values = np.concatenate([scores.values(system, mode, SECONDS) for mode in scores.modes])
         known = values[np.isfinite(values)]
         if not len(known):
@@ -241,7 +242,7 @@ def timing_table(scores: Scores) -> Table | None:
             Cell(_three_digits(median), f"{_three_digits(low)}–{_three_digits(high)}"),
             Cell(speed),
         )
-        rows.append(TableRow(system, cells, system in scores.references))
+        rows.append(TableRow(system, cells))
     if not rows:
         return None
     note = "Of the machine that ran them, and different from run to run. Small figures: from the 5th to the 95th of 100 clips."

@@ -253,7 +253,9 @@ class Case:
         except OSError as reason:
             raise DataError(f"{path} of the suite cannot be read ({reason.strerror}).") from None
         if not same:
-            raise DataError(f"{path} was changed since the suite was made: its checksum differs from the manifest's.")
+            raise DataError(
+                f"{path} was changed since the suite was made: its checksum differs from the manifest's."
+            )
         return path
 
     def _motion(self, footage: Footage) -> Motion:

@@ -93,8 +93,8 @@ def _similarity(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     def local_squared_mean_and_variance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         middle = cv2.mean(values)[0]  # is taken off first: the squares of large numbers lose digits
         values -= np.float32(middle)
-        mean = cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
-        variance = cv2.GaussianBlur(values * values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
+        mean: np.ndarray = cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
+        variance: np.ndarray = cv2.GaussianBlur(values * values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA)
         variance -= mean * mean
         mean += np.float32(middle)
         mean *= mean

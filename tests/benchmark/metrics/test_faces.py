@@ -53,6 +53,16 @@ def test_points_away_by_a_share_of_the_pupil_distance_count_above_it(landmarks) 
     assert faces.accuracy_curve(distances).tolist() == [0] * 5 + [1] * 15
 
 
+def test_of_another_face_points_count_by_how_they_move(landmarks) -> None:
+    wanted = points_of(landmarks)
+    elsewhere = wanted + np.random.default_rng(0).normal(0, 3, (1, 478, 2))  # another face, at another place
+    assert faces.landmark_distances(elsewhere, wanted, same_face=False) == pytest.approx(0, abs=1e-4)
+    still = np.repeat(elsewhere[:1], FRAMES, axis=0)
+    assert faces.accuracy_curve(faces.landmark_distances(still, wanted, same_face=False))[4] < 0.6
+    lost = np.full_like(wanted, np.nan)
+    assert np.isinf(faces.landmark_distances(lost, wanted, same_face=False)).all()
+
+
 def test_a_frame_without_a_face_has_no_point_right_and_no_error(landmarks) -> None:
     lost = landmarks.copy()
     lost[:3] = np.nan

@@ -111,11 +111,11 @@ def flat_face(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     places = with_surroundings(points).T.astype(np.float32) - np.float32(
         0.5
     )  # OpenCV counts from pixel centres
-    maps = [
+    x, y = (
         np.add.reduce([weight * axis[vertex] for vertex, weight in zip(vertices, weights, strict=True)])
         for axis in places
-    ]
-    flat = cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
+    flat = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     flat[~covered] = 0
     return flat
 

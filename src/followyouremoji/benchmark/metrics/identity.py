@@ -73,7 +73,8 @@ class IdentityScale:
     def similarity(self, first: np.ndarray, second: np.ndarray) -> float:
         """Cosine of two descriptors (n,), -1 to 1; NaN where one is."""
         a, b = (first - self.mean) / self.spread, (second - self.mean) / self.spread
-        return float(a @ b / np.maximum(np.linalg.norm(a) * np.linalg.norm(b), 1e-12))
+        # Sums, not products of vectors: BLAS adds in an order that depends on where in memory these lie.
+        return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
     def save(self, path: Path) -> None:
         np.savez(path, mean=self.mean, spread=self.spread)
@@ -151,7 +152,8 @@ def describe(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     lab = cv2.cvtColor(flat_face(picture, points).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     smooth = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.0)
     along, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    strength = cv2.magnitude(along, down)
+    # Not cv2.magnitude, whose last bit depends on where in memory the arrays lie.
+    strength = np.sqrt(along * along + down * down)
     turn = np.arctan2(down, along) * np.float32(
         ORIENTATIONS / np.pi
     )  # of half a turn, as an orientation has no sign

@@ -32,7 +32,7 @@ def test_it_never_learnt_guidance_and_says_so() -> None:
 
 def test_it_follows_people_it_never_saw(tmp_path) -> None:
     """Inside the face the result is nearer to the truth than the copied portrait is: see docs/bundled_model.md; 0.7 of
-    it asked here of two clips."""
+    it asked here of a clip."""
     pytest.importorskip("skia", reason="drawn portraits need skia-python")
     from followyouremoji.benchmark.drawn import Slice, draw_suite
     from followyouremoji.benchmark.metrics.regions import l1_by_region
@@ -40,7 +40,7 @@ def test_it_follows_people_it_never_saw(tmp_path) -> None:
     from followyouremoji.benchmark.systems import make_system
     from followyouremoji.executors import Local
 
-    suite = draw_suite(tmp_path, Slice("two", (0, 1), (), size=128, frames=32), Local())
+    suite = draw_suite(tmp_path, Slice("one", (0,), (), size=128, frames=32), Local())
     errors: dict[str, list[float]] = {"bundled": [], "copy": []}
     for case in suite.cases(Protocol(size=128, frames=32)):
         assert case.truth is not None

@@ -112,7 +112,10 @@ def run_and_kill(suite: Suite, folder: Path, processes: int, more: int, delay: f
     script = folder.with_name("killed.py")
     script.write_text(KILLED)
     there = len(list(folder.glob("rows/*/[!.]*")))
-    running = subprocess.Popen([sys.executable, script, suite.folder, folder, str(processes)])
+    running = subprocess.Popen(
+        [sys.executable, script, suite.folder, folder, str(processes)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     while len(list(folder.glob("rows/*/[!.]*"))) < there + more:
         assert running.poll() is None, "it ended before it was killed"
         time.sleep(0.002)

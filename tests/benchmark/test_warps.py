@@ -14,7 +14,7 @@ from followyouremoji.benchmark.warps import (
 )
 from followyouremoji.face.topology import TRIANGLES, mean_face
 
-from .test_metrics import frontal_points
+from .metrics.test_regions import frontal_points
 
 
 def smooth_picture(size: int = 128) -> np.ndarray:

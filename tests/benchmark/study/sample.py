@@ -99,8 +99,8 @@ def write_results(
     results = Results.begin(folder / "results", run)
     for case in suite.cases(protocol):
         for system, pictures in zip(SYSTEMS[:systems], made[case.name], strict=False):
-            write_made(results, system, case.name, pictures)
             results.add(system, case, [])
+            write_made(results, system, case.name, pictures)
     return results
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -27,7 +27,9 @@ from followyouremoji.benchmark.metrics.published import (
     read_checked,
 )
 from followyouremoji.errors import WeightsError, advice_on_gpu_memory, first_line
-from followyouremoji.face.detection import Landmarks
+
+if TYPE_CHECKING:
+    from followyouremoji.benchmark.observation import Observation
 
 NETWORK_METRICS = (
     Metric(
@@ -367,34 +369,7 @@ class Networks:
         return WeightsError(f"{self.files[name]} cannot be used as {network.title}: {why}")
 
 
-class Case(Protocol):
-    """What is seen of a case."""
-
-    @property
-    def portrait(self) -> np.ndarray: ...
-    @property
-    def portrait_landmarks(self) -> Landmarks: ...
-    @property
-    def driving(self) -> np.ndarray: ...
-    @property
-    def truth(self) -> np.ndarray | None: ...
-
-
-class Observed(Protocol):
-    """What is seen of a result."""
-
-    @property
-    def case(self) -> Case: ...
-    @property
-    def frames(self) -> np.ndarray:
-        """uint8 (T, S, S, 3)."""
-
-    @property
-    def points(self) -> np.ndarray:
-        """Landmarks found in each frame, pixels, (T, 478, 2); NaN where no face was."""
-
-
-def measure_networks(observation: Observed, networks: Networks) -> list[Measured]:
+def measure_networks(observation: Observation, networks: Networks) -> list[Measured]:
     """The metrics of `NETWORK_METRICS` whose networks are there; those that need a truth where there is one."""
     case, frames = observation.case, observation.frames
     truth, there = case.truth, networks.files

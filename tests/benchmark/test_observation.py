@@ -74,6 +74,18 @@ def test_what_results_are_compared_with_is_looked_at_once(case, observer) -> Non
     assert observer.looked == before + 3  # the results alone
 
 
+def test_a_frame_that_stands_still_is_looked_at_once(case, observer, monkeypatch) -> None:
+    looked: list[np.ndarray] = []
+    detect = observer._detector.detect
+    monkeypatch.setattr(
+        observer._detector, "detect", lambda picture: looked.append(picture) or detect(picture)
+    )
+    finds = observer.look(np.stack([case.truth[0]] * 3 + [case.truth[3]] * 2 + [case.truth[0]]))
+    assert len(looked) == 3
+    each = [detect(case.truth[frame]).normalised for frame in (0, 0, 0, 3, 3, 0)]
+    np.testing.assert_array_equal(finds.landmarks, each)
+
+
 def test_a_result_of_other_frames_is_refused(case, observer) -> None:
     for frames in (case.truth[:-1], case.truth[:, ::2, ::2], case.truth.astype(np.float32)):
         with pytest.raises(DataError, match=r"uint8 \(4, 192, 192, 3\) were to be made"):

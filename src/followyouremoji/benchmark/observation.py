@@ -271,10 +271,13 @@ class Observer:
         return Observation(SeenClip(frames, target.places, self.look), target)
 
     def look(self, frames: np.ndarray) -> Finds:
-        """What the detector finds in each of the frames uint8 (T, h, w, 3)."""
+        """What the detector finds in each of the frames uint8 (T, h, w, 3); it looks once at a frame that stands still."""
         landmarks = np.full((len(frames), N_LANDMARKS, 3), np.nan, np.float32)
         scores = np.full((len(frames), 52), np.nan, np.float32)
         for frame, picture in enumerate(frames):
+            if frame and np.array_equal(picture, frames[frame - 1]):
+                landmarks[frame], scores[frame] = landmarks[frame - 1], scores[frame - 1]
+                continue
             try:
                 face = self._detector.detect(picture)
             except FaceNotFound:

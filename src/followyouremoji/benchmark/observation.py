@@ -271,7 +271,7 @@ class Observer:
         return Observation(SeenClip(frames, target.places, self.look), target)
 
     def look(self, frames: np.ndarray) -> Finds:
-        """What the detector finds in each of the frames uint8 (T, h, w, 3); it looks once at a frame that stands still."""
+        """What the detector finds in each of the frames uint8 (T, h, w, 3); at one that stands still it looks once."""
         landmarks = np.full((len(frames), N_LANDMARKS, 3), np.nan, np.float32)
         scores = np.full((len(frames), 52), np.nan, np.float32)
         for frame, picture in enumerate(frames):

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,8 @@ def test_without_files_every_metric_says_what_it_lacks(tmp_path) -> None:
     networks = Networks.found(tmp_path)
     assert set(networks.missing) == METRICS
     assert not networks.checksums
-    assert str(tmp_path / "vgg16.pt") in networks.missing["lpips"]
+    assert networks.missing["lpips"].startswith("vgg16.pt is not there; ")
+    assert str(tmp_path) not in "".join(networks.missing.values()), "others read them, in reports"
     assert "`fye bench weights --download vgg16`" in networks.missing["tlpips"]
     assert "commercial use: no" in networks.missing["identity_arcface"]
     assert "by hand" in networks.missing["quality"]
@@ -100,7 +102,10 @@ def test_without_files_every_metric_says_what_it_lacks(tmp_path) -> None:
 
 def test_the_folder_of_downloads_is_looked_through_by_default(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FYE_HOME", str(tmp_path))
-    assert str(tmp_path / "metrics" / "vgg16.pt") in Networks.found().missing["lpips"]
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "vgg16.pt").write_bytes(b"another file")
+    with pytest.raises(WeightsError, match=re.escape(str(tmp_path / "metrics" / "vgg16.pt"))):
+        Networks.found()
 
 
 def test_lpips_is_the_squared_length_of_the_difference_of_features(networks) -> None:

@@ -19,16 +19,22 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field, TypeAdapter
 
 from followyouremoji.benchmark.metrics import Measured
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.suite import Case
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError, first_line
+from followyouremoji.errors import DataError, SettingsError, first_line
 from followyouremoji.files import atomic, clear_stale, lock
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ImportError as reason:
+    raise SettingsError(
+        "Results of benchmarks need pyarrow, which is not installed: pip install 'followyouremoji[bench]'"
+    ) from reason
 
 RUN, LOCK = "run.json", "lock"
 SCHEMA = pa.schema(

@@ -62,5 +62,5 @@ def test_the_descriptor_holds_the_mean_colours_of_its_patches() -> None:
 def test_the_scale_in_the_package_is_the_one_that_is_measured() -> None:
     pytest.importorskip("skia", reason="drawn portraits need skia")
     measured, kept = identity.measured_scale(256), identity.appearance_scale()
-    assert kept.mean == pytest.approx(measured.mean, rel=1e-3, abs=1e-3)
+    assert kept.mean == pytest.approx(measured.mean, rel=5e-3, abs=1e-3)
     assert kept.spread == pytest.approx(measured.spread, rel=1e-2, abs=1e-3)

@@ -38,7 +38,7 @@ from followyouremoji.face.topology import (
     RIGHT_IRIS,
     mean_face,
 )
-from followyouremoji.portraits import STYLES, Performance, draw_portrait, random_identity
+from followyouremoji.portraits import STYLES, Performance, random_identity
 
 if TYPE_CHECKING:
     from followyouremoji.benchmark.observation import Observation
@@ -181,6 +181,8 @@ def patch_colours(descriptors: np.ndarray) -> np.ndarray:
 def measured_scale(size: int, identities: int = IDENTITIES) -> IdentityScale:
     """The scale of descriptors of pictures of `size` pixels, from drawn identities of all styles in several
     performances each."""
+    from followyouremoji.portraits import draw_portrait  # which needs skia
+
     described = []
     for index in range(identities):
         rng = np.random.default_rng((OWN_SEED, index))

@@ -151,6 +151,12 @@ def atomic_output(
             raise output.failure(reason) from reason
 
 
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def is_taken(path: Path) -> bool:
     """Whether something lies at an output's place; an empty folder is nothing, it may be filled unasked."""
     return path.exists() and not (path.is_dir() and not any(path.iterdir()))

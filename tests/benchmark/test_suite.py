@@ -19,10 +19,11 @@ from followyouremoji.benchmark.checking import check, extra_files
 from followyouremoji.benchmark.lossless import write_lossless
 from followyouremoji.benchmark.named import DRAWN, drawn_suite, earlier_drawings, find_suite
 from followyouremoji.benchmark.protocol import Protocol
-from followyouremoji.benchmark.suite import Manifest, Suite, SuiteFile, checksum
+from followyouremoji.benchmark.suite import Manifest, Suite, SuiteFile
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.executors import Local, Processes
 from followyouremoji.face.motion import Motion
+from followyouremoji.files import checksum
 from followyouremoji.media.clips import ClipReader
 from tests.benchmark.suites import small_suite, write_picture
 

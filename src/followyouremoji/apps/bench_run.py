@@ -130,12 +130,12 @@ def run(
 
 def measuring(networks: Networks, bundle: Path | None) -> dict[str, str]:
     """SHA-256 of each network that measures. Raises SettingsError for a bundle that cannot be read."""
-    from followyouremoji.checkpoints.folder import sha256
+    from followyouremoji.files import checksum
 
     checksums = dict(networks.checksums)
     if bundle is not None:
         try:
-            checksums["face_landmarker"] = sha256(bundle)
+            checksums["face_landmarker"] = checksum(bundle)
         except OSError as reason:
             raise SettingsError(f"{bundle} cannot be read ({reason.strerror}).") from None
     return checksums

@@ -17,12 +17,12 @@ from followyouremoji.benchmark.suite import (
     Suite,
     SuiteFile,
     check_inside,
-    checksum,
     read_manifest,
 )
 from followyouremoji.errors import DataError, UserError
 from followyouremoji.executors import Executor, Local
 from followyouremoji.face.motion import Motion
+from followyouremoji.files import checksum
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_picture
 

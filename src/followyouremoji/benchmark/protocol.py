@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
+from followyouremoji.benchmark.fingerprints import code_hash
 from followyouremoji.config import validated
 from followyouremoji.errors import DataError
 from followyouremoji.version import __version__
@@ -54,7 +55,10 @@ class Protocol:
 
 
 def installed_versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "followyouremoji": __version__}
+    """With a hash of this package's code, since a version that is being worked on measures otherwise from day to
+    day."""
+    own = f"{__version__} (code {code_hash()})"
+    versions = {"python": platform.python_version(), "followyouremoji": own}
     for library in LIBRARIES:
         try:
             versions[library] = version(library)

@@ -11,7 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -212,7 +212,7 @@ def bench(networks: Networks, bundle: Path | None) -> Iterator[Bench]:
 def measure_item(item: Item, bench: Bench) -> Answer:
     """Animate and measure a case. Errors of the system, the case's files and the metrics are the answer's problem."""
     remarks: list[str] = []
-    case = item.case
+    case = replace(item.case)  # a copy, whose pictures go with it
     try:
         system = bench.ready(item.system)
         _ = case.portrait, case.portrait_landmarks, case.motion  # read them before the clock runs

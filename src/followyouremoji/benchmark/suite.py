@@ -12,7 +12,6 @@ itself is the truth. *Cross-reenactment*: a pair of a portrait and another face'
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +27,7 @@ from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
+from followyouremoji.files import checksum
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_picture, resize_picture
 
@@ -295,7 +295,7 @@ class Suite:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the manifest, which names the checksum of every file."""
-        return hashlib.sha256((self.folder / MANIFEST).read_bytes()).hexdigest()
+        return checksum(self.folder / MANIFEST)
 
     def cases(self, protocol: Protocol, names: Sequence[str] | None = None) -> list[Case]:
         """The pairs, or those of some `names`, in the manifest's order."""
@@ -323,12 +323,6 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as reason:
         raise DataError(f"{folder} is no suite: its {MANIFEST} cannot be read ({reason.strerror}).") from None
     return parse(Manifest, text, path, DataError)
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_inside(path: str, manifest: Path) -> None:

@@ -40,6 +40,7 @@ from followyouremoji.face.alignment import AlignmentSettings, align
 from followyouremoji.face.blending import blend_face
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.face.window import face_window
+from followyouremoji.files import checksum
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_picture, resize_picture
 from followyouremoji.preparation import check_reach
@@ -242,18 +243,16 @@ class AutoencoderAlone(Model):
 def weights_hash(source: str) -> str:
     """SHA-256 of a checkpoint's config with the checksums of its files, which are read whole. Raises WeightsError where
     there is none, and for a file that is missing or not the one that was saved."""
-    from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config, sha256
+    from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config
     from followyouremoji.checkpoints.sources import find_checkpoint
+    from followyouremoji.checkpoints.verification import check_record
 
     folder = find_checkpoint(source)
     _, records = read_config(folder)
     for name, record in records.items():
-        if not (folder / name).is_file() or sha256(folder / name) != record.sha256:
-            raise WeightsError(
-                f"{folder / name} is missing, or was changed or damaged since it was saved: its checksum differs from that in "
-                f"{CONFIG_FILE}; fetch or save the checkpoint again"
-            )
-    return sha256(folder / CONFIG_FILE)
+        if problem := check_record(folder / name, record):
+            raise WeightsError(problem)
+    return checksum(folder / CONFIG_FILE)
 
 
 @dataclass(frozen=True)
@@ -273,13 +272,11 @@ class ResultVideos:
 
     @property
     def fingerprint(self) -> str:
-        """Names, sizes and checksums of all files of results."""
+        """Names and checksums of all files of results."""
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and path.suffix.lower() in (*VIDEO_ENDINGS, ".png"):
-                digest.update(f"{path.relative_to(self.folder).as_posix()} {path.stat().st_size} ".encode())
-                with path.open("rb") as opened:
-                    digest.update(hashlib.file_digest(opened, "sha256").digest())
+                digest.update(f"{path.relative_to(self.folder).as_posix()} {checksum(path)} ".encode())
         return f"videos {digest.hexdigest()}"
 
     def load(self) -> None:

@@ -6,7 +6,6 @@ A folder appears whole or not at all, see `files`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from safetensors import SafetensorError
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import WeightsError
-from followyouremoji.files import AtomicOutput, atomic_output
+from followyouremoji.files import AtomicOutput, atomic_output, checksum
 
 CONFIG_FILE = "config.json"
 FORMAT = 1  # of config.json; a newer number means that this version cannot read the checkpoint
@@ -89,17 +88,12 @@ def read_config(folder: Path) -> tuple[ModelConfig, dict[str, FileRecord]]:
 def write_config(config: ModelConfig, folder: Path) -> None:
     """Write `config.json` with the sizes and SHA-256 sums of all files that lie in `folder`."""
     files = {
-        path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": sha256(path)}
+        path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": checksum(path)}
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
     text = json.dumps({"format": FORMAT, **asdict(config), "files": files}, indent=1)
     (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def check_free(folder: Path, overwrite: bool) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from followyouremoji.cache import cache_folder, face_landmarker_file
-from followyouremoji.checkpoints.folder import IMAGE_ENCODER_FOLDER, VAE_FOLDER, check_free, sha256
+from followyouremoji.checkpoints.folder import IMAGE_ENCODER_FOLDER, VAE_FOLDER, check_free
 from followyouremoji.checkpoints.released import (
     AUTHORS_REPOSITORY,
     CLIP_FILE,
@@ -29,6 +29,7 @@ from followyouremoji.checkpoints.released import (
 )
 from followyouremoji.checkpoints.sources import released_folder
 from followyouremoji.errors import WeightsError, first_line
+from followyouremoji.files import checksum
 from followyouremoji.networks import NetworkConfig
 
 Form = Literal[
@@ -282,7 +283,7 @@ def fetch(url: str, file: Path, size: int, checksum: str, otherwise: str) -> Non
 def _checksum(file: Path, like: str) -> str:
     """A file's SHA-256, or its name in git where `like` is one: the SHA-1 of a header and its content."""
     if len(like) == 64:
-        return sha256(file)
+        return checksum(file)
     content = file.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 

@@ -17,12 +17,12 @@ from followyouremoji.checkpoints.folder import (
     FileRecord,
     needed_entries,
     read_config,
-    sha256,
 )
 from followyouremoji.checkpoints.model import empty_networks
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import not_finite, read_network
 from followyouremoji.errors import WeightsError
+from followyouremoji.files import checksum
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _check_part(folder: Path, name: str, config: ModelConfig, records: dict[str,
 
     found = {file.relative_to(folder).as_posix(): file for file in files}
     for key in sorted(set(found) | {key for key in records if key == name or key.startswith(f"{name}/")}):
-        problem = _check_record(folder / key, records.get(key))
+        problem = check_record(folder / key, records.get(key))
         if problem:
             problems.append(problem)
     return FileReport(name, sum(file.stat().st_size for file in files), values, tuple(problems))
@@ -107,11 +107,12 @@ def _values(folder: Path, name: str, config: ModelConfig) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _check_record(file: Path, record: FileRecord | None) -> str | None:
+def check_record(file: Path, record: FileRecord | None) -> str | None:
+    """What is wrong with a file of which a checkpoint recorded that; None for nothing."""
     if record is None:
         return f"{file} has no checksum in {CONFIG_FILE}: it was not saved with this checkpoint"
     if not file.is_file():
         return f"{file} is missing; fetch or save the checkpoint again"
-    if file.stat().st_size != record.size or sha256(file) != record.sha256:
+    if file.stat().st_size != record.size or checksum(file) != record.sha256:
         return f"{file} was changed or damaged since it was saved: its checksum differs; fetch or save the checkpoint again"
     return None

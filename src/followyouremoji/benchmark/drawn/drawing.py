@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -113,8 +112,7 @@ def draw_item(item: Item, slice: Slice, folder: Path) -> DrawnFiles:
         path = folder / f"{stem}{ending}"
         if not path.exists():
             write(path)
-        with path.open("rb") as opened:
-            return SuiteFile(path=f"{stem}{ending}", sha256=hashlib.file_digest(opened, "sha256").hexdigest())
+        return SuiteFile.of(path, folder)
 
     motion = file(MOTION_ENDING, partial(_write_motion, identity, performances, slice.size))
     if item.kind == "portrait":

@@ -50,8 +50,9 @@ def gaze_errors(result: Gaze, target: Gaze, same_face: bool) -> np.ndarray:
     """
     errors = result.directions - target.directions
     errors = np.where((np.minimum(result.trust, target.trust) >= SEEN_OPEN)[..., None], errors, np.nan)
-    if not same_face and np.isfinite(errors).any(axis=0).all():
-        errors = errors - np.nanmedian(errors, axis=0)
+    if not same_face:
+        seen = np.isfinite(errors).any(axis=0)  # an eye that is never open has no median
+        errors[:, seen] -= np.nanmedian(errors[:, seen], axis=0)
     return errors
 
 

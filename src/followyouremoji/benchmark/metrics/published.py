@@ -15,6 +15,7 @@ from typing import Literal
 
 from followyouremoji.cache import cache_folder
 from followyouremoji.errors import WeightsError
+from followyouremoji.files import checksum
 
 
 @dataclass(frozen=True)
@@ -201,8 +202,7 @@ def read_checked(network: PublishedNetwork, path: Path) -> bytes:
 def checksum_of(network: PublishedNetwork, path: Path) -> str:
     """A file's SHA-256. Raises WeightsError where it is not that of the register."""
     try:
-        with path.open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
+        found = checksum(path)
     except OSError as reason:
         raise WeightsError(f"{path} cannot be read: {reason.strerror}") from None
     _compare(network, path, found)

@@ -21,7 +21,6 @@ from followyouremoji.face.topology import (
     RIGHT_EYE_UPPER,
     RIGHT_IRIS,
 )
-from followyouremoji.fidelity import luma
 
 REGION_MARGIN = (
     0.1  # of the distance between the pupils: what belongs to the eyes and the mouth around their contours
@@ -68,11 +67,13 @@ def l1_by_region(picture: np.ndarray, truth: np.ndarray, truth_points: np.ndarra
     """
     masks = region_masks(truth_points, (truth.shape[1], truth.shape[0]))
     difference = cv2.absdiff(picture, truth)
-    inside = {name: _mean_level(difference, mask) for name, mask in masks.items()}
-    return {**inside, "picture": _mean_level(difference)}
+    inside = {name: mean_level(difference, mask) for name, mask in masks.items()}
+    return {**inside, "picture": mean_level(difference)}
 
 
-def _mean_level(difference: np.ndarray, mask: np.ndarray | None = None) -> float:
+def mean_level(difference: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Mean of the values (h, w, 3) in levels of 255, where a mask bool (h, w) is set, in levels of 1; NaN where it is
+    empty."""
     if mask is not None and not mask.any():
         return float("nan")
     inside = None if mask is None else mask.view(np.uint8)
@@ -98,11 +99,11 @@ def of_the_face(points: np.ndarray, truth_points: np.ndarray) -> np.ndarray:
     return points if same else np.full_like(points, np.nan)
 
 
-def gaze_error(
+def iris_shifts(
     picture: np.ndarray, truth: np.ndarray, points: np.ndarray, seen: np.ndarray, truth_points: np.ndarray
-) -> float:
-    """How far the irises are from their true places in the eyes, in widths of the eye: the mean over the eyes that are
-    open in truth.
+) -> np.ndarray:
+    """How far the right and the left iris are from their true places in the eyes: (2, 2) widths of the eye, along it
+    (to the picture's right) and across it (down).
 
     Landmark detectors follow a drawn gaze only in part, so irises are found by their looks: the surroundings of the
     true iris are searched for by normalised cross-correlation, around its true position. A shift of the whole eye does
@@ -110,27 +111,14 @@ def gaze_error(
 
     Parameters
     ----------
-    picture, truth : uint8 (h, w, 3)
+    picture, truth : luma, float32 (h, w)
     points, seen : (478, 2) what the detector finds in `picture` and in `truth`
     truth_points : (478, 2) of the truth
 
     Returns
     -------
-    0 to about `IRIS_SEARCH` times 1.4; NaN where both eyes are closed in truth, or the detector found no face in one of
-    the pictures.
-    """
-    shifts = iris_shifts(luma(picture), luma(truth), points, seen, truth_points)
-    known = np.isfinite(shifts).all(axis=1)
-    return float(np.linalg.norm(shifts[known], axis=1).mean()) if known.any() else float("nan")
-
-
-def iris_shifts(
-    picture: np.ndarray, truth: np.ndarray, points: np.ndarray, seen: np.ndarray, truth_points: np.ndarray
-) -> np.ndarray:
-    """How far the right and the left iris are from their true places, as `gaze_error` finds them: (2, 2) widths of the
-    eye, along the eye (to the picture's right) and across it (down).
-
-    Pictures as luma float32 (h, w), else as in `gaze_error`; NaN for an eye that has no gaze.
+    -`IRIS_SEARCH` to `IRIS_SEARCH`; NaN for an eye that is closed in truth, and where the detector found no face in one
+    of the pictures.
     """
     shifts = np.full((2, 2), np.nan)
     if not np.isfinite(points).all() or not np.isfinite(seen).all():

@@ -17,7 +17,7 @@ import numpy as np
 from followyouremoji.benchmark.metrics.identity import last_less_first, patch_colours
 from followyouremoji.benchmark.metrics.metric import Measured, Metric
 from followyouremoji.benchmark.metrics.pictures import mean_of_known
-from followyouremoji.benchmark.metrics.regions import flicker, region_masks
+from followyouremoji.benchmark.metrics.regions import flicker, mean_level, region_masks
 
 if TYPE_CHECKING:
     from followyouremoji.benchmark.observation import Observation
@@ -69,10 +69,10 @@ def steps_of_error(
     before: tuple[np.ndarray, np.ndarray] | None = None
     for picture, true, points in zip(frames, truth, truth_points, strict=True):
         error = cv2.subtract(picture, true, dtype=cv2.CV_16S)
-        face = region_masks(points, size, ("face",))["face"].view(np.uint8)
-        errors.append(_mean_level(np.abs(error), face))
+        face = region_masks(points, size, ("face",))["face"]
+        errors.append(mean_level(np.abs(error), face))
         if before is not None:
-            steps.append(_mean_level(cv2.absdiff(error, before[0]), face & before[1]))
+            steps.append(mean_level(cv2.absdiff(error, before[0]), face & before[1]))
         before = error, face
     return np.array(errors), np.array(steps)
 
@@ -117,7 +117,7 @@ def frozen_share(frames: np.ndarray, target: np.ndarray) -> float:
     """Share of the steps in which the target moves and the frames, uint8 (T, h, w, 3), do not; NaN where the target
     never moves."""
     ours, theirs = (
-        np.array([_mean_level(cv2.absdiff(*two)) for two in zip(clip[1:], clip[:-1], strict=True)])
+        np.array([mean_level(cv2.absdiff(*two)) for two in zip(clip[1:], clip[:-1], strict=True)])
         for clip in (frames, target)
     )
     moving = theirs >= MOVING
@@ -142,10 +142,3 @@ def measure(observation: Observation) -> list[Measured]:
         Measured("face_drift", colour_drift(colours, others)),
         Measured("frozen", frozen_share(result.frames, target.clip.frames)),
     ]
-
-
-def _mean_level(difference: np.ndarray, mask: np.ndarray | None = None) -> float:
-    """Mean of the values (h, w, 3), where a mask uint8 (h, w) is set, in levels from 0 to 1; NaN where it is empty."""
-    if mask is not None and not mask.any():
-        return math.nan
-    return float(np.mean(cv2.mean(difference, mask)[:3])) / 255

@@ -70,7 +70,8 @@ def test_each_pair_is_asked_about_as_often_as_others(answers: Answers) -> None:
             answer(answers, token)
     asked = Counter(one.pair for questions in answers.questions().values() for one in questions)
     assert sorted(asked) == list(PAIRS)
-    assert max(asked.values()) - min(asked.values()) <= 1
+    # 2, not 1: the last visitor may have seen the pair that is left
+    assert max(asked.values()) - min(asked.values()) <= 2
     assert all(len({one.pair for one in questions}) == 2 for questions in answers.questions().values())
 
 

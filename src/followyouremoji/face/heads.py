@@ -25,6 +25,9 @@ turned aside itself: turned by more, of six paintings and drawings each showed e
 LEAST = 0.01
 """Least room to any side, in sizes of the face."""
 
+PIVOT = np.array([0.0, -1.5, -3.0])
+"""The middle of the head, about which it turns, canonical centimetres."""
+
 Room = tuple[float, float, float, float]
 """Left, top, right and bottom border, pixels."""
 
@@ -36,6 +39,26 @@ class Eased:
     side: str
     wanted: float
     given: float
+
+
+def turned_by(angles: np.ndarray) -> np.ndarray:
+    """Rotations ``(..., 3, 3)`` of angles ``(..., 3)``, yaw, pitch and roll in degrees: positive turns the face to the
+    picture's right, up, and tilts it clockwise."""
+    yaw, pitch, roll = np.moveaxis(np.radians(angles), -1, 0)
+    none, one = np.zeros_like(yaw), np.ones_like(yaw)
+
+    def matrix(*rows: tuple[np.ndarray, ...]) -> np.ndarray:
+        return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+    about_y = matrix((np.cos(yaw), none, np.sin(yaw)), (none, one, none), (-np.sin(yaw), none, np.cos(yaw)))
+    about_x = matrix(
+        (one, none, none), (none, np.cos(pitch), np.sin(pitch)), (none, -np.sin(pitch), np.cos(pitch))
+    )
+    about_z = matrix(
+        (np.cos(roll), np.sin(roll), none), (-np.sin(roll), np.cos(roll), none), (none, none, one)
+    )
+    turn: np.ndarray = about_z @ about_y @ about_x
+    return turn
 
 
 def relative_poses(driving: np.ndarray, rests: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:

@@ -27,7 +27,7 @@ from .topology import (
 SIGNED = ("mouth_side", "jaw_side")
 AT_MOST_FULL = ("jaw_open", "kiss", "smile_left", "smile_right", "puff")
 
-_SIDES = {
+LIDS = {
     "right": (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_CREASE),
     "left": (LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_CREASE),
 }
@@ -56,7 +56,7 @@ def linear_offsets(weights: np.ndarray) -> np.ndarray:
 def move_lids(faces: np.ndarray, weights: np.ndarray) -> None:
     """Close the eyes of faces ``(..., 468, 3)``, or open them wider, in place: lids meet a little above the lower lid,
     with a squint halfway. Weights are ``(K,)`` or ``(..., K)``."""
-    for side, (upper, lower, crease) in _SIDES.items():
+    for side, (upper, lower, crease) in LIDS.items():
         blink, wide, squint = (
             weights[..., CONTROLS.index(f"{name}_{side}"), None] for name in ("blink", "wide", "squint")
         )

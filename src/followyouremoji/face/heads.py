@@ -61,6 +61,17 @@ def turned_by(angles: np.ndarray) -> np.ndarray:
     return turn
 
 
+def turned_further(poses: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Poses ``(T, 4, 4)`` of heads that turn about their middle by `angles` ``(3,)`` or ``(T, 3)`` of `turned_by`, in
+    the heads' own frame: a tilted head nods along its own nose."""
+    turns = np.zeros((*angles.shape[:-1], 4, 4))
+    turns[..., :3, :3] = turned_by(angles)
+    turns[..., :3, 3] = PIVOT - turns[..., :3, :3] @ PIVOT
+    turns[..., 3, 3] = 1.0
+    further: np.ndarray = poses @ turns
+    return further
+
+
 def relative_poses(driving: np.ndarray, rests: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:
     """The portrait's poses ``(T, 4, 4)``: its `own` ``(4, 4)``, turned and moved as far as the driving heads ``(T, 4,
     4)`` are from where they rest ``(T, 4, 4)``.
@@ -73,6 +84,27 @@ def relative_poses(driving: np.ndarray, rests: np.ndarray, own: np.ndarray, stre
     shift = own[:3, 3] + driving[:, :3, 3] - rests[:, :3, 3]
     shift[:, 2] = own[2, 3] * driving[:, 2, 3] / rests[:, 2, 3]
     return _posed(own, turn, shift, np.broadcast_to(own_scale, len(driving)), strength)
+
+
+def turned_from_rest(driving: np.ndarray, rest: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:
+    """The portrait's poses ``(T, 4, 4)``: its `own` ``(4, 4)``, turned about the middle of the head as far as the
+    driving heads ``(T, 4, 4)`` are from a known `rest` ``(4, 4)``, in the head's own frame as `turned_further` does it.
+
+    The middle moves aside as far as the driver's, and nearer by the same ratio, along its own line of sight: a cheek
+    that puffs out makes the fitted head a little larger at a little larger a distance, which must not show.
+    """
+    rotation, scale = rotations_and_scales(own)
+    turn = rotations_and_scales(rest)[0].T @ rotations_and_scales(driving)[0]
+    places, rested, middle = (one[..., :3, :3] @ PIVOT + one[..., :3, 3] for one in (driving, rest, own))
+    nearer = places[:, 2:] / rested[2]
+    aside = places / nearer - rested  # as far as it would be at the rest's distance
+    travel = nearer * (middle + aside) - middle
+    poses = np.zeros_like(driving)
+    poses[:, :3, :3] = scale * rotation @ _powered(turn, strength)
+    poses[:, :3, 3] = middle + strength * travel - poses[:, :3, :3] @ PIVOT
+    poses[:, 2, 3] = np.minimum(poses[:, 2, 3], NEAREST * own[2, 3])
+    poses[:, 3, 3] = 1.0
+    return poses
 
 
 def released_poses(driving: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:

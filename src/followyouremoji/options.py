@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-Panel = Literal["Result", "Model", "Motion", "Framing", "Advanced"]
+Panel = Literal["Result", "Model", "Motion", "Framing", "Advanced", "Page", "Limits"]
 
 
 def option(

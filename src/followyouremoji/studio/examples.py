@@ -1,0 +1,54 @@
+"""Bundled portraits and motions as materials, and what a browser shows of them. They are examined when they are first
+asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from followyouremoji.errors import UserError
+from followyouremoji.requests.bundled import (
+    MOTION_ENDING,
+    PORTRAIT_ENDING,
+    PREFIX,
+    example_names,
+    portrait_path,
+)
+from followyouremoji.studio.material import Material, NotThere
+
+STYLES = {"ada": "Drawn", "max": "Drawn", "emoji": "Emoji", "stone": "Sculpture", "fox": "Animal"}
+"""Of the bundled portraits, as the page groups them."""
+
+
+@cache
+def bundled_material(identity: str) -> Material:
+    """A bundled portrait or motion, `bundled:NAME`. Raises NotThere."""
+    name = identity.removeprefix(PREFIX)
+    if name in example_names(PORTRAIT_ENDING):
+        try:
+            path = portrait_path(identity)
+        except UserError:
+            raise NotThere(identity) from None
+        from PIL import Image
+
+        with Image.open(path) as image:
+            details = {"size": list(image.size), "faces": 1, "transparent": image.mode == "RGBA"}
+        return Material(identity, "portrait", name, identity, None, details)
+    if name in example_names(MOTION_ENDING):
+        return Material(identity, "driving", name, identity, None, {"view": None, "sound": False})
+    raise NotThere(identity)
+
+
+def example_portraits() -> list[Material]:
+    return [bundled_material(f"{PREFIX}{name}") for name in example_names(PORTRAIT_ENDING)]
+
+
+def example_motions() -> list[Material]:
+    return [bundled_material(f"{PREFIX}{name}") for name in example_names(MOTION_ENDING)]
+
+
+def view_of(material: Material) -> Path:
+    """The file that a browser shows of a portrait."""
+    if material.folder is None:
+        return portrait_path(material.given)
+    return material.folder / "view.webp"

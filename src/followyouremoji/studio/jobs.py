@@ -1,0 +1,194 @@
+"""One machine for several visitors: their jobs take turns, a visitor at a time, not a click at a time.
+
+A job runs in a thread of `Jobs`, whoever looks at it: a page that is loaded anew finds its job as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+from typing import Literal
+
+import numpy as np
+
+from followyouremoji.crashes import sentence
+from followyouremoji.errors import SettingsError, UserError
+from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Progress, Stage
+
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+Work = Callable[[OnEvent], None]
+
+MOST_WAITING = 20
+"""Jobs of one visitor that may wait at a time."""
+
+log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):
+    """Ends a job that its visitor does not want any more."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A piece of work of a visitor, and what it tells; reading it needs no lock.
+
+    Attributes
+    ----------
+    stage : a sentence on what is being done
+    done, total : of the stage, as `requests.events.Progress`
+    began : when the stage began, `time.monotonic`
+    frame, number : the latest frame uint8 (height, width, 3 or 4), and its number; -1 before the first
+    error : in a user's words, where it failed
+    """
+
+    id: str
+    owner: str
+    work: Work
+    on_end: Callable[[Job], None]
+    state: JobState = "waiting"
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    began: float = 0.0
+    frame: np.ndarray | None = None
+    number: int = -1
+    notes: list[Note] = field(default_factory=list)
+    error: str | None = None
+    cancelling: bool = False
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the stage, as it went so far; None where that is not known."""
+        if self.state != "running" or not self.total or self.done < 1:
+            return None
+        return (time.monotonic() - self.began) * (self.total - self.done) / self.done
+
+    def on_event(self, event: Event) -> None:
+        """Take up what the work tells; raises Cancelled where the visitor asked for that."""
+        if self.cancelling:
+            raise Cancelled
+        match event:
+            case Stage():
+                self.stage, self.done, self.total, self.began = event.sentence, 0, None, time.monotonic()
+            case Progress():
+                self.done, self.total = event.done, event.total
+            case Note():
+                self.notes.append(event)
+            case Frame():
+                self.frame, self.number = event.picture, event.number
+
+
+class Jobs:
+    """Runs jobs one after the other in a thread. A context manager; leaving it cancels what is under way."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._waiting: dict[str, deque[Job]] = {}  # by visitor, in the order of their turns
+        self._jobs: dict[str, Job] = {}
+        self._running: Job | None = None
+        self._closed = False
+        self._thread = Thread(target=self._serve, name="jobs", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Jobs:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        with self._changed:
+            self._closed = True
+            for job in self._jobs.values():
+                job.cancelling = True
+            self._changed.notify_all()
+        self._thread.join(timeout=10.0)
+
+    def submit(self, identity: str, owner: str, work: Work, on_end: Callable[[Job], None]) -> Job:
+        """Put a job in its visitor's line. `on_end` is called when it has ended, however.
+
+        Raises SettingsError where too many of the visitor's wait.
+        """
+        job = Job(identity, owner, work, on_end)
+        with self._changed:
+            line = self._waiting.setdefault(owner, deque())
+            if len(line) >= MOST_WAITING:
+                raise SettingsError(
+                    f"{MOST_WAITING} of your animations are waiting already; wait for one, or cancel one"
+                )
+            line.append(job)
+            self._jobs[identity] = job
+            self._changed.notify_all()
+        return job
+
+    def find(self, identity: str, owner: str) -> Job | None:
+        """A visitor's job that has not been forgotten; ended ones are remembered until `forget`."""
+        job = self._jobs.get(identity)
+        return job if job is not None and job.owner == owner else None
+
+    def forget(self, identity: str) -> None:
+        """Forget a job that has ended."""
+        with self._changed:
+            job = self._jobs.get(identity)
+            if job is not None and job.state not in ("waiting", "running"):
+                del self._jobs[identity]
+
+    def cancel(self, job: Job) -> None:
+        """End a job: at once where it waits, at its next event where it runs."""
+        with self._changed:
+            job.cancelling = True
+            waited = job.state == "waiting"
+            if waited:
+                self._waiting[job.owner].remove(job)
+                job.state = "cancelled"
+        if waited:
+            job.on_end(job)
+
+    def place(self, job: Job) -> int:
+        """How many jobs are done before a waiting one, the running one included; 0 for one that runs or has ended."""
+        with self._changed:
+            if job.state != "waiting":
+                return 0
+            own = self._waiting[job.owner].index(job)
+            owners = list(self._waiting)
+            before = owners.index(job.owner)
+            place = own
+            for number, owner in enumerate(owners):
+                if owner != job.owner:
+                    place += min(len(self._waiting[owner]), own + (number < before))
+            return place + (self._running is not None)
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not any(self._waiting.values()):
+                    if self._closed:
+                        return
+                    self._changed.wait()
+                if self._closed:
+                    return
+                owner = next(owner for owner, line in self._waiting.items() if line)
+                line = self._waiting.pop(owner)
+                job = line.popleft()
+                if line:
+                    self._waiting[owner] = line  # at the end: others have their turn first
+                job.state, self._running = "running", job
+            self._run(job)
+            with self._changed:
+                self._running = None
+
+    @staticmethod
+    def _run(job: Job) -> None:
+        try:
+            job.work(job.on_event)
+            job.state = "done"
+        except Cancelled:
+            job.state = "cancelled"
+        except UserError as error:
+            job.error, job.state = str(error), "failed"
+        except Exception as error:  # a fault of ours; others' jobs go on
+            log.exception("a job failed")
+            job.error, job.state = sentence(error), "failed"
+        job.frame = None
+        job.on_end(job)

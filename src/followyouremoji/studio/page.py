@@ -1,0 +1,37 @@
+"""The page: a tab a file of `tabs`, in a look of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.themes import Base
+
+from followyouremoji.studio.studio import Studio
+from followyouremoji.studio.tabs.animate import animate_tab
+
+HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+
+
+@dataclass(frozen=True)
+class Page:
+    blocks: gr.Blocks
+    theme: Base
+    head: str
+
+
+def build_page(studio: Studio) -> Page:
+    """All tabs."""
+    with gr.Blocks(title="Follow Your Emoji", analytics_enabled=False) as blocks:
+        gr.HTML('<header class="fye-header"><h1>Follow Your Emoji</h1></header>', apply_default_css=False)
+        with gr.Tabs(), gr.Tab("Animate", id="animate"):
+            animate_tab()
+    return Page(blocks, look(), HEAD)
+
+
+def look() -> Base:
+    """The page's colours and fonts, none of which is fetched from elsewhere."""
+    fonts = ("system-ui", "sans-serif")
+    return Base(
+        primary_hue="violet", secondary_hue="amber", font=fonts, font_mono=("ui-monospace", "monospace")
+    )

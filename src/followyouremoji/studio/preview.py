@@ -1,0 +1,66 @@
+"""The aligned landmarks of an animation as a browser draws them: lines and pupils, before any network runs.
+
+One binary answer, little-endian: the length of a JSON text (uint32), the text, then int16 coordinates of all frames'
+points, x and y in eighths of a pixel of the portrait's view. The text holds
+
+    size      [width, height] of the view, pixels
+    frames, frame_rate, points
+    lines     [[colour, [point, point, ...]], ...]: each point numbers one of a frame's
+    pupils    [point, point]
+    notes     sentences for the user
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from followyouremoji.face.drawing import PARTS, PUPIL_COLOUR
+from followyouremoji.face.topology import LEFT_IRIS, RIGHT_IRIS
+
+FINE = 8  # parts of a pixel
+
+
+@cache
+def _shown() -> tuple[np.ndarray, list[list[object]], list[int]]:
+    """The landmarks that are drawn, lines as places among them, and the pupils' places."""
+    points = sorted(
+        {point for _, edges in PARTS for edge in edges for point in edge} | {RIGHT_IRIS, LEFT_IRIS}
+    )
+    place = {point: number for number, point in enumerate(points)}
+    lines: list[list[object]] = []
+    for (red, green, blue), edges in PARTS:
+        run = [place[edges[0][0]]]
+        for start, end in edges:
+            if place[start] != run[-1]:
+                lines.append([f"rgb({red} {green} {blue})", run])
+                run = [place[start]]
+            run.append(place[end])
+        lines.append([f"rgb({red} {green} {blue})", run])
+    return np.array(points), lines, [place[RIGHT_IRIS], place[LEFT_IRIS]]
+
+
+def packed(
+    points: np.ndarray, size: tuple[int, int], scale: float, frame_rate: float, notes: Sequence[str] = ()
+) -> bytes:
+    """Landmarks (T, 478, 2), pixels of a portrait, for a view of `size` that is `scale` times as large."""
+    shown, lines, pupils = _shown()
+    header = json.dumps(
+        {
+            "size": size,
+            "frames": len(points),
+            "frame_rate": frame_rate,
+            "points": len(shown),
+            "lines": lines,
+            "pupils": pupils,
+            "pupil_colour": f"rgb{PUPIL_COLOUR}",
+            "notes": list(notes),
+        }
+    ).encode()
+    header += b" " * (-len(header) % 4)
+    fine = np.clip(np.rint(points[:, shown] * (scale * FINE)), -32768, 32767).astype("<i2")
+    return struct.pack("<I", len(header)) + header + fine.tobytes()

@@ -1,0 +1,187 @@
+"""What the page's scripts ask for, under `/studio/`.
+
+    GET    examples                      bundled portraits and motions
+    POST   materials?kind=KIND&name=NAME  the body is a file: a portrait or a driving
+    GET    materials/ID                  what is known of it
+    GET    materials/ID/view             the picture or clip that a browser shows
+    POST   preview                       {"portrait": ID, "driving": ID, "controls": {}}: landmarks, see `preview`
+    POST   results                       the same: begins an animation
+    GET    results, results/ID           what was made and is being made
+    GET    results/ID/frame              the latest frame of one under way, JPEG
+    POST   results/ID/cancel
+    DELETE results/ID
+    GET    results/ID/file               the finished file
+
+An id that is not the visitor's own is unknown, 404; input that cannot be used is 422 with a sentence for the user.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import FileResponse, Response
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+
+from followyouremoji.config import parse, validated
+from followyouremoji.errors import SettingsError
+from followyouremoji.media.pictures import on_background
+from followyouremoji.studio.controls import Controls
+from followyouremoji.studio.examples import example_motions, example_portraits, view_of
+from followyouremoji.studio.material import Kind, Material, NotThere
+from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
+from followyouremoji.studio.studio import Studio
+from followyouremoji.studio.visits import Visiting
+
+router = APIRouter(prefix="/studio")
+
+FRAME_SIDE = 720  # pixels of a frame that is shown while others are made
+
+
+def studio_of(request: Request) -> Studio:
+    studio: Studio = request.app.state.studio
+    return studio
+
+
+AtWork = Annotated[Studio, Depends(studio_of)]
+
+
+@validated
+class Asked:
+    """A portrait, a driving, and what the controls say."""
+
+    portrait: str
+    driving: str
+    controls: Controls = Controls()
+
+
+async def asked(request: Request) -> Asked:
+    return parse(Asked, await request.body(), "the request", SettingsError)
+
+
+Wanted = Annotated[Asked, Depends(asked)]
+
+
+@router.get("/examples")
+def examples() -> dict[str, Any]:
+    return {
+        "portraits": [described(one) for one in example_portraits()],
+        "drivings": [described(one) for one in example_motions()],
+    }
+
+
+@router.post("/materials", status_code=201)
+async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    """The file is written as it comes, and given up as soon as it is too large."""
+    most = studio.settings.upload_megabytes * 1_000_000
+    folder = visitor.new_folder()
+    try:
+        file = folder / f"given{Path(name).suffix.lower()[:12]}"
+        written = 0
+        with file.open("xb") as opened:
+            async for piece in request.stream():
+                written += len(piece)
+                if written > most:
+                    raise SettingsError(
+                        f"{name} is too large: up to {studio.settings.upload_megabytes} MB are taken here"
+                    )
+                opened.write(piece)
+        return described(await run_in_threadpool(studio.add_material, visitor, kind, name, file))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
+
+
+@router.get("/materials/{identity}")
+def material(identity: str, visitor: Visiting) -> dict[str, Any]:
+    return described(visitor.material(identity))
+
+
+@router.get("/materials/{identity}/view")
+def view(identity: str, visitor: Visiting) -> FileResponse:
+    found = visitor.material(identity)
+    if found.kind == "portrait":
+        return FileResponse(view_of(found))
+    if found.folder is None or not found.details["view"]:
+        raise NotThere(identity)
+    return FileResponse(found.folder / found.details["view"])
+
+
+@router.post("/preview")
+def preview(wanted: Wanted, visitor: Visiting, studio: AtWork) -> Response:
+    portrait, driving = visitor.material(wanted.portrait), visitor.material(wanted.driving)
+    return Response(studio.preview(portrait, driving, wanted.controls), media_type="application/octet-stream")
+
+
+@router.post("/results", status_code=201)
+def begin(wanted: Wanted, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    portrait, driving = visitor.material(wanted.portrait), visitor.material(wanted.driving)
+    return told(studio.animate(visitor, portrait, driving, wanted.controls), visitor, studio)
+
+
+@router.get("/results")
+def results(visitor: Visiting, studio: AtWork) -> list[dict[str, Any]]:
+    return [told(one, visitor, studio) for one in visitor.results()]
+
+
+@router.get("/results/{identity}")
+def result(identity: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    return told(visitor.result(identity), visitor, studio)
+
+
+@router.get("/results/{identity}/frame")
+def frame(identity: str, visitor: Visiting, studio: AtWork) -> Response:
+    job = studio.jobs.find(identity, visitor.name)
+    picture = None if job is None else job.frame
+    if picture is None:
+        raise NotThere(identity)
+    image = Image.fromarray(on_background(picture))
+    image.thumbnail((FRAME_SIDE, FRAME_SIDE))
+    written = BytesIO()
+    image.save(written, "JPEG", quality=85)
+    return Response(written.getvalue(), media_type="image/jpeg")
+
+
+@router.post("/results/{identity}/cancel")
+def cancel(identity: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    job = studio.jobs.find(identity, visitor.name)
+    if job is not None:
+        studio.jobs.cancel(job)
+    return told(visitor.result(identity), visitor, studio)
+
+
+@router.delete("/results/{identity}", status_code=204)
+def delete(identity: str, visitor: Visiting, studio: AtWork) -> None:
+    if visitor.result(identity).state in UNDER_WAY:
+        raise HTTPException(409, "it is being made; cancel it first")
+    visitor.delete_result(identity)
+
+
+@router.get("/results/{identity}/file")
+def result_file(identity: str, visitor: Visiting) -> FileResponse:
+    return FileResponse(visitor.result_file(identity))
+
+
+def described(material: Material) -> dict[str, Any]:
+    """What the page may know of a material."""
+    return {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+
+
+def told(result: Result, visitor: Visitor, studio: Studio) -> dict[str, Any]:
+    """What the page may know of a result, and of the job that makes it."""
+    about = asdict(result)
+    if result.state in UNDER_WAY and (job := studio.jobs.find(result.id, visitor.name)) is not None:
+        about["job"] = {
+            "place": studio.jobs.place(job),
+            "stage": job.stage,
+            "done": job.done,
+            "total": job.total,
+            "seconds_left": job.seconds_left,
+            "frame": job.number,
+            "notes": [note.sentence for note in job.notes],
+        }
+    return about

@@ -1,0 +1,56 @@
+"""The studio as a web application: the page, what its scripts ask for, and the server around both."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault(
+    "GRADIO_ANALYTICS_ENABLED", "False"
+)  # before Gradio is imported: nothing is sent anywhere
+
+import gradio
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from followyouremoji.errors import UserError
+from followyouremoji.studio.material import NotThere
+from followyouremoji.studio.page import build_page
+from followyouremoji.studio.routes import router
+from followyouremoji.studio.studio import Studio
+from followyouremoji.studio.visits import Visits
+
+STATIC = Path(__file__).parent / "static"
+
+
+def studio_app(studio: Studio) -> FastAPI:
+    """The studio as a web application."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.studio = studio
+
+    @app.exception_handler(NotThere)
+    def unknown(request: Request, error: NotThere) -> JSONResponse:
+        return JSONResponse({"detail": "there is no such thing, or it is not yours"}, 404)
+
+    @app.exception_handler(UserError)
+    def unusable(request: Request, error: UserError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 422)
+
+    app.include_router(router)
+    app.mount("/studio/static", StaticFiles(directory=STATIC))
+    app.add_middleware(Visits)
+    page = build_page(studio)
+    return gradio.mount_gradio_app(
+        app,
+        page.blocks,
+        path="/",
+        theme=page.theme,
+        css_paths=[STATIC / "studio.css"],
+        head=page.head,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        show_error=False,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+    )

@@ -1,0 +1,212 @@
+"""What visitors give and get, on the disk: each has an own folder, found by a token that nobody else knows.
+
+    FOLDER/visitors/NAME/materials/ID/   a portrait or a driving that was uploaded: about.json and the file
+    FOLDER/visitors/NAME/results/ID/     an animation that was asked for: result.json and, when it is made, the file
+    FOLDER/visitors/NAME/draft.json      what the page showed last
+
+What a request names is looked up among what is there, and never made a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+from followyouremoji.config import parse, validated
+from followyouremoji.errors import DataError
+from followyouremoji.files import atomic, clear_stale, write_json
+from followyouremoji.requests.bundled import PREFIX
+from followyouremoji.studio.examples import bundled_material
+from followyouremoji.studio.material import Kind, Material, NotThere
+
+State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
+"""Of a result; `interrupted` was at work when the studio ended."""
+
+UNDER_WAY: tuple[State, ...] = ("waiting", "running")
+NAME = re.compile(r"[0-9a-f]{32}")
+
+
+@validated
+class About:
+    """What `about.json` says of a material."""
+
+    kind: Kind
+    name: str
+    """Of the file, as the visitor knows it."""
+    file: str
+    """Of the file in the material's folder."""
+    details: dict[str, Any]
+    """What was found when it was checked: see `materials.examine`."""
+
+
+@validated
+class Result:
+    """What `result.json` says of an animation.
+
+    `portrait` and `driving` are ids of materials, `settings` what the page's controls said, `outcome` what
+    `requests.events.Outcome` says, without its path.
+    """
+
+    id: str
+    created: float
+    state: State
+    title: str
+    portrait: str
+    driving: str
+    settings: dict[str, Any]
+    file: str | None = None
+    error: str | None = None
+    outcome: dict[str, Any] | None = None
+
+
+class Visitor:
+    """What one visitor has. Threads may share it."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name, self.folder = name, folder
+        self._lock = Lock()
+
+    # Materials
+
+    def new_folder(self) -> Path:
+        """A new folder for a material, outside the list of materials until `keep_material` is called."""
+        folder = self.folder / "incoming" / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        return folder
+
+    def keep_material(
+        self, incoming: Path, kind: Kind, name: str, file: str, details: Mapping[str, Any]
+    ) -> Material:
+        """Keep what lies in `incoming` (a `new_folder`) as a material."""
+        about = {"kind": kind, "name": name, "file": file, "details": dict(details)}
+        write_json(incoming / "about.json", about)
+        place = self.folder / "materials" / incoming.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        incoming.rename(place)
+        return self.material(incoming.name)
+
+    def material(self, identity: str) -> Material:
+        """A material of this visitor, or a bundled one. Raises NotThere."""
+        if identity.startswith(PREFIX):
+            return bundled_material(identity)
+        folder = self._folder("materials", identity)
+        about = parse(About, (folder / "about.json").read_bytes(), folder / "about.json", DataError)
+        given = str(folder / Path(about.file).name)
+        return Material(identity, about.kind, about.name, given, folder, about.details)
+
+    # Results
+
+    def new_result(
+        self, title: str, portrait: str, driving: str, settings: Mapping[str, Any]
+    ) -> tuple[Result, Path]:
+        """Note an animation that was asked for; also returns its folder."""
+        result = Result(
+            id=secrets.token_hex(16),
+            created=time.time(),
+            state="waiting",
+            title=title,
+            portrait=portrait,
+            driving=driving,
+            settings=dict(settings),
+        )
+        folder = self.folder / "results" / result.id
+        folder.mkdir(parents=True)
+        self._write(folder, result)
+        return result, folder
+
+    def change_result(self, identity: str, **changes: Any) -> Result:
+        """Note what became of an animation. Raises NotThere where it was deleted meanwhile."""
+        with self._lock:
+            result = replace(self.result(identity), **changes)
+            self._write(self._folder("results", identity), result)
+            return result
+
+    def result(self, identity: str) -> Result:
+        """Raises NotThere."""
+        path = self._folder("results", identity) / "result.json"
+        return parse(Result, path.read_bytes(), path, DataError)
+
+    def results(self) -> list[Result]:
+        """All of them, the latest first; what cannot be read is left out."""
+        found = []
+        for folder in (self.folder / "results").glob("*"):
+            try:
+                found.append(self.result(folder.name))
+            except (NotThere, OSError, DataError):
+                continue
+        return sorted(found, key=lambda result: -result.created)
+
+    def result_file(self, identity: str) -> Path:
+        """The file of a result that is done. Raises NotThere."""
+        file = self.result(identity).file
+        if file is None:
+            raise NotThere(identity)
+        return self._folder("results", identity) / Path(file).name
+
+    def delete_result(self, identity: str) -> None:
+        """Raises NotThere."""
+        shutil.rmtree(self._folder("results", identity))
+
+    # The page's last state
+
+    def draft(self) -> dict[str, Any]:
+        """What the page showed last; empty for a new visitor."""
+        try:
+            draft = json.loads((self.folder / "draft.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return draft if isinstance(draft, dict) else {}
+
+    def keep_draft(self, draft: Mapping[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            write_json(self.folder / "draft.json", draft)
+
+    def _folder(self, kind: str, identity: str) -> Path:
+        folder = self.folder / kind / identity
+        if not NAME.fullmatch(identity) or not folder.is_dir():
+            raise NotThere(identity)
+        return folder
+
+    @staticmethod
+    def _write(folder: Path, result: Result) -> None:
+        from pydantic import TypeAdapter
+
+        with atomic(folder / "result.json") as temporary:
+            temporary.write_bytes(TypeAdapter(Result).dump_json(result, indent=1))
+
+
+class Store:
+    """All visitors' folders, in one of the studio's. Files are readable by the user who runs the studio alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._visitors: dict[str, Visitor] = {}
+        visitors = folder / "visitors"
+        visitors.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        for one in visitors.iterdir():
+            self._begin_again(Visitor(one.name, one))
+
+    def visitor(self, token: str) -> Visitor:
+        """The visitor with a token; the folder's name does not tell the token."""
+        name = hashlib.sha256(token.encode()).hexdigest()[:32]
+        return self._visitors.setdefault(name, Visitor(name, self.folder / "visitors" / name))
+
+    @staticmethod
+    def _begin_again(visitor: Visitor) -> None:
+        """After the studio ended, orderly or not: nothing half-uploaded stays, and nothing is under way."""
+        shutil.rmtree(visitor.folder / "incoming", ignore_errors=True)
+        for result in visitor.results():
+            clear_stale(visitor.folder / "results" / result.id)
+            if result.state in UNDER_WAY:
+                visitor.change_result(result.id, state="interrupted")

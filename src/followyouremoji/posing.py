@@ -28,7 +28,7 @@ class PoseSession:
     model's memory, as long as the session.
 
     >>> session = PoseSession(PortraitAnimator.from_pretrained("bundled"), "portrait.png")
-    >>> session.picture(session.own, AlignmentSettings(portrait_expression="keep"))  # the portrait as it is
+    >>> session.picture(session.own, AlignmentSettings(portrait_expression="keep", pose={"smile": 0.5}))
 
     Parameters
     ----------
@@ -56,8 +56,9 @@ class PoseSession:
         self._animator, self._settings = animator, settings
         self._model = animator.models_with(loras)[0]
         self._found = animator.faces.portrait(portrait, settings, portrait_landmarks)
-        self.own = still_motion(self._found.landmarks, named(portrait, "the portrait"))
-        """The portrait's own pose."""
+        own = still_motion(self._found.landmarks, named(portrait, "the portrait"))
+        self.own = replace(own, rest=own.landmarks[0])
+        """The portrait's own pose as a motion of one frame, at rest: what `AlignmentSettings.pose` is added to."""
         self._still = animator.prepare(
             self._found.layers,
             self.own,

@@ -6,9 +6,9 @@ proportions that no human face has. So shape and places in the picture are joint
 probable face is found by Gauss-Newton steps in the dual, of which each solves for as many unknowns as there are
 coordinates.
 
-Two things are found on the way. *How unlike a human face this one is*, the strength of the remainder: as strong as makes
-the points as predictable from each other as they should be. *Which points are misplaced*: each is predicted from all
-others, and the less it lies there, by its own uncertainty, the less it counts.
+Two things are found on the way, both by predicting each point from all others. *How unlike a human face this one is*:
+the remainder is as strong as makes the predictions as good as they claim to be. *Which points are misplaced*: the
+further a point lies from its prediction, in standard deviations, the less it counts.
 """
 
 from __future__ import annotations

@@ -288,6 +288,19 @@ def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source
         raise FaceNotFound(f"In {source}: {reason}") from reason
 
 
+def find_faces(detector: FaceDetector, layers: np.ndarray, source: str) -> tuple[np.ndarray, list[Landmarks]]:
+    """All faces of a picture uint8 (height, width, 3 or 4), which `source` names in messages: the picture, turned
+    upright by them, and the landmarks of each in it, from left to right, as they are numbered from 1.
+
+    See `FaceDetector.detect_all` for which faces count. Raises FaceNotFound where there is none.
+    """
+    try:
+        found = detector.detect_all(on_background(layers), any_turn=True)
+    except FaceNotFound as reason:
+        raise FaceNotFound(f"In {source}: {reason}") from reason
+    return np.ascontiguousarray(np.rot90(layers, found[0].quarter_turns)), found
+
+
 def notes_on_landmarks(landmarks: Landmarks, source: str) -> tuple[str, ...]:
     """What a user should know of how a picture's face was found."""
     notes = []

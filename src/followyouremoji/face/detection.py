@@ -127,17 +127,20 @@ class FaceDetector:
             )
         return _chosen_landmarks(picture, faces, face)
 
-    def detect_all(self, picture: np.ndarray, any_turn: bool = False) -> list[Landmarks]:
+    def detect_all(self, picture: np.ndarray, any_turn: bool = False, search: bool = True) -> list[Landmarks]:
         """The landmarks of every face in a picture uint8 (height, width, 3), from left to right.
 
-        All of the picture is searched, which takes a second. A face counts if it can be trusted and is at least
-        `LEAST_OF_LARGEST` of the largest; where there is none, what `detect` finds is all. `any_turn` is as there; one
-        turn, by the face that `detect` finds, holds for all. Raises FaceNotFound where there is no face.
+        A face counts if it can be trusted and is at least `LEAST_OF_LARGEST` of the largest; where there is none, what
+        `detect` finds is all. `any_turn` is as there; one turn, by the face that `detect` finds, holds for all. All of
+        the picture is searched, which takes a second; without `search` small and unusual faces beside another one may
+        be missing. Raises FaceNotFound where there is no face.
         """
         first = self.detect(picture, any_turn=any_turn)
         upright = _turn(picture, first.quarter_turns)
         size = size_of(upright)
-        seen = self._searched(upright, self._in_picture(upright), MOST_FACES)
+        seen = self._in_picture(upright)
+        if search:
+            seen = self._searched(upright, seen, MOST_FACES)
         places = [place(face, size) for face in seen]
         steady = [
             (left, side, landmarks)

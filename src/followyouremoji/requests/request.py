@@ -9,10 +9,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from followyouremoji.config import validated
-from followyouremoji.errors import UserError
+from followyouremoji.errors import SettingsError, UserError
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.options import option
 from followyouremoji.settings import AnimationSettings
@@ -119,6 +119,29 @@ def parse_lora(given: Any) -> Any:
 
 
 @validated
+class FaceChoice:
+    """A face of the portrait that moves, and what drives it."""
+
+    face: Annotated[int, Field(ge=1)] | Literal["all"] = option(
+        ..., "Its number, 1 is the furthest to the left, or all of them."
+    )
+    driving: str | None = option(
+        None, "What moves it, as the request's driving.", otherwise="the request's driving", min_length=1
+    )
+
+
+def parse_face(given: Any) -> Any:
+    """`N`, `all` or `N=DRIVING` as a FaceChoice. Mappings are read, too."""
+    if isinstance(given, Mapping):
+        return FaceChoice(**given)
+    if not isinstance(given, str):
+        return given
+    name, equals, driving = given.partition("=")
+    number: Any = int(name) if name.isdecimal() else name
+    return FaceChoice(face=number, driving=driving if equals else None)
+
+
+@validated
 class ClipSettings:
     """The part of the driving that is used, and how it is tracked."""
 
@@ -173,9 +196,18 @@ class AnimationRequest:
     """
 
     portrait: str = option(..., "The picture to animate, or `bundled:NAME` (ada, max, emoji, stone, fox).")
-    driving: str = option(
-        ...,
+    driving: str | None = option(
+        None,
         "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk).",
+        otherwise="what is given for each face",
+    )
+    faces: tuple[Annotated[FaceChoice, BeforeValidator(parse_face)], ...] = option(
+        (),
+        "Which face of the portrait moves, 1 is the furthest to the left: `2`, `all`, or `2=wink.mp4` with a driving of its own; "
+        "several times for several faces. The others keep still.",
+        panel="Framing",
+        otherwise="the largest",
+        strict=False,
     )
     output: Output = Output()
     model: ModelChoice = ModelChoice()
@@ -196,3 +228,44 @@ class AnimationRequest:
         otherwise="nothing is kept",
         strict=False,
     )
+
+    @model_validator(mode="after")
+    def _drives_each_face(self) -> Self:
+        _ = self.driven
+        return self
+
+    @property
+    def driven(self) -> dict[int | Literal["all"] | None, str]:
+        """What drives which face: a number from the left, all of them, or None, the largest."""
+        named = [choice.face for choice in self.faces]
+        twice = next((face for face in named if named.count(face) > 1), None)
+        if twice is not None:
+            raise _faces_error(f"{_in_words(twice)} named twice: name each face once")
+        if "all" in named and len(named) > 1:
+            raise _faces_error("all faces are named, and single ones as well: name either")
+        own = [choice for choice in self.faces if choice.driving is not None]
+        if self.driving is not None and self.faces and len(own) == len(self.faces):
+            raise _faces_error(
+                f"{self.driving} drives no face, since each face that is named has a driving of its own: leave it out, or name a "
+                "face without one"
+            )
+        driven: dict[int | Literal["all"] | None, str] = {}
+        for choice in self.faces:
+            driven[choice.face] = choice.driving or self._own_driving(_in_words(choice.face))
+        return driven or {None: self._own_driving("the face is")}
+
+    def _own_driving(self, whose: str) -> str:
+        if self.driving is None:
+            raise SettingsError(
+                f"{whose} to move, but nothing is given that drives it: a clip, a picture, a motion file or bundled:hello",
+                settings=("driving", "faces"),
+            )
+        return self.driving
+
+
+def _in_words(face: int | Literal["all"]) -> str:
+    return "all faces are" if face == "all" else f"face {face} is"
+
+
+def _faces_error(message: str) -> SettingsError:
+    return SettingsError(message, settings=("faces",))

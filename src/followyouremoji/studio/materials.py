@@ -23,7 +23,7 @@ from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import open_image, read_layers, resize_picture, write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.sources import read_motion, upright_portrait
+from followyouremoji.sources import find_faces, read_motion
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
@@ -47,8 +47,7 @@ def examine_portrait(path: Path, detector: FaceDetector, limits: StudioSettings)
         )
     layers, landmarks = read_layers(path), []
     try:
-        found = upright_portrait(detector, layers, None, path.name)
-        layers, landmarks = found.layers, [found.landmarks]
+        layers, landmarks = find_faces(detector, layers, path.name)
     except FaceNotFound:
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]

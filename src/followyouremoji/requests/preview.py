@@ -19,7 +19,7 @@ DIMMED = 0.55  # of the portrait's brightness under the landmarks
 
 
 def preview(request: AnimationRequest, size: int = 512, on_event: OnEvent = ignore) -> Outcome:
-    """Draw the landmarks that a model would follow over the portrait: of one face in squares of `size` pixels a side, of
+    """Draw the landmarks that a model would follow over the portrait: of one face in squares of `size` pixels, of
     several in the whole picture, whose longer side has as many. No model runs.
 
     Raises UserError for whatever cannot be used, and what `on_event` raises.

@@ -144,6 +144,13 @@ class FaceChoice:
         None, "What moves it, as the request's driving.", otherwise="the request's driving", min_length=1
     )
 
+    @field_validator("face", mode="before")
+    @classmethod
+    def _is_face(cls, face: Any) -> Any:
+        if face == "all" or (type(face) is int and face >= 1):
+            return face
+        raise ValueError(f"{face} is no face: give its number, 1 is the furthest to the left, or all")
+
 
 def parse_face(given: Any) -> Any:
     """`N`, `all` or `N=DRIVING` as a FaceChoice. Mappings are read, too."""
@@ -224,16 +231,16 @@ class AnimationRequest:
         "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk).",
         otherwise="what is given for each face",
     )
-    faces: Faces = faces_option(
-        "Which face of the portrait moves, 1 is the furthest to the left: `2`, `all`, or `2=wink.mp4` with a driving of its own; "
-        "several times for several faces. The others keep still."
-    )
     output: Output = Output()
     model: ModelChoice = ModelChoice()
     loras: Loras = loras_option()
     clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
+    faces: Faces = faces_option(
+        "Which face of the portrait moves, 1 is the furthest to the left: `2`, `all`, or `2=wink.mp4` with a driving of its own; "
+        "several times for several faces. The others keep still."
+    )
     points: Path | None = option(
         None,
         "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "

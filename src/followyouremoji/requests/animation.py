@@ -84,7 +84,9 @@ def resume_folder(work: Work, folder: Path) -> ResumeFolder:
     from followyouremoji.checkpoints.sources import find_checkpoint
 
     weights = find_checkpoint(work.request.model.weights)
-    return ResumeFolder(folder, recipe(work.request, work.portrait, work.driving.path, weights, work.scaled))
+    return ResumeFolder(
+        folder, recipe(work.request, work.portrait, work.driving.source, weights, work.scaled)
+    )
 
 
 def check_destination(work: Work) -> None:

@@ -20,23 +20,27 @@ SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside t
 
 
 class Driving:
-    """A driving file, opened and checked, not yet tracked.
+    """A driving file, opened and checked, not yet tracked; or a motion that is there already.
 
-    `clip_range` is the part of it that is used, `frame_rate` the frames a second that are generated, by default as
-    `generated_rate` says; `expected_frames` is their number, `notes` what a user should know of the file.
+    `source` is either, and `path` the file or what stands for one in names and messages. `clip_range` is the part of it
+    that is used, `frame_rate` the frames a second that are generated, by default as `generated_rate` says;
+    `expected_frames` is their number, `notes` what a user should know of the file.
 
     Raises UserError for a file that cannot be used, before any face is looked for.
     """
 
-    def __init__(self, path: Path, clip_range: ClipRange = WHOLE, frame_rate: float | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, source: Path | Motion, clip_range: ClipRange = WHOLE, frame_rate: float | None = None
+    ) -> None:
+        self.source = source
+        self.path = path = source if isinstance(source, Path) else Path(source.source)
         self.clip_range = clip_range
         self.motion: Motion | None = None
         self.is_clip = self.has_sound = False
         self.expected_frames: int
         self.notes: list[Note] = []
-        if path.suffix.lower() in MOTION_ENDINGS:
-            whole = Motion.read(path)
+        if isinstance(source, Motion) or path.suffix.lower() in MOTION_ENDINGS:
+            whole = source if isinstance(source, Motion) else Motion.read(path)
             own = whole.frame_rate
             self.motion = cut_motion(whole, str(path), clip_range, frame_rate)
             self.expected_frames = len(self.motion)

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, field_validator, model_validator
 
 from followyouremoji.config import validated
 from followyouremoji.errors import UserError
+from followyouremoji.face.expressions import NAMED_EXPRESSIONS
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.options import option
 from followyouremoji.settings import AnimationSettings
@@ -175,7 +176,8 @@ class AnimationRequest:
     portrait: str = option(..., "The picture to animate, or `bundled:NAME` (ada, max, emoji, stone, fox).")
     driving: str = option(
         ...,
-        "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk).",
+        "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk, "
+        f"{', '.join(NAMED_EXPRESSIONS)}).",
     )
     output: Output = Output()
     model: ModelChoice = ModelChoice()

@@ -214,7 +214,7 @@ HOW = {"device", "offload", "compiled", "batch"}
 
 
 def recipe(
-    request: AnimationRequest, portrait: Path, driving: Path, weights: Path, scaled: str | None
+    request: AnimationRequest, portrait: Path, driving: Path | Motion, weights: Path, scaled: str | None
 ) -> Recipe:
     """What the frames depend on.
 
@@ -226,7 +226,7 @@ def recipe(
     settings = {name: value for group in groups for name, value in group.items()}
     return {
         "portrait": fingerprint(portrait),
-        "driving": fingerprint(driving),
+        "driving": fingerprint(driving) if isinstance(driving, Path) else _checksum_of_motion(driving),
         "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
         "LoRA": [[fingerprint(lora.file), lora.scale] for lora in request.loras],
         "size of the portrait": scaled,
@@ -262,6 +262,13 @@ def fingerprint(path: Path) -> str:
                 hashlib.file_digest(content, lambda: digest)  # goes on with the digest of the files before
     except OSError as reason:
         raise ResumeError(f"cannot read {path}: {reason.strerror}") from reason
+    return digest.hexdigest()
+
+
+def _checksum_of_motion(motion: Motion) -> str:
+    digest = hashlib.sha256(f"{motion.frame_rate} {motion.size}".encode())
+    for array in (motion.timestamps, motion.landmarks, motion.rest):
+        digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()
 
 

@@ -18,7 +18,7 @@ from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import Prepared
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
+from followyouremoji.requests.bundled import driving_source, portrait_landmarks, portrait_path
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
 from followyouremoji.requests.request import AnimationRequest
@@ -62,7 +62,7 @@ class Work:
             )
         portrait = portrait_path(request.portrait)
         layers = read_layers(portrait)
-        driving = Driving(driving_path(request.driving), request.clip.range, settings.frame_rate)
+        driving = Driving(driving_source(request.driving), request.clip.range, settings.frame_rate)
         destination = Destination(request.output, portrait, driving)
         picture = destination.portrait(layers)
         height, width = picture.shape[:2]

@@ -1,7 +1,7 @@
 """What the page's scripts ask for, under `/studio/`.
 
     GET    examples                       bundled portraits and motions, and what may be uploaded
-    GET    materials?kind=KIND            what the visitor uploaded, the latest first
+    GET    materials, materials?kind=KIND what the visitor uploaded, the latest first
     POST   materials?kind=KIND&name=NAME  the body is a file: a portrait or a driving
     GET    materials/ID                   what is known of it
     GET    materials/ID/view              the picture or clip that a browser shows
@@ -106,7 +106,7 @@ def examples(studio: AtWork) -> dict[str, Any]:
 
 
 @router.get("/materials")
-def materials(kind: Kind, visitor: Visiting) -> list[dict[str, Any]]:
+def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any]]:
     return [described(one) for one in visitor.materials(kind)]
 
 

@@ -39,8 +39,10 @@ METAVARS = {
     "duration": "FRAMES|TIME",
     "frame_rate": "N|auto",
     "resume": "FOLDER",
+    "points": "FILE",
     "background": "COLOUR",
     "max_side": "PIXELS",
+    "pose": "NAME=AMOUNT,...",
 }
 KNOWN = {"scale", *(name for name, _ in options(AnimationRequest))}
 
@@ -109,12 +111,16 @@ def parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     words = re.sub(r"`([^`]*)`", r"[bold]\1[/]", field.description or "")
     kind, default = field.annotation, field.default
     if field.is_required():
+        if get_origin(kind) is tuple:  # only one argument of a command could take several
+            kind = str
         mark: Any = typer.Argument(metavar=name.upper(), help=words)
         default = inspect.Parameter.empty
     else:
         otherwise = extra(field, "otherwise")
         if bool in get_args(kind) and default == "auto":
             kind, default = Union[bool, None], None  # noqa: UP007
+        elif name == "pose":
+            kind = Union[str, None]  # noqa: UP007
         elif get_origin(kind) is tuple:
             kind, default = Union[list[str], None], None  # noqa: UP007
         how: dict[str, Any] = {"min": bound(field, "ge"), "max": bound(field, "le")}

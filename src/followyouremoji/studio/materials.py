@@ -45,17 +45,22 @@ def examine_portrait(path: Path, detector: FaceDetector, limits: StudioSettings)
         raise PictureError(
             f"{path.name} has {width}x{height} pixels; up to {limits.upload_megapixels} megapixels are taken here: scale it down"
         )
-    layers, landmarks = read_layers(path), []
+    layers, landmarks, turns = read_layers(path), [], 0
     try:
         found = upright_portrait(detector, layers, None, path.name)
-        layers, landmarks = found.layers, [found.landmarks]
+        layers, landmarks, turns = found.layers, [found.landmarks], found.landmarks.quarter_turns
     except FaceNotFound:
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]
     faces = np.array([face.normalised for face in landmarks], np.float32).reshape(-1, 478, 3)
     np.savez(path.parent / "faces.npz", landmarks=faces)
     write_picture(path.parent / PICTURE_VIEW, resize_picture(layers, within((width, height), PICTURE_SIDE)))
-    return {"size": [width, height], "faces": len(faces), "transparent": layers.shape[2] == 4}
+    return {
+        "size": [width, height],
+        "faces": len(faces),
+        "quarter_turns": turns,
+        "transparent": layers.shape[2] == 4,
+    }
 
 
 def examine_driving(path: Path, detector: FaceDetector, limits: StudioSettings) -> dict[str, Any]:

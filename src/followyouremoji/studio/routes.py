@@ -2,6 +2,7 @@
 
     GET    examples                      bundled portraits and motions
     POST   materials?kind=KIND&name=NAME  the body is a file: a portrait or a driving
+    GET    materials                     the visitor's own, the latest first
     GET    materials/ID                  what is known of it
     GET    materials/ID/view             the picture or clip that a browser shows
     POST   preview                       {"portrait": ID, "driving": ID, "controls": {}}: landmarks, see `preview`
@@ -94,6 +95,11 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
         return described(await run_in_threadpool(studio.add_material, visitor, kind, name, file))
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
+
+
+@router.get("/materials")
+def materials(visitor: Visiting) -> list[dict[str, Any]]:
+    return [described(one) for one in visitor.materials()]
 
 
 @router.get("/materials/{identity}")

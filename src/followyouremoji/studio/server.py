@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from followyouremoji.errors import UserError
+from followyouremoji.studio import routes_points
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
 from followyouremoji.studio.routes import router
@@ -38,6 +39,7 @@ def studio_app(studio: Studio) -> FastAPI:
         return JSONResponse({"detail": str(error)}, 422)
 
     app.include_router(router)
+    app.include_router(routes_points.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
     app.add_middleware(Visits)
     page = build_page(studio)
@@ -46,7 +48,7 @@ def studio_app(studio: Studio) -> FastAPI:
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=[STATIC / "studio.css"],
+        css_paths=sorted(STATIC.glob("*.css")),
         head=page.head,
         footer_links=[],
         run_history=False,

@@ -16,6 +16,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -102,6 +103,17 @@ class Visitor:
         about = parse(About, (folder / "about.json").read_bytes(), folder / "about.json", DataError)
         given = str(folder / Path(about.file).name)
         return Material(identity, about.kind, about.name, given, folder, about.details)
+
+    def materials(self) -> list[Material]:
+        """All that were given, the latest first; what cannot be read is left out."""
+        folders = sorted(
+            (self.folder / "materials").glob("*/about.json"), key=lambda path: -path.stat().st_mtime
+        )
+        found = []
+        for path in folders:
+            with suppress(NotThere, OSError, DataError):
+                found.append(self.material(path.parent.name))
+        return found
 
     # Results
 

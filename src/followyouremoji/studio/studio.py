@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 
 from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
+from followyouremoji.media.pictures import read_layers, write_picture
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
 from followyouremoji.requests.events import OnEvent
@@ -21,7 +24,8 @@ from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import view_of
 from followyouremoji.studio.jobs import Job, Jobs
 from followyouremoji.studio.material import Kind, Material, NotThere
-from followyouremoji.studio.materials import examine_driving, examine_portrait
+from followyouremoji.studio.materials import PICTURE_VIEW, examine_driving, examine_portrait
+from followyouremoji.studio.placing import FILE, kept_points
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Result, Store, Visitor
@@ -66,8 +70,25 @@ class Studio:
 
     # What is drawn before a network runs
 
+    def own_copy(self, visitor: Visitor, example: Material) -> Material:
+        """A bundled portrait as a material of the visitor's own."""
+        path, folder = portrait_path(example.given), visitor.new_folder()
+        layers, landmarks = read_layers(path), portrait_landmarks(path)
+        assert landmarks is not None
+        shutil.copyfile(path, folder / path.name)
+        np.savez(folder / "faces.npz", landmarks=landmarks[None])
+        write_picture(folder / PICTURE_VIEW, layers)
+        return visitor.keep_material(folder, "portrait", example.name, path.name, example.details)
+
     def landmarks(self, portrait: Material, face: int | None = None) -> Landmarks:
-        """Of a portrait's face, the largest where none is named. Raises FaceNotFound."""
+        """Of a portrait's face, from points placed by hand where there are some. Raises FaceNotFound."""
+        placed = kept_points(portrait) if face is None else None
+        if placed is None:
+            return self.detected(portrait, face)
+        return fit_face(placed.points, placed.picture).landmarks
+
+    def detected(self, portrait: Material, face: int | None = None) -> Landmarks:
+        """Of a portrait's face as it was found, the largest where none is named. Raises FaceNotFound."""
         if portrait.folder is None:
             known = portrait_landmarks(portrait_path(portrait.given))
             assert known is not None
@@ -111,6 +132,10 @@ class Studio:
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
         if driving.details.get("frames") == 1:
             file = file.with_suffix(".png")
+        points = None
+        if kept_points(portrait) is not None:
+            assert portrait.folder is not None
+            points = shutil.copyfile(portrait.folder / FILE, folder / FILE)  # as they are now
         request = AnimationRequest(
             portrait=portrait.given,
             driving=driving.given,
@@ -119,6 +144,7 @@ class Studio:
             clip=controls.clip(),
             alignment=controls.alignment(),
             settings=controls.animation(),
+            points=points,
         )
 
         def work(on_event: OnEvent) -> None:

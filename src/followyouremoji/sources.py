@@ -267,7 +267,12 @@ def find_portrait(
     if known is not None and settings.face in (None, 1):
         found = Portrait(layers, Landmarks(known, (layers.shape[1], layers.shape[0])))
     else:
-        found = upright_portrait(detector, layers, settings.face, source)
+        try:
+            found = upright_portrait(detector, layers, settings.face, source)
+        except FaceNotFound as reason:
+            raise FaceNotFound(
+                f"{reason} Or place points on the face by hand.", settings=("points",)
+            ) from reason
     if settings.crop is False:
         middle_square(found.layers, found.landmarks.points)
     return found

@@ -39,6 +39,7 @@ METAVARS = {
     "duration": "FRAMES|TIME",
     "frame_rate": "N|auto",
     "resume": "FOLDER",
+    "points": "FILE",
     "background": "COLOUR",
     "max_side": "PIXELS",
 }

@@ -6,9 +6,9 @@ proportions that no human face has. So shape and places in the picture are joint
 probable face is found by Gauss-Newton steps in the dual, of which each solves for as many unknowns as there are
 coordinates.
 
-Two things are found on the way. *How unlike a human face this one is*, the strength of the remainder: as strong as makes
-the points as predictable from each other as they should be. *Which points are misplaced*: each is predicted from all
-others, and the less it lies there, by its own uncertainty, the less it counts.
+Two things are found on the way, both by predicting each point from all others. *How unlike a human face this one is*:
+the remainder is as strong as makes the predictions as good as they claim to be. *Which points are misplaced*: the
+further a point lies from its prediction, in standard deviations, the less it counts.
 """
 
 from __future__ import annotations
@@ -66,8 +66,11 @@ ROUGH_CM: Mapping[str, float] = {"chin": 0.25} | {name: 0.2 for name in POINTS i
 GLANCE_CM = 0.5
 """How far a pupil is from the middle of its eye."""
 
-NOD = 0.2
-"""Standard deviation of the sine of a head's pitch."""
+CAMERA_ASIDE = 0.2
+"""Standard deviation of the sine of an angle from which a head is seen."""
+
+PROFILE = 70.0
+"""Degrees that a head is expected to be turned of which one side alone has points."""
 
 SMOOTH_CM = ((4.0, 1.0), (1.5, 0.5))
 """The remainder: reach and standard deviation, at a strength of 1, of the Gaussian kernels that it is made of."""
@@ -149,6 +152,8 @@ class _Prior:
     unlike : (3, n, n), how the remainder lets them vary together, along each axis, at a strength of 1
     mesh_unlike : (3, 468, n), the same of the whole mesh with them
     noise : (n,)
+    camera : (3,), the direction to the camera; NaN where nothing is known. People look at who portrays them, so a face
+        whose proportions speak for a nod may as well be an animal's; and who places one side alone sees a profile
     """
 
     middles: np.ndarray
@@ -157,6 +162,7 @@ class _Prior:
     unlike: np.ndarray
     mesh_unlike: np.ndarray
     noise: np.ndarray
+    camera: np.ndarray
 
     @staticmethod
     @lru_cache(maxsize=32)
@@ -164,6 +170,8 @@ class _Prior:
         middles = np.stack([_middle(name) for name in names])
         modes = np.einsum("kmc,nm->knc", _people(), middles, optimize=True)
         mesh_unlike = _unlike() @ middles.T
+        sides = {side for side in ("right", "left") if any(side in name for name in names)}
+        turned = np.sin(np.radians(PROFILE)) * (1 if sides == {"left"} else -1)
         noise = [GLANCE_CM if "pupil" in name else ROUGH_CM.get(name, CARE_CM) for name in names]
         return _Prior(
             middles=middles,
@@ -172,6 +180,7 @@ class _Prior:
             unlike=middles @ mesh_unlike,
             mesh_unlike=mesh_unlike,
             noise=np.array(noise),
+            camera=np.array([turned if len(sides) == 1 else np.nan, 0.0, np.nan]),
         )
 
     def varying(self, strength: float) -> np.ndarray:
@@ -285,11 +294,13 @@ class _Fit:
         spread[np.diag_indices(2 * n)] += noise
         inverse = np.linalg.inv(spread)
         held = inverse @ by_pose
-        # People look at who portrays them: a face whose proportions speak for a nod may as well be an animal's.
-        up = self.rotation[:, 1]
-        nod = np.array([up[1], -up[0], 0, 0, 0, 0]) / NOD
-        normal = np.linalg.inv(by_pose.T @ held + np.outer(nod, nod))
-        step = normal @ (held.T @ wanted - nod * up[2] / NOD)
+        # Where the camera is, seen from the head: a turn w changes row z of the rotation by the z of w x its columns.
+        aside = np.zeros((3, 6))
+        aside[:, :2] = np.stack([self.rotation[1], -self.rotation[0]], axis=1) / CAMERA_ASIDE
+        lacking = np.nan_to_num((prior.camera - self.rotation[2]) / CAMERA_ASIDE)
+        aside[np.isnan(prior.camera)] = 0
+        normal = np.linalg.inv(by_pose.T @ held + aside.T @ aside)
+        step = normal @ (held.T @ wanted + aside.T @ lacking)
         projected = inverse - held @ normal @ held.T
         pull = inverse @ (wanted - by_pose @ step)
 

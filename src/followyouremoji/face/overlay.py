@@ -17,6 +17,7 @@ WIRE: Colour = (120, 225, 255)
 TRUSTED: Colour = (255, 255, 255)
 DOUBTED: Colour = (255, 70, 50)
 WIRE_OPACITY = 0.4
+ROOM_BESIDE = 0.3  # between the points and the columns of their names, over the points' width
 _SHIFT = 4
 """Binary places of a sub-pixel coordinate in OpenCV's drawing."""
 
@@ -57,21 +58,23 @@ def draw_named_points(
     unit = max(min(canvas.size) / 400, 0.7)
     font = ImageFont.load_default(10 * unit)
     line, radius = 13 * unit, 2 * unit
-    middle = np.median([x for x, _ in places.values()])
-    for left in (True, False):
-        names = sorted(
-            (name for name, (x, _) in places.items() if (x < middle) == left),
-            key=lambda name: places[name][1],
-        )
-        column = 3 * unit if left else canvas.width - 3 * unit
-        for name, y in zip(
-            names, _spread([places[name][1] for name in names], line, canvas.height), strict=True
-        ):
-            colour = DOUBTED if name in doubted else TRUSTED
-            edge = column + (1 if left else -1) * (font.getlength(name) + 2 * unit)
-            draw.line([(edge, y), places[name]], fill=colour, width=max(1, round(0.6 * unit)))
-            draw.circle(places[name], radius, fill=colour, outline=(0, 0, 0), width=max(1, round(0.6 * unit)))
-            draw.text((column, y), name, colour, font, "lm" if left else "rm", stroke_width=round(1.5 * unit), stroke_fill=(0, 0, 0))  # fmt: skip
+    low, high = (float(end([x for x, _ in places.values()])) for end in (min, max))
+    widest = max(font.getlength(name) for name in places) + 3 * unit
+    beside = ROOM_BESIDE * (high - low)
+    columns = {
+        "rm": max(low - beside, widest),  # the names on the left end here, those on the right begin
+        "lm": min(high + beside, canvas.width - widest),
+    }
+    for anchor, column in columns.items():
+        names = [name for name, (x, _) in places.items() if (x < (low + high) / 2) == (anchor == "rm")]
+        names.sort(key=lambda name: places[name][1])
+        heights = _spread([places[name][1] for name in names], line, canvas.height)
+        for name, height in zip(names, heights, strict=True):
+            colour, place = DOUBTED if name in doubted else TRUSTED, places[name]
+            end = column + (unit if anchor == "rm" else -unit)
+            draw.line([(end, height), place], fill=colour, width=max(1, round(0.5 * unit)))
+            draw.circle(place, radius, colour, (0, 0, 0), max(1, round(0.6 * unit)))
+            draw.text((column, height), name, colour, font, anchor, stroke_width=unit, stroke_fill=(0, 0, 0))
     return np.asarray(canvas)
 
 

@@ -19,6 +19,9 @@ from followyouremoji.config import parse, validated
 from followyouremoji.errors import PointsError
 from followyouremoji.files import atomic_output
 
+from .shapes import face_shapes
+from .topology import LEFT_EYE_LOOP, RIGHT_EYE_LOOP
+
 if TYPE_CHECKING:
     from followyouremoji.face.detection import Landmarks
 
@@ -93,7 +96,7 @@ _LEFT_TO_RIGHT = (
     ("right_brow_outer", "right_brow_inner"),
     ("left_brow_inner", "left_brow_outer"),
 )
-"""Pairs of points of which the first lies to the left in a picture whose face stands upright, whichever way it looks."""
+"""Pairs of points: the first lies to the left in a picture whose face stands upright, whichever way it looks."""
 
 
 @validated
@@ -183,6 +186,18 @@ class PlacedPoints:
         places = {name: found[list(one.landmarks)].mean(axis=0) for name, one in POINTS.items()}
         within = {name: np.clip(place, -reach, np.add(size, reach)) for name, place in places.items()}
         return cls(picture=size, points={name: _rounded(place) for name, place in within.items()})
+
+    @classmethod
+    def template(cls, size: tuple[int, int]) -> PlacedPoints:
+        """All points of an ordinary face that looks out of the middle of a picture, half as high as it."""
+        face = face_shapes()["neutral_face_cm"]
+        irises = [face[list(loop)].mean(axis=0) for loop in (RIGHT_EYE_LOOP, LEFT_EYE_LOOP) for _ in range(5)]
+        face = np.concatenate([face, irises])[:, :2]
+        low, high = face.min(axis=0), face.max(axis=0)
+        scale = 0.5 * min(size) / (high - low)[1]
+        points = np.divide(size, 2) + (face - (low + high) / 2) * (scale, -scale)
+        places = {name: _rounded(points[list(one.landmarks)].mean(axis=0)) for name, one in POINTS.items()}
+        return cls(picture=size, points=places)
 
     @classmethod
     def parse(cls, text: bytes | str, origin: object) -> PlacedPoints:

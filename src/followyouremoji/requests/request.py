@@ -189,6 +189,14 @@ class AnimationRequest:
     clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
+    points: Path | None = option(
+        None,
+        "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
+        "makes one.",
+        panel="Framing",
+        otherwise="the face is looked for",
+        strict=False,
+    )
     resume: Path | None = option(
         None,
         "Keep what is finished in this folder: after a break, even a crash, the same request goes on where it was.",

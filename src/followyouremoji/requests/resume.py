@@ -229,13 +229,14 @@ def recipe(
         "driving": fingerprint(driving),
         "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
         "LoRA": [[fingerprint(lora.file), lora.scale] for lora in request.loras],
+        "points": None if request.points is None else fingerprint(request.points),
         "size of the portrait": scaled,
         **{name: value for name, value in settings.items() if name not in HOW | {"weights"}},
         "version": __version__,
     }
 
 
-FILES = ("portrait", "driving", "weights", "LoRA")
+FILES = ("portrait", "driving", "weights", "LoRA", "points")
 
 
 def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -13,16 +13,16 @@ Places are pixels of the whole portrait, turned upright as the page shows it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import FaceNotFound, SettingsError
 from followyouremoji.face.fitting import fit_face
-from followyouremoji.face.placed_points import LARGEST_FILE, Place, PlacedPoints
-from followyouremoji.studio.material import Material, NotThere
+from followyouremoji.face.placed_points import Place, PlacedPoints
+from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.placing import (
     as_given,
     forget_points,
@@ -32,8 +32,7 @@ from followyouremoji.studio.placing import (
     packed_fit,
     placing_table,
 )
-from followyouremoji.studio.routes import AtWork, described
-from followyouremoji.studio.store import Visitor
+from followyouremoji.studio.routes import BINARY, AtWork, Body, described, of_kind
 from followyouremoji.studio.studio import view_size
 from followyouremoji.studio.visits import Visiting
 
@@ -62,38 +61,25 @@ def table() -> dict[str, Any]:
     return placing_table()
 
 
-async def bounded(request: Request) -> bytes:
-    """The body of a request that holds no more than points. Raises HTTPException."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST_FILE:
-            raise HTTPException(422, "this is too large for points on a face")
-    return body
-
-
-Body = Annotated[bytes, Depends(bounded)]
-
-
 @router.post("/points")
-def fit(body: Body, visitor: Visiting) -> Response:
-    placed = parse(Placed, body, "the request", SettingsError)
-    portrait = portrait_of(visitor, placed.portrait)
+def fit(text: Body, visitor: Visiting) -> Response:
+    placed = parse(Placed, text, "the request", SettingsError)
+    portrait = of_kind("portrait", placed.portrait, visitor)
     width, height = portrait.details["size"]
     fitted = fit_face(placed.points, (width, height))
     packed = packed_fit(fitted, view_size(portrait)[0] / width)
-    return Response(packed, media_type="application/octet-stream")
+    return Response(packed, media_type=BINARY)
 
 
 @router.post("/points/file")
-def read_file(body: Body, visitor: Visiting) -> dict[str, Place]:
-    file = parse(GivenFile, body, "the request", SettingsError)
-    return from_file(portrait_of(visitor, file.portrait), file.text, file.name).points
+def read_file(text: Body, visitor: Visiting) -> dict[str, Place]:
+    file = parse(GivenFile, text, "the request", SettingsError)
+    return from_file(of_kind("portrait", file.portrait, visitor), file.text, file.name).points
 
 
 @router.get("/materials/{identity}/points")
 def begin(identity: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
-    portrait = portrait_of(visitor, identity)
+    portrait = of_kind("portrait", identity, visitor)
     try:
         found = PlacedPoints.of(studio.detected(portrait)).points
     except FaceNotFound:
@@ -103,9 +89,9 @@ def begin(identity: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
 
 
 @router.put("/materials/{identity}/points")
-def keep(identity: str, body: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
-    points = parse(dict[str, Place], body, "the points", SettingsError)
-    portrait = portrait_of(visitor, identity)
+def keep(identity: str, text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    points = parse(dict[str, Place], text, "the points", SettingsError)
+    portrait = of_kind("portrait", identity, visitor)
     width, height = portrait.details["size"]
     placed = PlacedPoints(picture=(width, height), points=points)
     if portrait.folder is None:
@@ -116,21 +102,13 @@ def keep(identity: str, body: Body, visitor: Visiting, studio: AtWork) -> dict[s
 
 @router.delete("/materials/{identity}/points", status_code=204)
 def forget(identity: str, visitor: Visiting) -> None:
-    forget_points(portrait_of(visitor, identity))
+    forget_points(of_kind("portrait", identity, visitor))
 
 
 @router.get("/materials/{identity}/points/file")
 def file(identity: str, visitor: Visiting) -> Response:
-    portrait = portrait_of(visitor, identity)
+    portrait = of_kind("portrait", identity, visitor)
     kept = kept_points(portrait)
     if kept is None:
         raise NotThere(identity)
     return Response(as_given(portrait, kept).text(), media_type="application/json")
-
-
-def portrait_of(visitor: Visitor, identity: str) -> Material:
-    """Raises NotThere."""
-    material = visitor.material(identity)
-    if material.kind != "portrait":
-        raise NotThere(identity)
-    return material

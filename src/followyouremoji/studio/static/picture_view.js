@@ -1,6 +1,7 @@
 // Which part of a picture an element shows, and how large: zoom and pan.
 
 const MOST_ZOOM = 24;
+const CLOSE = 0.6; // of what is shown, the part that a face's points take up
 
 export class PictureView {
   // `changed` is called when another part is shown.
@@ -39,6 +40,16 @@ export class PictureView {
     this.middle = this.size.map((side) => side / 2);
     this.element.classList.remove("fye-zoomed");
     this.changed();
+  }
+
+  // Show the surroundings of some points.
+  closeUp(points) {
+    const box = [0, 1].map((axis) => points.map((point) => point[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
+    const sides = box.map(([least, most]) => Math.max(1, most - least));
+    const { width, height } = this.extent();
+    const scale = Math.min(width / sides[0], height / sides[1]) * CLOSE;
+    this.zoom = Math.min(MOST_ZOOM, Math.max(1, (this.zoom * scale) / this.scale));
+    this.hold(box.map(([least, most]) => (least + most) / 2), [width / 2, height / 2]);
   }
 
   // Zoom about a place of the screen, by default the middle.

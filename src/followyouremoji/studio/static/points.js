@@ -15,7 +15,7 @@ export async function mount(element) {
   try {
     table = await getJson("points");
   } catch (error) {
-    choice.complain(error.message);
+    choice.problem.say(error.message);
     return;
   }
   new PointsTab(element, choice, table);
@@ -32,11 +32,11 @@ class PointsTab {
     for (const button of element.querySelectorAll("[data-do]")) {
       button.addEventListener(button.type === "checkbox" ? "change" : "click", () => this.doing(button));
     }
-    for (const radio of element.querySelectorAll(".fye-views input")) {
+    for (const radio of element.querySelectorAll(".fye-looks input")) {
       radio.addEventListener("change", () => this.look(radio.value));
     }
-    const file = element.querySelector(".fye-file input");
-    file.addEventListener("change", () => this.load(file));
+    this.file = element.querySelector(".fye-side input[type=file]");
+    this.file.addEventListener("change", () => this.load());
     element.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("fye-fix-points", (event) => this.fix(event.detail.portrait));
     onShown(element, () => choice.refresh());
@@ -57,11 +57,11 @@ class PointsTab {
       Object.assign(this, { known: points, isKept: Object.keys(points.kept).length > 0 });
       this.element.querySelector(".fye-placing").hidden = false;
       this.placing.open(portrait, this.isKept ? points.kept : points.found);
-      await this.canvas.open(portrait);
+      await this.canvas.open(portrait, [...this.placing.placed.values()]);
       this.advance();
       if (!this.isKept && this.placing.placed.size) this.list.say(FOUND);
     } catch (error) {
-      this.choice.complain(error.message);
+      this.choice.problem.say(error.message);
     }
   }
 
@@ -119,12 +119,13 @@ class PointsTab {
       keep: () => this.keep(),
       forget: () => this.forget(),
       animate: () => window.dispatchEvent(new CustomEvent("fye-use-again", { detail: { portrait: placing.portrait.id } })),
+      load: () => this.file.click(),
       save: () => {},
     };
     try {
       await actions[button.dataset.do]();
     } catch (error) {
-      this.list.complain(error.message);
+      this.list.problem.say(error.message);
     }
   }
 
@@ -159,16 +160,16 @@ class PointsTab {
     window.dispatchEvent(new CustomEvent("fye-points-kept", { detail: { portrait: this.placing.portrait.id } }));
   }
 
-  async load(input) {
-    const [file] = input.files;
-    input.value = "";
+  async load() {
+    const [file] = this.file.files;
+    this.file.value = "";
     if (!file) return;
     try {
       const text = await file.text();
       const answer = await sendJson("points/file", { portrait: this.placing.portrait.id, name: file.name, text });
       this.placing.replace(await answer.json());
     } catch (error) {
-      this.list.complain(error.message);
+      this.list.problem.say(error.message);
     }
   }
 

@@ -31,11 +31,13 @@ export class PointsCanvas {
     }, { passive: false });
   }
 
-  async open(portrait) {
+  // Show a portrait, and of it the face, where its points are known.
+  async open(portrait, points) {
     this.size = portrait.size;
     this.picture.src = `/studio/materials/${portrait.id}/view`;
     this.element.style.setProperty("--shape", portrait.size[0] / portrait.size[1]);
     this.view.open(portrait.size);
+    if (points.length) this.view.closeUp(points);
     await this.picture.decode();
     this.draw();
   }
@@ -286,7 +288,7 @@ export class PointsCanvas {
     const state = this.placing.stateOf(name);
     handle.style.transform = `translate(${x}px, ${y}px)`;
     handle.dataset.state = state;
-    handle.classList.toggle("fye-chosen", name === this.selected);
+    handle.classList.toggle("fye-current", name === this.selected);
     const { label } = this.placing.named.get(name);
     handle.setAttribute("aria-label", `${label}: ${state}, at ${Math.round(place[0])}, ${Math.round(place[1])}`);
   }

@@ -1,5 +1,7 @@
 // Beside the picture: what to do next, a drawing of where the chosen point goes, and how all points are.
 
+import { make, problem } from "./dom.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export class PointsList {
@@ -7,7 +9,8 @@ export class PointsList {
   constructor(element, placing, focus) {
     Object.assign(this, { placing, selected: null });
     this.next = element.querySelector(".fye-next");
-    this.problem = element.querySelector(".fye-placing .fye-problem");
+    this.problem = problem();
+    element.querySelector(".fye-warning").append(this.problem.element);
     this.reference = element.querySelector(".fye-reference");
     this.rows = new Map(placing.table.points.map((point) => [point.name, row(point, focus)]));
     element.querySelector(".fye-list").append(...this.rows.values());
@@ -25,11 +28,6 @@ export class PointsList {
     this.show();
   }
 
-  complain(sentence) {
-    this.problem.textContent = sentence;
-    this.problem.hidden = !sentence;
-  }
-
   show() {
     const { placing } = this;
     for (const [name, one] of this.rows) {
@@ -40,7 +38,9 @@ export class PointsList {
       one.querySelector(".fye-off").textContent = state === "placed" && far !== null ? `${far.toFixed(1)} px` : state;
     }
     this.next.textContent = this.said || this.sentence();
-    this.complain(placing.problem || this.warning());
+    const wrong = placing.problem || this.warning();
+    if (wrong) this.problem.say(wrong);
+    else this.problem.clear();
     this.draw();
   }
 
@@ -91,17 +91,9 @@ export class PointsList {
 }
 
 function row(point, focus) {
-  const made = document.createElement("li");
-  const button = document.createElement("button");
-  button.type = "button";
-  const label = document.createElement("span");
-  label.textContent = point.label;
-  const off = document.createElement("span");
-  off.className = "fye-off";
-  button.append(label, off);
-  button.addEventListener("click", (event) => focus(point.name, event.detail === 0));
-  made.append(button);
-  return made;
+  const choose = (event) => focus(point.name, event.detail === 0); // no click of a pointer: a key
+  return make("li", {}, make("button", { type: "button", onclick: choose },
+    make("span", {}, point.label), make("span", { className: "fye-off" })));
 }
 
 function shape(kind, attributes) {

@@ -23,8 +23,9 @@ from followyouremoji.requests.bundled import driving_path, portrait_landmarks, p
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
 from followyouremoji.requests.placing import placed_portrait
-from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import Destination
+from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Portrait, find_portrait
 
 WAITING_BYTES, LEAST_WAITING, MOST_WAITING = 1 << 26, 2, 64
@@ -56,21 +57,18 @@ class Work:
     _telling: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
-    def open(cls, request: AnimationRequest, on_event: OnEvent) -> Work:
-        """Read the portrait and look into the driving. Raises UserError where one of them cannot be used."""
+    def open(cls, request: AnimationRequest, on_event: OnEvent, layers: np.ndarray | None = None) -> Work:
+        """Read the portrait, unless its `layers` are known, and look into the driving. Raises UserError where one of
+        them cannot be used."""
         started, settings = time.monotonic(), request.settings
-        if request.output.side_by_side and settings.loop == "pingpong":
-            raise SettingsError(
-                "the driving cannot be shown beside a loop that goes back and forth: leave it out, or let the loop blend",
-                settings=("side_by_side", "loop"),
-            )
+        check_row(request.output, settings)
         if request.points is not None and settings.face is not None:
             raise SettingsError(
                 "points on a face say which one is animated: leave the face's number out",
                 settings=("points", "face"),
             )
         portrait = portrait_path(request.portrait)
-        layers = read_layers(portrait)
+        layers = read_layers(portrait) if layers is None else layers
         driving = Driving(driving_path(request.driving), request.clip.range, settings.frame_rate)
         destination = Destination(request.output, portrait, driving)
         picture = destination.portrait(layers)
@@ -149,3 +147,12 @@ class Work:
                     writer.write(row)
                     self.tell(Frame(number, row))
             return made(writer.has_sound)
+
+
+def check_row(output: Output, settings: AnimationSettings) -> None:
+    """Raise SettingsError where a row of pictures is asked for that cannot be made."""
+    if output.side_by_side and settings.loop == "pingpong":
+        raise SettingsError(
+            "the driving cannot be shown beside a loop that goes back and forth: leave it out, or let the loop blend",
+            settings=("side_by_side", "loop"),
+        )

@@ -18,7 +18,9 @@ from followyouremoji.errors import UserError
 from followyouremoji.studio import routes_points
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
+from followyouremoji.studio.password import Password
 from followyouremoji.studio.routes import router
+from followyouremoji.studio.security import Guard
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visits
 
@@ -41,7 +43,10 @@ def studio_app(studio: Studio) -> FastAPI:
     app.include_router(router)
     app.include_router(routes_points.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
+    if (password := studio.settings.asked_password) is not None:
+        app.add_middleware(Password, password=password)
     app.add_middleware(Visits)
+    app.add_middleware(Guard, local=studio.settings.local, proxied=studio.settings.proxied)  # the outermost
     page = build_page(studio)
     return gradio.mount_gradio_app(
         app,

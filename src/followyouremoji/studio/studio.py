@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -58,7 +59,7 @@ REQUEST = "request.json"
 class Studio:
     """A context manager; leaving it ends what is under way. Threads may share it.
 
-    The model is loaded in the background, so that the page is there before.
+    The model is loaded in the background, from when `load` is called or it is first needed.
     """
 
     def __init__(self, settings: StudioSettings, model: ModelChoice) -> None:
@@ -69,7 +70,8 @@ class Studio:
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
-        self._animator: Future[PortraitAnimator] = self._loader.submit(load_animator, model)
+        self._animator: Future[PortraitAnimator] | None = None
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -80,10 +82,17 @@ class Studio:
         self.faces.close()
         self._loader.shutdown(wait=False, cancel_futures=True)
 
+    def load(self) -> Future[PortraitAnimator]:
+        """Begin to load the model, if nobody has yet."""
+        with self._lock:
+            if self._animator is None:
+                self._animator = self._loader.submit(load_animator, self.model)
+            return self._animator
+
     @property
     def animator(self) -> PortraitAnimator:
         """The model, once it is loaded. Raises UserError where it cannot be."""
-        return self._animator.result()
+        return self.load().result()
 
     def add_material(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Material:
         """Examine an uploaded file, alone in its folder, and keep it. Raises UserError where it cannot be used."""

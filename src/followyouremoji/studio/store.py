@@ -252,7 +252,9 @@ class Store:
                 f"{folder} cannot be used ({reason.strerror}); give another", settings=["folder"]
             ) from None
         if self._held is None:
-            raise SettingsError(f"another studio is at work in {folder}; end it, or give another", settings=["folder"])
+            raise SettingsError(
+                f"another studio is at work in {folder}; end it, or give another", settings=["folder"]
+            )
         for visitor in self._all():
             self._begin_again(visitor)
 
@@ -285,7 +287,9 @@ class Store:
             return self._visitors.setdefault(name, made)
 
     def _all(self) -> list[Visitor]:
-        return [self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)]
+        return [
+            self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)
+        ]
 
     @staticmethod
     def _begin_again(visitor: Visitor) -> None:

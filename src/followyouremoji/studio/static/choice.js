@@ -41,6 +41,10 @@ export class Choice extends EventTarget {
     }
   }
 
+  find(id) {
+    return this.materials.find((one) => one.id === id);
+  }
+
   picked() {
     const files = [...this.input.files];
     this.input.value = ""; // so that the same file can be picked again

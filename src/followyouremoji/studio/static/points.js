@@ -39,7 +39,15 @@ class PointsTab {
     this.file.addEventListener("change", () => this.load());
     element.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("fye-fix-points", (event) => this.fix(event.detail.portrait));
-    onShown(element, () => choice.refresh());
+    onShown(element, () => this.shown());
+  }
+
+  // What was open last is open again when the page is loaded anew.
+  async shown() {
+    await this.choice.refresh();
+    if (this.placing.portrait) return;
+    const { portrait } = await getJson("drafts/points");
+    if (portrait && this.choice.find(portrait)) this.choice.choose(portrait);
   }
 
   // Another tab sends a portrait here.
@@ -56,6 +64,7 @@ class PointsTab {
       ]);
       Object.assign(this, { known: points, isKept: Object.keys(points.kept).length > 0 });
       this.element.querySelector(".fye-placing").hidden = false;
+      sendJson("drafts/points", { portrait: id }, { method: "PUT" }).catch(() => {}); // a comfort, no more
       this.placing.open(portrait, this.isKept ? points.kept : points.found);
       await this.canvas.open(portrait, [...this.placing.placed.values()]);
       this.advance();
@@ -138,6 +147,7 @@ class PointsTab {
     placing.portrait = portrait;
     placing.kept = placing.asText();
     if (copied) {
+      sendJson("drafts/points", { portrait: portrait.id }, { method: "PUT" }).catch(() => {});
       await this.choice.refresh();
       this.choice.chosen = new Set([portrait.id]);
       this.choice.mark();

@@ -46,12 +46,13 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
     """
     with open_image(InputFile(name, path), PictureError) as image:
         check_pixels(image.size, name, limits, PictureError)
-    layers = read_layers(InputFile(name, path))
+    layers, turns = read_layers(InputFile(name, path)), 0
     landmarks: Sequence[Landmarks] = ()
     notes: tuple[str, ...] = ()
     try:
         found = find_portrait(detector, layers, name, EVERY_FACE)
         layers, landmarks, notes = found.layers, found.faces, found.notes([found.largest])
+        turns = landmarks[0].quarter_turns
     except FaceNotFound:
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]
@@ -61,6 +62,7 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
     return {
         "size": [width, height],
         "faces": len(faces),
+        "quarter_turns": turns,
         "transparent": layers.shape[2] == 4,
         "notes": list(notes),
     }

@@ -40,6 +40,7 @@ from followyouremoji.media.pictures import on_background
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import example_motions, example_portraits, view_of
 from followyouremoji.studio.material import Kind, Material, NotThere
+from followyouremoji.studio.placing import kept_points
 from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visiting
@@ -246,7 +247,10 @@ def chosen(wanted: Asked, visitor: Visitor) -> tuple[Material, Material]:
 
 def described(material: Material) -> dict[str, Any]:
     """What the page may know of a material."""
-    return {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    about = {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    if material.kind == "portrait":
+        about["placed"] = kept_points(material) is not None
+    return about
 
 
 def told(result: Result, visitor: Visitor, studio: Studio) -> dict[str, Any]:

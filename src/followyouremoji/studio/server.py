@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from followyouremoji.errors import UserError
+from followyouremoji.studio import routes_points
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
 from followyouremoji.studio.password import Password
@@ -40,6 +41,7 @@ def studio_app(studio: Studio) -> FastAPI:
         return JSONResponse({"detail": str(error)}, 422)
 
     app.include_router(router)
+    app.include_router(routes_points.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
     if (password := studio.settings.asked_password) is not None:
         app.add_middleware(Password, password=password)
@@ -51,7 +53,7 @@ def studio_app(studio: Studio) -> FastAPI:
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=[STATIC / "studio.css"],
+        css_paths=sorted(STATIC.glob("*.css")),
         head=page.head,
         footer_links=[],
         run_history=False,

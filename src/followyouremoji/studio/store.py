@@ -144,7 +144,8 @@ class Visitor:
     def new_result(
         self, title: str, portrait: str, driving: str, settings: Mapping[str, Any]
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder. Raises SettingsError where there is no room."""
+        """Note an animation that was asked for; also returns its folder. Raises SettingsError where there is no
+        room."""
         self.room()
         result = Result(
             id=secrets.token_hex(16),
@@ -252,7 +253,9 @@ class Store:
                 f"{folder} cannot be used ({reason.strerror}); give another", settings=["folder"]
             ) from None
         if self._held is None:
-            raise SettingsError(f"another studio is at work in {folder}; end it, or give another", settings=["folder"])
+            raise SettingsError(
+                f"another studio is at work in {folder}; end it, or give another", settings=["folder"]
+            )
         for visitor in self._all():
             self._begin_again(visitor)
 
@@ -285,7 +288,9 @@ class Store:
             return self._visitors.setdefault(name, made)
 
     def _all(self) -> list[Visitor]:
-        return [self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)]
+        return [
+            self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)
+        ]
 
     @staticmethod
     def _begin_again(visitor: Visitor) -> None:

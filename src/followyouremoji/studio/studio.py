@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -16,8 +17,10 @@ from pydantic import TypeAdapter
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.framing import middle_square
+from followyouremoji.media.pictures import read_layers, write_picture
 from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
@@ -34,11 +37,13 @@ from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.materials import (
     CLIP_SIDE,
     CLIP_VIEW,
+    PICTURE_VIEW,
     examine_driving,
     examine_portrait,
     kept_part,
     write_clip_view,
 )
+from followyouremoji.studio.placing import FILE, kept_points
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Result, Store, Visitor
@@ -119,8 +124,25 @@ class Studio:
 
     # What is drawn before a network runs
 
+    def own_copy(self, visitor: Visitor, example: Material) -> Material:
+        """A bundled portrait as a material of the visitor's own."""
+        path, folder = portrait_path(example.given), visitor.new_folder()
+        layers, landmarks = read_layers(path), portrait_landmarks(path)
+        assert landmarks is not None
+        shutil.copyfile(path, folder / path.name)
+        np.savez(folder / "faces.npz", landmarks=landmarks[None])
+        write_picture(folder / PICTURE_VIEW, layers)
+        return visitor.keep_material(folder, "portrait", example.name, path.name, example.details)
+
     def landmarks(self, portrait: Material, face: int | None = None) -> Landmarks:
-        """Of a portrait's face, the largest where none is named. Raises FaceNotFound."""
+        """Of a portrait's face, from points placed by hand where none is named. Raises FaceNotFound."""
+        placed = kept_points(portrait) if face is None else None
+        if placed is None:
+            return self.detected(portrait, face)
+        return fit_face(placed.points, placed.picture).landmarks
+
+    def detected(self, portrait: Material, face: int | None = None) -> Landmarks:
+        """Of a portrait's face as it was found, the largest where none is named. Raises FaceNotFound."""
         faces = self._faces(portrait)
         if len(faces) == 0:
             raise FaceNotFound(
@@ -206,6 +228,9 @@ class Studio:
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
         if driving.details["frames"] == 1:
             file = file.with_suffix(".png")
+        points = None
+        if face is None and portrait.folder is not None and (kept := portrait.folder / FILE).exists():
+            points = shutil.copyfile(kept, folder / FILE)  # as they are now
         request = AnimationRequest(
             portrait=portrait.given,
             driving=driving.given,
@@ -215,6 +240,7 @@ class Studio:
             clip=controls.clip(self.settings.clip_seconds),
             alignment=controls.alignment(),
             settings=controls.animation(),
+            points=points,
         )
         (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
 

@@ -1,0 +1,56 @@
+// Buttons for named expressions, and how strong those of the pose are.
+import { pose } from "./expressions_pose.js";
+
+const KEPT = ["head", "gaze"]; // groups of sliders that an expression leaves as they are
+
+export class Named {
+  constructor(element, { sliders, expressions, strongest }) {
+    this.sliders = new Map(sliders.map((slider) => [slider.name, slider]));
+    this.strongest = strongest;
+    this.strengths = element.querySelector(".fye-strengths");
+    this.buttons = expressions.map((name) => this.#button(name));
+    element.querySelector(".fye-named").append(...this.buttons);
+    pose.addEventListener("change", () => this.#show());
+  }
+
+  #button(name) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = inWords(name);
+    button.dataset.name = name;
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => {
+      const kept = Object.entries(pose.amounts).filter(([one]) => KEPT.includes(this.sliders.get(one)?.group));
+      pose.replace(Object.fromEntries(pose.of(name) ? kept : [...kept, [name, 1]]));
+    });
+    return button;
+  }
+
+  // Expressions that are no sliders have a range here.
+  #show() {
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(pose.of(button.dataset.name) !== 0));
+    const names = Object.keys(pose.amounts).filter((name) => !this.sliders.has(name));
+    const there = new Map([...this.strengths.children].map((row) => [row.dataset.name, row]));
+    for (const [name, row] of there) if (!names.includes(name)) row.remove();
+    for (const name of names) {
+      if (!there.has(name)) this.strengths.append(this.#strength(name));
+      const row = [...this.strengths.children].find((one) => one.dataset.name === name);
+      row.querySelector("input").value = pose.of(name);
+      row.querySelector("output").textContent = `${Math.round(100 * pose.of(name))} %`;
+    }
+  }
+
+  #strength(name) {
+    const row = document.createElement("label");
+    row.dataset.name = name;
+    const range = Object.assign(document.createElement("input"), { type: "range", min: 0, max: this.strongest, step: 0.05 });
+    range.addEventListener("input", () => pose.change({ [name]: Math.max(Number(range.value), 0.001) })); // the row stays
+    range.addEventListener("change", () => Number(range.value) === 0 && pose.change({ [name]: 0 }));
+    row.append(`${inWords(name)}, how strong`, range, document.createElement("output"));
+    return row;
+  }
+}
+
+export function inWords(name) {
+  return name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+}

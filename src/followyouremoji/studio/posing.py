@@ -1,16 +1,17 @@
 """A portrait's face as a visitor poses it: its landmarks at once, one picture in a fraction of a second.
 
-Pictures are made of the portrait's view, which is as large as a page shows it, so that they take no longer of a large
-portrait; the one that is taken home is made of the portrait itself. They do not wait for animations: the networks run
-beside these, in the threads that ask.
+What a page shows is made of the portrait's view, so that it takes no longer of a large portrait; the picture that is
+taken home is made of the portrait itself. Pictures do not wait for animations: the networks run beside these, for one
+visitor after the other.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
 REMEMBERED = 8
-"""Portraits that are being posed, a few megabytes each; the latest are remembered."""
+"""Portraits that are being posed, a few megabytes each."""
+
+AS_IT_IS = AlignmentSettings(portrait_expression="keep")
+"""At rest a portrait stays as it is: what it shows itself is kept, and poses are added to it."""
 
 
 @validated
@@ -39,40 +43,82 @@ class Posed:
     """A portrait, by its id, and a pose of its face."""
 
     portrait: str
-    pose: Pose = {}
+    pose: Pose
 
 
-@validated
-class Performed:
-    """A portrait, by its id, and the keyframes that move it; `name` is what the visitor calls them."""
+@dataclass(frozen=True)
+class Picture:
+    """uint8 (height, width, 3 or 4), and the seconds that it took."""
 
-    portrait: str
-    keyframes: Keyframes
-    name: str = ""
-
-
-AS_IT_IS = AlignmentSettings(portrait_expression="keep")
-"""At rest a portrait stays as it is: what it shows itself is kept, and poses are added to it."""
-
-
-@cache
-def _at_rest() -> SolvedMotion:
-    return SolvedMotion(keyframe_motion([Keyframe(seconds=0.0)]))
+    layers: np.ndarray
+    seconds: float
 
 
 class Sitter:
-    """A portrait that is being posed: its view uint8 (height, width, 3 or 4), and the face's landmarks in it."""
+    """A portrait that is being posed: uint8 (height, width, 3 or 4), and the landmarks of its face."""
 
     def __init__(self, layers: np.ndarray, landmarks: Landmarks) -> None:
         self.layers, self.landmarks = layers, landmarks
         self._measure = lru_cache(1)(measure)  # of the face at rest
 
     def pose(self, pose: Pose) -> np.ndarray:
-        """The landmarks ``(1, 478, 2)`` of a pose, pixels of the view."""
-        settings = replace(AS_IT_IS, pose=pose)
-        rest = _at_rest()
+        """The landmarks ``(1, 478, 2)`` of a pose, pixels."""
+        settings, rest = replace(AS_IT_IS, pose=pose), _at_rest()
         return align(rest.motion, self.landmarks, settings, solve=lambda _: rest, measure=self._measure).points
 
     def perform(self, keyframes: Keyframes) -> np.ndarray:
-        """The landmarks ``(T, 478, 2)`` of all frames, pixels of the view."""
+        """The landmarks ``(T, 478, 2)`` of all frames, pixels."""
         return align(keyframes.motion(), self.landmarks, AS_IT_IS).points
+
+    def picture(self, animator: PortraitAnimator, pose: Pose) -> np.ndarray:
+        """What the model makes of a pose, as large as the portrait."""
+        prepared = animator.prepare(
+            self.layers,
+            _at_rest().motion,
+            alignment=replace(AS_IT_IS, pose=pose),
+            portrait_landmarks=self.landmarks,
+        )
+        (picture,) = animator.frames(prepared)
+        return picture
+
+
+class Posing:
+    """Poses portraits for several visitors. Threads may share it; `animator` waits for the model."""
+
+    def __init__(self, animator: Callable[[], PortraitAnimator]) -> None:
+        self._animator, self._turns = animator, Turns()
+        self._lock = Lock()
+        self._sitters: OrderedDict[tuple[str, bytes], Sitter] = OrderedDict()
+
+    def sitter(self, portrait: Material, landmarks: Landmarks) -> Sitter:
+        """The view of a portrait whose face has `landmarks`; remembered."""
+        key = (portrait.given, landmarks.normalised.tobytes())  # points may be placed anew
+        with self._lock:
+            sitter = self._sitters.get(key)
+            if sitter is None:
+                layers = read_layers(view_of(portrait))
+                height, width = layers.shape[:2]
+                sitter = self._sitters[key] = Sitter(layers, replace(landmarks, size=(width, height)))
+                while len(self._sitters) > REMEMBERED:
+                    self._sitters.popitem(last=False)
+            self._sitters.move_to_end(key)
+            return sitter
+
+    def picture(self, visitor: str, sitter: Sitter, pose: Pose) -> Picture:
+        """Made when it is the visitor's turn. Raises Superseded where the visitor asks for another one meanwhile, and
+        UserError where there is no model."""
+        animator = self._animator()
+        with self._turns.turn(visitor):
+            began = time.perf_counter()
+            layers = sitter.picture(animator, pose)
+            return Picture(layers, time.perf_counter() - began)
+
+    @staticmethod
+    def whole(portrait: Material, landmarks: Landmarks) -> Sitter:
+        """The portrait itself, in its own resolution; not remembered."""
+        return Sitter(read_layers(portrait_path(portrait.given)), landmarks)
+
+
+@cache
+def _at_rest() -> SolvedMotion:
+    return SolvedMotion(keyframe_motion([Keyframe(seconds=0.0)]))

@@ -40,12 +40,12 @@ from followyouremoji.benchmark.tables import markdown, number
 from followyouremoji.data.drawn import spatial_points
 from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.expressions import CONTROLS
 from followyouremoji.face.gaze import Eyes, measure_gaze
 from followyouremoji.face.geometry import solve_metric_faces
 from followyouremoji.face.topology import OUTER_EYE_CORNERS
 from followyouremoji.media.pictures import contact_sheet, resize_picture, write_picture
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
-from followyouremoji.portraits.anatomy import CONTROLS
 
 SIZE = 512  # pixels a side of the drawings
 SEED = 970_000  # of identities; in no suite and no training

@@ -36,12 +36,12 @@ from followyouremoji.benchmark.suite import Mode
 from followyouremoji.benchmark.tables import markdown
 from followyouremoji.data.drawn import spatial_points
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.expressions import CONTROLS
 from followyouremoji.face.gaze import Eyes, measure_gaze
 from followyouremoji.face.geometry import solve_metric_faces
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.portraits import Identity, Performance, draw_portrait, expressive_motion, random_identity
-from followyouremoji.portraits.anatomy import CONTROLS
 
 SEED = 980_000  # of identities and motions; in no suite and no training
 FRAME_RATE = 25.0

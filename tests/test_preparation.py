@@ -14,6 +14,7 @@ from followyouremoji.errors import ClipError, FaceNotFound, MotionError, Picture
 from followyouremoji.face.alignment import AlignmentSettings, after_mean_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle
+from followyouremoji.face.expressions import EXPRESSIONS
 from followyouremoji.face.geometry import iris_places, solve_metric_faces
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
@@ -25,7 +26,6 @@ from followyouremoji.sources import as_picture, read_motion
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import (
-    EXPRESSIONS,
     DrawnPortrait,
     Performance,
     draw_portrait,

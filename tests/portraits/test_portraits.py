@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("skia")
 
 from followyouremoji.face.drawing import expression_mask, face_mask
+from followyouremoji.face.expressions import CONTROLS, EXPRESSIONS
 from followyouremoji.face.topology import LEFT_IRIS, RIGHT_IRIS
 from followyouremoji.portraits import (
-    EXPRESSIONS,
     STYLES,
     Identity,
     Look,
@@ -20,7 +20,6 @@ from followyouremoji.portraits import (
     random_identity,
     speech,
 )
-from followyouremoji.portraits.anatomy import CONTROLS
 from followyouremoji.portraits.head import to_picture
 from followyouremoji.portraits.sheet import portrait_sheet
 

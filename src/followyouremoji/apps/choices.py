@@ -41,6 +41,7 @@ METAVARS = {
     "resume": "FOLDER",
     "background": "COLOUR",
     "max_side": "PIXELS",
+    "pose": "NAME=AMOUNT,...",
 }
 KNOWN = {"scale", *(name for name, _ in options(AnimationRequest))}
 
@@ -115,6 +116,8 @@ def parameter(name: str, field: FieldInfo) -> inspect.Parameter:
         otherwise = extra(field, "otherwise")
         if bool in get_args(kind) and default == "auto":
             kind, default = Union[bool, None], None  # noqa: UP007
+        elif name == "pose":
+            kind = Union[str, None]  # noqa: UP007
         elif get_origin(kind) is tuple:
             kind, default = Union[list[str], None], None  # noqa: UP007
         how: dict[str, Any] = {"min": bound(field, "ge"), "max": bound(field, "le")}

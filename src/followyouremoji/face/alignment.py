@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import MotionError
+from .controls import linear_offsets
 from .detection import Landmarks
 from .gaze import DrivingGaze, PortraitEyes, driving_gaze
 from .geometry import (
@@ -26,11 +27,20 @@ from .geometry import (
     rotations_and_scales,
     solve_metric_faces,
 )
-from .heads import Room, relative_poses, released_poses, turned_as, within_room
+from .heads import (
+    Room,
+    relative_poses,
+    released_poses,
+    turned_as,
+    turned_from_rest,
+    turned_further,
+    within_room,
+)
 from .identity import with_wider_lip_gaps
 from .lids import uncrossed
 from .motion import Motion
-from .neutral import OwnFace, least_expressive, own_face, rest_of
+from .neutral import OwnFace, Rest, least_expressive, own_face, rest_of
+from .poses import Moves, lid_heights, move_faces, summed
 from .regions import region_weights
 from .remarks import notes_on_portrait, notes_on_shots, notes_on_travel, notes_on_turn
 from .settings import AlignmentSettings, ConjugateGaze, PortraitExpression
@@ -74,6 +84,13 @@ class SolvedMotion:
         return faces
 
     @cached_property
+    def rest(self) -> MetricFaces | None:
+        """The one face of `Motion.rest`; None where the motion has none."""
+        if self.motion.rest is None:
+            return None
+        return solve_metric_faces(self.motion.rest[None], self.motion.size)
+
+    @cached_property
     def shots(self) -> Shots:
         return find_shots(self.motion, self.faces)
 
@@ -84,8 +101,9 @@ class Measured:
 
     Attributes
     ----------
-    shots : of the motion, one where its neutral frame was given
+    shots : of the motion, one where its rest is known or its neutral frame was given
     own : the portrait's face
+    rest_is_known : whether the motion has a rest of its own that counts
     resting_faces, resting_poses : ``(S, 468, 3)`` and ``(S, 4, 4)``, the rest of each setup
     wider : ``(S,)`` how much further the portrait's lips open than those of each setup
     eyes : the portrait's
@@ -95,6 +113,7 @@ class Measured:
 
     shots: Shots
     own: OwnFace
+    rest_is_known: bool
     resting_faces: np.ndarray
     resting_poses: np.ndarray
     wider: np.ndarray
@@ -114,20 +133,25 @@ def measure(
     those of `AlignmentSettings`."""
     motion, faces = driving.motion, driving.faces
     portrait = solve_metric_faces(reference.normalised[None], reference.size)
-    own = own_face(portrait, expression, single=len(motion) == 1)
-    shots = driving.shots if neutral is None else one_shot(len(motion))
-    frames = [np.flatnonzero(shots.setups == setup) for setup in range(shots.count)]
-    rests = [rest_of(motion, faces, some, own, expression, neutral) for some in frames]
+    known = driving.rest if neutral is None else None
+    own = own_face(portrait, expression, single=len(motion) == 1 and known is None)
+    shots = driving.shots if neutral is None and known is None else one_shot(len(motion))
+    if known is None:
+        frames = [np.flatnonzero(shots.setups == setup) for setup in range(shots.count)]
+        rests = [rest_of(motion, faces, some, own, expression, neutral) for some in frames]
+    else:
+        rests = [Rest(known.vertices[0], known.poses[0])]
     resting_faces = np.stack([rest.face for rest in rests])
     return Measured(
         shots=shots,
         own=own,
+        rest_is_known=known is not None,
         resting_faces=resting_faces,
         resting_poses=np.stack([rest.pose for rest in rests]),
         # A mouth that was closed opens as far as the driving one, by each face's own measure.
         wider=1.0 + own.taken.mouth * (eye_distance(own.relaxed) / eye_distance(resting_faces) - 1.0),
         eyes=PortraitEyes.of(reference, portrait, own.relaxed),
-        looking=driving_gaze(motion, faces, conjugate, shots.setups),
+        looking=driving_gaze(motion, faces, conjugate, shots.setups, known),
         notes=(*notes_on_portrait(own), *notes_on_shots(motion, shots)),
     )
 
@@ -156,8 +180,10 @@ def align(
     Each shot of the driving has its own rest: a frame of relaxed expression, whose head the portrait's own pose stands
     for. In a clip that shows the portrait itself, that frame is the rest, so that the clip comes out as it is. A motion
     of one frame has no such frame: its expression is measured from its own fitted neutral face, put in place of the
-    portrait's, and its head is turned as it is; so a picture that drives itself comes out as it is, too. Nothing of
-    this acts with the head motions `absolute` and `image`.
+    portrait's, and its head is turned as it is; so a picture that drives itself comes out as it is, too. A motion with
+    a `rest` is measured from that, however many frames it has: expression, gaze, and the head's turn, which is made in
+    the portrait's own frame. The settings' `pose` is added to every frame. Nothing of this acts with the head motions
+    `absolute` and `image`.
 
     Parameters
     ----------
@@ -189,29 +215,43 @@ def align(
     strengths = _vertex_strengths(settings)[:, None]
     still = own.face - np.minimum(strengths, 1.0) * (own.face - own.relaxed)
 
+    moves = Moves.of(summed(settings.pose or {}))
+    moving, turning = bool(moves.controls.any()), bool(moves.head.any())
+
     poses = np.broadcast_to(own.pose, driving.poses.shape)
-    if settings.head == "relative" and len(motion) == 1:
+    travels = turning
+    if settings.head == "relative" and measured.rest_is_known:
+        poses = turned_from_rest(driving.poses, measured.resting_poses[0], own.pose, settings.head_strength)
+        travels = True
+    elif settings.head == "relative" and len(motion) == 1:
         poses, turn = turned_as(driving.poses[0], own.pose, settings.head_strength)
         notes += notes_on_turn(turn)
     elif settings.head == "relative":
         resting = measured.resting_poses[shots.setups]
         poses = relative_poses(driving.poses[shots.shown], resting, own.pose, settings.head_strength)
+        travels = True
+    if turning:
+        poses = turned_further(poses, moves.head)
+    if travels:
         oval = list(FACE_OVAL_LOOP)
         offsets = driving.vertices[shots.shown[:, None], oval]
         offsets = offsets - measured.resting_faces[shots.setups[:, None], oval]
-        outlines = still[oval] + strengths[oval] * offsets
+        outlines = still[oval] + linear_offsets(moves.controls)[oval] + strengths[oval] * offsets
         poses, travel = within_room(poses, own.pose, own.face[oval], outlines, room, reference.size)
         notes += notes_on_travel(travel)
 
-    directions = measured.eyes.following(measured.looking, settings.gaze)[shots.shown]
+    reach = strengths * lid_heights(still, measured.resting_faces[0]) if measured.rest_is_known else strengths
+    directions = measured.eyes.following(measured.looking, settings.gaze)[shots.shown] + moves.gaze
     points = np.empty((len(motion), N_LANDMARKS, 2))
     for block in blocks(len(motion), MOVED_AT_ONCE):
         setups = shots.setups[block]
         offsets = driving.vertices[shots.shown[block]] - measured.resting_faces[setups]  # V_i - V_neutral
         if own.taken.mouth > 0.0:
             offsets = with_wider_lip_gaps(offsets, measured.wider[setups])
-        offsets *= strengths
+        offsets *= reach
         vertices = np.add(offsets, still, out=offsets)
+        if moving:
+            move_faces(vertices, moves.controls, still)
         irises = measured.eyes.irises(vertices, directions[block])
         points[block] = project(np.concatenate([vertices, irises], axis=1), poses[block], reference.size)
         points[block] = uncrossed(points[block])

@@ -193,20 +193,33 @@ def usual_difference(gaze: Gaze) -> np.ndarray:
 
 @dataclass(frozen=True)
 class DrivingGaze:
-    """Where a driver looks: steadied `directions` ``(T, 2, 2)`` and the `usual` difference of the eyes ``(T, 2)``,
-    degrees."""
+    """Where a driver looks: steadied `directions` ``(T, 2, 2)``, the `usual` difference of the eyes ``(T, 2)``, and
+    where they look at a known `rest` ``(2, 2)``; degrees."""
 
     directions: np.ndarray
     usual: np.ndarray
+    rest: np.ndarray | None = None
 
 
 def driving_gaze(
-    motion: Motion, faces: MetricFaces, conjugate: ConjugateGaze = "auto", people: np.ndarray | None = None
+    motion: Motion,
+    faces: MetricFaces,
+    conjugate: ConjugateGaze = "auto",
+    people: np.ndarray | None = None,
+    rest: MetricFaces | None = None,
 ) -> DrivingGaze:
     """The gaze of a motion whose metric faces are known; see `steady_gaze`.
 
-    `people` ``(T,)`` numbers who is seen in each frame; None is one person throughout.
+    `people` ``(T,)`` numbers who is seen in each frame; None is one person throughout. `rest` is the one face of
+    `Motion.rest`, where that counts: it tells the eyes' places, and with `auto` no difference of the eyes is taken for
+    an error of tracking.
     """
+    if rest is not None and motion.rest is not None:
+        eyes = Eyes.of(rest.vertices)
+        ahead = measure_gaze(motion.rest[None], rest, motion.size, eyes)
+        measured = measure_gaze(motion.landmarks, faces, motion.size, eyes)
+        directions = steady_gaze(measured, motion.frame_rate, "off" if conjugate == "auto" else conjugate)
+        return DrivingGaze(directions, np.zeros((len(motion), 2)), ahead.directions[0])
     numbers = np.zeros(len(motion), int) if people is None else people
     gaze = DrivingGaze(np.empty((len(motion), 2, 2)), np.empty((len(motion), 2)))
     for number in np.unique(numbers):
@@ -251,11 +264,20 @@ class PortraitEyes:
         """Directions ``(T, 2, 2)`` in which the portrait looks.
 
         The mean direction of both eyes is the driver's; their difference departs from the portrait's usual one as the
-        driver's does from the driver's. A `strength` of 0 keeps the portrait's own gaze.
+        driver's does from the driver's. From a known rest, each eye turns from where it looks itself as far as the
+        driver's. A `strength` of 0 keeps the portrait's own gaze.
         """
+        if driving.rest is not None:
+            return self.directions + strength * (driving.directions - driving.rest)
         change = 0.5 * (self.usual - driving.usual)
         target = driving.directions + np.stack([change, -change], axis=1)
         return self.directions + strength * (target - self.directions)
+
+    def pupils(self, vertices: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """The middles of the irises of the same, wherever the lids are: ``(T, 2, 3)``."""
+        centres, radii = self.eyes.balls(vertices)
+        pupils: np.ndarray = centres + radii[..., None] * _looks(np.clip(directions, -FURTHEST, FURTHEST))
+        return pupils
 
     def irises(self, vertices: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """The irises of the portrait as faces ``(T, 468, 3)`` that look in directions ``(T, 2, 2)``: ``(T, 10, 3)`` in
@@ -263,8 +285,7 @@ class PortraitEyes:
 
         The middle of an iris stays between the lids: in a closed eye it lies on them.
         """
-        centres, radii = self.eyes.balls(vertices)
-        irises = centres + radii[..., None] * _looks(np.clip(directions, -FURTHEST, FURTHEST))
+        irises = self.pupils(vertices, directions)
         upper, lower = (_height_at(vertices[:, lids], irises[..., 0]) for lids in (UPPER_LIDS, LOWER_LIDS))
         middle, half = 0.5 * (upper + lower), 0.5 * np.maximum(upper - lower, 0.0)
         irises[..., 1] = np.clip(irises[..., 1], middle - half, middle + half)

@@ -181,6 +181,18 @@ def project(vertices: np.ndarray, poses: np.ndarray, size: tuple[int, int]) -> n
     return seen
 
 
+def landmarks_of(vertices: np.ndarray, poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """What a detector would find of metric faces: the way back of `solve_metric_faces`.
+
+    `vertices` are ``(T, N, 3)`` of which the first 468 are the mesh, `poses` ``(T, 4, 4)``. Returns ``(T, N, 3)``
+    normalised landmarks: z is what the distance from the camera differs from the mesh's mean, as large as it would be
+    seen at that mean.
+    """
+    distance = -(vertices @ poses[:, 2:3, :3].transpose(0, 2, 1) + poses[:, None, 2:3, 3])
+    depth = distance / distance[:, :N_MESH].mean(axis=1, keepdims=True) - 1.0
+    return np.concatenate([project(vertices, poses, size) / size, depth / frustum_at_one(size)[0]], axis=2)
+
+
 def place_irises(mesh_points: np.ndarray, driving_points: np.ndarray) -> np.ndarray:
     """Give a mesh the irises of another face, at the same place relative to the eyes (Sec. 3.1 of the paper).
 

@@ -25,6 +25,9 @@ turned aside itself: turned by more, of six paintings and drawings each showed e
 LEAST = 0.01
 """Least room to any side, in sizes of the face."""
 
+PIVOT = np.array([0.0, -1.5, -3.0])
+"""The middle of the head, about which it turns, canonical centimetres."""
+
 Room = tuple[float, float, float, float]
 """Left, top, right and bottom border, pixels."""
 
@@ -36,6 +39,37 @@ class Eased:
     side: str
     wanted: float
     given: float
+
+
+def turned_by(angles: np.ndarray) -> np.ndarray:
+    """Rotations ``(..., 3, 3)`` of angles ``(..., 3)``, yaw, pitch and roll in degrees: positive turns the face to the
+    picture's right, up, and tilts it clockwise."""
+    yaw, pitch, roll = np.moveaxis(np.radians(angles), -1, 0)
+    none, one = np.zeros_like(yaw), np.ones_like(yaw)
+
+    def matrix(*rows: tuple[np.ndarray, ...]) -> np.ndarray:
+        return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+    about_y = matrix((np.cos(yaw), none, np.sin(yaw)), (none, one, none), (-np.sin(yaw), none, np.cos(yaw)))
+    about_x = matrix(
+        (one, none, none), (none, np.cos(pitch), np.sin(pitch)), (none, -np.sin(pitch), np.cos(pitch))
+    )
+    about_z = matrix(
+        (np.cos(roll), np.sin(roll), none), (-np.sin(roll), np.cos(roll), none), (none, none, one)
+    )
+    turn: np.ndarray = about_z @ about_y @ about_x
+    return turn
+
+
+def turned_further(poses: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Poses ``(T, 4, 4)`` of heads that turn about their middle by `angles` ``(3,)`` or ``(T, 3)`` of `turned_by`, in
+    the heads' own frame: a tilted head nods along its own nose."""
+    turns = np.zeros((*angles.shape[:-1], 4, 4))
+    turns[..., :3, :3] = turned_by(angles)
+    turns[..., :3, 3] = PIVOT - turns[..., :3, :3] @ PIVOT
+    turns[..., 3, 3] = 1.0
+    further: np.ndarray = poses @ turns
+    return further
 
 
 def relative_poses(driving: np.ndarray, rests: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:
@@ -50,6 +84,27 @@ def relative_poses(driving: np.ndarray, rests: np.ndarray, own: np.ndarray, stre
     shift = own[:3, 3] + driving[:, :3, 3] - rests[:, :3, 3]
     shift[:, 2] = own[2, 3] * driving[:, 2, 3] / rests[:, 2, 3]
     return _posed(own, turn, shift, np.broadcast_to(own_scale, len(driving)), strength)
+
+
+def turned_from_rest(driving: np.ndarray, rest: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:
+    """The portrait's poses ``(T, 4, 4)``: its `own` ``(4, 4)``, turned about the middle of the head as far as the
+    driving heads ``(T, 4, 4)`` are from a known `rest` ``(4, 4)``, in the head's own frame as `turned_further` does it.
+
+    The middle moves aside as far as the driver's, and nearer by the same ratio, along its own line of sight: a cheek
+    that puffs out makes the fitted head a little larger at a little larger a distance, which must not show.
+    """
+    rotation, scale = rotations_and_scales(own)
+    turn = rotations_and_scales(rest)[0].T @ rotations_and_scales(driving)[0]
+    places, rested, middle = (one[..., :3, :3] @ PIVOT + one[..., :3, 3] for one in (driving, rest, own))
+    nearer = places[:, 2:] / rested[2]
+    aside = places / nearer - rested  # as far as it would be at the rest's distance
+    travel = nearer * (middle + aside) - middle
+    poses = np.zeros_like(driving)
+    poses[:, :3, :3] = scale * rotation @ _powered(turn, strength)
+    poses[:, :3, 3] = middle + strength * travel - poses[:, :3, :3] @ PIVOT
+    poses[:, 2, 3] = np.minimum(poses[:, 2, 3], NEAREST * own[2, 3])
+    poses[:, 3, 3] = 1.0
+    return poses
 
 
 def released_poses(driving: np.ndarray, own: np.ndarray, strength: float) -> np.ndarray:

@@ -7,6 +7,8 @@ A zip archive as `numpy.savez_compressed` writes it, readable without pickle. Ve
 - ``header``: a JSON text: ``{"format": "followyouremoji-motion", "version": 1, "frame_rate", "size", "source"}``,
   and ``"quarter_turns"`` where a clip lay on its side;
 - ``timestamps``: float64 ``(T,)`` seconds; ``found``: bool ``(T,)``; ``blendshapes``, if known: float32 ``(T, 52)``;
+- ``rest``, if known: float32 ``(478, 3)``, the landmarks of the relaxed face that the motion is measured from. Programs
+  that do not know this entry leave it out of account;
 - ``landmarks``: uint8 ``(4, 478, 3, T)``. The float32 landmarks are read as 32-bit integers, replaced by their
   differences from frame to frame (wrapping around), zigzag-coded ``(d << 1) ^ (d >> 31)`` and split into byte planes,
   lowest byte first. Nothing is lost, and the file is about 0.6 times as large as compressed floats.
@@ -81,6 +83,8 @@ class Motion:
     blendshapes : ``(T, 52)`` float32 scores in [0, 1] in MediaPipe's order (first `_neutral`), or None
     quarter_turns : of the clip's pictures, counter-clockwise, that brought its face upright; all else is of the turned
         pictures
+    rest : ``(478, 3)`` float32, normalised: the same face relaxed, which alignment measures the motion from; None where
+        only the frames can tell
     """
 
     landmarks: np.ndarray
@@ -91,6 +95,7 @@ class Motion:
     found: np.ndarray
     blendshapes: np.ndarray | None = None
     quarter_turns: int = 0
+    rest: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         frames = len(self.landmarks)
@@ -101,6 +106,7 @@ class Motion:
             and self.timestamps.shape == (frames,)
             and self.found.shape == (frames,)
             and (self.blendshapes is None or self.blendshapes.shape == (frames, 52))
+            and (self.rest is None or self.rest.shape == (N_LANDMARKS, 3))
         )
         if not shapes_agree:
             raise MotionError(f"{self.source} has landmarks, times and scores that do not belong together.")
@@ -124,18 +130,23 @@ class Motion:
             raise MotionError(
                 f"{self.source} has {len(self)} frames for {self.duration:.4g} s, which do not fit its {self.frame_rate:g} frames a second."
             )
-        if not np.abs(self.landmarks).max() <= FURTHEST:  # also where one is NaN
+        self._check_landmarks(self.landmarks)
+        if self.rest is not None:
+            self._check_landmarks(self.rest[None])
+        if self.blendshapes is not None and not np.isfinite(self.blendshapes).all():
+            raise MotionError(f"{self.source} has expression scores that are not finite (NaN or infinite).")
+
+    def _check_landmarks(self, landmarks: np.ndarray) -> None:
+        if not np.abs(landmarks).max() <= FURTHEST:  # also where one is NaN
             raise MotionError(
                 f"{self.source} has landmarks that are not finite (NaN or infinite) or far outside the picture."
             )
-        steady = self.landmarks[:, :N_MESH][:, rigid_weights() > 0, :2]  # what a head's pose is measured by
+        steady = landmarks[:, :N_MESH][:, rigid_weights() > 0, :2]  # what a head's pose is measured by
         if np.ptp(steady, axis=1).max(axis=-1).min() < LEAST_FACE:
             raise MotionError(f"{self.source} has a face without extent: its landmarks lie in one point.")
-        corners = self.landmarks[:, EYE_CORNERS]
+        corners = landmarks[:, EYE_CORNERS]
         if np.linalg.norm(corners[:, :, 0] - corners[:, :, 1], axis=-1).min() < LEAST_EYE:
             raise MotionError(f"{self.source} has a face without eyes: their corners lie in one point.")
-        if self.blendshapes is not None and not np.isfinite(self.blendshapes).all():
-            raise MotionError(f"{self.source} has expression scores that are not finite (NaN or infinite).")
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -220,6 +231,8 @@ class Motion:
         }
         if self.blendshapes is not None:
             arrays["blendshapes"] = self.blendshapes.astype(np.float32)
+        if self.rest is not None:
+            arrays["rest"] = self.rest.astype(np.float32)
         try:
             with atomic(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)
@@ -336,6 +349,9 @@ def _from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Motion:
     planes = arrays["landmarks"]
     if planes.dtype != np.uint8 or planes.shape[:3] != (4, N_LANDMARKS, 3):
         raise MotionError(f"{path} is damaged: its landmarks have the shape {planes.shape}.")
+    rest = arrays.get("rest")
+    if rest is not None and rest.dtype != np.float32:
+        raise MotionError(f"{path} is damaged: its face at rest holds {rest.dtype} values.")
     width, height = header["size"]
     try:
         return Motion(
@@ -347,6 +363,7 @@ def _from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Motion:
             found=arrays["found"],
             blendshapes=arrays.get("blendshapes"),
             quarter_turns=int(header.get("quarter_turns", 0)) % 4,
+            rest=rest,
         )
     except MotionError as error:
         raise MotionError(f"{path} cannot be used: {error}") from error

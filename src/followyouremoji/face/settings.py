@@ -1,11 +1,14 @@
 """What a user can set of how a motion is put onto a portrait. Needs no NumPy."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from followyouremoji.config import validated
+from followyouremoji.errors import SettingsError
 from followyouremoji.options import option
+
+from .sliders import Pose
 
 HeadMotion = Literal["relative", "absolute", "none", "image"]
 PortraitExpression = Literal["keep", "replace", "auto"]
@@ -60,3 +63,19 @@ class AlignmentSettings:
         "as it was tracked. Crossed eyes stay crossed. Not with the head motions absolute and image.",
         panel="Motion",
     )
+    pose: Pose | None = option(
+        None,
+        "An expression that is added to every frame, such as `smile=0.4,gaze_right=0.2,yaw=-10`: sliders and expressions of "
+        "docs/poses.md. Not with the head motions absolute and image.",
+        panel="Motion",
+        otherwise="none",
+    )
+
+    @model_validator(mode="after")
+    def _is_aligned(self) -> Self:
+        if self.pose and self.head in ("absolute", "image"):
+            raise SettingsError(
+                f"a pose cannot be added with the head motion {self.head}; choose relative or none",
+                settings=("pose", "head"),
+            )
+        return self

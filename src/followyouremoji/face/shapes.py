@@ -35,3 +35,8 @@ def face_shapes() -> Mapping[str, np.ndarray]:
         arrays[name] = array.astype(np.float64) if array.dtype.kind == "f" else array
         arrays[name].setflags(write=False)
     return MappingProxyType(arrays)
+
+
+def mirror_points() -> np.ndarray:
+    """For every mesh point the one on the other side of the face, ``(468,)``."""
+    return face_shapes()["mirror"].astype(np.int64)

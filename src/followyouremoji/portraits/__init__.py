@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from .casting import random_identity
 from .looks import Look
-from .performance import EXPRESSIONS, Performance, expressive_motion, speech
+from .performance import Performance, expressive_motion, speech
 from .styles import ALL_ANIMALS, ANIMALS, HELD_OUT_STYLES, STYLES, Identity
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_ANIMALS",
     "ANIMALS",
-    "EXPRESSIONS",
     "HELD_OUT_STYLES",
     "STYLES",
     "DrawnPortrait",

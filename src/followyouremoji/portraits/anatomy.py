@@ -1,4 +1,4 @@
-"""The face below the drawing: a person's shape, expression controls, eyes and gaze, all in metric space.
+"""The face below the drawing: a person's shape, its expression, eyes and gaze, all in metric space.
 
 Everything is centimetres in the canonical space of `face.topology.mean_face`: x right in the picture, y up, z to the
 camera. Shapes and expressions are the measured ones of `face.shapes`; `data/face_agreement.npz` holds
@@ -12,12 +12,13 @@ from importlib.resources import files
 
 import numpy as np
 
+from followyouremoji.face.controls import bump, keep_lips_apart, linear_offsets, move_lids
 from followyouremoji.face.easing import smooth_step
+from followyouremoji.face.expressions import MEASURED_CONTROLS
 from followyouremoji.face.identity import lip_gaps, with_lip_gaps
-from followyouremoji.face.shapes import face_shapes
+from followyouremoji.face.regions import REGIONS
+from followyouremoji.face.shapes import face_shapes, mirror_points
 from followyouremoji.face.topology import (
-    INNER_LIPS_LOWER,
-    INNER_LIPS_UPPER,
     LEFT_CREASE,
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
@@ -26,23 +27,6 @@ from followyouremoji.face.topology import (
     RIGHT_EYE_UPPER,
     mean_face,
 )
-
-MEASURED_CONTROLS = (
-    "brow_down_left", "brow_down_right", "brow_inner_up", "brow_outer_up_left", "brow_outer_up_right",
-    "squint_left", "squint_right", "smile_left", "smile_right", "jaw_open", "upper_lip_up", "lower_lip_down",
-    "lips_press", "mouth_stretch", "mouth_side", "jaw_side", "pucker", "funnel",
-)  # fmt: skip
-"""Controls with a displacement measured on people, in the order of the data file."""
-
-FORMED_CONTROLS = (
-    "kiss", "frown_left", "frown_right", "puff", "sneer", "brow_knit",
-    "blink_left", "blink_right", "wide_left", "wide_right",
-)  # fmt: skip
-"""Controls formed by hand: what the measured people did too weakly."""
-
-CONTROLS = MEASURED_CONTROLS + FORMED_CONTROLS
-
-BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
 
 IRIS_RADIUS = 0.60
 """Centimetres on the mean face; adults' irises are 11.7 mm across."""
@@ -88,70 +72,19 @@ def _agreement() -> dict[str, np.ndarray]:
         return {name: data[name] for name in data.files}
 
 
-def mirror_points() -> np.ndarray:
-    """For every mesh point the one on the other side of the face, ``(468,)``."""
-    return face_shapes()["mirror"].astype(np.int64)
-
-
-def _bump(points: np.ndarray, centre: tuple[float, float], spread: tuple[float, float]) -> np.ndarray:
-    """A Gaussian over the face's front plane, ``(N, 1)``, 1 at ``centre``."""
-    offset = (points[:, :2] - centre) / spread
-    return np.exp(-0.5 * (offset**2).sum(axis=1, keepdims=True))
-
-
-@cache
-def _formed_shapes() -> dict[str, np.ndarray]:
-    """Displacements of the hand-formed controls that are linear, each ``(468, 3)`` centimetres."""
-    face = mean_face()
-    mouth = _bump(face, (0.0, -4.2), (2.6, 1.7))
-    side = np.sign(face[:, :1]) * smooth_step(np.abs(face[:, :1]), 0.0, 1.2)
-    kiss = mouth * (face - [0.0, -4.2, 0.0]) * [-0.52, 0.10, 0.0] + mouth * [0.0, 0.0, 0.9]
-    left_corner, right_corner = (_bump(face, (s * 2.5, -4.3), (1.5, 1.3)) for s in (1, -1))
-    cheeks = _bump(face, (4.6, -3.4), (2.0, 2.2)) + _bump(face, (-4.6, -3.4), (2.0, 2.2))
-    nose = _bump(face, (1.6, -0.6), (1.2, 1.3)) + _bump(face, (-1.6, -0.6), (1.2, 1.3))
-    inner_brows = _bump(face, (1.6, 5.1), (1.7, 1.2)) + _bump(face, (-1.6, 5.1), (1.7, 1.2))
-    outer_brows = _bump(face, (5.6, 4.9), (1.5, 1.2)) + _bump(face, (-5.6, 4.9), (1.5, 1.2))
-    brows = inner_brows * ([0.0, -0.85, 0.15] - 0.35 * side * [1.0, 0.0, 0.0]) + outer_brows * [
-        0.0,
-        0.30,
-        0.0,
-    ]
-    above_eyes = smooth_step(face[:, 1:2], 3.1, 3.9)
-    return {
-        "kiss": kiss,
-        "frown_left": left_corner * [0.05, -1.0, 0.0],
-        "frown_right": right_corner * [-0.05, -1.0, 0.0],
-        "puff": cheeks * side * [0.9, 0.0, 0.0] + cheeks * [0.0, 0.0, 1.0],
-        "sneer": nose * [0.0, 0.45, 0.15] + _bump(face, (0.0, -3.3), (1.6, 0.7)) * [0.0, 0.35, 0.0],
-        "brow_knit": brows * above_eyes,
-    }
-
-
-@cache
-def _displacements() -> np.ndarray:
-    """All linear controls in the order of `CONTROLS`, ``(K, 468 * 3)``."""
-    data = face_shapes()
-    if tuple(data["expression_names"]) != MEASURED_CONTROLS:
-        raise ValueError("face/data/face_shapes.npz does not hold the controls of this version")
-    formed = _formed_shapes()
-    linear = [formed[name] for name in FORMED_CONTROLS if name in formed]
-    stacked = np.concatenate([data["expression_shapes_cm"], np.stack(linear)])
-    return stacked.reshape(len(stacked), -1)
-
-
 def _scaled_around(
     points: np.ndarray, indices: tuple[int, ...], spread: tuple[float, float], factors: np.ndarray
 ) -> None:
     """Scale the region around the mean of ``indices`` in place, fading out with distance."""
     centre = points[list(indices)].mean(axis=0)
-    weight = _bump(points, (centre[0], centre[1]), spread)
+    weight = bump(points, (centre[0], centre[1]), spread)
     points += weight * (points - centre) * (factors - 1.0)
 
 
 def _enlarge_eye(face: np.ndarray, corners: tuple[int, int], gain: float) -> None:
     """Make an eye larger in place: mostly by a higher upper lid; the line between the corners stays."""
     centre = face[list(corners)].mean(axis=0)
-    weight = _bump(face, (centre[0], centre[1] + 0.2), (2.1, 1.6))
+    weight = bump(face, (centre[0], centre[1] + 0.2), (2.1, 1.6))
     offset = face - centre
     rise = np.where(offset[:, 1:2] > 0.0, 0.95, 0.75)
     face += (
@@ -176,26 +109,26 @@ def face_at_rest(shape: FaceShape) -> np.ndarray:
         face[list(upper[1:-1]), 1] += 0.16 * np.sin(np.linspace(0, np.pi, 9)[1:-1])
         face[list(crease), 1] += 0.10
     face = with_lip_gaps(face, np.minimum(lip_gaps(face), 0.03))  # they touch
-    brows = face[list(BROWS)]
+    brows = face[list(REGIONS["brows"])]
     nose, mouth = (1, 2, 98, 327), (61, 291, 0, 17)
     _scaled_around(face, nose, (1.5, 2.2), np.array([shape.nose, 0.5 + 0.5 * shape.nose, shape.nose]))
     _scaled_around(face, mouth, (2.8, 1.7), np.array([shape.mouth, shape.lips, 1.0]))
     for upper in (RIGHT_EYE_UPPER, LEFT_EYE_UPPER):
         _enlarge_eye(face, (upper[0], upper[-1]), shape.eyes - 1.0)
-    face[list(BROWS)] = brows + np.array([0.0, 0.55 * (shape.eyes - 1.0), 0.0])
-    face[:, 1:2] += shape.brow_height * _bump(face, (0.0, 5.0), (9.0, 1.3))
+    face[list(REGIONS["brows"])] = brows + np.array([0.0, 0.55 * (shape.eyes - 1.0), 0.0])
+    face[:, 1:2] += shape.brow_height * bump(face, (0.0, 5.0), (9.0, 1.3))
     low = smooth_step(-face[:, 1:2], 0.5, 6.5)
     face[:, 0:1] *= shape.width * (1.0 + (shape.jaw - 1.0) * low)
     face[:, 1:2] -= shape.chin * smooth_step(-face[:, 1:2], 4.5, 8.5)
     if shape.muzzle:
-        face[:, 2:3] += shape.muzzle * _bump(face, (0.0, -2.6), (2.5, 2.4))
+        face[:, 2:3] += shape.muzzle * bump(face, (0.0, -2.6), (2.5, 2.4))
     reach = 2.5 * shape.mouth
-    lips = _bump(face, (0.0, face[13, 1]), (2.2 * reach, 1.3))
+    lips = bump(face, (0.0, face[13, 1]), (2.2 * reach, 1.3))
     face[:, 1:2] += shape.smile * lips * (np.clip((face[:, :1] / reach) ** 2, 0.0, 1.4) - 0.35)
     agreement = _agreement().get(f"agreement_{shape.kind}_cm")
     if agreement is not None:
         face[:, :2] += agreement
-    _keep_lips_apart(face)
+    keep_lips_apart(face)
     if shape.flatness:
         radius, centre = EMOJI_RADIUS, EMOJI_CENTRE
         inside = np.clip(radius**2 - ((face[:, :2] - centre[:2]) ** 2).sum(axis=1), 1.0, None)
@@ -215,57 +148,19 @@ def expressive_face(shape: FaceShape, controls: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     shape : whose face
-    controls : ``(K,)`` in the order of `CONTROLS`, 0 at rest and 1 for a full one (``mouth_side`` and ``jaw_side``
-        are signed: positive goes to the person's left)
+    controls : ``(K,)`` weights in the order of `face.expressions.CONTROLS`
 
     Returns
     -------
     ``(468, 3)`` centimetres.
     """
     face = face_at_rest(shape)
-    linear = len(_displacements())
-    offset = (controls[:linear] @ _displacements()).reshape(-1, 3)
     # A smaller mouth moves less; brows keep their reach.
     reach = 0.5 + 0.5 * shape.mouth
-    face = face + shape.liveliness * offset * [reach, 1.0, 1.0 - 0.6 * shape.flatness]
-    named = dict(zip(CONTROLS, controls, strict=True))
-    _move_lids(face, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_CREASE, named, "right")
-    _move_lids(face, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_CREASE, named, "left")
-    _keep_lips_apart(face)
+    face = face + shape.liveliness * linear_offsets(controls) * [reach, 1.0, 1.0 - 0.6 * shape.flatness]
+    move_lids(face, controls)
+    keep_lips_apart(face)
     return face
-
-
-def _move_lids(
-    face: np.ndarray,
-    upper: tuple[int, ...],
-    lower: tuple[int, ...],
-    crease: tuple[int, ...],
-    controls: dict[str, float],
-    side: str,
-) -> None:
-    """Close (or open wider) an eye in place: lids meet a little above the lower lid, with a squint halfway."""
-    blink, wide, squint = (controls[f"{name}_{side}"] for name in ("blink", "wide", "squint"))
-    up, low = list(upper[1:-1]), list(lower[1:-1])
-    gap = np.clip(face[up, 1] - face[low, 1], 0.0, None)
-    opened = gap * (1.0 + 0.28 * wide) * (1.0 - np.clip(blink, 0.0, 1.0))
-    # At least a hair's breadth stays between the lids, as on detected faces.
-    opened = np.maximum(opened, 0.04)
-    meet = face[low, 1] + (0.2 + 0.4 * min(squint, 1.0)) * gap * np.clip(blink, 0.0, 1.0)
-    risen = meet + opened - face[up, 1]
-    face[low, 1] = meet
-    face[up, 1] += risen
-    face[list(crease), 1] += 0.3 * risen
-
-
-def _keep_lips_apart(face: np.ndarray) -> None:
-    """Lips touch but never cross: the upper inner lip stays on or above the lower one, in place."""
-    up, low = list(_INNER_UPPER), list(_INNER_LOWER)
-    crossing = np.clip(face[low, 1] + 0.02 - face[up, 1], 0.0, None)
-    face[up, 1] += 0.5 * crossing
-    face[low, 1] -= 0.5 * crossing
-
-
-_INNER_UPPER, _INNER_LOWER = INNER_LIPS_UPPER[1:-1], INNER_LIPS_LOWER[1:-1]
 
 
 def place_eyes(shape: FaceShape, gaze: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from followyouremoji.face.geometry import project
+from followyouremoji.face.heads import PIVOT, turned_by
 from followyouremoji.face.topology import (
     FACE_OVAL_LOOP,
     INNER_LIPS_LOWER,
@@ -33,8 +34,6 @@ HEAD_DISTANCE = 60.0
 FULL_VIEW = 2.0 * np.tan(np.radians(31.5)) * HEAD_DISTANCE / PICTURE_CM
 """Side of the camera's whole view in units of the picture's side."""
 
-PIVOT = np.array([0.0, -1.5, -3.0])
-"""The head turns about this point, canonical centimetres."""
 FACE_CENTRE_Y = -0.55
 """Middle of the mean face's bounding box, canonical centimetres."""
 
@@ -60,11 +59,7 @@ class Surface:
 
 def head_pose(performance: Performance) -> np.ndarray:
     """The 4x4 pose that takes canonical centimetres to camera space."""
-    yaw, pitch, roll = np.radians([performance.yaw, performance.pitch, performance.roll])
-    about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
-    about_z = np.array([[np.cos(roll), np.sin(roll), 0], [-np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    rotation = about_z @ about_y @ about_x
+    rotation = turned_by(np.array([performance.yaw, performance.pitch, performance.roll]))
     distance = HEAD_DISTANCE / performance.scale
     shift = np.array(performance.shift) * PICTURE_CM / performance.scale
     place = (

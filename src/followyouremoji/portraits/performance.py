@@ -1,89 +1,14 @@
-"""The motion of a drawn portrait: named expressions, gaze and head pose, and smooth motion over time."""
+"""The motion of a drawn portrait: expression, gaze and head pose, and smooth motion over time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from followyouremoji.face.controls import bounded
 from followyouremoji.face.easing import smooth_step
-
-from .anatomy import CONTROLS
-
-Gaze = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A named expression: control weights (`anatomy.CONTROLS`) and the gaze of the right and the left eye."""
-
-    controls: tuple[tuple[str, float], ...] = ()
-    gaze: tuple[Gaze, Gaze] = ((0.0, 0.0), (0.0, 0.0))
-
-    def vector(self) -> np.ndarray:
-        """Control weights in the order of `CONTROLS`, ``(K,)``."""
-        weights = np.zeros(len(CONTROLS))
-        for name, weight in self.controls:
-            weights[CONTROLS.index(name)] = weight
-        return weights
-
-
-def _expression(gaze: tuple[Gaze, Gaze] | Gaze = (0.0, 0.0), **controls: float) -> Expression:
-    """A control without a side stands for both sides; a gaze of one pair stands for both eyes."""
-    listed = []
-    for name, weight in controls.items():
-        both = [name] if name in CONTROLS else [f"{name}_left", f"{name}_right"]
-        listed += [(one, weight) for one in both]
-    (rx, ry), (lx, ly) = np.broadcast_to(gaze, (2, 2)).tolist()
-    return Expression(tuple(listed), ((rx, ry), (lx, ly)))
-
-
-EXPRESSIONS: Mapping[str, Expression] = MappingProxyType(
-    {
-        "neutral": _expression(),
-        "smile": _expression(smile=0.75, squint=0.2),
-        "grin": _expression(smile=0.95, squint=0.3, upper_lip_up=0.55, lower_lip_down=0.45),
-        "laugh": _expression(
-            smile=1.0, squint=0.9, jaw_open=0.75, upper_lip_up=0.4, blink=0.5, brow_outer_up=0.3
-        ),
-        "sad": _expression((0.0, -0.3), brow_inner_up=1.2, brow_down=0.2, frown=1.15, blink=0.2, pucker=0.2),
-        "angry": _expression(
-            brow_knit=1.1, brow_down=0.6, squint=0.3, lips_press=0.3, frown=0.85, sneer=0.6, wide=0.3
-        ),
-        "surprised": _expression(brow_inner_up=1.1, brow_outer_up=1.0, wide=1.0, jaw_open=0.75, kiss=0.35),
-        "afraid": _expression(
-            brow_inner_up=1.3, brow_down=0.3, wide=1.0, mouth_stretch=0.7, jaw_open=0.3, frown=0.4
-        ),
-        "disgusted": _expression(
-            brow_knit=0.5, brow_down=0.5, sneer=1.1, squint=0.7, upper_lip_up=0.8, frown=0.5
-        ),
-        "wink_left": _expression(blink_left=1.0, smile=0.6, smile_left=0.8, squint_left=0.6),
-        "wink_right": _expression(blink_right=1.0, smile=0.6, smile_right=0.8, squint_right=0.6),
-        "eyes_closed": _expression(blink=1.0, smile=0.15),
-        "kiss": _expression(kiss=1.0, pucker=0.7, blink=0.15),
-        "pout": _expression(kiss=0.55, frown=0.5, brow_inner_up=0.7, lips_press=0.3),
-        "smirk_left": _expression((0.35, 0.0), smile_left=0.95, brow_outer_up_left=0.7),
-        "smirk_right": _expression((-0.35, 0.0), smile_right=0.95, brow_outer_up_right=0.7),
-        "frown": _expression(frown=1.2, brow_knit=0.6),
-        "brows_up": _expression(brow_inner_up=0.9, brow_outer_up=1.1, wide=0.5, smile=0.2),
-        "one_brow_up": _expression(brow_outer_up_left=1.4, brow_down_right=0.8, smile_left=0.3),
-        "cross_eyed": _expression(((0.8, -0.15), (-0.8, -0.15)), brow_inner_up=0.4, kiss=0.3),
-        "look_left": _expression((0.8, 0.0)),
-        "look_right": _expression((-0.8, 0.0)),
-        "look_up": _expression((0.0, 0.75), brow_inner_up=0.5, brow_outer_up=0.4, wide=0.3),
-        "look_down": _expression((0.0, -0.8), blink=0.35),
-        "jaw_open": _expression(jaw_open=1.0),
-        "shout": _expression(jaw_open=0.95, mouth_stretch=0.4, upper_lip_up=0.6, brow_knit=0.7, squint=0.4),
-        "oh": _expression(jaw_open=0.5, kiss=0.75, brow_inner_up=0.4),
-        "teeth": _expression(upper_lip_up=0.75, lower_lip_down=0.8, mouth_stretch=0.5),
-        "puff": _expression(puff=1.0, lips_press=0.5, brow_inner_up=0.4, wide=0.2),
-        "mouth_left": _expression(mouth_side=0.8, brow_outer_up_left=0.3),
-        "mouth_right": _expression(mouth_side=-0.8, brow_outer_up_right=0.3),
-        "sleepy": _expression((0.0, -0.4), blink=0.6, brow_inner_up=0.3, brow_outer_up=0.2, jaw_open=0.08),
-    }
-)
-"""Named expressions; "left" is the person's left, which is right in the picture."""
+from followyouremoji.face.expressions import CONTROLS, EXPRESSIONS, Gaze, expression
 
 
 @dataclass(frozen=True)
@@ -92,7 +17,7 @@ class Performance:
 
     Attributes
     ----------
-    controls : ``K`` weights in the order of `anatomy.CONTROLS`
+    controls : ``K`` weights in the order of `face.expressions.CONTROLS`
     gaze : (x, y) of the right and the left eye, ``[-1, 1]``, x to the picture's right, y up
     yaw, pitch, roll : degrees; positive turns the face to the picture's right, up, and tilts it clockwise
     shift : (x, y) of the head, in parts of the picture's side, x right, y down
@@ -114,14 +39,14 @@ class Performance:
 
     @classmethod
     def of(cls, name: str, intensity: float = 1.0) -> "Performance":
-        """A named expression, frontal. Raises KeyError for a name that is not in `EXPRESSIONS`."""
+        """A named expression, frontal. Raises KeyError for a name that is not in `face.expressions.EXPRESSIONS`."""
         expression = EXPRESSIONS[name]
         return cls(tuple(intensity * expression.vector()), _as_gaze(intensity * np.array(expression.gaze)))
 
     @classmethod
     def within_limits(cls, controls: np.ndarray, gaze: np.ndarray, **head: Any) -> "Performance":
         """Of weights ``(K,)`` and gaze ``(2, 2)`` of any strength, brought within what the face can do."""
-        return cls(_bounded(controls), _as_gaze(gaze), **head)
+        return cls(_weights(controls), _as_gaze(gaze), **head)
 
     @classmethod
     def random(cls, rng: np.random.Generator, turn: float = 1.0) -> "Performance":
@@ -143,7 +68,7 @@ class Performance:
             gaze += rng.normal(0.0, (0.35, 0.22))
         angles = np.clip(rng.normal(0.0, 1.0, 3), -2.3, 2.3) * (12.0, 8.0, 6.0) * turn
         return cls(
-            _bounded(controls),
+            _weights(controls),
             _as_gaze(gaze),
             yaw=float(angles[0]),
             pitch=float(angles[1]),
@@ -153,16 +78,8 @@ class Performance:
         )
 
 
-def _bounded(controls: np.ndarray) -> tuple[float, ...]:
-    """Weights within the mesh's limits: at most 2, blinks at most 1, and jaw and kiss not far open at once."""
-    bounded = np.clip(controls, 0.0, 2.0)
-    for name in ("mouth_side", "jaw_side"):
-        place = CONTROLS.index(name)
-        bounded[place] = np.clip(controls[place], -1.0, 1.0)
-    for name in ("blink_left", "blink_right", "jaw_open", "kiss", "smile_left", "smile_right", "puff"):
-        place = CONTROLS.index(name)
-        bounded[place] = min(bounded[place], 1.1 if "blink" not in name else 1.0)
-    return tuple(bounded.tolist())
+def _weights(controls: np.ndarray) -> tuple[float, ...]:
+    return tuple(bounded(controls).tolist())
 
 
 def _as_gaze(gaze: np.ndarray) -> tuple[Gaze, Gaze]:
@@ -227,7 +144,7 @@ def _frames(
     scales = np.exp(0.015 * sway * wander(rng, frames, frame_rate, 5.0))
     return [
         Performance(
-            _bounded(weights),
+            _weights(weights),
             _as_gaze(eyes),
             yaw=float(angle[0]),
             pitch=float(angle[1]),
@@ -251,7 +168,7 @@ def speech(rng: np.random.Generator, frames: int, frame_rate: float) -> list[Per
         EXPRESSIONS["oh"].vector() * 0.7,
         EXPRESSIONS["teeth"].vector() * 0.55,
         EXPRESSIONS["kiss"].vector() * 0.5,
-        _expression(jaw_open=0.25, mouth_stretch=0.5, smile=0.2).vector(),
+        expression(jaw_open=0.25, mouth_stretch=0.5, smile=0.2).vector(),
     )
     moment = rng.uniform(0.0, 0.2)
     while moment < frames / frame_rate:

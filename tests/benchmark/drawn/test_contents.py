@@ -18,13 +18,12 @@ from followyouremoji.benchmark.drawn.motions import (
     FIRST_FRAMES,
     FRAMES,
     MOTIONS,
-    NAMED_EXPRESSIONS,
 )
 from followyouremoji.benchmark.drawn.slices import SEED, motion_of
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.expressions import CONTROLS, EXPRESSIONS, NAMED_EXPRESSIONS
 from followyouremoji.face.topology import LEFT_IRIS, RIGHT_IRIS
-from followyouremoji.portraits import EXPRESSIONS, HELD_OUT_STYLES, STYLES, Performance
-from followyouremoji.portraits.anatomy import CONTROLS
+from followyouremoji.portraits import HELD_OUT_STYLES, STYLES, Performance
 
 
 @pytest.fixture(scope="module")

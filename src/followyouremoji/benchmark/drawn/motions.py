@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 
 from followyouremoji.face.easing import smooth_step
-from followyouremoji.portraits import EXPRESSIONS, Performance, speech
-from followyouremoji.portraits.anatomy import CONTROLS
+from followyouremoji.face.expressions import CONTROLS, EXPRESSIONS, GROUPS
+from followyouremoji.portraits import Performance, speech
 from followyouremoji.portraits.performance import blinks_at, saccades, wander
 
 FRAME_RATE = 25.0
@@ -36,7 +36,7 @@ class Act:
 
     Attributes
     ----------
-    controls : ``(K,)`` weights at its height, see `anatomy.CONTROLS`
+    controls : ``(K,)`` weights at its height, see `face.expressions.CONTROLS`
     gaze : ``(2, 2)`` of the right and the left eye, in parts of their reach
     head : degrees of yaw, pitch and roll
     nearer : logarithm of the head's size
@@ -253,18 +253,6 @@ class DrivingMotion:
         moments = self.act(np.random.default_rng((seed, _MOTION, number)))
         return [Performance.neutral(), *moments[1:]]
 
-
-GROUPS = {
-    "joy": ("smile", "grin", "laugh"),
-    "sadness": ("sad", "pout", "frown"),
-    "anger": ("angry", "disgusted", "shout"),
-    "surprise": ("surprised", "afraid", "one_brow_up"),
-    "lids": ("wink_left", "wink_right", "eyes_closed"),
-    "mouth": ("kiss", "puff", "mouth_left"),
-}
-"""The 18 named expressions in groups of three."""
-
-NAMED_EXPRESSIONS = tuple(name for names in GROUPS.values() for name in names)
 
 _AHEAD = (0.0, 0.0)
 _RIGHT, _LEFT = (0.85, 0.0), (-0.85, 0.0)

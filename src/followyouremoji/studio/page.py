@@ -9,6 +9,7 @@ from gradio.themes import Base
 
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.tabs.animate import animate_tab
+from followyouremoji.studio.tabs.expressions import expressions_tab
 
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 
@@ -24,8 +25,11 @@ def build_page(studio: Studio) -> Page:
     """All tabs."""
     with gr.Blocks(title="Follow Your Emoji", analytics_enabled=False) as blocks:
         gr.HTML('<header class="fye-header"><h1>Follow Your Emoji</h1></header>', apply_default_css=False)
-        with gr.Tabs(), gr.Tab("Animate", id="animate"):
-            animate_tab()
+        with gr.Tabs():
+            with gr.Tab("Animate", id="animate"):
+                animate_tab()
+            with gr.Tab("Expressions", id="expressions"):
+                expressions_tab()
     return Page(blocks, look(), HEAD)
 
 

@@ -7,6 +7,7 @@ visitor after the other.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,13 +17,15 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import Field
 
 from followyouremoji.config import validated
 from followyouremoji.face.alignment import AlignmentSettings, SolvedMotion, align, measure
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.keyframes import Keyframe, Keyframes, keyframe_motion
+from followyouremoji.face.keyframes import Keyframe, Keyframes, keyframe_motion, write_keyframes
+from followyouremoji.face.motion import MOTION_ENDING
 from followyouremoji.face.sliders import Pose
-from followyouremoji.media.pictures import read_layers
+from followyouremoji.media.pictures import on_background, read_layers, resize_picture
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.studio.examples import view_of
 from followyouremoji.studio.material import Material
@@ -30,6 +33,8 @@ from followyouremoji.studio.turns import Turns
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.studio.store import Visitor
+    from followyouremoji.studio.studio import Studio
 
 REMEMBERED = 8
 """Portraits that are being posed, a few megabytes each."""
@@ -44,6 +49,16 @@ class Posed:
 
     portrait: str
     pose: Pose
+
+
+@validated
+class Performed:
+    """Keyframes, and what some requests need beside them: a portrait, by its id, a name, a moment in seconds."""
+
+    keyframes: Keyframes
+    portrait: str = ""
+    name: str = Field("Motion", min_length=1, max_length=80)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,10 +128,34 @@ class Posing:
             layers = sitter.picture(animator, pose)
             return Picture(layers, time.perf_counter() - began)
 
-    @staticmethod
-    def whole(portrait: Material, landmarks: Landmarks) -> Sitter:
-        """The portrait itself, in its own resolution; not remembered."""
-        return Sitter(read_layers(portrait_path(portrait.given)), landmarks)
+    def whole_picture(self, visitor: str, portrait: Material, landmarks: Landmarks, pose: Pose) -> Picture:
+        """The same in the portrait's own resolution, of which nothing is remembered."""
+        layers = turned_as(read_layers(portrait_path(portrait.given)), read_layers(view_of(portrait)))
+        return self.picture(visitor, Sitter(layers, landmarks), pose)
+
+
+def keep_motion(studio: Studio, visitor: Visitor, keyframes: Keyframes, name: str) -> Material:
+    """Keep the motion of keyframes among a visitor's drivings, with the keyframes beside it."""
+    folder = visitor.new_folder()
+    try:
+        file = folder / f"given{MOTION_ENDING}"
+        keyframes.motion(name).save(file)
+        write_keyframes(folder / "keyframes.json", keyframes)
+        return studio.add_material(visitor, "driving", f"{name}{MOTION_ENDING}", file)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
+
+
+def turned_as(layers: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """A picture turned upright as its view was, of which it is a larger one."""
+
+    def small(picture: np.ndarray) -> np.ndarray:
+        return resize_picture(on_background(picture), (32, 32)).astype(np.int16)
+
+    shown = small(view)
+    turns = [np.rot90(layers, quarters) for quarters in range(4)]
+    apart = [np.abs(small(np.ascontiguousarray(one)) - shown).mean() for one in turns]
+    return np.ascontiguousarray(turns[int(np.argmin(apart))])
 
 
 @cache

@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from followyouremoji.errors import UserError
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
+from followyouremoji.studio import routes_poses
 from followyouremoji.studio.routes import router
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visits
@@ -38,6 +39,7 @@ def studio_app(studio: Studio) -> FastAPI:
         return JSONResponse({"detail": str(error)}, 422)
 
     app.include_router(router)
+    app.include_router(routes_poses.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
     app.add_middleware(Visits)
     page = build_page(studio)
@@ -46,7 +48,7 @@ def studio_app(studio: Studio) -> FastAPI:
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=[STATIC / "studio.css"],
+        css_paths=[STATIC / "studio.css", STATIC / "expressions.css"],
         head=page.head,
         footer_links=[],
         run_history=False,

@@ -22,6 +22,7 @@ from followyouremoji.studio.examples import view_of
 from followyouremoji.studio.jobs import Job, Jobs
 from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.materials import examine_driving, examine_portrait
+from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Result, Store, Visitor
@@ -41,6 +42,7 @@ class Studio:
         self.store = Store(settings.place)
         self.jobs = Jobs()
         self.faces = FaceFinder()
+        self.posing = Posing(lambda: self.animator)
         self._loader = ThreadPoolExecutor(1, "loading")
         self._animator: Future[PortraitAnimator] = self._loader.submit(load_animator, model)
 

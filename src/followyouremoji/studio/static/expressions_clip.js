@@ -6,10 +6,10 @@ import { latest, unpack } from "./expressions_stage.js";
 const POLL = 700; // ms
 
 export class Clip {
-  // `content()` is what the editor holds, `say` and `tell` show a sentence and a problem.
-  constructor(element, content, timeline, stage) {
-    Object.assign(this, { content, timeline, stage });
-    this.section = element;
+  constructor(element, editor) {
+    this.editor = editor;
+    this.timeline = editor.timeline;
+    this.stage = editor.stage;
     this.name = element.querySelector("[name=motion]");
     this.said = element.querySelector(".fye-said");
     this.problem = element.querySelector("[role=alert]");
@@ -25,7 +25,15 @@ export class Clip {
       json: () => this.#save("json"),
     };
     for (const [name, act] of Object.entries(doing)) this.buttons.get(name).addEventListener("click", () => this.#trying(act));
-    this.changed();
+    this.file = element.querySelector("[type=file]");
+    this.file.addEventListener("change", () => this.#trying(() => this.#read()));
+  }
+
+  // What is asked about: keyframes as in their file, and what goes with them.
+  #content() {
+    const { keyframes, length, frameRate } = this.timeline;
+    const listed = { frame_rate: frameRate, seconds: length, keyframes };
+    return { portrait: this.editor.portrait, name: this.name.value.trim() || "Motion", keyframes: listed };
   }
 
   // Keyframes, their length or the portrait are others.
@@ -34,14 +42,14 @@ export class Clip {
     this.landmarks = undefined;
     const few = this.timeline.keyframes.length < 2;
     for (const name of ["clip", "keep", "fyemotion", "json"]) this.buttons.get(name).disabled = few;
-    if (!few && this.content().portrait) this.ask();
+    if (!few && this.editor.portrait) this.ask();
   }
 
   async #ask() {
-    const asked = this.content();
+    const asked = this.#content();
     try {
       const answer = await sendJson("keyframes/preview", asked);
-      if (JSON.stringify(this.content()) !== JSON.stringify(asked)) return;
+      if (JSON.stringify(this.#content()) !== JSON.stringify(asked)) return;
       this.landmarks = unpack(await answer.arrayBuffer());
       this.problem.textContent = "";
     } catch (error) {
@@ -59,7 +67,7 @@ export class Clip {
 
   async #seekPose(seconds) {
     try {
-      const { keyframes } = this.content();
+      const { keyframes } = this.#content();
       const answer = await (await sendJson("keyframes/pose", { keyframes, seconds })).json();
       if (seconds === this.timeline.cursor) pose.replace(answer.pose);
     } catch (error) {
@@ -75,15 +83,15 @@ export class Clip {
     if (this.running) return this.stop(true);
     if (!this.landmarks) await this.ask();
     if (!this.landmarks) return undefined;
-    const { length, cursor } = this.timeline;
-    const from = cursor >= length - 0.05 ? 0 : cursor;
+    const { end, cursor } = this.timeline;
+    const from = cursor < end ? cursor : 0;
     const began = performance.now();
     this.timeline.playing = true;
     const step = (now) => {
-      const seconds = Math.min(from + Math.max(0, now - began) / 1000, length);
+      const seconds = Math.min(from + Math.max(0, now - began) / 1000, end);
       this.timeline.move(seconds);
       this.stage.draw(this.landmarks, this.#frame(seconds));
-      if (seconds >= length) this.stop(true);
+      if (seconds >= end) this.stop(true);
       else this.running = requestAnimationFrame(step);
     };
     this.running = requestAnimationFrame(step);
@@ -112,7 +120,7 @@ export class Clip {
     const button = this.buttons.get("clip");
     button.disabled = true;
     try {
-      const result = await (await sendJson("keyframes/clip", { ...this.content(), name: this.name.value })).json();
+      const result = await (await sendJson("keyframes/result", this.#content())).json();
       await this.#follow(result.id);
     } finally {
       button.disabled = false;
@@ -151,14 +159,22 @@ export class Clip {
   }
 
   async #keep() {
-    const motion = await (await sendJson("keyframes/motion", { ...this.content(), name: this.name.value })).json();
+    const motion = await (await sendJson("keyframes/material", this.#content())).json();
     this.said.textContent = `${motion.name} is among your motions in the tab Animate.`;
     window.dispatchEvent(new CustomEvent("fye-material", { detail: motion }));
   }
 
-  async #save(format) {
-    const answer = await sendJson(`keyframes/file?format=${format}`, { ...this.content(), name: this.name.value });
-    download(await answer.blob(), `${this.name.value || "motion"}.${format}`);
+  async #save(kind) {
+    const answer = await sendJson(`keyframes/file?kind=${kind}`, this.#content());
+    download(await answer.blob(), `${this.#content().name}.${kind}`);
+  }
+
+  async #read() {
+    const [file] = this.file.files;
+    if (!file) return;
+    this.file.value = "";
+    const answer = await sendJson(`keyframes/read?${new URLSearchParams({ name: file.name })}`, await file.text());
+    this.editor.take(await answer.json());
   }
 }
 

@@ -4,8 +4,7 @@ import { pose } from "./expressions_pose.js";
 const KEPT = ["head", "gaze"]; // groups of sliders that an expression leaves as they are
 
 export class Named {
-  constructor(element, { sliders, expressions, strongest }) {
-    this.sliders = new Map(sliders.map((slider) => [slider.name, slider]));
+  constructor(element, { expressions, strongest }) {
     this.strongest = strongest;
     this.strengths = element.querySelector(".fye-strengths");
     this.buttons = expressions.map((name) => this.#button(name));
@@ -20,7 +19,7 @@ export class Named {
     button.dataset.name = name;
     button.setAttribute("aria-pressed", "false");
     button.addEventListener("click", () => {
-      const kept = Object.entries(pose.amounts).filter(([one]) => KEPT.includes(this.sliders.get(one)?.group));
+      const kept = Object.entries(pose.amounts).filter(([one]) => KEPT.includes(pose.sliders.get(one)?.group));
       pose.replace(Object.fromEntries(pose.of(name) ? kept : [...kept, [name, 1]]));
     });
     return button;
@@ -29,7 +28,7 @@ export class Named {
   // Expressions that are no sliders have a range here.
   #show() {
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(pose.of(button.dataset.name) !== 0));
-    const names = Object.keys(pose.amounts).filter((name) => !this.sliders.has(name));
+    const names = Object.keys(pose.amounts).filter((name) => !pose.sliders.has(name));
     const there = new Map([...this.strengths.children].map((row) => [row.dataset.name, row]));
     for (const [name, row] of there) if (!names.includes(name)) row.remove();
     for (const name of names) {

@@ -10,12 +10,21 @@ export class Portraits {
     element.addEventListener("change", ({ target }) => target.type === "radio" && onChoice(target.value));
   }
 
+  // Fill the row; returns the chosen portrait, or the first where that is gone.
   async open(chosen) {
-    const { portraits } = await getJson("examples");
-    for (const one of portraits) this.#add(one);
-    const radio = [...this.element.querySelectorAll("[type=radio]")].find((one) => one.value === chosen);
-    (radio ?? this.element.querySelector("[type=radio]")).checked = true;
-    return (radio ?? this.element.querySelector("[type=radio]")).value;
+    const [{ portraits }, own] = await Promise.all([getJson("examples"), getJson("materials?kind=portrait")]);
+    for (const one of [...portraits.toReversed(), ...own.toReversed()]) this.#add(one);
+    const ids = this.#radios().map((radio) => radio.value);
+    return this.choose(ids.includes(chosen) ? chosen : portraits[0].id);
+  }
+
+  choose(portrait) {
+    this.#radios().find((radio) => radio.value === portrait).checked = true;
+    return portrait;
+  }
+
+  #radios() {
+    return [...this.element.querySelectorAll("[type=radio]")];
   }
 
   #add(portrait) {

@@ -2,6 +2,7 @@
 
 class Pose extends EventTarget {
   amounts = {};
+  sliders = new Map(); // by name
 
   // Merge some amounts; those of 0 are left out. "change" tells whoever shows it.
   change(some) {
@@ -23,7 +24,8 @@ export const pose = new Pose();
 
 // Gradio's sliders, both ways: `show` has them show amounts.
 export class Sliders {
-  constructor(names, show) {
+  constructor(show) {
+    const names = [...pose.sliders.keys()];
     this.names = names;
     this.shown = names.map(() => 0);
     window.addEventListener("fye-pose", ({ detail }) => this.#moved(names.map((name) => detail[name])));

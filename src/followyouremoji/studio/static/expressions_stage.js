@@ -32,7 +32,7 @@ export class Stage {
   // `onProblem` is called with a sentence for the user, or "" where all is well again.
   constructor(element, onProblem) {
     this.canvas = element.querySelector("canvas");
-    this.made = element.querySelector(".fye-made");
+    this.made = element.querySelector(".fye-made img");
     this.seconds = element.querySelector(".fye-seconds");
     this.onProblem = onProblem;
     this.askLandmarks = latest((pose) => this.#landmarks(pose));

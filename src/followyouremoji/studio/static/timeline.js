@@ -15,7 +15,7 @@ const LANE = `
 export class Timeline {
   // `on` has what is called: select(keyframe or null), change() of keyframes or length, settle() when a change is
   // complete, seek(seconds, whether the cursor is let go of), add(seconds), play().
-  constructor(element, { easings, frameRate, longest }, on) {
+  constructor(element, { easings, frame_rate: frameRate, longest }, on) {
     element.innerHTML = LANE;
     Object.assign(this, { keyframes: [], length: 3, selected: null, cursor: 0, frameRate, longest, on });
     this.lane = element.querySelector(".fye-lane");
@@ -24,7 +24,6 @@ export class Timeline {
     this.field = element.querySelector("[type=number]");
     this.time = element.querySelector(".fye-time");
     this.buttons = new Map([...element.querySelectorAll("[data-do]")].map((one) => [one.dataset.do, one]));
-    this.range.step = 1 / frameRate;
     this.field.max = longest;
     this.easing.append(...easings.map((name) => new Option(name.replaceAll("_", " "), name)));
     this.#listen();
@@ -32,17 +31,21 @@ export class Timeline {
   }
 
   // Show other keyframes.
-  set({ keyframes, length, cursor = 0, selected = -1 }) {
-    this.keyframes = keyframes.map((one) => ({ ...one }));
-    this.length = length;
-    this.cursor = Math.min(cursor, length);
+  set({ keyframes, length, frameRate, cursor = 0, selected = -1 }) {
+    Object.assign(this, { length, frameRate, keyframes: keyframes.map((one) => ({ ...one })) });
+    this.cursor = Math.min(cursor, this.end);
     this.selected = this.keyframes[selected] ?? null;
     this.draw();
   }
 
   get state() {
-    const { keyframes, length, cursor } = this;
-    return { keyframes, length, cursor, selected: keyframes.indexOf(this.selected) };
+    const { keyframes, length, frameRate, cursor } = this;
+    return { keyframes, length, frameRate, cursor, selected: keyframes.indexOf(this.selected) };
+  }
+
+  // When the last frame is shown.
+  get end() {
+    return this.#onFrame(this.length - 1 / this.frameRate);
   }
 
   set playing(playing) {
@@ -60,6 +63,11 @@ export class Timeline {
     this.on.settle();
   }
 
+  // The cursor stays where a clip was paused.
+  letGo() {
+    this.#seek(true);
+  }
+
   // The cursor as a clip plays.
   move(seconds) {
     this.cursor = seconds;
@@ -71,7 +79,8 @@ export class Timeline {
     const focused = [...this.lane.children].find((one) => one === document.activeElement)?.keyframe;
     this.lane.replaceChildren(...this.keyframes.map((keyframe, number) => this.#marker(keyframe, number)));
     [...this.lane.children].find((one) => one.keyframe === focused)?.focus();
-    this.range.max = this.length;
+    this.range.max = this.end;
+    this.range.step = 1 / this.frameRate;
     this.range.value = this.cursor;
     this.field.value = this.length;
     this.easing.value = this.selected?.easing ?? this.easing.value;
@@ -95,7 +104,7 @@ export class Timeline {
     marker.title = `Keyframe ${number + 1} at ${keyframe.seconds.toFixed(2)} s`;
     marker.setAttribute("aria-label", `Keyframe ${number + 1} at ${Number(keyframe.seconds.toFixed(2))} s`);
     marker.setAttribute("aria-pressed", String(keyframe === this.selected));
-    marker.style.left = `${(100 * keyframe.seconds) / this.length}%`;
+    marker.style.left = `${(100 * keyframe.seconds) / this.end}%`;
     return marker;
   }
 
@@ -115,10 +124,8 @@ export class Timeline {
       this.#changed();
     });
     this.field.addEventListener("change", () => {
-      const last = this.keyframes.at(-1)?.seconds ?? 0;
       const asked = Number(this.field.value) || this.length;
-      this.length = Math.min(Math.max(asked, last, 0.2), this.longest);
-      this.cursor = Math.min(this.cursor, this.length);
+      this.#last(asked);
       this.#changed();
     });
     this.lane.addEventListener("click", ({ target }) => target.keyframe && this.select(target.keyframe));
@@ -128,7 +135,7 @@ export class Timeline {
 
   select(keyframe) {
     this.#pick(keyframe);
-    this.on.select(keyframe);
+    if (keyframe) this.on.select(keyframe);
   }
 
   #pick(keyframe) {
@@ -166,7 +173,7 @@ export class Timeline {
       if (!moved && Math.abs(now.clientX - start) < 4) return;
       if (!moved && this.selected !== keyframe) this.select(keyframe);
       moved = true;
-      if (this.#place(keyframe, ((now.clientX - left) / width) * this.length)) {
+      if (this.#place(keyframe, ((now.clientX - left) / width) * this.end)) {
         this.draw();
         this.on.change();
       }
@@ -181,7 +188,7 @@ export class Timeline {
 
   // Move a keyframe, but not onto another.
   #place(keyframe, seconds) {
-    const place = this.#onFrame(Math.min(Math.max(seconds, 0), this.length));
+    const place = this.#onFrame(Math.min(Math.max(seconds, 0), this.end));
     if (this.keyframes.some((one) => one !== keyframe && Math.abs(one.seconds - place) < 0.5 / this.frameRate)) return false;
     keyframe.seconds = this.cursor = place;
     this.#sort();
@@ -194,8 +201,8 @@ export class Timeline {
     const taken = (place) => this.keyframes.some((one) => Math.abs(one.seconds - place) < 0.5 / this.frameRate);
     let place = this.#onFrame(seconds + 0.4);
     while (taken(place)) place = this.#onFrame(place + 1 / this.frameRate);
-    if (place > this.longest) return;
-    this.length = Math.max(this.length, place);
+    if (place > this.longest - 1 / this.frameRate) return;
+    this.#last(this.length, place);
     this.put(place, { ...pose }, easing);
   }
 
@@ -215,8 +222,15 @@ export class Timeline {
     this.on.settle();
   }
 
+  // Have it last some seconds, and at least as long as its keyframes.
+  #last(seconds, latest = this.keyframes.at(-1)?.seconds ?? 0) {
+    const frames = Math.max(seconds * this.frameRate, latest * this.frameRate + 1, 2);
+    this.length = Math.min(Number((Math.round(frames) / this.frameRate).toFixed(4)), this.longest);
+    this.cursor = Math.min(this.cursor, this.end);
+  }
+
   #onFrame(seconds) {
-    return Math.round(seconds * this.frameRate) / this.frameRate;
+    return Number((Math.round(seconds * this.frameRate) / this.frameRate).toFixed(4));
   }
 
   #sort() {

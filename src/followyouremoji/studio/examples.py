@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 
 from followyouremoji.errors import UserError
+from followyouremoji.face.motion import Motion
 from followyouremoji.requests.bundled import (
     MOTION_ENDING,
     PORTRAIT_ENDING,
     PREFIX,
+    driving_path,
     example_names,
     portrait_path,
 )
@@ -32,10 +34,23 @@ def bundled_material(identity: str) -> Material:
         from PIL import Image
 
         with Image.open(path) as image:
-            details = {"size": list(image.size), "faces": 1, "transparent": image.mode == "RGBA"}
+            details = {
+                "size": list(image.size),
+                "faces": 1,
+                "transparent": image.mode == "RGBA",
+                "style": STYLES.get(name, "Drawn"),
+            }
         return Material(identity, "portrait", name, identity, None, details)
     if name in example_names(MOTION_ENDING):
-        return Material(identity, "driving", name, identity, None, {"view": None, "sound": False})
+        motion = Motion.load(driving_path(identity))
+        details = {
+            "frames": len(motion),
+            "frame_rate": motion.frame_rate,
+            "seconds": motion.duration,
+            "sound": False,
+            "view": None,
+        }
+        return Material(identity, "driving", name, identity, None, details)
     raise NotThere(identity)
 
 

@@ -4,6 +4,8 @@ One binary answer, little-endian: the length of a JSON text (uint32), the text, 
 points, x and y in eighths of a pixel of the portrait's view. The text holds
 
     size      [width, height] of the view, pixels
+    start     seconds of the driving at which the first frame is
+    forward   frames before the motion goes backwards; all where it does not
     frames, frame_rate, points
     lines     [[colour, [point, point, ...]], ...]: each point numbers one of a frame's
     pupils    [point, point]
@@ -45,7 +47,13 @@ def _shown() -> tuple[np.ndarray, list[list[object]], list[int]]:
 
 
 def packed(
-    points: np.ndarray, size: tuple[int, int], scale: float, frame_rate: float, notes: Sequence[str] = ()
+    points: np.ndarray,
+    size: tuple[int, int],
+    scale: float,
+    frame_rate: float,
+    notes: Sequence[str] = (),
+    start: float = 0.0,
+    forward: int | None = None,
 ) -> bytes:
     """Landmarks (T, 478, 2), pixels of a portrait, for a view of `size` that is `scale` times as large."""
     shown, lines, pupils = _shown()
@@ -53,6 +61,8 @@ def packed(
         {
             "size": size,
             "frames": len(points),
+            "start": start,
+            "forward": len(points) if forward is None else forward,
             "frame_rate": frame_rate,
             "points": len(shown),
             "lines": lines,

@@ -32,13 +32,13 @@ from pydantic import TypeAdapter
 from followyouremoji.config import parse
 from followyouremoji.errors import MotionError, SettingsError
 from followyouremoji.face.expressions import NAMED_EXPRESSIONS
-from followyouremoji.face.keyframes import EASINGS, MOST_KEYFRAMES, Keyframes, write_keyframes
+from followyouremoji.face.keyframes import EASINGS, MOST_BYTES, MOST_KEYFRAMES, Keyframes, write_keyframes
 from followyouremoji.face.sliders import SLIDERS, STRONGEST
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.posing import Performed, Picture, Posed, Sitter, keep_motion
 from followyouremoji.studio.preview import packed
-from followyouremoji.studio.routes import AtWork, described, told
+from followyouremoji.studio.routes import BINARY, AtWork, described, of_kind, text_of, told
 from followyouremoji.studio.store import Visitor
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.turns import Superseded
@@ -49,7 +49,7 @@ FRAME_RATE = 25.0
 """Of motions that are made on the page."""
 
 PICTURE_QUALITY = 90
-FILE_TYPES = {"fyemotion": "application/octet-stream", "json": "application/json"}
+FILE_TYPES = {"fyemotion": BINARY, "json": "application/json"}
 
 Asked = TypeVar("Asked")
 
@@ -58,7 +58,7 @@ def asked(kind: type[Asked]) -> Callable[[Request], Awaitable[Asked]]:
     """Reads a request's body. Raises SettingsError."""
 
     async def read(request: Request) -> Asked:
-        return parse(kind, await request.body(), "the request", SettingsError)
+        return parse(kind, await text_of(request, MOST_BYTES), "the request", SettingsError)
 
     return read
 
@@ -98,7 +98,7 @@ def picture(wanted: OfPose, visitor: Visiting, studio: AtWork) -> Response:
 
 @router.post("/pose/file")
 def picture_file(wanted: OfPose, visitor: Visiting, studio: AtWork) -> Response:
-    portrait = visitor.material(wanted.portrait)
+    portrait = of_kind("portrait", wanted.portrait, visitor)
     try:
         made = studio.posing.whole_picture(visitor.name, portrait, studio.landmarks(portrait), wanted.pose)
     except Superseded:
@@ -110,7 +110,7 @@ def picture_file(wanted: OfPose, visitor: Visiting, studio: AtWork) -> Response:
 
 @router.post("/keyframes/read")
 async def read(request: Request, name: str) -> dict[str, Any]:
-    content = parse(Keyframes, await request.body(), name, MotionError)
+    content = parse(Keyframes, await text_of(request, MOST_BYTES), name[:200], MotionError)
     return TypeAdapter(Keyframes).dump_python(content, mode="json")
 
 
@@ -128,7 +128,7 @@ def preview(wanted: OfKeyframes, visitor: Visiting, studio: AtWork) -> Response:
 
 @router.post("/keyframes/result", status_code=201)
 def begin(wanted: OfKeyframes, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
-    portrait = visitor.material(wanted.portrait)
+    portrait = of_kind("portrait", wanted.portrait, visitor)
     check_length(wanted.keyframes, studio)
     driving = keep_motion(studio, visitor, wanted.keyframes, wanted.name)
     controls = Controls(portrait_expression="keep")
@@ -154,13 +154,13 @@ def file(wanted: OfKeyframes, kind: Literal["fyemotion", "json"], studio: AtWork
 
 
 def sitter_of(portrait: str, visitor: Visitor, studio: Studio) -> Sitter:
-    material = visitor.material(portrait)
+    material = of_kind("portrait", portrait, visitor)
     return studio.posing.sitter(material, studio.landmarks(material))
 
 
 def landmarks(points: np.ndarray, sitter: Sitter, frame_rate: float) -> Response:
     content = packed(points, sitter.landmarks.size, 1.0, frame_rate)
-    return Response(content, media_type="application/octet-stream")
+    return Response(content, media_type=BINARY)
 
 
 def as_shown(made: Picture) -> Response:

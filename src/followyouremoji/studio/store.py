@@ -16,6 +16,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -102,6 +103,14 @@ class Visitor:
         about = parse(About, (folder / "about.json").read_bytes(), folder / "about.json", DataError)
         given = str(folder / Path(about.file).name)
         return Material(identity, about.kind, about.name, given, folder, about.details)
+
+    def materials(self, kind: Kind) -> list[Material]:
+        """Those that were uploaded, the latest first; what cannot be read is left out."""
+        found = []
+        for folder in (self.folder / "materials").glob("*"):
+            with suppress(NotThere, OSError, DataError):
+                found.append(((folder / "about.json").stat().st_mtime_ns, self.material(folder.name)))
+        return [one for _, one in sorted(found, key=lambda pair: -pair[0]) if one.kind == kind]
 
     # Results
 

@@ -11,7 +11,7 @@ const CALM = 150; // ms without a change until a picture is made
 const DRAFT = "drafts/expressions";
 
 export async function mount(element, trigger) {
-  const problem = element.querySelector(".fye-problem");
+  const problem = element.querySelector("[role=alert]");
   const tell = (sentence) => { problem.textContent = sentence; };
   try {
     await new Editor(element, trigger, tell).open();
@@ -139,7 +139,7 @@ class Editor {
     if (!this.steps.can(by)) return;
     const state = this.steps.go(by);
     if (state.portrait !== this.portrait) {
-      this.portraits.choose(state.portrait);
+      this.portraits.mark(state.portrait);
       this.#sit(state.portrait);
     }
     this.#restore(state);

@@ -1,7 +1,9 @@
 // What the keyframes make: played as landmarks at once, as a clip, kept as a motion, and written to files and read.
 import { getJson, sendJson } from "./api.js";
+import { make } from "./dom.js";
 import { pose } from "./expressions_pose.js";
-import { latest, unpack } from "./expressions_stage.js";
+import { latest } from "./expressions_stage.js";
+import { Landmarks } from "./landmarks.js";
 
 const POLL = 700; // ms
 
@@ -50,7 +52,7 @@ export class Clip {
     try {
       const answer = await sendJson("keyframes/preview", asked);
       if (JSON.stringify(this.#content()) !== JSON.stringify(asked)) return;
-      this.landmarks = unpack(await answer.arrayBuffer());
+      this.landmarks = new Landmarks(await answer.arrayBuffer());
       this.problem.textContent = "";
     } catch (error) {
       this.problem.textContent = error.message;
@@ -76,7 +78,7 @@ export class Clip {
   }
 
   #frame(seconds) {
-    return Math.min(Math.round(seconds * this.landmarks.frame_rate), this.landmarks.frames - 1);
+    return this.landmarks.at(seconds);
   }
 
   async play() {
@@ -151,9 +153,7 @@ export class Clip {
     const { outcome } = result;
     const file = `/studio/results/${result.id}/file`;
     this.said.textContent = `${outcome.frames} frames in ${outcome.seconds.toFixed(1)} s. It is in the history, too. `;
-    const link = Object.assign(document.createElement("a"), { href: file, textContent: "Download it" });
-    link.download = result.file.replace(/^result/, result.title);
-    this.said.append(link);
+    this.said.append(make("a", { href: file, download: result.file.replace(/^result/, result.title) }, "Download it"));
     this.video.src = file;
     this.video.hidden = false;
   }
@@ -161,7 +161,7 @@ export class Clip {
   async #keep() {
     const motion = await (await sendJson("keyframes/material", this.#content())).json();
     this.said.textContent = `${motion.name} is among your motions in the tab Animate.`;
-    window.dispatchEvent(new CustomEvent("fye-material", { detail: motion }));
+    window.dispatchEvent(new CustomEvent("fye-materials", { detail: motion }));
   }
 
   async #save(kind) {
@@ -180,7 +180,7 @@ export class Clip {
 
 // Have the browser save a file.
 export function download(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

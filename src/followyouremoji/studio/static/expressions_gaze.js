@@ -19,7 +19,23 @@ export function mount(element) {
     });
   }
 
+  // Each eye's own sliders are there where the eyes look apart.
+  function join(isTogether) {
+    together.checked = isTogether;
+    element.closest(".fye-sliders").classList.toggle("fye-together", isTogether);
+  }
+
+  together.addEventListener("change", () => {
+    join(together.checked);
+    if (!together.checked) return;
+    const looks = eyes.map((button) => look(button.dataset.eye));
+    const [x, y] = [0, 1].map((axis) => (looks[0][axis] + looks[1][axis]) / 2);
+    const own = eyes.flatMap(({ dataset }) => [`${dataset.eye}_x`, `${dataset.eye}_y`]).map((name) => [name, 0]);
+    pose.change({ ...Object.fromEntries(own), gaze_x: x, gaze_y: y });
+  });
+
   function show() {
+    if (eyes.some(({ dataset }) => pose.of(`${dataset.eye}_x`) || pose.of(`${dataset.eye}_y`))) join(false);
     for (const button of eyes) {
       const [x, y] = look(button.dataset.eye);
       button.style.setProperty("--x", x);
@@ -47,6 +63,7 @@ export function mount(element) {
       turn(eye, by ? [within(x + by[0]), within(y + by[1])] : [0, 0]);
     });
   }
+  join(true);
   pose.addEventListener("change", show);
   show();
 }

@@ -1,4 +1,5 @@
 // Buttons for named expressions, and how strong those of the pose are.
+import { make, sentence } from "./dom.js";
 import { pose } from "./expressions_pose.js";
 
 const KEPT = ["head", "gaze"]; // groups of sliders that an expression leaves as they are
@@ -13,15 +14,12 @@ export class Named {
   }
 
   #button(name) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = inWords(name);
-    button.dataset.name = name;
-    button.setAttribute("aria-pressed", "false");
-    button.addEventListener("click", () => {
+    const choose = () => {
       const kept = Object.entries(pose.amounts).filter(([one]) => KEPT.includes(pose.sliders.get(one)?.group));
       pose.replace(Object.fromEntries(pose.of(name) ? kept : [...kept, [name, 1]]));
-    });
+    };
+    const button = make("button", { type: "button", "aria-pressed": "false", onclick: choose }, inWords(name));
+    button.dataset.name = name;
     return button;
   }
 
@@ -40,16 +38,15 @@ export class Named {
   }
 
   #strength(name) {
-    const row = document.createElement("label");
-    row.dataset.name = name;
-    const range = Object.assign(document.createElement("input"), { type: "range", min: 0, max: this.strongest, step: 0.05 });
+    const range = make("input", { type: "range", min: 0, max: this.strongest, step: 0.05 });
     range.addEventListener("input", () => pose.change({ [name]: Math.max(Number(range.value), 0.001) })); // the row stays
     range.addEventListener("change", () => Number(range.value) === 0 && pose.change({ [name]: 0 }));
-    row.append(`${inWords(name)}, how strong`, range, document.createElement("output"));
+    const row = make("label", {}, make("span", {}, `${inWords(name)}, how strong`), range, make("output"));
+    row.dataset.name = name;
     return row;
   }
 }
 
-export function inWords(name) {
-  return name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+function inWords(name) {
+  return sentence(name.replaceAll("_", " "));
 }

@@ -1,54 +1,50 @@
 // The portraits to choose from: the visitor's own and the examples.
+
 import { getJson, sendFile } from "./api.js";
+import { make } from "./dom.js";
+import { thumbnail } from "./thumbnails.js";
 
 export class Portraits {
-  // `onChoice` is called with a portrait's id; the row is filled by `open`.
-  constructor(element, onChoice, onProblem) {
-    Object.assign(this, { element, onChoice, onProblem });
-    this.file = element.querySelector("[type=file]");
-    this.file.addEventListener("change", () => this.#upload());
-    element.addEventListener("change", ({ target }) => target.type === "radio" && onChoice(target.value));
+  // `onChoice` is called with a portrait's id, `tell` with a sentence for the user.
+  constructor(element, onChoice, tell) {
+    Object.assign(this, { onChoice, tell });
+    this.tiles = make("div", { className: "fye-tiles", role: "group", "aria-label": "Portrait" });
+    this.input = make("input", { type: "file", accept: "image/*,.heic,.heif,.avif", hidden: true, onchange: () => this.#picked() });
+    this.button = make("button", { type: "button", className: "fye-own", onclick: () => this.input.click() }, "Your own");
+    element.append(this.button, this.input, this.tiles);
   }
 
-  // Fill the row; returns the chosen portrait, or the first where that is gone.
+  // Show them; resolves to the one that is chosen, or another where that is gone.
   async open(chosen) {
     const [{ portraits }, own] = await Promise.all([getJson("examples"), getJson("materials?kind=portrait")]);
-    for (const one of [...portraits.toReversed(), ...own.toReversed()]) this.#add(one);
-    const ids = this.#radios().map((radio) => radio.value);
-    return this.choose(ids.includes(chosen) ? chosen : portraits[0].id);
+    this.tiles.append(...[...own, ...portraits].map((one) => this.#tile(one)));
+    const ids = [...this.tiles.children].map((tile) => tile.dataset.id);
+    return this.mark(ids.includes(chosen) ? chosen : portraits[0].id);
   }
 
-  choose(portrait) {
-    this.#radios().find((radio) => radio.value === portrait).checked = true;
+  mark(portrait) {
+    for (const tile of this.tiles.children) tile.setAttribute("aria-pressed", String(tile.dataset.id === portrait));
     return portrait;
   }
 
-  #radios() {
-    return [...this.element.querySelectorAll("[type=radio]")];
+  #tile(portrait) {
+    return thumbnail(portrait, ({ id }) => this.onChoice(this.mark(id)));
   }
 
-  #add(portrait) {
-    const label = document.createElement("label");
-    const radio = Object.assign(document.createElement("input"), { type: "radio", name: "fye-pose-portrait", value: portrait.id });
-    const picture = Object.assign(document.createElement("img"), { alt: "", loading: "lazy", src: `/studio/materials/${encodeURIComponent(portrait.id)}/view` });
-    const name = document.createElement("span");
-    name.textContent = portrait.name;
-    label.append(radio, picture, name);
-    this.file.closest("label").after(label);
-    return radio;
-  }
-
-  async #upload() {
-    const [file] = this.file.files;
+  async #picked() {
+    const [file] = this.input.files;
     if (!file) return;
-    this.file.value = "";
-    this.onProblem("");
+    this.input.value = ""; // so that the same file can be picked again
+    this.button.disabled = true;
+    this.tell("");
     try {
       const portrait = await sendFile("portrait", file);
-      this.#add(portrait).checked = true;
-      this.onChoice(portrait.id);
+      this.tiles.prepend(this.#tile(portrait));
+      this.onChoice(this.mark(portrait.id));
     } catch (error) {
-      this.onProblem(`${file.name}: ${error.message}`);
+      this.tell(error.message);
+    } finally {
+      this.button.disabled = false;
     }
   }
 }

@@ -1,5 +1,7 @@
 // A portrait with the landmarks of a pose, drawn while sliders move, and the picture that the model makes of it.
+
 import { sendJson } from "./api.js";
+import { Landmarks } from "./landmarks.js";
 
 // One request at a time; of what is asked for meanwhile, the latest alone is sent afterwards.
 export function latest(send) {
@@ -21,35 +23,33 @@ export function latest(send) {
   };
 }
 
-// Landmarks as the studio packs them: see preview.py.
-export function unpack(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const about = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  return { ...about, places: new Int16Array(buffer, 4 + length) };
-}
-
 export class Stage {
-  // `onProblem` is called with a sentence for the user, or "" where all is well again.
-  constructor(element, onProblem) {
+  // `tell` is called with a sentence for the user, or "" where all is well again.
+  constructor(element, tell) {
+    this.element = element;
     this.canvas = element.querySelector("canvas");
     this.made = element.querySelector(".fye-made img");
     this.seconds = element.querySelector(".fye-seconds");
-    this.onProblem = onProblem;
+    this.tell = tell;
     this.askLandmarks = latest((pose) => this.#landmarks(pose));
     this.askPicture = latest((pose) => this.#picture(pose));
   }
 
+  // Show a portrait, with nothing on it yet.
   async show(portrait) {
-    this.portrait = portrait;
+    this.portrait = undefined;
     this.landmarks = undefined;
-    this.made.hidden = true;
-    this.seconds.textContent = "";
     const view = new Image();
     view.src = `/studio/materials/${encodeURIComponent(portrait)}/view`;
-    await view.decode().catch(() => {});
-    if (this.portrait !== portrait) return; // another was chosen meanwhile
     this.view = view;
+    await view.decode().catch(() => {});
+    if (this.view !== view) return; // another was chosen meanwhile
+    this.portrait = portrait;
+    this.made.src = view.src; // at rest the picture is the portrait
+    this.made.hidden = false;
+    this.seconds.textContent = "";
     [this.canvas.width, this.canvas.height] = [view.naturalWidth, view.naturalHeight];
+    this.element.style.setProperty("--ratio", `${view.naturalWidth} / ${view.naturalHeight}`);
     this.draw();
   }
 
@@ -59,54 +59,40 @@ export class Stage {
     context.clearRect(0, 0, width, height);
     if (this.view?.naturalWidth) context.drawImage(this.view, 0, 0, width, height);
     if (!landmarks) return;
-    context.fillStyle = "rgb(0 0 0 / 45%)"; // lines are seen on any picture
+    context.fillStyle = "rgb(0 0 0 / 35%)"; // lines are seen on any picture
     context.fillRect(0, 0, width, height);
-    const at = (point) => {
-      const place = 2 * (frame * landmarks.points + point);
-      return [landmarks.places[place] / 8, landmarks.places[place + 1] / 8];
-    };
-    context.lineWidth = Math.max(1.5, width / 200);
-    context.lineJoin = context.lineCap = "round";
-    for (const [colour, points] of landmarks.lines) {
-      context.strokeStyle = colour;
-      context.beginPath();
-      for (const point of points) context.lineTo(...at(point));
-      context.stroke();
-    }
-    context.fillStyle = landmarks.pupil_colour;
-    for (const point of landmarks.pupils) {
-      context.beginPath();
-      context.arc(...at(point), Math.max(2, width / 130), 0, 7);
-      context.fill();
-    }
+    landmarks.draw(context, frame, { scale: 1, width: Math.max(1.5, Math.max(width, height) / 200) });
   }
 
   async #landmarks(pose) {
     const { portrait } = this;
+    if (!portrait) return;
     try {
       const answer = await sendJson("pose", { portrait, pose });
+      const landmarks = new Landmarks(await answer.arrayBuffer());
       if (this.portrait !== portrait) return;
-      this.landmarks = unpack(await answer.arrayBuffer());
-      this.onProblem("");
+      this.landmarks = landmarks;
+      this.tell("");
       this.draw();
     } catch (error) {
-      this.onProblem(error.message);
+      this.tell(error.message);
     }
   }
 
   async #picture(pose) {
     const { portrait } = this;
+    if (!portrait) return;
     this.made.setAttribute("aria-busy", "true");
     try {
       const answer = await sendJson("pose/picture", { portrait, pose });
-      if (answer.status === 204 || this.portrait !== portrait) return; // a later one is asked for
-      const seconds = Number(answer.headers.get("x-seconds"));
-      URL.revokeObjectURL(this.made.src);
-      this.made.src = URL.createObjectURL(await answer.blob());
-      this.made.hidden = false;
-      this.seconds.textContent = `${seconds.toFixed(2)} s`;
+      if (answer.status === 204) return; // the same visitor has asked for another one, in another window
+      const picture = await answer.blob();
+      if (this.portrait !== portrait) return;
+      if (this.made.src.startsWith("blob:")) URL.revokeObjectURL(this.made.src);
+      this.made.src = URL.createObjectURL(picture);
+      this.seconds.textContent = `${Number(answer.headers.get("x-seconds")).toFixed(2)} s`;
     } catch (error) {
-      this.onProblem(error.message);
+      this.tell(error.message);
     } finally {
       this.made.removeAttribute("aria-busy");
     }

@@ -21,10 +21,7 @@ OPEN: tuple[SliderGroup, ...] = ("head", "gaze")
 
 EDITOR = """
 <section class="fye-editor" aria-label="Expression editor">
-  <fieldset class="fye-portraits">
-    <legend>Portrait</legend>
-    <label class="fye-upload"><input type="file" accept="image/*"><span>Your own</span></label>
-  </fieldset>
+  <div class="fye-portraits"></div>
   <div class="fye-views">
     <figure>
       <canvas role="img" aria-label="The portrait with the landmarks of the pose"></canvas>
@@ -35,7 +32,7 @@ EDITOR = """
       <figcaption>Picture<output class="fye-seconds" aria-label="Time that the picture took"></output></figcaption>
     </figure>
   </div>
-  <p class="fye-problem" role="alert"></p>
+  <p role="alert"></p>
   <div class="fye-row">
     <button type="button" data-do="undo">Undo</button>
     <button type="button" data-do="redo">Redo</button>
@@ -52,9 +49,9 @@ EDITOR = """
       <button type="button" data-do="keep">Keep the motion</button>
       <button type="button" data-do="fyemotion">Download .fyemotion</button>
       <button type="button" data-do="json">Download keyframes</button>
-      <label class="fye-upload"><input type="file" accept=".json,application/json"><span>Open keyframes</span></label>
+      <label class="fye-upload"><input type="file" accept=".json,application/json"><span class="fye-upload-name">Open keyframes</span></label>
     </div>
-    <p class="fye-problem" role="alert"></p>
+    <p role="alert"></p>
     <p class="fye-said" role="status"></p>
     <progress aria-label="How much of the clip is made" hidden></progress>
     <video controls loop playsinline aria-label="The clip" hidden></video>
@@ -80,7 +77,7 @@ def expressions_tab() -> None:
         with gr.Column(scale=3, min_width=280):
             for group, note in NOTES.items():
                 with gr.Accordion(group.capitalize(), open=group in OPEN, elem_classes="fye-sliders"):
-                    head = f'<p class="fye-note">{note}</p><button type="button">Reset {group}</button>'
+                    head = f'<div class="fye-group-head"><p class="fye-note">{note}</p><button type="button">Reset {group}</button></div>'
                     widget("expressions_reset.js", head, f"fye-reset-{group}")
                     if group == "gaze":
                         widget("expressions_gaze.js", EYES, "fye-expressions-gaze")

@@ -111,6 +111,7 @@ class PortraitAnimator:
         alignment: AlignmentSettings | None = None,
         settings: AnimationSettings | None = None,
         clip_range: ClipRange = WHOLE,
+        portrait_landmarks: Landmarks | None = None,
         loras: Loras = (),
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
@@ -123,6 +124,7 @@ class PortraitAnimator:
         portrait : uint8 (height, width, 3), or (height, width, 4) with opacity, a Pillow image, or a path.
         motion : a Motion, the path of a motion file, clip or picture, or a picture.
         clip_range : the part of a clip or a motion file that is used.
+        portrait_landmarks : of its face, which is then not looked for; `fit_face` makes them of a few points.
         loras : files of `fye train lora` with their scales, which are added to the weights for this clip.
         progress : called with the denoising steps done and the steps in all.
 
@@ -138,7 +140,12 @@ class PortraitAnimator:
         settings = settings or AnimationSettings()
         self.check(settings, loras)  # what does not fit should not cost the tracking of a clip
         prepared = self.prepare(
-            portrait, motion, alignment=alignment, settings=settings, clip_range=clip_range
+            portrait,
+            motion,
+            alignment=alignment,
+            settings=settings,
+            clip_range=clip_range,
+            portrait_landmarks=portrait_landmarks,
         )
         return self.frames(prepared, settings, loras=loras, progress=progress)
 

@@ -20,7 +20,7 @@ from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.networks.finite import finite
-from followyouremoji.sampling.guidance import condition_clip
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
 from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.sampling.sampler import LatentStore, Progress, Sampled, Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
@@ -46,29 +46,37 @@ class Clip(Protocol):
         """The portrait warped by the landmarks of a frame."""
 
 
+@torch.inference_mode()
+def read_portrait(model: Model, clip: Clip, guidance_scale: float) -> ClipConditioning:
+    """What the frames of a clip attend to of its portrait, which takes all networks but the denoiser.
+
+    Where networks take turns in memory, these have left when the denoiser comes. Raises WeightsError where values are
+    not finite.
+    """
+    networks, codec = model.networks, model.codec
+    portrait, landmarks = to_tensor(clip.picture[None]), None
+    if networks.config.reference_landmarks:
+        landmarks = to_tensor(clip.reference_landmark_picture()[None])
+    with model.using(*READING_NETWORKS):
+        latents = finite(codec.encode(portrait), "autoencoder")
+        tokens = finite(codec.image_tokens(portrait, latents), "image encoder")
+        prompt, appearance = networks.read_portrait(latents, tokens, landmarks)
+        for tokens in appearance:
+            finite(tokens, "appearance net")
+    with model.using("denoiser"):
+        return condition_clip(networks.denoiser, prompt, appearance, guidance_scale)
+
+
 class ModelReader:
     """What a model on one device reads of a clip, for the sampler (`sampling.sampler.ClipReader`).
 
-    The portrait is read once; where networks take turns in memory, those that read it have left when the denoiser
-    comes. Frames are the poses of a timeline, read when a segment needs them.
+    `conditioning` is what `read_portrait` gave. Frames are the poses of a timeline, read when a segment needs them.
     """
 
-    @torch.inference_mode()
-    def __init__(self, model: Model, clip: Clip, course: Timeline, guidance_scale: float) -> None:
-        networks, codec = model.networks, model.codec
-        self.device, self.denoiser = model.device, networks.denoiser
+    def __init__(self, model: Model, clip: Clip, course: Timeline, conditioning: ClipConditioning) -> None:
+        self.device, self.denoiser = model.device, model.networks.denoiser
+        self.conditioning = conditioning
         self._model, self._clip, self._course = model, clip, course
-        portrait, landmarks = to_tensor(clip.picture[None]), None
-        if networks.config.reference_landmarks:
-            landmarks = to_tensor(clip.reference_landmark_picture()[None])
-        with model.using(*READING_NETWORKS):
-            latents = finite(codec.encode(portrait), "autoencoder")
-            tokens = finite(codec.image_tokens(portrait, latents), "image encoder")
-            prompt, appearance = networks.read_portrait(latents, tokens, landmarks)
-            for tokens in appearance:
-                finite(tokens, "appearance net")
-        with model.using("denoiser"):
-            self.conditioning = condition_clip(networks.denoiser, prompt, appearance, guidance_scale)
 
     def warped(self, frames: Sequence[int]) -> Tensor | None:
         if not self._model.networks.config.warped_reference:
@@ -101,6 +109,7 @@ def generate(
     *,
     back: bool = False,
     code_warps: bool = False,
+    known: ClipConditioning | None = None,
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
     """Generate each pose of a timeline, in order, as soon as the plan allows.
 
@@ -110,6 +119,7 @@ def generate(
     progress, store, tally : see `sampling.sampler.sample`.
     back : all poses come once more, in reverse order.
     code_warps : what the autoencoder makes of the warped portraits comes too.
+    known : what the model, which is then a single one, read of the portrait (`read_portrait`); it is not read again.
 
     Yields
     ------
@@ -122,7 +132,8 @@ def generate(
     model = models[0]
     side = clip.picture.shape[0] // LATENT_STRIDE
     shape = (model.networks.config.latent_channels, side, side)
-    readers = [ModelReader(one, clip, course, guidance_scale) for one in models]
+    read = [known or read_portrait(one, clip, guidance_scale) for one in models]
+    readers = [ModelReader(one, clip, course, what) for one, what in zip(models, read, strict=True)]
     kept: list[tuple[int, Sampled]] = []
     pose = 0
     with ExitStack() as stack:

@@ -17,11 +17,19 @@ from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.settings import Loop
 from followyouremoji.face.tracking import TrackingReport
-from followyouremoji.framing import Framing, ModelFraming, choose_crop, corners, frame_portrait, middle_square
+from followyouremoji.framing import (
+    Framing,
+    ModelFraming,
+    choose_crop,
+    corners,
+    frame_portrait,
+    middle_square,
+    seen,
+)
 from followyouremoji.media.pictures import off_white
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import FaceFinder, MotionSource, PortraitSource
+from followyouremoji.sources import FaceFinder, MotionSource, Portrait, PortraitSource
 
 REACH = 0.5
 """How far aligned landmarks may lie outside a picture, over its longer side."""
@@ -98,6 +106,12 @@ class Prepared:
         """Whether the finished frames have opacity."""
         return self.opacity is not None
 
+    def posed(self, motion: Motion, points: np.ndarray) -> Prepared:
+        """The same square of the portrait with another motion, whose aligned landmarks are `points` (T, 478, 2), pixels
+        of the portrait."""
+        points = seen(points, self.landmarks.points, self.style)
+        return replace(self, motion=motion, framing=self.framing.posed(points))
+
     def landmark_picture(self, frame: int) -> np.ndarray:
         """What the model is shown of a frame's motion: uint8 (size, size, 3)."""
         return draw_landmarks(self.framing.points[frame], (self.size, self.size), self.style)
@@ -158,15 +172,8 @@ def prepare(
     with nullcontext(faces) if faces else FaceFinder() as faces:
         found = faces.portrait(portrait, settings, portrait_landmarks)
         tracked = faces.motion(motion, settings, clip_range)
-        picture, landmarks, driving = found.picture, found.landmarks, tracked.motion
-        if model.in_picture:
-            aligned = Aligned(align_in_picture(driving, landmarks))
-        else:
-            # Without a crop the middle square is all that is shown.
-            whole = middle_square(picture, landmarks.points) if settings.crop is False else None
-            room = None if whole is None else (whole.x, whole.y, whole.x + whole.side, whole.y + whole.side)
-            aligned = faces.align(driving, landmarks, alignment or AlignmentSettings(), room)
-    check_reach(aligned.points, picture, driving.source)
+        aligned = place(found, tracked.motion, model, alignment or AlignmentSettings(), settings, faces)
+    picture, landmarks = found.picture, found.landmarks
     always_crop = model.always_crop or model.face_alone
     crop, cropped = choose_crop(picture, landmarks.points, aligned.points, settings.crop, always_crop)
     return Prepared(
@@ -175,13 +182,34 @@ def prepare(
         framing=frame_portrait(picture, landmarks.points, aligned.points, crop, model, found.opacity),
         style=model.style,
         paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
-        motion=driving,
+        motion=tracked.motion,
         gaps=tracked.gaps,
         damage=tracked.damage,
         notes=(*found.notes, *tracked.notes, *aligned.notes),
         opacity=found.opacity,
         loop=settings.loop,
     )
+
+
+def place(
+    found: Portrait,
+    motion: Motion,
+    model: ModelFraming,
+    alignment: AlignmentSettings,
+    settings: AnimationSettings,
+    faces: FaceFinder,
+) -> Aligned:
+    """A motion on the face of a portrait, in pixels of its picture. Raises MotionError where that takes it far out."""
+    picture, landmarks = found.picture, found.landmarks
+    if model.in_picture:
+        aligned = Aligned(align_in_picture(motion, landmarks))
+    else:
+        # Without a crop the middle square is all that is shown.
+        whole = middle_square(picture, landmarks.points) if settings.crop is False else None
+        room = None if whole is None else (whole.x, whole.y, whole.x + whole.side, whole.y + whole.side)
+        aligned = faces.align(motion, landmarks, alignment, room)
+    check_reach(aligned.points, picture, motion.source)
+    return aligned
 
 
 def check_reach(points: np.ndarray, picture: np.ndarray, source: str) -> None:

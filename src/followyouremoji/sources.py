@@ -267,7 +267,12 @@ def find_portrait(
     if known is not None and settings.face in (None, 1):
         found = Portrait(layers, Landmarks(known, (layers.shape[1], layers.shape[0])))
     else:
-        found = upright_portrait(detector, layers, settings.face, source)
+        try:
+            found = upright_portrait(detector, layers, settings.face, source)
+        except FaceNotFound as reason:
+            raise FaceNotFound(
+                f"{reason} Or place points on the face by hand.", settings=("points",)
+            ) from reason
     if settings.crop is False:
         middle_square(found.layers, found.landmarks.points)
     return found
@@ -373,17 +378,21 @@ def _still(
 ) -> tuple[Motion, tuple[str, ...]]:
     """The one pose of a picture, and what a user should know of it."""
     found = detect(detector, picture, face, source)
-    motion = Motion(
-        landmarks=found.normalised[None],
+    return still_motion(found, source), notes_on_landmarks(found, source)
+
+
+def still_motion(landmarks: Landmarks, source: str) -> Motion:
+    """A motion of one frame, the pose of a face; `source` names it in messages."""
+    return Motion(
+        landmarks=landmarks.normalised[None],
         timestamps=np.zeros(1),
         frame_rate=25.0,
-        size=found.size,
+        size=landmarks.size,
         source=source,
         found=np.ones(1, bool),
-        blendshapes=None if found.blendshapes is None else found.blendshapes[None],
-        quarter_turns=found.quarter_turns,
+        blendshapes=None if landmarks.blendshapes is None else landmarks.blendshapes[None],
+        quarter_turns=landmarks.quarter_turns,
     )
-    return motion, notes_on_landmarks(found, source)
 
 
 def named(source: PortraitSource, otherwise: str) -> str:

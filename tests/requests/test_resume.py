@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from followyouremoji.errors import UserError
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.requests.events import Note, Outcome
@@ -218,7 +219,7 @@ def test_fingerprints_follow_contents(tmp_path: Path) -> None:
     before = fingerprint(tmp_path)
     (tmp_path / "b").write_bytes(b"y")
     assert fingerprint(tmp_path) != before
-    with pytest.raises(ResumeError, match="cannot read"):
+    with pytest.raises(UserError, match="cannot read"):
         fingerprint(tmp_path / "c")
 
 

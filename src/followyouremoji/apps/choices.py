@@ -39,6 +39,7 @@ METAVARS = {
     "duration": "FRAMES|TIME",
     "frame_rate": "N|auto",
     "resume": "FOLDER",
+    "points": "FILE",
     "background": "COLOUR",
     "max_side": "PIXELS",
     "pose": "NAME=AMOUNT,...",
@@ -110,6 +111,8 @@ def parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     words = re.sub(r"`([^`]*)`", r"[bold]\1[/]", field.description or "")
     kind, default = field.annotation, field.default
     if field.is_required():
+        if get_origin(kind) is tuple:  # only one argument of a command could take several
+            kind = str
         mark: Any = typer.Argument(metavar=name.upper(), help=words)
         default = inspect.Parameter.empty
     else:

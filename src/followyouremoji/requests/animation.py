@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,17 @@ from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.preparation import Prepared
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
-from followyouremoji.requests.request import AnimationRequest, ModelChoice
+from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.resume import ResumeFolder, recipe
 from followyouremoji.requests.work import Work
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.sampling.sampler import LatentStore
 
+GPU_MEMORY = "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else uses the GPU"
+GPU_SETTINGS = ("offload", "batch", "window", "size")
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 
 
@@ -55,11 +59,7 @@ def animate(
     cannot be used, and what `on_event` raises.
     """
     with (
-        advice_on_gpu_memory(
-            "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else "
-            "uses the GPU",
-            *("offload", "batch", "window", "size"),
-        ),
+        advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
         ExitStack() as stack,
     ):
         work = Work.open(request, on_event)
@@ -73,10 +73,8 @@ def animate(
                 return earlier
         check_destination(work)
         animator, prepared = prepare(work, kept, load)
-        outcome = write_frames(work, animator, prepared, kept)
-        if kept is not None and kept.outcome(described) is None:
-            kept.finish(described, outcome)
-        return outcome
+        note_made = None if kept is None else partial(kept.finish, described)
+        return write_frames(work, animator, prepared, note_made, kept)
 
 
 def resume_folder(work: Work, folder: Path) -> ResumeFolder:
@@ -153,19 +151,23 @@ def ready_animator(
     return animator
 
 
-def loras_of(request: AnimationRequest) -> list[tuple[Path, float]]:
+def loras_of(request: AnimationRequest | BatchRequest) -> list[tuple[Path, float]]:
     """The LoRAs as an animator takes them."""
     return [(lora.file, lora.scale) for lora in request.loras]
 
 
 def write_frames(
-    work: Work, animator: PortraitAnimator, prepared: Prepared, kept: ResumeFolder | None
+    work: Work,
+    animator: PortraitAnimator,
+    prepared: Prepared,
+    note_made: Callable[[Outcome], None] | None = None,
+    store: LatentStore | None = None,
 ) -> Outcome:
-    """Generate the frames and write them as they come.
+    """Generate the frames and write them as they come; `store` keeps what is finished of them.
 
-    Where nothing is replaced, the resume folder notes the result just before it gets its name: after a kill between the
-    two, a note without a file is written again from the kept latents, while a file without a note would be taken for
-    somebody else's.
+    `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
+    gets its name: after a kill between the two, a note without a file is written again, while a file without a note
+    would be taken for somebody else's.
     """
     from followyouremoji.sampling.sampler import Tally
 
@@ -180,7 +182,7 @@ def write_frames(
         work.request.settings,
         loras=loras_of(work.request),
         progress=advance,
-        store=kept,
+        store=store,
         tally=tally,
     )
     with closing(making) as frames:
@@ -193,13 +195,20 @@ def write_frames(
         if fitting != size:  # rows, and squares that are not put back, may be larger than the portrait
             rows = (resize_picture(row, fitting) for row in rows)
 
+        replaces = False
+
         def made(sound: bool) -> Outcome:
+            nonlocal replaces
+            replaces = is_taken(destination.path)
             outcome = work.outcome(prepared, fitting, sound, computed=tally.computed, forecast=tally.forecast)
-            if kept is not None and not is_taken(destination.path):
-                kept.finish(destination.described(), outcome)
+            if note_made is not None and not replaces:
+                note_made(outcome)
             return outcome
 
-        return work.write(rows, prepared, fitting, made)
+        outcome = work.write(rows, prepared, fitting, made)
+        if note_made is not None and replaces:
+            note_made(outcome)
+        return outcome
 
 
 def notes_on_model(animator: PortraitAnimator, request: AnimationRequest) -> Iterator[Note]:

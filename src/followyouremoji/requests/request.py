@@ -1,11 +1,11 @@
-"""An animation that somebody asks for, as data: checked when it is made, with a JSON schema. Needs neither NumPy nor
-torch."""
+"""An animation that somebody asks for, or a batch of them, as data: checked when it is made, with a JSON schema. Needs
+neither NumPy nor torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from followyouremoji.media.ranges import ClipRange
 
 Precision = Literal["fp32", "fp16", "bf16"]
+Format = Literal["mp4", "webm", "gif", "webp", "apng", "frames"]
 
 
 @validated
@@ -118,6 +119,20 @@ def parse_lora(given: Any) -> Any:
     return Lora(file=Path(given))
 
 
+Loras = tuple[Annotated[Lora, BeforeValidator(parse_lora)], ...]
+
+
+def loras_option() -> Any:
+    """The option for `Loras`."""
+    return option(
+        (),
+        "A LoRA of one person or character, at full strength or as much as its scale says; there may be several.",
+        panel="Model",
+        otherwise="none",
+        strict=False,
+    )
+
+
 @validated
 class ClipSettings:
     """The part of the driving that is used, and how it is tracked."""
@@ -179,16 +194,18 @@ class AnimationRequest:
     )
     output: Output = Output()
     model: ModelChoice = ModelChoice()
-    loras: tuple[Annotated[Lora, BeforeValidator(parse_lora)], ...] = option(
-        (),
-        "A LoRA of one person or character, at full strength or as much as its scale says; there may be several.",
-        panel="Model",
-        otherwise="none",
-        strict=False,
-    )
+    loras: Loras = loras_option()
     clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
+    points: Path | None = option(
+        None,
+        "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
+        "makes one.",
+        panel="Framing",
+        otherwise="the face is looked for",
+        strict=False,
+    )
     resume: Path | None = option(
         None,
         "Keep what is finished in this folder: after a break, even a crash, the same request goes on where it was.",
@@ -196,3 +213,71 @@ class AnimationRequest:
         otherwise="nothing is kept",
         strict=False,
     )
+
+
+@validated
+class BatchOutput(Output):
+    """What a batch writes, and where."""
+
+    path: Path = option(
+        Path("batch"),
+        "The folder of the results, PORTRAIT_MOTION.mp4 each. It is made where there is none.",
+        panel="Result",
+        strict=False,
+    )
+    format: Format = option(
+        "mp4",
+        "What results are written as; `frames` are folders of PNGs. Of a motion of one frame a PNG is made.",
+        panel="Result",
+    )
+    overwrite: bool = option(
+        False,
+        "Replace results that were made of other inputs or settings; those that are as asked for stay.",
+        panel="Result",
+    )
+
+
+def listed(given: Any) -> Any:
+    """One text as a list of it."""
+    return (given,) if isinstance(given, str) else given
+
+
+@validated
+class BatchRequest:
+    """Many portraits, each animated by many motions, all with the same settings.
+
+    >>> BatchRequest(portraits="portraits/", motions=("smile.mp4", "bundled:hello"))
+
+    Raises as `AnimationRequest`.
+    """
+
+    portraits: Annotated[tuple[str, ...], BeforeValidator(listed)] = option(
+        ...,
+        "The pictures to animate: a folder, a file, `bundled:NAME`, or a list in a .txt with one of these a line.",
+        strict=False,
+    )
+    motions: Annotated[tuple[str, ...], BeforeValidator(listed)] = option(
+        ...,
+        "What moves each of them: clips, pictures and motion files, given in the same ways.",
+        strict=False,
+    )
+    output: BatchOutput = BatchOutput()
+    model: ModelChoice = ModelChoice()
+    loras: Loras = loras_option()
+    clip: ClipSettings = field(default_factory=ClipSettings)
+    alignment: AlignmentSettings = AlignmentSettings()
+    settings: AnimationSettings = AnimationSettings()
+
+    def pair(self, portrait: str, driving: str, path: Path) -> AnimationRequest:
+        """The request of one result."""
+        same = {one.name: getattr(self.output, one.name) for one in fields(Output)}
+        return AnimationRequest(
+            portrait=portrait,
+            driving=driving,
+            output=Output(**{**same, "path": path}),
+            model=self.model,
+            loras=self.loras,
+            clip=self.clip,
+            alignment=self.alignment,
+            settings=self.settings,
+        )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -213,13 +213,32 @@ HOW = {"device", "offload", "compiled", "batch"}
 """How the same is computed, equal within rounding."""
 
 
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of a file, or of the names and contents of the files in a folder. Raises UserError."""
+    digest = hashlib.sha256()
+    try:
+        for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
+            if path.is_dir():
+                digest.update(file.relative_to(path).as_posix().encode())
+            with file.open("rb") as content:
+                hashlib.file_digest(content, lambda: digest)  # goes on with the digest of the files before
+    except OSError as reason:
+        raise UserError(f"cannot read {path}: {reason.strerror}") from reason
+    return digest.hexdigest()
+
+
 def recipe(
-    request: AnimationRequest, portrait: Path, driving: Path, weights: Path, scaled: str | None
+    request: AnimationRequest,
+    portrait: Path,
+    driving: Path,
+    weights: Path,
+    scaled: str | None,
+    fingerprint: Callable[[Path], str] = fingerprint,
 ) -> Recipe:
     """What the frames depend on.
 
     `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `scaled` the size that
-    the portrait is scaled to. Raises ResumeError for a file that cannot be read.
+    the portrait is scaled to. Raises UserError for a file that cannot be read.
     """
     asked = TypeAdapter(AnimationRequest).dump_python(request, mode="json")
     groups = [asked[group] for group in ("model", "clip", "alignment", "settings")]
@@ -229,13 +248,14 @@ def recipe(
         "driving": fingerprint(driving),
         "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
         "LoRA": [[fingerprint(lora.file), lora.scale] for lora in request.loras],
+        "points": None if request.points is None else fingerprint(request.points),
         "size of the portrait": scaled,
         **{name: value for name, value in settings.items() if name not in HOW | {"weights"}},
         "version": __version__,
     }
 
 
-FILES = ("portrait", "driving", "weights", "LoRA")
+FILES = ("portrait", "driving", "weights", "LoRA", "points")
 
 
 def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -249,20 +269,6 @@ def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
         for name in dict.fromkeys((*kept, *wanted))
         if kept.get(name) != wanted.get(name)
     ]
-
-
-def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file, or of the names and contents of the files in a folder. Raises ResumeError."""
-    digest = hashlib.sha256()
-    try:
-        for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
-            if path.is_dir():
-                digest.update(file.relative_to(path).as_posix().encode())
-            with file.open("rb") as content:
-                hashlib.file_digest(content, lambda: digest)  # goes on with the digest of the files before
-    except OSError as reason:
-        raise ResumeError(f"cannot read {path}: {reason.strerror}") from reason
-    return digest.hexdigest()
 
 
 def _checksum(latents: Tensor) -> str:

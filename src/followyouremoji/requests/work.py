@@ -13,6 +13,7 @@ import numpy as np
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.placed_points import PlacedPoints
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_layers, write_picture
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.writing import ClipWriter
@@ -21,8 +22,10 @@ from followyouremoji.preparation import Prepared
 from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
-from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.requests.placing import placed_portrait
+from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import Destination
+from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Portrait, find_portrait
 
 WAITING_BYTES, LEAST_WAITING, MOST_WAITING = 1 << 26, 2, 64
@@ -38,6 +41,7 @@ class Work:
     ----------
     picture : the portrait as the work is done on it: uint8 (height, width, 3 or 4)
     scaled : its size, where it was scaled
+    points : that were placed on its face by hand, in its pixels
     """
 
     request: AnimationRequest
@@ -48,26 +52,32 @@ class Work:
     scaled: str | None
     on_event: OnEvent
     started: float
+    points: PlacedPoints | None = None
     notes: list[Note] = field(default_factory=list)
     _telling: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
-    def open(cls, request: AnimationRequest, on_event: OnEvent) -> Work:
-        """Read the portrait and look into the driving. Raises UserError where one of them cannot be used."""
+    def open(cls, request: AnimationRequest, on_event: OnEvent, layers: np.ndarray | None = None) -> Work:
+        """Read the portrait, unless its `layers` are known, and look into the driving. Raises UserError where one of
+        them cannot be used."""
         started, settings = time.monotonic(), request.settings
-        if request.output.side_by_side and settings.loop == "pingpong":
+        check_row(request.output, settings)
+        if request.points is not None and settings.face is not None:
             raise SettingsError(
-                "the driving cannot be shown beside a loop that goes back and forth: leave it out, or let the loop blend",
-                settings=("side_by_side", "loop"),
+                "points on a face say which one is animated: leave the face's number out",
+                settings=("points", "face"),
             )
         portrait = portrait_path(request.portrait)
-        layers = read_layers(portrait)
+        layers = read_layers(portrait) if layers is None else layers
         driving = Driving(driving_path(request.driving), request.clip.range, settings.frame_rate)
         destination = Destination(request.output, portrait, driving)
         picture = destination.portrait(layers)
         height, width = picture.shape[:2]
         scaled = None if (height, width) == layers.shape[:2] else f"{width}x{height}"
-        return cls(request, portrait, driving, destination, picture, scaled, on_event, started)
+        points = None
+        if request.points is not None:
+            points = PlacedPoints.read(request.points).scaled_to((width, height), request.points)
+        return cls(request, portrait, driving, destination, picture, scaled, on_event, started, points)
 
     def tell(self, event: Event) -> None:
         """Tell of an event, from any thread."""
@@ -77,6 +87,9 @@ class Work:
             self.on_event(event)
 
     def find_portrait(self, detector: FaceDetector) -> Portrait:
+        """See `sources.find_portrait`; by the points, where there are some."""
+        if self.points is not None:
+            return placed_portrait(self.picture, self.points, self.request.settings, str(self.portrait))
         known = portrait_landmarks(self.portrait)
         return find_portrait(detector, self.picture, self.request.settings, str(self.portrait), known)
 
@@ -134,3 +147,12 @@ class Work:
                     writer.write(row)
                     self.tell(Frame(number, row))
             return made(writer.has_sound)
+
+
+def check_row(output: Output, settings: AnimationSettings) -> None:
+    """Raise SettingsError where a row of pictures is asked for that cannot be made."""
+    if output.side_by_side and settings.loop == "pingpong":
+        raise SettingsError(
+            "the driving cannot be shown beside a loop that goes back and forth: leave it out, or let the loop blend",
+            settings=("side_by_side", "loop"),
+        )

@@ -147,6 +147,11 @@ def checked_pose(amounts: Mapping[str, float]) -> dict[str, float]:
         return _of_pairs(amounts.items())
 
 
+def within_ranges(pose: Mapping[str, float]) -> dict[str, float]:
+    """A pose with every amount brought within its range, as what lies between two may leave them."""
+    return {name: min(max(amount, _RANGES[name][0]), _RANGES[name][1]) for name, amount in pose.items()}
+
+
 @contextmanager
 def _in_a_users_words() -> Iterator[None]:
     try:

@@ -9,6 +9,7 @@ from gradio.themes import Base
 
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.tabs.animate import animate_tab
+from followyouremoji.studio.tabs.expressions import expressions_tab
 from followyouremoji.studio.tabs.points import points_tab
 
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -28,6 +29,8 @@ def build_page(studio: Studio) -> Page:
         with gr.Tabs():
             with gr.Tab("Animate", id="animate", render_children=True):
                 animate_tab()
+            with gr.Tab("Expressions", id="expressions", render_children=True):
+                expressions_tab()
             with gr.Tab("Points", id="points", render_children=True):
                 points_tab()
     return Page(blocks, look(), HEAD)

@@ -44,6 +44,7 @@ from followyouremoji.studio.materials import (
     write_clip_view,
 )
 from followyouremoji.studio.placing import FILE, kept_points
+from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Result, Store, Visitor
@@ -67,6 +68,7 @@ class Studio:
         self.store = Store(settings.place)
         self.jobs = Jobs()
         self.faces = FaceFinder()
+        self.posing = Posing(lambda: self.animator)
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")

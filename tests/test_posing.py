@@ -12,7 +12,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import read_layers
 from followyouremoji.posing import PoseSession
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
+from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
 from tests.small_model import small_model
 
 KEEP = AlignmentSettings(portrait_expression="keep")
@@ -33,7 +33,7 @@ def session(ada: tuple[np.ndarray, Landmarks]) -> PoseSession:
 
 @pytest.fixture(scope="module")
 def hello() -> Motion:
-    return Motion.read(driving_path("bundled:hello"))
+    return bundled_motion("hello")
 
 
 def test_the_portraits_own_pose_comes_out_as_the_portrait(

@@ -29,8 +29,9 @@ from followyouremoji.training.starts import Start
 ANIMATION = Path(__file__).with_name("options.md")
 ANIMATION_HEAD = """# Every option of an animation
 
-Options of `fye animate`, and the names by which a request, or the settings of the Python API, hold the same. This page is
-written by [options.py](options.py) from the declarations that also check the values.
+Options of `fye animate`, and the names by which a request, or the settings of the Python API, hold the same. `fye batch` has
+all but `--job`, and `--format`; its `--output` is a folder. This page is written by [options.py](options.py) from the
+declarations that also check the values.
 """
 PAGE = Path(__file__).with_name("training.md")
 BEGIN, END = "<!-- The tables are written by docs/options.py. -->\n", "<!-- End of the tables. -->\n"

@@ -11,15 +11,26 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.face.fitting import fit_face
+    from followyouremoji.face.placed_points import PlacedPoints
     from followyouremoji.face.settings import AlignmentSettings
     from followyouremoji.settings import AnimationSettings
 
-__all__ = ["AlignmentSettings", "AnimationSettings", "PortraitAnimator", "__version__"]
+__all__ = [
+    "AlignmentSettings",
+    "AnimationSettings",
+    "PlacedPoints",
+    "PortraitAnimator",
+    "__version__",
+    "fit_face",
+]
 
 MODULES = {
     "AlignmentSettings": "face.settings",
     "AnimationSettings": "settings",
+    "PlacedPoints": "face.placed_points",
     "PortraitAnimator": "animator",
+    "fit_face": "face.fitting",
 }
 
 

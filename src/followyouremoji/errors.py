@@ -34,6 +34,10 @@ class FaceNotFound(UserError):
     """No face was found where one is needed."""
 
 
+class PointsError(UserError):
+    """Points that were placed on a face by hand cannot be used."""
+
+
 class MotionError(UserError):
     """A motion file or a driving motion cannot be used."""
 

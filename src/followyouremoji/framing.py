@@ -6,7 +6,8 @@ frame that follows the face (see `face.window`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -16,6 +17,7 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.face.blending import blend_face, place_face
 from followyouremoji.face.drawing import RELEASED_STYLE, LandmarkStyle
 from followyouremoji.face.geometry import with_gaze_of
+from followyouremoji.face.sharing import share_in
 from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, averaged, face_window
 from followyouremoji.media.cropping import Crop, face_crop
@@ -106,6 +108,9 @@ class Framing(Protocol):
     def warped_opacity(self, frame: int) -> np.ndarray:
         """How opaque a frame's square is, of a transparent portrait: uint8 (side, side), warped as its colours are."""
 
+    def posed(self, aligned: np.ndarray) -> Framing:
+        """The same square with other landmarks (T, 478, 2), pixels of the portrait."""
+
 
 @dataclass(frozen=True)
 class WholePicture:
@@ -140,6 +145,9 @@ class WholePicture:
     def warped_opacity(self, frame: int) -> np.ndarray:
         assert self.opacity is not None
         return warp_portrait(self.opacity, self.reference_points, self.points[frame])
+
+    def posed(self, aligned: np.ndarray) -> WholePicture:
+        return replace(self, points=self.crop.to_crop(aligned, self.picture.shape[0]))
 
 
 @dataclass(frozen=True)
@@ -210,6 +218,9 @@ class FaceAlone:
         assert self.opacity is not None
         return warp_portrait(self.opacity, self.own_points, self.points_in_picture[frame])
 
+    def posed(self, aligned: np.ndarray) -> FaceAlone:
+        return replace(self, points_in_picture=self.crop.to_crop(aligned, self.square.shape[0]))
+
 
 def frame_portrait(
     portrait: np.ndarray,
@@ -221,11 +232,9 @@ def frame_portrait(
 ) -> Framing:
     """A square of a portrait uint8 (height, width, 3) of an `opacity` (height, width), framed for a model.
 
-    `own` (478, 2) and `aligned` (T, 478, 2) are landmarks in pixels of the portrait. For a model that is not shown the
-    pupils, every frame looks where the portrait looks.
+    `own` (478, 2) and `aligned` (T, 478, 2) are landmarks in pixels of the portrait.
     """
-    if not model.style.pupils:
-        aligned = with_gaze_of(aligned, own)
+    aligned = seen(aligned, own, model.style)
     side = model.size
     if model.face_alone:
         side = min(max(round(crop.side), round(SQUARE_OVER_WINDOW * side)), LARGEST_SQUARE)
@@ -237,6 +246,12 @@ def frame_portrait(
     if model.face_alone:
         return FaceAlone(crop, square, own, aligned, model.size, opacity)
     return WholePicture(crop, square, own, aligned, opacity, model.relative_to_warp)
+
+
+def seen(aligned: np.ndarray, own: np.ndarray, style: LandmarkStyle) -> np.ndarray:
+    """Landmarks `aligned` (T, 478, 2) as a model sees them: where it is not shown the pupils, every frame looks where
+    the portrait with landmarks `own` (478, 2) looks."""
+    return aligned if style.pupils else with_gaze_of(aligned, own)
 
 
 def choose_crop(
@@ -254,6 +269,28 @@ def choose_crop(
     if switch:
         return face_crop(np.concatenate([corners(own), corners(aligned)])), True
     return middle_square(picture, own), False
+
+
+def paste_weights(
+    crops: Sequence[Crop], shares: Sequence[np.ndarray], scale: float, size: tuple[int, int]
+) -> list[np.ndarray | None]:
+    """How much of each crop shows where they are pasted one after the other into a picture of `size` (width, height),
+    so that every place comes to have its `shares`, see `face.sharing`: as of `Crop.edge`, None where that is it.
+
+    A later crop covers a part of an earlier one, which therefore shows as much more of itself there.
+    """
+    uncovered = np.ones(size[::-1], np.float32)
+    weights: list[np.ndarray | None] = []
+    for crop, share in reversed(list(zip(crops, shares, strict=True))):
+        part, edge = crop.edge(size)
+        shown = edge * share_in(share, scale, part)
+        weights.append(
+            None
+            if np.array_equal(shown, edge)
+            else np.minimum(shown / np.maximum(uncovered[part], 1e-6), 1.0)
+        )
+        uncovered[part] -= shown
+    return weights[::-1]
 
 
 def corners(points: np.ndarray) -> np.ndarray:

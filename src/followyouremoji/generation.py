@@ -5,7 +5,7 @@ The animator, training's validation and the benchmarks generate in this one way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import repeat
 from typing import Protocol
@@ -20,13 +20,17 @@ from followyouremoji.checkpoints.offloading import READING_NETWORKS
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.networks.finite import finite
-from followyouremoji.sampling.guidance import condition_clip
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
 from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.sampling.sampler import LatentStore, Progress, Sampled, Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
 READ_AT_ONCE = 16  # frames
+
+
+Pose = tuple[int, np.ndarray, np.ndarray | None]
+"""A pose's number, its picture, and where that is asked for its warped portrait once through the autoencoder."""
 
 
 class Clip(Protocol):
@@ -46,29 +50,37 @@ class Clip(Protocol):
         """The portrait warped by the landmarks of a frame."""
 
 
+@torch.inference_mode()
+def read_portrait(model: Model, clip: Clip, guidance_scale: float) -> ClipConditioning:
+    """What the frames of a clip attend to of its portrait, which takes all networks but the denoiser.
+
+    Where networks take turns in memory, these have left when the denoiser comes. Raises WeightsError where values are
+    not finite.
+    """
+    networks, codec = model.networks, model.codec
+    portrait, landmarks = to_tensor(clip.picture[None]), None
+    if networks.config.reference_landmarks:
+        landmarks = to_tensor(clip.reference_landmark_picture()[None])
+    with model.using(*READING_NETWORKS):
+        latents = finite(codec.encode(portrait), "autoencoder")
+        tokens = finite(codec.image_tokens(portrait, latents), "image encoder")
+        prompt, appearance = networks.read_portrait(latents, tokens, landmarks)
+        for tokens in appearance:
+            finite(tokens, "appearance net")
+    with model.using("denoiser"):
+        return condition_clip(networks.denoiser, prompt, appearance, guidance_scale)
+
+
 class ModelReader:
     """What a model on one device reads of a clip, for the sampler (`sampling.sampler.ClipReader`).
 
-    The portrait is read once; where networks take turns in memory, those that read it have left when the denoiser
-    comes. Frames are the poses of a timeline, read when a segment needs them.
+    `conditioning` is what `read_portrait` gave. Frames are the poses of a timeline, read when a segment needs them.
     """
 
-    @torch.inference_mode()
-    def __init__(self, model: Model, clip: Clip, course: Timeline, guidance_scale: float) -> None:
-        networks, codec = model.networks, model.codec
-        self.device, self.denoiser = model.device, networks.denoiser
+    def __init__(self, model: Model, clip: Clip, course: Timeline, conditioning: ClipConditioning) -> None:
+        self.device, self.denoiser = model.device, model.networks.denoiser
+        self.conditioning = conditioning
         self._model, self._clip, self._course = model, clip, course
-        portrait, landmarks = to_tensor(clip.picture[None]), None
-        if networks.config.reference_landmarks:
-            landmarks = to_tensor(clip.reference_landmark_picture()[None])
-        with model.using(*READING_NETWORKS):
-            latents = finite(codec.encode(portrait), "autoencoder")
-            tokens = finite(codec.image_tokens(portrait, latents), "image encoder")
-            prompt, appearance = networks.read_portrait(latents, tokens, landmarks)
-            for tokens in appearance:
-                finite(tokens, "appearance net")
-        with model.using("denoiser"):
-            self.conditioning = condition_clip(networks.denoiser, prompt, appearance, guidance_scale)
 
     def warped(self, frames: Sequence[int]) -> Tensor | None:
         if not self._model.networks.config.warped_reference:
@@ -88,7 +100,6 @@ class ModelReader:
         return finite(features, "landmark encoder")
 
 
-@torch.inference_mode()
 def generate(
     models: Sequence[Model],
     clip: Clip,
@@ -101,8 +112,12 @@ def generate(
     *,
     back: bool = False,
     code_warps: bool = False,
-) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+    known: ClipConditioning | None = None,
+) -> Generator[Pose, None, None]:
     """Generate each pose of a timeline, in order, as soon as the plan allows.
+
+    The portrait is read before this returns. So clips of several portraits can be begun one after the other and
+    advance together, in one thread.
 
     Parameters
     ----------
@@ -110,6 +125,7 @@ def generate(
     progress, store, tally : see `sampling.sampler.sample`.
     back : all poses come once more, in reverse order.
     code_warps : what the autoencoder makes of the warped portraits comes too.
+    known : what the model, which is then a single one, read of the portrait (`read_portrait`); it is not read again.
 
     Yields
     ------
@@ -119,26 +135,35 @@ def generate(
     ------
     WeightsError : values of a network are not finite.
     """
-    model = models[0]
     side = clip.picture.shape[0] // LATENT_STRIDE
-    shape = (model.networks.config.latent_channels, side, side)
-    readers = [ModelReader(one, clip, course, guidance_scale) for one in models]
+    shape = (models[0].networks.config.latent_channels, side, side)
+    read = [known or read_portrait(one, clip, guidance_scale) for one in models]
+    readers = [ModelReader(one, clip, course, what) for one, what in zip(models, read, strict=True)]
+    sampled = sample(
+        readers,
+        len(course),
+        shape,
+        sampling,
+        progress,
+        cuts=course.cuts,
+        loop=course.circular,
+        store=store,
+        tally=tally,
+    )
+    return _decoded(models, sampled, back, code_warps)
+
+
+@torch.inference_mode()
+def _decoded(
+    models: Sequence[Model], sampled: Generator[Sampled, None, None], back: bool, code_warps: bool
+) -> Generator[Pose, None, None]:
+    """The poses of `generate`, of latents as they come."""
+    model = models[0]
     kept: list[tuple[int, Sampled]] = []
     pose = 0
     with ExitStack() as stack:
         for one in models:
             stack.enter_context(one.using("denoiser"))
-        sampled = sample(
-            readers,
-            len(course),
-            shape,
-            sampling,
-            progress,
-            cuts=course.cuts,
-            loop=course.circular,
-            store=store,
-            tally=tally,
-        )
         for piece in stack.enter_context(closing(sampled)):
             for start in range(0, len(piece), DECODED_AT_ONCE):
                 part = piece[start : start + DECODED_AT_ONCE]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,6 +26,7 @@ from playwright import sync_api as playwright
 
 from followyouremoji.benchmark.store import Results
 from tests.benchmark.study.sample import SYSTEMS, write_results
+from tests.browser import chromium
 
 BEST, SECOND, WORST = SYSTEMS[:3]
 TO_THE_BROWSERS = 30_000  # milliseconds; on a busy machine
@@ -89,13 +89,8 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def browser() -> Iterator[playwright.Browser]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no chromium and no google-chrome is installed, so nobody can open the study's page")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 class Visitor:

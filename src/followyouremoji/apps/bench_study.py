@@ -44,7 +44,8 @@ def study(
     from followyouremoji.errors import SettingsError
 
     try:
-        from followyouremoji.benchmark.study.server import is_local, listen, serve, study_app
+        from followyouremoji.benchmark.study.server import study_app
+        from followyouremoji.serving import address_of, is_local, listen, serve
     except ImportError as missing:
         raise SettingsError(
             f"the study's page needs FastAPI and uvicorn ({missing.name} is missing): pip install 'followyouremoji[bench]'"
@@ -62,9 +63,8 @@ def study(
                     f"Note: whoever can reach this machine can take part, at its own name or address in place of {host}; "
                     "what they send is not encrypted."
                 )
-            address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
             say(
-                f"{len(shown)} pairs, each made by {len(material.systems)} systems: {address}  Ctrl-C ends it; answers are kept in {answers.path}"
+                f"{len(shown)} pairs, each made by {len(material.systems)} systems: {address_of(host, listening)}  Ctrl-C ends it; answers are kept in {answers.path}"
             )
             serve(study_app(answers, shown, folder, pairs), listening)
     say(f"Ended. Every answer is in {answers.path}; the results: fye bench study-results {results}")

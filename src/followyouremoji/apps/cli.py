@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps import choices
+from followyouremoji.apps import batch, choices
 from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
+from followyouremoji.apps.points import points as points_command
 from followyouremoji.apps.studio import studio
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
@@ -28,6 +29,7 @@ app = typer.Typer(
     epilog="[bold]To begin[/]\n\n"
     "fye animate bundled:ada bundled:hello  [dim]both come with the program[/]\n\n"
     "fye animate me.jpg smile.mp4  [dim]makes me_smile.mp4, with the clip's sound[/]\n\n"
+    "fye batch portraits/ motions/ -o out/  [dim]each portrait by each motion[/]\n\n"
     "fye motion preview me.jpg smile.mp4 look.mp4  [dim]a look ahead, quick[/]\n\n"
     "fye weights list  [dim]which models are there[/]\n\n"
     "fye doctor  [dim]if something does not work[/]",
@@ -40,6 +42,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
 train_app.command("lora")(lora_command)
 app.command()(studio)
+app.command("points")(points_command)
 
 
 def print_version(wanted: bool) -> None:
@@ -64,7 +67,9 @@ def root(
     "fye animate me.jpg speech.mp4 --start 0:12 --duration 3s  [dim]three seconds of it[/]\n\n"
     "fye animate me.jpg wink.png -o wink.jpg  [dim]one pose, one picture[/]\n\n"
     "fye animate me.jpg talk.fyemotion --mouth 1.3 --head none  [dim]a stronger mouth, a still head[/]\n\n"
+    "fye animate llama.jpg talk.fyemotion --points llama.json  [dim]a face that is not found: see fye points[/]\n\n"
     "fye animate me.jpg wink.mp4 --loop blend -o wink.webp  [dim]a sticker that plays on without a jump[/]\n\n"
+    "fye animate us.jpg smile.mp4 --face all  [dim]everybody smiles; or --face 1=smile.mp4 --face 2=talk.mp4[/]\n\n"
     "fye animate me.jpg speech.mp4 --job speech-job  [dim]long; the same command goes on after a break[/]\n\n"
     "fye animate me.jpg smile.mp4 --side-by-side --weights released --steps 20"
 )
@@ -81,6 +86,9 @@ def animate(request: AnimationRequest) -> None:
         say(f"{outcome.path}: the job in {request.resume} is finished.")
     else:
         say(summary(outcome))
+
+
+app.command(epilog=batch.EPILOG)(batch.batch)
 
 
 @app.command()

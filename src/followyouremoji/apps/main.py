@@ -14,7 +14,7 @@ from followyouremoji.apps.interrupts import interrupts
 UNFORESEEN, BAD_INPUT, INTERRUPTED = 1, 2, 130  # exit codes
 FULL = (errno.ENOSPC, errno.EDQUOT)
 STOPPED = (
-    "Stopped. Downloads, jobs, trainings, benchmarks and data preparation go on with the same command; of other results nothing half-written "
+    "Stopped. Downloads, jobs, batches, trainings, benchmarks and data preparation go on with the same command; of other results nothing half-written "
     "is left."
 )
 

@@ -59,9 +59,9 @@ def extract(
 
 
 PREVIEWED = (
-    *("portrait", "driving"),
+    *("portrait", "driving", "points"),
     *(field.name for kind in (ClipSettings, AlignmentSettings) for field in fields(kind)),
-    *("frame_rate", "driving_face", "face", "crop", "detector_bundle", "overwrite"),
+    *("frame_rate", "driving_face", "faces", "crop", "detector_bundle", "overwrite"),
 )
 
 

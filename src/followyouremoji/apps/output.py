@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -17,8 +18,10 @@ from rich.progress import (
 
 from followyouremoji.apps.interrupts import end_if_pressed
 
-Advance = Callable[[int, int | None], None]
-"""Called with what is done and what is to be done in all, None where that is not known."""
+
+class Advance(Protocol):
+    def __call__(self, done: float, total: float | None, what: str | None = None) -> None:
+        """Show what is done and what is to be done in all, None where that is not known; from now on as `what`."""
 
 
 def say(message: str) -> None:
@@ -26,9 +29,9 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
-def note(message: str) -> None:
+def note(message: str, style: str = "yellow") -> None:
     """A remark beside the result, on the standard error output."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False, style="yellow")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False, style=style)
 
 
 @contextmanager
@@ -47,8 +50,8 @@ def progress_bar(what: str) -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
 
-        def advance(done: int, total: int | None) -> None:
+        def advance(done: float, total: float | None, what: str | None = None) -> None:
             end_if_pressed()  # networks have a thread of their own, and may be far from their next frame
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total, description=what)
 
         yield advance

@@ -19,9 +19,9 @@ def studio(settings: StudioSettings, model: ModelChoice) -> None:
         raise SettingsError(
             f"the studio needs Gradio ({missing.name} is missing): pip install 'followyouremoji[web]'"
         ) from None
-    from followyouremoji.benchmark.study.server import listen, serve
+    from followyouremoji.serving import address_of, listen, serve
     from followyouremoji.studio.studio import Studio
 
     with listen(settings.host, settings.port) as listening, Studio(settings, model) as opened:
-        say(f"The studio: http://{settings.host}:{listening.getsockname()[1]}/  Ctrl-C ends it.")
+        say(f"The studio: {address_of(settings.host, listening)}  Ctrl-C ends it.")
         serve(studio_app(opened), listening)

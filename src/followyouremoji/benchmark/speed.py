@@ -24,7 +24,7 @@ from followyouremoji.benchmark.suite import Case
 from followyouremoji.benchmark.systems import prepare_case
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import DECODED_AT_ONCE, ModelReader, decode
+from followyouremoji.generation import DECODED_AT_ONCE, ModelReader, decode, read_portrait
 from followyouremoji.preparation import Prepared
 from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
 from followyouremoji.sampling.sampler import Sampled, Tally, sample
@@ -81,7 +81,8 @@ class ReadClip:
     @torch.inference_mode()
     def __init__(self, model: Model, prepared: Prepared, guidance_scale: float) -> None:
         frames = range(len(prepared))
-        reader = ModelReader(model, prepared, Timeline.straight(len(prepared)), guidance_scale)
+        conditioning = read_portrait(model, prepared, guidance_scale)
+        reader = ModelReader(model, prepared, Timeline.straight(len(prepared)), conditioning)
         self.denoiser, self.conditioning, self.device = reader.denoiser, reader.conditioning, reader.device
         self._model, self._prepared = model, prepared
         self._warped = reader.warped(frames)

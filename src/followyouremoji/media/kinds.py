@@ -46,6 +46,17 @@ KINDS = {
 
 CLIP_ENDINGS = tuple(ending for ending in KINDS if ending)
 
+VIDEO_ENDINGS = (
+    *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv"),
+    *(".3gp", ".gif"),
+)
+PHOTO_ENDINGS = (
+    *(".jpg", ".jpeg", ".png", ".apng", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"),
+    ".gif",
+)
+"""By which videos and pictures are known among the other files of a folder. A file that is named itself may have any
+other ending."""
+
 FRAME_NAME = "frame_{:06d}.png"
 """In a folder of PNGs, by the frame's number."""
 

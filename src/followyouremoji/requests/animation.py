@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +13,24 @@ import numpy as np
 
 from followyouremoji.errors import advice_on_gpu_memory
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
-from followyouremoji.preparation import Prepared
+from followyouremoji.preparation import PreparedGroup
+from followyouremoji.requests.bundled import driving_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
-from followyouremoji.requests.request import AnimationRequest, ModelChoice
+from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.resume import ResumeFolder, recipe
 from followyouremoji.requests.work import Work
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.sampling.sampler import LatentStore
 
+GPU_MEMORY = "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else uses the GPU"
+GPU_SETTINGS = ("offload", "batch", "window", "size")
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 
 
@@ -55,11 +61,7 @@ def animate(
     cannot be used, and what `on_event` raises.
     """
     with (
-        advice_on_gpu_memory(
-            "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else "
-            "uses the GPU",
-            *("offload", "batch", "window", "size"),
-        ),
+        advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
         ExitStack() as stack,
     ):
         work = Work.open(request, on_event)
@@ -73,10 +75,9 @@ def animate(
                 return earlier
         check_destination(work)
         animator, prepared = prepare(work, kept, load)
-        outcome = write_frames(work, animator, prepared, kept)
-        if kept is not None and kept.outcome(described) is None:
-            kept.finish(described, outcome)
-        return outcome
+        note_made = None if kept is None else partial(kept.finish, described)
+        stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
+        return write_frames(work, animator, prepared, note_made, stores)
 
 
 def resume_folder(work: Work, folder: Path) -> ResumeFolder:
@@ -84,7 +85,8 @@ def resume_folder(work: Work, folder: Path) -> ResumeFolder:
     from followyouremoji.checkpoints.sources import find_checkpoint
 
     weights = find_checkpoint(work.request.model.weights)
-    return ResumeFolder(folder, recipe(work.request, work.portrait, work.driving.path, weights, work.scaled))
+    drivings = [driving_path(driving) for driving in work.request.driven.values()]
+    return ResumeFolder(folder, recipe(work.request, work.portrait, drivings, weights, work.scaled))
 
 
 def check_destination(work: Work) -> None:
@@ -102,7 +104,7 @@ def check_destination(work: Work) -> None:
 
 def prepare(
     work: Work, kept: ResumeFolder | None, load: Callable[[ModelChoice], PortraitAnimator]
-) -> tuple[PortraitAnimator, Prepared]:
+) -> tuple[PortraitAnimator, PreparedGroup]:
     """Find the faces while the model is loaded, and prepare the one for the other."""
     request = work.request
     settings = request.settings
@@ -117,28 +119,30 @@ def prepare(
                 if loading.done():
                     loading.result()  # what cannot be loaded ends the tracking
 
-            before = motion = kept.motion() if kept is not None else None
-            if motion is None:
-                face, smooth = settings.driving_face, request.clip.smooth
-                motion = work.driving.track(detector, face, smooth, tell_beside_loading)
-            else:
-                for note in work.driving.notes:
-                    work.tell(note)
+            motions: list[Motion] = []
+            tracked: list[int] = []
+            for number, driving in enumerate(work.drivings.files, 1):
+                motion = kept.motion(number) if kept is not None else None
+                if motion is None:
+                    face, smooth = settings.driving_face, request.clip.smooth
+                    motion = driving.track(detector, face, smooth, tell_beside_loading)
+                    tracked.append(number)
+                else:
+                    for note in driving.notes:
+                        work.tell(note)
+                motions.append(motion)
         if not loading.done():
             work.tell(Stage("loading", "Loading the model"))
         animator = loading.result()
     finally:
         loader.shutdown(wait=False)  # who stops need not wait for torch
-    if kept is not None and before is None:  # now that nothing can be refused any more
-        motion = kept.keep_motion(motion)
+    if kept is not None:  # now that nothing can be refused any more
+        for number in tracked:
+            motions[number - 1] = kept.keep_motion(motions[number - 1], number)
     for note in notes_on_model(animator, request):
         work.tell(note)
-    prepared = animator.prepare(
-        found.layers,
-        motion,
-        alignment=request.alignment,
-        settings=settings,
-        portrait_landmarks=found.landmarks,
+    prepared = animator.prepare_faces(
+        found, work.drivings.motions(motions), alignment=request.alignment, settings=settings
     )
     work.tell_notes(found, prepared)
     return animator, prepared
@@ -153,19 +157,24 @@ def ready_animator(
     return animator
 
 
-def loras_of(request: AnimationRequest) -> list[tuple[Path, float]]:
+def loras_of(request: AnimationRequest | BatchRequest) -> list[tuple[Path, float]]:
     """The LoRAs as an animator takes them."""
     return [(lora.file, lora.scale) for lora in request.loras]
 
 
 def write_frames(
-    work: Work, animator: PortraitAnimator, prepared: Prepared, kept: ResumeFolder | None
+    work: Work,
+    animator: PortraitAnimator,
+    prepared: PreparedGroup,
+    note_made: Callable[[Outcome], None] | None = None,
+    stores: Sequence[LatentStore] = (),
 ) -> Outcome:
-    """Generate the frames and write them as they come.
+    """Generate the frames and write them as they come; `stores` keep what is finished of each
+    face.
 
-    Where nothing is replaced, the resume folder notes the result just before it gets its name: after a kill between the
-    two, a note without a file is written again from the kept latents, while a file without a note would be taken for
-    somebody else's.
+    `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
+    gets its name: after a kill between the two, a note without a file is written again, while a file without a note
+    would be taken for somebody else's.
     """
     from followyouremoji.sampling.sampler import Tally
 
@@ -180,26 +189,33 @@ def write_frames(
         work.request.settings,
         loras=loras_of(work.request),
         progress=advance,
-        store=kept,
+        stores=stores,
         tally=tally,
     )
     with closing(making) as frames:
         rows: Iterator[np.ndarray] = frames
         size = prepared.output_size
         if output.side_by_side:
-            size = row_size(work.driving, prepared)
-            rows = rows_beside(work.driving, prepared, rows, destination.background or BACKGROUND)
+            size = row_size(work.drivings, prepared)
+            rows = rows_beside(work.drivings, prepared, rows, destination.background or BACKGROUND)
         fitting = destination.fitting(size)
         if fitting != size:  # rows, and squares that are not put back, may be larger than the portrait
             rows = (resize_picture(row, fitting) for row in rows)
 
+        replaces = False
+
         def made(sound: bool) -> Outcome:
+            nonlocal replaces
+            replaces = is_taken(destination.path)
             outcome = work.outcome(prepared, fitting, sound, computed=tally.computed, forecast=tally.forecast)
-            if kept is not None and not is_taken(destination.path):
-                kept.finish(destination.described(), outcome)
+            if note_made is not None and not replaces:
+                note_made(outcome)
             return outcome
 
-        return work.write(rows, prepared, fitting, made)
+        outcome = work.write(rows, prepared, fitting, made)
+        if note_made is not None and replaces:
+            note_made(outcome)
+        return outcome
 
 
 def notes_on_model(animator: PortraitAnimator, request: AnimationRequest) -> Iterator[Note]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.media.timing import generated_rate
 from followyouremoji.requests.events import Note, OnEvent, Progress, Stage, ignore
-from followyouremoji.sources import cut_motion, track_file
+from followyouremoji.sources import Face, cut_motion, track_file
 
 SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside the result
 
@@ -104,6 +104,40 @@ class Driving:
         with ClipReader(self.path, self.clip_range, motion.frame_rate if self.is_clip else None) as clip:
             for _, picture in clip:
                 yield np.rot90(picture, motion.quarter_turns)
+
+
+class Drivings:
+    """The drivings of a request, each file opened once, whichever faces it drives; `files` are they.
+
+    `frame_rate` is that of the fastest, which all are brought to, and `expected_frames` the number of the longest then.
+    Raises UserError for a file that cannot be used.
+    """
+
+    def __init__(
+        self, paths: Mapping[Face, Path], clip_range: ClipRange = WHOLE, frame_rate: float | None = None
+    ) -> None:
+        opened = {path: Driving(path, clip_range, frame_rate) for path in dict.fromkeys(paths.values())}
+        self.files = tuple(opened.values())
+        self._by_face = {face: opened[path] for face, path in paths.items()}
+        moving = [driving for driving in self.files if driving.expected_frames > 1]
+        self.frame_rate = max(driving.frame_rate for driving in moving or self.files)
+        self.expected_frames = max(
+            (round(driving.expected_frames * self.frame_rate / driving.frame_rate) for driving in moving),
+            default=1,
+        )
+
+    @property
+    def faces(self) -> Collection[Face]:
+        """The faces that are driven, as a user named them."""
+        return self._by_face.keys()
+
+    def of(self, face: int) -> Driving:
+        """What drives a face that is driven, by its number."""
+        return self._by_face.get(face) or self.files[0]  # of all, or of the largest
+
+    def motions(self, tracked: Sequence[Motion]) -> dict[Face, Motion]:
+        """The motions of the `files` by the faces that they drive."""
+        return {face: tracked[self.files.index(driving)] for face, driving in self._by_face.items()}
 
 
 def counted(frames: int) -> str:

@@ -25,6 +25,7 @@ NoteCode = Literal[
     "slow_on_cpu",
     "scenes_at_once",
     "speed_unmeasured",
+    "left_out",
 ]
 
 
@@ -67,7 +68,7 @@ OnEvent = Callable[[Event], None]
 what a resume folder keeps: so a front end cancels."""
 
 
-def ignore(event: Event) -> None:
+def ignore(event: object) -> None:
     """For who wants the outcome alone."""
 
 
@@ -97,3 +98,69 @@ class Outcome(BaseModel):
     forecast: int = 0
     notes: tuple[Note, ...] = ()
     made_before: bool = False
+
+
+class PairResult(BaseModel):
+    """What came of a portrait and a motion of a batch: an `outcome`, or as `error` a sentence on what cannot be used,
+    with the names of `settings` that it is about. `name` is that of the result's file, without its ending."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    portrait: str
+    motion: str
+    outcome: Outcome | None = None
+    error: str | None = None
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PairBegins:
+    """A pair of a batch is taken up: `number` of `total`, from 1 on, those left out that were made before."""
+
+    name: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
+class PairEnds:
+    """What came of it."""
+
+    result: PairResult
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """Frames of a batch that are done, a fraction while one is worked on, of all that are to be made."""
+
+    done: float
+    total: int
+
+
+BatchEvent = Event | PairBegins | PairEnds | BatchProgress
+OnBatchEvent = Callable[[BatchEvent], None]
+"""As `OnEvent`. Of many notes that say the same, the first comes."""
+
+
+class BatchOutcome(BaseModel):
+    """What came of all pairs, in the order of portraits and, of each, of motions; `seconds` that it took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Path
+    pairs: tuple[PairResult, ...]
+    seconds: float
+
+    @property
+    def failed(self) -> tuple[PairResult, ...]:
+        return tuple(pair for pair in self.pairs if pair.outcome is None)
+
+    @property
+    def made(self) -> int:
+        """How many results this run made."""
+        return sum(pair.outcome is not None and not pair.outcome.made_before for pair in self.pairs)
+
+    @property
+    def made_before(self) -> int:
+        return sum(pair.outcome is not None and pair.outcome.made_before for pair in self.pairs)

@@ -1,18 +1,18 @@
-"""An animation that somebody asks for, as data: checked when it is made, with a JSON schema. Needs neither NumPy nor
-torch."""
+"""An animation that somebody asks for, or a batch of them, as data: checked when it is made, with a JSON schema. Needs
+neither NumPy nor torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from followyouremoji.config import validated
-from followyouremoji.errors import UserError
+from followyouremoji.errors import SettingsError, UserError
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.options import option
 from followyouremoji.settings import AnimationSettings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from followyouremoji.media.ranges import ClipRange
 
 Precision = Literal["fp32", "fp16", "bf16"]
+Format = Literal["mp4", "webm", "gif", "webp", "apng", "frames"]
 
 
 @validated
@@ -118,6 +119,58 @@ def parse_lora(given: Any) -> Any:
     return Lora(file=Path(given))
 
 
+Loras = tuple[Annotated[Lora, BeforeValidator(parse_lora)], ...]
+
+
+def loras_option() -> Any:
+    """The option for `Loras`."""
+    return option(
+        (),
+        "A LoRA of one person or character, at full strength or as much as its scale says; there may be several.",
+        panel="Model",
+        otherwise="none",
+        strict=False,
+    )
+
+
+@validated
+class FaceChoice:
+    """A face of the portrait that moves, and what drives it."""
+
+    face: Annotated[int, Field(ge=1)] | Literal["all"] = option(
+        ..., "Its number, 1 is the furthest to the left, or all of them."
+    )
+    driving: str | None = option(
+        None, "What moves it, as the request's driving.", otherwise="the request's driving", min_length=1
+    )
+
+    @field_validator("face", mode="before")
+    @classmethod
+    def _is_face(cls, face: Any) -> Any:
+        if face == "all" or (type(face) is int and face >= 1):
+            return face
+        raise ValueError(f"{face} is no face: give its number, 1 is the furthest to the left, or all")
+
+
+def parse_face(given: Any) -> Any:
+    """`N`, `all` or `N=DRIVING` as a FaceChoice. Mappings are read, too."""
+    if isinstance(given, Mapping):
+        return FaceChoice(**given)
+    if not isinstance(given, str):
+        return given
+    name, equals, driving = given.partition("=")
+    number: Any = int(name) if name.isdecimal() else name
+    return FaceChoice(face=number, driving=driving if equals else None)
+
+
+Faces = tuple[Annotated[FaceChoice, BeforeValidator(parse_face)], ...]
+
+
+def faces_option(words: str) -> Any:
+    """The option for `Faces`."""
+    return option((), words, panel="Framing", otherwise="the largest", strict=False)
+
+
 @validated
 class ClipSettings:
     """The part of the driving that is used, and how it is tracked."""
@@ -173,22 +226,29 @@ class AnimationRequest:
     """
 
     portrait: str = option(..., "The picture to animate, or `bundled:NAME` (ada, max, emoji, stone, fox).")
-    driving: str = option(
-        ...,
+    driving: str | None = option(
+        None,
         "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk).",
+        otherwise="what is given for each face",
     )
     output: Output = Output()
     model: ModelChoice = ModelChoice()
-    loras: tuple[Annotated[Lora, BeforeValidator(parse_lora)], ...] = option(
-        (),
-        "A LoRA of one person or character, at full strength or as much as its scale says; there may be several.",
-        panel="Model",
-        otherwise="none",
-        strict=False,
-    )
+    loras: Loras = loras_option()
     clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
+    faces: Faces = faces_option(
+        "Which face of the portrait moves, 1 is the furthest to the left: `2`, `all`, or `2=wink.mp4` with a driving of its own; "
+        "several times for several faces. The others keep still."
+    )
+    points: Path | None = option(
+        None,
+        "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
+        "makes one.",
+        panel="Framing",
+        otherwise="the face is looked for",
+        strict=False,
+    )
     resume: Path | None = option(
         None,
         "Keep what is finished in this folder: after a break, even a crash, the same request goes on where it was.",
@@ -196,3 +256,116 @@ class AnimationRequest:
         otherwise="nothing is kept",
         strict=False,
     )
+
+    @model_validator(mode="after")
+    def _drives_each_face(self) -> Self:
+        _ = self.driven
+        return self
+
+    @property
+    def driven(self) -> dict[int | Literal["all"] | None, str]:
+        """What drives which face: a number from the left, all of them, or None, the largest."""
+        named = [choice.face for choice in self.faces]
+        twice = next((face for face in named if named.count(face) > 1), None)
+        if twice is not None:
+            raise _faces_error(f"{_in_words(twice)} named twice: name each face once")
+        if "all" in named and len(named) > 1:
+            raise _faces_error("all faces are named, and single ones as well: name either")
+        own = [choice for choice in self.faces if choice.driving is not None]
+        if self.driving is not None and self.faces and len(own) == len(self.faces):
+            raise _faces_error(
+                f"{self.driving} drives no face, since each face that is named has a driving of its own: leave it out, or name a "
+                "face without one"
+            )
+        driven: dict[int | Literal["all"] | None, str] = {}
+        for choice in self.faces:
+            driven[choice.face] = choice.driving or self._own_driving(_in_words(choice.face))
+        return driven or {None: self._own_driving("the face is")}
+
+    def _own_driving(self, whose: str) -> str:
+        if self.driving is None:
+            raise SettingsError(
+                f"{whose} to move, but nothing is given that drives it: a clip, a picture, a motion file or bundled:hello",
+                settings=("driving", "faces"),
+            )
+        return self.driving
+
+
+@validated
+class BatchOutput(Output):
+    """What a batch writes, and where."""
+
+    path: Path = option(
+        Path("batch"),
+        "The folder of the results, PORTRAIT_MOTION.mp4 each. It is made where there is none.",
+        panel="Result",
+        strict=False,
+    )
+    format: Format = option(
+        "mp4",
+        "What results are written as; `frames` are folders of PNGs. Of a motion of one frame a PNG is made.",
+        panel="Result",
+    )
+    overwrite: bool = option(
+        False,
+        "Replace results that were made of other inputs or settings; those that are as asked for stay.",
+        panel="Result",
+    )
+
+
+def listed(given: Any) -> Any:
+    """One text as a list of it."""
+    return (given,) if isinstance(given, str) else given
+
+
+@validated
+class BatchRequest:
+    """Many portraits, each animated by many motions, all with the same settings.
+
+    >>> BatchRequest(portraits="portraits/", motions=("smile.mp4", "bundled:hello"))
+
+    Raises as `AnimationRequest`.
+    """
+
+    portraits: Annotated[tuple[str, ...], BeforeValidator(listed)] = option(
+        ...,
+        "The pictures to animate: a folder, a file, `bundled:NAME`, or a list in a .txt with one of these a line.",
+        strict=False,
+    )
+    motions: Annotated[tuple[str, ...], BeforeValidator(listed)] = option(
+        ...,
+        "What moves each of them: clips, pictures and motion files, given in the same ways.",
+        strict=False,
+    )
+    output: BatchOutput = BatchOutput()
+    model: ModelChoice = ModelChoice()
+    loras: Loras = loras_option()
+    faces: Faces = faces_option(
+        "Which face of each portrait moves, 1 is the furthest to the left: `2`, or `all`; several times for several faces."
+    )
+    clip: ClipSettings = field(default_factory=ClipSettings)
+    alignment: AlignmentSettings = AlignmentSettings()
+    settings: AnimationSettings = AnimationSettings()
+
+    def pair(self, portrait: str, driving: str, path: Path) -> AnimationRequest:
+        """The request of one result."""
+        same = {one.name: getattr(self.output, one.name) for one in fields(Output)}
+        return AnimationRequest(
+            portrait=portrait,
+            driving=driving,
+            output=Output(**{**same, "path": path}),
+            model=self.model,
+            loras=self.loras,
+            faces=self.faces,
+            clip=self.clip,
+            alignment=self.alignment,
+            settings=self.settings,
+        )
+
+
+def _in_words(face: int | Literal["all"]) -> str:
+    return "all faces are" if face == "all" else f"face {face} is"
+
+
+def _faces_error(message: str) -> SettingsError:
+    return SettingsError(message, settings=("faces",))

@@ -44,10 +44,12 @@ class Controls:
     def clip(self, most: float) -> ClipSettings:
         """The part of a driving, of whose first `most` seconds it is. Raises ClipError where it is empty."""
         stop = min(self.start + self.length, most) if self.length > 0 else most
-        return ClipSettings(start=moment_text(float(self.start)), stop=moment_text(float(stop)), smooth=self.smooth)
+        return ClipSettings(
+            start=moment_text(float(self.start)), stop=moment_text(float(stop)), smooth=self.smooth
+        )
 
-    def animation(self, **more: Any) -> AnimationSettings:
-        return AnimationSettings(**self._of(AnimationSettings), **more)
+    def animation(self) -> AnimationSettings:
+        return AnimationSettings(**self._of(AnimationSettings))
 
     def _of(self, kind: Any) -> dict[str, Any]:
         names = {field.name for field in fields(kind)}

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from followyouremoji.errors import ClipError, FaceNotFound, PictureError, UserError
-from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import open_image, read_layers, resize_picture, write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.sources import Tracked, cut_motion, track_file, upright_portrait
+from followyouremoji.sources import Tracked, cut_motion, find_faces, notes_on_landmarks, track_file
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
-PICTURE_SIDE, CLIP_SIDE = 1024, 480
+PICTURE_SIDE, CLIP_SIDE = 1024, 360
 """Longest sides of what a browser shows, pixels."""
 
 VIEW_RATE = 25.0
@@ -43,11 +43,12 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
     """
     with open_image(InputFile(name, path), PictureError) as image:
         check_pixels(image.size, name, limits, PictureError)
-    layers, landmarks = read_layers(InputFile(name, path)), []
+    layers, landmarks = read_layers(InputFile(name, path)), list[Landmarks]()
     notes: tuple[str, ...] = ()
     try:
-        found = upright_portrait(detector, layers, None, name)
-        layers, landmarks, notes = found.layers, [found.landmarks], found.notes
+        layers, landmarks = find_faces(detector, layers, name)
+        doubtful = next((face for face in landmarks if face.doubtful), landmarks[0])
+        notes = notes_on_landmarks(doubtful, name)
     except FaceNotFound:
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]

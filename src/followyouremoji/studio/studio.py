@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -21,7 +21,7 @@ from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Stage
-from followyouremoji.requests.request import AnimationRequest, ModelChoice, Output
+from followyouremoji.requests.request import AnimationRequest, FaceChoice, ModelChoice, Output
 from followyouremoji.sources import FaceFinder
 from followyouremoji.studio.aligning import Aligner, Part
 from followyouremoji.studio.controls import Controls
@@ -183,38 +183,48 @@ class Studio:
         visitor: Visitor,
         portrait: Material,
         driving: Material,
+        driven: Mapping[int | Literal["all"], Material],
         controls: Controls,
-        face: int | None = None,
     ) -> Result:
-        """Have an animation made when it is the visitor's turn; returns the note of it, which then changes."""
-        self.landmarks(portrait, face)
-        self.part(driving, controls)  # what cannot be used is said now
+        """Have an animation made when it is the visitor's turn; returns the note of it, which then changes.
+
+        `driven` are the drivings of numbered faces; where it is empty, `driving` moves the largest. Raises UserError.
+        """
+        drivings = list({one.id: one for one in driven.values()}.values()) or [driving]
+        for face in driven or [None]:
+            self.landmarks(portrait, face if isinstance(face, int) else None)
+        for one in drivings:
+            self.part(one, controls)  # what cannot be used is said now
         settings: dict[str, Any] = {name: getattr(controls, name) for name in controls.__dataclass_fields__}
-        title = f"{Path(portrait.name).stem}, {Path(driving.name).stem}"
-        result, folder = visitor.new_result(title, portrait.id, driving.id, {**settings, "face": face})
+        settings["faces"] = [{"face": face, "driving": one.id} for face, one in driven.items()]
+        title = ", ".join(Path(one.name).stem for one in (portrait, *drivings))
+        result, folder = visitor.new_result(title, portrait.id, driving.id, settings)
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
-        if driving.details["frames"] == 1:
+        if all(one.details["frames"] == 1 for one in drivings):
             file = file.with_suffix(".png")
         request = AnimationRequest(
             portrait=portrait.given,
-            driving=driving.given,
+            driving=None if driven else driving.given,
+            faces=tuple(FaceChoice(face=face, driving=one.given) for face, one in driven.items()),
             output=Output(path=file),
             model=self.model,
             clip=controls.clip(self.settings.clip_seconds),
             alignment=controls.alignment(),
-            settings=controls.animation(face=face),
+            settings=controls.animation(),
         )
         (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
 
         def in_words(sentence: str) -> str:
-            return driving.in_words(portrait.in_words(sentence))
+            for material in (portrait, *drivings):
+                sentence = material.in_words(sentence)
+            return sentence
 
         def work(on_event: OnEvent) -> None:
             def tell(event: Event) -> None:
                 if isinstance(event, Note):
                     event = replace(event, sentence=in_words(event.sentence))
                 elif isinstance(event, Stage) and event.name == "tracking":
-                    event = Stage("tracking", f"Following the face in {driving.name}")
+                    event = Stage("tracking", "Following the driving face")  # the file has another name here
                 on_event(event)
 
             visitor.change_result(result.id, state="running")

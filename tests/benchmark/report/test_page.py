@@ -13,8 +13,8 @@ from followyouremoji.benchmark.store import Results
 from followyouremoji.benchmark.suite import Suite
 from followyouremoji.errors import SettingsError
 from tests.benchmark.report.sample import HOSTILE, MISSING, written_results
+from tests.browser import chromium
 
-CHROMIUM = Path("/usr/bin/chromium")
 VOID = {"meta", "link", "input", "circle", "line", "path", "polyline", "br", "img"}
 
 
@@ -169,13 +169,8 @@ def test_an_unknown_subject_is_refused(measured: Results) -> None:
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is opened with Playwright")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM} to open the page in")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

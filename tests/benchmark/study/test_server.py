@@ -16,8 +16,7 @@ from followyouremoji.benchmark.store import Results
 from followyouremoji.benchmark.study import answers as answers_module
 from followyouremoji.benchmark.study.answers import ASPECTS, Answers
 from followyouremoji.benchmark.study.material import Material, study_fingerprint
-from followyouremoji.benchmark.study.server import MOST_BYTES, is_local, listen, study_app
-from followyouremoji.errors import SettingsError
+from followyouremoji.benchmark.study.server import MOST_BYTES, study_app
 from tests.benchmark.study.sample import SYSTEMS
 
 JSON = {"content-type": "application/json"}
@@ -186,16 +185,3 @@ def test_many_visitors_at_once_lose_nothing(client: TestClient) -> None:
     for visitor in visitors:
         visitor.join()
     assert failures == []
-
-
-def test_addresses() -> None:
-    assert [
-        is_local(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.7", "example.org")
-    ] == [
-        *(True, True, True),
-        *(False, False, False),
-    ]
-    with listen("127.0.0.1", 0) as taken, pytest.raises(SettingsError, match="--port"):
-        listen("127.0.0.1", taken.getsockname()[1])
-    with pytest.raises(SettingsError, match="cannot listen on"):
-        listen("no.such.host.invalid", 0)

@@ -11,12 +11,9 @@ Nothing that is sent names a system. What a request names is looked up, never ma
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
-import socket
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +27,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from followyouremoji.benchmark.study.answers import ASPECTS, Answers, Unknown, Visit
 from followyouremoji.benchmark.study.material import DRIVING, PORTRAIT, RESULT, media_path
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.errors import DataError
 
 MOST_BYTES = 4096
 """Of a request's body."""
@@ -154,30 +151,3 @@ def described(visit: Visit, names: Mapping[tuple[str, str], str]) -> dict[str, A
             },
         }
     return about
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket for the server; port 0 is any that is free. Raises SettingsError where there is none to be had."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as reason:
-        raise SettingsError(
-            f"cannot listen on {host}:{port} ({reason.strerror}); give another with --port or --host"
-        ) from None
-
-
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach a host's address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def serve(app: FastAPI, listening: socket.socket) -> None:
-    """Serve until Ctrl-C or a signal to end."""
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
-    )
-    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended in order
-        uvicorn.Server(config).run([listening])

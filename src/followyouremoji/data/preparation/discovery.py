@@ -17,13 +17,10 @@ import numpy as np
 
 from followyouremoji.errors import ClipError, DataError, PictureError
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.kinds import VIDEO_ENDINGS
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.media.timing import resample
 
-VIDEO_ENDINGS = (
-    *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv"),
-    *(".3gp", ".gif"),
-)
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 LEAST_PICTURES = 8

@@ -18,8 +18,8 @@ export async function mount(element) {
         const found = detail[kind] ? await material(detail[kind]) : null;
         if (found) changes[kind] = found;
       }
-      const { face = null, ...controls } = detail.settings ?? {};
-      if (changes.portrait) changes.face = face;
+      const { faces = [], ...controls } = detail.settings ?? {};
+      if (changes.portrait) changes.faces = faces;
       if (detail.settings) changes.controls = controls;
       change(changes);
       if (open) showTab("Animate");

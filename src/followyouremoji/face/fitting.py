@@ -1,0 +1,402 @@
+"""All 478 landmarks of a face from a few points of it that were placed by hand.
+
+The metric face of `geometry` is fitted to the points: a pose, and a shape that is the neutral face plus what is
+Gaussian: identity and expression shapes (`shapes`), and a smooth remainder, mostly the same on both sides, for
+proportions that no human face has. So shape and places in the picture are jointly Gaussian, for a pose, and the most
+probable face is found by Gauss-Newton steps in the dual, of which each solves for as many unknowns as there are
+coordinates.
+
+Two things are found on the way, both by predicting each point from all others. *How unlike a human face this one is*:
+the remainder is as strong as makes the predictions as good as they claim to be. *Which points are misplaced*: the
+further a point lies from its prediction, in standard deviations, the less it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+
+from .detection import Landmarks
+from .geometry import EYE_DISTANCE_CM, frustum_at_one
+from .lids import uncrossed
+from .placed_points import POINTS, Place, PlacedPoints
+from .shapes import face_shapes
+from .topology import (
+    LEFT_CREASE,
+    LEFT_EYE_CORNERS,
+    LEFT_EYE_LOOP,
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    N_MESH,
+    RIGHT_CREASE,
+    RIGHT_EYE_CORNERS,
+    RIGHT_EYE_LOOP,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    Loop,
+)
+
+_LIDS = (
+    (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_CREASE),
+    (LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_CREASE),
+)
+_EYES = (
+    ("right_pupil", RIGHT_EYE_LOOP, RIGHT_EYE_CORNERS),
+    ("left_pupil", LEFT_EYE_LOOP, LEFT_EYE_CORNERS),
+)
+
+YAWS = (-75.0, -40.0, 0.0, 40.0, 75.0)
+"""Degrees of the heads from which the fit begins; the best is kept."""
+
+FIRST_STEPS, MOST_STEPS = 4, 30
+"""Steps from each of these heads, and at most from the best."""
+
+SETTLED = 1e-3
+"""A step, in centimetres and radians, after which the fit ends."""
+
+CARE_CM = 0.12
+"""How exactly a person places a point: 2 pixels where a face is 250 pixels wide."""
+
+ROUGH_CM: Mapping[str, float] = {"chin": 0.25} | {name: 0.2 for name in POINTS if "brow" in name}
+"""The same of what has no exact place."""
+
+GLANCE_CM = 0.5
+"""How far a pupil is from the middle of its eye."""
+
+CAMERA_ASIDE = 0.2
+"""Standard deviation of the sine of an angle from which a head is seen."""
+
+PROFILE = 70.0
+"""Degrees that a head is expected to be turned of which one side alone has points."""
+
+SMOOTH_CM = ((4.0, 1.0), (1.5, 0.5))
+"""The remainder: reach and standard deviation, at a strength of 1, of the Gaussian kernels that it is made of."""
+
+ONE_SIDED = 0.25
+"""Share of the remainder's variance that is free to differ between left and right."""
+
+STRENGTHS = (0.1, 2.0)
+"""Least and largest strength of the remainder: a person's face, and one unlike any."""
+
+USUAL_SURPRISE = 1.39
+"""Median of the squared length of a normal deviation in two dimensions."""
+
+DOUBTED = 4.0
+"""Standard deviations from where the others put a point, from which on it is taken for misplaced."""
+
+TAKEN_UP_CM, TAKEN_UP_REACH_CM, LEFT_OVER_CM = 0.4, 1.5, 0.05
+"""What remains in the picture's plane: its standard deviation and reach, and what of it is not taken up."""
+
+LID = 0.5
+"""Standard deviation of how far an eye is closed: 1 is closed."""
+
+IRIS = 0.2
+"""Radius of an iris over the width of the eye: 11.7 mm across in an eye of 29 mm."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A face fitted to points.
+
+    Attributes
+    ----------
+    landmarks : of the face
+    residuals : by name how far a point is from where the landmarks have it, in eye distances
+    doubted : names of the points that were taken for misplaced, since all others speak against them
+    """
+
+    landmarks: Landmarks
+    residuals: Mapping[str, float]
+    doubted: tuple[str, ...]
+
+
+def fit_face(points: Mapping[str, Sequence[float]], size: tuple[int, int]) -> Fitted:
+    """The face whose named points lie at some places.
+
+    Parameters
+    ----------
+    points : pixels (x, y) by names of `placed_points.POINTS`; what is missing, as behind a profile, is inferred
+    size : (width, height) of the picture
+
+    Raises SettingsError for points that make no face, see `PlacedPoints`.
+    """
+    placed = PlacedPoints(
+        picture=size, points={name: (float(x), float(y)) for name, (x, y) in points.items()}
+    ).points
+    prior = _Prior.of(tuple(placed))
+    focal = size[1] / frustum_at_one(size)[1]
+    seen = (np.array([*placed.values()]) - np.divide(size, 2)) * (1, -1) / focal
+    fits = [_Fit(prior, seen, yaw) for yaw in YAWS]
+    for fit in fits:
+        for _ in range(FIRST_STEPS):
+            fit.step()
+    best = min(fits, key=lambda fit: fit.cost)
+    for _ in range(MOST_STEPS):
+        if best.step() < SETTLED:
+            break
+    return _fitted(best, placed, size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Prior:
+    """What is expected of n named points of a face, before they are seen: all in centimetres of canonical space.
+
+    Attributes
+    ----------
+    middles : (n, 468), which of the mesh's points a named one is the middle of
+    mean : (n, 3)
+    modes : (k, 3n), by one standard deviation of each mode of people
+    unlike : (3, n, n), how the remainder lets them vary together, along each axis, at a strength of 1
+    mesh_unlike : (3, 468, n), the same of the whole mesh with them
+    noise : (n,)
+    camera : (3,), the direction to the camera; NaN where nothing is known. People look at who portrays them, so a face
+        whose proportions speak for a nod may as well be an animal's; and who places one side alone sees a profile
+    """
+
+    middles: np.ndarray
+    mean: np.ndarray
+    modes: np.ndarray
+    unlike: np.ndarray
+    mesh_unlike: np.ndarray
+    noise: np.ndarray
+    camera: np.ndarray
+
+    @staticmethod
+    @lru_cache(maxsize=32)
+    def of(names: tuple[str, ...]) -> _Prior:
+        middles = np.stack([_middle(name) for name in names])
+        modes = np.einsum("kmc,nm->knc", _people(), middles, optimize=True)
+        mesh_unlike = _unlike() @ middles.T
+        sides = {side for side in ("right", "left") if any(side in name for name in names)}
+        turned = np.sin(np.radians(PROFILE)) * (1 if sides == {"left"} else -1)
+        noise = [GLANCE_CM if "pupil" in name else ROUGH_CM.get(name, CARE_CM) for name in names]
+        return _Prior(
+            middles=middles,
+            mean=middles @ face_shapes()["neutral_face_cm"],
+            modes=modes.reshape(len(modes), -1),
+            unlike=middles @ mesh_unlike,
+            mesh_unlike=mesh_unlike,
+            noise=np.array(noise),
+            camera=np.array([turned if len(sides) == 1 else np.nan, 0.0, np.nan]),
+        )
+
+    def varying(self, strength: float) -> np.ndarray:
+        """(3n, 3n), how the points vary together with a remainder of some strength."""
+        n = len(self.mean)
+        varying = self.modes.T @ self.modes
+        for axis in range(3):
+            varying.reshape(n, 3, n, 3)[:, axis, :, axis] += strength**2 * self.unlike[axis]
+        return varying
+
+    def mesh(self, pull: np.ndarray, strength: float) -> np.ndarray:
+        """(468, 3), the most probable face whose named points are pulled (n, 3)."""
+        people = np.tensordot(self.modes @ pull.reshape(-1), _people(), axes=1)
+        unlike = np.einsum("cmn,nc->mc", self.mesh_unlike, pull)
+        face: np.ndarray = face_shapes()["neutral_face_cm"] + people + strength**2 * unlike
+        return face
+
+
+def _middle(name: str) -> np.ndarray:
+    """(468,) shares of the mesh's points in a named point; a pupil is in the middle of its eye."""
+    eyes = {"right_pupil": RIGHT_EYE_LOOP, "left_pupil": LEFT_EYE_LOOP}
+    within = list(eyes.get(name, POINTS[name].landmarks))
+    shares = np.zeros(N_MESH)
+    shares[within] = 1 / len(within)
+    return shares
+
+
+@cache
+def _people() -> np.ndarray:
+    """(k, 468, 3): modes of identity and expression, by one standard deviation."""
+    shapes = face_shapes()
+    expressions = shapes["expression_shapes_cm"] * shapes["expression_deviations"][:, None, None]
+    closing = [LID * _closing(*eye) for eye in _LIDS]
+    return np.concatenate([shapes["neutral_shapes_cm"], expressions, closing])
+
+
+def _closing(upper: Loop, lower: Loop, crease: Loop) -> np.ndarray:
+    """(468, 3) centimetres by which an eye closes: the upper lid comes down and the skin above it follows."""
+    face = face_shapes()["neutral_face_cm"]
+    closing = np.zeros((N_MESH, 3))
+    way = face[list(lower[1:-1])] - face[list(upper[1:-1])]
+    closing[list(upper[1:-1])] = way
+    closing[list(crease)] = 0.3 * way
+    return closing
+
+
+@cache
+def _unlike() -> np.ndarray:
+    """(3, 468, 468): how the remainder lets the mesh's points vary together along each axis, at a strength of 1."""
+    face = face_shapes()["neutral_face_cm"]
+    same, across = (
+        sum(deviation**2 * _kernel(face, other, reach) for reach, deviation in SMOOTH_CM)
+        for other in (face, face * (-1, 1, 1))
+    )
+    return np.stack([same + (1 - ONE_SIDED) * sign * across for sign in (-1, 1, 1)])
+
+
+def _kernel(points: np.ndarray, others: np.ndarray, reach: float) -> np.ndarray:
+    """The Gaussian kernel between points (m, 3) and others (n, 3): (m, n)."""
+    kernel: np.ndarray = np.exp(-0.5 * ((points[:, None] - others) ** 2).sum(axis=-1) / reach**2)
+    return kernel
+
+
+class _Fit:
+    """A face on the way to its points."""
+
+    def __init__(self, prior: _Prior, seen: np.ndarray, yaw: float) -> None:
+        self.prior, self.seen = prior, seen
+        self.shape = prior.mean  # (n, 3) canonical centimetres
+        self.weights = np.ones(len(seen))
+        self.strength = 0.5
+        self.cost = np.inf
+        turn = np.radians(yaw)
+        rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+        # The similarity in the plane that takes the turned head to the points, as complex numbers.
+        flat = (prior.mean @ rotation.T)[:, :2] @ (1, 1j)
+        goal = seen @ (1, 1j)
+        flat_middle, goal_middle = flat.mean(), goal.mean()
+        flat = flat - flat_middle
+        similarity = np.vdot(flat, goal - goal_middle) / np.vdot(flat, flat).real
+        distance = 1 / abs(similarity)
+        roll = similarity * distance
+        about = np.array([[roll.real, -roll.imag, 0], [roll.imag, roll.real, 0], [0, 0, 1]])
+        self.rotation = about @ rotation
+        place = goal_middle * distance - roll * flat_middle
+        self.place = np.array([place.real, place.imag, -distance])
+
+    def step(self) -> float:
+        """Go to the most probable face as it looks from here; returns how far that was."""
+        prior, n = self.prior, len(self.seen)
+        camera = self.shape @ self.rotation.T
+        turned = camera.copy()
+        camera = camera + self.place
+        distance = -camera[:, 2]
+        plane = camera[:, :2] / distance[:, None]
+        off = (self.seen - plane) * distance[:, None]  # (n, 2) centimetres at the face
+        looks = np.zeros((n, 2, 3))
+        looks[:, 0, 0] = looks[:, 1, 1] = 1
+        looks[:, :, 2] = plane
+        by_shape = looks @ self.rotation  # (n, 2, 3)
+        by_turn = np.cross(turned[:, None], looks)  # d(w x v).l = w.(v x l)
+        by_pose = np.concatenate([by_turn, looks], axis=2).reshape(2 * n, 6)
+
+        wanted = (off + np.einsum("nij,nj->ni", by_shape, self.shape - prior.mean)).reshape(-1)
+        varying = prior.varying(self.strength)
+        half = (by_shape @ varying.reshape(n, 3, 3 * n)).reshape(2 * n, n, 3)
+        spread = (
+            (half.transpose(1, 0, 2) @ by_shape.transpose(0, 2, 1)).transpose(1, 0, 2).reshape(2 * n, 2 * n)
+        )
+        noise = np.repeat(prior.noise**2 / self.weights, 2)
+        spread[np.diag_indices(2 * n)] += noise
+        inverse = np.linalg.inv(spread)
+        held = inverse @ by_pose
+        # Where the camera is, seen from the head: a turn w changes row z of the rotation by the z of w x its columns.
+        aside = np.zeros((3, 6))
+        aside[:, :2] = np.stack([self.rotation[1], -self.rotation[0]], axis=1) / CAMERA_ASIDE
+        lacking = np.nan_to_num((prior.camera - self.rotation[2]) / CAMERA_ASIDE)
+        aside[np.isnan(prior.camera)] = 0
+        normal = np.linalg.inv(by_pose.T @ held + aside.T @ aside)
+        step = normal @ (held.T @ wanted + aside.T @ lacking)
+        projected = inverse - held @ normal @ held.T
+        pull = inverse @ (wanted - by_pose @ step)
+
+        self._weigh(projected, pull)
+        self.pull = np.einsum("nij,ni->nj", by_shape, pull.reshape(n, 2))
+        before = self.shape
+        self.shape = prior.mean + (varying @ self.pull.reshape(-1)).reshape(n, 3)
+        self.rotation = _turn(step[:3]) @ self.rotation
+        self.place = self.place + step[3:]
+        return float(max(np.abs(step).max(), np.abs(self.shape - before).max()))
+
+    def _weigh(self, projected: np.ndarray, pull: np.ndarray) -> None:
+        n = len(self.seen)
+        own = np.linalg.inv(projected.reshape(n, 2, n, 2)[np.arange(n), :, np.arange(n)])  # (n, 2, 2)
+        apart = np.einsum("nij,nj->ni", own, pull.reshape(n, 2))
+        own = own - (self.prior.noise**2 * (1 / self.weights - 1))[:, None, None] * np.eye(2)
+        surprise = np.einsum("ni,nij,nj->n", apart, np.linalg.inv(own), apart)
+        self.surprise = surprise
+        self.weights = 1 / (1 + surprise / DOUBTED**2) ** 2
+        self.strength = float(
+            np.clip(self.strength * np.sqrt(np.median(surprise) / USUAL_SURPRISE), *STRENGTHS)
+        )
+        self.cost = float(np.log1p(surprise / DOUBTED**2).sum() + 2 * n * np.log(self.strength))
+
+    @property
+    def trusted(self) -> np.ndarray:
+        """(n,) which points are not taken for misplaced."""
+        trusted: np.ndarray = self.surprise < DOUBTED**2
+        return trusted
+
+    @property
+    def mesh(self) -> np.ndarray:
+        """(468, 3) the face in canonical space, centimetres."""
+        return self.prior.mesh(self.pull, self.strength)
+
+
+def _fitted(fit: _Fit, placed: Mapping[str, Place], size: tuple[int, int]) -> Fitted:
+    """The landmarks of a fit that has ended."""
+    wide, high = frustum_at_one(size)
+    mesh = fit.mesh
+    camera = mesh @ fit.rotation.T + fit.place
+    distance = -camera[:, 2]
+    middle = float(distance.mean())
+    scale = size[1] / high / middle  # pixels a centimetre, about
+    points = camera[:, :2] / distance[:, None] * (1, -1) * size[1] / high + np.divide(size, 2)
+    places = np.array([*placed.values()])
+    on_mesh = np.array(["pupil" not in name for name in placed])
+    kept = on_mesh & fit.trusted
+    points += _taken_up(fit.prior, kept, places - fit.prior.middles @ points)
+    points = uncrossed(points[None])[0]
+    depth = (distance / middle - 1.0) / wide
+
+    irises, depths = [], []
+    at = {name: place for name, place, good in zip(placed, places, fit.trusted, strict=True) if good}
+    looks = [at[name] - _centre(points[list(loop)]) for name, loop, _ in _EYES if name in at]
+    for name, loop, (outer, inner) in _EYES:
+        centre = at.get(name, _centre(points[list(loop)]) + (looks[0] if looks else 0.0))
+        radius = IRIS * scale * np.linalg.norm(mesh[outer] - mesh[inner])
+        irises.append(centre + radius * _RIM @ (fit.rotation[:2, :2].T * (1, -1)))
+        depths.append(np.full(len(_RIM), depth[list(loop)].mean()))
+    normalised = np.column_stack(
+        [np.concatenate([points, *irises]) / size, np.concatenate([depth, *depths])]
+    ).astype(np.float32)
+
+    found = normalised[:, :2] * size
+    unit = scale * EYE_DISTANCE_CM
+    residuals = {
+        name: float(np.linalg.norm(found[list(POINTS[name].landmarks)].mean(axis=0) - place)) / unit
+        for name, place in zip(placed, places, strict=True)
+    }
+    doubted = tuple(name for name, good in zip(placed, fit.trusted, strict=True) if not good)
+    return Fitted(Landmarks(normalised, size), residuals, doubted)
+
+
+_RIM = np.array([[0, 0], [1, 0], [0, 1], [-1, 0], [0, -1]], np.float64)
+
+
+def _taken_up(prior: _Prior, kept: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """By how much the mesh (468, 2) moves in the picture's plane to take up what is `left` (n, 2) of the `kept` points
+    (n,)."""
+    at = prior.mean[kept]
+    own = _kernel(at, at, TAKEN_UP_REACH_CM) + (LEFT_OVER_CM / TAKEN_UP_CM) ** 2 * np.eye(len(at))
+    near = _kernel(face_shapes()["neutral_face_cm"], at, TAKEN_UP_REACH_CM)
+    moved: np.ndarray = near @ np.linalg.solve(own, left[kept])
+    return moved
+
+
+def _centre(points: np.ndarray) -> np.ndarray:
+    """Of the box around points (n, 2)."""
+    centre: np.ndarray = (points.min(axis=0) + points.max(axis=0)) / 2
+    return centre
+
+
+def _turn(axis: np.ndarray) -> np.ndarray:
+    """The rotation (3, 3) about an axis (3,), by its length in radians."""
+    import cv2
+
+    rotation: np.ndarray = cv2.Rodrigues(axis)[0]
+    return rotation

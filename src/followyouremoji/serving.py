@@ -1,0 +1,58 @@
+"""Web applications of this machine: where they listen, and until when. Needs uvicorn."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from followyouremoji.errors import SettingsError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket for the server; port 0 is any that is free. Raises SettingsError where there is none to be had."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as reason:
+        raise SettingsError(
+            f"cannot listen on {host}:{port} ({reason.strerror}); give another with --port or --host"
+        ) from None
+
+
+def address_of(host: str, listening: socket.socket) -> str:
+    """The address of the page, for a browser of this machine."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach a host's address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """A server that says nothing but what went wrong; requests that are under way have a second when it ends."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def serve(app: ASGIApp, listening: socket.socket) -> None:
+    """Serve until Ctrl-C or a signal to end."""
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended in order
+        server(app).run([listening])

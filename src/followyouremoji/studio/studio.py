@@ -17,6 +17,7 @@ from followyouremoji.errors import FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.framing import middle_square
+from followyouremoji.media.pictures import on_background, read_layers
 from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
 
+WARM_UP = "bundled:ada"
 REQUEST = "request.json"
 """In a result's folder: what it was made from."""
 
@@ -64,6 +66,7 @@ class Studio:
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
+        self._loader.submit(self._warm_up)
         self._animator: Future[PortraitAnimator] = self._loader.submit(load_animator, model)
 
     def __enter__(self) -> Self:
@@ -74,6 +77,12 @@ class Studio:
         self.files.close()
         self.faces.close()
         self._loader.shutdown(wait=False, cancel_futures=True)
+
+    def _warm_up(self) -> None:
+        """Find a face, so that the first visitor does not wait for what that loads. Its errors are told to who uploads
+        something."""
+        with self.faces.detector() as detector:
+            detector.detect(on_background(read_layers(portrait_path(WARM_UP))))
 
     @property
     def animator(self) -> PortraitAnimator:

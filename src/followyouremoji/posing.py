@@ -28,7 +28,7 @@ class PoseSession:
     model's memory, as long as the session.
 
     >>> session = PoseSession(PortraitAnimator.from_pretrained("bundled"), "portrait.png")
-    >>> session.picture(session.own, AlignmentSettings(portrait_expression="keep"))  # the portrait as it is
+    >>> session.picture(session.own, AlignmentSettings(portrait_expression="keep", pose={"smile": 0.5}))
 
     Parameters
     ----------
@@ -62,8 +62,9 @@ class PoseSession:
         (number,) = choose_faces(self._found, (face,), settings)
         self.landmarks = self._found.faces[number - 1]
         """Of the portrait's face, in its upright picture."""
-        self.own = still_motion(self.landmarks, named(portrait, "the portrait"))
-        """The portrait's own pose."""
+        own = still_motion(self.landmarks, named(portrait, "the portrait"))
+        self.own = replace(own, rest=own.landmarks[0])
+        """The portrait's own pose as a motion of one frame, at rest: what `AlignmentSettings.pose` is added to."""
         self._still = animator.prepare(
             self._found,
             self.own,

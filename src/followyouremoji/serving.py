@@ -1,4 +1,4 @@
-"""Web applications of this machine: where they listen, and until when. Needs uvicorn."""
+"""Web applications of this machine: where they listen, and until when. Only serving needs uvicorn."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from followyouremoji.errors import SettingsError
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.types import ASGIApp
 
 
@@ -40,6 +39,8 @@ def is_local(host: str) -> bool:
 
 def server(app: ASGIApp) -> uvicorn.Server:
     """A server that says nothing but what went wrong; requests that are under way have a second when it ends."""
+    import uvicorn
+
     return uvicorn.Server(
         uvicorn.Config(
             app,

@@ -18,7 +18,6 @@ from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.preparation import PreparedGroup
-from followyouremoji.requests.bundled import driving_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
@@ -85,8 +84,8 @@ def resume_folder(work: Work, folder: Path) -> ResumeFolder:
     from followyouremoji.checkpoints.sources import find_checkpoint
 
     weights = find_checkpoint(work.request.model.weights)
-    drivings = [driving_path(driving) for driving in work.request.driven.values()]
-    return ResumeFolder(folder, recipe(work.request, work.portrait, drivings, weights, work.scaled))
+    sources = work.drivings.sources
+    return ResumeFolder(folder, recipe(work.request, work.portrait, sources, weights, work.scaled))
 
 
 def check_destination(work: Work) -> None:

@@ -33,7 +33,7 @@ from followyouremoji.requests.animation import (
     write_frames,
 )
 from followyouremoji.requests.batch_folder import BatchFolder
-from followyouremoji.requests.bundled import driving_path
+from followyouremoji.requests.bundled import driving_source
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import (
     BatchOutcome,
@@ -162,7 +162,8 @@ class Plan:
 
 def frames_of(batch: BatchRequest, motion: Source) -> int:
     """How many frames the results of a motion have. Raises UserError where it cannot be used."""
-    return Driving(motion.path, batch.clip.range, batch.settings.frame_rate).expected_frames
+    source = driving_source(motion.given)
+    return Driving(source, batch.clip.range, batch.settings.frame_rate).expected_frames
 
 
 def ending_of(batch: BatchRequest, frames: int) -> str:
@@ -177,7 +178,7 @@ def recipe_of(
 ) -> Recipe:
     """What a result depends on."""
     output = TypeAdapter(Output).dump_python(request.output, mode="json", exclude={"path", "overwrite"})
-    drivings = [driving_path(driving) for driving in request.driven.values()]
+    drivings = [driving_source(driving) for driving in request.driven.values()]
     return recipe(request, pair.portrait.path, drivings, weights, None, fingerprint) | output
 
 

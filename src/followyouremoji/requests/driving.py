@@ -20,23 +20,27 @@ SIDE_VIEW = 512  # pixels of the longer side of a motion file's drawing beside t
 
 
 class Driving:
-    """A driving file, opened and checked, not yet tracked.
+    """A driving file, opened and checked, not yet tracked; or a motion that is there already.
 
-    `clip_range` is the part of it that is used, `frame_rate` the frames a second that are generated, by default as
-    `generated_rate` says; `expected_frames` is their number, `notes` what a user should know of the file.
+    `source` is either, and `path` the file or what stands for one in names and messages. `clip_range` is the part of it
+    that is used, `frame_rate` the frames a second that are generated, by default as `generated_rate` says;
+    `expected_frames` is their number, `notes` what a user should know of the file.
 
     Raises UserError for a file that cannot be used, before any face is looked for.
     """
 
-    def __init__(self, path: Path, clip_range: ClipRange = WHOLE, frame_rate: float | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, source: Path | Motion, clip_range: ClipRange = WHOLE, frame_rate: float | None = None
+    ) -> None:
+        self.source = source
+        self.path = path = source if isinstance(source, Path) else Path(source.source)
         self.clip_range = clip_range
         self.motion: Motion | None = None
         self.is_clip = self.has_sound = False
         self.expected_frames: int
         self.notes: list[Note] = []
-        if path.suffix.lower() in MOTION_ENDINGS:
-            whole = Motion.read(path)
+        if isinstance(source, Motion) or path.suffix.lower() in MOTION_ENDINGS:
+            whole = source if isinstance(source, Motion) else Motion.read(path)
             own = whole.frame_rate
             self.motion = cut_motion(whole, str(path), clip_range, frame_rate)
             self.expected_frames = len(self.motion)
@@ -114,11 +118,16 @@ class Drivings:
     """
 
     def __init__(
-        self, paths: Mapping[Face, Path], clip_range: ClipRange = WHOLE, frame_rate: float | None = None
+        self,
+        sources: Mapping[Face, Path | Motion],
+        clip_range: ClipRange = WHOLE,
+        frame_rate: float | None = None,
     ) -> None:
-        opened = {path: Driving(path, clip_range, frame_rate) for path in dict.fromkeys(paths.values())}
+        opened = {
+            source: Driving(source, clip_range, frame_rate) for source in dict.fromkeys(sources.values())
+        }
         self.files = tuple(opened.values())
-        self._by_face = {face: opened[path] for face, path in paths.items()}
+        self._by_face = {face: opened[source] for face, source in sources.items()}
         moving = [driving for driving in self.files if driving.expected_frames > 1]
         self.frame_rate = max(driving.frame_rate for driving in moving or self.files)
         self.expected_frames = max(
@@ -130,6 +139,11 @@ class Drivings:
     def faces(self) -> Collection[Face]:
         """The faces that are driven, as a user named them."""
         return self._by_face.keys()
+
+    @property
+    def sources(self) -> list[Path | Motion]:
+        """What each face is driven by, in turn."""
+        return [driving.source for driving in self._by_face.values()]
 
     def of(self, face: int) -> Driving:
         """What drives a face that is driven, by its number."""

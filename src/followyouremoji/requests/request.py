@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from followyouremoji.config import validated
 from followyouremoji.errors import SettingsError, UserError
+from followyouremoji.face.expressions import NAMED_EXPRESSIONS
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.options import option
 from followyouremoji.settings import AnimationSettings
@@ -228,7 +229,8 @@ class AnimationRequest:
     portrait: str = option(..., "The picture to animate, or `bundled:NAME` (ada, max, emoji, stone, fox).")
     driving: str | None = option(
         None,
-        "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk).",
+        "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk, "
+        f"{', '.join(NAMED_EXPRESSIONS)}).",
         otherwise="what is given for each face",
     )
     output: Output = Output()

@@ -242,7 +242,7 @@ def fingerprint(path: Path) -> str:
 def recipe(
     request: AnimationRequest,
     portrait: Path,
-    drivings: Sequence[Path],
+    drivings: Sequence[Path | Motion],
     weights: Path,
     scaled: str | None,
     fingerprint: Callable[[Path], str] = fingerprint,
@@ -258,7 +258,10 @@ def recipe(
     settings = {name: value for group in groups for name, value in group.items()}
     return {
         "portrait": fingerprint(portrait),
-        "driving": [fingerprint(driving) for driving in drivings],
+        "driving": [
+            fingerprint(driving) if isinstance(driving, Path) else _checksum_of_motion(driving)
+            for driving in drivings
+        ],
         "faces": ", ".join(str(choice.face) for choice in request.faces) or None,
         "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
         "LoRA": [[fingerprint(lora.file), lora.scale] for lora in request.loras],
@@ -283,6 +286,13 @@ def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
         for name in dict.fromkeys((*kept, *wanted))
         if kept.get(name) != wanted.get(name)
     ]
+
+
+def _checksum_of_motion(motion: Motion) -> str:
+    digest = hashlib.sha256(f"{motion.frame_rate} {motion.size}".encode())
+    for array in (motion.timestamps, motion.landmarks, motion.rest):
+        digest.update(b"" if array is None else array.tobytes())
+    return digest.hexdigest()
 
 
 def _checksum(latents: Tensor) -> str:

@@ -19,7 +19,7 @@ from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import PreparedGroup
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
+from followyouremoji.requests.bundled import driving_source, portrait_landmarks, portrait_path
 from followyouremoji.requests.driving import Drivings
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
 from followyouremoji.requests.placing import placed_portrait
@@ -69,8 +69,13 @@ class Work:
             )
         portrait = portrait_path(request.portrait)
         layers = read_layers(portrait) if layers is None else layers
-        paths = {face: driving_path(driving) for face, driving in request.driven.items()}
-        drivings = Drivings(paths, request.clip.range, settings.frame_rate)
+        driven = request.driven
+        sources = {driving: driving_source(driving) for driving in driven.values()}
+        drivings = Drivings(
+            {face: sources[driving] for face, driving in driven.items()},
+            request.clip.range,
+            settings.frame_rate,
+        )
         destination = Destination(request.output, portrait, drivings)
         picture = destination.portrait(layers)
         height, width = picture.shape[:2]

@@ -10,6 +10,7 @@ The folder of a material holds the file as it was given and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import open_image, read_layers, resize_picture, write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.sources import Tracked, cut_motion, find_faces, notes_on_landmarks, track_file
+from followyouremoji.sources import Face, Tracked, cut_motion, find_portrait, track_file
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
 PICTURE_SIDE, CLIP_SIDE = 1024, 360
 """Longest sides of what a browser shows, pixels."""
+
+EVERY_FACE: tuple[Face, ...] = ("all",)
 
 VIEW_RATE = 25.0
 """Most frames a second of a clip's view."""
@@ -43,12 +46,13 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
     """
     with open_image(InputFile(name, path), PictureError) as image:
         check_pixels(image.size, name, limits, PictureError)
-    layers, landmarks = read_layers(InputFile(name, path)), list[Landmarks]()
+    layers, turns = read_layers(InputFile(name, path)), 0
+    landmarks: Sequence[Landmarks] = ()
     notes: tuple[str, ...] = ()
     try:
-        layers, landmarks = find_faces(detector, layers, name)
-        doubtful = next((face for face in landmarks if face.doubtful), landmarks[0])
-        notes = notes_on_landmarks(doubtful, name)
+        found = find_portrait(detector, layers, name, EVERY_FACE)
+        layers, landmarks, notes = found.layers, found.faces, found.notes([found.largest])
+        turns = landmarks[0].quarter_turns
     except FaceNotFound:
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]
@@ -58,6 +62,7 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
     return {
         "size": [width, height],
         "faces": len(faces),
+        "quarter_turns": turns,
         "transparent": layers.shape[2] == 4,
         "notes": list(notes),
     }

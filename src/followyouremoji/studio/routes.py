@@ -41,6 +41,7 @@ from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import example_motions, example_portraits, view_of
 from followyouremoji.studio.material import Kind, Material, NotThere
+from followyouremoji.studio.placing import kept_points
 from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visiting
@@ -83,14 +84,18 @@ class AnimationAsked:
     controls: Controls = Controls()
 
 
-async def body(request: Request) -> bytes:
-    """The body of a request that holds no file. Raises SettingsError for one that is too large."""
+async def text_of(request: Request, most: int) -> bytes:
+    """The body of a request that holds no file. Raises SettingsError for one of more than `most` bytes."""
     text = b""
     async for piece in request.stream():
         text += piece
-        if len(text) > MOST_TEXT:
+        if len(text) > most:
             raise SettingsError("this is too much text for the studio")
     return text
+
+
+async def body(request: Request) -> bytes:
+    return await text_of(request, MOST_TEXT)
 
 
 Body = Annotated[bytes, Depends(body)]
@@ -98,6 +103,7 @@ Body = Annotated[bytes, Depends(body)]
 
 @router.get("/examples")
 def examples(studio: AtWork) -> dict[str, Any]:
+    studio.load()  # somebody has opened the page
     return {
         "portraits": [described(one) for one in example_portraits()],
         "drivings": [described(one) for one in example_motions()],
@@ -180,7 +186,7 @@ def begin(text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
         choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
         for choice in asked.faces
     }
-    return told(studio.animate(visitor, portrait, driving, driven, asked.controls), visitor, studio)
+    return told(studio.animate(visitor, portrait, driving, asked.controls, driven), visitor, studio)
 
 
 @router.get("/results")
@@ -257,7 +263,10 @@ def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:
 
 def described(material: Material) -> dict[str, Any]:
     """What the page may know of a material."""
-    return {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    about = {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    if material.kind == "portrait":
+        about["placed"] = kept_points(material) is not None
+    return about
 
 
 def told(result: Result, visitor: Visitor, studio: Studio) -> dict[str, Any]:

@@ -15,9 +15,12 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from followyouremoji.errors import UserError
+from followyouremoji.studio import routes_points, routes_poses
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
+from followyouremoji.studio.password import Password
 from followyouremoji.studio.routes import router
+from followyouremoji.studio.security import Guard
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visits
 
@@ -38,15 +41,20 @@ def studio_app(studio: Studio) -> FastAPI:
         return JSONResponse({"detail": str(error)}, 422)
 
     app.include_router(router)
+    app.include_router(routes_points.router)
+    app.include_router(routes_poses.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
+    if (password := studio.settings.asked_password) is not None:
+        app.add_middleware(Password, password=password)
     app.add_middleware(Visits)
+    app.add_middleware(Guard, local=studio.settings.local, proxied=studio.settings.proxied)  # the outermost
     page = build_page(studio)
     return gradio.mount_gradio_app(
         app,
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=[STATIC / "studio.css"],
+        css_paths=sorted(STATIC.glob("*.css")),
         head=page.head,
         footer_links=[],
         run_history=False,

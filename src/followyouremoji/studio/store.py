@@ -4,27 +4,30 @@
     FOLDER/visitors/NAME/results/ID/     an animation that was asked for: result.json and, when it is made, the file
     FOLDER/visitors/NAME/draft.json      what the page showed last
 
-What a request names is looked up among what is there, and never made a path.
+What a request names is looked up among what is there, and never made a path. What a visitor may keep is bounded, and
+so is for how long what nobody uses is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from weakref import WeakValueDictionary
 
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError
-from followyouremoji.files import atomic, clear_stale, write_json
+from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.files import atomic, clear_stale, lock, write_json
 from followyouremoji.requests.bundled import PREFIX
 from followyouremoji.studio.examples import bundled_material
 from followyouremoji.studio.material import Kind, Material, NotThere
@@ -34,6 +37,16 @@ State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupte
 
 UNDER_WAY: tuple[State, ...] = ("waiting", "running")
 NAME = re.compile(r"[0-9a-f]{32}")
+
+VISITOR_BYTES = 2_000_000_000
+LEAST_FREE = 1_000_000_000
+"""Bytes of the disk that are left to others."""
+
+DAY = 24 * 3600.0
+KEPT_UNUSED = DAY
+"""Seconds that an uploaded file is kept which no result and no draft names."""
+KEPT_UNSEEN = 30 * DAY
+"""Seconds that what a visitor without results has is kept."""
 
 
 @validated
@@ -70,11 +83,25 @@ class Result:
 
 
 class Visitor:
-    """What one visitor has. Threads may share it."""
+    """What one visitor has, `most` bytes of it. Threads may share it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
+    def __init__(self, name: str, folder: Path, most: int) -> None:
+        self.name, self.folder, self.most = name, folder, most
         self._lock = Lock()
+
+    def room(self) -> int:
+        """How many bytes more the visitor may keep. Raises SettingsError where that is none."""
+        room = self.most - sum(_sizes(self.folder))
+        if room <= 0:
+            raise SettingsError(
+                f"your files take all of the {self.most / 1e9:g} GB that each visitor has; delete some results first"
+            )
+        return room
+
+    def check_disk(self) -> None:
+        """Raise SettingsError where the disk is nearly full."""
+        if shutil.disk_usage(self.folder).free < LEAST_FREE:
+            raise SettingsError("the studio's disk is full: its owner has to make room")
 
     # Materials
 
@@ -117,7 +144,9 @@ class Visitor:
     def new_result(
         self, title: str, portrait: str, driving: str, settings: Mapping[str, Any]
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder."""
+        """Note an animation that was asked for; also returns its folder. Raises SettingsError where there is no
+        room."""
+        self.room()
         result = Result(
             id=secrets.token_hex(16),
             created=time.time(),
@@ -129,6 +158,7 @@ class Visitor:
         )
         folder = self.folder / "results" / result.id
         folder.mkdir(parents=True)
+        self.check_disk()
         self._write(folder, result)
         return result, folder
 
@@ -180,6 +210,16 @@ class Visitor:
         with self._lock:
             write_json(self.folder / "draft.json", draft)
 
+    def remove_unused(self) -> None:
+        """Remove materials that no result and no draft names, once they are not new any more. Raises OSError."""
+        old = [one for one in (self.folder / "materials").glob("*") if _age(one) > KEPT_UNUSED]
+        if old:
+            notes = [path for path in self.folder.rglob("*.json") if "materials" not in path.parts[-3:]]
+            used = set(NAME.findall(" ".join(path.read_text(encoding="utf-8") for path in notes)))
+            for one in old:
+                if one.name not in used:
+                    shutil.rmtree(one)
+
     def _folder(self, kind: str, identity: str) -> Path:
         folder = self.folder / kind / identity
         if not NAME.fullmatch(identity) or not folder.is_dir():
@@ -195,21 +235,62 @@ class Visitor:
 
 
 class Store:
-    """All visitors' folders, in one of the studio's. Files are readable by the user who runs the studio alone."""
+    """All visitors' folders, in one of the studio's. Files are readable by the user who runs the studio alone.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._visitors: dict[str, Visitor] = {}
-        visitors = folder / "visitors"
-        visitors.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        for one in visitors.iterdir():
-            self._begin_again(Visitor(one.name, one))
+    A context manager that holds the folder's lock: one studio at a time has it. Raises SettingsError where another has.
+    """
+
+    def __init__(self, folder: Path, visitor_bytes: int = VISITOR_BYTES) -> None:
+        self.folder, self.visitor_bytes = folder, visitor_bytes
+        self._visitors: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
+        self._visitors_lock = Lock()
+        try:
+            (folder / "visitors").mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            self._held = lock(folder / "lock")
+        except OSError as reason:
+            raise SettingsError(
+                f"{folder} cannot be used ({reason.strerror}); give another", settings=["folder"]
+            ) from None
+        if self._held is None:
+            raise SettingsError(
+                f"another studio is at work in {folder}; end it, or give another", settings=["folder"]
+            )
+        for visitor in self._all():
+            self._begin_again(visitor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self._held is not None:
+            self._held.release()
 
     def visitor(self, token: str) -> Visitor:
         """The visitor with a token; the folder's name does not tell the token."""
-        name = hashlib.sha256(token.encode()).hexdigest()[:32]
-        return self._visitors.setdefault(name, Visitor(name, self.folder / "visitors" / name))
+        visitor = self._named(hashlib.sha256(token.encode()).hexdigest()[:32])
+        with suppress(OSError):  # of a new one there is nothing yet
+            os.utime(visitor.folder)
+        return visitor
+
+    def tidy(self) -> None:
+        """Remove what nobody uses: see `KEPT_UNUSED` and `KEPT_UNSEEN`."""
+        for visitor in self._all():
+            with suppress(OSError):  # it was removed meanwhile
+                if _age(visitor.folder) > KEPT_UNSEEN and not any((visitor.folder / "results").glob("*")):
+                    shutil.rmtree(visitor.folder)
+                else:
+                    visitor.remove_unused()
+
+    def _named(self, name: str) -> Visitor:
+        with self._visitors_lock:
+            made = Visitor(name, self.folder / "visitors" / name, self.visitor_bytes)
+            return self._visitors.setdefault(name, made)
+
+    def _all(self) -> list[Visitor]:
+        return [
+            self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)
+        ]
 
     @staticmethod
     def _begin_again(visitor: Visitor) -> None:
@@ -219,3 +300,16 @@ class Store:
             clear_stale(visitor.folder / "results" / result.id)
             if result.state in UNDER_WAY:
                 visitor.change_result(result.id, state="interrupted")
+
+
+def _age(path: Path) -> float:
+    """Seconds since something in a folder was made or removed, or a visitor's was used. Raises OSError."""
+    return time.time() - path.stat().st_mtime
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """Of all files in a folder, bytes."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # it was removed meanwhile
+            if path.is_file():
+                yield path.stat().st_size

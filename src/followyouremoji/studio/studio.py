@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -15,12 +18,13 @@ from pydantic import TypeAdapter
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.framing import middle_square
-from followyouremoji.media.pictures import on_background, read_layers
+from followyouremoji.media.pictures import on_background, read_layers, write_picture
 from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
+from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Stage
 from followyouremoji.requests.request import AnimationRequest, FaceChoice, ModelChoice, Output
 from followyouremoji.sources import FaceFinder
@@ -34,11 +38,14 @@ from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.materials import (
     CLIP_SIDE,
     CLIP_VIEW,
+    PICTURE_VIEW,
     examine_driving,
     examine_portrait,
     kept_part,
     write_clip_view,
 )
+from followyouremoji.studio.placing import FILE, kept_points
+from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Result, Store, Visitor
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
 
 
 WARM_UP = "bundled:ada"
+NONE: Mapping[int | Literal["all"], Material] = MappingProxyType({})
 REQUEST = "request.json"
 """In a result's folder: what it was made from."""
 
@@ -55,7 +63,7 @@ REQUEST = "request.json"
 class Studio:
     """A context manager; leaving it ends what is under way. Threads may share it.
 
-    The model is loaded in the background, so that the page is there before.
+    The model is loaded in the background, from when `load` is called or it is first needed.
     """
 
     def __init__(self, settings: StudioSettings, model: ModelChoice) -> None:
@@ -63,11 +71,12 @@ class Studio:
         self.store = Store(settings.place)
         self.jobs = Jobs()
         self.faces = FaceFinder()
+        self.posing = Posing(lambda: self.animator)
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
-        self._loader.submit(self._warm_up)
-        self._animator: Future[PortraitAnimator] = self._loader.submit(load_animator, model)
+        self._animator: Future[PortraitAnimator] | None = None
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +87,14 @@ class Studio:
         self.faces.close()
         self._loader.shutdown(wait=False, cancel_futures=True)
 
+    def load(self) -> Future[PortraitAnimator]:
+        """Begin to load the model and the detector, if nobody has yet."""
+        with self._lock:
+            if self._animator is None:
+                self._loader.submit(self._warm_up)
+                self._animator = self._loader.submit(load_animator, self.model)
+            return self._animator
+
     def _warm_up(self) -> None:
         """Find a face, so that the first visitor does not wait for what that loads. Its errors are told to who uploads
         something."""
@@ -87,7 +104,7 @@ class Studio:
     @property
     def animator(self) -> PortraitAnimator:
         """The model, once it is loaded. Raises UserError where it cannot be."""
-        return self._animator.result()
+        return self.load().result()
 
     def add_material(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Material:
         """Examine an uploaded file, alone in its folder, and keep it. Raises UserError where it cannot be used."""
@@ -119,8 +136,25 @@ class Studio:
 
     # What is drawn before a network runs
 
+    def own_copy(self, visitor: Visitor, example: Material) -> Material:
+        """A bundled portrait as a material of the visitor's own."""
+        path, folder = portrait_path(example.given), visitor.new_folder()
+        layers, landmarks = read_layers(path), portrait_landmarks(path)
+        assert landmarks is not None
+        shutil.copyfile(path, folder / path.name)
+        np.savez(folder / "faces.npz", landmarks=landmarks[None])
+        write_picture(folder / PICTURE_VIEW, layers)
+        return visitor.keep_material(folder, "portrait", example.name, path.name, example.details)
+
     def landmarks(self, portrait: Material, face: int | None = None) -> Landmarks:
-        """Of a portrait's face, the largest where none is named. Raises FaceNotFound."""
+        """Of a portrait's face, from points placed by hand where none is named. Raises FaceNotFound."""
+        placed = kept_points(portrait) if face is None else None
+        if placed is None:
+            return self.detected(portrait, face)
+        return fit_face(placed.points, placed.picture).landmarks
+
+    def detected(self, portrait: Material, face: int | None = None) -> Landmarks:
+        """Of a portrait's face as it was found, the largest where none is named. Raises FaceNotFound."""
         faces = self._faces(portrait)
         if len(faces) == 0:
             raise FaceNotFound(
@@ -156,11 +190,13 @@ class Studio:
         followed = driving.details["view"] is not None  # a motion file was smoothed when it was made
         used = controls.clip(self.settings.clip_seconds).range
         smooth = controls.smooth if followed else 0.0
-        return self.aligner.part(motion_path(driving), driving.name, used, smooth, controls.loop)
+        return self.aligner.part(
+            driving.id, lambda: motion_of(driving), driving.name, used, smooth, controls.loop
+        )
 
     def driving_landmarks(self, driving: Material) -> bytes:
         """The landmarks of a driving in its own picture, see `preview`."""
-        motion = Motion.load(motion_path(driving))
+        motion = motion_of(driving)
         scale = min(1.0, CLIP_SIDE / max(motion.size))
         width, height = (round(side * scale) for side in motion.size)
         return packed(motion.points, (width, height), scale, motion.frame_rate)
@@ -192,8 +228,8 @@ class Studio:
         visitor: Visitor,
         portrait: Material,
         driving: Material,
-        driven: Mapping[int | Literal["all"], Material],
         controls: Controls,
+        driven: Mapping[int | Literal["all"], Material] = NONE,
     ) -> Result:
         """Have an animation made when it is the visitor's turn; returns the note of it, which then changes.
 
@@ -211,6 +247,9 @@ class Studio:
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
         if all(one.details["frames"] == 1 for one in drivings):
             file = file.with_suffix(".png")
+        points = None
+        if not driven and portrait.folder is not None and (kept := portrait.folder / FILE).exists():
+            points = shutil.copyfile(kept, folder / FILE)  # as they are now
         request = AnimationRequest(
             portrait=portrait.given,
             driving=None if driven else driving.given,
@@ -220,6 +259,7 @@ class Studio:
             clip=controls.clip(self.settings.clip_seconds),
             alignment=controls.alignment(),
             settings=controls.animation(),
+            points=points,
         )
         (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
 
@@ -280,10 +320,11 @@ def largest(faces: np.ndarray) -> int:
     return 1 + int(np.argmax(np.ptp(faces[..., :2], axis=1).max(axis=-1)))
 
 
-def motion_path(driving: Material) -> Path:
+def motion_of(driving: Material) -> Motion:
+    """All of a driving's motion, not smoothed."""
     if driving.folder is None:
-        return driving_path(driving.given)
-    return driving.folder / f"motion{MOTION_ENDING}"
+        return bundled_motion(driving.name)
+    return Motion.load(driving.folder / f"motion{MOTION_ENDING}")
 
 
 def view_size(portrait: Material) -> tuple[int, int]:

@@ -8,7 +8,7 @@
     GET    materials/ID/faces             of a portrait: where its faces are
     GET    materials/ID/motion            of a driving: its landmarks, see `preview`
     POST   preview                        {"portrait": ID, "driving": ID, "face": NUMBER, "controls": {}}: landmarks
-    POST   results                        the same: begins an animation
+    POST   results                        {"portrait": ID, "driving": ID, "faces": [], "controls": {}}: animate
     GET    results, results/ID            what was made and is being made
     GET    results/ID/frame               the latest frame of one under way, JPEG
     POST   results/ID/cancel
@@ -37,6 +37,7 @@ from starlette.concurrency import run_in_threadpool
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError
 from followyouremoji.media.pictures import on_background
+from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import example_motions, example_portraits, view_of
 from followyouremoji.studio.material import Kind, Material, NotThere
@@ -63,13 +64,23 @@ AtWork = Annotated[Studio, Depends(studio_of)]
 
 
 @validated
-class Asked:
-    """A portrait, a driving, and what the controls say."""
+class PreviewAsked:
+    """A portrait, the driving of one of its faces, by default the largest, and what the controls say."""
 
     portrait: str
     driving: str
     face: Annotated[int, Field(ge=1)] | None = None
-    """Of the portrait, from left to right; by default the largest."""
+    controls: Controls = Controls()
+
+
+@validated
+class AnimationAsked:
+    """A portrait, a driving, which faces move, by default the largest, and what the controls say."""
+
+    portrait: str
+    driving: str
+    faces: tuple[FaceChoice, ...] = ()
+    """Some with a driving of their own."""
     controls: Controls = Controls()
 
 
@@ -90,15 +101,9 @@ async def body(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(body)]
 
 
-def asked(text: Body) -> Asked:
-    return parse(Asked, text, "the request", SettingsError)
-
-
-Wanted = Annotated[Asked, Depends(asked)]
-
-
 @router.get("/examples")
 def examples(studio: AtWork) -> dict[str, Any]:
+    studio.load()  # somebody has opened the page
     return {
         "portraits": [described(one) for one in example_portraits()],
         "drivings": [described(one) for one in example_motions()],
@@ -161,15 +166,27 @@ def motion(identity: str, visitor: Visiting, studio: AtWork) -> Response:
 
 
 @router.post("/preview")
-def preview(wanted: Wanted, visitor: Visiting, studio: AtWork) -> Response:
-    portrait, driving = chosen(wanted, visitor)
-    return Response(studio.preview(portrait, driving, wanted.controls, wanted.face), media_type=BINARY)
+def preview(text: Body, visitor: Visiting, studio: AtWork) -> Response:
+    asked = parse(PreviewAsked, text, "the request", SettingsError)
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    return Response(studio.preview(portrait, driving, asked.controls, asked.face), media_type=BINARY)
 
 
 @router.post("/results", status_code=201)
-def begin(wanted: Wanted, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
-    portrait, driving = chosen(wanted, visitor)
-    return told(studio.animate(visitor, portrait, driving, wanted.controls, wanted.face), visitor, studio)
+def begin(text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    asked = parse(AnimationAsked, text, "the request", SettingsError)
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    driven = {
+        choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
+        for choice in asked.faces
+    }
+    return told(studio.animate(visitor, portrait, driving, asked.controls, driven), visitor, studio)
 
 
 @router.get("/results")
@@ -242,11 +259,6 @@ def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:
     if material.kind != kind:
         raise NotThere(identity)
     return material
-
-
-def chosen(wanted: Asked, visitor: Visitor) -> tuple[Material, Material]:
-    """The portrait and the driving. Raises NotThere."""
-    return of_kind("portrait", wanted.portrait, visitor), of_kind("driving", wanted.driving, visitor)
 
 
 def described(material: Material) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def examples() -> dict[str, Any]:
 @router.post("/materials", status_code=201)
 async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     """The file is written as it comes, and given up as soon as it is too large."""
-    most = studio.settings.upload_megabytes * 1_000_000
+    most, room = studio.settings.upload_megabytes * 1_000_000, await run_in_threadpool(visitor.room)
     folder = visitor.new_folder()
     try:
         file = folder / f"given{Path(name).suffix.lower()[:12]}"
@@ -90,6 +90,11 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
                     raise SettingsError(
                         f"{name} is too large: up to {studio.settings.upload_megabytes} MB are taken here"
                     )
+                if written > room:
+                    raise SettingsError(
+                        f"{name} is larger than the room that is left for your files; delete some results"
+                    )
+                visitor.check_disk()
                 opened.write(piece)
         return described(await run_in_threadpool(studio.add_material, visitor, kind, name, file))
     finally:

@@ -136,7 +136,7 @@ class Visitor:
     def new_result(
         self, title: str, portrait: str, driving: str, settings: Mapping[str, Any]
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder. Raises SettingsError where there is no room."""
+        """Note an animation that was asked for; also returns its folder. Raises SettingsError without room."""
         self.room()
         result = Result(
             id=secrets.token_hex(16),
@@ -205,8 +205,12 @@ class Visitor:
         """Remove materials that no result and no draft names, once they are not new any more. Raises OSError."""
         old = [one for one in (self.folder / "materials").glob("*") if _age(one) > KEPT_UNUSED]
         if old:
-            notes = [path for path in self.folder.rglob("*.json") if "materials" not in path.parts[-3:]]
-            used = set(NAME.findall(" ".join(path.read_text(encoding="utf-8") for path in notes)))
+            notes = [
+                path.read_text(encoding="utf-8", errors="replace")
+                for path in self.folder.rglob("*.json")
+                if path.relative_to(self.folder).parts[0] != "materials"
+            ]
+            used = set(NAME.findall(" ".join(notes)))
             for one in old:
                 if one.name not in used:
                     shutil.rmtree(one)
@@ -244,7 +248,9 @@ class Store:
                 f"{folder} cannot be used ({reason.strerror}); give another", settings=["folder"]
             ) from None
         if self._held is None:
-            raise SettingsError(f"another studio is at work in {folder}; end it, or give another", settings=["folder"])
+            raise SettingsError(
+                f"another studio is at work in {folder}; end it, or give another", settings=["folder"]
+            )
         for visitor in self._all():
             self._begin_again(visitor)
 
@@ -277,12 +283,17 @@ class Store:
             return self._visitors.setdefault(name, made)
 
     def _all(self) -> list[Visitor]:
-        return [self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)]
+        return [
+            self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)
+        ]
 
     @staticmethod
     def _begin_again(visitor: Visitor) -> None:
-        """After the studio ended, orderly or not: nothing half-uploaded stays, and nothing is under way."""
+        """After the studio ended, orderly or not: nothing half-made stays, and nothing is under way."""
         shutil.rmtree(visitor.folder / "incoming", ignore_errors=True)
+        for folder in (visitor.folder / "results").glob("*"):
+            if not (folder / "result.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
         for result in visitor.results():
             clear_stale(visitor.folder / "results" / result.id)
             if result.state in UNDER_WAY:

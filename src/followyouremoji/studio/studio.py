@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from followyouremoji.errors import FaceNotFound
+from followyouremoji.errors import FaceNotFound, UserError
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.requests.animation import animate, load_animator
@@ -39,7 +39,7 @@ class Studio:
 
     def __init__(self, settings: StudioSettings, model: ModelChoice) -> None:
         self.settings, self.model = settings, model
-        self.store = Store(settings.place)
+        self.store = Store(settings.place, settings.visitor_gigabytes * 1_000_000_000)
         self.jobs = Jobs()
         self.faces = FaceFinder()
         self._loader = ThreadPoolExecutor(1, "loading")
@@ -52,6 +52,7 @@ class Studio:
     def __exit__(self, *reason: object) -> None:
         self.jobs.__exit__()
         self.faces.close()
+        self.store.__exit__()
         self._loader.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> Future[PortraitAnimator]:
@@ -141,7 +142,11 @@ class Studio:
             with suppress(NotThere):  # deleted while it was made
                 visitor.change_result(result.id, state=job.state, error=job.error)
 
-        self.jobs.submit(result.id, visitor.name, work, ended)
+        try:
+            self.jobs.submit(result.id, visitor.name, work, ended)
+        except UserError:  # too many wait
+            visitor.delete_result(result.id)
+            raise
         return result
 
 

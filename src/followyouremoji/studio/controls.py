@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from followyouremoji.config import validated
 from followyouremoji.face.settings import AlignmentSettings, HeadMotion, Loop, PortraitExpression, Strength
+from followyouremoji.media.ranges import moment_text
 from followyouremoji.requests.request import ClipSettings
 from followyouremoji.settings import AnimationSettings, Switch
+
+Seconds = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
 @validated
 class Controls:
-    """Of the tab Animate; as in `AlignmentSettings`, `ClipSettings` and `AnimationSettings`."""
+    """Of the tab Animate; as in `AlignmentSettings`, `ClipSettings` and `AnimationSettings`.
+
+    `start` and `length` are seconds of the driving; with a length of 0 it is used to its end.
+    """
 
     expression: Strength = 1.0
     brows: Strength = 1.0
@@ -23,18 +31,22 @@ class Controls:
     head: HeadMotion = "relative"
     head_strength: Strength = 1.0
     portrait_expression: PortraitExpression = "auto"
-    smooth: float = 1.0
+    smooth: Strength = 1.0
     crop: Switch = "auto"
     loop: Loop = "off"
-    start: str = "0"
-    duration: str | None = None
-    seed: int = 0
+    start: Seconds = 0.0
+    length: Seconds = 0.0
+    seed: Annotated[int, Field(ge=0)] = 0
 
-    def alignment(self, **more: Any) -> AlignmentSettings:
-        return AlignmentSettings(**self._of(AlignmentSettings), **more)
+    def alignment(self) -> AlignmentSettings:
+        return AlignmentSettings(**self._of(AlignmentSettings))
 
-    def clip(self) -> ClipSettings:
-        return ClipSettings(**self._of(ClipSettings))
+    def clip(self, most: float) -> ClipSettings:
+        """The part of a driving, of whose first `most` seconds it is. Raises ClipError where it is empty."""
+        stop = min(self.start + self.length, most) if self.length > 0 else most
+        return ClipSettings(
+            start=moment_text(float(self.start)), stop=moment_text(float(stop)), smooth=self.smooth
+        )
 
     def animation(self, **more: Any) -> AnimationSettings:
         return AnimationSettings(**self._of(AnimationSettings), **more)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from followyouremoji.errors import UserError
 from followyouremoji.requests.bundled import (
-    MOTION_ENDING,
     PORTRAIT_ENDING,
     PREFIX,
+    bundled_motion,
     example_names,
+    motion_names,
     portrait_path,
 )
 from followyouremoji.studio.material import Material, NotThere
@@ -32,10 +33,23 @@ def bundled_material(identity: str) -> Material:
         from PIL import Image
 
         with Image.open(path) as image:
-            details = {"size": list(image.size), "faces": 1, "transparent": image.mode == "RGBA"}
+            details = {
+                "size": list(image.size),
+                "faces": 1,
+                "transparent": image.mode == "RGBA",
+                "style": STYLES.get(name, "Drawn"),
+            }
         return Material(identity, "portrait", name, identity, None, details)
-    if name in example_names(MOTION_ENDING):
-        return Material(identity, "driving", name, identity, None, {"view": None, "sound": False})
+    if name in motion_names():
+        motion = bundled_motion(name)
+        details = {
+            "frames": len(motion),
+            "frame_rate": motion.frame_rate,
+            "seconds": motion.duration,
+            "sound": False,
+            "view": None,
+        }
+        return Material(identity, "driving", name, identity, None, details)
     raise NotThere(identity)
 
 
@@ -44,7 +58,7 @@ def example_portraits() -> list[Material]:
 
 
 def example_motions() -> list[Material]:
-    return [bundled_material(f"{PREFIX}{name}") for name in example_names(MOTION_ENDING)]
+    return [bundled_material(f"{PREFIX}{name}") for name in motion_names()]
 
 
 def view_of(material: Material) -> Path:

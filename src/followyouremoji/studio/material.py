@@ -31,3 +31,7 @@ class Material:
     given: str
     folder: Path | None
     details: Mapping[str, Any]
+
+    def in_words(self, sentence: str) -> str:
+        """A sentence about its file, which says the name that the visitor knows instead of a path."""
+        return sentence.replace(self.given, self.name)

@@ -2,101 +2,145 @@
 
 The folder of a material holds the file as it was given and
 
-    view.webp or view.mp4   what a browser shows of it
+    view.webp or view.mp4   what a browser shows of it; the latter is made when it is first asked for
     faces.npz               of a portrait: `landmarks` (N, 478, 3) float32, normalised, of its faces from left to right
-    motion.fyemotion        of a driving: its whole motion, tracked
+    motion.fyemotion        of a driving: all of its motion that is taken, of a clip not smoothed
     points.json             of a portrait: landmarks placed by hand, where there are some
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from followyouremoji.errors import FaceNotFound, PictureError
-from followyouremoji.face.detection import FaceDetector
+from followyouremoji.errors import ClipError, FaceNotFound, PictureError, UserError
+from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import open_image, read_layers, resize_picture, write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.sources import read_motion, upright_portrait
+from followyouremoji.sources import Face, Tracked, cut_motion, find_portrait, track_file
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
 PICTURE_SIDE, CLIP_SIDE = 1024, 480
 """Longest sides of what a browser shows, pixels."""
 
+EVERY_FACE: tuple[Face, ...] = ("all",)
+
 VIEW_RATE = 25.0
 """Most frames a second of a clip's view."""
 
 
-def examine_portrait(path: Path, detector: FaceDetector, limits: StudioSettings) -> dict[str, Any]:
-    """Check a portrait, and write its view and its faces beside it; returns what the page is told of it.
+def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: StudioSettings) -> dict[str, Any]:
+    """Check a portrait, which messages call `name`, and write its view and its faces beside it; returns what the page
+    is told of it.
 
     One without a face is taken: points can be placed by hand. Raises PictureError.
     """
-    with open_image(InputFile.of(path, PictureError, "a picture", "the portrait"), PictureError) as image:
-        width, height = image.size
-    if width * height > limits.upload_megapixels * 1e6:
-        raise PictureError(
-            f"{path.name} has {width}x{height} pixels; up to {limits.upload_megapixels} megapixels are taken here: scale it down"
-        )
-    layers, landmarks = read_layers(path), []
+    with open_image(InputFile(name, path), PictureError) as image:
+        check_pixels(image.size, name, limits, PictureError)
+    layers, turns = read_layers(InputFile(name, path)), 0
+    landmarks: Sequence[Landmarks] = ()
+    notes: tuple[str, ...] = ()
     try:
-        found = upright_portrait(detector, layers, None, path.name)
-        layers, landmarks = found.layers, [found.landmarks]
+        found = find_portrait(detector, layers, name, EVERY_FACE)
+        layers, landmarks, notes = found.layers, found.faces, found.notes([found.largest])
+        turns = landmarks[0].quarter_turns
     except FaceNotFound:
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]
     faces = np.array([face.normalised for face in landmarks], np.float32).reshape(-1, 478, 3)
     np.savez(path.parent / "faces.npz", landmarks=faces)
     write_picture(path.parent / PICTURE_VIEW, resize_picture(layers, within((width, height), PICTURE_SIDE)))
-    return {"size": [width, height], "faces": len(faces), "transparent": layers.shape[2] == 4}
+    return {
+        "size": [width, height],
+        "faces": len(faces),
+        "quarter_turns": turns,
+        "transparent": layers.shape[2] == 4,
+        "notes": list(notes),
+    }
 
 
-def examine_driving(path: Path, detector: FaceDetector, limits: StudioSettings) -> dict[str, Any]:
-    """Check a driving clip, picture or motion, follow its face, and write its view and its motion beside it; returns
-    what the page is told of it.
+def examine_driving(path: Path, name: str, detector: FaceDetector, limits: StudioSettings) -> dict[str, Any]:
+    """Check a driving clip, picture or motion, which messages call `name`, follow its face, and write its motion beside
+    it; returns what the page is told of it.
 
-    Of a clip that is longer than what is taken here, the beginning is. Raises ClipError, MotionError, FaceNotFound.
+    A motion that is followed is not smoothed yet. Of a clip that is longer than what is taken here, the beginning is.
+    What a browser shows of a clip takes longer to write than its face to follow: see `write_clip_view`.
+
+    Raises ClipError, MotionError, FaceNotFound.
     """
-    kept = ClipRange(0, None, float(limits.clip_seconds))
-    tracked = read_motion(path, detector, clip_range=kept)
-    motion = tracked.motion
+    kept = kept_part(limits)
+    if path.suffix.lower() in MOTION_ENDINGS:
+        tracked, whole, sound, view = Tracked(cut_motion(Motion.read(path), name, kept)), None, False, None
+    else:
+        file = InputFile(name, path)
+        with ClipReader(file) as clip:
+            check_pixels(clip.info.size, name, limits, ClipError)
+            whole, sound, moving = clip.clock.end, clip.info.has_sound, clip.info.frames != 1
+        tracked, view = track_file(file, detector, smooth=0.0, clip_range=kept), CLIP_VIEW
+        if not moving:
+            view = PICTURE_VIEW
+            write_still_view(file, path.parent / view, tracked.motion)
+    motion, notes = tracked.motion, list(tracked.notes)
     motion.save(path.parent / f"motion{MOTION_ENDING}")
-    details: dict[str, Any] = {
+    if tracked.damage is not None:
+        notes.append(f"{name} is damaged ({tracked.damage}); what comes before that is used.")
+    if tracked.gaps is not None and str(tracked.gaps):
+        notes.append(str(tracked.gaps))
+    if whole is not None and whole > limits.clip_seconds:
+        notes.append(
+            f"{name} lasts {whole:.0f} s; its first {limits.clip_seconds} s are used, as much as is taken here."
+        )
+    return {
         "frames": len(motion),
         "frame_rate": motion.frame_rate,
         "seconds": motion.duration,
-        "sound": False,
-        "view": None,
-        "notes": list(tracked.notes),
+        "sound": sound,
+        "view": view,
+        "notes": notes,
     }
-    if path.suffix.lower() not in MOTION_ENDINGS:
-        details["view"] = CLIP_VIEW
-        details["sound"] = write_clip_view(path, path.parent / CLIP_VIEW, kept, motion)
-    return details
 
 
-def write_clip_view(path: Path, view: Path, kept: ClipRange, motion: Motion) -> bool:
-    """What a browser can play of a clip or a picture, upright, with its sound; returns whether there is some."""
-    rate = min(motion.frame_rate, VIEW_RATE)
-    with ClipReader(path, kept) as clip:
-        moving, sound = clip.info.frames != 1, clip.info.has_sound
-    with ClipReader(path, kept, rate if moving else None) as clip:
-        frames = iter(clip)
-        _, first = next(frames)
-        first = np.rot90(first, motion.quarter_turns)
+def kept_part(limits: StudioSettings) -> ClipRange:
+    """The part of any driving that is taken."""
+    return ClipRange(0, None, float(limits.clip_seconds))
+
+
+def check_pixels(size: tuple[int, int], name: str, limits: StudioSettings, error: type[UserError]) -> None:
+    """Raise `error` where pictures of `size` (width, height) are too large, before one of them is decoded."""
+    width, height = size
+    if width * height > limits.upload_megapixels * 1e6:
+        raise error(
+            f"{name} has {width}x{height} pixels; up to {limits.upload_megapixels} megapixels are taken here: scale it down"
+        )
+
+
+def write_clip_view(path: Path, view: Path, kept: ClipRange, motion: Motion) -> None:
+    """What a browser can play of a clip: upright as its `motion` is, with its sound. Raises ClipError."""
+    with ClipReader(path, kept, min(motion.frame_rate, VIEW_RATE)) as clip:
+        frames = (np.rot90(picture, motion.quarter_turns) for _, picture in clip)
+        first = next(frames)
         size = within((first.shape[1], first.shape[0]), CLIP_SIDE)
-        with ClipWriter(view, rate, size, sound_from=path if moving and sound else None) as writer:
-            writer.write(resize_picture(first, size))
-            for _, picture in frames:
-                writer.write(resize_picture(np.rot90(picture, motion.quarter_turns), size))
-            return writer.has_sound
+        sound = path if clip.info.has_sound else None
+        with ClipWriter(view, min(motion.frame_rate, VIEW_RATE), size, sound_from=sound) as writer:
+            for picture in chain([first], frames):
+                writer.write(resize_picture(picture, size))
+
+
+def write_still_view(file: InputFile, view: Path, motion: Motion) -> None:
+    """What a browser shows of a driving picture, upright."""
+    with ClipReader(file) as clip:
+        _, picture = next(iter(clip))
+    upright = np.rot90(picture, motion.quarter_turns)
+    write_picture(view, resize_picture(upright, within((upright.shape[1], upright.shape[0]), CLIP_SIDE)))
 
 
 def within(size: tuple[int, int], side: int) -> tuple[int, int]:

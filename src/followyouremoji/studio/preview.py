@@ -4,6 +4,8 @@ One binary answer, little-endian: the length of a JSON text (uint32), the text, 
 points, x and y in eighths of a pixel of the portrait's view. The text holds
 
     size      [width, height] of the view, pixels
+    start     seconds of the driving at which the first frame is
+    forward   frames before the motion goes backwards; all where it does not
     frames, frame_rate, points
     lines     [[colour, [point, point, ...]], ...]: each point numbers one of a frame's
     pupils    [point, point]
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -45,22 +47,33 @@ def _shown() -> tuple[np.ndarray, list[list[object]], list[int]]:
 
 
 def packed(
-    points: np.ndarray, size: tuple[int, int], scale: float, frame_rate: float, notes: Sequence[str] = ()
+    points: np.ndarray,
+    size: tuple[int, int],
+    scale: float,
+    frame_rate: float,
+    notes: Sequence[str] = (),
+    start: float = 0.0,
+    forward: int | None = None,
 ) -> bytes:
     """Landmarks (T, 478, 2), pixels of a portrait, for a view of `size` that is `scale` times as large."""
     shown, lines, pupils = _shown()
-    header = json.dumps(
-        {
-            "size": size,
-            "frames": len(points),
-            "frame_rate": frame_rate,
-            "points": len(shown),
-            "lines": lines,
-            "pupils": pupils,
-            "pupil_colour": f"rgb{PUPIL_COLOUR}",
-            "notes": list(notes),
-        }
-    ).encode()
-    header += b" " * (-len(header) % 4)
-    fine = np.clip(np.rint(points[:, shown] * (scale * FINE)), -32768, 32767).astype("<i2")
-    return struct.pack("<I", len(header)) + header + fine.tobytes()
+    header = {
+        "size": size,
+        "frames": len(points),
+        "start": start,
+        "forward": len(points) if forward is None else forward,
+        "frame_rate": frame_rate,
+        "points": len(shown),
+        "lines": lines,
+        "pupils": pupils,
+        "pupil_colour": f"rgb{PUPIL_COLOUR}",
+        "notes": list(notes),
+    }
+    return framed(header, points[:, shown] * (scale * FINE))
+
+
+def framed(header: Mapping[str, object], fine: np.ndarray) -> bytes:
+    """A header and coordinates in eighths of a pixel, of any shape, as one answer."""
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 4)
+    return struct.pack("<I", len(text)) + text + np.clip(np.rint(fine), -32768, 32767).astype("<i2").tobytes()

@@ -1,16 +1,21 @@
 """What the page's scripts ask for, under `/studio/`.
 
-    GET    examples                      bundled portraits and motions
+    GET    examples                       bundled portraits and motions, and what may be uploaded
+    GET    materials, materials?kind=KIND what the visitor uploaded, the latest first
     POST   materials?kind=KIND&name=NAME  the body is a file: a portrait or a driving
-    GET    materials/ID                  what is known of it
-    GET    materials/ID/view             the picture or clip that a browser shows
-    POST   preview                       {"portrait": ID, "driving": ID, "controls": {}}: landmarks, see `preview`
-    POST   results                       the same: begins an animation
-    GET    results, results/ID           what was made and is being made
-    GET    results/ID/frame              the latest frame of one under way, JPEG
+    GET    materials/ID                   what is known of it
+    GET    materials/ID/view              the picture or clip that a browser shows
+    GET    materials/ID/faces             of a portrait: where its faces are
+    GET    materials/ID/motion            of a driving: its landmarks, see `preview`
+    POST   preview                        {"portrait": ID, "driving": ID, "face": NUMBER, "controls": {}}: landmarks
+    POST   results                        the same: begins an animation
+    GET    results, results/ID            what was made and is being made
+    GET    results/ID/frame               the latest frame of one under way, JPEG
     POST   results/ID/cancel
     DELETE results/ID
-    GET    results/ID/file               the finished file
+    GET    results/ID/file                the finished file
+    GET    results/ID/file?as=gif         as another kind of file; &beside=true: driving and landmarks beside it
+    GET    drafts/TAB, PUT drafts/TAB     what a tab showed last: any JSON object
 
 An id that is not the visitor's own is unknown, 404; input that cannot be used is 422 with a sentence for the user.
 """
@@ -21,11 +26,12 @@ import shutil
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
 from PIL import Image
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from followyouremoji.config import parse, validated
@@ -34,6 +40,7 @@ from followyouremoji.media.pictures import on_background
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import example_motions, example_portraits, view_of
 from followyouremoji.studio.material import Kind, Material, NotThere
+from followyouremoji.studio.placing import kept_points
 from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visiting
@@ -41,6 +48,10 @@ from followyouremoji.studio.visits import Visiting
 router = APIRouter(prefix="/studio")
 
 FRAME_SIDE = 720  # pixels of a frame that is shown while others are made
+MOST_TEXT = 100_000  # bytes
+BINARY = "application/octet-stream"
+
+Tab = Literal["animate", "expressions", "points"]
 
 
 def studio_of(request: Request) -> Studio:
@@ -57,27 +68,57 @@ class Asked:
 
     portrait: str
     driving: str
+    face: Annotated[int, Field(ge=1)] | None = None
+    """Of the portrait, from left to right; by default the largest."""
     controls: Controls = Controls()
 
 
-async def asked(request: Request) -> Asked:
-    return parse(Asked, await request.body(), "the request", SettingsError)
+async def text_of(request: Request, most: int) -> bytes:
+    """The body of a request that holds no file. Raises SettingsError for one of more than `most` bytes."""
+    text = b""
+    async for piece in request.stream():
+        text += piece
+        if len(text) > most:
+            raise SettingsError("this is too much text for the studio")
+    return text
+
+
+async def body(request: Request) -> bytes:
+    return await text_of(request, MOST_TEXT)
+
+
+Body = Annotated[bytes, Depends(body)]
+
+
+def asked(text: Body) -> Asked:
+    return parse(Asked, text, "the request", SettingsError)
 
 
 Wanted = Annotated[Asked, Depends(asked)]
 
 
 @router.get("/examples")
-def examples() -> dict[str, Any]:
+def examples(studio: AtWork) -> dict[str, Any]:
     return {
         "portraits": [described(one) for one in example_portraits()],
         "drivings": [described(one) for one in example_motions()],
+        "limits": {
+            "megabytes": studio.settings.upload_megabytes,
+            "megapixels": studio.settings.upload_megapixels,
+            "seconds": studio.settings.clip_seconds,
+        },
     }
+
+
+@router.get("/materials")
+def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any]]:
+    return [described(one) for one in visitor.materials(kind)]
 
 
 @router.post("/materials", status_code=201)
 async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     """The file is written as it comes, and given up as soon as it is too large."""
+    name = name[:200]
     most, room = studio.settings.upload_megabytes * 1_000_000, await run_in_threadpool(visitor.room)
     folder = visitor.new_folder()
     try:
@@ -96,6 +137,8 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
                     )
                 visitor.check_disk()
                 opened.write(piece)
+        if written == 0:
+            raise SettingsError(f"{name} is empty (0 bytes)")
         return described(await run_in_threadpool(studio.add_material, visitor, kind, name, file))
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
@@ -107,25 +150,31 @@ def material(identity: str, visitor: Visiting) -> dict[str, Any]:
 
 
 @router.get("/materials/{identity}/view")
-def view(identity: str, visitor: Visiting) -> FileResponse:
+def view(identity: str, visitor: Visiting, studio: AtWork) -> FileResponse:
     found = visitor.material(identity)
-    if found.kind == "portrait":
-        return FileResponse(view_of(found))
-    if found.folder is None or not found.details["view"]:
-        raise NotThere(identity)
-    return FileResponse(found.folder / found.details["view"])
+    return FileResponse(view_of(found) if found.kind == "portrait" else studio.driving_view(found))
+
+
+@router.get("/materials/{identity}/faces")
+def faces(identity: str, visitor: Visiting, studio: AtWork) -> list[list[float]]:
+    return studio.boxes(of_kind("portrait", identity, visitor))
+
+
+@router.get("/materials/{identity}/motion")
+def motion(identity: str, visitor: Visiting, studio: AtWork) -> Response:
+    return Response(studio.driving_landmarks(of_kind("driving", identity, visitor)), media_type=BINARY)
 
 
 @router.post("/preview")
 def preview(wanted: Wanted, visitor: Visiting, studio: AtWork) -> Response:
-    portrait, driving = visitor.material(wanted.portrait), visitor.material(wanted.driving)
-    return Response(studio.preview(portrait, driving, wanted.controls), media_type="application/octet-stream")
+    portrait, driving = chosen(wanted, visitor)
+    return Response(studio.preview(portrait, driving, wanted.controls, wanted.face), media_type=BINARY)
 
 
 @router.post("/results", status_code=201)
 def begin(wanted: Wanted, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
-    portrait, driving = visitor.material(wanted.portrait), visitor.material(wanted.driving)
-    return told(studio.animate(visitor, portrait, driving, wanted.controls), visitor, studio)
+    portrait, driving = chosen(wanted, visitor)
+    return told(studio.animate(visitor, portrait, driving, wanted.controls, wanted.face), visitor, studio)
 
 
 @router.get("/results")
@@ -167,13 +216,50 @@ def delete(identity: str, visitor: Visiting, studio: AtWork) -> None:
 
 
 @router.get("/results/{identity}/file")
-def result_file(identity: str, visitor: Visiting) -> FileResponse:
-    return FileResponse(visitor.result_file(identity))
+def result_file(
+    identity: str,
+    visitor: Visiting,
+    studio: AtWork,
+    kind: Annotated[str | None, Query(alias="as", max_length=8)] = None,
+    beside: bool = False,
+) -> FileResponse:
+    if kind is None:
+        return FileResponse(visitor.result_file(identity))
+    found, title = studio.download(visitor, identity, f".{kind}", beside), visitor.result(identity).title
+    return FileResponse(found, filename=f"{title}{found.suffix}")
+
+
+@router.get("/drafts/{tab}")
+def draft(tab: Tab, visitor: Visiting) -> dict[str, Any]:
+    kept = visitor.draft().get(tab)
+    return kept if isinstance(kept, dict) else {}
+
+
+@router.put("/drafts/{tab}", status_code=204)
+def keep_draft(tab: Tab, text: Body, visitor: Visiting) -> None:
+    kept = parse(dict[str, Any], text, "the draft", SettingsError)
+    visitor.keep_draft({**visitor.draft(), tab: kept})
+
+
+def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:
+    """Raises NotThere."""
+    material = visitor.material(identity)
+    if material.kind != kind:
+        raise NotThere(identity)
+    return material
+
+
+def chosen(wanted: Asked, visitor: Visitor) -> tuple[Material, Material]:
+    """The portrait and the driving. Raises NotThere."""
+    return of_kind("portrait", wanted.portrait, visitor), of_kind("driving", wanted.driving, visitor)
 
 
 def described(material: Material) -> dict[str, Any]:
     """What the page may know of a material."""
-    return {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    about = {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    if material.kind == "portrait":
+        about["placed"] = kept_points(material) is not None
+    return about
 
 
 def told(result: Result, visitor: Visitor, studio: Studio) -> dict[str, Any]:

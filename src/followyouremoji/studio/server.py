@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from followyouremoji.errors import UserError
+from followyouremoji.studio import routes_points, routes_poses
 from followyouremoji.studio.gradio_start import gradio
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
@@ -61,6 +62,8 @@ def studio_app(studio: Studio) -> FastAPI:
         return JSONResponse({"detail": "the studio's disk is full: its owner has to make room"}, 507)
 
     app.include_router(router)
+    app.include_router(routes_points.router)
+    app.include_router(routes_poses.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
     if (password := studio.settings.asked_password) is not None:
         app.add_middleware(Password, password=password)
@@ -72,7 +75,7 @@ def studio_app(studio: Studio) -> FastAPI:
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=[STATIC / "studio.css"],
+        css_paths=sorted(STATIC.glob("*.css")),
         head=page.head,
         footer_links=[],
         run_history=False,

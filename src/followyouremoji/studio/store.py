@@ -131,6 +131,14 @@ class Visitor:
         given = str(folder / Path(about.file).name)
         return Material(identity, about.kind, about.name, given, folder, about.details)
 
+    def materials(self, kind: Kind | None = None) -> list[Material]:
+        """Those that were uploaded, the latest first; what cannot be read is left out."""
+        found = []
+        for folder in (self.folder / "materials").glob("*"):
+            with suppress(NotThere, OSError, DataError):
+                found.append(((folder / "about.json").stat().st_mtime_ns, self.material(folder.name)))
+        return [one for _, one in sorted(found, key=lambda pair: -pair[0]) if kind in (None, one.kind)]
+
     # Results
 
     def new_result(

@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from followyouremoji.errors import FaceNotFound, UserError
+from followyouremoji.config import parse
+from followyouremoji.errors import FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
+from followyouremoji.framing import middle_square
+from followyouremoji.media.pictures import read_layers, write_picture
+from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
-from followyouremoji.requests.events import OnEvent
-from followyouremoji.requests.request import AnimationRequest, ModelChoice, Output
-from followyouremoji.sources import FaceFinder, cut_motion
+from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
+from followyouremoji.requests.events import Event, Note, OnEvent, Stage
+from followyouremoji.requests.request import AnimationRequest, FaceChoice, ModelChoice, Output
+from followyouremoji.sources import FaceFinder
+from followyouremoji.studio.aligning import Aligner, Part
 from followyouremoji.studio.controls import Controls
+from followyouremoji.studio.derived import DerivedFiles
+from followyouremoji.studio.downloads import convert, kinds_of, write_beside
 from followyouremoji.studio.examples import view_of
 from followyouremoji.studio.jobs import Job, Jobs
 from followyouremoji.studio.material import Kind, Material, NotThere
-from followyouremoji.studio.materials import examine_driving, examine_portrait
+from followyouremoji.studio.materials import (
+    CLIP_SIDE,
+    CLIP_VIEW,
+    PICTURE_VIEW,
+    examine_driving,
+    examine_portrait,
+    kept_part,
+    write_clip_view,
+)
+from followyouremoji.studio.placing import FILE, kept_points
+from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Result, Store, Visitor
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+
+
+REQUEST = "request.json"
+"""In a result's folder: what it was made from."""
 
 
 class Studio:
@@ -42,6 +68,9 @@ class Studio:
         self.store = Store(settings.place, settings.visitor_gigabytes * 1_000_000_000)
         self.jobs = Jobs()
         self.faces = FaceFinder()
+        self.posing = Posing(lambda: self.animator)
+        self.aligner = Aligner()
+        self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
         self._animator: Future[PortraitAnimator] | None = None
         self._lock = Lock()
@@ -51,6 +80,7 @@ class Studio:
 
     def __exit__(self, *reason: object) -> None:
         self.jobs.__exit__()
+        self.files.close()
         self.faces.close()
         self.store.__exit__()
         self._loader.shutdown(wait=False, cancel_futures=True)
@@ -70,77 +100,176 @@ class Studio:
     def add_material(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Material:
         """Examine an uploaded file, alone in its folder, and keep it. Raises UserError where it cannot be used."""
         examine = examine_portrait if kind == "portrait" else examine_driving
-        with self.faces.detector() as detector:
-            details = examine(incoming, detector, self.settings)
-        return visitor.keep_material(incoming.parent, kind, name, incoming.name, details)
+        try:
+            with self.faces.detector() as detector:
+                details = examine(incoming, name, detector, self.settings)
+        except UserError as error:
+            raise type(error)(str(error).replace(str(incoming), name)) from error
+        material = visitor.keep_material(incoming.parent, kind, name, incoming.name, details)
+        if details.get("view") == CLIP_VIEW:
+            self.files.begin(*self._clip_view(material))
+        return material
+
+    def driving_view(self, driving: Material) -> Path:
+        """What a browser shows of a clip or a picture. Raises NotThere, and UserError where it cannot be made."""
+        if driving.folder is None or driving.details["view"] is None:
+            raise NotThere(driving.id)
+        if driving.details["view"] == CLIP_VIEW:
+            return self.files.get(*self._clip_view(driving))
+        return driving.folder / driving.details["view"]
+
+    def _clip_view(self, driving: Material) -> tuple[Path, Callable[[], None]]:
+        assert driving.folder is not None
+        view = driving.folder / CLIP_VIEW
+        motion = driving.folder / f"motion{MOTION_ENDING}"
+        kept = kept_part(self.settings)
+        return view, lambda: write_clip_view(Path(driving.given), view, kept, Motion.load(motion))
 
     # What is drawn before a network runs
 
+    def own_copy(self, visitor: Visitor, example: Material) -> Material:
+        """A bundled portrait as a material of the visitor's own."""
+        path, folder = portrait_path(example.given), visitor.new_folder()
+        layers, landmarks = read_layers(path), portrait_landmarks(path)
+        assert landmarks is not None
+        shutil.copyfile(path, folder / path.name)
+        np.savez(folder / "faces.npz", landmarks=landmarks[None])
+        write_picture(folder / PICTURE_VIEW, layers)
+        return visitor.keep_material(folder, "portrait", example.name, path.name, example.details)
+
     def landmarks(self, portrait: Material, face: int | None = None) -> Landmarks:
-        """Of a portrait's face, the largest where none is named. Raises FaceNotFound."""
-        if portrait.folder is None:
-            known = portrait_landmarks(portrait_path(portrait.given))
-            assert known is not None
-            faces = known[None]
-        else:
-            with np.load(portrait.folder / "faces.npz", allow_pickle=False) as file:
-                faces = file["landmarks"]
+        """Of a portrait's face, from points placed by hand where none is named. Raises FaceNotFound."""
+        placed = kept_points(portrait) if face is None else None
+        if placed is None:
+            return self.detected(portrait, face)
+        return fit_face(placed.points, placed.picture).landmarks
+
+    def detected(self, portrait: Material, face: int | None = None) -> Landmarks:
+        """Of a portrait's face as it was found, the largest where none is named. Raises FaceNotFound."""
+        faces = self._faces(portrait)
         if len(faces) == 0:
             raise FaceNotFound(
                 f"No face was found in {portrait.name}. Place a few points yourself in the tab Points, and it can be animated."
             )
         if face is None:
-            face = 1 + int(np.argmax(np.ptp(faces[..., :2], axis=1).max(axis=-1)))
+            face = largest(faces)
+        if not 1 <= face <= len(faces):
+            raise FaceNotFound(f"{portrait.name} has no face {face}.")
         width, height = portrait.details["size"]
         return Landmarks(faces[face - 1], (width, height))
 
-    def motion(self, driving: Material, controls: Controls) -> Motion:
-        """The part of a driving's motion that is used. Raises ClipError where it has none of it."""
-        path = (
-            driving_path(driving.given)
-            if driving.folder is None
-            else driving.folder / f"motion{MOTION_ENDING}"
-        )
-        return cut_motion(Motion.load(path), driving.name, controls.clip().range)
+    def boxes(self, portrait: Material) -> list[list[float]]:
+        """Left, top, right and bottom of each face of a portrait, from left to right, as shares of its sides."""
+        return [
+            [*face[:, :2].min(axis=0).tolist(), *face[:, :2].max(axis=0).tolist()]
+            for face in self._faces(portrait)
+        ]
 
-    def preview(self, portrait: Material, driving: Material, controls: Controls) -> bytes:
+    @staticmethod
+    def _faces(portrait: Material) -> np.ndarray:
+        """(N, 478, 3) normalised."""
+        if portrait.folder is None:
+            known = portrait_landmarks(portrait_path(portrait.given))
+            assert known is not None
+            return known[None]
+        with np.load(portrait.folder / "faces.npz", allow_pickle=False) as file:
+            faces: np.ndarray = file["landmarks"]
+            return faces
+
+    def part(self, driving: Material, controls: Controls) -> Part:
+        """The part of a driving's motion that is used. Raises ClipError where it has none of it."""
+        followed = driving.details["view"] is not None  # a motion file was smoothed when it was made
+        used = controls.clip(self.settings.clip_seconds).range
+        smooth = controls.smooth if followed else 0.0
+        return self.aligner.part(
+            driving.id, lambda: motion_of(driving), driving.name, used, smooth, controls.loop
+        )
+
+    def driving_landmarks(self, driving: Material) -> bytes:
+        """The landmarks of a driving in its own picture, see `preview`."""
+        motion = motion_of(driving)
+        scale = min(1.0, CLIP_SIDE / max(motion.size))
+        width, height = (round(side * scale) for side in motion.size)
+        return packed(motion.points, (width, height), scale, motion.frame_rate)
+
+    def preview(
+        self, portrait: Material, driving: Material, controls: Controls, face: int | None = None
+    ) -> bytes:
         """The aligned landmarks over a portrait's view, see `preview`. Raises UserError."""
-        landmarks = self.landmarks(portrait)
-        motion = self.motion(driving, controls)
-        aligned = self.faces.align(motion, landmarks, controls.alignment(), None)
+        landmarks = self.landmarks(portrait, face)
+        width, height = landmarks.size
+        picture = np.empty((height, width, 0), np.uint8)  # of which only the size is looked at
+        room = None
+        if controls.crop is False:
+            whole = middle_square(picture, landmarks.points)
+            room = (whole.x, whole.y, whole.x + whole.side, whole.y + whole.side)
+        part = self.part(driving, controls)
+        aligned = self.aligner.align(part, landmarks, controls.alignment(), room)
+        check_reach(aligned.points, picture, driving.name)
         size = view_size(portrait)
-        return packed(aligned.points, size, size[0] / landmarks.size[0], motion.frame_rate, aligned.notes)
+        start = float(part.motion.timestamps[0])
+        return packed(
+            aligned.points, size, size[0] / width, part.motion.frame_rate, aligned.notes, start, part.forward
+        )
 
     # Animations
 
-    def animate(self, visitor: Visitor, portrait: Material, driving: Material, controls: Controls) -> Result:
+    def animate(
+        self,
+        visitor: Visitor,
+        portrait: Material,
+        driving: Material,
+        controls: Controls,
+        face: int | None = None,
+    ) -> Result:
         """Have an animation made when it is the visitor's turn; returns the note of it, which then changes."""
+        self.landmarks(portrait, face)
+        self.part(driving, controls)  # what cannot be used is said now
         settings: dict[str, Any] = {name: getattr(controls, name) for name in controls.__dataclass_fields__}
         title = f"{Path(portrait.name).stem}, {Path(driving.name).stem}"
-        result, folder = visitor.new_result(title, portrait.id, driving.id, settings)
+        result, folder = visitor.new_result(title, portrait.id, driving.id, {**settings, "face": face})
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
-        if driving.details.get("frames") == 1:
+        if driving.details["frames"] == 1:
             file = file.with_suffix(".png")
+        points = None
+        if face is None and portrait.folder is not None and (kept := portrait.folder / FILE).exists():
+            points = shutil.copyfile(kept, folder / FILE)  # as they are now
         request = AnimationRequest(
             portrait=portrait.given,
             driving=driving.given,
+            faces=() if face is None else (FaceChoice(face=face),),
             output=Output(path=file),
             model=self.model,
-            clip=controls.clip(),
+            clip=controls.clip(self.settings.clip_seconds),
             alignment=controls.alignment(),
             settings=controls.animation(),
+            points=points,
         )
+        (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
+
+        def in_words(sentence: str) -> str:
+            return driving.in_words(portrait.in_words(sentence))
 
         def work(on_event: OnEvent) -> None:
+            def tell(event: Event) -> None:
+                if isinstance(event, Note):
+                    event = replace(event, sentence=in_words(event.sentence))
+                elif isinstance(event, Stage) and event.name == "tracking":
+                    event = Stage("tracking", f"Following the face in {driving.name}")
+                on_event(event)
+
             visitor.change_result(result.id, state="running")
-            outcome = animate(request, on_event, lambda choice: self.animator)
-            visitor.change_result(
-                result.id, file=file.name, outcome=outcome.model_dump(mode="json", exclude={"path"})
+            outcome = animate(request, tell, lambda choice: self.animator).model_dump(
+                mode="json", exclude={"path"}
             )
+            for note in outcome["notes"]:
+                note["sentence"] = in_words(note["sentence"])
+            visitor.change_result(result.id, file=file.name, outcome=outcome)
 
         def ended(job: Job) -> None:
+            error = None if job.error is None else in_words(job.error)
             with suppress(NotThere):  # deleted while it was made
-                visitor.change_result(result.id, state=job.state, error=job.error)
+                visitor.change_result(result.id, state=job.state, error=error)
 
         try:
             self.jobs.submit(result.id, visitor.name, work, ended)
@@ -148,6 +277,40 @@ class Studio:
             visitor.delete_result(result.id)
             raise
         return result
+
+    def download(self, visitor: Visitor, identity: str, ending: str, beside: bool) -> Path:
+        """A result as a file of an ending, made when it is first asked for; `beside` it are driving, landmarks and
+        portrait.
+
+        Raises NotThere, and SettingsError for an ending that it has none of.
+        """
+        master = visitor.result_file(identity)
+        if ending not in kinds_of(master):
+            raise SettingsError(
+                f"this result comes as {', '.join(kinds_of(master))}, not as {ending or 'a file without ending'}"
+            )
+        if beside:
+            request = parse(
+                AnimationRequest, (master.parent / REQUEST).read_bytes(), "the request", SettingsError
+            )
+            row = master.with_name(f"beside{'.png' if master.suffix == '.png' else '.mp4'}")
+            master = self.files.get(
+                row, lambda: write_beside(request, master, row, lambda choice: self.animator)
+            )
+        target = master.with_suffix(ending)
+        return self.files.get(target, lambda: convert(master, target))
+
+
+def largest(faces: np.ndarray) -> int:
+    """The number, from 1 on, of the largest of faces (N, 478, 3)."""
+    return 1 + int(np.argmax(np.ptp(faces[..., :2], axis=1).max(axis=-1)))
+
+
+def motion_of(driving: Material) -> Motion:
+    """All of a driving's motion, not smoothed."""
+    if driving.folder is None:
+        return bundled_motion(driving.name)
+    return Motion.load(driving.folder / f"motion{MOTION_ENDING}")
 
 
 def view_size(portrait: Material) -> tuple[int, int]:

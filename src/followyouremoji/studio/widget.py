@@ -8,11 +8,12 @@ import gradio as gr
 
 
 def widget(script: str, html: str, name: str, **more: Any) -> gr.HTML:
-    """A piece of the page that a script of `static` brings to life: its `mount(element)` is called with it.
+    """A piece of the page that a script of `static` brings to life: its `mount(element, trigger)` is called with it;
+    `trigger(NAME)` sets off the listeners of a Gradio event.
 
     `name` is the id in the page.
     """
-    mount = f"import('/studio/static/{script}').then(module => module.mount(element));"
+    mount = f"import('/studio/static/{script}').then(module => module.mount(element, trigger));"
     return gr.HTML("", html_template=html, js_on_load=mount, elem_id=name, apply_default_css=False, **more)
 
 

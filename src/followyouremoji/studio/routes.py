@@ -124,7 +124,7 @@ def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any
 async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     """The file is written as it comes, and given up as soon as it is too large."""
     name = name[:200]
-    most = studio.settings.upload_megabytes * 1_000_000
+    most, room = studio.settings.upload_megabytes * 1_000_000, await run_in_threadpool(visitor.room)
     folder = visitor.new_folder()
     try:
         file = folder / f"given{Path(name).suffix.lower()[:12]}"
@@ -136,6 +136,11 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
                     raise SettingsError(
                         f"{name} is too large: up to {studio.settings.upload_megabytes} MB are taken here"
                     )
+                if written > room:
+                    raise SettingsError(
+                        f"{name} is larger than the room that is left for your files; delete some results"
+                    )
+                visitor.check_disk()
                 opened.write(piece)
         if written == 0:
             raise SettingsError(f"{name} is empty (0 bytes)")

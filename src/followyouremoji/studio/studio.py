@@ -68,7 +68,7 @@ class Studio:
 
     def __init__(self, settings: StudioSettings, model: ModelChoice) -> None:
         self.settings, self.model = settings, model
-        self.store = Store(settings.place)
+        self.store = Store(settings.place, settings.visitor_gigabytes * 1_000_000_000)
         self.jobs = Jobs()
         self.faces = FaceFinder()
         self.posing = Posing(lambda: self.animator)
@@ -85,6 +85,7 @@ class Studio:
         self.jobs.__exit__()
         self.files.close()
         self.faces.close()
+        self.store.__exit__()
         self._loader.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> Future[PortraitAnimator]:
@@ -289,7 +290,11 @@ class Studio:
             with suppress(NotThere):  # deleted while it was made
                 visitor.change_result(result.id, state=job.state, error=error)
 
-        self.jobs.submit(result.id, visitor.name, work, ended)
+        try:
+            self.jobs.submit(result.id, visitor.name, work, ended)
+        except UserError:  # too many wait
+            visitor.delete_result(result.id)
+            raise
         return result
 
     def download(self, visitor: Visitor, identity: str, ending: str, beside: bool) -> Path:

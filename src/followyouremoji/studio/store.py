@@ -144,7 +144,7 @@ class Visitor:
     def new_result(
         self, title: str, portrait: str, driving: str, settings: Mapping[str, Any]
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder. Raises SettingsError where there is no room."""
+        """Note an animation that was asked for; also returns its folder. Raises SettingsError where no room is."""
         self.room()
         result = Result(
             id=secrets.token_hex(16),

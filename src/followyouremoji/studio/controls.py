@@ -44,7 +44,9 @@ class Controls:
     def clip(self, most: float) -> ClipSettings:
         """The part of a driving, of whose first `most` seconds it is. Raises ClipError where it is empty."""
         stop = min(self.start + self.length, most) if self.length > 0 else most
-        return ClipSettings(start=moment_text(float(self.start)), stop=moment_text(float(stop)), smooth=self.smooth)
+        return ClipSettings(
+            start=moment_text(float(self.start)), stop=moment_text(float(stop)), smooth=self.smooth
+        )
 
     def animation(self, **more: Any) -> AnimationSettings:
         return AnimationSettings(**self._of(AnimationSettings), **more)

@@ -22,8 +22,8 @@ from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Progres
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 Work = Callable[[OnEvent], None]
 
-MOST_WAITING = 20
-"""Jobs of one visitor that may wait at a time."""
+MOST_WAITING = 200
+"""Jobs of one visitor that may wait at a time; since visitors take turns, nobody else waits longer for them."""
 
 log = logging.getLogger(__name__)
 
@@ -106,21 +106,23 @@ class Jobs:
         self._thread.join(timeout=10.0)
 
     def submit(self, identity: str, owner: str, work: Work, on_end: Callable[[Job], None]) -> Job:
-        """Put a job in its visitor's line. `on_end` is called when it has ended, however.
-
-        Raises SettingsError where too many of the visitor's wait.
-        """
+        """Put a job in its visitor's line. `on_end` is called when it has ended, however."""
         job = Job(identity, owner, work, on_end)
         with self._changed:
-            line = self._waiting.setdefault(owner, deque())
-            if len(line) >= MOST_WAITING:
-                raise SettingsError(
-                    f"{MOST_WAITING} of your animations are waiting already; wait for one, or cancel one"
-                )
-            line.append(job)
+            self._waiting.setdefault(owner, deque()).append(job)
             self._jobs[identity] = job
             self._changed.notify_all()
         return job
+
+    def check_room(self, owner: str, more: int = 1) -> None:
+        """Raise SettingsError where too many of a visitor's would wait with some more."""
+        with self._changed:
+            waiting = len(self._waiting.get(owner, ()))
+        if waiting + more > MOST_WAITING:
+            raise SettingsError(
+                f"up to {MOST_WAITING} of your animations may wait at a time, and with these they would be {waiting + more}; wait for "
+                "some, or cancel some"
+            )
 
     def find(self, identity: str, owner: str) -> Job | None:
         """A visitor's job that has not been forgotten; ended ones are remembered until `forget`."""

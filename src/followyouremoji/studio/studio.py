@@ -216,13 +216,18 @@ class Studio:
         driving: Material,
         controls: Controls,
         face: int | None = None,
+        batch: str | None = None,
     ) -> Result:
-        """Have an animation made when it is the visitor's turn; returns the note of it, which then changes."""
+        """Have an animation made when it is the visitor's turn; returns the note of it, which then changes.
+
+        Raises UserError for what cannot be used, and where too many of the visitor's wait.
+        """
+        self.jobs.check_room(visitor.name)
         self.landmarks(portrait, face)
         self.part(driving, controls)  # what cannot be used is said now
         settings: dict[str, Any] = {name: getattr(controls, name) for name in controls.__dataclass_fields__}
         title = f"{Path(portrait.name).stem}, {Path(driving.name).stem}"
-        result, folder = visitor.new_result(title, portrait.id, driving.id, {**settings, "face": face})
+        result, folder = visitor.new_result(title, portrait.id, driving.id, {**settings, "face": face}, batch)
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
         if driving.details["frames"] == 1:
             file = file.with_suffix(".png")

@@ -36,7 +36,7 @@ from .geometry import blocks, landmarks_of
 from .heads import turned_further
 from .motion import Motion
 from .poses import Moves, move_faces, neutral_face, summed
-from .sliders import Pose
+from .sliders import Pose, within_ranges
 from .topology import N_LANDMARKS
 
 KEYFRAMES_ENDING = ".json"
@@ -122,10 +122,26 @@ class Keyframes:
         times = np.arange(self.frames) / self.frame_rate
         return _performed(self._amounts_at(times), self.frame_rate, source)
 
+    def pose_at(self, seconds: float) -> dict[str, float]:
+        """The pose at a moment, every amount within its range; the moment may lie outside the motion."""
+        (place,), (following,), (share,) = self._way_at(np.array([seconds]))
+        before, after = self.keyframes[place].pose, self.keyframes[following].pose
+        between = {name: before.get(name, 0.0) for name in before | after}
+        for name, amount in between.items():
+            between[name] = amount + float(share) * (after.get(name, 0.0) - amount)
+        return within_ranges(between)
+
     def _amounts_at(self, times: np.ndarray) -> np.ndarray:
-        """Of all that poses can move, ``(T, K + 7)``; before the first keyframe and after the last these hold."""
-        moments = np.array([one.seconds for one in self.keyframes])
+        """Of all that poses can move, ``(T, K + 7)``."""
+        place, following, share = self._way_at(times)
         amounts = np.stack([summed(one.pose) for one in self.keyframes])
+        between: np.ndarray = amounts[place] + share[:, None] * (amounts[following] - amounts[place])
+        return between
+
+    def _way_at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The keyframes before and after some times, and how far the face has gone from one to the other, ``(T,)`` all;
+        before the first keyframe and after the last these hold."""
+        moments = np.array([one.seconds for one in self.keyframes])
         place = np.maximum(np.searchsorted(moments, times + 1e-6, side="right") - 1, 0)
         following = np.minimum(place + 1, len(moments) - 1)
         span = np.where(following > place, moments[following] - moments[place], 1.0)
@@ -134,8 +150,7 @@ class Keyframes:
         for easing, way in EASINGS.items():
             here = np.array([one.easing == easing for one in self.keyframes])[place]
             share[here] = way(gone[here])
-        between: np.ndarray = amounts[place] + share[:, None] * (amounts[following] - amounts[place])
-        return between
+        return place, following, share
 
 
 def keyframe_motion(

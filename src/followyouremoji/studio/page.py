@@ -9,6 +9,7 @@ from gradio.themes import Base
 
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.tabs.animate import animate_tab
+from followyouremoji.studio.tabs.expressions import expressions_tab
 from followyouremoji.studio.tabs.history import history_tab
 from followyouremoji.studio.tabs.points import points_tab
 
@@ -29,6 +30,8 @@ def build_page(studio: Studio) -> Page:
         with gr.Tabs():
             with gr.Tab("Animate", id="animate", render_children=True):
                 animate_tab()
+            with gr.Tab("Expressions", id="expressions", render_children=True):
+                expressions_tab()
             with gr.Tab("Points", id="points", render_children=True):
                 points_tab()
             with gr.Tab("History", id="history", render_children=True):

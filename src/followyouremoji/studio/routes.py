@@ -73,14 +73,18 @@ class Asked:
     controls: Controls = Controls()
 
 
-async def body(request: Request) -> bytes:
-    """The body of a request that holds no file. Raises SettingsError for one that is too large."""
+async def text_of(request: Request, most: int) -> bytes:
+    """The body of a request that holds no file. Raises SettingsError for one of more than `most` bytes."""
     text = b""
     async for piece in request.stream():
         text += piece
-        if len(text) > MOST_TEXT:
+        if len(text) > most:
             raise SettingsError("this is too much text for the studio")
     return text
+
+
+async def body(request: Request) -> bytes:
+    return await text_of(request, MOST_TEXT)
 
 
 Body = Annotated[bytes, Depends(body)]

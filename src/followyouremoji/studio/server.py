@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from followyouremoji.errors import UserError
-from followyouremoji.studio import routes_history, routes_points
+from followyouremoji.studio import routes_history, routes_points, routes_poses
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
 from followyouremoji.studio.password import Password
@@ -42,6 +42,7 @@ def studio_app(studio: Studio) -> FastAPI:
 
     app.include_router(router)
     app.include_router(routes_points.router)
+    app.include_router(routes_poses.router)
     app.include_router(routes_history.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
     if (password := studio.settings.asked_password) is not None:

@@ -149,7 +149,8 @@ class Visitor:
     def new_result(
         self, title: str, portrait: str, driving: str, settings: Mapping[str, Any], batch: str | None = None
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder. Raises SettingsError where no room is."""
+        """Note an animation that was asked for; also returns its folder. Raises SettingsError where there is no
+        room."""
         self.room()
         result = Result(
             id=secrets.token_hex(16),

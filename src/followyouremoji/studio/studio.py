@@ -23,9 +23,9 @@ from followyouremoji.framing import middle_square
 from followyouremoji.media.pictures import read_layers, write_picture
 from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
+from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Stage
-from followyouremoji.requests.request import AnimationRequest, ModelChoice, Output
+from followyouremoji.requests.request import AnimationRequest, FaceChoice, ModelChoice, Output
 from followyouremoji.sources import FaceFinder
 from followyouremoji.studio.aligning import Aligner, Part
 from followyouremoji.studio.controls import Controls
@@ -44,6 +44,7 @@ from followyouremoji.studio.materials import (
     write_clip_view,
 )
 from followyouremoji.studio.placing import FILE, kept_points
+from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Result, Store, Visitor
@@ -67,6 +68,7 @@ class Studio:
         self.store = Store(settings.place)
         self.jobs = Jobs()
         self.faces = FaceFinder()
+        self.posing = Posing(lambda: self.animator)
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
@@ -178,11 +180,13 @@ class Studio:
         followed = driving.details["view"] is not None  # a motion file was smoothed when it was made
         used = controls.clip(self.settings.clip_seconds).range
         smooth = controls.smooth if followed else 0.0
-        return self.aligner.part(motion_path(driving), driving.name, used, smooth, controls.loop)
+        return self.aligner.part(
+            driving.id, lambda: motion_of(driving), driving.name, used, smooth, controls.loop
+        )
 
     def driving_landmarks(self, driving: Material) -> bytes:
         """The landmarks of a driving in its own picture, see `preview`."""
-        motion = Motion.load(motion_path(driving))
+        motion = motion_of(driving)
         scale = min(1.0, CLIP_SIDE / max(motion.size))
         width, height = (round(side * scale) for side in motion.size)
         return packed(motion.points, (width, height), scale, motion.frame_rate)
@@ -237,11 +241,12 @@ class Studio:
         request = AnimationRequest(
             portrait=portrait.given,
             driving=driving.given,
+            faces=() if face is None else (FaceChoice(face=face),),
             output=Output(path=file),
             model=self.model,
             clip=controls.clip(self.settings.clip_seconds),
             alignment=controls.alignment(),
-            settings=controls.animation(face=face),
+            settings=controls.animation(),
             points=points,
         )
         (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
@@ -301,10 +306,11 @@ def largest(faces: np.ndarray) -> int:
     return 1 + int(np.argmax(np.ptp(faces[..., :2], axis=1).max(axis=-1)))
 
 
-def motion_path(driving: Material) -> Path:
+def motion_of(driving: Material) -> Motion:
+    """All of a driving's motion, not smoothed."""
     if driving.folder is None:
-        return driving_path(driving.given)
-    return driving.folder / f"motion{MOTION_ENDING}"
+        return bundled_motion(driving.name)
+    return Motion.load(driving.folder / f"motion{MOTION_ENDING}")
 
 
 def view_size(portrait: Material) -> tuple[int, int]:

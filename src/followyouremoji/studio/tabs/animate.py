@@ -26,7 +26,7 @@ HEADS = [
     ("Landmarks as they are", "image"),
 ]
 EXPRESSIONS = [("Replaced where it is plain", "auto"), ("Kept", "keep"), ("Replaced", "replace")]
-CROPS = [
+CROPS: list[tuple[str, Any]] = [
     ("What suits the picture", "auto"),
     ("A square around the face", True),
     ("The middle of the picture", False),

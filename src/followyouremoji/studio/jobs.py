@@ -23,9 +23,9 @@ from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Progres
 JobState = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 Work = Callable[[OnEvent], None]
 
-MOST_WAITING = 20
-"""Jobs of one visitor that may wait at a time."""
-MOST_WAITING_IN_ALL = 500
+MOST_WAITING = 200
+"""Jobs of one visitor that may wait at a time; since visitors take turns, nobody else waits longer for them."""
+MOST_WAITING_IN_ALL = 2000
 LAST_STEP = 0.7
 """Seconds that a job has for the step that it is at, when the studio ends."""
 
@@ -111,22 +111,26 @@ class Jobs:
         self._thread.join(LAST_STEP)
 
     def submit(self, identity: str, owner: str, work: Work, on_end: Callable[[Job], None]) -> Job:
-        """Put a job in its visitor's line. `on_end` is called when it has ended, however.
-
-        Raises SettingsError where too many wait.
-        """
+        """Put a job in its visitor's line. `on_end` is called when it has ended, however."""
         job = Job(identity, owner, work, on_end)
         with self._changed:
-            if len(self._waiting.get(owner, ())) >= MOST_WAITING:
-                raise SettingsError(
-                    f"{MOST_WAITING} of your animations are waiting already; wait for one, or cancel one"
-                )
-            if sum(map(len, self._waiting.values())) >= MOST_WAITING_IN_ALL:
-                raise SettingsError("too many animations are waiting in this studio; come back later")
             self._waiting.setdefault(owner, deque()).append(job)
             self._jobs[identity] = job
             self._changed.notify_all()
         return job
+
+    def check_room(self, owner: str, more: int = 1) -> None:
+        """Raise SettingsError where too many of a visitor's would wait with some more."""
+        with self._changed:
+            waiting = len(self._waiting.get(owner, ()))
+            in_all = sum(map(len, self._waiting.values()))
+        if in_all + more > MOST_WAITING_IN_ALL:
+            raise SettingsError("too many animations are waiting in this studio; come back later")
+        if waiting + more > MOST_WAITING:
+            raise SettingsError(
+                f"up to {MOST_WAITING} of your animations may wait at a time, and with these they would be {waiting + more}; wait for "
+                "some, or cancel some"
+            )
 
     def find(self, identity: str, owner: str) -> Job | None:
         """A visitor's job that waits or runs."""

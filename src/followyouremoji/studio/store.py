@@ -67,7 +67,7 @@ class Result:
     """What `result.json` says of an animation.
 
     `portrait` and `driving` are ids of materials, `settings` what the page's controls said, `outcome` what
-    `requests.events.Outcome` says, without its path.
+    `requests.events.Outcome` says, without its path. Those that were asked for together share a `batch`.
     """
 
     id: str
@@ -77,6 +77,7 @@ class Result:
     portrait: str
     driving: str
     settings: dict[str, Any]
+    batch: str | None = None
     file: str | None = None
     error: str | None = None
     outcome: dict[str, Any] | None = None
@@ -89,9 +90,13 @@ class Visitor:
         self.name, self.folder, self.most = name, folder, most
         self._lock = Lock()
 
+    def size(self) -> int:
+        """Bytes that the visitor's files take."""
+        return sum(_sizes(self.folder))
+
     def room(self) -> int:
         """How many bytes more the visitor may keep. Raises SettingsError where that is none."""
-        room = self.most - sum(_sizes(self.folder))
+        room = self.most - self.size()
         if room <= 0:
             raise SettingsError(
                 f"your files take all of the {self.most / 1e9:g} GB that each visitor has; delete some results first"
@@ -142,7 +147,7 @@ class Visitor:
     # Results
 
     def new_result(
-        self, title: str, portrait: str, driving: str, settings: Mapping[str, Any]
+        self, title: str, portrait: str, driving: str, settings: Mapping[str, Any], batch: str | None = None
     ) -> tuple[Result, Path]:
         """Note an animation that was asked for; also returns its folder. Raises SettingsError without room."""
         self.room()
@@ -154,6 +159,7 @@ class Visitor:
             portrait=portrait,
             driving=driving,
             settings=dict(settings),
+            batch=batch,
         )
         folder = self.folder / "results" / result.id
         folder.mkdir(parents=True)

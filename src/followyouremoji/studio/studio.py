@@ -231,11 +231,14 @@ class Studio:
         driving: Material,
         controls: Controls,
         driven: Mapping[int | Literal["all"], Material] = NONE,
+        batch: str | None = None,
     ) -> Result:
         """Have an animation made when it is the visitor's turn; returns the note of it, which then changes.
 
-        `driven` are the drivings of numbered faces; where it is empty, `driving` moves the largest. Raises UserError.
+        `driven` are the drivings of numbered faces; where it is empty, `driving` moves the largest. `batch` is what the
+        result belongs to. Raises UserError for what cannot be used, and where too many of the visitor's wait.
         """
+        self.jobs.check_room(visitor.name)
         drivings = list({one.id: one for one in driven.values()}.values()) or [driving]
         for face in driven or [None]:
             self.landmarks(portrait, face if isinstance(face, int) else None)
@@ -244,7 +247,7 @@ class Studio:
         settings: dict[str, Any] = {name: getattr(controls, name) for name in controls.__dataclass_fields__}
         settings["faces"] = [{"face": face, "driving": one.id} for face, one in driven.items()]
         title = ", ".join(Path(one.name).stem for one in (portrait, *drivings))
-        result, folder = visitor.new_result(title, portrait.id, driving.id, settings)
+        result, folder = visitor.new_result(title, portrait.id, driving.id, settings, batch)
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
         if all(one.details["frames"] == 1 for one in drivings):
             file = file.with_suffix(".png")

@@ -94,6 +94,10 @@ TAKEN_UP_CM, TAKEN_UP_REACH_CM, LEFT_OVER_CM = 0.4, 1.5, 0.05
 UPPER_LID, LOWER_LID = 0.5, 0.25
 """Standard deviations of how far a lid closes the eye: 1 is closed."""
 
+EYE_SIZE, EYE_REACH = 0.3, 0.4
+"""Standard deviation of how much larger both eyes are, in which drawings and animals differ first; and the reach of
+that, over an eye's width."""
+
 IRIS = 0.2
 """Radius of an iris over the width of the eye: 11.7 mm across in an eye of 29 mm."""
 
@@ -211,12 +215,23 @@ def _middle(name: str) -> np.ndarray:
 
 @cache
 def _people() -> np.ndarray:
-    """(k, 468, 3): modes of identity and expression, by one standard deviation."""
+    """(k, 468, 3): modes of identity, expression, lids and the eyes' size, by one standard deviation."""
     shapes = face_shapes()
     expressions = shapes["expression_shapes_cm"] * shapes["expression_deviations"][:, None, None]
     closing = [UPPER_LID * _closing(upper, lower, crease) for upper, lower, crease in _LIDS]
     closing += [LOWER_LID * _closing(lower, upper) for upper, lower, _ in _LIDS]
-    return np.concatenate([shapes["neutral_shapes_cm"], expressions, closing])
+    return np.concatenate([shapes["neutral_shapes_cm"], expressions, closing, [EYE_SIZE * _larger_eyes()]])
+
+
+def _larger_eyes() -> np.ndarray:
+    """(468, 3) centimetres by which both eyes become twice as large, and what is around them gives way."""
+    face = face_shapes()["neutral_face_cm"]
+    larger = np.zeros((N_MESH, 3))
+    for _, loop, corners in _EYES:
+        middle = face[list(loop)].mean(axis=0)
+        reach = EYE_REACH * float(np.linalg.norm(face[corners[0]] - face[corners[1]]))
+        larger += _kernel(face, middle[None], reach) * (face - middle)
+    return larger
 
 
 def _closing(lid: Loop, other: Loop, crease: Loop = ()) -> np.ndarray:

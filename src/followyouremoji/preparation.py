@@ -290,7 +290,8 @@ def prepare_faces(
 ) -> PreparedGroup:
     """Find the faces, align the motions to those of the portrait that move (Sec. 3.1) and frame these.
 
-    Motions come to the highest of their frame rates. Faces that do not move keep their pixels.
+    Motions come to the highest of their frame rates. Where a picture shows several faces, "auto" crops, and those that
+    do not move keep their pixels.
 
     Parameters
     ----------
@@ -314,7 +315,7 @@ def prepare_faces(
     with nullcontext(faces) if faces else FaceFinder() as faces:
         found = faces.portrait(portrait, motions, settings.detector_bundle, portrait_landmarks)
         chosen = choose_faces(found, motions, settings)
-        model = replace(model, always_crop=model.always_crop or len(chosen) > 1)
+        model = replace(model, always_crop=model.always_crop or len(found.faces) > 1)
         tracked = {face: faces.motion(motion, settings, clip_range) for face, motion in motions.items()}
         frame_rate = common_rate([one.motion for one in tracked.values()])
         paced = {

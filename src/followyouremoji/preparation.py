@@ -157,6 +157,7 @@ class Prepared:
         return PreparedGroup((self,)).finish([self.square(result, frame, coded_warp)])
 
     def paste(self, whole: np.ndarray, square: np.ndarray) -> np.ndarray:
+        """A finished square, or its opacity, in the whole portrait's, as far as it shows there."""
         return self.framing.crop.paste(whole, square, self.weights)
 
 
@@ -223,10 +224,9 @@ class PreparedGroup:
         size = self.output_size if longer_side is None else self._scaled(longer_side)
         drawn = np.zeros((size[1], size[0], 3), np.uint8)
         for face in self.faces:
-            points = face.in_portrait(face.points_in_picture[min(frame, len(face) - 1)]) * (
-                size[0] / self.output_size[0]
-            )
-            np.maximum(drawn, draw_landmarks(points, size, face.style), out=drawn)
+            points = face.in_portrait(face.points_in_picture[min(frame, len(face) - 1)])
+            lines = draw_landmarks(points * (size[0] / self.output_size[0]), size, face.style)
+            np.maximum(drawn, lines, out=drawn)
         return drawn
 
     def _scaled(self, longer_side: int) -> tuple[int, int]:
@@ -326,10 +326,8 @@ def prepare_faces(
             frame_face(found, number, paced[face], model, alignment, settings, faces)
             for number, face in chosen.items()
         ]
-    notes = (
-        () if isinstance(portrait, Portrait) else found.notes(chosen)
-    )  # which told of it when it was found
-    framed[0] = replace(framed[0], notes=(*notes, *framed[0].notes))
+    if not isinstance(portrait, Portrait):  # else whoever found it told of it
+        framed[0] = replace(framed[0], notes=(*found.notes(chosen), *framed[0].notes))
     return PreparedGroup(tuple(share_portrait(found, framed)))
 
 

@@ -41,7 +41,7 @@ export class Stage {
     this.landmarks = new LandmarksScreen(this.faces.frames);
     this.driving = new DrivingScreen();
     this.output = new ResultScreen();
-    this.views = make("div", { className: "fye-views" }, this.landmarks.figure, this.driving.figure, this.output.figure);
+    this.views = make("div", { className: "fye-panes" }, this.landmarks.figure, this.driving.figure, this.output.figure);
     this.problem = problem();
     this.notes = make("ul", { className: "fye-notes", "aria-label": "Notes" });
     this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.faces.list, this.problem.element, this.notes);

@@ -1,6 +1,6 @@
 """How long one picture of a portrait takes, as in an editor of expressions, where each moved slider asks for another.
 
-    python benchmarks/one_picture.py [--sizes 512 1024] [--rounds 5] [--threads 2]
+    python benchmarks/one_picture.py [--sizes 512 1024] [--rounds 5] [--threads 1]
 
 The bundled model poses the bundled portrait, scaled to each size, whose landmarks are known. Four ways, in turns, the
 least of the rounds: an *animation* of one pose (`PortraitAnimator.prepare` and `frames`); the *first picture* of a new
@@ -36,7 +36,7 @@ def main() -> None:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)

@@ -48,8 +48,8 @@ class Controls:
             start=moment_text(float(self.start)), stop=moment_text(float(stop)), smooth=self.smooth
         )
 
-    def animation(self, **more: Any) -> AnimationSettings:
-        return AnimationSettings(**self._of(AnimationSettings), **more)
+    def animation(self) -> AnimationSettings:
+        return AnimationSettings(**self._of(AnimationSettings))
 
     def _of(self, kind: Any) -> dict[str, Any]:
         names = {field.name for field in fields(kind)}

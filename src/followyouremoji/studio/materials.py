@@ -31,7 +31,7 @@ from followyouremoji.sources import Face, Tracked, cut_motion, find_portrait, tr
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
-PICTURE_SIDE, CLIP_SIDE = 1024, 480
+PICTURE_SIDE, CLIP_SIDE = 1024, 360
 """Longest sides of what a browser shows, pixels."""
 
 EVERY_FACE: tuple[Face, ...] = ("all",)

@@ -72,9 +72,14 @@ SIDE = 1000
 """Of the square that the reference face is drawn in."""
 
 
+def has_points(material: Material) -> bool:
+    """Whether points were placed on it: they say which face is meant."""
+    return material.folder is not None and (material.folder / FILE).exists()
+
+
 def kept_points(portrait: Material) -> PlacedPoints | None:
     """Those that were kept for a portrait, in its upright picture. Raises PointsError for a damaged file."""
-    if portrait.folder is None or not (portrait.folder / FILE).exists():
+    if portrait.folder is None or not has_points(portrait):
         return None
     return PlacedPoints.read(portrait.folder / FILE).turned(_turns(portrait))
 

@@ -8,7 +8,7 @@
     GET    materials/ID/faces             of a portrait: where its faces are
     GET    materials/ID/motion            of a driving: its landmarks, see `preview`
     POST   preview                        {"portrait": ID, "driving": ID, "face": NUMBER, "controls": {}}: landmarks
-    POST   results                        the same: begins an animation
+    POST   results                        {"portrait": ID, "driving": ID, "faces": [], "controls": {}}: animate
     GET    results, results/ID            what was made and is being made
     GET    results/ID/frame               the latest frame of one under way, JPEG
     POST   results/ID/cancel
@@ -37,6 +37,7 @@ from starlette.concurrency import run_in_threadpool
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError
 from followyouremoji.media.pictures import on_background
+from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import example_motions, example_portraits, view_of
 from followyouremoji.studio.material import Kind, Material, NotThere
@@ -63,13 +64,23 @@ AtWork = Annotated[Studio, Depends(studio_of)]
 
 
 @validated
-class Asked:
-    """A portrait, a driving, and what the controls say."""
+class PreviewAsked:
+    """A portrait, the driving of one of its faces, by default the largest, and what the controls say."""
 
     portrait: str
     driving: str
     face: Annotated[int, Field(ge=1)] | None = None
-    """Of the portrait, from left to right; by default the largest."""
+    controls: Controls = Controls()
+
+
+@validated
+class AnimationAsked:
+    """A portrait, a driving, which faces move, by default the largest, and what the controls say."""
+
+    portrait: str
+    driving: str
+    faces: tuple[FaceChoice, ...] = ()
+    """Some with a driving of their own."""
     controls: Controls = Controls()
 
 
@@ -90,15 +101,9 @@ async def body(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(body)]
 
 
-def asked(text: Body) -> Asked:
-    return parse(Asked, text, "the request", SettingsError)
-
-
-Wanted = Annotated[Asked, Depends(asked)]
-
-
 @router.get("/examples")
 def examples(studio: AtWork) -> dict[str, Any]:
+    studio.load()  # somebody has opened the page
     return {
         "portraits": [described(one) for one in example_portraits()],
         "drivings": [described(one) for one in example_motions()],
@@ -119,7 +124,7 @@ def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any
 async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     """The file is written as it comes, and given up as soon as it is too large."""
     name = name[:200]
-    most = studio.settings.upload_megabytes * 1_000_000
+    most, room = studio.settings.upload_megabytes * 1_000_000, await run_in_threadpool(visitor.room)
     folder = visitor.new_folder()
     try:
         file = folder / f"given{Path(name).suffix.lower()[:12]}"
@@ -131,6 +136,11 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
                     raise SettingsError(
                         f"{name} is too large: up to {studio.settings.upload_megabytes} MB are taken here"
                     )
+                if written > room:
+                    raise SettingsError(
+                        f"{name} is larger than the room that is left for your files; delete some results"
+                    )
+                visitor.check_disk()
                 opened.write(piece)
         if written == 0:
             raise SettingsError(f"{name} is empty (0 bytes)")
@@ -161,15 +171,19 @@ def motion(identity: str, visitor: Visiting, studio: AtWork) -> Response:
 
 
 @router.post("/preview")
-def preview(wanted: Wanted, visitor: Visiting, studio: AtWork) -> Response:
-    portrait, driving = chosen(wanted, visitor)
-    return Response(studio.preview(portrait, driving, wanted.controls, wanted.face), media_type=BINARY)
+def preview(text: Body, visitor: Visiting, studio: AtWork) -> Response:
+    asked = parse(PreviewAsked, text, "the request", SettingsError)
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    return Response(studio.preview(portrait, driving, asked.controls, asked.face), media_type=BINARY)
 
 
 @router.post("/results", status_code=201)
-def begin(wanted: Wanted, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
-    portrait, driving = chosen(wanted, visitor)
-    return told(studio.animate(visitor, portrait, driving, wanted.controls, wanted.face), visitor, studio)
+def begin(text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    asked = parse(AnimationAsked, text, "the request", SettingsError)
+    return told(begun(asked, visitor, studio), visitor, studio)
 
 
 @router.get("/results")
@@ -236,17 +250,25 @@ def keep_draft(tab: Tab, text: Body, visitor: Visiting) -> None:
     visitor.keep_draft({**visitor.draft(), tab: kept})
 
 
+def begun(asked: AnimationAsked, visitor: Visitor, studio: Studio, batch: str | None = None) -> Result:
+    """Raises NotThere, and UserError for what cannot be used."""
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    driven = {
+        choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
+        for choice in asked.faces
+    }
+    return studio.animate(visitor, portrait, driving, asked.controls, driven, batch)
+
+
 def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:
     """Raises NotThere."""
     material = visitor.material(identity)
     if material.kind != kind:
         raise NotThere(identity)
     return material
-
-
-def chosen(wanted: Asked, visitor: Visitor) -> tuple[Material, Material]:
-    """The portrait and the driving. Raises NotThere."""
-    return of_kind("portrait", wanted.portrait, visitor), of_kind("driving", wanted.driving, visitor)
 
 
 def described(material: Material) -> dict[str, Any]:

@@ -149,8 +149,7 @@ class Visitor:
     def new_result(
         self, title: str, portrait: str, driving: str, settings: Mapping[str, Any], batch: str | None = None
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder. Raises SettingsError where there is no
-        room."""
+        """Note an animation that was asked for; also returns its folder. Raises SettingsError without room."""
         self.room()
         result = Result(
             id=secrets.token_hex(16),
@@ -220,8 +219,12 @@ class Visitor:
         """Remove materials that no result and no draft names, once they are not new any more. Raises OSError."""
         old = [one for one in (self.folder / "materials").glob("*") if _age(one) > KEPT_UNUSED]
         if old:
-            notes = [path for path in self.folder.rglob("*.json") if "materials" not in path.parts[-3:]]
-            used = set(NAME.findall(" ".join(path.read_text(encoding="utf-8") for path in notes)))
+            notes = [
+                path.read_text(encoding="utf-8", errors="replace")
+                for path in self.folder.rglob("*.json")
+                if path.relative_to(self.folder).parts[0] != "materials"
+            ]
+            used = set(NAME.findall(" ".join(notes)))
             for one in old:
                 if one.name not in used:
                     shutil.rmtree(one)
@@ -300,8 +303,11 @@ class Store:
 
     @staticmethod
     def _begin_again(visitor: Visitor) -> None:
-        """After the studio ended, orderly or not: nothing half-uploaded stays, and nothing is under way."""
+        """After the studio ended, orderly or not: nothing half-made stays, and nothing is under way."""
         shutil.rmtree(visitor.folder / "incoming", ignore_errors=True)
+        for folder in (visitor.folder / "results").glob("*"):
+            if not (folder / "result.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
         for result in visitor.results():
             clear_stale(visitor.folder / "results" / result.id)
             if result.state in UNDER_WAY:

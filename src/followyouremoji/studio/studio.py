@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -20,7 +21,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.framing import middle_square
-from followyouremoji.media.pictures import read_layers, write_picture
+from followyouremoji.media.pictures import on_background, read_layers, write_picture
 from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
 
+WARM_UP = "bundled:ada"
+NONE: Mapping[int | Literal["all"], Material] = MappingProxyType({})
 REQUEST = "request.json"
 """In a result's folder: what it was made from."""
 
@@ -65,7 +68,7 @@ class Studio:
 
     def __init__(self, settings: StudioSettings, model: ModelChoice) -> None:
         self.settings, self.model = settings, model
-        self.store = Store(settings.place)
+        self.store = Store(settings.place, settings.visitor_gigabytes * 1_000_000_000)
         self.jobs = Jobs()
         self.faces = FaceFinder()
         self.posing = Posing(lambda: self.animator)
@@ -82,14 +85,22 @@ class Studio:
         self.jobs.__exit__()
         self.files.close()
         self.faces.close()
+        self.store.__exit__()
         self._loader.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> Future[PortraitAnimator]:
-        """Begin to load the model, if nobody has yet."""
+        """Begin to load the model and the detector, if nobody has yet."""
         with self._lock:
             if self._animator is None:
+                self._loader.submit(self._warm_up)
                 self._animator = self._loader.submit(load_animator, self.model)
             return self._animator
+
+    def _warm_up(self) -> None:
+        """Find a face, so that the first visitor does not wait for what that loads. Its errors are told to who uploads
+        something."""
+        with self.faces.detector() as detector:
+            detector.detect(on_background(read_layers(portrait_path(WARM_UP))))
 
     @property
     def animator(self) -> PortraitAnimator:
@@ -219,29 +230,33 @@ class Studio:
         portrait: Material,
         driving: Material,
         controls: Controls,
-        face: int | None = None,
+        driven: Mapping[int | Literal["all"], Material] = NONE,
         batch: str | None = None,
     ) -> Result:
         """Have an animation made when it is the visitor's turn; returns the note of it, which then changes.
 
-        Raises UserError for what cannot be used, and where too many of the visitor's wait.
+        `driven` are the drivings of numbered faces; where it is empty, `driving` moves the largest. Raises UserError.
         """
         self.jobs.check_room(visitor.name)
-        self.landmarks(portrait, face)
-        self.part(driving, controls)  # what cannot be used is said now
+        drivings = list({one.id: one for one in driven.values()}.values()) or [driving]
+        for face in driven or [None]:
+            self.landmarks(portrait, face if isinstance(face, int) else None)
+        for one in drivings:
+            self.part(one, controls)  # what cannot be used is said now
         settings: dict[str, Any] = {name: getattr(controls, name) for name in controls.__dataclass_fields__}
-        title = f"{Path(portrait.name).stem}, {Path(driving.name).stem}"
-        result, folder = visitor.new_result(title, portrait.id, driving.id, {**settings, "face": face}, batch)
+        settings["faces"] = [{"face": face, "driving": one.id} for face, one in driven.items()]
+        title = ", ".join(Path(one.name).stem for one in (portrait, *drivings))
+        result, folder = visitor.new_result(title, portrait.id, driving.id, settings, batch)
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
-        if driving.details["frames"] == 1:
+        if all(one.details["frames"] == 1 for one in drivings):
             file = file.with_suffix(".png")
         points = None
-        if face is None and portrait.folder is not None and (kept := portrait.folder / FILE).exists():
+        if not driven and portrait.folder is not None and (kept := portrait.folder / FILE).exists():
             points = shutil.copyfile(kept, folder / FILE)  # as they are now
         request = AnimationRequest(
             portrait=portrait.given,
-            driving=driving.given,
-            faces=() if face is None else (FaceChoice(face=face),),
+            driving=None if driven else driving.given,
+            faces=tuple(FaceChoice(face=face, driving=one.given) for face, one in driven.items()),
             output=Output(path=file),
             model=self.model,
             clip=controls.clip(self.settings.clip_seconds),
@@ -252,14 +267,16 @@ class Studio:
         (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
 
         def in_words(sentence: str) -> str:
-            return driving.in_words(portrait.in_words(sentence))
+            for material in (portrait, *drivings):
+                sentence = material.in_words(sentence)
+            return sentence
 
         def work(on_event: OnEvent) -> None:
             def tell(event: Event) -> None:
                 if isinstance(event, Note):
                     event = replace(event, sentence=in_words(event.sentence))
                 elif isinstance(event, Stage) and event.name == "tracking":
-                    event = Stage("tracking", f"Following the face in {driving.name}")
+                    event = Stage("tracking", "Following the driving face")  # the file has another name here
                 on_event(event)
 
             visitor.change_result(result.id, state="running")
@@ -275,7 +292,11 @@ class Studio:
             with suppress(NotThere):  # deleted while it was made
                 visitor.change_result(result.id, state=job.state, error=error)
 
-        self.jobs.submit(result.id, visitor.name, work, ended)
+        try:
+            self.jobs.submit(result.id, visitor.name, work, ended)
+        except UserError:  # too many wait
+            visitor.delete_result(result.id)
+            raise
         return result
 
     def download(self, visitor: Visitor, identity: str, ending: str, beside: bool) -> Path:

@@ -29,7 +29,7 @@ export class Job {
   changed(names) {
     this.button.disabled = !session.portrait?.faces || !session.driving;
     if (names.has("result")) this.follow(session.result);
-    else if (["portrait", "driving", "face", "controls"].some((name) => names.has(name))) this.problem.clear();
+    else if (["portrait", "driving", "faces", "controls"].some((name) => names.has(name))) this.problem.clear();
   }
 
   async animate() {

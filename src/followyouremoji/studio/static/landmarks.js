@@ -20,7 +20,8 @@ export class Landmarks {
   }
 
   // [left, top, right, bottom] of all frames, pixels of the view.
-  get box() {
+  get extent() {
+    if (this.box) return this.box;
     const box = [Infinity, Infinity, -Infinity, -Infinity];
     for (let place = 0; place < this.coordinates.length; place += 2) {
       const x = this.coordinates[place] / FINE;
@@ -30,7 +31,7 @@ export class Landmarks {
       box[2] = Math.max(box[2], x);
       box[3] = Math.max(box[3], y);
     }
-    return box;
+    return (this.box = box);
   }
 
   // The frame that shows most of the expression: the one that is furthest from the first.
@@ -72,7 +73,7 @@ export class Landmarks {
   // Draw a frame into a canvas of its own, as large as all frames' face allows.
   drawAlone(canvas, frame) {
     const context = fitted(canvas);
-    const [left, top, right, bottom] = (this.extent ??= this.box);
+    const [left, top, right, bottom] = this.extent;
     const scale = 0.84 * Math.min(canvas.width / Math.max(right - left, 1), canvas.height / Math.max(bottom - top, 1));
     this.draw(context, frame, {
       scale,

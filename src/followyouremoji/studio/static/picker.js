@@ -132,7 +132,7 @@ export class Picker {
 
   choose(material) {
     this.problem.clear();
-    change(this.kind === "portrait" ? { portrait: material, face: null } : { driving: material });
+    change(this.kind === "portrait" ? { portrait: material, faces: [] } : { driving: material });
   }
 
   // Show what is chosen; of a portrait without a face, what can be done.

@@ -4,6 +4,7 @@ import { getJson } from "./api.js";
 import { make, problem } from "./dom.js";
 import { Picker } from "./picker.js";
 import { change, material, restore, session, tell } from "./session.js";
+import { openTab } from "./tabs.js";
 
 export async function mount(element) {
   const pickers = { portrait: new Picker("portrait"), driving: new Picker("driving") };
@@ -18,11 +19,11 @@ export async function mount(element) {
         const found = detail[kind] ? await material(detail[kind]) : null;
         if (found) changes[kind] = found;
       }
-      const { face = null, ...controls } = detail.settings ?? {};
-      if (changes.portrait) changes.face = face;
+      const { faces = [], ...controls } = detail.settings ?? {};
+      if (changes.portrait) changes.faces = faces;
       if (detail.settings) changes.controls = controls;
       change(changes);
-      if (open) showTab("Animate");
+      if (open) openTab("Animate");
       await Promise.all(Object.values(pickers).map((picker) => picker.refresh()));
     } catch (error) {
       wrong.say(error.message);
@@ -42,9 +43,4 @@ export async function mount(element) {
   } catch (error) {
     wrong.say(error.message);
   }
-}
-
-function showTab(name) {
-  const tabs = [...document.querySelectorAll("button[role=tab]")];
-  tabs.find((tab) => tab.textContent.trim() === name)?.click();
 }

@@ -32,7 +32,7 @@ export class LandmarksScreen {
   constructor(...above) {
     this.picture = make("img", { alt: "", draggable: false });
     this.canvas = make("canvas", { role: "img", "aria-label": "No landmarks yet" });
-    Object.assign(this, framed("Landmarks", this.picture, this.canvas, ...above));
+    Object.assign(this, framed("Landmarks", this.picture, this.canvas, ...above), { landmarks: [], drawn: [] });
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
@@ -43,25 +43,26 @@ export class LandmarksScreen {
     }
     this.screen.classList.toggle("fye-empty", !portrait);
     this.screen.classList.toggle("fye-clear", Boolean(portrait?.transparent));
-    this.screen.classList.toggle("fye-dimmed", Boolean(landmarks));
+    this.screen.classList.toggle("fye-dimmed", landmarks.length > 0);
     if (portrait) this.screen.style.setProperty("--ratio", portrait.size[0] / portrait.size[1]);
     this.canvas.setAttribute("aria-label", label);
     this.landmarks = landmarks;
-    this.drawn = -1;
     this.draw();
   }
 
   at(time) {
-    const frame = this.landmarks?.at(time);
-    if (frame !== this.drawn) this.draw(frame);
+    const frames = this.landmarks.map((one) => one.at(time));
+    if (String(frames) !== String(this.drawn)) this.draw(frames);
   }
 
-  draw(frame = Math.max(0, this.drawn ?? 0)) {
+  draw(frames = this.drawn) {
     const context = fitted(this.canvas);
-    if (!this.landmarks) return;
-    const scale = this.canvas.width / this.landmarks.size[0];
-    this.landmarks.draw(context, Math.min(frame, this.landmarks.frames - 1), { scale, width: Math.max(1.5, this.canvas.width / 260) });
-    this.drawn = frame;
+    this.drawn = this.landmarks.map((one, place) => Math.min(frames[place] ?? 0, one.frames - 1));
+    this.landmarks.forEach((one, place) => {
+      const scale = this.canvas.width / one.size[0];
+      const [left, , right] = one.extent;
+      one.draw(context, this.drawn[place], { scale, width: Math.max(1.2, Math.min(2.5, (scale * (right - left)) / 90) * (window.devicePixelRatio || 1)) });
+    });
   }
 }
 
@@ -145,8 +146,8 @@ export class ResultScreen {
     if (element.getAttribute("src") !== address) element.setAttribute("src", address);
   }
 
-  get shows() {
-    return !this.video.hidden || !this.picture.hidden;
+  get seconds() {
+    return this.video.hidden ? 0 : this.video.duration || 0;
   }
 
   at(time, playing) {

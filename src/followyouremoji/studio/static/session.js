@@ -5,8 +5,9 @@ import { getJson, sendJson } from "./api.js";
 const SAVED_AFTER = 400; // milliseconds without a change
 const FIRST = { portrait: "bundled:ada", driving: "bundled:hello" };
 
-// portrait, driving: materials; face: its number or null; controls: what Gradio's controls say; result: an id or null.
-export const session = { portrait: null, driving: null, face: null, controls: {}, result: null };
+// portrait, driving: materials; faces: [{face: number, driving: id or null}] of those that move, none for the largest;
+// controls: what Gradio's controls say; result: an id or null.
+export const session = { portrait: null, driving: null, faces: [], controls: {}, result: null };
 
 const watchers = new Set();
 let saving = 0;
@@ -34,8 +35,8 @@ export function tell(names) {
 }
 
 async function save() {
-  const { portrait, driving, face, controls, result } = session;
-  const draft = { portrait: portrait?.id ?? null, driving: driving?.id ?? null, face, controls, result };
+  const { portrait, driving, faces, controls, result } = session;
+  const draft = { portrait: portrait?.id ?? null, driving: driving?.id ?? null, faces, controls, result };
   try {
     await sendJson("drafts/animate", draft, { method: "PUT" });
   } catch { /* the next change is saved, or what else is asked for says what is wrong */ }
@@ -56,8 +57,8 @@ export async function restore() {
   const [portrait, driving] = await Promise.all(
     ["portrait", "driving"].map((kind) => material(draft[kind] ?? FIRST[kind])),
   );
-  const { face = null, controls = {}, result = null } = draft;
-  Object.assign(session, { portrait, driving, face, controls, result });
+  const { faces = [], controls = {}, result = null } = draft;
+  Object.assign(session, { portrait, driving, faces, controls, result });
   restored = true;
   tell(Object.keys(session));
 }

@@ -8,28 +8,43 @@ import { DrivingScreen, LandmarksScreen, ResultScreen } from "./screens.js";
 import { material, session, watch } from "./session.js";
 
 const DEBOUNCE = 50; // milliseconds
-const ASKED = ["portrait", "driving", "face", "controls"];
+const ASKED = ["portrait", "driving", "faces", "controls"];
 
 // What is asked for with the controls as they are now; an animation is asked for in the same way.
 export function wanted() {
-  const { portrait, driving, face, controls } = session;
-  return { portrait: portrait.id, driving: driving.id, face, controls };
+  const { portrait, driving, faces, controls } = session;
+  return { portrait: portrait.id, driving: driving.id, faces, controls };
+}
+
+// The landmarks of all faces that move, each asked for by itself.
+async function landmarksOf({ portrait, driving, faces, controls }, signal) {
+  const each = faces.length ? faces : [{ face: null, driving: null }];
+  return Promise.all(each.map(async (one) => {
+    const answer = await sendJson("preview", { portrait, driving: one.driving ?? driving, face: one.face, controls }, { signal });
+    return new Landmarks(await answer.arrayBuffer());
+  }));
+}
+
+// The driving that is shown: that of the first face that moves.
+async function shownOf(faces, driving) {
+  const own = faces[0]?.driving;
+  return own && own !== driving?.id ? material(own) : driving;
 }
 
 export class Stage {
   constructor() {
-    this.now = { portrait: null, driving: null, landmarks: null }; // as the controls are
+    this.now = { portrait: null, driving: null, landmarks: [] }; // as the controls are; landmarks of each face that moves
     this.made = null; // the same of the result
     this.result = null;
     Object.assign(this, { mode: "preview", time: 0, playing: !calm.matches, last: 0, asking: null, timer: 0 });
     this.faces = new Faces();
-    this.landmarks = new LandmarksScreen(this.faces.element);
+    this.landmarks = new LandmarksScreen(this.faces.frames);
     this.driving = new DrivingScreen();
     this.output = new ResultScreen();
     this.views = make("div", { className: "fye-views" }, this.landmarks.figure, this.driving.figure, this.output.figure);
     this.problem = problem();
     this.notes = make("ul", { className: "fye-notes", "aria-label": "Notes" });
-    this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.problem.element, this.notes);
+    this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.faces.list, this.problem.element, this.notes);
     this.setMode("preview");
     watch((names) => this.changed(names));
     requestAnimationFrame((now) => this.step(now));
@@ -86,14 +101,14 @@ export class Stage {
   }
 
   get seconds() {
-    return this.scene?.landmarks?.seconds ?? 0;
+    return Math.max(this.mode === "result" ? this.output.seconds : 0, ...(this.scene?.landmarks ?? []).map((one) => one.seconds));
   }
 
   changed(names) {
     if (!ASKED.some((name) => names.has(name))) return;
     this.setMode("preview");
     if (names.has("portrait") || names.has("driving")) {
-      this.now = { portrait: session.portrait, driving: session.driving, landmarks: null };
+      this.now = { portrait: session.portrait, driving: session.driving, landmarks: [] };
       this.time = 0;
       this.refresh();
     }
@@ -107,8 +122,8 @@ export class Stage {
     if (!portrait?.faces || !driving) return this.problem.clear();
     const asking = (this.asking = new AbortController());
     try {
-      const answer = await sendJson("preview", wanted(), { signal: asking.signal });
-      this.now = { portrait, driving, landmarks: new Landmarks(await answer.arrayBuffer()) };
+      const landmarks = await landmarksOf(wanted(), asking.signal);
+      this.now = { portrait, driving: await shownOf(session.faces, driving), landmarks };
       this.problem.clear();
     } catch (error) {
       if (error.name === "AbortError") return undefined;
@@ -135,27 +150,25 @@ export class Stage {
   }
 
   async recall(result) {
-    const { face = null, ...controls } = result.settings;
+    const { faces = [], ...controls } = result.settings;
+    this.made = { portrait: null, driving: null, landmarks: [] }; // the result can be seen without
     try {
-      const [portrait, driving] = await Promise.all([material(result.portrait), material(result.driving)]);
-      const asked = { portrait: result.portrait, driving: result.driving, face, controls };
-      const answer = portrait && driving ? await sendJson("preview", asked) : null;
-      const landmarks = answer ? new Landmarks(await answer.arrayBuffer()) : null;
-      this.made = { portrait, driving, landmarks };
-    } catch {
-      this.made = { portrait: null, driving: null, landmarks: null }; // the result can be seen without
-    }
+      const portrait = await material(result.portrait);
+      const driving = await shownOf(faces, await material(result.driving));
+      const asked = { portrait: result.portrait, driving: result.driving, faces, controls };
+      this.made = { portrait, driving, landmarks: await landmarksOf(asked) };
+    } catch { /* its portrait or its driving was deleted */ }
   }
 
   refresh() {
     const { portrait, driving, landmarks } = this.scene ?? this.now;
-    const label = landmarks ? `Landmarks of ${title(driving)} over ${title(portrait)}` : "No landmarks yet";
+    const label = landmarks.length ? `Landmarks of ${title(driving)} over ${title(portrait)}` : "No landmarks yet";
     this.landmarks.show(portrait, landmarks, label);
     this.driving.show(driving);
-    this.faces.element.hidden = this.mode !== "preview";
-    this.bar.hidden = !(landmarks?.frames > 1);
+    this.faces.frames.hidden = this.mode !== "preview";
+    this.bar.hidden = !landmarks.some((one) => one.frames > 1) && !(this.mode === "result" && this.output.seconds);
     const noted = this.mode === "result" ? (this.result.outcome?.notes ?? []).map((note) => note.sentence)
-      : [portrait?.notes, driving?.notes, landmarks?.notes].flatMap((notes) => notes ?? []);
+      : [portrait?.notes, driving?.notes, ...landmarks.map((one) => one.notes)].flatMap((notes) => notes ?? []);
     this.notes.replaceChildren(...[...new Set(noted)].map((note) => make("li", {}, note)));
   }
 
@@ -169,11 +182,13 @@ export class Stage {
     if (this.playing) this.time = (this.time + passed) % seconds;
     this.scrub.value = Math.round((1000 * this.time) / seconds);
     this.clock.textContent = `${clockTime(this.time)} / ${clockTime(seconds)}`;
-    const { landmarks } = this.scene;
-    const turn = landmarks.forward / landmarks.frame_rate; // where a loop turns back
-    const back = this.time >= turn && landmarks.forward < landmarks.frames;
     this.landmarks.at(this.time);
-    this.driving.at(landmarks.start + (back ? Math.max(0, 2 * turn - this.time) : this.time), this.playing && !back);
+    const [first] = this.scene.landmarks;
+    if (first) {
+      const turn = first.forward / first.frame_rate; // where a loop turns back
+      const back = this.time >= turn && first.forward < first.frames;
+      this.driving.at(first.start + (back ? Math.max(0, 2 * turn - this.time) : this.time), this.playing && !back);
+    }
     if (this.mode === "result") this.output.at(this.time, this.playing);
     return undefined;
   }

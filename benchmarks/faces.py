@@ -21,9 +21,9 @@ from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.cropping import Crop
 from followyouremoji.media.pictures import read_picture, resize_picture
 from followyouremoji.media.writing import open_encoder
-from followyouremoji.requests.bundled import driving_path, portrait_path
+from followyouremoji.requests.bundled import bundled_motion, portrait_path
 
-PORTRAIT, MOTION = "bundled:ada", "bundled:talk"
+PORTRAIT, MOTION = "bundled:ada", "talk"
 WINDOW = 128  # pixels a side, of the bundled model
 SMOOTH = LandmarkStyle(antialiased=True)
 SLOW_FRAMES = 12  # that the parts of several milliseconds are measured on, a round
@@ -57,7 +57,7 @@ def bundled_performance(size: int) -> Iterator[np.ndarray]:
     picture = resize_picture(read_picture(portrait_path(PORTRAIT)), (size, size))
     with FaceDetector() as detector:
         face = detector.detect(picture)
-    for points in align_motion(Motion.load(driving_path(MOTION)), face):
+    for points in align_motion(bundled_motion(MOTION), face):
         yield warp_portrait(picture, face.points, points)
 
 

@@ -94,12 +94,12 @@ def test_a_run_that_goes_on_gives_the_same_frames(portrait: DrawnPortrait, warpe
     animator = PortraitAnimator(small_model(warped_reference=warped))
     prepared = animator.prepare(portrait.picture, drawn_motion(12), portrait_landmarks=landmarks_of(portrait))
     kept = Kept()
-    whole = np.stack(list(animator.frames(prepared, store=kept))).astype(int)
+    whole = np.stack(list(animator.frames(prepared, stores=[kept]))).astype(int)
     last = max(kept.segments)
     for lost in ((last,), (0,), tuple(range(2, last + 1))):
         for number in lost:
             del kept.segments[number]
-        assert np.abs(whole - np.stack(list(animator.frames(prepared, store=kept)))).max() <= 1
+        assert np.abs(whole - np.stack(list(animator.frames(prepared, stores=[kept])))).max() <= 1
 
 
 @torch.inference_mode()

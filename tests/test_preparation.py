@@ -386,7 +386,6 @@ def test_files_that_cannot_be_used_are_named(portrait: DrawnPortrait, motion: Mo
         {"long_clips": "magic"},
         {"crop": "maybe"},
         {"paste_back": "maybe"},
-        {"face": 0},
         {"driving_face": -1},
     ],
 )

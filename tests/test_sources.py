@@ -11,7 +11,6 @@ from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.framing import ModelFraming
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import prepare
-from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import FaceFinder
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
@@ -34,6 +33,7 @@ def looked_at(portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch) -> list[
         return landmarks_of(portrait)
 
     monkeypatch.setattr(FaceDetector, "detect", detect)
+    monkeypatch.setattr(FaceDetector, "detect_all", lambda *args, **options: [detect(*args, **options)])
     return pictures
 
 
@@ -62,35 +62,34 @@ def test_what_has_changed_is_looked_at_again(
 ) -> None:
     picture, path = portrait.picture.copy(), tmp_path / "portrait.png"
     write_picture(path, picture)
-    settings = AnimationSettings()
     with FaceFinder() as faces:
         for source in (picture, path):
             looked_at.clear()
-            first = faces.portrait(source, settings)
-            assert faces.portrait(source, settings) is first
+            first = faces.portrait(source)
+            assert faces.portrait(source) is first
             assert len(looked_at) == 1
             picture[100:, 100:] //= 2  # the same array
             path.unlink()
             write_picture(path, picture)
-            second = faces.portrait(source, settings)
+            second = faces.portrait(source)
             assert len(looked_at) == 2
             np.testing.assert_array_equal(second.layers, picture)
             assert not np.array_equal(first.layers, picture)
-            faces.portrait(source, AnimationSettings(face=1))
+            faces.portrait(source, (1,))
             assert len(looked_at) == 3
 
 
 def test_a_failure_is_not_remembered(portrait: DrawnPortrait, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(detector: FaceDetector, *args: object, **options: object) -> Landmarks:
+    def nothing(detector: FaceDetector, *args: object, **options: object) -> list[Landmarks]:
         raise FaceNotFound("No face.")
 
     with FaceFinder() as faces:
         with monkeypatch.context() as patched:
-            patched.setattr(FaceDetector, "detect", nothing)
+            patched.setattr(FaceDetector, "detect_all", nothing)
             with pytest.raises(FaceNotFound, match="In the portrait"):
-                faces.portrait(portrait.picture, AnimationSettings())
+                faces.portrait(portrait.picture)
         known = landmarks_of(portrait)
-        assert faces.portrait(portrait.picture, AnimationSettings(), known).landmarks is known
+        assert faces.portrait(portrait.picture, known=known).faces == (known,)
 
 
 def test_detectors_are_kept_and_never_shared() -> None:

@@ -20,7 +20,7 @@ from followyouremoji.framing import FaceAlone
 from followyouremoji.media.cropping import face_crop
 from followyouremoji.media.pictures import contact_sheet, read_picture, resize_picture, write_picture
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.requests.bundled import driving_path, portrait_path
+from followyouremoji.requests.bundled import bundled_motion, portrait_path
 from followyouremoji.settings import AnimationSettings
 
 HERE = Path(__file__).parent
@@ -91,7 +91,7 @@ def method(animator: PortraitAnimator, portrait: Path, motion: Motion, frame: in
 
 def main() -> None:
     animator = PortraitAnimator.from_pretrained("bundled")
-    hello = Motion.load(driving_path("bundled:hello"))
+    hello = bundled_motion("hello")
     rows = [
         picture
         for name in PORTRAITS

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 
@@ -15,20 +16,20 @@ from followyouremoji.checkpoints.model import Model, choose_device, load_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.timeline import timeline
+from followyouremoji.face.timeline import Timeline, timeline
 from followyouremoji.framing import ModelFraming
-from followyouremoji.generation import generate
+from followyouremoji.generation import Pose, generate
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import compile_regions, compiler_problem
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prefetch import prefetch
-from followyouremoji.preparation import Prepared, prepare
+from followyouremoji.preparation import Prepared, PreparedGroup, Square, prepare_faces
 from followyouremoji.sampling.guidance import pass_bytes, room_for_passes
 from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.sampler import LatentStore, Progress, Tally
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import FaceFinder, MotionSource, PortraitSource
+from followyouremoji.sources import Face, FaceFinder, MotionSource, Portrait, PortraitSource
 
 __all__ = [
     "AlignmentSettings",
@@ -106,8 +107,9 @@ class PortraitAnimator:
     def __call__(
         self,
         portrait: PortraitSource,
-        motion: MotionSource,
+        motion: MotionSource | Mapping[Face, MotionSource],
         *,
+        faces: Face | Sequence[int] = None,
         alignment: AlignmentSettings | None = None,
         settings: AnimationSettings | None = None,
         clip_range: ClipRange = WHOLE,
@@ -115,14 +117,17 @@ class PortraitAnimator:
         loras: Loras = (),
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
-        """Animate a portrait.
+        """Animate one face of a portrait, or several.
 
         Faces are found before this returns; frames are generated as they are asked for.
 
         Parameters
         ----------
         portrait : uint8 (height, width, 3), or (height, width, 4) with opacity, a Pillow image, or a path.
-        motion : a Motion, the path of a motion file, clip or picture, or a picture.
+        motion : a Motion, the path of a motion file, clip or picture, or a picture; or one for each face that moves, by
+            the face's number: `{1: "a.mp4", 2: "b.mp4"}`.
+        faces : which of the portrait's faces move, counted from 1, the furthest to the left: a number, several, or
+            "all"; None for the largest.
         clip_range : the part of a clip or a motion file that is used.
         portrait_landmarks : of its face, which is then not looked for; `fit_face` makes them of a few points.
         loras : files of `fye train lora` with their scales, which are added to the weights for this clip.
@@ -130,8 +135,8 @@ class PortraitAnimator:
 
         Returns
         -------
-        One uint8 (height, width, 3) for each frame of the motion, of `Prepared.output_size`; of a transparent portrait
-        (height, width, 4), with straight colours and the opacity warped as they are.
+        One uint8 (height, width, 3) for each frame of the longest motion, of `Prepared.output_size`; of a transparent
+        portrait (height, width, 4), with straight colours and the opacity warped as they are.
 
         Raises
         ------
@@ -139,9 +144,9 @@ class PortraitAnimator:
         """
         settings = settings or AnimationSettings()
         self.check(settings, loras)  # what does not fit should not cost the tracking of a clip
-        prepared = self.prepare(
+        prepared = self.prepare_faces(
             portrait,
-            motion,
+            by_face(motion, faces),
             alignment=alignment,
             settings=settings,
             clip_range=clip_range,
@@ -158,21 +163,45 @@ class PortraitAnimator:
 
     def prepare(
         self,
-        portrait: PortraitSource,
+        portrait: PortraitSource | Portrait,
         motion: MotionSource,
         *,
+        face: int | None = None,
         alignment: AlignmentSettings | None = None,
         settings: AnimationSettings | None = None,
         clip_range: ClipRange = WHOLE,
         portrait_landmarks: Landmarks | None = None,
     ) -> Prepared:
-        """Frame the portrait and align the motion for this model; see `preparation.prepare`."""
+        """Frame one face of a portrait, number `face` from the left or the largest, and align the motion for this
+        model; see `preparation.prepare_faces`."""
+        group = self.prepare_faces(
+            portrait,
+            {face: motion},
+            alignment=alignment,
+            settings=settings,
+            clip_range=clip_range,
+            portrait_landmarks=portrait_landmarks,
+        )
+        return group.faces[0]
+
+    def prepare_faces(
+        self,
+        portrait: PortraitSource | Portrait,
+        motions: Mapping[Face, MotionSource],
+        *,
+        alignment: AlignmentSettings | None = None,
+        settings: AnimationSettings | None = None,
+        clip_range: ClipRange = WHOLE,
+        portrait_landmarks: Landmarks | None = None,
+    ) -> PreparedGroup:
+        """Frame the faces of a portrait that move, and align to each its motion for this model; see
+        `preparation.prepare_faces`."""
         config = self.model.config
         settings = settings or AnimationSettings()
         self._check_size(settings.size or config.picture_size)
-        return prepare(
+        return prepare_faces(
             portrait,
-            motion,
+            motions,
             ModelFraming.of(config),
             alignment=alignment,
             settings=settings,
@@ -183,33 +212,36 @@ class PortraitAnimator:
 
     def frames(
         self,
-        prepared: Prepared,
+        prepared: Prepared | PreparedGroup,
         settings: AnimationSettings | None = None,
         *,
         loras: Loras = (),
         progress: Progress | None = None,
-        store: LatentStore | None = None,
+        stores: Sequence[LatentStore] = (),
         tally: Tally | None = None,
     ) -> Generator[np.ndarray, None, None]:
-        """Generate the frames of what `prepare` returned, lazily. What concerns framing and loops was decided there.
+        """Generate the frames of what `prepare` or `prepare_faces` returned, lazily; several faces advance together.
+        What concerns framing and loops was decided there.
 
         `loras` are added to the model's weights for this clip alone: each a file (`fye train lora`) and its scale, 1 as
         it was trained, 0.5 half of it.
 
         Networks run in a thread of their own, a little ahead of the frames that are asked for; it calls `progress` and
-        `store`, which keeps what is finished of a long clip, and counts in `tally` the passes that were computed and
-        forecast. Memory grows with the clip by its landmarks (some 25 kB a frame) and by the latents of its keyframes;
-        the strategies "windows" and "tiles" hold the latents of a scene, and the loop "pingpong" those of all frames.
-        Closing the iterator ends the thread.
+        `stores`, one for each face, which keep what is finished of a long clip, and counts in `tally` the passes that
+        were computed and forecast. Memory grows with the clip by each face's landmarks (some 25 kB a frame) and by the
+        latents of its keyframes; the strategies "windows" and "tiles" hold the latents of a scene, and the loop
+        "pingpong" those of all frames. Closing the iterator ends the thread.
 
         Raises SettingsError, before the first frame, for settings that do not fit the model, and WeightsError for a
         file that is no LoRA or belongs to another model.
         """
         settings = settings or AnimationSettings()
         sampling = self.sampling(settings)
-        self._check_size(prepared.size)
+        group = PreparedGroup((prepared,)) if isinstance(prepared, Prepared) else prepared
+        for face in group.faces:
+            self._check_size(face.size)
         scale = self.guidance_scale(settings)
-        return self._frames(prepared, self.models_with(loras), sampling, scale, progress, store, tally)
+        return self._frames(group, self.models_with(loras), sampling, scale, progress, stores, tally)
 
     def models_with(self, loras: Loras) -> tuple[Model, ...]:
         """The model on each device with LoRAs added to its weights: models of their own, which share all else with it.
@@ -235,47 +267,53 @@ class PortraitAnimator:
 
     def _frames(
         self,
-        prepared: Prepared,
+        group: PreparedGroup,
         models: Sequence[Model],
         sampling: SamplingSettings,
         guidance_scale: float,
         progress: Progress | None,
-        store: LatentStore | None,
+        stores: Sequence[LatentStore],
         tally: Tally | None,
     ) -> Generator[np.ndarray, None, None]:
-        course = timeline(prepared.points_in_picture, prepared.loop)
+        courses = [timeline(face.points_in_picture, face.loop) for face in group.faces]
+        totals = [sampling.steps_of(len(course), course.cuts, course.circular) for course in courses]
+        done = [0] * len(totals)
         stopped = Event()
 
-        def counted(done: int, total: int) -> None:
+        def counted(face: int, steps: int, _: int) -> None:
             if stopped.is_set():
                 raise Abandoned
+            done[face] = steps
             if progress is not None:
-                progress(done, total)
+                progress(sum(done), sum(totals))
 
-        poses = generate(
-            models,
-            prepared,
-            course,
-            sampling,
-            guidance_scale,
-            counted,
-            store,
-            tally,
-            back=prepared.loop == "pingpong",
-            code_warps=prepared.reads_coded_warp,
-        )
-        shown = 0
+        def poses(face: int) -> Generator[Pose, None, None]:
+            prepared = group.faces[face]
+            return generate(
+                models,
+                prepared,
+                courses[face],
+                sampling,
+                guidance_scale,
+                partial(counted, face),
+                stores[face] if stores else None,
+                tally,
+                back=prepared.loop == "pingpong",
+                code_warps=prepared.reads_coded_warp,
+            )
+
+        squares: dict[int, Square] = {}
         with ExitStack() as stack:
-            ahead = stack.enter_context(closing(prefetch(poses, DECODED_AHEAD)))
+            shown = shown_together(courses, poses)
+            ahead = stack.enter_context(closing(prefetch(shown, DECODED_AHEAD)))
             stack.callback(stopped.set)  # before the thread is waited for
-            for pose, result, coded_warp in ahead:
-                if shown == len(prepared) or course.shown[shown] != pose:
-                    continue  # where a ping-pong turns
-                frame = int(course.frames[pose])
-                finished = prepared.finish(result, frame, coded_warp)
-                while shown < len(prepared) and course.shown[shown] == pose:
-                    yield finished
-                    shown += 1
+            for made in ahead:
+                for face, (pose, result, coded_warp) in made.items():
+                    frame = int(courses[face].frames[pose])
+                    squares[face] = group.faces[face].square(result, frame, coded_warp)
+                if made:
+                    finished = group.finish([squares[face] for face in range(len(courses))])
+                yield finished
 
     def guidance_scale(self, settings: AnimationSettings) -> float:
         """The guidance scale, the model's own where the user left it open. Raises SettingsError for one above 1 where
@@ -334,6 +372,38 @@ class PortraitAnimator:
             raise SettingsError(
                 f"The size must be a multiple of {multiple} pixels for this model, not {size}: use {nearest}."
             )
+
+
+def by_face(
+    motion: MotionSource | Mapping[Face, MotionSource], faces: Face | Sequence[int]
+) -> Mapping[Face, MotionSource]:
+    """What drives which face. Raises SettingsError where both say which faces these are."""
+    if isinstance(motion, Mapping):
+        if faces is not None:
+            raise SettingsError("The motions are named by face already: leave out the faces.")
+        return motion
+    several = [faces] if faces is None or isinstance(faces, (int, str)) else faces
+    return dict.fromkeys(several, motion)
+
+
+def shown_together(
+    courses: Sequence[Timeline], poses: Callable[[int], Generator[Pose, None, None]]
+) -> Iterator[dict[int, Pose]]:
+    """For each frame of the longest of several clips, the new pose of each clip that shows one there.
+
+    Every clip is begun before the first frame, so that networks that take turns in memory have read all portraits.
+    """
+    with ExitStack() as stack:
+        streams = [stack.enter_context(closing(poses(clip))) for clip in range(len(courses))]
+        for frame in range(max(len(course.shown) for course in courses)):
+            yield {
+                clip: next(
+                    pose for pose in streams[clip] if pose[0] == course.shown[frame]
+                )  # a ping-pong turns
+                for clip, course in enumerate(courses)
+                if frame == 0
+                or (frame < len(course.shown) and course.shown[frame] != course.shown[frame - 1])
+            }
 
 
 def compile_denoisers(models: Sequence[Model]) -> None:

@@ -6,6 +6,7 @@ frame that follows the face (see `face.window`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -16,6 +17,7 @@ from followyouremoji.errors import SettingsError
 from followyouremoji.face.blending import blend_face, place_face
 from followyouremoji.face.drawing import RELEASED_STYLE, LandmarkStyle
 from followyouremoji.face.geometry import with_gaze_of
+from followyouremoji.face.sharing import share_in
 from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, averaged, face_window
 from followyouremoji.media.cropping import Crop, face_crop
@@ -267,6 +269,28 @@ def choose_crop(
     if switch:
         return face_crop(np.concatenate([corners(own), corners(aligned)])), True
     return middle_square(picture, own), False
+
+
+def paste_weights(
+    crops: Sequence[Crop], shares: Sequence[np.ndarray], scale: float, size: tuple[int, int]
+) -> list[np.ndarray | None]:
+    """How much of each crop shows where they are pasted one after the other into a picture of `size` (width, height),
+    so that every place comes to have its `shares`, see `face.sharing`: as of `Crop.edge`, None where that is it.
+
+    A later crop covers a part of an earlier one, which therefore shows as much more of itself there.
+    """
+    uncovered = np.ones(size[::-1], np.float32)
+    weights: list[np.ndarray | None] = []
+    for crop, share in reversed(list(zip(crops, shares, strict=True))):
+        part, edge = crop.edge(size)
+        shown = edge * share_in(share, scale, part)
+        weights.append(
+            None
+            if np.array_equal(shown, edge)
+            else np.minimum(shown / np.maximum(uncovered[part], 1e-6), 1.0)
+        )
+        uncovered[part] -= shown
+    return weights[::-1]
 
 
 def corners(points: np.ndarray) -> np.ndarray:

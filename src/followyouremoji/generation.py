@@ -5,7 +5,7 @@ The animator, training's validation and the benchmarks generate in this one way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import repeat
 from typing import Protocol
@@ -27,6 +27,10 @@ from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
 READ_AT_ONCE = 16  # frames
+
+
+Pose = tuple[int, np.ndarray, np.ndarray | None]
+"""A pose's number, its picture, and where that is asked for its warped portrait once through the autoencoder."""
 
 
 class Clip(Protocol):
@@ -96,7 +100,6 @@ class ModelReader:
         return finite(features, "landmark encoder")
 
 
-@torch.inference_mode()
 def generate(
     models: Sequence[Model],
     clip: Clip,
@@ -110,8 +113,11 @@ def generate(
     back: bool = False,
     code_warps: bool = False,
     known: ClipConditioning | None = None,
-) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+) -> Generator[Pose, None, None]:
     """Generate each pose of a timeline, in order, as soon as the plan allows.
+
+    The portrait is read before this returns. So clips of several portraits can be begun one after the other and
+    advance together, in one thread.
 
     Parameters
     ----------
@@ -129,27 +135,35 @@ def generate(
     ------
     WeightsError : values of a network are not finite.
     """
-    model = models[0]
     side = clip.picture.shape[0] // LATENT_STRIDE
-    shape = (model.networks.config.latent_channels, side, side)
+    shape = (models[0].networks.config.latent_channels, side, side)
     read = [known or read_portrait(one, clip, guidance_scale) for one in models]
     readers = [ModelReader(one, clip, course, what) for one, what in zip(models, read, strict=True)]
+    sampled = sample(
+        readers,
+        len(course),
+        shape,
+        sampling,
+        progress,
+        cuts=course.cuts,
+        loop=course.circular,
+        store=store,
+        tally=tally,
+    )
+    return _decoded(models, sampled, back, code_warps)
+
+
+@torch.inference_mode()
+def _decoded(
+    models: Sequence[Model], sampled: Generator[Sampled, None, None], back: bool, code_warps: bool
+) -> Generator[Pose, None, None]:
+    """The poses of `generate`, of latents as they come."""
+    model = models[0]
     kept: list[tuple[int, Sampled]] = []
     pose = 0
     with ExitStack() as stack:
         for one in models:
             stack.enter_context(one.using("denoiser"))
-        sampled = sample(
-            readers,
-            len(course),
-            shape,
-            sampling,
-            progress,
-            cuts=course.cuts,
-            loop=course.circular,
-            store=store,
-            tally=tally,
-        )
         for piece in stack.enter_context(closing(sampled)):
             for start in range(0, len(piece), DECODED_AT_ONCE):
                 part = piece[start : start + DECODED_AT_ONCE]

@@ -17,7 +17,7 @@ from followyouremoji.generation import generate, read_portrait
 from followyouremoji.preparation import Prepared, place
 from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import PortraitSource, named, still_motion
+from followyouremoji.sources import PortraitSource, choose_faces, named, still_motion
 
 
 class PoseSession:
@@ -28,12 +28,13 @@ class PoseSession:
     model's memory, as long as the session.
 
     >>> session = PoseSession(PortraitAnimator.from_pretrained("bundled"), "portrait.png")
-    >>> session.picture(session.own, AlignmentSettings(portrait_expression="keep"))  # the portrait as it is
+    >>> session.picture(session.own, AlignmentSettings(portrait_expression="keep", pose={"smile": 0.5}))
 
     Parameters
     ----------
     portrait : see `PortraitAnimator.__call__`.
-    portrait_landmarks : of its face, where they are known; they are then not detected.
+    face : its number from the left; None is the largest.
+    portrait_landmarks : of its only face, where they are known; they are then not detected.
     settings : as of an animation; those on clips are not read.
     loras : see `PortraitAnimator.__call__`.
 
@@ -47,6 +48,7 @@ class PoseSession:
         animator: PortraitAnimator,
         portrait: PortraitSource,
         *,
+        face: int | None = None,
         portrait_landmarks: Landmarks | None = None,
         settings: AnimationSettings | None = None,
         loras: Loras = (),
@@ -55,21 +57,21 @@ class PoseSession:
         animator.check(settings, loras)
         self._animator, self._settings = animator, settings
         self._model = animator.models_with(loras)[0]
-        self._found = animator.faces.portrait(portrait, settings, portrait_landmarks)
-        self.own = still_motion(self._found.landmarks, named(portrait, "the portrait"))
-        """The portrait's own pose."""
+        bundle = settings.detector_bundle
+        self._found = animator.faces.portrait(portrait, (face,), bundle, portrait_landmarks)
+        (number,) = choose_faces(self._found, (face,), settings)
+        self.landmarks = self._found.faces[number - 1]
+        """Of the portrait's face, in its upright picture."""
+        own = still_motion(self.landmarks, named(portrait, "the portrait"))
+        self.own = replace(own, rest=own.landmarks[0])
+        """The portrait's own pose as a motion of one frame, at rest: what `AlignmentSettings.pose` is added to."""
         self._still = animator.prepare(
-            self._found.layers,
+            self._found,
             self.own,
+            face=number,
             alignment=AlignmentSettings(portrait_expression="keep"),
             settings=settings,
-            portrait_landmarks=self._found.landmarks,
         )
-
-    @property
-    def landmarks(self) -> Landmarks:
-        """Of the portrait's face, in its upright picture."""
-        return self._found.landmarks
 
     def points(
         self, motion: Motion, alignment: AlignmentSettings | None = None, frame: int = 0
@@ -80,7 +82,9 @@ class PoseSession:
         """
         animator, model = self._animator, ModelFraming.of(self._model.config)
         alignment = alignment or AlignmentSettings()
-        aligned = place(self._found, motion, model, alignment, self._settings, animator.faces)
+        aligned = place(
+            self._found.picture, self.landmarks, motion, model, alignment, self._settings, animator.faces
+        )
         points: np.ndarray = aligned.points[frame]
         return points
 

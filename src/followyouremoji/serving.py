@@ -1,18 +1,22 @@
-"""Web applications of this machine: where they listen, and until when. Needs uvicorn."""
+"""Web applications of this machine: where they listen, and until when. Only serving needs uvicorn."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import signal
 import socket
-from contextlib import suppress
+import threading
+from types import FrameType
 from typing import TYPE_CHECKING
-
-import uvicorn
 
 from followyouremoji.errors import SettingsError
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.types import ASGIApp
+
+PATIENCE = 2.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -40,6 +44,8 @@ def is_local(host: str) -> bool:
 
 def server(app: ASGIApp) -> uvicorn.Server:
     """A server that says nothing but what went wrong; requests that are under way have a second when it ends."""
+    import uvicorn
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -53,6 +59,24 @@ def server(app: ASGIApp) -> uvicorn.Server:
 
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
-    """Serve until Ctrl-C or a signal to end."""
-    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended in order
-        server(app).run([listening])
+    """Serve until Ctrl-C or a signal to end; the main thread's to call.
+
+    The process ends `PATIENCE` seconds after that, whatever its threads are at, as what is served bears being killed.
+    """
+    running = server(app)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        running.should_exit = True
+        last = threading.Timer(PATIENCE, os._exit, (0,))
+        last.daemon = True
+        last.start()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # In a thread, uvicorn leaves signals alone: it would raise them anew when it has ended.
+        thread = threading.Thread(target=running.run, args=([listening],), name="server", daemon=True)
+        thread.start()
+        thread.join()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

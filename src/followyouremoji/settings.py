@@ -65,13 +65,6 @@ class AnimationSettings:
         otherwise="the largest",
         ge=1,
     )
-    face: int | None = option(
-        None,
-        "Which face of the portrait, 1 is the furthest to the left.",
-        panel="Framing",
-        otherwise="the largest",
-        ge=1,
-    )
     crop: Switch = option(
         "auto",
         "Animate a square around the face, or the middle of the whole picture.",

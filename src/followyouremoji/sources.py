@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from followyouremoji.errors import ClipError, FaceNotFound, PictureError
+from followyouremoji.errors import ClipError, FaceNotFound, PictureError, SettingsError
 from followyouremoji.face.alignment import Aligned, AlignmentSettings, SolvedMotion, align, measure
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+from followyouremoji.face.settings import Loop
 from followyouremoji.face.timeline import looped
 from followyouremoji.face.tracking import TrackingReport, lies, track_motion
 from followyouremoji.framing import middle_square
@@ -36,8 +38,8 @@ from followyouremoji.media.timing import Clock, generated_rate
 from followyouremoji.prefetch import prefetch
 from followyouremoji.settings import AnimationSettings
 
-PortraitSource = np.ndarray | Image.Image | InputSource
-MotionSource = Motion | PortraitSource
+Face = int | Literal["all"] | None
+"""Which face of a portrait: 1 is the furthest to the left; None the largest."""
 
 REMEMBERED = 2
 """Portraits, clips and alignments that a `FaceFinder` remembers."""
@@ -58,14 +60,13 @@ class Tracked:
 
 @dataclass(frozen=True)
 class Portrait:
-    """A portrait whose face is found: uint8 (height, width, 3 or 4), turned upright, and the face's landmarks in it.
-
-    `notes` are sentences on what a user should know of them.
-    """
+    """A picture whose faces are found: uint8 (height, width, 3 or 4), turned upright, and the faces' landmarks in it,
+    from left to right. `source` names it in messages, and `remarks` are sentences on it for users."""
 
     layers: np.ndarray
-    landmarks: Landmarks
-    notes: tuple[str, ...] = ()
+    faces: tuple[Landmarks, ...]
+    source: str = "the portrait"
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def picture(self) -> np.ndarray:
@@ -76,6 +77,35 @@ class Portrait:
     def opacity(self) -> np.ndarray | None:
         """uint8 (height, width); None where all of it is opaque."""
         return np.ascontiguousarray(self.layers[..., 3]) if self.layers.shape[2] == 4 else None
+
+    @property
+    def largest(self) -> int:
+        """The number of the largest face."""
+        sides = [float(np.ptp(face.points, axis=0).max()) for face in self.faces]
+        return 1 + sides.index(max(sides))
+
+    def numbers(self, face: Face) -> Sequence[int]:
+        """The numbers that a user means, from 1 on. Raises FaceNotFound for one that is not there."""
+        if face == "all":
+            return range(1, len(self.faces) + 1)
+        if face is None:
+            return [self.largest]
+        if not 1 <= face <= len(self.faces):
+            found = "1 face was" if len(self.faces) == 1 else f"{len(self.faces)} faces were"
+            raise FaceNotFound(
+                f"In {self.source}: Face {face} was asked for, but only {found} found; they count from left to right, from 1."
+            )
+        return [face]
+
+    def notes(self, numbers: Collection[int]) -> tuple[str, ...]:
+        """What a user should know of how these faces were found."""
+        landmarks = [self.faces[number - 1] for number in numbers]
+        doubtful = next((one for one in landmarks if one.doubtful), landmarks[0])
+        return (*notes_on_landmarks(doubtful, self.source), *self.remarks)
+
+
+PortraitSource = np.ndarray | Image.Image | InputSource
+MotionSource = Motion | PortraitSource
 
 
 class FaceFinder:
@@ -91,7 +121,7 @@ class FaceFinder:
         weakref.finalize(self, _close, self._idle)  # at the end of the process at the latest
         self._found = lru_cache(REMEMBERED)(self._find)
         self._tracked = lru_cache(REMEMBERED)(self._track)
-        self._looped = lru_cache(REMEMBERED)(looped)
+        self._paced = lru_cache(REMEMBERED)(_paced)
         self._solved = lru_cache(REMEMBERED)(SolvedMotion)
         self._measured = lru_cache(REMEMBERED)(measure)
 
@@ -104,7 +134,7 @@ class FaceFinder:
     def close(self) -> None:
         """Free the detectors, and forget everything. The finder can be used again."""
         _close(self._idle)
-        for memory in (self._found, self._tracked, self._looped, self._solved, self._measured):
+        for memory in (self._found, self._tracked, self._paced, self._solved, self._measured):
             memory.cache_clear()
 
     @contextmanager
@@ -121,33 +151,37 @@ class FaceFinder:
             idle.append(detector)
 
     def portrait(
-        self, source: PortraitSource, settings: AnimationSettings, known: Landmarks | None = None
+        self,
+        source: PortraitSource | Portrait,
+        wanted: Collection[Face] = (None,),
+        bundle: Path | None = None,
+        known: Landmarks | None = None,
     ) -> Portrait:
-        """The face that `settings` mean, in an upright picture; `known` are its landmarks, which are then not detected.
+        """The faces of an upright picture, as `find_portrait` finds them; `known` are the landmarks of its only face,
+        which are then not detected, and a `Portrait` is taken as it is.
 
         Raises as `as_layers` and `find_portrait`.
         """
+        if isinstance(source, Portrait):
+            return source
         name = named(source, "the portrait")
-        found = self._found(
-            _remembered_as(source, "the portrait"), name, settings.face, settings.detector_bundle, known
-        )
-        if settings.crop is False:
-            middle_square(found.layers, found.landmarks.points)
-        return found
+        return self._found(_remembered_as(source, "the portrait"), name, frozenset(wanted), bundle, known)
 
     def motion(self, source: MotionSource, settings: AnimationSettings, clip_range: ClipRange) -> Tracked:
-        """See `read_motion`; closed to a loop where `settings` ask for one."""
+        """See `read_motion`."""
         if isinstance(source, Motion):
-            tracked = Tracked(source)
-        else:
-            tracked = self._tracked(
-                _remembered_as(source, "the driving picture"),
-                settings.driving_face,
-                clip_range,
-                settings.frame_rate,
-                settings.detector_bundle,
-            )
-        return replace(tracked, motion=self._looped(tracked.motion, settings.loop))
+            return Tracked(source)
+        return self._tracked(
+            _remembered_as(source, "the driving picture"),
+            settings.driving_face,
+            clip_range,
+            settings.frame_rate,
+            settings.detector_bundle,
+        )
+
+    def paced(self, motion: Motion, frame_rate: float, loop: Loop) -> Motion:
+        """A motion at a rate, closed to a loop where one is asked for."""
+        return self._paced(motion, frame_rate, loop)
 
     def align(
         self, motion: Motion, reference: Landmarks, settings: AlignmentSettings, room: Room | None
@@ -159,15 +193,15 @@ class FaceFinder:
         self,
         source: _File | _Content,
         name: str,
-        face: int | None,
+        wanted: frozenset[Face],
         bundle: Path | None,
         known: Landmarks | None,
     ) -> Portrait:
         layers = as_layers(source.source, "the portrait")
         if known is not None:
-            return Portrait(layers, known)
+            return Portrait(layers, (known,), name)
         with self.detector(bundle) as detector:
-            return upright_portrait(detector, layers, face, name)
+            return find_portrait(detector, layers, name, wanted)
 
     def _track(
         self,
@@ -179,6 +213,10 @@ class FaceFinder:
     ) -> Tracked:
         with self.detector(bundle) as detector:
             return read_motion(source.source, detector, face, clip_range, frame_rate)
+
+
+def _paced(motion: Motion, frame_rate: float, loop: Loop) -> Motion:
+    return looped(motion.at_rate(frame_rate), loop)
 
 
 def _close(idle: Mapping[Path | None, list[FaceDetector]]) -> None:
@@ -253,36 +291,49 @@ def as_picture(source: PortraitSource, what: str) -> np.ndarray:
 def find_portrait(
     detector: FaceDetector,
     layers: np.ndarray,
-    settings: AnimationSettings,
     source: str,
-    known: np.ndarray | None = None,
+    wanted: Collection[Face] = (None,),
 ) -> Portrait:
-    """Find the face of a portrait, which `source` names in messages, and turn the picture upright by it.
+    """Find the faces of a portrait, which `source` names in messages, and turn the picture upright by them.
 
-    `known` are the (478, 3) normalised landmarks of its only face, where they need not be looked for.
-
-    Raises FaceNotFound, and SettingsError where `settings` ask for no crop and the face is not in the middle square:
-    that should not cost the tracking of a clip.
+    Where the largest face alone is `wanted`, others are not searched for: those are known that are seen at first sight.
+    Raises FaceNotFound where there is no face.
     """
-    if known is not None and settings.face in (None, 1):
-        found = Portrait(layers, Landmarks(known, (layers.shape[1], layers.shape[0])))
-    else:
-        try:
-            found = upright_portrait(detector, layers, settings.face, source)
-        except FaceNotFound as reason:
-            raise FaceNotFound(
-                f"{reason} Or place points on the face by hand.", settings=("points",)
-            ) from reason
-    if settings.crop is False:
-        middle_square(found.layers, found.landmarks.points)
-    return found
+    try:
+        upright, faces = find_faces(detector, layers, source, search=set(wanted) != {None})
+    except FaceNotFound as reason:
+        raise FaceNotFound(f"{reason} Or place points on the face by hand.", settings=("points",)) from reason
+    return Portrait(upright, tuple(faces), source)
 
 
-def upright_portrait(detector: FaceDetector, layers: np.ndarray, face: int | None, source: str) -> Portrait:
-    """A portrait turned upright by its face, whichever way up that is; a FaceNotFound names the `source`."""
-    landmarks = detect(detector, on_background(layers), face, source)
-    upright = np.ascontiguousarray(np.rot90(layers, landmarks.quarter_turns))
-    return Portrait(upright, landmarks, notes_on_landmarks(landmarks, source))
+def choose_faces(found: Portrait, wanted: Iterable[Face], settings: AnimationSettings) -> dict[int, Face]:
+    """The numbers of the faces that a user means, from left to right, each with how it was named.
+
+    Raises FaceNotFound for a face that is not there, and SettingsError for one that is named twice, or where `settings`
+    ask for no crop and the face is not in the middle square, or there are several: that should not cost the tracking of
+    a clip.
+    """
+    chosen: dict[int, Face] = {}
+    for face in wanted:
+        for number in found.numbers(face):
+            if number in chosen:
+                raise SettingsError(
+                    f"Face {number} of {found.source} is named twice: name each face once.",
+                    settings=("faces",),
+                )
+            chosen[number] = face
+    if not chosen:
+        raise SettingsError("No face is named that is to move.", settings=("faces",))
+    if len(chosen) > 1:
+        for name, what in (("crop", "is cropped"), ("paste_back", "is put back into the picture")):
+            if getattr(settings, name) is False:
+                raise SettingsError(
+                    f"Of several faces each is animated in a square of its own, which {what}: leave that setting out, or animate one face.",
+                    settings=(name,),
+                )
+    elif settings.crop is False:
+        middle_square(found.layers, found.faces[min(chosen) - 1].points)
+    return dict(sorted(chosen.items()))
 
 
 def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source: str) -> Landmarks:
@@ -291,6 +342,21 @@ def detect(detector: FaceDetector, picture: np.ndarray, face: int | None, source
         return detector.detect(picture, face, any_turn=True)
     except FaceNotFound as reason:
         raise FaceNotFound(f"In {source}: {reason}") from reason
+
+
+def find_faces(
+    detector: FaceDetector, layers: np.ndarray, source: str, search: bool = True
+) -> tuple[np.ndarray, list[Landmarks]]:
+    """All faces of a picture uint8 (height, width, 3 or 4), which `source` names in messages: the picture, turned
+    upright by them, and the landmarks of each in it, from left to right, as they are numbered from 1.
+
+    See `FaceDetector.detect_all` for which faces count, and what `search` is. Raises FaceNotFound where there is none.
+    """
+    try:
+        found = detector.detect_all(on_background(layers), any_turn=True, search=search)
+    except FaceNotFound as reason:
+        raise FaceNotFound(f"In {source}: {reason}") from reason
+    return np.ascontiguousarray(np.rot90(layers, found[0].quarter_turns)), found
 
 
 def notes_on_landmarks(landmarks: Landmarks, source: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.framing import ModelFraming
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.preparation import Prepared, prepare
+from followyouremoji.preparation import Prepared, PreparedGroup, prepare
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.requests.result import row
 from tests.apps.conftest import Run
@@ -41,14 +41,15 @@ def test_the_portrait_in_a_row_is_what_the_result_sets_in_motion(prepared: Prepa
     prepared = replace(prepared, paste_back=pasted)
     side = prepared.output_size[1]
     result = np.full((side, side, 3), 200, np.uint8)
-    tiles = np.split(row(np.zeros((90, 90, 3), np.uint8), 1, result, prepared), 4, axis=1)
+    tiles = np.split(row([np.zeros((90, 90, 3), np.uint8)], 1, result, PreparedGroup((prepared,))), 4, axis=1)
     assert np.array_equal(tiles[2], prepared.portrait if pasted else prepared.framing.square)
     assert np.array_equal(tiles[3], result)
 
 
 def test_a_row_of_large_pictures_fits_into_every_clip(prepared: Prepared) -> None:
     photo = np.zeros((4032, 3024, 3), np.uint8)
-    made = row(np.zeros((90, 160, 3), np.uint8), 0, photo, replace(prepared, portrait=photo, paste_back=True))
+    group = PreparedGroup((replace(prepared, portrait=photo, paste_back=True),))
+    made = row([np.zeros((90, 160, 3), np.uint8)], 0, photo, group)
     assert made.shape[1] < min(KINDS[ending].largest_side for ending in CLIP_ENDINGS)
     assert made.shape[1] / made.shape[0] == pytest.approx(16 / 9 + 1 + 2 * 3 / 4, abs=0.01)
 

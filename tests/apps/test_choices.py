@@ -67,12 +67,12 @@ def test_frame_rates_that_cannot_be_used(fye: Run, text: str) -> None:
 
 def test_some_settings_alone() -> None:
     @expanded
-    def command(settings: Annotated[AnimationSettings, ("seed", "face")], *, other: int = 3) -> None:
-        print(settings.seed, settings.face, other)
+    def command(settings: Annotated[AnimationSettings, ("seed", "driving_face")], *, other: int = 3) -> None:
+        print(settings.seed, settings.driving_face, other)
 
     app = typer.Typer()
     app.command()(command)
-    assert CliRunner().invoke(app, ["--face", "2", "--other", "4"]).output == "0 2 4\n"
+    assert CliRunner().invoke(app, ["--driving-face", "2", "--other", "4"]).output == "0 2 4\n"
     assert CliRunner().invoke(app, ["--steps", "2"]).exit_code == 2
 
 

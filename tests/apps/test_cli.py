@@ -86,13 +86,13 @@ def test_animate_side_by_side(fye: Run, model: Path, clip: Path) -> None:
 
 
 def test_a_picture_drives_a_picture(fye: Run, model: Path) -> None:
-    from followyouremoji.requests.bundled import driving_path, portrait_path
+    from followyouremoji.requests.bundled import EXAMPLES, portrait_path
 
     done = fye("animate", "bundled:fox", portrait_path("bundled:ada"), "--weights", model, "--steps", 1)
     assert done.out.startswith("fox_ada.png: 1 frame; made in ")
     assert read_picture("fox_ada.png").shape == (512, 512, 3)
     options = ("--weights", model, "--steps", 1, "--start", 20, "--stop", 21, "-o", "one.jpg")
-    assert fye("animate", "bundled:fox", driving_path("bundled:hello"), *options).code == 0
+    assert fye("animate", "bundled:fox", EXAMPLES / "hello.fyemotion", *options).code == 0
     assert read_picture("one.jpg").shape == (512, 512, 3)
 
 

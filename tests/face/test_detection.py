@@ -63,6 +63,27 @@ def test_a_face_is_found_where_it_was_drawn(detector: FaceDetector) -> None:
     assert error(found.points, points) < 0.06
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+def test_all_faces_are_found_from_left_to_right_without_what_is_none(
+    detector: FaceDetector, turns: int
+) -> None:
+    """Of the four, the last is too small to count."""
+    picture, points = side_by_side((256, 128, 256, 40))
+    found = detector.detect_all(np.ascontiguousarray(np.rot90(picture, -turns)), any_turn=True)
+    assert [one.quarter_turns for one in found] == [turns] * 3
+    assert not any(one.doubtful for one in found)
+    for one, true in zip(found, points[:3], strict=True):
+        assert error(one.points, true) < 0.08
+
+
+def test_where_one_face_is_found_all_of_them_are_that_one(detector: FaceDetector) -> None:
+    picture, _ = drawn(3, 256)
+    (alone,) = detector.detect_all(picture, any_turn=True)
+    np.testing.assert_array_equal(alone.points, detector.detect(picture, any_turn=True).points)
+    with pytest.raises(FaceNotFound):
+        detector.detect_all(np.full((128, 128, 3), 90, np.uint8))
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_a_picture_is_turned_by_its_face(detector: FaceDetector, turns: int) -> None:
     """Upside down, a face is found without `any_turn`, too: with the chin for a forehead."""

@@ -106,6 +106,19 @@ def test_no_feather_at_the_border_of_the_picture() -> None:
     assert (reaching_out[40:80, :40] == 200).all()
 
 
+def test_weights_say_how_much_shows() -> None:
+    picture, result = np.zeros((100, 140, 3), np.uint8), np.full((64, 64, 3), 200, np.uint8)
+    crop = Crop(-20.0, 30.0, 90.0)
+    part, edge = crop.edge((140, 100))
+    assert part == (slice(30, 100), slice(0, 70))
+    np.testing.assert_array_equal(crop.paste(picture, result, edge), crop.paste(picture, result))
+    half = crop.paste(picture, result, edge / 2)
+    np.testing.assert_allclose(half, crop.paste(picture, result) / 2.0, atol=1)
+    np.testing.assert_array_equal(crop.paste(picture, result, 0 * edge), picture)
+    outside, nothing = Crop(300.0, 300.0, 50.0).edge((140, 100))
+    assert picture[outside].size == nothing.size == 0
+
+
 def test_face_crop_by_its_numbers() -> None:
     points = np.array([[100.0, 200.0], [180.0, 320.0], [140.0, 250.0]])  # a box of 80 x 120
     crop = face_crop(points)

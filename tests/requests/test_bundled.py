@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.requests.bundled import (
     EXAMPLES,
-    driving_path,
+    bundled_motion,
     example_names,
     portrait_landmarks,
     portrait_path,
@@ -52,7 +51,7 @@ def test_portraits_are_drawn_as_the_readme_says(readme: dict, name: str) -> None
 
 def test_hello_is_as_the_readme_says(readme: dict) -> None:
     """Neutral at both ends, and three frames between them made again."""
-    hello = Motion.load(driving_path("bundled:hello"))
+    hello = bundled_motion("hello")
     assert (len(hello), hello.frame_rate) == (100, 25.0)
     np.testing.assert_allclose(hello.landmarks[0], hello.landmarks[-1], atol=1e-4)
     some = [22, 47, 65]
@@ -64,7 +63,7 @@ def test_hello_is_as_the_readme_says(readme: dict) -> None:
 def test_talk_is_as_the_readme_says(readme: dict) -> None:
     from followyouremoji.portraits import speech
 
-    talk = Motion.load(driving_path("bundled:talk"))
+    talk = bundled_motion("talk")
     performances = speech(np.random.default_rng(readme["TALK_SEED"]), readme["FRAMES"], readme["RATE"])
     again = readme["as_motion"](performances[::40], "again")
     np.testing.assert_allclose(again.landmarks, talk.landmarks[::40], atol=1e-4)

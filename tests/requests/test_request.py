@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from followyouremoji.config import parse
 from followyouremoji.errors import UserError
 from followyouremoji.options import extra, options
-from followyouremoji.requests.request import AnimationRequest, ClipSettings, Lora
+from followyouremoji.requests.request import AnimationRequest, ClipSettings, FaceChoice, Lora
 from followyouremoji.sampling.presets import PRESETS
 from followyouremoji.sampling.settings import Strategy
 from followyouremoji.settings import AnimationSettings, LongClips, Speed
@@ -55,6 +55,16 @@ def test_json_gives_what_python_gives() -> None:
         ({"clip": {"stop": "4", "duration": "2"}}, "not both"),
         ({"loras": ["ada.safetensors:99"]}, "`scale` must be a number from -10 to 10"),
         ({"model": {"dtype": "fp8"}}, "'fp32', 'fp16' or 'bf16'"),
+        ({"faces": ["two"]}, "two is no face: give its number, 1 is the furthest to the left, or all"),
+        ({"faces": ["0"]}, "0 is no face"),
+        ({"faces": [{"face": True}]}, "True is no face"),
+        ({"faces": ["1="]}, "`driving` must be text"),
+        ({"faces": ["1", "2=a.mp4", "1=b.mp4"]}, "face 1 is named twice"),
+        ({"faces": ["all", "2=a.mp4"]}, "all faces are named, and single ones as well"),
+        ({"faces": ["1=a.mp4", "2=b.mp4"]}, "smile.mp4 drives no face"),
+        ({"driving": None}, "the face is to move, but nothing is given that drives it"),
+        ({"driving": None, "faces": ["1=a.mp4", "2"]}, "face 2 is to move, but nothing is given"),
+        ({"driving": None, "faces": ["all"]}, "all faces are to move, but nothing is given"),
     ],
 )
 def test_what_cannot_be_used_is_named(values: dict[str, Any], words: str) -> None:
@@ -75,6 +85,19 @@ def test_loras_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ]
 
 
+def test_faces_as_they_are_written() -> None:
+    assert read().driven == {None: "smile.mp4"}
+    assert read(faces=["2"]).driven == {2: "smile.mp4"}
+    assert read(faces=["all"]).driven == {"all": "smile.mp4"}
+    assert read(driving=None, faces=["all=a.mp4"]).driven == {"all": "a.mp4"}
+    made = read(faces=["1", {"face": 3, "driving": "c=d.mp4"}])
+    assert made.driven == {1: "smile.mp4", 3: "c=d.mp4"}
+    assert made == AnimationRequest(
+        **FILES, faces=(FaceChoice(face=1), FaceChoice(face=3, driving="c=d.mp4"))
+    )
+    assert made == read(faces=["1", "3=c=d.mp4"])
+
+
 def test_a_request_and_its_parts_are_keys() -> None:
     """As for a server that knows a request again, or a model that it has loaded."""
     assert hash(read()) == hash(read())
@@ -87,7 +110,7 @@ def test_every_option_says_what_it_is() -> None:
     for name, field in declared:
         assert field.description, name
         assert field.description.endswith("."), name
-        assert field.is_required() or extra(field, "panel"), name
+        assert name in FILES or extra(field, "panel"), name
         assert field.default is not None or extra(field, "otherwise"), name
     schema = TypeAdapter(AnimationRequest).json_schema()
     steps = schema["$defs"]["AnimationSettings"]["properties"]["steps"]

@@ -58,12 +58,13 @@ def motion() -> Motion:
 
 def test_what_is_kept_comes_back_exactly(folder: Path) -> None:
     with ResumeFolder(folder, RECIPE) as kept:
-        assert kept.load(3) is None
+        assert kept.latents().load(3) is None
         assert kept.motion() is None
-        kept.save(3, LATENTS)
+        kept.latents().save(3, LATENTS)
         again = kept.keep_motion(motion())
     with ResumeFolder(folder, RECIPE) as kept:
-        latents = kept.load(3)
+        latents = kept.latents().load(3)
+        assert kept.latents(2).load(3) is None
         assert latents is not None
         assert torch.equal(latents, LATENTS)
         read = kept.motion()
@@ -80,7 +81,7 @@ def test_what_is_kept_comes_back_exactly(folder: Path) -> None:
 
 def test_another_request_is_told_what_differs(folder: Path) -> None:
     with ResumeFolder(folder, RECIPE) as kept:
-        kept.save(0, LATENTS)
+        kept.latents().save(0, LATENTS)
     other = {**RECIPE, "portrait": "a2", "steps": 4}
     with (
         pytest.raises(
@@ -101,7 +102,7 @@ def test_a_folder_that_kept_nothing_yet_takes_a_corrected_request(folder: Path) 
         pass
     other = {**RECIPE, "steps": 4}
     with ResumeFolder(folder, other) as kept:
-        kept.save(0, LATENTS)
+        kept.latents().save(0, LATENTS)
     with pytest.raises(ResumeError, match="steps was 4, now 2"), ResumeFolder(folder, RECIPE):
         pass
 
@@ -125,11 +126,11 @@ def test_a_killed_beginning_is_begun_again(folder: Path) -> None:
     """Killed after the lock and half of the first file were written."""
     (folder / "latents").mkdir(parents=True)
     (folder / "lock").touch()
-    for part in (".request.0a1b2c3d.part.json", "latents/.000000.0a1b2c3d.part.safetensors"):
+    for part in (".request.0a1b2c3d.part.json", "latents/.1-000000.0a1b2c3d.part.safetensors"):
         (folder / part).mkdir()
         (folder / part / "new").write_bytes(b"half")
     with ResumeFolder(folder, RECIPE) as kept:
-        assert kept.load(0) is None
+        assert kept.latents().load(0) is None
     assert not list(folder.rglob(".*"))
 
 
@@ -146,8 +147,9 @@ def test_two_runs_cannot_work_in_one_folder(folder: Path) -> None:
 
 @pytest.mark.parametrize("place", [0, 40, -1])
 def test_damaged_latents_are_made_anew(folder: Path, place: int) -> None:
-    path = folder / "latents" / "000001.safetensors"
-    with ResumeFolder(folder, RECIPE) as kept:
+    path = folder / "latents" / "1-000001.safetensors"
+    with ResumeFolder(folder, RECIPE) as folder_kept:
+        kept = folder_kept.latents()
         kept.save(1, LATENTS)
         data = bytearray(path.read_bytes())
         data[place] ^= 0x40
@@ -171,8 +173,10 @@ def test_a_damaged_folder_is_told(folder: Path, text: str) -> None:
 def test_a_damaged_motion_is_told(folder: Path) -> None:
     with ResumeFolder(folder, RECIPE) as kept:
         kept.keep_motion(motion())
-        (folder / "motion.fyemotion").write_bytes(b"PK")
-        with pytest.raises(ResumeError, match=r"motion\.fyemotion is damaged, so nothing can go on from it"):
+        (folder / "motion-1.fyemotion").write_bytes(b"PK")
+        with pytest.raises(
+            ResumeError, match=r"motion-1\.fyemotion is damaged, so nothing can go on from it"
+        ):
             kept.motion()
 
 
@@ -192,11 +196,11 @@ def little_room() -> Iterator[None]:
 )  # zipfile's, of the file it could not end
 def test_a_full_disc_is_told_and_leaves_no_half_of_a_file(folder: Path, little_room: None) -> None:
     with ResumeFolder(folder, RECIPE) as kept:
-        kept.save(0, LATENTS)
+        kept.latents().save(0, LATENTS)
         with pytest.raises(
-            ResumeError, match=r"cannot write .*000001\.safetensors: .*see that the disc has room"
+            ResumeError, match=r"cannot write .*1-000001\.safetensors: .*see that the disc has room"
         ):
-            kept.save(1, torch.zeros(1 << 16))
+            kept.latents().save(1, torch.zeros(1 << 16))
         with pytest.raises(ResumeError, match=r"cannot write .*fyemotion"):
             kept.keep_motion(
                 Motion(
@@ -208,8 +212,8 @@ def test_a_full_disc_is_told_and_leaves_no_half_of_a_file(folder: Path, little_r
                     }
                 )
             )
-    assert sorted(path.name for path in (folder / "latents").iterdir()) == ["000000.safetensors"]
-    assert not (folder / "motion.fyemotion").exists()
+    assert sorted(path.name for path in (folder / "latents").iterdir()) == ["1-000000.safetensors"]
+    assert not list(folder.glob("*.fyemotion"))
 
 
 def test_fingerprints_follow_contents(tmp_path: Path) -> None:
@@ -239,7 +243,7 @@ def test_a_folder_is_of_one_part_of_the_driving_at_one_rate_however_it_is_comput
             clip=ClipSettings(**part),
             settings=AnimationSettings(frame_rate=rate, batch=batch),
         )
-        return recipe(request, file, file, model, None)
+        return recipe(request, file, [file], model, None)
 
     before = asked()
     assert differences(before, asked(device="cuda", batch=3)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,7 +102,7 @@ class Watch:
     """What goes wrong in pages. Refusals of `/studio/` are none: the page shows them to the visitor."""
 
     address: str
-    problems: list[str] = field(default_factory=list)
+    problems: list[str]
 
     def __call__(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
@@ -129,11 +129,17 @@ class Watch:
 
 
 @pytest.fixture
-def new_page(studio: Served, browser: Browser) -> Iterator[Callable[..., Page]]:
+def problems() -> list[str]:
+    """What went wrong in pages; a test that provokes something takes it out."""
+    return []
+
+
+@pytest.fixture
+def new_page(studio: Served, browser: Browser, problems: list[str]) -> Iterator[Callable[..., Page]]:
     """Opens the studio as a new visitor, another one at each call; arguments are of the browser's context. In the end
     nothing may have gone wrong in any page, nor in the server."""
     contexts: list[BrowserContext] = []
-    watch, before = Watch(studio.address), len(studio.errors)
+    watch, before = Watch(studio.address, problems), len(studio.errors)
 
     def begin(path: str = "/", **more: Any) -> Page:
         more.setdefault("viewport", {"width": 1280, "height": 900})
@@ -149,7 +155,7 @@ def new_page(studio: Served, browser: Browser) -> Iterator[Callable[..., Page]]:
     yield begin
     for context in contexts:
         context.close()
-    assert watch.problems == []
+    assert problems == []
     assert studio.errors[before:] == []
 
 

@@ -20,6 +20,9 @@ FLAGS = {
     "sound": (" /--no-sound",),
     "overwrite": ("--overwrite",),
     "loras": ("--lora",),
+    "driving": ("DRIVING",),
+    "face": ("--face",),
+    "faces": ("--face",),
     "scale": ("--lora",),
     "resume": ("--job",),
     "frame_rate": ("--fps",),
@@ -34,6 +37,7 @@ FLAGS = {
 
 METAVARS = {
     "loras": "FILE[:SCALE]",
+    "faces": "N|all|N=DRIVING",
     "start": "FRAME|TIME",
     "stop": "FRAME|TIME",
     "duration": "FRAMES|TIME",
@@ -44,7 +48,7 @@ METAVARS = {
     "max_side": "PIXELS",
     "pose": "NAME=AMOUNT,...",
 }
-KNOWN = {"scale", *(name for name, _ in options(AnimationRequest))}
+KNOWN = {"scale", "face", *(name for name, _ in options(AnimationRequest))}
 
 
 def flags(name: str) -> tuple[str, ...]:
@@ -107,16 +111,17 @@ def made(kind: Any, given: dict[str, Any]) -> Any:
 
 
 def parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    """A setting as a parameter of a command: an argument where it has no default."""
+    """A setting as a parameter of a command: an argument where it is in no panel of options."""
     words = re.sub(r"`([^`]*)`", r"[bold]\1[/]", field.description or "")
     kind, default = field.annotation, field.default
-    if field.is_required():
+    otherwise = extra(field, "otherwise")
+    if extra(field, "panel") is None:
         if get_origin(kind) is tuple:  # only one argument of a command could take several
             kind = str
-        mark: Any = typer.Argument(metavar=name.upper(), help=words)
-        default = inspect.Parameter.empty
+        mark: Any = typer.Argument(metavar=name.upper(), help=words, show_default=otherwise or False)
+        if field.is_required():
+            default = inspect.Parameter.empty
     else:
-        otherwise = extra(field, "otherwise")
         if bool in get_args(kind) and default == "auto":
             kind, default = Union[bool, None], None  # noqa: UP007
         elif name == "pose":

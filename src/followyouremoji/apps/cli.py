@@ -69,6 +69,7 @@ def root(
     "fye animate me.jpg talk.fyemotion --mouth 1.3 --head none  [dim]a stronger mouth, a still head[/]\n\n"
     "fye animate llama.jpg talk.fyemotion --points llama.json  [dim]a face that is not found: see fye points[/]\n\n"
     "fye animate me.jpg wink.mp4 --loop blend -o wink.webp  [dim]a sticker that plays on without a jump[/]\n\n"
+    "fye animate us.jpg smile.mp4 --face all  [dim]everybody smiles; or --face 1=smile.mp4 --face 2=talk.mp4[/]\n\n"
     "fye animate me.jpg speech.mp4 --job speech-job  [dim]long; the same command goes on after a break[/]\n\n"
     "fye animate me.jpg smile.mp4 --side-by-side --weights released --steps 20"
 )

@@ -96,9 +96,9 @@ def weight_rows() -> tuple[list[tuple[str, str]], bool]:
 
 
 def example_rows() -> list[tuple[str, str]]:
-    from followyouremoji.requests.bundled import MOTION_ENDING, PORTRAIT_ENDING, example_names
+    from followyouremoji.requests.bundled import PORTRAIT_ENDING, example_names, motion_names
 
     return [
         ("portraits", ", ".join(example_names(PORTRAIT_ENDING)) or "MISSING"),
-        ("motions", ", ".join(example_names(MOTION_ENDING)) or "MISSING"),
+        ("motions", ", ".join(motion_names())),
     ]

@@ -18,6 +18,7 @@ motion_app = typer.Typer(
     help="Motion files: a clip's face movements, kept for use again.",
     epilog="fye motion extract talk.mp4 talk.fyemotion  [dim]then: fye animate PORTRAIT talk.fyemotion[/]\n\n"
     "fye motion preview portrait.png talk.mp4 look.mp4\n\n"
+    "fye motion make keyframes.json mine.fyemotion\n\n"
     "fye motion info bundled:hello",
 )
 
@@ -46,11 +47,11 @@ def extract(
     from followyouremoji.errors import MotionError
     from followyouremoji.face.detection import FaceDetector
     from followyouremoji.face.motion import MOTION_ENDING
-    from followyouremoji.requests.bundled import driving_path
+    from followyouremoji.requests.bundled import driving_source
     from followyouremoji.requests.driving import Driving
     from followyouremoji.requests.result import check_output
 
-    driving = Driving(driving_path(clip), part.range, settings.frame_rate)
+    driving = Driving(driving_source(clip), part.range, settings.frame_rate)
     check_output(out, (MOTION_ENDING,), output.overwrite, MotionError, "the motion")
     with FaceDetector(settings.detector_bundle) as detector, Screen() as screen:
         motion = driving.track(detector, face, part.smooth, screen)
@@ -61,7 +62,7 @@ def extract(
 PREVIEWED = (
     *("portrait", "driving", "points"),
     *(field.name for kind in (ClipSettings, AlignmentSettings) for field in fields(kind)),
-    *("frame_rate", "driving_face", "face", "crop", "detector_bundle", "overwrite"),
+    *("frame_rate", "driving_face", "faces", "crop", "detector_bundle", "overwrite"),
 )
 
 
@@ -88,6 +89,30 @@ def preview(
 
 
 @motion_app.command()
+@choices.expanded
+def make(
+    keyframes: Annotated[
+        Path, typer.Argument(metavar="KEYFRAMES", help="Poses at moments (.json), see docs/poses.md.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
+    *,
+    output: Annotated[Output, ("overwrite",)],
+) -> None:
+    """Make a motion of keyframes, which plays on any portrait."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.errors import MotionError
+    from followyouremoji.face.keyframes import read_keyframes
+    from followyouremoji.face.motion import MOTION_ENDING
+    from followyouremoji.requests.driving import counted
+    from followyouremoji.requests.result import check_output
+
+    check_output(out, (MOTION_ENDING,), output.overwrite, MotionError, "the motion")
+    motion = read_keyframes(keyframes).motion(keyframes.name)
+    motion.save(out, output.overwrite)
+    say(f"{out}: {counted(len(motion))}, {motion.duration:.1f} s.")
+
+
+@motion_app.command()
 def info(
     file: Annotated[
         str,
@@ -101,14 +126,15 @@ def info(
     from followyouremoji.errors import MotionError
     from followyouremoji.face.alignment import neutral_frame
     from followyouremoji.face.motion import MOTION_ENDINGS, Motion
-    from followyouremoji.requests.bundled import driving_path
+    from followyouremoji.requests.bundled import driving_source
 
-    path = driving_path(file)
-    if path.suffix.lower() not in MOTION_ENDINGS:
-        raise MotionError(
-            f"{path} is not a motion file ({' or '.join(MOTION_ENDINGS)}); make one with fye motion extract"
-        )
-    motion = Motion.read(path)
+    motion = driving_source(file)
+    if isinstance(motion, Path):
+        if motion.suffix.lower() not in MOTION_ENDINGS:
+            raise MotionError(
+                f"{motion} is not a motion file ({' or '.join(MOTION_ENDINGS)}); make one with fye motion extract"
+            )
+        motion = Motion.read(motion)
     missing = len(motion) - int(motion.found.sum())
     say(f"source       {motion.source}")
     say(f"frames       {len(motion)}, {motion.duration:.2f} s at {motion.frame_rate:g} frames a second")
@@ -116,3 +142,5 @@ def info(
     say(f"face         {f'missing in {missing} frames, filled in' if missing else 'found in every frame'}")
     say(f"expressions  {'52 scores a frame' if motion.blendshapes is not None else 'no scores'}")
     say(f"most relaxed frame  {neutral_frame(motion)}")
+    if motion.rest is not None:
+        say("rest         known: the motion is measured from it")

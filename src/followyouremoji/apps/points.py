@@ -17,8 +17,16 @@ def points(
     portrait: Annotated[str, typer.Argument(metavar="PORTRAIT", help="The picture, or `bundled:NAME`.")],
     file: Annotated[Path, typer.Argument(metavar="POINTS", help="The file of points, .json.")],
     *,
-    settings: Annotated[AnimationSettings, ("face", "detector_bundle")],
+    settings: Annotated[AnimationSettings, ("detector_bundle",)],
     output: Annotated[Output, ("overwrite",)],
+    face: Annotated[
+        int | None,
+        typer.Option(
+            help="Which face of the portrait, 1 is the furthest to the left.",
+            min=1,
+            show_default="the largest",
+        ),
+    ] = None,
     show: Annotated[
         Path | None,
         typer.Option(metavar="PICTURE", help="Draw wire frame, points and their names over the portrait."),
@@ -50,7 +58,7 @@ def points(
     else:
         check_output(file, (ENDING,), False, PointsError, "the points")
         with FaceDetector(settings.detector_bundle) as detector:
-            placed, found = starting_points(detector, layers, settings, str(path), portrait_landmarks(path))
+            placed, found = starting_points(detector, layers, str(path), face, portrait_landmarks(path))
         placed.save(file)
         say(
             f"{file}: {len(placed.points)} points {'of the face' if found else 'in the middle of the picture'}."

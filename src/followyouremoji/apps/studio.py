@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from followyouremoji.apps import choices
 from followyouremoji.requests.request import ModelChoice
 from followyouremoji.studio.settings import StudioSettings
 
 
 @choices.expanded
-def studio(settings: StudioSettings, model: ModelChoice) -> None:
+def studio(
+    settings: StudioSettings,
+    model: ModelChoice,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
     """A page in the browser where portraits are animated. Ctrl-C ends it."""
-    from followyouremoji.apps.output import say
+    from followyouremoji.apps.output import note, say
     from followyouremoji.errors import SettingsError
-
-    try:
-        from followyouremoji.studio.server import studio_app
-    except ImportError as missing:
-        raise SettingsError(
-            f"the studio needs Gradio ({missing.name} is missing): pip install 'followyouremoji[web]'"
-        ) from None
     from followyouremoji.serving import address_of, listen, serve
-    from followyouremoji.studio.studio import Studio
 
-    with listen(settings.host, settings.port) as listening, Studio(settings, model) as opened:
-        say(f"The studio: {address_of(settings.host, listening)}  Ctrl-C ends it.")
-        serve(studio_app(opened), listening)
+    asks = " It asks for the password." if settings.asked_password is not None else ""
+    with listen(settings.host, settings.port) as listening:
+        try:
+            from followyouremoji.studio.server import studio_app
+        except ImportError as missing:
+            raise SettingsError(
+                f"the studio needs Gradio ({missing.name} is missing): pip install 'followyouremoji[web]'"
+            ) from None
+        from followyouremoji.studio.studio import Studio
+
+        with Studio(settings, model) as opened:
+            app = studio_app(opened)
+            address = settings.public_url or address_of(settings.host, listening)
+            if not settings.local and settings.public_url is None:
+                note(
+                    f"Note: others reach the studio at this machine's own name or address in place of {settings.host}. What they send is not "
+                    "encrypted; put a proxy with https before it where that matters."
+                )
+            say(f"The studio: {address} {asks} Ctrl-C ends it.")
+            if show:
+                import webbrowser
+
+                webbrowser.open(address)
+            serve(app, listening)
+    say(f"Ended. Results are kept in {settings.place}.")

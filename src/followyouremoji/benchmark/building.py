@@ -42,7 +42,7 @@ from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.timing import generated_rate
-from followyouremoji.sources import as_layers, track_file, upright_portrait
+from followyouremoji.sources import as_layers, find_portrait, track_file
 
 REFUSED, OVERVIEW = "refused.csv", "overview.jpg"
 """Files of a built suite that its manifest does not name."""
@@ -223,14 +223,15 @@ def make_portrait(
 
     Raises UserError where the picture, or the face in it, cannot be used.
     """
-    found = upright_portrait(detector, as_layers(file, "the file"), None, "the file")
-    if found.landmarks.doubtful:
+    found = find_portrait(detector, as_layers(file, "the file"), "the file")
+    landmarks = found.faces[found.largest - 1]
+    if landmarks.doubtful:
         raise FaceNotFound("what was found may be no face, or one whose landmarks cannot be trusted")
-    size = found.landmarks.size
-    square = square_around(found.landmarks.points[None], size, settings.size)
+    size = landmarks.size
+    square = square_around(landmarks.points[None], size, settings.size)
     picture = square.cut(found.picture, settings.size)
     motion = Motion(
-        landmarks=in_square(found.landmarks.normalised[None], size, square),
+        landmarks=in_square(landmarks.normalised[None], size, square),
         timestamps=np.zeros(1),
         frame_rate=25.0,
         size=(settings.size, settings.size),
@@ -240,7 +241,7 @@ def make_portrait(
     if share_inside(motion.landmarks)[0] < WHOLE:
         raise PictureError("its face reaches out of the picture, or out of a square in it")
     _check_alone(detector, found.picture, square)
-    return picture[None], motion, found.notes
+    return picture[None], motion, found.notes([found.largest])
 
 
 def make_clip(

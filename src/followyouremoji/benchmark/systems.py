@@ -55,7 +55,7 @@ AUTOENCODER = "autoencoder:"
 VIDEO_ENDINGS = (".mp4", ".webm", ".mkv", ".mov", ".gif")
 DECODED_AT_ONCE = 4  # frames
 LABEL = re.compile(r"([^=:?/\\]+)=(.+)", re.DOTALL)
-OWN = ("frame_rate", "loop", "paste_back", "face", "driving_face")
+OWN = ("frame_rate", "loop", "paste_back", "driving_face")
 """Settings that a benchmark decides itself: T frames of the whole square, of the one face."""
 
 

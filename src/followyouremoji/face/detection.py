@@ -21,6 +21,9 @@ from .search import Region, confirmed, is_known, nearest, place, search_levels, 
 MOST_FACES = 10
 """Faces that are looked for in one picture."""
 
+LEAST_OF_LARGEST = 0.2
+"""The smallest of several faces that counts, over the largest: what is smaller hangs on the wall behind."""
+
 ROWS_APART = 16
 """Of the rows by which most frames are distinguished before whole pictures are compared."""
 
@@ -123,6 +126,32 @@ class FaceDetector:
                 "uncovered, or crop it closer to the face."
             )
         return _chosen_landmarks(picture, faces, face)
+
+    def detect_all(self, picture: np.ndarray, any_turn: bool = False, search: bool = True) -> list[Landmarks]:
+        """The landmarks of every face in a picture uint8 (height, width, 3), from left to right.
+
+        A face counts if it can be trusted and is at least `LEAST_OF_LARGEST` of the largest; where there is none, what
+        `detect` finds is all. `any_turn` is as there; one turn, by the face that `detect` finds, holds for all. All of
+        the picture is searched, which takes a second; without `search` small and unusual faces beside another one may
+        be missing. Raises FaceNotFound where there is no face.
+        """
+        first = self.detect(picture, any_turn=any_turn)
+        upright = _turn(picture, first.quarter_turns)
+        size = size_of(upright)
+        seen = self._in_picture(upright)
+        if search:
+            seen = self._searched(upright, seen, MOST_FACES)
+        places = [place(face, size) for face in seen]
+        steady = [
+            (left, side, landmarks)
+            for face, (left, _, side) in zip(seen, places, strict=True)
+            if not (landmarks := self._checked(upright, _landmarks(face, size))).doubtful
+        ]
+        if not steady:
+            return [first]
+        least = LEAST_OF_LARGEST * max(side for _, side, _ in steady)
+        kept = sorted((one for one in steady if one[1] >= least), key=lambda one: one[0])
+        return [replace(landmarks, quarter_turns=first.quarter_turns) for *_, landmarks in kept]
 
     def count(self, picture: np.ndarray) -> int:
         """How many faces a picture uint8 (height, width, 3) shows at first sight: small and unusual ones are not

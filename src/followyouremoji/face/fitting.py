@@ -81,8 +81,9 @@ ONE_SIDED = 0.25
 STRENGTHS = (0.1, 2.0)
 """Least and largest strength of the remainder: a person's face, and one unlike any."""
 
-USUAL_SURPRISE = 1.39
-"""Median of the squared length of a normal deviation in two dimensions."""
+MOST, USUAL_SURPRISE = 0.75, 2.77
+"""A share of the points, and the square of what they deviate at most, in standard deviations in two dimensions, where
+they are normally distributed."""
 
 DOUBTED = 4.0
 """Standard deviations from where the others put a point, from which on it is taken for misplaced."""
@@ -90,8 +91,12 @@ DOUBTED = 4.0
 TAKEN_UP_CM, TAKEN_UP_REACH_CM, LEFT_OVER_CM = 0.4, 1.5, 0.05
 """What remains in the picture's plane: its standard deviation and reach, and what of it is not taken up."""
 
-LID = 0.5
-"""Standard deviation of how far an eye is closed: 1 is closed."""
+UPPER_LID, LOWER_LID = 0.5, 0.25
+"""Standard deviations of how far a lid closes the eye: 1 is closed."""
+
+EYE_SIZE, EYE_REACH = 0.3, 0.4
+"""Standard deviation of how much larger both eyes are, in which drawings and animals differ first; and the reach of
+that, over an eye's width."""
 
 IRIS = 0.2
 """Radius of an iris over the width of the eye: 11.7 mm across in an eye of 29 mm."""
@@ -210,20 +215,32 @@ def _middle(name: str) -> np.ndarray:
 
 @cache
 def _people() -> np.ndarray:
-    """(k, 468, 3): modes of identity and expression, by one standard deviation."""
+    """(k, 468, 3): modes of identity, expression, lids and the eyes' size, by one standard deviation."""
     shapes = face_shapes()
     expressions = shapes["expression_shapes_cm"] * shapes["expression_deviations"][:, None, None]
-    closing = [LID * _closing(*eye) for eye in _LIDS]
-    return np.concatenate([shapes["neutral_shapes_cm"], expressions, closing])
+    closing = [UPPER_LID * _closing(upper, lower, crease) for upper, lower, crease in _LIDS]
+    closing += [LOWER_LID * _closing(lower, upper) for upper, lower, _ in _LIDS]
+    return np.concatenate([shapes["neutral_shapes_cm"], expressions, closing, [EYE_SIZE * _larger_eyes()]])
 
 
-def _closing(upper: Loop, lower: Loop, crease: Loop) -> np.ndarray:
-    """(468, 3) centimetres by which an eye closes: the upper lid comes down and the skin above it follows."""
+def _larger_eyes() -> np.ndarray:
+    """(468, 3) centimetres by which both eyes become twice as large, and what is around them gives way."""
     face = face_shapes()["neutral_face_cm"]
+    larger = np.zeros((N_MESH, 3))
+    for _, loop, corners in _EYES:
+        middle = face[list(loop)].mean(axis=0)
+        reach = EYE_REACH * float(np.linalg.norm(face[corners[0]] - face[corners[1]]))
+        larger += _kernel(face, middle[None], reach) * (face - middle)
+    return larger
+
+
+def _closing(lid: Loop, other: Loop, crease: Loop = ()) -> np.ndarray:
+    """(468, 3) centimetres by which one lid goes to the other; the skin over the upper one follows."""
+    face = face_shapes()["neutral_face_cm"]
+    way = face[list(other[1:-1])] - face[list(lid[1:-1])]
     closing = np.zeros((N_MESH, 3))
-    way = face[list(lower[1:-1])] - face[list(upper[1:-1])]
-    closing[list(upper[1:-1])] = way
-    closing[list(crease)] = 0.3 * way
+    closing[list(lid[1:-1])] = way
+    closing[list(crease)] = 0.3 * way[: len(crease)]
     return closing
 
 
@@ -321,7 +338,7 @@ class _Fit:
         self.surprise = surprise
         self.weights = 1 / (1 + surprise / DOUBTED**2) ** 2
         self.strength = float(
-            np.clip(self.strength * np.sqrt(np.median(surprise) / USUAL_SURPRISE), *STRENGTHS)
+            np.clip(self.strength * np.sqrt(np.quantile(surprise, MOST) / USUAL_SURPRISE), *STRENGTHS)
         )
         self.cost = float(np.log1p(surprise / DOUBTED**2).sum() + 2 * n * np.log(self.strength))
 

@@ -70,11 +70,15 @@ def draw_named_points(
         names.sort(key=lambda name: places[name][1])
         heights = _spread([places[name][1] for name in names], line, canvas.height)
         for name, height in zip(names, heights, strict=True):
-            colour, place = DOUBTED if name in doubted else TRUSTED, places[name]
+            colour = DOUBTED if name in doubted else TRUSTED
             end = column + (unit if anchor == "rm" else -unit)
-            draw.line([(end, height), place], fill=colour, width=max(1, round(0.5 * unit)))
-            draw.circle(place, radius, colour, (0, 0, 0), max(1, round(0.6 * unit)))
-            draw.text((column, height), name, colour, font, anchor, stroke_width=unit, stroke_fill=(0, 0, 0))
+            draw.line([(end, height), places[name]], fill=colour, width=max(1, round(0.5 * unit)))
+            draw.text(
+                (column, height), name, colour, font, anchor, stroke_width=0.6 * unit, stroke_fill=(0, 0, 0)
+            )
+    for name, place in places.items():
+        colour = DOUBTED if name in doubted else TRUSTED
+        draw.circle(place, radius, colour, (0, 0, 0), max(1, round(0.6 * unit)))
     return np.asarray(canvas)
 
 

@@ -55,7 +55,7 @@ SLIDERS: tuple[Slider, ...] = (
     Slider(
         "wink_right", 0.0, 1.0, "eyes", "Close the right eye", expression(blink_right=1.0, squint_right=0.6)
     ),
-    Slider("wide", 0.0, 1.0, "eyes", "Open both eyes wide", expression(wide=1.0)),
+    Slider("wide", 0.0, 1.0, "eyes", "Open both eyes wide", expression(wide=1.4)),
     Slider("squint", 0.0, 1.0, "eyes", "Narrow both eyes", expression(squint=1.0)),
     Slider("gaze_x", -1.0, 1.0, "gaze", "Both eyes: to the picture's right", expression(_ACROSS)),
     Slider("gaze_y", -1.0, 1.0, "gaze", "Both eyes: up", expression(_UP)),
@@ -74,10 +74,15 @@ SLIDERS: tuple[Slider, ...] = (
     Slider("brows_worried", 0.0, 1.0, "brows", "Raise their inner ends", expression(brow_inner_up=1.3)),
     Slider("brow_left_up", 0.0, 1.0, "brows", "Raise the left brow", expression(brow_outer_up_left=1.3)),
     Slider("brow_right_up", 0.0, 1.0, "brows", "Raise the right brow", expression(brow_outer_up_right=1.3)),
-    Slider("smile", 0.0, 1.0, "mouth", "Smile", expression(smile=0.9, squint=0.15)),
+    Slider("smile", 0.0, 1.0, "mouth", "Smile", expression(smile=1.1, mouth_stretch=0.25, squint=0.2)),
     Slider("mouth_open", 0.0, 1.0, "mouth", "Open the mouth", expression(jaw_open=1.0)),
     Slider(
-        "aaa", 0.0, 1.0, "mouth", "Say aaa", expression(jaw_open=0.75, lower_lip_down=0.3, upper_lip_up=0.2)
+        "aaa",
+        0.0,
+        1.0,
+        "mouth",
+        "Say aaa",
+        expression(jaw_open=0.8, mouth_stretch=0.35, upper_lip_up=0.35, lower_lip_down=0.25),
     ),
     Slider(
         "eee",
@@ -85,13 +90,15 @@ SLIDERS: tuple[Slider, ...] = (
         1.0,
         "mouth",
         "Say eee",
-        expression(mouth_stretch=0.7, smile=0.35, upper_lip_up=0.3, lower_lip_down=0.5, jaw_open=0.08),
+        expression(mouth_stretch=0.8, smile=0.35, upper_lip_up=0.35, lower_lip_down=0.5, jaw_open=0.08),
     ),
-    Slider("woo", 0.0, 1.0, "mouth", "Say woo", expression(kiss=0.85, funnel=0.5, jaw_open=0.2)),
-    Slider("pout", 0.0, 1.0, "mouth", "Pout", expression(kiss=0.6, frown=0.6, lips_press=0.3)),
-    Slider("frown", 0.0, 1.0, "mouth", "Corners of the mouth down", expression(frown=1.1)),
-    Slider("jaw_aside", -1.0, 1.0, "mouth", "Jaw aside: to the left", expression(jaw_side=1.0)),
-    Slider("mouth_aside", -1.0, 1.0, "mouth", "Mouth aside: to the left", expression(mouth_side=0.9)),
+    Slider("woo", 0.0, 1.0, "mouth", "Say woo", expression(kiss=1.1, funnel=0.4, jaw_open=0.35, frown=0.5)),
+    Slider("pout", 0.0, 1.0, "mouth", "Pout", expression(kiss=0.9, funnel=0.2, frown=1.0, lips_press=0.5)),
+    Slider("frown", 0.0, 1.0, "mouth", "Corners of the mouth down", expression(frown=1.3)),
+    Slider(
+        "jaw_aside", -1.0, 1.0, "mouth", "Jaw aside: to the left", expression(jaw_side=0.9, mouth_side=0.6)
+    ),
+    Slider("mouth_aside", -1.0, 1.0, "mouth", "Mouth aside: to the left", expression(mouth_side=1.0)),
     Slider(
         "teeth",
         0.0,
@@ -100,7 +107,7 @@ SLIDERS: tuple[Slider, ...] = (
         "Show the teeth",
         expression(upper_lip_up=0.75, lower_lip_down=0.8, mouth_stretch=0.5),
     ),
-    Slider("puff", 0.0, 1.0, "mouth", "Puff the cheeks", expression(puff=1.0, lips_press=0.4)),
+    Slider("puff", 0.0, 1.0, "mouth", "Puff the cheeks", expression(puff=1.1, kiss=0.3, lips_press=0.4)),
 )
 """All sliders, in the order in which an editor shows them. A label says where positive amounts lead."""
 

@@ -131,17 +131,25 @@ class Crop:
         """Points (..., 2) in pixels of the crop cut at `size` as pixels of the picture."""
         return np.asarray(points) * (self.side / size) + (self.x, self.y)
 
-    def paste(self, picture: np.ndarray, result: np.ndarray) -> np.ndarray:
+    def edge(self, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
+        """Where (rows, columns) the crop lies in a picture of `size` (width, height), and how much of it shows there
+        when it is pasted: float32 (rows, columns), 0 at its edge and 1 inside."""
+        (left, top, right, bottom), new, _ = _feather_mask(self, size)
+        return (slice(top, max(top, bottom)), slice(left, max(left, right))), new
+
+    def paste(self, picture: np.ndarray, result: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """The picture with `result` (n, n, 3), a crop cut earlier and changed, put back where it came from; or one
         channel (n, n) of it in that of the picture (height, width).
 
         Returns a new picture of the same size. The edge blends over `FEATHER` of the side into the picture, but not
-        where the crop reaches the picture's own border.
+        where the crop reaches the picture's own border; or `weights`, of the shape of `edge`'s, say how much shows.
         """
         import cv2
 
         height, width = picture.shape[:2]
         (left, top, right, bottom), new, old = _feather_mask(self, (width, height))
+        if weights is not None:
+            new, old = weights, 1.0 - weights
         pasted = picture.copy()
         if right <= left or bottom <= top:
             return pasted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -13,10 +13,11 @@ import numpy as np
 
 from followyouremoji.errors import advice_on_gpu_memory
 from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
-from followyouremoji.preparation import Prepared
+from followyouremoji.preparation import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
@@ -74,7 +75,8 @@ def animate(
         check_destination(work)
         animator, prepared = prepare(work, kept, load)
         note_made = None if kept is None else partial(kept.finish, described)
-        return write_frames(work, animator, prepared, note_made, kept)
+        stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
+        return write_frames(work, animator, prepared, note_made, stores)
 
 
 def resume_folder(work: Work, folder: Path) -> ResumeFolder:
@@ -82,7 +84,8 @@ def resume_folder(work: Work, folder: Path) -> ResumeFolder:
     from followyouremoji.checkpoints.sources import find_checkpoint
 
     weights = find_checkpoint(work.request.model.weights)
-    return ResumeFolder(folder, recipe(work.request, work.portrait, work.driving.path, weights, work.scaled))
+    sources = work.drivings.sources
+    return ResumeFolder(folder, recipe(work.request, work.portrait, sources, weights, work.scaled))
 
 
 def check_destination(work: Work) -> None:
@@ -100,7 +103,7 @@ def check_destination(work: Work) -> None:
 
 def prepare(
     work: Work, kept: ResumeFolder | None, load: Callable[[ModelChoice], PortraitAnimator]
-) -> tuple[PortraitAnimator, Prepared]:
+) -> tuple[PortraitAnimator, PreparedGroup]:
     """Find the faces while the model is loaded, and prepare the one for the other."""
     request = work.request
     settings = request.settings
@@ -115,28 +118,30 @@ def prepare(
                 if loading.done():
                     loading.result()  # what cannot be loaded ends the tracking
 
-            before = motion = kept.motion() if kept is not None else None
-            if motion is None:
-                face, smooth = settings.driving_face, request.clip.smooth
-                motion = work.driving.track(detector, face, smooth, tell_beside_loading)
-            else:
-                for note in work.driving.notes:
-                    work.tell(note)
+            motions: list[Motion] = []
+            tracked: list[int] = []
+            for number, driving in enumerate(work.drivings.files, 1):
+                motion = kept.motion(number) if kept is not None else None
+                if motion is None:
+                    face, smooth = settings.driving_face, request.clip.smooth
+                    motion = driving.track(detector, face, smooth, tell_beside_loading)
+                    tracked.append(number)
+                else:
+                    for note in driving.notes:
+                        work.tell(note)
+                motions.append(motion)
         if not loading.done():
             work.tell(Stage("loading", "Loading the model"))
         animator = loading.result()
     finally:
         loader.shutdown(wait=False)  # who stops need not wait for torch
-    if kept is not None and before is None:  # now that nothing can be refused any more
-        motion = kept.keep_motion(motion)
+    if kept is not None:  # now that nothing can be refused any more
+        for number in tracked:
+            motions[number - 1] = kept.keep_motion(motions[number - 1], number)
     for note in notes_on_model(animator, request):
         work.tell(note)
-    prepared = animator.prepare(
-        found.layers,
-        motion,
-        alignment=request.alignment,
-        settings=settings,
-        portrait_landmarks=found.landmarks,
+    prepared = animator.prepare_faces(
+        found, work.drivings.motions(motions), alignment=request.alignment, settings=settings
     )
     work.tell_notes(found, prepared)
     return animator, prepared
@@ -159,11 +164,12 @@ def loras_of(request: AnimationRequest | BatchRequest) -> list[tuple[Path, float
 def write_frames(
     work: Work,
     animator: PortraitAnimator,
-    prepared: Prepared,
+    prepared: PreparedGroup,
     note_made: Callable[[Outcome], None] | None = None,
-    store: LatentStore | None = None,
+    stores: Sequence[LatentStore] = (),
 ) -> Outcome:
-    """Generate the frames and write them as they come; `store` keeps what is finished of them.
+    """Generate the frames and write them as they come; `stores` keep what is finished of each
+    face.
 
     `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
     gets its name: after a kill between the two, a note without a file is written again, while a file without a note
@@ -182,15 +188,15 @@ def write_frames(
         work.request.settings,
         loras=loras_of(work.request),
         progress=advance,
-        store=store,
+        stores=stores,
         tally=tally,
     )
     with closing(making) as frames:
         rows: Iterator[np.ndarray] = frames
         size = prepared.output_size
         if output.side_by_side:
-            size = row_size(work.driving, prepared)
-            rows = rows_beside(work.driving, prepared, rows, destination.background or BACKGROUND)
+            size = row_size(work.drivings, prepared)
+            rows = rows_beside(work.drivings, prepared, rows, destination.background or BACKGROUND)
         fitting = destination.fitting(size)
         if fitting != size:  # rows, and squares that are not put back, may be larger than the portrait
             rows = (resize_picture(row, fitting) for row in rows)

@@ -33,6 +33,7 @@ from followyouremoji.requests.animation import (
     write_frames,
 )
 from followyouremoji.requests.batch_folder import BatchFolder
+from followyouremoji.requests.bundled import driving_source
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import (
     BatchOutcome,
@@ -161,7 +162,8 @@ class Plan:
 
 def frames_of(batch: BatchRequest, motion: Source) -> int:
     """How many frames the results of a motion have. Raises UserError where it cannot be used."""
-    return Driving(motion.path, batch.clip.range, batch.settings.frame_rate).expected_frames
+    source = driving_source(motion.given)
+    return Driving(source, batch.clip.range, batch.settings.frame_rate).expected_frames
 
 
 def ending_of(batch: BatchRequest, frames: int) -> str:
@@ -176,7 +178,8 @@ def recipe_of(
 ) -> Recipe:
     """What a result depends on."""
     output = TypeAdapter(Output).dump_python(request.output, mode="json", exclude={"path", "overwrite"})
-    return recipe(request, pair.portrait.path, pair.motion.path, weights, None, fingerprint) | output
+    drivings = [driving_source(driving) for driving in request.driven.values()]
+    return recipe(request, pair.portrait.path, drivings, weights, None, fingerprint) | output
 
 
 class Teller:
@@ -251,24 +254,23 @@ class Run:
         with self._blaming(pair.portrait):
             found = face.found(work)
         with self._blaming(pair.motion):
-            motion = self._motion(work, detector)
+            motions = [self._motion(driving, work, detector) for driving in work.drivings.files]
         for note in notes_on_model(animator, request):
             work.tell(note)
-        prepared = animator.prepare(
-            found.layers,
-            motion,
+        prepared = animator.prepare_faces(
+            found,
+            work.drivings.motions(motions),
             alignment=request.alignment,
             settings=request.settings,
-            portrait_landmarks=found.landmarks,
         )
         work.tell_notes(found, prepared)
         file = work.destination.path.name
         note_made = partial(self._folder.note_made, file, job.recipe())
         return write_frames(work, animator, prepared, note_made)
 
-    def _motion(self, work: Work, detector: FaceDetector) -> Motion:
+    def _motion(self, driving: Driving, work: Work, detector: FaceDetector) -> Motion:
         """A driving's motion, followed once."""
-        driving, clip, settings = work.driving, self._batch.clip, self._batch.settings
+        clip, settings = self._batch.clip, self._batch.settings
         if driving.motion is not None:
             return driving.track(detector, None, clip.smooth, work.tell)
         how = TypeAdapter(type(clip)).dump_python(clip, mode="json")

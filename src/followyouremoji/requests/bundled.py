@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from followyouremoji.errors import MotionError, PictureError
+from followyouremoji.face.expressions import NAMED_EXPRESSIONS
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from followyouremoji.face.motion import Motion
 
 PREFIX = "bundled:"
 EXAMPLES = Path(__file__).parent / "examples"
@@ -48,14 +51,33 @@ def portrait_landmarks(path: Path) -> np.ndarray | None:
         return file[path.stem]
 
 
-def driving_path(given: str) -> Path:
-    """The path that a user means as DRIVING. Raises MotionError for a bundled name that does not exist."""
+def motion_names() -> list[str]:
+    """Names of all bundled motions: those of files, sorted, and the expressions, which are computed."""
+    return [*example_names(MOTION_ENDING), *NAMED_EXPRESSIONS]
+
+
+def driving_source(given: str) -> Path | Motion:
+    """What a user means as DRIVING: a file, or a bundled expression's motion. Raises MotionError for a bundled name
+    that does not exist."""
     if not given.startswith(PREFIX):
         return Path(given)
-    names = example_names(MOTION_ENDING)
-    if (name := given.removeprefix(PREFIX)) not in names:
-        raise MotionError(f"there is no bundled motion {name!r}; the bundled motions are {_listed(names)}")
-    return EXAMPLES / f"{name}{MOTION_ENDING}"
+    if (name := given.removeprefix(PREFIX)) in example_names(MOTION_ENDING):
+        return EXAMPLES / f"{name}{MOTION_ENDING}"
+    if name in NAMED_EXPRESSIONS:
+        from followyouremoji.face.keyframes import expression_motion
+
+        return expression_motion(name)
+    raise MotionError(
+        f"there is no bundled motion {name!r}; the bundled motions are {_listed(motion_names())}"
+    )
+
+
+def bundled_motion(name: str) -> Motion:
+    """A bundled motion, such as "hello" or "smile". Raises MotionError for a name that does not exist."""
+    from followyouremoji.face.motion import Motion
+
+    source = driving_source(f"{PREFIX}{name}")
+    return source if isinstance(source, Motion) else Motion.load(source)
 
 
 def _listed(names: list[str]) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from followyouremoji.errors import UserError, some_of
-from followyouremoji.face.motion import MOTION_ENDINGS
+from followyouremoji.face.motion import MOTION_ENDINGS, Motion
 from followyouremoji.media.kinds import PHOTO_ENDINGS, VIDEO_ENDINGS
-from followyouremoji.requests.bundled import PREFIX, driving_path, portrait_path
+from followyouremoji.requests.bundled import PREFIX, driving_source, portrait_path
 from followyouremoji.requests.events import Note
 
 LIST_ENDING = ".txt"
@@ -27,7 +27,8 @@ class BatchError(UserError):
 
 @dataclass(frozen=True)
 class Source:
-    """A portrait or a motion: as it is `given` in a request, the `path` of its file, and its part of results' names."""
+    """A portrait or a motion: as it is `given` in a request, the `path` of its file, which a computed motion has none
+    of, and its part of results' names."""
 
     given: str
     path: Path
@@ -57,7 +58,7 @@ class Pairs:
         notes: list[Note] = []
         faces = sources(portraits, "portrait", PHOTO_ENDINGS, portrait_path, notes)
         endings = (*MOTION_ENDINGS, *VIDEO_ENDINGS, *PHOTO_ENDINGS)
-        moves = sources(motions, "motion", endings, driving_path, notes)
+        moves = sources(motions, "motion", endings, driving_source, notes)
         both = [(face, move) for face in faces for move in moves]
         names = unlike(f"{face.name}_{move.name}" for face, move in both)
         pairs = tuple(Pair(*pair, name) for pair, name in zip(both, names, strict=True))
@@ -68,14 +69,14 @@ def sources(
     given: Sequence[str],
     kind: str,
     endings: Sequence[str],
-    path_of: Callable[[str], Path],
+    source_of: Callable[[str], Path | Motion],
     notes: list[Note],
 ) -> list[Source]:
     """The files that are meant, each once, in the order given and in folders that of their names.
 
-    `kind` names them in messages, `endings` are theirs in folders, `path_of` gives the path of one.
+    `kind` names them in messages, `endings` are theirs in folders, `source_of` gives the path of one, or a motion.
     """
-    found: dict[Path, tuple[str, Path]] = {}
+    found: dict[Path | str, tuple[str, Path]] = {}
     for text in listed(given):
         folder = Path(text)
         if text.startswith(PREFIX) or not folder.is_dir():
@@ -85,10 +86,13 @@ def sources(
         if others:
             notes.append(Note("left_out", f"{folder}: left out {some_of(others)}, no {kind} by the name."))
         for file in files:
-            path = path_of(file)
-            if not path.exists():
-                raise BatchError(f"there is no file or folder {path}")
-            found.setdefault(path.resolve(), (file, path))
+            source = source_of(file)
+            if isinstance(source, Motion):
+                found.setdefault(file, (file, Path(source.source)))
+                continue
+            if not source.exists():
+                raise BatchError(f"there is no file or folder {source}")
+            found.setdefault(source.resolve(), (file, source))
     if not found:
         raise BatchError(
             f"{', '.join(given) or 'nothing'} holds no {kind}: {', '.join(endings)} are looked for"

@@ -9,7 +9,7 @@ import numpy as np
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.framing import ModelFraming
-from followyouremoji.preparation import prepare
+from followyouremoji.preparation import prepare_faces
 from followyouremoji.requests.events import OnEvent, Outcome, Progress, Stage, ignore
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.requests.work import Work
@@ -19,7 +19,8 @@ DIMMED = 0.55  # of the portrait's brightness under the landmarks
 
 
 def preview(request: AnimationRequest, size: int = 512, on_event: OnEvent = ignore) -> Outcome:
-    """Draw the landmarks that a model would follow over the portrait, in squares of `size` pixels. No model runs.
+    """Draw the landmarks that a model would follow over the portrait: of one face in squares of `size` pixels a side,
+    of several in the whole picture, whose longer side has as many. No model runs.
 
     Raises UserError for whatever cannot be used, and what `on_event` raises.
     """
@@ -27,27 +28,30 @@ def preview(request: AnimationRequest, size: int = 512, on_event: OnEvent = igno
     work.destination.check()
     with FaceDetector(request.settings.detector_bundle) as detector:
         found = work.find_portrait(detector)
-        motion = work.driving.track(detector, request.settings.driving_face, request.clip.smooth, work.tell)
-    prepared = prepare(
-        found.layers,
-        motion,
+        face, smooth = request.settings.driving_face, request.clip.smooth
+        motions = [driving.track(detector, face, smooth, work.tell) for driving in work.drivings.files]
+    prepared = prepare_faces(
+        found,
+        work.drivings.motions(motions),
         ModelFraming(size, LandmarkStyle(antialiased=True), always_crop=True),
         alignment=request.alignment,
         settings=request.settings,
-        portrait_landmarks=found.landmarks,
     )
     work.tell_notes(found, prepared)
     work.tell(Stage("drawing", "Drawing"))
 
+    picture = prepared.picture(size)
+    shown = (picture.shape[1], picture.shape[0])
+
     def drawn() -> Iterator[np.ndarray]:
         for frame in range(len(prepared)):
-            yield overlaid(prepared.picture, prepared.landmark_picture(frame))
+            yield overlaid(picture, prepared.landmark_picture(frame, size))
             work.tell(Progress(frame + 1, len(prepared)))
 
     def made(sound: bool) -> Outcome:
-        return work.outcome(prepared, (size, size), sound)
+        return work.outcome(prepared, shown, sound)
 
-    return work.write(drawn(), prepared, (size, size), made, comment=PREVIEW_COMMENT)
+    return work.write(drawn(), prepared, shown, made, comment=PREVIEW_COMMENT)
 
 
 def overlaid(picture: np.ndarray, lines: np.ndarray) -> np.ndarray:

@@ -9,10 +9,11 @@ from dataclasses import field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from followyouremoji.config import validated
-from followyouremoji.errors import UserError
+from followyouremoji.errors import SettingsError, UserError
+from followyouremoji.face.expressions import NAMED_EXPRESSIONS
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.options import option
 from followyouremoji.settings import AnimationSettings
@@ -134,6 +135,44 @@ def loras_option() -> Any:
 
 
 @validated
+class FaceChoice:
+    """A face of the portrait that moves, and what drives it."""
+
+    face: Annotated[int, Field(ge=1)] | Literal["all"] = option(
+        ..., "Its number, 1 is the furthest to the left, or all of them."
+    )
+    driving: str | None = option(
+        None, "What moves it, as the request's driving.", otherwise="the request's driving", min_length=1
+    )
+
+    @field_validator("face", mode="before")
+    @classmethod
+    def _is_face(cls, face: Any) -> Any:
+        if face == "all" or (type(face) is int and face >= 1):
+            return face
+        raise ValueError(f"{face} is no face: give its number, 1 is the furthest to the left, or all")
+
+
+def parse_face(given: Any) -> Any:
+    """`N`, `all` or `N=DRIVING` as a FaceChoice. Mappings are read, too."""
+    if isinstance(given, Mapping):
+        return FaceChoice(**given)
+    if not isinstance(given, str):
+        return given
+    name, equals, driving = given.partition("=")
+    number: Any = int(name) if name.isdecimal() else name
+    return FaceChoice(face=number, driving=driving if equals else None)
+
+
+Faces = tuple[Annotated[FaceChoice, BeforeValidator(parse_face)], ...]
+
+
+def faces_option(words: str) -> Any:
+    """The option for `Faces`."""
+    return option((), words, panel="Framing", otherwise="the largest", strict=False)
+
+
+@validated
 class ClipSettings:
     """The part of the driving that is used, and how it is tracked."""
 
@@ -188,9 +227,11 @@ class AnimationRequest:
     """
 
     portrait: str = option(..., "The picture to animate, or `bundled:NAME` (ada, max, emoji, stone, fox).")
-    driving: str = option(
-        ...,
-        "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk).",
+    driving: str | None = option(
+        None,
+        "What moves it: a clip, a picture, a motion file (.fyemotion, or a released .npy), or `bundled:NAME` (hello, talk, "
+        f"{', '.join(NAMED_EXPRESSIONS)}).",
+        otherwise="what is given for each face",
     )
     output: Output = Output()
     model: ModelChoice = ModelChoice()
@@ -198,6 +239,10 @@ class AnimationRequest:
     clip: ClipSettings = field(default_factory=ClipSettings)  # its check imports NumPy
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
+    faces: Faces = faces_option(
+        "Which face of the portrait moves, 1 is the furthest to the left: `2`, `all`, or `2=wink.mp4` with a driving of its own; "
+        "several times for several faces. The others keep still."
+    )
     points: Path | None = option(
         None,
         "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
@@ -213,6 +258,39 @@ class AnimationRequest:
         otherwise="nothing is kept",
         strict=False,
     )
+
+    @model_validator(mode="after")
+    def _drives_each_face(self) -> Self:
+        _ = self.driven
+        return self
+
+    @property
+    def driven(self) -> dict[int | Literal["all"] | None, str]:
+        """What drives which face: a number from the left, all of them, or None, the largest."""
+        named = [choice.face for choice in self.faces]
+        twice = next((face for face in named if named.count(face) > 1), None)
+        if twice is not None:
+            raise _faces_error(f"{_in_words(twice)} named twice: name each face once")
+        if "all" in named and len(named) > 1:
+            raise _faces_error("all faces are named, and single ones as well: name either")
+        own = [choice for choice in self.faces if choice.driving is not None]
+        if self.driving is not None and self.faces and len(own) == len(self.faces):
+            raise _faces_error(
+                f"{self.driving} drives no face, since each face that is named has a driving of its own: leave it out, or name a "
+                "face without one"
+            )
+        driven: dict[int | Literal["all"] | None, str] = {}
+        for choice in self.faces:
+            driven[choice.face] = choice.driving or self._own_driving(_in_words(choice.face))
+        return driven or {None: self._own_driving("the face is")}
+
+    def _own_driving(self, whose: str) -> str:
+        if self.driving is None:
+            raise SettingsError(
+                f"{whose} to move, but nothing is given that drives it: a clip, a picture, a motion file or bundled:hello",
+                settings=("driving", "faces"),
+            )
+        return self.driving
 
 
 @validated
@@ -264,6 +342,9 @@ class BatchRequest:
     output: BatchOutput = BatchOutput()
     model: ModelChoice = ModelChoice()
     loras: Loras = loras_option()
+    faces: Faces = faces_option(
+        "Which face of each portrait moves, 1 is the furthest to the left: `2`, or `all`; several times for several faces."
+    )
     clip: ClipSettings = field(default_factory=ClipSettings)
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
@@ -277,7 +358,16 @@ class BatchRequest:
             output=Output(**{**same, "path": path}),
             model=self.model,
             loras=self.loras,
+            faces=self.faces,
             clip=self.clip,
             alignment=self.alignment,
             settings=self.settings,
         )
+
+
+def _in_words(face: int | Literal["all"]) -> str:
+    return "all faces are" if face == "all" else f"face {face} is"
+
+
+def _faces_error(message: str) -> SettingsError:
+    return SettingsError(message, settings=("faces",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,8 @@ from followyouremoji.media.pictures import (
     resize_picture,
     side_by_side,
 )
-from followyouremoji.preparation import Prepared
-from followyouremoji.requests.driving import Driving
+from followyouremoji.preparation import PreparedGroup
+from followyouremoji.requests.driving import Drivings
 from followyouremoji.requests.events import Note
 from followyouremoji.requests.request import Output
 
@@ -41,10 +41,11 @@ WIDEST_DRIVING = 16 / 9  # its usual width over its height, for an estimate
 class Destination:
     """Where and how large a result will be, from what is asked for and the files that are read."""
 
-    def __init__(self, output: Output, portrait: Path, driving: Driving) -> None:
-        self.output, self.driving = output, driving
-        ending = PICTURE_ENDINGS[0] if driving.expected_frames == 1 else CLIP_ENDINGS[0]
-        self.path = output.path or Path(f"{portrait.stem}_{driving.path.stem}{ending}")
+    def __init__(self, output: Output, portrait: Path, drivings: Drivings) -> None:
+        self.output, self.drivings = output, drivings
+        ending = PICTURE_ENDINGS[0] if drivings.expected_frames == 1 else CLIP_ENDINGS[0]
+        names = "_".join([portrait.stem, *(driving.path.stem for driving in drivings.files)])
+        self.path = output.path or Path(f"{names}{ending}")
         self.background = None if output.background is None else colour(output.background)
 
     def described(self) -> dict[str, object]:
@@ -54,11 +55,12 @@ class Destination:
 
     def check(self) -> None:
         """Raise ClipError where the path cannot be written."""
-        path, one_frame = self.path, self.driving.expected_frames == 1
+        path, one_frame = self.path, self.drivings.expected_frames == 1
         endings = (*PICTURE_ENDINGS, *CLIP_ENDINGS, "") if one_frame else (*CLIP_ENDINGS, "")
         if not one_frame and path.suffix.lower() in set(PICTURE_ENDINGS) - set(CLIP_ENDINGS):
+            clip = next(driving.path for driving in self.drivings.files if driving.expected_frames > 1)
             raise ClipError(
-                f"{path} is a picture's name, but {self.driving.path} has many frames: give a name that ends in "
+                f"{path} is a picture's name, but {clip} has many frames: give a name that ends in "
                 f"{', '.join(CLIP_ENDINGS)}, or use one frame",
                 settings=("start", "stop"),
             )
@@ -72,13 +74,16 @@ class Destination:
         height, width = picture.shape[:2]
         if self.output.side_by_side:
             tall = min(height, TALLEST_ROW)
-            height, width = tall, round(tall * (WIDEST_DRIVING + 1 + 2 * width / height))
-        frames, transparent = self.driving.expected_frames, picture.shape[2] == 4
+            height, width = (
+                tall,
+                round(tall * (len(self.drivings.files) * WIDEST_DRIVING + 1 + 2 * width / height)),
+            )
+        frames, transparent = self.drivings.expected_frames, picture.shape[2] == 4
         check_room(self.path, expected_bytes((width, height), frames, ending, transparent), ClipError)
 
     def fitting(self, size: Size) -> Size:
         """The size that frames of `size` get."""
-        return fitting_size(size, clip_ending(self.path), self.driving.frame_rate, self.output.max_side)
+        return fitting_size(size, clip_ending(self.path), self.drivings.frame_rate, self.output.max_side)
 
     def portrait(self, layers: np.ndarray) -> np.ndarray:
         """A portrait uint8 (height, width, 3 or 4) as the work is done on it: no larger than the output may be, and
@@ -94,7 +99,7 @@ class Destination:
         why = "as the bound of the longer side asks"
         if self.output.max_side is None:
             why = (
-                f"the most that common players take of an MP4 at {self.driving.frame_rate:g} frames a second (H.264 level 5.1); "
+                f"the most that common players take of an MP4 at {self.drivings.frame_rate:g} frames a second (H.264 level 5.1); "
                 "another bound can be set"
             )
         return Note("portrait_scaled", f"{portrait} is scaled to {scaled} pixels, {why}.", ("max_side",))
@@ -117,23 +122,39 @@ def check_output(
 
 
 def rows_beside(
-    driving: Driving, prepared: Prepared, results: Iterator[np.ndarray], background: Colour = BACKGROUND
+    drivings: Drivings,
+    prepared: PreparedGroup,
+    results: Iterator[np.ndarray],
+    background: Colour = BACKGROUND,
 ) -> Iterator[np.ndarray]:
-    """Driving frame, landmarks, portrait and result, on a `background`, in a row, for every frame."""
-    for index, (picture, result) in enumerate(zip(driving.pictures(prepared.motion), results, strict=False)):
-        yield row(picture, index, on_background(result, background), prepared)
+    """Driving frames, landmarks, portrait and result, on a `background`, in a row, for every frame."""
+    shown = zip(driving_pictures(drivings, prepared), results, strict=False)
+    for index, (pictures, result) in enumerate(shown):
+        yield row(pictures, index, on_background(result, background), prepared)
 
 
-def row(picture: np.ndarray, index: int, result: np.ndarray, prepared: Prepared) -> np.ndarray:
-    """A driving frame, its landmarks, the portrait and the result, uint8 (h, w, 3) each, at the result's height or
+def driving_pictures(drivings: Drivings, prepared: PreparedGroup) -> Iterator[list[np.ndarray]]:
+    """The frames of each driving, for every frame; the last one of a shorter driving again."""
+    motions = {drivings.of(face.number): face.motion for face in prepared.faces}
+    clips = [driving.pictures(motion) for driving, motion in motions.items()]
+    latest: list[np.ndarray] = [next(clip) for clip in clips]
+    for _ in range(len(prepared)):
+        yield latest
+        latest = [next(clip, before) for clip, before in zip(clips, latest, strict=True)]
+
+
+def row(
+    drivings: Sequence[np.ndarray], index: int, result: np.ndarray, prepared: PreparedGroup
+) -> np.ndarray:
+    """Driving frames, their landmarks, the portrait and the result, uint8 (h, w, 3) each, at the result's height or
     less."""
-    tiles = [picture, prepared.landmark_picture(index), prepared.still, result]
+    tiles = [*drivings, prepared.landmark_picture(index), prepared.still, result]
     return side_by_side(tiles, height=min(result.shape[0], TALLEST_ROW))
 
 
-def row_size(driving: Driving, prepared: Prepared) -> Size:
+def row_size(drivings: Drivings, prepared: PreparedGroup) -> Size:
     """(width, height) of the rows, known before a frame is generated."""
     width, height = prepared.output_size
     blank = np.zeros((height, width, 3), np.uint8)
-    first = row(next(driving.pictures(prepared.motion)), 0, blank, prepared)
+    first = row(next(driving_pictures(drivings, prepared)), 0, blank, prepared)
     return first.shape[1], first.shape[0]

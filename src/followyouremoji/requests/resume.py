@@ -2,8 +2,8 @@
 
 ======================  =============================================================================================
 `request.json`          what makes the result: fingerprints of the files, all settings, versions; what came of it
-`motion.fyemotion`      the driving's motion, as it was followed
-`latents/NNNNNN…`       the latents of each finished part of the plan, a safetensors file with a checksum
+`motion-N.fyemotion`    the motion of each driving, as it was followed
+`latents/N-NNNNNN…`     the latents of each finished part of a face's plan, a safetensors file with a checksum
 `lock`                  held while a run works in the folder; empty
 ======================  =============================================================================================
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,8 +33,8 @@ from followyouremoji.version import __version__
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 2
-REQUEST, MOTION, LATENTS, LOCK = "request.json", "motion.fyemotion", "latents", "lock"
+FORMAT = 3
+REQUEST, MOTION, LATENTS, LOCK = "request.json", "motion-{}.fyemotion", "latents", "lock"
 CHECKSUM = "sha256"
 
 Recipe = dict[str, Any]
@@ -49,8 +49,7 @@ class ResumeError(UserError):
 
 
 class ResumeFolder:
-    """The folder of one animation, as a context manager: `with ResumeFolder(folder, recipe) as kept`. Also a
-    `sampling.sampler.LatentStore`.
+    """The folder of one animation, as a context manager: `with ResumeFolder(folder, recipe) as kept`.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ class ResumeFolder:
                 clear_stale(folder)
         except OSError as reason:
             self.__exit__()
-            raise self._failure(self.folder, reason) from reason
+            raise _failure(self.folder, reason) from reason
         try:
             self._begin_or_go_on()
         except BaseException:
@@ -105,9 +104,9 @@ class ResumeFolder:
             return None
         return Outcome(**{**self._finished["outcome"], "made_before": True})
 
-    def motion(self) -> Motion | None:
-        """The motion that was kept; None where there is none yet."""
-        path = self.folder / MOTION
+    def motion(self, number: int = 1) -> Motion | None:
+        """The motion that was kept of a driving; None where there is none yet."""
+        path = self.folder / MOTION.format(number)
         if not path.exists():
             return None
         try:
@@ -117,35 +116,18 @@ class ResumeFolder:
                 f"{path} is damaged, so nothing can go on from it; delete {self.folder} and begin anew"
             ) from reason
 
-    def keep_motion(self, motion: Motion) -> Motion:
-        """Keep a motion; returns it as later runs will read it."""
-        path = self.folder / MOTION
+    def keep_motion(self, motion: Motion, number: int = 1) -> Motion:
+        """Keep a driving's motion; returns it as later runs will read it."""
+        path = self.folder / MOTION.format(number)
         try:
             motion.save(path, overwrite=True)
         except MotionError as reason:
-            raise self._failure(path, reason.__cause__ or reason) from reason
+            raise _failure(path, reason.__cause__ or reason) from reason
         return Motion.load(path)
 
-    def load(self, number: int) -> Tensor | None:
-        """See `LatentStore`; None, too, where the file is damaged: its part is made anew."""
-        from safetensors import SafetensorError, safe_open
-
-        path = self._latents(number)
-        with suppress(SafetensorError, OSError), safe_open(path, framework="pt") as file:
-            latents: Tensor = file.get_tensor(LATENTS)
-            if (file.metadata() or {}).get(CHECKSUM) == _checksum(latents):
-                return latents
-        return None
-
-    def save(self, number: int, latents: Tensor) -> None:
-        """See `LatentStore`."""
-        from safetensors.torch import save
-
-        latents = latents.detach().cpu().contiguous()
-        self._write(self._latents(number), save({LATENTS: latents}, {CHECKSUM: _checksum(latents)}))
-
-    def _latents(self, number: int) -> Path:
-        return self.folder / LATENTS / f"{number:06d}.safetensors"
+    def latents(self, face: int = 1) -> KeptLatents:
+        """Those of a face, by its number in the portrait."""
+        return KeptLatents(self.folder / LATENTS, face)
 
     def _check_folder(self) -> None:
         folder = self.folder
@@ -188,25 +170,55 @@ class ResumeFolder:
         self._finished = finished
 
     def _keeps_anything(self) -> bool:
-        return (self.folder / MOTION).exists() or any((self.folder / LATENTS).iterdir())
+        return any(self.folder.glob(MOTION.format("*"))) or any((self.folder / LATENTS).iterdir())
 
     def _write_request(self) -> None:
         kept = {"format": FORMAT, "recipe": self._recipe, "finished": self._finished}
-        self._write(self.folder / REQUEST, json.dumps(kept, indent=1).encode())
+        _write(self.folder / REQUEST, json.dumps(kept, indent=1).encode())
 
-    def _write(self, path: Path, data: bytes) -> None:
-        try:
-            with atomic(path) as temporary:
-                temporary.write_bytes(data)
-        except OSError as reason:
-            raise self._failure(path, reason) from reason
 
-    def _failure(self, path: Path, reason: BaseException) -> ResumeError:
-        words = getattr(reason, "strerror", None) or str(reason)
-        return ResumeError(
-            f"cannot write {path}: {words}; see that the disc has room and the folder may be written to. The same request then goes "
-            "on from here"
-        )
+class KeptLatents:
+    """The latents of one face in a resume folder: a `sampling.sampler.LatentStore`."""
+
+    def __init__(self, folder: Path, face: int) -> None:
+        self._folder, self._face = folder, face
+
+    def load(self, number: int) -> Tensor | None:
+        """See `LatentStore`; None, too, where the file is damaged: its part is made anew."""
+        from safetensors import SafetensorError, safe_open
+
+        path = self._path(number)
+        with suppress(SafetensorError, OSError), safe_open(path, framework="pt") as file:
+            latents: Tensor = file.get_tensor(LATENTS)
+            if (file.metadata() or {}).get(CHECKSUM) == _checksum(latents):
+                return latents
+        return None
+
+    def save(self, number: int, latents: Tensor) -> None:
+        """See `LatentStore`."""
+        from safetensors.torch import save
+
+        latents = latents.detach().cpu().contiguous()
+        _write(self._path(number), save({LATENTS: latents}, {CHECKSUM: _checksum(latents)}))
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._face}-{number:06d}.safetensors"
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        with atomic(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as reason:
+        raise _failure(path, reason) from reason
+
+
+def _failure(path: Path, reason: BaseException) -> ResumeError:
+    words = getattr(reason, "strerror", None) or str(reason)
+    return ResumeError(
+        f"cannot write {path}: {words}; see that the disc has room and the folder may be written to. The same request then goes "
+        "on from here"
+    )
 
 
 HOW = {"device", "offload", "compiled", "batch"}
@@ -230,22 +242,27 @@ def fingerprint(path: Path) -> str:
 def recipe(
     request: AnimationRequest,
     portrait: Path,
-    driving: Path,
+    drivings: Sequence[Path | Motion],
     weights: Path,
     scaled: str | None,
     fingerprint: Callable[[Path], str] = fingerprint,
 ) -> Recipe:
     """What the frames depend on.
 
-    `weights` is the checkpoint's folder, whose small files hold the checksums of the large ones; `scaled` the size that
-    the portrait is scaled to. Raises UserError for a file that cannot be read.
+    `drivings` are those of the faces in turn, `weights` is the checkpoint's folder, whose small files hold the
+    checksums of the large ones, and `scaled` the size that the portrait is scaled to. Raises UserError for a file that
+    cannot be read.
     """
     asked = TypeAdapter(AnimationRequest).dump_python(request, mode="json")
     groups = [asked[group] for group in ("model", "clip", "alignment", "settings")]
     settings = {name: value for group in groups for name, value in group.items()}
     return {
         "portrait": fingerprint(portrait),
-        "driving": fingerprint(driving),
+        "driving": [
+            fingerprint(driving) if isinstance(driving, Path) else _checksum_of_motion(driving)
+            for driving in drivings
+        ],
+        "faces": ", ".join(str(choice.face) for choice in request.faces) or None,
         "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
         "LoRA": [[fingerprint(lora.file), lora.scale] for lora in request.loras],
         "points": None if request.points is None else fingerprint(request.points),
@@ -269,6 +286,13 @@ def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
         for name in dict.fromkeys((*kept, *wanted))
         if kept.get(name) != wanted.get(name)
     ]
+
+
+def _checksum_of_motion(motion: Motion) -> str:
+    digest = hashlib.sha256(f"{motion.frame_rate} {motion.size}".encode())
+    for array in (motion.timestamps, motion.landmarks, motion.rest):
+        digest.update(b"" if array is None else array.tobytes())
+    return digest.hexdigest()
 
 
 def _checksum(latents: Tensor) -> str:

@@ -12,21 +12,21 @@ from threading import Lock
 import numpy as np
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.placed_points import PlacedPoints
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_layers, write_picture
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.prefetch import prefetch
-from followyouremoji.preparation import Prepared
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
-from followyouremoji.requests.driving import Driving
+from followyouremoji.preparation import PreparedGroup
+from followyouremoji.requests.bundled import driving_source, portrait_landmarks, portrait_path
+from followyouremoji.requests.driving import Drivings
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
 from followyouremoji.requests.placing import placed_portrait
 from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import Destination
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import Portrait, find_portrait
+from followyouremoji.sources import Portrait, choose_faces, find_portrait
 
 WAITING_BYTES, LEAST_WAITING, MOST_WAITING = 1 << 26, 2, 64
 """Bytes of finished frames that may wait for the encoder (what a model finishes at once at 512 pixels a side), and how
@@ -46,7 +46,7 @@ class Work:
 
     request: AnimationRequest
     portrait: Path
-    driving: Driving
+    drivings: Drivings
     destination: Destination
     picture: np.ndarray
     scaled: str | None
@@ -62,22 +62,28 @@ class Work:
         them cannot be used."""
         started, settings = time.monotonic(), request.settings
         check_row(request.output, settings)
-        if request.points is not None and settings.face is not None:
+        if request.points is not None and request.faces:
             raise SettingsError(
-                "points on a face say which one is animated: leave the face's number out",
-                settings=("points", "face"),
+                "points on a face say which one is animated: leave the faces' numbers out",
+                settings=("points", "faces"),
             )
         portrait = portrait_path(request.portrait)
         layers = read_layers(portrait) if layers is None else layers
-        driving = Driving(driving_path(request.driving), request.clip.range, settings.frame_rate)
-        destination = Destination(request.output, portrait, driving)
+        driven = request.driven
+        sources = {driving: driving_source(driving) for driving in driven.values()}
+        drivings = Drivings(
+            {face: sources[driving] for face, driving in driven.items()},
+            request.clip.range,
+            settings.frame_rate,
+        )
+        destination = Destination(request.output, portrait, drivings)
         picture = destination.portrait(layers)
         height, width = picture.shape[:2]
         scaled = None if (height, width) == layers.shape[:2] else f"{width}x{height}"
         points = None
         if request.points is not None:
             points = PlacedPoints.read(request.points).scaled_to((width, height), request.points)
-        return cls(request, portrait, driving, destination, picture, scaled, on_event, started, points)
+        return cls(request, portrait, drivings, destination, picture, scaled, on_event, started, points)
 
     def tell(self, event: Event) -> None:
         """Tell of an event, from any thread."""
@@ -87,26 +93,39 @@ class Work:
             self.on_event(event)
 
     def find_portrait(self, detector: FaceDetector) -> Portrait:
-        """See `sources.find_portrait`; by the points, where there are some."""
-        if self.points is not None:
-            return placed_portrait(self.picture, self.points, self.request.settings, str(self.portrait))
+        """The portrait with its faces. Raises UserError where those that are driven are not there, or not alone in the
+        middle where settings ask for that."""
+        source, faces = str(self.portrait), self.drivings.faces
         known = portrait_landmarks(self.portrait)
-        return find_portrait(detector, self.picture, self.request.settings, str(self.portrait), known)
+        if self.points is not None:
+            found = placed_portrait(self.picture, self.points, source)
+        elif known is None:
+            found = find_portrait(detector, self.picture, source, faces)
+        else:
+            size = (self.picture.shape[1], self.picture.shape[0])
+            found = Portrait(self.picture, (Landmarks(known, size),), source)
+        choose_faces(found, faces, self.request.settings)
+        return found
 
-    def tell_notes(self, found: Portrait, prepared: Prepared) -> None:
-        for sentence in found.notes:
+    def tell_notes(self, found: Portrait, prepared: PreparedGroup) -> None:
+        for sentence in found.notes([face.number for face in prepared.faces]):
             self.tell(Note("portrait", sentence))
         for sentence in prepared.notes:
             self.tell(Note("alignment", sentence))
 
     def outcome(
-        self, prepared: Prepared, size: tuple[int, int], sound: bool, computed: int = 0, forecast: int = 0
+        self,
+        prepared: PreparedGroup,
+        size: tuple[int, int],
+        sound: bool,
+        computed: int = 0,
+        forecast: int = 0,
     ) -> Outcome:
         return Outcome(
             path=self.destination.path,
             frames=len(prepared),
             size=size,
-            frame_rate=prepared.motion.frame_rate,
+            frame_rate=prepared.frame_rate,
             sound=sound,
             seconds=time.monotonic() - self.started,
             notes=tuple(self.notes),
@@ -117,7 +136,7 @@ class Work:
     def write(
         self,
         rows: Iterator[np.ndarray],
-        prepared: Prepared,
+        prepared: PreparedGroup,
         size: tuple[int, int],
         made: Callable[[bool], Outcome],
         comment: str = GENERATED_COMMENT,
@@ -131,12 +150,15 @@ class Work:
             outcome = made(False)
             write_picture(path, picture, output.overwrite, comment=comment, background=background)
             return outcome
+        sounding = [face for face in prepared.faces if self.drivings.of(face.number).sound]
+        if not output.sound or prepared.loop == "pingpong":
+            sounding = []
         with ClipWriter(
             path,
-            prepared.motion.frame_rate,
+            prepared.frame_rate,
             size,
-            sound_from=self.driving.sound if output.sound and prepared.loop != "pingpong" else None,
-            sound_start=float(prepared.motion.timestamps[0]),
+            sound_from=self.drivings.of(sounding[0].number).sound if sounding else None,
+            sound_start=float(sounding[0].motion.timestamps[0]) if sounding else 0.0,
             overwrite=output.overwrite,
             background=background,
             comment=comment,

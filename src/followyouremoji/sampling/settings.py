@@ -84,6 +84,11 @@ class SamplingSettings:
             return chain(frames, self.window, cuts)
         return plan(frames, max(frames, 1), cuts)  # a scene at once
 
+    def steps_of(self, frames: int, cuts: Sequence[int] = (), loop: bool = False) -> int:
+        """The steps of all windows of a clip, as they are counted; parameters as of `levels`."""
+        segments = (segment for level in self.levels(frames, cuts, loop) for segment in level)
+        return sum(self.steps * len(self.windows(len(segment))) for segment in segments)
+
     def windows(self, frames: int) -> list[Window]:
         """The windows that the frames of one segment are denoised in, side by side; a single one where they fit."""
         length = min(TILE, self.window) if self.strategy == "tiles" else self.window

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -45,17 +44,26 @@ class Aligner:
         self._parts: OrderedDict[Hashable, Part] = OrderedDict()
         self._same = lru_cache(64)(_landmarks)
 
-    def part(self, path: Path, name: str, kept: ClipRange, smooth: float, loop: Loop) -> Part:
-        """A part of a motion file, smoothed and closed to a loop; `name` is for messages.
+    def part(
+        self,
+        identity: str,
+        read: Callable[[], Motion],
+        name: str,
+        kept: ClipRange,
+        smooth: float,
+        loop: Loop,
+    ) -> Part:
+        """A part of the motion that `read` gives, smoothed and closed to a loop. `identity` is what it is remembered
+        by, `name` is for messages.
 
         Raises MotionError, and ClipError where it has none of the range.
         """
-        key = (path, path.stat().st_mtime_ns, kept, smooth, loop)
+        key = (identity, kept, smooth, loop)
         with self._lock:
             if (known := self._parts.get(key)) is not None:
                 self._parts.move_to_end(key)
                 return known
-        cut = cut_motion(Motion.load(path), name, kept).smoothed(smooth)
+        cut = cut_motion(read(), name, kept).smoothed(smooth)
         part = Part(looped(cut, loop), len(cut))
         with self._lock:
             self._parts[key] = part

@@ -20,7 +20,7 @@ Seconds = Annotated[float, Field(ge=0.0, le=1e6)]
 class Controls:
     """Of the tab Animate; as in `AlignmentSettings`, `ClipSettings` and `AnimationSettings`.
 
-    `start` and `length` are seconds of the driving; without a length it is used to its end.
+    `start` and `length` are seconds of the driving; with a length of 0 it is used to its end.
     """
 
     expression: Strength = 1.0
@@ -35,7 +35,7 @@ class Controls:
     crop: Switch = "auto"
     loop: Loop = "off"
     start: Seconds = 0.0
-    length: Seconds | None = None
+    length: Seconds = 0.0
     seed: Annotated[int, Field(ge=0)] = 0
 
     def alignment(self) -> AlignmentSettings:
@@ -43,13 +43,13 @@ class Controls:
 
     def clip(self, most: float) -> ClipSettings:
         """The part of a driving, of whose first `most` seconds it is. Raises ClipError where it is empty."""
-        stop = most if self.length is None else min(self.start + self.length, most)
+        stop = min(self.start + self.length, most) if self.length > 0 else most
         return ClipSettings(
-            start=moment_text(self.start), stop=moment_text(max(stop, 0.0)), smooth=self.smooth
+            start=moment_text(float(self.start)), stop=moment_text(float(stop)), smooth=self.smooth
         )
 
-    def animation(self, **more: Any) -> AnimationSettings:
-        return AnimationSettings(**self._of(AnimationSettings), **more)
+    def animation(self) -> AnimationSettings:
+        return AnimationSettings(**self._of(AnimationSettings))
 
     def _of(self, kind: Any) -> dict[str, Any]:
         names = {field.name for field in fields(kind)}

@@ -70,7 +70,7 @@ def write_beside(
     """
     work = Work.open(replace(request, output=Output(path=target, side_by_side=True)), ignore)
     _, prepared = prepare(work, None, load)
-    size = work.destination.fitting(row_size(work.driving, prepared))
+    size = work.destination.fitting(row_size(work.drivings, prepared))
 
     def results() -> Iterator[np.ndarray]:
         if master.suffix == ".png":
@@ -83,5 +83,5 @@ def write_beside(
     def made(sound: bool) -> Outcome:
         return work.outcome(prepared, size, sound)
 
-    rows = rows_beside(work.driving, prepared, results(), BACKGROUND)
+    rows = rows_beside(work.drivings, prepared, results(), BACKGROUND)
     work.write((resize_picture(row, size) for row in rows), prepared, size, made)

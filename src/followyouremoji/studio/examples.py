@@ -7,13 +7,12 @@ from functools import cache
 from pathlib import Path
 
 from followyouremoji.errors import UserError
-from followyouremoji.face.motion import Motion
 from followyouremoji.requests.bundled import (
-    MOTION_ENDING,
     PORTRAIT_ENDING,
     PREFIX,
-    driving_path,
+    bundled_motion,
     example_names,
+    motion_names,
     portrait_path,
 )
 from followyouremoji.studio.material import Material, NotThere
@@ -41,8 +40,8 @@ def bundled_material(identity: str) -> Material:
                 "style": STYLES.get(name, "Drawn"),
             }
         return Material(identity, "portrait", name, identity, None, details)
-    if name in example_names(MOTION_ENDING):
-        motion = Motion.load(driving_path(identity))
+    if name in motion_names():
+        motion = bundled_motion(name)
         details = {
             "frames": len(motion),
             "frame_rate": motion.frame_rate,
@@ -59,7 +58,7 @@ def example_portraits() -> list[Material]:
 
 
 def example_motions() -> list[Material]:
-    return [bundled_material(f"{PREFIX}{name}") for name in example_names(MOTION_ENDING)]
+    return [bundled_material(f"{PREFIX}{name}") for name in motion_names()]
 
 
 def view_of(material: Material) -> Path:

@@ -1,6 +1,7 @@
 """One machine for several visitors: their jobs take turns, a visitor at a time, not a click at a time.
 
-A job runs in a thread of `Jobs`, whoever looks at it: a page that is loaded anew finds its job as it is.
+A job runs in a thread of `Jobs`, whoever looks at it: a page that is loaded anew finds its job as it is. One that has
+ended is forgotten; `on_end` has noted what became of it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from followyouremoji.crashes import sentence
 from followyouremoji.errors import SettingsError, UserError
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Progress, Stage
 
-JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+JobState = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 Work = Callable[[OnEvent], None]
 
-MOST_WAITING = 20
-"""Jobs of one visitor that may wait at a time."""
+MOST_WAITING = 200
+"""Jobs of one visitor that may wait at a time; since visitors take turns, nobody else waits longer for them."""
+MOST_WAITING_IN_ALL = 2000
+LAST_STEP = 0.7
+"""Seconds that a job has for the step that it is at, when the studio ends."""
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +87,8 @@ class Job:
 
 
 class Jobs:
-    """Runs jobs one after the other in a thread. A context manager; leaving it cancels what is under way."""
+    """Runs jobs one after the other in a thread. A context manager; leaving it interrupts what is under way, and what
+    waits stays as it is."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -100,39 +105,37 @@ class Jobs:
     def __exit__(self, *reason: object) -> None:
         with self._changed:
             self._closed = True
-            for job in self._jobs.values():
-                job.cancelling = True
+            if self._running is not None:
+                self._running.cancelling = True
             self._changed.notify_all()
-        self._thread.join(timeout=10.0)
+        self._thread.join(LAST_STEP)
 
     def submit(self, identity: str, owner: str, work: Work, on_end: Callable[[Job], None]) -> Job:
-        """Put a job in its visitor's line. `on_end` is called when it has ended, however.
-
-        Raises SettingsError where too many of the visitor's wait.
-        """
+        """Put a job in its visitor's line. `on_end` is called when it has ended, however."""
         job = Job(identity, owner, work, on_end)
         with self._changed:
-            line = self._waiting.setdefault(owner, deque())
-            if len(line) >= MOST_WAITING:
-                raise SettingsError(
-                    f"{MOST_WAITING} of your animations are waiting already; wait for one, or cancel one"
-                )
-            line.append(job)
+            self._waiting.setdefault(owner, deque()).append(job)
             self._jobs[identity] = job
             self._changed.notify_all()
         return job
 
+    def check_room(self, owner: str, more: int = 1) -> None:
+        """Raise SettingsError where too many of a visitor's would wait with some more."""
+        with self._changed:
+            waiting = len(self._waiting.get(owner, ()))
+            in_all = sum(map(len, self._waiting.values()))
+        if in_all + more > MOST_WAITING_IN_ALL:
+            raise SettingsError("too many animations are waiting in this studio; come back later")
+        if waiting + more > MOST_WAITING:
+            raise SettingsError(
+                f"up to {MOST_WAITING} of your animations may wait at a time, and with these they would be {waiting + more}; wait for "
+                "some, or cancel some"
+            )
+
     def find(self, identity: str, owner: str) -> Job | None:
-        """A visitor's job that has not been forgotten; ended ones are remembered until `forget`."""
+        """A visitor's job that waits or runs."""
         job = self._jobs.get(identity)
         return job if job is not None and job.owner == owner else None
-
-    def forget(self, identity: str) -> None:
-        """Forget a job that has ended."""
-        with self._changed:
-            job = self._jobs.get(identity)
-            if job is not None and job.state not in ("waiting", "running"):
-                del self._jobs[identity]
 
     def cancel(self, job: Job) -> None:
         """End a job: at once where it waits, at its next event where it runs."""
@@ -140,10 +143,13 @@ class Jobs:
             job.cancelling = True
             waited = job.state == "waiting"
             if waited:
-                self._waiting[job.owner].remove(job)
+                line = self._waiting[job.owner]
+                line.remove(job)
+                if not line:
+                    del self._waiting[job.owner]
                 job.state = "cancelled"
         if waited:
-            job.on_end(job)
+            self._end(job)
 
     def place(self, job: Job) -> int:
         """How many jobs are done before a waiting one, the running one included; 0 for one that runs or has ended."""
@@ -162,33 +168,35 @@ class Jobs:
     def _serve(self) -> None:
         while True:
             with self._changed:
-                while not any(self._waiting.values()):
-                    if self._closed:
-                        return
-                    self._changed.wait()
+                self._running = None
+                self._changed.wait_for(lambda: self._waiting or self._closed)
                 if self._closed:
                     return
-                owner = next(owner for owner, line in self._waiting.items() if line)
+                owner = next(iter(self._waiting))
                 line = self._waiting.pop(owner)
                 job = line.popleft()
                 if line:
                     self._waiting[owner] = line  # at the end: others have their turn first
                 job.state, self._running = "running", job
             self._run(job)
-            with self._changed:
-                self._running = None
+            self._end(job)
 
-    @staticmethod
-    def _run(job: Job) -> None:
+    def _run(self, job: Job) -> None:
         try:
             job.work(job.on_event)
             job.state = "done"
         except Cancelled:
-            job.state = "cancelled"
+            job.state = "interrupted" if self._closed else "cancelled"
         except UserError as error:
             job.error, job.state = str(error), "failed"
         except Exception as error:  # a fault of ours; others' jobs go on
             log.exception("a job failed")
             job.error, job.state = sentence(error), "failed"
-        job.frame = None
-        job.on_end(job)
+
+    def _end(self, job: Job) -> None:
+        try:
+            job.on_end(job)
+        except Exception:  # a full disk, perhaps; others' jobs go on
+            log.exception("what became of a job could not be noted")
+        with self._changed:
+            del self._jobs[job.id]

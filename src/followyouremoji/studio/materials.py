@@ -10,26 +10,31 @@ The folder of a material holds the file as it was given and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from followyouremoji.errors import ClipError, FaceNotFound, PictureError, UserError
-from followyouremoji.face.detection import FaceDetector
+from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import open_image, read_layers, resize_picture, write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
-from followyouremoji.sources import Tracked, cut_motion, track_file, upright_portrait
+from followyouremoji.sources import Face, Tracked, cut_motion, find_portrait, track_file
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
-PICTURE_SIDE, CLIP_SIDE = 1024, 480
+PICTURE_SIDE, CLIP_SIDE = 1024, 360
 """Longest sides of what a browser shows, pixels."""
+
+EVERY_FACE: tuple[Face, ...] = ("all",)
 
 VIEW_RATE = 25.0
 """Most frames a second of a clip's view."""
@@ -41,13 +46,15 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
 
     One without a face is taken: points can be placed by hand. Raises PictureError.
     """
-    with open_image(InputFile(name, path), PictureError) as image:
-        check_pixels(image.size, name, limits, PictureError)
-    layers, landmarks = read_layers(InputFile(name, path)), []
+    with suppress(UnidentifiedImageError), open_image(InputFile(name, path), PictureError) as image:
+        check_pixels(image.size, name, limits, PictureError)  # of what is no picture, `read_layers` says so
+    layers, turns = read_layers(InputFile(name, path)), 0
+    landmarks: Sequence[Landmarks] = ()
     notes: tuple[str, ...] = ()
     try:
-        found = upright_portrait(detector, layers, None, name)
-        layers, landmarks, notes = found.layers, [found.landmarks], found.notes
+        found = find_portrait(detector, layers, name, EVERY_FACE)
+        layers, landmarks, notes = found.layers, found.faces, found.notes([found.largest])
+        turns = landmarks[0].quarter_turns
     except FaceNotFound:
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]
@@ -57,6 +64,7 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
     return {
         "size": [width, height],
         "faces": len(faces),
+        "quarter_turns": turns,
         "transparent": layers.shape[2] == 4,
         "notes": list(notes),
     }

@@ -10,6 +10,8 @@ from gradio.themes import Base
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.tabs.animate import animate_tab
 from followyouremoji.studio.tabs.expressions import expressions_tab
+from followyouremoji.studio.tabs.history import history_tab
+from followyouremoji.studio.tabs.points import points_tab
 
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 
@@ -26,10 +28,14 @@ def build_page(studio: Studio) -> Page:
     with gr.Blocks(title="Follow Your Emoji", analytics_enabled=False) as blocks:
         gr.HTML('<header class="fye-header"><h1>Follow Your Emoji</h1></header>', apply_default_css=False)
         with gr.Tabs():
-            with gr.Tab("Animate", id="animate"):
+            with gr.Tab("Animate", id="animate", render_children=True):
                 animate_tab()
-            with gr.Tab("Expressions", id="expressions"):
+            with gr.Tab("Expressions", id="expressions", render_children=True):
                 expressions_tab()
+            with gr.Tab("Points", id="points", render_children=True):
+                points_tab()
+            with gr.Tab("History", id="history", render_children=True):
+                history_tab()
     return Page(blocks, look(), HEAD)
 
 

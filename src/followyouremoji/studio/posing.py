@@ -84,7 +84,9 @@ class Sitter:
     def pose(self, pose: Pose) -> np.ndarray:
         """The landmarks ``(1, 478, 2)`` of a pose, pixels."""
         settings, rest = replace(AS_IT_IS, pose=pose), _at_rest()
-        return align(rest.motion, self.landmarks, settings, solve=lambda _: rest, measure=self._measure).points
+        return align(
+            rest.motion, self.landmarks, settings, solve=lambda _: rest, measure=self._measure
+        ).points
 
     def perform(self, keyframes: Keyframes) -> np.ndarray:
         """The landmarks ``(T, 478, 2)`` of all frames, pixels."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -57,20 +57,23 @@ def packed(
 ) -> bytes:
     """Landmarks (T, 478, 2), pixels of a portrait, for a view of `size` that is `scale` times as large."""
     shown, lines, pupils = _shown()
-    header = json.dumps(
-        {
-            "size": size,
-            "frames": len(points),
-            "start": start,
-            "forward": len(points) if forward is None else forward,
-            "frame_rate": frame_rate,
-            "points": len(shown),
-            "lines": lines,
-            "pupils": pupils,
-            "pupil_colour": f"rgb{PUPIL_COLOUR}",
-            "notes": list(notes),
-        }
-    ).encode()
-    header += b" " * (-len(header) % 4)
-    fine = np.clip(np.rint(points[:, shown] * (scale * FINE)), -32768, 32767).astype("<i2")
-    return struct.pack("<I", len(header)) + header + fine.tobytes()
+    header = {
+        "size": size,
+        "frames": len(points),
+        "start": start,
+        "forward": len(points) if forward is None else forward,
+        "frame_rate": frame_rate,
+        "points": len(shown),
+        "lines": lines,
+        "pupils": pupils,
+        "pupil_colour": f"rgb{PUPIL_COLOUR}",
+        "notes": list(notes),
+    }
+    return framed(header, points[:, shown] * (scale * FINE))
+
+
+def framed(header: Mapping[str, object], fine: np.ndarray) -> bytes:
+    """A header and coordinates in eighths of a pixel, of any shape, as one answer."""
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 4)
+    return struct.pack("<I", len(text)) + text + np.clip(np.rint(fine), -32768, 32767).astype("<i2").tobytes()

@@ -1,14 +1,14 @@
 """What the page's scripts ask for, under `/studio/`.
 
     GET    examples                       bundled portraits and motions, and what may be uploaded
-    GET    materials?kind=KIND            what the visitor uploaded, the latest first
+    GET    materials, materials?kind=KIND what the visitor uploaded, the latest first
     POST   materials?kind=KIND&name=NAME  the body is a file: a portrait or a driving
     GET    materials/ID                   what is known of it
     GET    materials/ID/view              the picture or clip that a browser shows
     GET    materials/ID/faces             of a portrait: where its faces are
     GET    materials/ID/motion            of a driving: its landmarks, see `preview`
     POST   preview                        {"portrait": ID, "driving": ID, "face": NUMBER, "controls": {}}: landmarks
-    POST   results                        the same: begins an animation
+    POST   results                        {"portrait": ID, "driving": ID, "faces": [], "controls": {}}: animate
     GET    results, results/ID            what was made and is being made
     GET    results/ID/frame               the latest frame of one under way, JPEG
     POST   results/ID/cancel
@@ -37,9 +37,11 @@ from starlette.concurrency import run_in_threadpool
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError
 from followyouremoji.media.pictures import on_background
+from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import example_motions, example_portraits, view_of
 from followyouremoji.studio.material import Kind, Material, NotThere
+from followyouremoji.studio.placing import kept_points
 from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visiting
@@ -62,13 +64,23 @@ AtWork = Annotated[Studio, Depends(studio_of)]
 
 
 @validated
-class Asked:
-    """A portrait, a driving, and what the controls say."""
+class PreviewAsked:
+    """A portrait, the driving of one of its faces, by default the largest, and what the controls say."""
 
     portrait: str
     driving: str
     face: Annotated[int, Field(ge=1)] | None = None
-    """Of the portrait, from left to right; by default the largest."""
+    controls: Controls = Controls()
+
+
+@validated
+class AnimationAsked:
+    """A portrait, a driving, which faces move, by default the largest, and what the controls say."""
+
+    portrait: str
+    driving: str
+    faces: tuple[FaceChoice, ...] = ()
+    """Some with a driving of their own."""
     controls: Controls = Controls()
 
 
@@ -89,15 +101,9 @@ async def body(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(body)]
 
 
-def asked(text: Body) -> Asked:
-    return parse(Asked, text, "the request", SettingsError)
-
-
-Wanted = Annotated[Asked, Depends(asked)]
-
-
 @router.get("/examples")
 def examples(studio: AtWork) -> dict[str, Any]:
+    studio.load()  # somebody has opened the page
     return {
         "portraits": [described(one) for one in example_portraits()],
         "drivings": [described(one) for one in example_motions()],
@@ -110,7 +116,7 @@ def examples(studio: AtWork) -> dict[str, Any]:
 
 
 @router.get("/materials")
-def materials(kind: Kind, visitor: Visiting) -> list[dict[str, Any]]:
+def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any]]:
     return [described(one) for one in visitor.materials(kind)]
 
 
@@ -118,7 +124,7 @@ def materials(kind: Kind, visitor: Visiting) -> list[dict[str, Any]]:
 async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     """The file is written as it comes, and given up as soon as it is too large."""
     name = name[:200]
-    most = studio.settings.upload_megabytes * 1_000_000
+    most, room = studio.settings.upload_megabytes * 1_000_000, await run_in_threadpool(visitor.room)
     folder = visitor.new_folder()
     try:
         file = folder / f"given{Path(name).suffix.lower()[:12]}"
@@ -130,6 +136,11 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
                     raise SettingsError(
                         f"{name} is too large: up to {studio.settings.upload_megabytes} MB are taken here"
                     )
+                if written > room:
+                    raise SettingsError(
+                        f"{name} is larger than the room that is left for your files; delete some results"
+                    )
+                visitor.check_disk()
                 opened.write(piece)
         if written == 0:
             raise SettingsError(f"{name} is empty (0 bytes)")
@@ -160,15 +171,27 @@ def motion(identity: str, visitor: Visiting, studio: AtWork) -> Response:
 
 
 @router.post("/preview")
-def preview(wanted: Wanted, visitor: Visiting, studio: AtWork) -> Response:
-    portrait, driving = chosen(wanted, visitor)
-    return Response(studio.preview(portrait, driving, wanted.controls, wanted.face), media_type=BINARY)
+def preview(text: Body, visitor: Visiting, studio: AtWork) -> Response:
+    asked = parse(PreviewAsked, text, "the request", SettingsError)
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    return Response(studio.preview(portrait, driving, asked.controls, asked.face), media_type=BINARY)
 
 
 @router.post("/results", status_code=201)
-def begin(wanted: Wanted, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
-    portrait, driving = chosen(wanted, visitor)
-    return told(studio.animate(visitor, portrait, driving, wanted.controls, wanted.face), visitor, studio)
+def begin(text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
+    asked = parse(AnimationAsked, text, "the request", SettingsError)
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    driven = {
+        choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
+        for choice in asked.faces
+    }
+    return told(studio.animate(visitor, portrait, driving, asked.controls, driven), visitor, studio)
 
 
 @router.get("/results")
@@ -243,14 +266,14 @@ def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:
     return material
 
 
-def chosen(wanted: Asked, visitor: Visitor) -> tuple[Material, Material]:
-    """The portrait and the driving. Raises NotThere."""
-    return of_kind("portrait", wanted.portrait, visitor), of_kind("driving", wanted.driving, visitor)
-
-
 def described(material: Material) -> dict[str, Any]:
     """What the page may know of a material."""
-    return {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    about = {"id": material.id, "kind": material.kind, "name": material.name, **material.details}
+    if material.kind == "portrait":
+        about["placed"] = kept_points(material) is not None
+        if about["placed"]:  # what was found, and what was said of it, does not matter
+            about |= {"faces": max(1, about["faces"]), "notes": []}
+    return about
 
 
 def told(result: Result, visitor: Visitor, studio: Studio) -> dict[str, Any]:

@@ -70,7 +70,9 @@ OfKeyframes = Annotated[Performed, Depends(asked(Performed))]
 @router.get("/poses")
 def poses(studio: AtWork) -> dict[str, Any]:
     return {
-        "sliders": [{"name": one.name, "group": one.group, "low": one.low, "high": one.high} for one in SLIDERS],
+        "sliders": [
+            {"name": one.name, "group": one.group, "low": one.low, "high": one.high} for one in SLIDERS
+        ],
         "expressions": NAMED_EXPRESSIONS,
         "strongest": STRONGEST,
         "easings": list(EASINGS),
@@ -165,7 +167,9 @@ def landmarks(points: np.ndarray, sitter: Sitter, frame_rate: float) -> Response
 
 def as_shown(made: Picture) -> Response:
     """JPEG, or WebP where it is transparent: what takes the least time."""
-    kind: dict[str, Any] = {"format": "JPEG"} if made.layers.shape[2] == 3 else {"format": "WEBP", "method": 0}
+    kind: dict[str, Any] = (
+        {"format": "JPEG"} if made.layers.shape[2] == 3 else {"format": "WEBP", "method": 0}
+    )
     written = BytesIO()
     Image.fromarray(made.layers).save(written, quality=PICTURE_QUALITY, **kind)
     media_type = f"image/{kind['format'].lower()}"
@@ -180,4 +184,6 @@ def check_length(keyframes: Keyframes, studio: Studio) -> None:
     """Raise SettingsError where a motion is longer than is taken here."""
     seconds, most = keyframes.frames / keyframes.frame_rate, studio.settings.clip_seconds
     if seconds > most:
-        raise SettingsError(f"the motion lasts {seconds:.4g} s; up to {most} s are taken here: make it shorter")
+        raise SettingsError(
+            f"the motion lasts {seconds:.4g} s; up to {most} s are taken here: make it shorter"
+        )

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+import errno
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-os.environ.setdefault(
-    "GRADIO_ANALYTICS_ENABLED", "False"
-)  # before Gradio is imported: nothing is sent anywhere
-
-import gradio
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 
 from followyouremoji.errors import UserError
+from followyouremoji.studio import routes_history, routes_points, routes_poses
+from followyouremoji.studio.gradio_start import gradio
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
-from followyouremoji.studio import routes_poses
+from followyouremoji.studio.password import Password
 from followyouremoji.studio.routes import router
+from followyouremoji.studio.security import Guard
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visits
 
 STATIC = Path(__file__).parent / "static"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+LOAD_AFTER = 4.0
+"""Seconds from the start until the model is loaded: the page is there first, and is not kept waiting for torch."""
+TIDY_EVERY = 3600.0
+
+log = logging.getLogger(__name__)
 
 
 def studio_app(studio: Studio) -> FastAPI:
     """The studio as a web application."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        work = asyncio.create_task(upkeep(studio))
+        yield
+        work.cancel()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.studio = studio
 
     @app.exception_handler(NotThere)
@@ -38,17 +55,28 @@ def studio_app(studio: Studio) -> FastAPI:
     def unusable(request: Request, error: UserError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 422)
 
+    @app.exception_handler(OSError)
+    def full(request: Request, error: OSError) -> JSONResponse:
+        if error.errno not in FULL:
+            raise error
+        return JSONResponse({"detail": "the studio's disk is full: its owner has to make room"}, 507)
+
     app.include_router(router)
+    app.include_router(routes_points.router)
     app.include_router(routes_poses.router)
+    app.include_router(routes_history.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))
+    if (password := studio.settings.asked_password) is not None:
+        app.add_middleware(Password, password=password)
     app.add_middleware(Visits)
+    app.add_middleware(Guard, local=studio.settings.local, proxied=studio.settings.proxied)  # the outermost
     page = build_page(studio)
     return gradio.mount_gradio_app(
         app,
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=[STATIC / "studio.css", STATIC / "expressions.css"],
+        css_paths=sorted(STATIC.glob("*.css")),
         head=page.head,
         footer_links=[],
         run_history=False,
@@ -56,3 +84,16 @@ def studio_app(studio: Studio) -> FastAPI:
         show_error=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+
+
+async def upkeep(studio: Studio) -> None:
+    """What is done while the studio serves, whoever asks for something or not."""
+    await asyncio.sleep(LOAD_AFTER)
+    try:
+        await asyncio.wrap_future(studio.load())
+    except UserError as error:  # which animations are told, too
+        log.error("The model cannot be used: %s", error)
+    while True:
+        with suppress(OSError):
+            await run_in_threadpool(studio.store.tidy)
+        await asyncio.sleep(TIDY_EVERY)

@@ -4,27 +4,30 @@
     FOLDER/visitors/NAME/results/ID/     an animation that was asked for: result.json and, when it is made, the file
     FOLDER/visitors/NAME/draft.json      what the page showed last
 
-What a request names is looked up among what is there, and never made a path.
+What a request names is looked up among what is there, and never made a path. What a visitor may keep is bounded, and
+so is for how long what nobody uses is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from weakref import WeakValueDictionary
 
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError
-from followyouremoji.files import atomic, clear_stale, write_json
+from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.files import atomic, clear_stale, lock, write_json
 from followyouremoji.requests.bundled import PREFIX
 from followyouremoji.studio.examples import bundled_material
 from followyouremoji.studio.material import Kind, Material, NotThere
@@ -34,6 +37,16 @@ State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupte
 
 UNDER_WAY: tuple[State, ...] = ("waiting", "running")
 NAME = re.compile(r"[0-9a-f]{32}")
+
+VISITOR_BYTES = 2_000_000_000
+LEAST_FREE = 1_000_000_000
+"""Bytes of the disk that are left to others."""
+
+DAY = 24 * 3600.0
+KEPT_UNUSED = DAY
+"""Seconds that an uploaded file is kept which no result and no draft names."""
+KEPT_UNSEEN = 30 * DAY
+"""Seconds that what a visitor without results has is kept."""
 
 
 @validated
@@ -54,7 +67,7 @@ class Result:
     """What `result.json` says of an animation.
 
     `portrait` and `driving` are ids of materials, `settings` what the page's controls said, `outcome` what
-    `requests.events.Outcome` says, without its path.
+    `requests.events.Outcome` says, without its path. Those that were asked for together share a `batch`.
     """
 
     id: str
@@ -64,17 +77,36 @@ class Result:
     portrait: str
     driving: str
     settings: dict[str, Any]
+    batch: str | None = None
     file: str | None = None
     error: str | None = None
     outcome: dict[str, Any] | None = None
 
 
 class Visitor:
-    """What one visitor has. Threads may share it."""
+    """What one visitor has, `most` bytes of it. Threads may share it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
+    def __init__(self, name: str, folder: Path, most: int) -> None:
+        self.name, self.folder, self.most = name, folder, most
         self._lock = Lock()
+
+    def size(self) -> int:
+        """Bytes that the visitor's files take."""
+        return sum(_sizes(self.folder))
+
+    def room(self) -> int:
+        """How many bytes more the visitor may keep. Raises SettingsError where that is none."""
+        room = self.most - self.size()
+        if room <= 0:
+            raise SettingsError(
+                f"your files take all of the {self.most / 1e9:g} GB that each visitor has; delete some results first"
+            )
+        return room
+
+    def check_disk(self) -> None:
+        """Raise SettingsError where the disk is nearly full."""
+        if shutil.disk_usage(self.folder).free < LEAST_FREE:
+            raise SettingsError("the studio's disk is full: its owner has to make room")
 
     # Materials
 
@@ -104,20 +136,21 @@ class Visitor:
         given = str(folder / Path(about.file).name)
         return Material(identity, about.kind, about.name, given, folder, about.details)
 
-    def materials(self, kind: Kind) -> list[Material]:
+    def materials(self, kind: Kind | None = None) -> list[Material]:
         """Those that were uploaded, the latest first; what cannot be read is left out."""
         found = []
         for folder in (self.folder / "materials").glob("*"):
             with suppress(NotThere, OSError, DataError):
                 found.append(((folder / "about.json").stat().st_mtime_ns, self.material(folder.name)))
-        return [one for _, one in sorted(found, key=lambda pair: -pair[0]) if one.kind == kind]
+        return [one for _, one in sorted(found, key=lambda pair: -pair[0]) if kind in (None, one.kind)]
 
     # Results
 
     def new_result(
-        self, title: str, portrait: str, driving: str, settings: Mapping[str, Any]
+        self, title: str, portrait: str, driving: str, settings: Mapping[str, Any], batch: str | None = None
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder."""
+        """Note an animation that was asked for; also returns its folder. Raises SettingsError without room."""
+        self.room()
         result = Result(
             id=secrets.token_hex(16),
             created=time.time(),
@@ -126,9 +159,11 @@ class Visitor:
             portrait=portrait,
             driving=driving,
             settings=dict(settings),
+            batch=batch,
         )
         folder = self.folder / "results" / result.id
         folder.mkdir(parents=True)
+        self.check_disk()
         self._write(folder, result)
         return result, folder
 
@@ -180,6 +215,20 @@ class Visitor:
         with self._lock:
             write_json(self.folder / "draft.json", draft)
 
+    def remove_unused(self) -> None:
+        """Remove materials that no result and no draft names, once they are not new any more. Raises OSError."""
+        old = [one for one in (self.folder / "materials").glob("*") if _age(one) > KEPT_UNUSED]
+        if old:
+            notes = [
+                path.read_text(encoding="utf-8", errors="replace")
+                for path in self.folder.rglob("*.json")
+                if path.relative_to(self.folder).parts[0] != "materials"
+            ]
+            used = set(NAME.findall(" ".join(notes)))
+            for one in old:
+                if one.name not in used:
+                    shutil.rmtree(one)
+
     def _folder(self, kind: str, identity: str) -> Path:
         folder = self.folder / kind / identity
         if not NAME.fullmatch(identity) or not folder.is_dir():
@@ -195,27 +244,84 @@ class Visitor:
 
 
 class Store:
-    """All visitors' folders, in one of the studio's. Files are readable by the user who runs the studio alone."""
+    """All visitors' folders, in one of the studio's. Files are readable by the user who runs the studio alone.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._visitors: dict[str, Visitor] = {}
-        visitors = folder / "visitors"
-        visitors.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        for one in visitors.iterdir():
-            self._begin_again(Visitor(one.name, one))
+    A context manager that holds the folder's lock: one studio at a time has it. Raises SettingsError where another has.
+    """
+
+    def __init__(self, folder: Path, visitor_bytes: int = VISITOR_BYTES) -> None:
+        self.folder, self.visitor_bytes = folder, visitor_bytes
+        self._visitors: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
+        self._visitors_lock = Lock()
+        try:
+            (folder / "visitors").mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            self._held = lock(folder / "lock")
+        except OSError as reason:
+            raise SettingsError(
+                f"{folder} cannot be used ({reason.strerror}); give another", settings=["folder"]
+            ) from None
+        if self._held is None:
+            raise SettingsError(
+                f"another studio is at work in {folder}; end it, or give another", settings=["folder"]
+            )
+        for visitor in self._all():
+            self._begin_again(visitor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self._held is not None:
+            self._held.release()
 
     def visitor(self, token: str) -> Visitor:
         """The visitor with a token; the folder's name does not tell the token."""
-        name = hashlib.sha256(token.encode()).hexdigest()[:32]
-        return self._visitors.setdefault(name, Visitor(name, self.folder / "visitors" / name))
+        visitor = self._named(hashlib.sha256(token.encode()).hexdigest()[:32])
+        with suppress(OSError):  # of a new one there is nothing yet
+            os.utime(visitor.folder)
+        return visitor
+
+    def tidy(self) -> None:
+        """Remove what nobody uses: see `KEPT_UNUSED` and `KEPT_UNSEEN`."""
+        for visitor in self._all():
+            with suppress(OSError):  # it was removed meanwhile
+                if _age(visitor.folder) > KEPT_UNSEEN and not any((visitor.folder / "results").glob("*")):
+                    shutil.rmtree(visitor.folder)
+                else:
+                    visitor.remove_unused()
+
+    def _named(self, name: str) -> Visitor:
+        with self._visitors_lock:
+            made = Visitor(name, self.folder / "visitors" / name, self.visitor_bytes)
+            return self._visitors.setdefault(name, made)
+
+    def _all(self) -> list[Visitor]:
+        return [
+            self._named(one.name) for one in (self.folder / "visitors").iterdir() if NAME.fullmatch(one.name)
+        ]
 
     @staticmethod
     def _begin_again(visitor: Visitor) -> None:
-        """After the studio ended, orderly or not: nothing half-uploaded stays, and nothing is under way."""
+        """After the studio ended, orderly or not: nothing half-made stays, and nothing is under way."""
         shutil.rmtree(visitor.folder / "incoming", ignore_errors=True)
+        for folder in (visitor.folder / "results").glob("*"):
+            if not (folder / "result.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
         for result in visitor.results():
             clear_stale(visitor.folder / "results" / result.id)
             if result.state in UNDER_WAY:
                 visitor.change_result(result.id, state="interrupted")
+
+
+def _age(path: Path) -> float:
+    """Seconds since something in a folder was made or removed, or a visitor's was used. Raises OSError."""
+    return time.time() - path.stat().st_mtime
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """Of all files in a folder, bytes."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # it was removed meanwhile
+            if path.is_file():
+                yield path.stat().st_size

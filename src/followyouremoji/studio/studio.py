@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from threading import Lock
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -15,13 +18,15 @@ from pydantic import TypeAdapter
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.framing import middle_square
+from followyouremoji.media.pictures import on_background, read_layers, write_picture
 from followyouremoji.preparation import check_reach
 from followyouremoji.requests.animation import animate, load_animator
-from followyouremoji.requests.bundled import driving_path, portrait_landmarks, portrait_path
+from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Stage
-from followyouremoji.requests.request import AnimationRequest, ModelChoice, Output
+from followyouremoji.requests.request import AnimationRequest, FaceChoice, ModelChoice, Output
 from followyouremoji.sources import FaceFinder
 from followyouremoji.studio.aligning import Aligner, Part
 from followyouremoji.studio.controls import Controls
@@ -33,11 +38,13 @@ from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.materials import (
     CLIP_SIDE,
     CLIP_VIEW,
+    PICTURE_VIEW,
     examine_driving,
     examine_portrait,
     kept_part,
     write_clip_view,
 )
+from followyouremoji.studio.placing import FILE, kept_points
 from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
@@ -47,6 +54,8 @@ if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
 
+WARM_UP = "bundled:ada"
+NONE: Mapping[int | Literal["all"], Material] = MappingProxyType({})
 REQUEST = "request.json"
 """In a result's folder: what it was made from."""
 
@@ -54,19 +63,20 @@ REQUEST = "request.json"
 class Studio:
     """A context manager; leaving it ends what is under way. Threads may share it.
 
-    The model is loaded in the background, so that the page is there before.
+    The model is loaded in the background, from when `load` is called or it is first needed.
     """
 
     def __init__(self, settings: StudioSettings, model: ModelChoice) -> None:
         self.settings, self.model = settings, model
-        self.store = Store(settings.place)
+        self.store = Store(settings.place, settings.visitor_gigabytes * 1_000_000_000)
         self.jobs = Jobs()
         self.faces = FaceFinder()
         self.posing = Posing(lambda: self.animator)
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
-        self._animator: Future[PortraitAnimator] = self._loader.submit(load_animator, model)
+        self._animator: Future[PortraitAnimator] | None = None
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -75,12 +85,27 @@ class Studio:
         self.jobs.__exit__()
         self.files.close()
         self.faces.close()
+        self.store.__exit__()
         self._loader.shutdown(wait=False, cancel_futures=True)
+
+    def load(self) -> Future[PortraitAnimator]:
+        """Begin to load the model and the detector, if nobody has yet."""
+        with self._lock:
+            if self._animator is None:
+                self._loader.submit(self._warm_up)
+                self._animator = self._loader.submit(load_animator, self.model)
+            return self._animator
+
+    def _warm_up(self) -> None:
+        """Find a face, so that the first visitor does not wait for what that loads. Its errors are told to who uploads
+        something."""
+        with self.faces.detector() as detector:
+            detector.detect(on_background(read_layers(portrait_path(WARM_UP))))
 
     @property
     def animator(self) -> PortraitAnimator:
         """The model, once it is loaded. Raises UserError where it cannot be."""
-        return self._animator.result()
+        return self.load().result()
 
     def add_material(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Material:
         """Examine an uploaded file, alone in its folder, and keep it. Raises UserError where it cannot be used."""
@@ -112,8 +137,25 @@ class Studio:
 
     # What is drawn before a network runs
 
+    def own_copy(self, visitor: Visitor, example: Material) -> Material:
+        """A bundled portrait as a material of the visitor's own."""
+        path, folder = portrait_path(example.given), visitor.new_folder()
+        layers, landmarks = read_layers(path), portrait_landmarks(path)
+        assert landmarks is not None
+        shutil.copyfile(path, folder / path.name)
+        np.savez(folder / "faces.npz", landmarks=landmarks[None])
+        write_picture(folder / PICTURE_VIEW, layers)
+        return visitor.keep_material(folder, "portrait", example.name, path.name, example.details)
+
     def landmarks(self, portrait: Material, face: int | None = None) -> Landmarks:
-        """Of a portrait's face, the largest where none is named. Raises FaceNotFound."""
+        """Of a portrait's face, from points placed by hand where none is named. Raises FaceNotFound."""
+        placed = kept_points(portrait) if face is None else None
+        if placed is None:
+            return self.detected(portrait, face)
+        return fit_face(placed.points, placed.picture).landmarks
+
+    def detected(self, portrait: Material, face: int | None = None) -> Landmarks:
+        """Of a portrait's face as it was found, the largest where none is named. Raises FaceNotFound."""
         faces = self._faces(portrait)
         if len(faces) == 0:
             raise FaceNotFound(
@@ -149,11 +191,13 @@ class Studio:
         followed = driving.details["view"] is not None  # a motion file was smoothed when it was made
         used = controls.clip(self.settings.clip_seconds).range
         smooth = controls.smooth if followed else 0.0
-        return self.aligner.part(motion_path(driving), driving.name, used, smooth, controls.loop)
+        return self.aligner.part(
+            driving.id, lambda: motion_of(driving), driving.name, used, smooth, controls.loop
+        )
 
     def driving_landmarks(self, driving: Material) -> bytes:
         """The landmarks of a driving in its own picture, see `preview`."""
-        motion = Motion.load(motion_path(driving))
+        motion = motion_of(driving)
         scale = min(1.0, CLIP_SIDE / max(motion.size))
         width, height = (round(side * scale) for side in motion.size)
         return packed(motion.points, (width, height), scale, motion.frame_rate)
@@ -186,37 +230,54 @@ class Studio:
         portrait: Material,
         driving: Material,
         controls: Controls,
-        face: int | None = None,
+        driven: Mapping[int | Literal["all"], Material] = NONE,
+        batch: str | None = None,
     ) -> Result:
-        """Have an animation made when it is the visitor's turn; returns the note of it, which then changes."""
-        self.landmarks(portrait, face)
-        self.part(driving, controls)  # what cannot be used is said now
+        """Have an animation made when it is the visitor's turn; returns the note of it, which then changes.
+
+        `driven` are the drivings of numbered faces; where it is empty, `driving` moves the largest. `batch` is what the
+        result belongs to. Raises UserError for what cannot be used, and where too many of the visitor's wait.
+        """
+        self.jobs.check_room(visitor.name)
+        drivings = list({one.id: one for one in driven.values()}.values()) or [driving]
+        for face in driven or [None]:
+            self.landmarks(portrait, face if isinstance(face, int) else None)
+        for one in drivings:
+            self.part(one, controls)  # what cannot be used is said now
         settings: dict[str, Any] = {name: getattr(controls, name) for name in controls.__dataclass_fields__}
-        title = f"{Path(portrait.name).stem}, {Path(driving.name).stem}"
-        result, folder = visitor.new_result(title, portrait.id, driving.id, {**settings, "face": face})
+        settings["faces"] = [{"face": face, "driving": one.id} for face, one in driven.items()]
+        title = ", ".join(Path(one.name).stem for one in (portrait, *drivings))
+        result, folder = visitor.new_result(title, portrait.id, driving.id, settings, batch)
         file = folder / ("result.webm" if portrait.details["transparent"] else "result.mp4")
-        if driving.details["frames"] == 1:
+        if all(one.details["frames"] == 1 for one in drivings):
             file = file.with_suffix(".png")
+        points = None
+        if not driven and portrait.folder is not None and (kept := portrait.folder / FILE).exists():
+            points = shutil.copyfile(kept, folder / FILE)  # as they are now
         request = AnimationRequest(
             portrait=portrait.given,
-            driving=driving.given,
+            driving=None if driven else driving.given,
+            faces=tuple(FaceChoice(face=face, driving=one.given) for face, one in driven.items()),
             output=Output(path=file),
             model=self.model,
             clip=controls.clip(self.settings.clip_seconds),
             alignment=controls.alignment(),
-            settings=controls.animation(face=face),
+            settings=controls.animation(),
+            points=points,
         )
         (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
 
         def in_words(sentence: str) -> str:
-            return driving.in_words(portrait.in_words(sentence))
+            for material in (portrait, *drivings):
+                sentence = material.in_words(sentence)
+            return sentence
 
         def work(on_event: OnEvent) -> None:
             def tell(event: Event) -> None:
                 if isinstance(event, Note):
                     event = replace(event, sentence=in_words(event.sentence))
                 elif isinstance(event, Stage) and event.name == "tracking":
-                    event = Stage("tracking", f"Following the face in {driving.name}")
+                    event = Stage("tracking", "Following the driving face")  # the file has another name here
                 on_event(event)
 
             visitor.change_result(result.id, state="running")
@@ -232,7 +293,11 @@ class Studio:
             with suppress(NotThere):  # deleted while it was made
                 visitor.change_result(result.id, state=job.state, error=error)
 
-        self.jobs.submit(result.id, visitor.name, work, ended)
+        try:
+            self.jobs.submit(result.id, visitor.name, work, ended)
+        except UserError:  # too many wait
+            visitor.delete_result(result.id)
+            raise
         return result
 
     def download(self, visitor: Visitor, identity: str, ending: str, beside: bool) -> Path:
@@ -263,10 +328,11 @@ def largest(faces: np.ndarray) -> int:
     return 1 + int(np.argmax(np.ptp(faces[..., :2], axis=1).max(axis=-1)))
 
 
-def motion_path(driving: Material) -> Path:
+def motion_of(driving: Material) -> Motion:
+    """All of a driving's motion, not smoothed."""
     if driving.folder is None:
-        return driving_path(driving.given)
-    return driving.folder / f"motion{MOTION_ENDING}"
+        return bundled_motion(driving.name)
+    return Motion.load(driving.folder / f"motion{MOTION_ENDING}")
 
 
 def view_size(portrait: Material) -> tuple[int, int]:

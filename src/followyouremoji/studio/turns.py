@@ -12,7 +12,7 @@ class Superseded(Exception):
 
 
 class Turns:
-    """Lets one at a time in, visitors in the order in which they came. Of one visitor the latest request alone waits."""
+    """Lets one at a time in, visitors in the order in which they came. Of one visitor only the latest request waits."""
 
     def __init__(self) -> None:
         self._changed = Condition()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from http.cookies import SimpleCookie
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from followyouremoji.studio.store import Visitor
@@ -17,34 +18,47 @@ TOKEN = re.compile(r"[0-9a-f]{64}")
 YEAR = 365 * 24 * 3600
 
 
+@dataclass(frozen=True)
 class Visits:
-    """Middleware that gives each visitor a token, in `scope["state"]["token"]`."""
+    """Middleware that gives each visitor a token, see `token_of`."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        cookie = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(COOKIE)
-        known = cookie is not None and TOKEN.fullmatch(cookie.value) is not None
-        token = cookie.value if known and cookie is not None else secrets.token_hex(32)
+        token = cookie(scope, COOKIE)
+        known = token is not None and TOKEN.fullmatch(token) is not None
+        if not known:
+            token = secrets.token_hex(32)
         scope.setdefault("state", {})["token"] = token
 
         async def with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start" and not known:
                 words = f"{COOKIE}={token}; Path=/; Max-Age={YEAR}; HttpOnly; SameSite=Strict"
+                words += "; Secure" if scope["scheme"] == "https" else ""
                 message["headers"] = [*message["headers"], (b"set-cookie", words.encode())]
             await send(message)
 
         await self.app(scope, receive, with_cookie)
 
 
+def cookie(scope: Scope, name: str) -> str | None:
+    """A cookie of a request."""
+    given = dict(scope["headers"]).get(b"cookie", b"")
+    return cookie_parser(given.decode("latin-1")).get(name)
+
+
+def token_of(scope: Scope) -> str:
+    """The visitor's."""
+    token: str = scope["state"]["token"]
+    return token
+
+
 def visitor_of(request: Request) -> Visitor:
     """The visitor whom a request comes from."""
-    visitor: Visitor = request.app.state.studio.store.visitor(request.state.token)
+    visitor: Visitor = request.app.state.studio.store.visitor(token_of(request.scope))
     return visitor
 
 

@@ -1,14 +1,23 @@
-import { getJson, sendJson } from "./api.js";
+// The stage, the button that animates, and what Gradio's controls say.
 
-export async function mount(element) {
-  const message = element.querySelector(".fye-message");
-  try {
-    const examples = await getJson("examples");
-    message.textContent = examples.portraits.map((one) => one.name).join(", ");
-    const answer = await sendJson("preview", { portrait: "bundled:ada", driving: "bundled:hello" });
-    message.textContent += ` ${(await answer.arrayBuffer()).byteLength}`;
-  } catch (error) {
-    message.textContent = error.message;
-  }
-  window.addEventListener("fye-controls", (event) => { message.textContent = JSON.stringify(event.detail); });
+import { make } from "./dom.js";
+import { Job } from "./job.js";
+import { change, session, watch } from "./session.js";
+import { Stage } from "./stage.js";
+
+export function mount(element, trigger) {
+  const stage = new Stage();
+  element.replaceChildren(make("div", { className: "fye-card" }, stage.element, new Job(stage).element));
+
+  let said = "{}"; // by Gradio's controls, or to them
+  window.addEventListener("fye-controls", ({ detail }) => {
+    said = JSON.stringify(detail);
+    change({ controls: detail });
+  });
+  watch((names) => {
+    if (!names.has("controls") || JSON.stringify(session.controls) === said) return;
+    said = JSON.stringify(session.controls);
+    window.fyeControls = session.controls;
+    trigger("submit"); // see tabs/animate.py
+  });
 }

@@ -85,9 +85,13 @@ def expressions_tab() -> None:
     for slider in sliders.values():
         slider.change(**tell("fye-pose", sliders), show_progress="hidden")
     # The other way: the script of the editor says what the sliders show.
-    editor.submit(fn=None, outputs=list(sliders.values()), js="() => window.fyeSliders", show_progress="hidden")
+    editor.submit(
+        fn=None, outputs=list(sliders.values()), js="() => window.fyeSliders", show_progress="hidden"
+    )
 
 
 def control(slider: Slider) -> gr.Slider:
     step = 1.0 if slider.group == "head" else 0.01
-    return gr.Slider(slider.low, slider.high, 0.0, step=step, label=slider.label, elem_id=f"fye-{slider.name}")
+    return gr.Slider(
+        slider.low, slider.high, 0.0, step=step, label=slider.label, elem_id=f"fye-{slider.name}"
+    )

@@ -1,0 +1,22 @@
+"""The tab History: what was made and is being made, and many portraits animated by many motions at once."""
+
+from __future__ import annotations
+
+from followyouremoji.studio.widget import widget
+
+HISTORY = """
+<details class="fye-card fye-batch">
+  <summary>Animate many at once</summary>
+  <h3>Portraits</h3>
+  <div class="fye-batch-portraits"></div>
+  <h3>What moves them</h3>
+  <div class="fye-batch-drivings"></div>
+  <div class="fye-buttons fye-batch-begin"></div>
+</details>
+<section class="fye-card fye-history" aria-label="Results"></section>
+"""
+
+
+def history_tab() -> None:
+    """Lay the tab out."""
+    widget("history.js", HISTORY, "fye-history")

@@ -157,6 +157,7 @@ class Prepared:
         return PreparedGroup((self,)).finish([self.square(result, frame, coded_warp)])
 
     def paste(self, whole: np.ndarray, square: np.ndarray) -> np.ndarray:
+        """A finished square, or its opacity, in the whole portrait's, as far as it shows there."""
         return self.framing.crop.paste(whole, square, self.weights)
 
 
@@ -223,10 +224,9 @@ class PreparedGroup:
         size = self.output_size if longer_side is None else self._scaled(longer_side)
         drawn = np.zeros((size[1], size[0], 3), np.uint8)
         for face in self.faces:
-            points = face.in_portrait(face.points_in_picture[min(frame, len(face) - 1)]) * (
-                size[0] / self.output_size[0]
-            )
-            np.maximum(drawn, draw_landmarks(points, size, face.style), out=drawn)
+            points = face.in_portrait(face.points_in_picture[min(frame, len(face) - 1)])
+            lines = draw_landmarks(points * (size[0] / self.output_size[0]), size, face.style)
+            np.maximum(drawn, lines, out=drawn)
         return drawn
 
     def _scaled(self, longer_side: int) -> tuple[int, int]:
@@ -290,7 +290,8 @@ def prepare_faces(
 ) -> PreparedGroup:
     """Find the faces, align the motions to those of the portrait that move (Sec. 3.1) and frame these.
 
-    Motions come to the highest of their frame rates. Faces that do not move keep their pixels.
+    Motions come to the highest of their frame rates. Where a picture shows several faces, "auto" crops, and those that
+    do not move keep their pixels.
 
     Parameters
     ----------
@@ -314,7 +315,7 @@ def prepare_faces(
     with nullcontext(faces) if faces else FaceFinder() as faces:
         found = faces.portrait(portrait, motions, settings.detector_bundle, portrait_landmarks)
         chosen = choose_faces(found, motions, settings)
-        model = replace(model, always_crop=model.always_crop or len(chosen) > 1)
+        model = replace(model, always_crop=model.always_crop or len(found.faces) > 1)
         tracked = {face: faces.motion(motion, settings, clip_range) for face, motion in motions.items()}
         frame_rate = common_rate([one.motion for one in tracked.values()])
         paced = {
@@ -325,10 +326,8 @@ def prepare_faces(
             frame_face(found, number, paced[face], model, alignment, settings, faces)
             for number, face in chosen.items()
         ]
-    notes = (
-        () if isinstance(portrait, Portrait) else found.notes(chosen)
-    )  # which told of it when it was found
-    framed[0] = replace(framed[0], notes=(*notes, *framed[0].notes))
+    if not isinstance(portrait, Portrait):  # else whoever found it told of it
+        framed[0] = replace(framed[0], notes=(*found.notes(chosen), *framed[0].notes))
     return PreparedGroup(tuple(share_portrait(found, framed)))
 
 

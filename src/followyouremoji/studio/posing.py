@@ -22,7 +22,13 @@ from pydantic import Field
 from followyouremoji.config import validated
 from followyouremoji.face.alignment import AlignmentSettings, SolvedMotion, align, measure
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.keyframes import Keyframe, Keyframes, keyframe_motion, write_keyframes
+from followyouremoji.face.keyframes import (
+    Keyframe,
+    Keyframes,
+    keyframe_motion,
+    read_keyframes,
+    write_keyframes,
+)
 from followyouremoji.face.motion import MOTION_ENDING
 from followyouremoji.face.sliders import Pose
 from followyouremoji.media.pictures import on_background, read_layers, resize_picture
@@ -33,11 +39,15 @@ from followyouremoji.studio.turns import Turns
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.posing import PoseSession
     from followyouremoji.studio.store import Visitor
     from followyouremoji.studio.studio import Studio
 
 REMEMBERED = 8
 """Portraits that are being posed, a few megabytes each."""
+
+KEYFRAMES = "keyframes.json"
+"""Beside the motion that was made of them."""
 
 AS_IT_IS = AlignmentSettings(portrait_expression="keep")
 """At rest a portrait stays as it is: what it shows itself is kept, and poses are added to it."""
@@ -75,6 +85,7 @@ class Sitter:
     def __init__(self, layers: np.ndarray, landmarks: Landmarks) -> None:
         self.layers, self.landmarks = layers, landmarks
         self._measure = lru_cache(1)(measure)  # of the face at rest
+        self._session: PoseSession | None = None
 
     def pose(self, pose: Pose) -> np.ndarray:
         """The landmarks ``(1, 478, 2)`` of a pose, pixels."""
@@ -88,15 +99,13 @@ class Sitter:
         return align(keyframes.motion(), self.landmarks, AS_IT_IS).points
 
     def picture(self, animator: PortraitAnimator, pose: Pose) -> np.ndarray:
-        """What the model makes of a pose, as large as the portrait."""
-        prepared = animator.prepare(
-            self.layers,
-            _at_rest().motion,
-            alignment=replace(AS_IT_IS, pose=pose),
-            portrait_landmarks=self.landmarks,
-        )
-        (picture,) = animator.frames(prepared)
-        return picture
+        """What the model makes of a pose, as large as the portrait. The first one takes longer: the networks read the
+        portrait. One thread at a time."""
+        if self._session is None:
+            from followyouremoji.posing import PoseSession
+
+            self._session = PoseSession(animator, self.layers, portrait_landmarks=self.landmarks)
+        return self._session.picture(_at_rest().motion, replace(AS_IT_IS, pose=pose))
 
 
 class Posing:
@@ -137,13 +146,20 @@ class Posing:
 
 
 def keep_motion(studio: Studio, visitor: Visitor, keyframes: Keyframes, name: str) -> Material:
-    """Keep the motion of keyframes among a visitor's drivings, with the keyframes beside it."""
+    """Keep the motion of keyframes among a visitor's drivings, with the keyframes beside it; once, however often it is
+    asked for."""
+    title = f"{name}{MOTION_ENDING}"
+    for driving in visitor.materials("driving"):
+        assert driving.folder is not None
+        beside = driving.folder / KEYFRAMES
+        if driving.name == title and beside.exists() and read_keyframes(beside) == keyframes:
+            return driving
     folder = visitor.new_folder()
     try:
         file = folder / f"given{MOTION_ENDING}"
         keyframes.motion(name).save(file)
-        write_keyframes(folder / "keyframes.json", keyframes)
-        return studio.add_material(visitor, "driving", f"{name}{MOTION_ENDING}", file)
+        write_keyframes(folder / KEYFRAMES, keyframes)
+        return studio.add_material(visitor, "driving", title, file)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
 

@@ -183,15 +183,7 @@ def preview(text: Body, visitor: Visiting, studio: AtWork) -> Response:
 @router.post("/results", status_code=201)
 def begin(text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     asked = parse(AnimationAsked, text, "the request", SettingsError)
-    portrait, driving = (
-        of_kind("portrait", asked.portrait, visitor),
-        of_kind("driving", asked.driving, visitor),
-    )
-    driven = {
-        choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
-        for choice in asked.faces
-    }
-    return told(studio.animate(visitor, portrait, driving, asked.controls, driven), visitor, studio)
+    return told(begun(asked, visitor, studio), visitor, studio)
 
 
 @router.get("/results")
@@ -256,6 +248,19 @@ def draft(tab: Tab, visitor: Visiting) -> dict[str, Any]:
 def keep_draft(tab: Tab, text: Body, visitor: Visiting) -> None:
     kept = parse(dict[str, Any], text, "the draft", SettingsError)
     visitor.keep_draft({**visitor.draft(), tab: kept})
+
+
+def begun(asked: AnimationAsked, visitor: Visitor, studio: Studio, batch: str | None = None) -> Result:
+    """Raises NotThere, and UserError for what cannot be used."""
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    driven = {
+        choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
+        for choice in asked.faces
+    }
+    return studio.animate(visitor, portrait, driving, asked.controls, driven, batch)
 
 
 def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:

@@ -42,7 +42,6 @@ export class LandmarksScreen {
       this.portrait = portrait?.id;
       if (portrait) this.picture.src = path("materials", portrait.id, "view");
     }
-    this.screen.classList.toggle("fye-empty", !portrait);
     this.screen.classList.toggle("fye-clear", Boolean(portrait?.transparent));
     this.caption.textContent = landmarks.length ? "Landmarks" : "Portrait";
     this.screen.classList.toggle("fye-dimmed", landmarks.length > 0);

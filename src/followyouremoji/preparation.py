@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from followyouremoji.errors import MotionError
+from followyouremoji.errors import MotionError, SettingsError
 from followyouremoji.face.alignment import Aligned, AlignmentSettings, align_in_picture
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
@@ -151,7 +151,8 @@ def prepare(
     ------
     PictureError, ClipError, MotionError : a file that cannot be used.
     FaceNotFound : no face in the portrait, or in the driving clip or picture.
-    SettingsError : `settings` ask for no crop, and the portrait's face is not in the middle square.
+    SettingsError : `settings` ask for no crop, and the portrait's face is not in the middle square; or `alignment` has
+        a pose, and the model takes motions as they are.
     """
     settings = settings or AnimationSettings()
     model = replace(model, size=settings.size or model.size)
@@ -160,6 +161,10 @@ def prepare(
         tracked = faces.motion(motion, settings, clip_range)
         picture, landmarks, driving = found.picture, found.landmarks, tracked.motion
         if model.in_picture:
+            if alignment and alignment.pose:
+                raise SettingsError(
+                    "this model takes motions as they are, so no pose can be added", settings=("pose",)
+                )
             aligned = Aligned(align_in_picture(driving, landmarks))
         else:
             # Without a crop the middle square is all that is shown.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from followyouremoji.errors import MotionError
+from followyouremoji.errors import MotionError, SettingsError
 from followyouremoji.face.alignment import Aligned, AlignmentSettings, align_in_picture
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
@@ -308,7 +308,7 @@ def prepare_faces(
     ------
     PictureError, ClipError, MotionError : a file that cannot be used.
     FaceNotFound : no such face in the portrait, or none in a driving clip or picture.
-    SettingsError : see `sources.choose_faces`.
+    SettingsError : see `sources.choose_faces`; or `alignment` has a pose, and the model takes motions as they are.
     """
     settings, alignment = settings or AnimationSettings(), alignment or AlignmentSettings()
     model = replace(model, size=settings.size or model.size)
@@ -376,8 +376,12 @@ def place(
     faces: FaceFinder,
 ) -> Aligned:
     """A motion on a face of a `picture` (height, width, 3), in its pixels. Raises MotionError where that takes it far
-    out."""
+    out, and SettingsError for a pose where the model takes motions as they are."""
     if model.in_picture:
+        if alignment.pose:
+            raise SettingsError(
+                "this model takes motions as they are, so no pose can be added", settings=("pose",)
+            )
         aligned = Aligned(align_in_picture(motion, landmarks))
     else:
         # Without a crop the middle square is all that is shown.

@@ -22,7 +22,9 @@ An id that is not the visitor's own is unknown, 404; input that cannot be used i
 
 from __future__ import annotations
 
+import re
 import shutil
+import unicodedata
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -50,6 +52,8 @@ router = APIRouter(prefix="/studio")
 
 FRAME_SIDE = 720  # pixels of a frame that is shown while others are made
 MOST_TEXT = 100_000  # bytes
+MOST_LETTERS = 100  # of a file's name; its end stays
+PLAIN_ENDING = re.compile(r"\.[a-z0-9]{1,12}")
 BINARY = "application/octet-stream"
 
 Tab = Literal["animate", "expressions", "points"]
@@ -123,11 +127,12 @@ def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any
 @router.post("/materials", status_code=201)
 async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     """The file is written as it comes, and given up as soon as it is too large."""
-    name = name[:200]
+    name = shown_name(name)
     most, room = studio.settings.upload_megabytes * 1_000_000, await run_in_threadpool(visitor.room)
     folder = visitor.new_folder()
     try:
-        file = folder / f"given{Path(name).suffix.lower()[:12]}"
+        ending = Path(name).suffix.lower()
+        file = folder / f"given{ending if PLAIN_ENDING.fullmatch(ending) else ''}"
         written = 0
         with file.open("xb") as opened:
             async for piece in request.stream():
@@ -261,6 +266,12 @@ def begun(asked: AnimationAsked, visitor: Visitor, studio: Studio, batch: str | 
         for choice in asked.faces
     }
     return studio.animate(visitor, portrait, driving, asked.controls, driven, batch)
+
+
+def shown_name(name: str) -> str:
+    """A file's name without a folder, and without characters that are not seen, some of which turn others around."""
+    seen = "".join(one for one in re.split(r"[/\\]", name)[-1] if unicodedata.category(one)[0] != "C")
+    return seen.strip()[-MOST_LETTERS:] or "file"
 
 
 def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:

@@ -52,6 +52,7 @@ NO_IDS = {
     "POST /studio/keyframes/file",
     "POST /studio/keyframes/material",
     "PUT /studio/drafts/{tab}",
+    "DELETE /studio/history",
 }
 """What is told something, but no id."""
 
@@ -73,6 +74,7 @@ def bodies(portrait: str, driving: str) -> dict[str, Any]:
         "POST /studio/points": {"portrait": portrait, "points": points},
         "POST /studio/points/file": {"portrait": portrait, "name": "x", "text": "{}"},
         "PUT /studio/materials/{identity}/points": points,
+        "POST /studio/batches": {"portraits": [portrait], "drivings": [driving]},
     }
 
 
@@ -238,7 +240,9 @@ def test_nobody_reads_or_changes_what_is_another_s(
     ada, eve = new_client(), new_client()
     portrait = upload(ada, "portrait", portrait_path("bundled:ada"))
     driving = upload(ada, "driving", EXAMPLES / "hello.fyemotion")
-    result = ada.post("/studio/results", json={"portrait": portrait, "driving": driving}).json()["id"]
+    both = {"portraits": [portrait], "drivings": [driving]}
+    batch = ada.post("/studio/batches", json=both).json()["batch"]
+    result = ada.get("/studio/results").json()[0]["id"]
     known = bodies(portrait, driving)
     asked = 0
     for method, path in sorted(routes(studio.app)):
@@ -246,7 +250,7 @@ def test_nobody_reads_or_changes_what_is_another_s(
         if "{identity}" not in path and route not in known:
             assert method == "GET" or route in NO_IDS, f"say in `bodies` what {route} is told"
             continue
-        for identity in (portrait, driving, result):
+        for identity in (portrait, driving, result, batch):
             answer = eve.request(method, path.replace("{identity}", identity), json=known.get(route))
             assert answer.status_code == 404, f"{route}: {answer.text}"
             assert "not yours" in answer.json()["detail"], route

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from followyouremoji.errors import UserError
 from followyouremoji.options import bound, extra, options
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.studio.settings import StudioSettings
 
 FLAGS = {
     "path": ("--output", "-o"),
@@ -48,7 +49,7 @@ METAVARS = {
     "max_side": "PIXELS",
     "pose": "NAME=AMOUNT,...",
 }
-KNOWN = {"scale", "face", *(name for name, _ in options(AnimationRequest))}
+KNOWN = {"scale", "face", *(name for kind in (AnimationRequest, StudioSettings) for name, _ in options(kind))}
 
 
 def flags(name: str) -> tuple[str, ...]:

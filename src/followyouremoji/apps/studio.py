@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -47,3 +48,4 @@ def studio(
                 webbrowser.open(address)
             serve(app, listening)
     say(f"Ended. Results are kept in {settings.place}.")
+    os._exit(0)  # all is cleared up; a thread that a network runs in would be torn down in the middle of it

@@ -179,9 +179,7 @@ def test_others_portraits_are_unknown(new_client: Callable[..., TestClient]) -> 
 
 
 def test_a_motion_taken_home_moves_the_portrait_in_the_same_way(client: TestClient, tmp_path: Path) -> None:
-    taken = client.post(
-        "/studio/keyframes/file?kind=fyemotion", json={"keyframes": RISING, "name": "Rising"}
-    )
+    taken = client.post("/studio/keyframes/file?kind=fyemotion", json={"keyframes": RISING, "name": "Rising"})
     path = tmp_path / "rising.fyemotion"
     path.write_bytes(taken.content)
     motion = Motion.load(path)

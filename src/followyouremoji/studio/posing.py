@@ -22,7 +22,13 @@ from pydantic import Field
 from followyouremoji.config import validated
 from followyouremoji.face.alignment import AlignmentSettings, SolvedMotion, align, measure
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.keyframes import Keyframe, Keyframes, keyframe_motion, read_keyframes, write_keyframes
+from followyouremoji.face.keyframes import (
+    Keyframe,
+    Keyframes,
+    keyframe_motion,
+    read_keyframes,
+    write_keyframes,
+)
 from followyouremoji.face.motion import MOTION_ENDING
 from followyouremoji.face.sliders import Pose
 from followyouremoji.media.pictures import on_background, read_layers, resize_picture

@@ -1,5 +1,5 @@
-"""Writes the tables of all entries of a training config into training.md, and of all options of an animation into
-options.md: python docs/options.py"""
+"""Writes the tables of all entries of a training config into training.md, of all options of an animation into
+options.md, and of all sliders into poses.md: python docs/options.py"""
 
 import json
 from collections import defaultdict
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from followyouremoji.apps.choices import flags
 from followyouremoji.config import allowed
 from followyouremoji.data.drawn import DrawnPart
+from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.training.settings import (
@@ -35,6 +36,8 @@ declarations that also check the values.
 """
 PAGE = Path(__file__).with_name("training.md")
 BEGIN, END = "<!-- The tables are written by docs/options.py. -->\n", "<!-- End of the tables. -->\n"
+POSES = Path(__file__).with_name("poses.md")
+POSES_BEGIN, POSES_END = "<!-- The table is written by docs/options.py. -->\n", "<!-- End of the table. -->\n"
 TABLES = {
     "Of every run:": TrainingRun,
     'Of a run with `kind = "denoiser"`:': DenoiserRun,
@@ -101,6 +104,21 @@ def animation() -> str:
     )
 
 
+def sliders() -> str:
+    """The table of all sliders, in Markdown."""
+    rows = [
+        f"| {slider.group} | `{slider.name}` | {slider.low:g} to {slider.high:g} | {slider.label} |"
+        for slider in SLIDERS
+    ]
+    return "\n".join(["| | slider | amounts | what positive ones do |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def with_table(page: Path, begin: str, end: str, table: str) -> str:
+    """The text of a page with another table between its marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    return f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+
+
 def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Where in a request each option is, with the class that declares it."""
     for name, field in kind.__pydantic_fields__.items():
@@ -112,5 +130,5 @@ def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 if __name__ == "__main__":
     ANIMATION.write_text(animation(), encoding="utf-8")
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(before + BEGIN + "\n" + tables() + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+    PAGE.write_text(with_table(PAGE, BEGIN, END, tables()), encoding="utf-8")
+    POSES.write_text(with_table(POSES, POSES_BEGIN, POSES_END, sliders()), encoding="utf-8")

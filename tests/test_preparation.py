@@ -299,6 +299,18 @@ def test_what_alignment_did_is_told(motion: Motion) -> None:
     assert not any("its open mouth" in note for note in prepared.notes)
 
 
+def test_a_pose_needs_a_model_that_takes_fitted_motions(portrait: DrawnPortrait, motion: Motion) -> None:
+    smiling = AlignmentSettings(pose={"smile": 1.0})
+    with pytest.raises(SettingsError, match="no pose"):
+        prepare(
+            portrait.picture,
+            motion,
+            ModelFraming(64, in_picture=True),
+            alignment=smiling,
+            portrait_landmarks=landmarks_of(portrait),
+        )
+
+
 def test_portraits_come_as_arrays_images_and_paths(portrait: DrawnPortrait, tmp_path: Path) -> None:
     path = tmp_path / "portrait.png"
     write_picture(path, portrait.picture)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from followyouremoji.errors import MotionError
+from followyouremoji.errors import MotionError, SettingsError
 from followyouremoji.face.alignment import Aligned, AlignmentSettings, align_in_picture
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
@@ -157,6 +157,7 @@ class Prepared:
         return PreparedGroup((self,)).finish([self.square(result, frame, coded_warp)])
 
     def paste(self, whole: np.ndarray, square: np.ndarray) -> np.ndarray:
+        """A finished square, or its opacity, in the whole portrait's, as far as it shows there."""
         return self.framing.crop.paste(whole, square, self.weights)
 
 
@@ -223,10 +224,9 @@ class PreparedGroup:
         size = self.output_size if longer_side is None else self._scaled(longer_side)
         drawn = np.zeros((size[1], size[0], 3), np.uint8)
         for face in self.faces:
-            points = face.in_portrait(face.points_in_picture[min(frame, len(face) - 1)]) * (
-                size[0] / self.output_size[0]
-            )
-            np.maximum(drawn, draw_landmarks(points, size, face.style), out=drawn)
+            points = face.in_portrait(face.points_in_picture[min(frame, len(face) - 1)])
+            lines = draw_landmarks(points * (size[0] / self.output_size[0]), size, face.style)
+            np.maximum(drawn, lines, out=drawn)
         return drawn
 
     def _scaled(self, longer_side: int) -> tuple[int, int]:
@@ -308,7 +308,7 @@ def prepare_faces(
     ------
     PictureError, ClipError, MotionError : a file that cannot be used.
     FaceNotFound : no such face in the portrait, or none in a driving clip or picture.
-    SettingsError : see `sources.choose_faces`.
+    SettingsError : see `sources.choose_faces`; or `alignment` has a pose, and the model takes motions as they are.
     """
     settings, alignment = settings or AnimationSettings(), alignment or AlignmentSettings()
     model = replace(model, size=settings.size or model.size)
@@ -326,10 +326,8 @@ def prepare_faces(
             frame_face(found, number, paced[face], model, alignment, settings, faces)
             for number, face in chosen.items()
         ]
-    notes = (
-        () if isinstance(portrait, Portrait) else found.notes(chosen)
-    )  # which told of it when it was found
-    framed[0] = replace(framed[0], notes=(*notes, *framed[0].notes))
+    if not isinstance(portrait, Portrait):  # else whoever found it told of it
+        framed[0] = replace(framed[0], notes=(*found.notes(chosen), *framed[0].notes))
     return PreparedGroup(tuple(share_portrait(found, framed)))
 
 
@@ -378,8 +376,12 @@ def place(
     faces: FaceFinder,
 ) -> Aligned:
     """A motion on a face of a `picture` (height, width, 3), in its pixels. Raises MotionError where that takes it far
-    out."""
+    out, and SettingsError for a pose where the model takes motions as they are."""
     if model.in_picture:
+        if alignment.pose:
+            raise SettingsError(
+                "this model takes motions as they are, so no pose can be added", settings=("pose",)
+            )
         aligned = Aligned(align_in_picture(motion, landmarks))
     else:
         # Without a crop the middle square is all that is shown.

@@ -203,6 +203,25 @@ def test_values_out_of_range_are_usage_errors(fye: Run) -> None:
     assert_nothing_written()
 
 
+def test_poses_and_keyframes_that_cannot_be_used(fye: Run) -> None:
+    for pose, words in {
+        "smil=1": "did you mean smile",
+        "smile=2": "from 0 to 1",
+        "smile": "NAME=AMOUNT",
+    }.items():
+        refused = fye("animate", "bundled:ada", "bundled:hello", "--pose", pose)
+        assert_refused(refused, words, "(--pose)")
+    turned = ("--pose", "yaw=5", "--head", "absolute")
+    assert_refused(fye("animate", "bundled:ada", "bundled:hello", *turned), "(--pose, --head)")
+    Path("k.json").write_text('{"format": "followyouremoji-keyframes", "version": 1, "keyframes": [{}]}')
+    assert_refused(
+        fye("motion", "make", "k.json", "k.fyemotion"), "k.json", "`keyframes[0].seconds` is missing"
+    )
+    assert_refused(fye("motion", "make", "absent.json", "k.fyemotion"), "absent.json cannot be read")
+    assert_refused(fye("motion", "make", "k.json", "k.mp4"), "must end in .fyemotion")
+    assert_nothing_written()
+
+
 def test_ctrl_c_leaves_nothing_behind(model: Path, tmp_path: Path) -> None:
     """Interrupted while frames are generated and the clip lies under its temporary name."""
     # A shell may have started the tests with SIGINT ignored, which a child inherits.

@@ -1,5 +1,6 @@
 """Options are made of what the settings declare, on the command line and in the docs."""
 
+import re
 import runpy
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from followyouremoji.apps.choices import expanded, flags, with_flags
+from followyouremoji.face.expressions import EXPRESSIONS, NAMED_EXPRESSIONS
+from followyouremoji.face.keyframes import EASINGS
+from followyouremoji.face.sliders import ALIASES
 from followyouremoji.options import options
 from followyouremoji.requests.request import AnimationRequest, Lora
 from followyouremoji.settings import AnimationSettings
@@ -84,6 +88,15 @@ def test_messages_name_flags(fye: Run) -> None:
     assert_refused(
         fye("animate", "bundled:ada", "bundled:hello", "--lora", "x:99"), "from -10 to 10", "(--lora)"
     )
+
+
+def test_every_slider_and_expression_is_in_the_docs() -> None:
+    page = (DOCS / "poses.md").read_text(encoding="utf-8")
+    assert f"\n\n{runpy.run_path(str(DOCS / 'options.py'))['sliders']()}\n" in page, (
+        "run python docs/options.py"
+    )
+    names = {*EXPRESSIONS, *NAMED_EXPRESSIONS, *ALIASES, *EASINGS} - {"neutral"}
+    assert names <= set(re.findall(r"`(?:bundled:)?(\w+)`", page))
 
 
 def test_every_option_is_in_the_docs() -> None:

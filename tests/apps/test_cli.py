@@ -138,6 +138,35 @@ def test_extract_info_preview(fye: Run, clip: Path) -> None:
     assert [picture.shape for picture in frames_of(Path("look.gif"))] == [(128, 128, 3)] * 5
 
 
+def test_a_motion_of_keyframes_and_an_expression(fye: Run) -> None:
+    keyframes = '{"format": "followyouremoji-keyframes", "version": 1, "frame_rate": 10, "keyframes": [%s]}'
+    poses = '{"seconds": 0, "pose": {"smile": 1}}, {"seconds": 0.4, "pose": {"gaze_left": 1}}'
+    Path("k.json").write_text(keyframes % poses)
+    assert fye("motion", "make", "k.json", "k.fyemotion").out == "k.fyemotion: 5 frames, 0.5 s.\n"
+    again = fye("motion", "make", "k.json", "k.fyemotion")
+    assert (again.code, "k.fyemotion exists already" in again.err) == (2, True)
+    assert "rest         known" in fye("motion", "info", "k.fyemotion").out
+    assert "50, 2.00 s" in fye("motion", "info", "bundled:wink_left").out
+
+    for driving in ("k.fyemotion", "bundled:wink_left"):
+        options = ("look.gif", "--size", 64, "--stop", 5, "--overwrite", "--pose", "smile=0.4,gaze_right=0.2")
+        assert fye("motion", "preview", "bundled:ada", driving, *options).code == 0
+        assert [picture.shape for picture in frames_of(Path("look.gif"))] == [(64, 64, 3)] * 5
+    extracted = fye("motion", "extract", "bundled:smile", "smile.fyemotion")
+    assert extracted.out.startswith("smile.fyemotion: 50 frames")
+
+
+def test_a_pose_changes_the_picture(fye: Run, model: Path) -> None:
+    def picture(*options: object) -> np.ndarray:
+        fixed = ("--weights", model, "--steps", 1, "--stop", 1, "-o", "one.png", "--overwrite")
+        assert fye("animate", "bundled:ada", "bundled:smile", *fixed, *options).code == 0
+        return read_picture("one.png")
+
+    plain = picture()
+    assert np.array_equal(plain, picture("--pose", "smile=0,yaw=0"))
+    assert not np.array_equal(plain, picture("--pose", "surprised=0.7"))
+
+
 def test_a_preview_needs_no_torch(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom followyouremoji.apps.main import main\n"

@@ -16,7 +16,7 @@ from followyouremoji.errors import MotionError
 from followyouremoji.face.motion import FREE_BYTES, FURTHEST, MOST_UNPACKED, Motion
 
 
-def wandering(frames: int = 12, scores: bool = True) -> Motion:
+def wandering(frames: int = 12, scores: bool = True, rest: bool = False) -> Motion:
     rng = np.random.default_rng(0)
     landmarks = (0.5 + np.cumsum(rng.normal(0, 0.002, (frames, 478, 3)), axis=0)).astype(np.float32)
     return Motion(
@@ -27,6 +27,7 @@ def wandering(frames: int = 12, scores: bool = True) -> Motion:
         source="Grüße.mp4",
         found=rng.random(frames) > 0.3,
         blendshapes=rng.random((frames, 52)).astype(np.float32) if scores else None,
+        rest=landmarks[3] + np.float32(0.01) if rest else None,
     )
 
 
@@ -38,11 +39,15 @@ def assert_same(one: Motion, other: Motion) -> None:
     assert (one.blendshapes is None) == (other.blendshapes is None)
     if one.blendshapes is not None:
         np.testing.assert_array_equal(one.blendshapes, other.blendshapes)
+    assert (one.rest is None) == (other.rest is None)
+    if one.rest is not None:
+        np.testing.assert_array_equal(one.rest, other.rest)
 
 
+@pytest.mark.parametrize("rest", [True, False])
 @pytest.mark.parametrize("scores", [True, False])
-def test_what_is_saved_is_loaded(tmp_path: Path, scores: bool) -> None:
-    motion = wandering(scores=scores)
+def test_what_is_saved_is_loaded(tmp_path: Path, scores: bool, rest: bool) -> None:
+    motion = wandering(scores=scores, rest=rest)
     motion.save(tmp_path / "one.fyemotion")
     assert_same(Motion.load(tmp_path / "one.fyemotion"), motion)
     assert [file.name for file in tmp_path.iterdir()] == ["one.fyemotion"]
@@ -145,6 +150,7 @@ def bomb(_: bytes) -> bytes:
         (rewritten(lambda arrays: arrays.__delitem__("found")), "damaged"),
         (rewritten(shorter_times), "do not belong together"),
         (rewritten(lambda arrays: arrays.update(landmarks=arrays["landmarks"][:2])), "damaged"),
+        (rewritten(lambda arrays: arrays.update(rest=np.zeros((478, 3)))), "rest holds float64"),
         (rewritten(lambda arrays: arrays.update(header=np.array([{}], object))), "damaged"),
         (bomb, "MiB"),
     ],
@@ -180,6 +186,9 @@ ABSURD = {
     "frame rate of nan": {"frame_rate": float("nan")},
     "picture size of 1000000x1000000": {"size": (1_000_000, 1_000_000)},
     "picture size of 1x60000": {"size": (1, 60_000)},
+    "are not finite": {"rest": np.full((478, 3), np.nan, np.float32)},
+    "face without extent": {"rest": np.full((478, 3), 0.5, np.float32)},
+    "do not belong together": {"rest": np.zeros((468, 3), np.float32)},
     "expression scores": {"blendshapes": np.full((12, 52), np.inf, np.float32)},
 }
 

@@ -116,6 +116,17 @@ def test_what_was_made_before_is_not_made_again(model: Path, tmp_path: Path) -> 
     assert refused.value.settings == ("resume",)
 
 
+def test_an_expression_is_resumed_as_itself_alone(model: Path, tmp_path: Path) -> None:
+    def winking(side: str) -> AnimationRequest:
+        request = asked(model, tmp_path / "a.webp", f"bundled:wink_{side}", tmp_path / "kept")
+        return replace(request, clip=ClipSettings(stop="2"))
+
+    first = animate(winking("left"))
+    assert animate(winking("left")) == first.model_copy(update={"made_before": True})
+    with pytest.raises(ResumeError, match="another driving"):
+        animate(winking("right"))
+
+
 def test_a_resumed_request_tells_the_notes_on_its_driving_again(model: Path, tmp_path: Path) -> None:
     motion = replace(drawn_motion(8), frame_rate=120.0, timestamps=np.arange(8) / 120.0)
     motion.save(tmp_path / "fast.fyemotion")

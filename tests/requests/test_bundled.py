@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from followyouremoji.errors import MotionError
 from followyouremoji.media.pictures import read_picture
 from followyouremoji.requests.bundled import (
     EXAMPLES,
+    PREFIX,
     bundled_motion,
+    driving_source,
     example_names,
+    motion_names,
     portrait_landmarks,
     portrait_path,
 )
@@ -30,6 +34,18 @@ def readme() -> dict:
     names: dict = {}
     exec(definitions, names)
     return names
+
+
+def test_expressions_are_bundled_motions_without_files() -> None:
+    names = motion_names()
+    assert names[:3] == ["hello", "talk", "smile"]
+    assert len(set(names)) == len(names) == 20
+    for name in names:
+        assert bundled_motion(name).frame_rate == 25.0
+    assert driving_source(f"{PREFIX}hello") == EXAMPLES / "hello.fyemotion"
+    assert driving_source("smile") == Path("smile")
+    with pytest.raises(MotionError, match=r"bundled:hello, bundled:talk, bundled:smile.*bundled:mouth_left"):
+        driving_source("bundled:dance")
 
 
 def test_names_and_sizes() -> None:

@@ -175,7 +175,7 @@ def test_lines_are_bounded(jobs: Jobs, ends: Ends, monkeypatch: pytest.MonkeyPat
     jobs.submit("running", "ada", gate, ends)
     assert gate.began.wait(PATIENCE)
     waiting = [jobs.submit(f"{number}", "ada", nothing, ends) for number in range(MOST_WAITING)]
-    with pytest.raises(SettingsError, match="of your animations are waiting"):
+    with pytest.raises(SettingsError, match="200 are waiting already"):
         jobs.submit("more", "ada", nothing, ends)
     monkeypatch.setattr(jobs_module, "MOST_WAITING_IN_ALL", MOST_WAITING + 1)
     jobs.submit("bob's", "bob", nothing, ends)

@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from followyouremoji.requests.bundled import portrait_path
+from followyouremoji.requests.bundled import EXAMPLES, portrait_path
 from followyouremoji.studio.security import MOST_BYTES
 from tests.studio.conftest import Served
 
@@ -45,14 +45,35 @@ CLOSED = {
 }
 """Some that are not; to see that routes of Gradio are found."""
 
-NO_IDS = {"POST /studio/materials"}
-"""What changes something and names nothing."""
+NO_IDS = {
+    "POST /studio/materials",
+    "POST /studio/keyframes/read",
+    "POST /studio/keyframes/pose",
+    "POST /studio/keyframes/file",
+    "POST /studio/keyframes/material",
+    "PUT /studio/drafts/{tab}",
+}
+"""What is told something, but no id."""
 
 
-def bodies(portrait: str, driving: str, result: str) -> dict[str, Any]:
-    """What is sent to routes that want to be told something, with ids of another visitor."""
+def bodies(portrait: str, driving: str) -> dict[str, Any]:
+    """What other routes are told, with ids of another visitor."""
     both = {"portrait": portrait, "driving": driving}
-    return {"POST /studio/preview": both, "POST /studio/results": both}
+    posed = {"portrait": portrait, "pose": {"smile": 0.5}}
+    performed = {"portrait": portrait, "keyframes": {"keyframes": [{"seconds": 0.0, "pose": {}}]}}
+    points = {"nose tip": [10.0, 10.0]}
+    return {
+        "POST /studio/preview": both,
+        "POST /studio/results": both,
+        "POST /studio/pose": posed,
+        "POST /studio/pose/picture": posed,
+        "POST /studio/pose/file": posed,
+        "POST /studio/keyframes/preview": performed,
+        "POST /studio/keyframes/result": performed,
+        "POST /studio/points": {"portrait": portrait, "points": points},
+        "POST /studio/points/file": {"portrait": portrait, "name": "x", "text": "{}"},
+        "PUT /studio/materials/{identity}/points": points,
+    }
 
 
 def routes(app: FastAPI) -> set[tuple[str, str]]:
@@ -216,18 +237,18 @@ def test_nobody_reads_or_changes_what_is_another_s(
     """Every route of ours, with ids of a portrait, a driving and a result that somebody else has."""
     ada, eve = new_client(), new_client()
     portrait = upload(ada, "portrait", portrait_path("bundled:ada"))
-    driving = upload(ada, "driving", portrait_path("bundled:max"))
+    driving = upload(ada, "driving", EXAMPLES / "hello.fyemotion")
     result = ada.post("/studio/results", json={"portrait": portrait, "driving": driving}).json()["id"]
-    known = bodies(portrait, driving, result)
+    known = bodies(portrait, driving)
     asked = 0
     for method, path in sorted(routes(studio.app)):
         route = f"{method} {path}"
         if "{identity}" not in path and route not in known:
-            assert method == "GET" or route in NO_IDS, f"say in `bodies` how ids are given to {route}"
+            assert method == "GET" or route in NO_IDS, f"say in `bodies` what {route} is told"
             continue
         for identity in (portrait, driving, result):
             answer = eve.request(method, path.replace("{identity}", identity), json=known.get(route))
-            assert answer.status_code == 404, route
+            assert answer.status_code == 404, f"{route}: {answer.text}"
             assert "not yours" in answer.json()["detail"], route
             asked += 1
     assert asked >= 20

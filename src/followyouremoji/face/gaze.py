@@ -211,14 +211,16 @@ def driving_gaze(
     """The gaze of a motion whose metric faces are known; see `steady_gaze`.
 
     `people` ``(T,)`` numbers who is seen in each frame; None is one person throughout. `rest` is the one face of
-    `Motion.rest`, where that counts: it tells the eyes' places, and with `auto` no difference of the eyes is taken for
-    an error of tracking.
+    `Motion.rest`, where that counts: it tells the eyes' places, and with `auto` directions are taken as they are, for
+    such a motion was made and not tracked.
     """
     if rest is not None and motion.rest is not None:
         eyes = Eyes.of(rest.vertices)
         ahead = measure_gaze(motion.rest[None], rest, motion.size, eyes)
         measured = measure_gaze(motion.landmarks, faces, motion.size, eyes)
-        directions = steady_gaze(measured, motion.frame_rate, "off" if conjugate == "auto" else conjugate)
+        directions = measured.directions
+        if conjugate != "auto":
+            directions = steady_gaze(measured, motion.frame_rate, conjugate)
         return DrivingGaze(directions, np.zeros((len(motion), 2)), ahead.directions[0])
     numbers = np.zeros(len(motion), int) if people is None else people
     gaze = DrivingGaze(np.empty((len(motion), 2, 2)), np.empty((len(motion), 2)))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from numbers import Real
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -96,9 +97,9 @@ SLIDERS: tuple[Slider, ...] = (
     Slider("pout", 0.0, 1.0, "mouth", "Pout", expression(kiss=0.9, funnel=0.2, frown=1.0, lips_press=0.5)),
     Slider("frown", 0.0, 1.0, "mouth", "Corners of the mouth down", expression(frown=1.3)),
     Slider(
-        "jaw_aside", -1.0, 1.0, "mouth", "Jaw aside: to the left", expression(jaw_side=0.9, mouth_side=0.6)
+        "jaw_aside", -1.0, 1.0, "mouth", "Jaw: to the person's left", expression(jaw_side=0.9, mouth_side=0.6)
     ),
-    Slider("mouth_aside", -1.0, 1.0, "mouth", "Mouth aside: to the left", expression(mouth_side=1.0)),
+    Slider("mouth_aside", -1.0, 1.0, "mouth", "Mouth: to the person's left", expression(mouth_side=1.0)),
     Slider(
         "teeth",
         0.0,
@@ -180,13 +181,13 @@ def _of_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, float]:
         if given not in _RANGES:
             raise ValueError(_unknown(given))
         low, high = _RANGES[given]
-        is_number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+        is_number = isinstance(amount, Real) and not isinstance(amount, bool)
         if not is_number or not low <= amount <= high:
             raise ValueError(f"{given} must be a number from {low:g} to {high:g}, not {amount!r}")
         name, sign = ALIASES.get(given, (given, 1.0))
         if name in pose:
             raise ValueError(f"{name} is given twice")
-        pose[name] = sign * amount
+        pose[name] = sign * float(amount)
     return pose
 
 

@@ -93,10 +93,14 @@ class Contents:
 
 def open_container(file: InputFile) -> "InputContainer":
     """The file as FFmpeg opens it; raises `ClipError`. A playlist reaches local files only, never the network, and one
-    without a path reaches none."""
+    without a path, or that is read alone, reaches none."""
     import av
 
-    reached, place = ("data", file.open()) if file.path is None else ("file,crypto,data", f"file:{file.path}")
+    place: Any
+    if file.path is None or file.alone:
+        reached, place = "data", file.open()
+    else:
+        reached, place = "file,crypto,data", f"file:{file.path}"
     try:
         return av.open(place, "r", container_options={"protocol_whitelist": reached}, **_leniency())
     except (av.FFmpegError, OSError, ValueError) as reason:

@@ -40,11 +40,20 @@ def convert(master: Path, target: Path) -> None:
         rate, size = clip.info.frame_rate, clip.info.size
         within = LARGEST_SIDES.get(target.suffix, max(size))
         width, height = (max(2, round(side * min(1.0, within / max(size)))) for side in size)
-        transparent = master.suffix == ".webm" and target.suffix != ".mp4"
-        frames = with_opacity(master) if transparent else (picture for _, picture in clip)
-        with ClipWriter(target, rate, (width, height), sound_from=master) as writer:
-            for frame in frames:
-                writer.write(resize_picture(frame, (width, height)))
+    with ClipWriter(target, rate, (width, height), sound_from=master) as writer:
+        for frame in frames_of(master):
+            writer.write(resize_picture(frame, (width, height)))
+
+
+def frames_of(master: Path) -> Iterator[np.ndarray]:
+    """The frames of a result uint8 (height, width, 3); of a WebM, which is transparent, (height, width, 4)."""
+    if master.suffix == ".png":
+        yield read_layers(master)
+    elif master.suffix == ".webm":
+        yield from with_opacity(master)
+    else:
+        with ClipReader(master) as clip:
+            yield from (picture for _, picture in clip)
 
 
 def with_opacity(path: Path) -> Iterator[np.ndarray]:
@@ -72,16 +81,9 @@ def write_beside(
     _, prepared = prepare(work, None, load)
     size = work.destination.fitting(row_size(work.drivings, prepared))
 
-    def results() -> Iterator[np.ndarray]:
-        if master.suffix == ".png":
-            yield read_layers(master)
-            return
-        with ClipReader(master) as clip:
-            for _, picture in clip:
-                yield resize_picture(picture, prepared.output_size)
-
     def made(sound: bool) -> Outcome:
         return work.outcome(prepared, size, sound)
 
-    rows = rows_beside(work.drivings, prepared, results(), BACKGROUND)
+    results = (resize_picture(frame, prepared.output_size) for frame in frames_of(master))
+    rows = rows_beside(work.drivings, prepared, results, BACKGROUND)
     work.write((resize_picture(row, size) for row in rows), prepared, size, made)

@@ -111,26 +111,30 @@ class Jobs:
         self._thread.join(LAST_STEP)
 
     def submit(self, identity: str, owner: str, work: Work, on_end: Callable[[Job], None]) -> Job:
-        """Put a job in its visitor's line. `on_end` is called when it has ended, however."""
+        """Put a job in its visitor's line. `on_end` is called when it has ended, however.
+
+        Raises SettingsError where too many wait.
+        """
         job = Job(identity, owner, work, on_end)
         with self._changed:
+            self.check_room(owner)
             self._waiting.setdefault(owner, deque()).append(job)
             self._jobs[identity] = job
             self._changed.notify_all()
         return job
 
     def check_room(self, owner: str, more: int = 1) -> None:
-        """Raise SettingsError where too many of a visitor's would wait with some more."""
+        """Raise SettingsError where some more of a visitor's would be too many to wait."""
         with self._changed:
             waiting = len(self._waiting.get(owner, ()))
             in_all = sum(map(len, self._waiting.values()))
+        if waiting + more > MOST_WAITING:
+            already = f" and {waiting} are waiting already" if waiting else ""
+            raise SettingsError(
+                f"{more} more of your animations cannot wait: up to {MOST_WAITING} may{already}; ask for fewer, or wait for some"
+            )
         if in_all + more > MOST_WAITING_IN_ALL:
             raise SettingsError("too many animations are waiting in this studio; come back later")
-        if waiting + more > MOST_WAITING:
-            raise SettingsError(
-                f"up to {MOST_WAITING} of your animations may wait at a time, and with these they would be {waiting + more}; wait for "
-                "some, or cancel some"
-            )
 
     def find(self, identity: str, owner: str) -> Job | None:
         """A visitor's job that waits or runs."""

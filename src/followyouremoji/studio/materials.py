@@ -11,23 +11,22 @@ The folder of a material holds the file as it was given and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import UnidentifiedImageError
 
-from followyouremoji.errors import ClipError, FaceNotFound, PictureError, UserError
+from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.inputs import InputFile
-from followyouremoji.media.pictures import open_image, read_layers, resize_picture, write_picture
+from followyouremoji.media.pictures import read_layers, resize_picture, write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.sources import Face, Tracked, cut_motion, find_portrait, track_file
+from followyouremoji.studio.bounds import check_clip, check_picture
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
@@ -46,8 +45,7 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
 
     One without a face is taken: points can be placed by hand. Raises PictureError.
     """
-    with suppress(UnidentifiedImageError), open_image(InputFile(name, path), PictureError) as image:
-        check_pixels(image.size, name, limits, PictureError)  # of what is no picture, `read_layers` says so
+    check_picture(InputFile(name, path), limits)
     layers, turns = read_layers(InputFile(name, path)), 0
     landmarks: Sequence[Landmarks] = ()
     notes: tuple[str, ...] = ()
@@ -83,9 +81,9 @@ def examine_driving(path: Path, name: str, detector: FaceDetector, limits: Studi
     if path.suffix.lower() in MOTION_ENDINGS:
         tracked, whole, sound, view = Tracked(cut_motion(Motion.read(path), name, kept)), None, False, None
     else:
-        file = InputFile(name, path)
+        file = InputFile(name, path, alone=True)
+        check_clip(file, kept, limits)
         with ClipReader(file) as clip:
-            check_pixels(clip.info.size, name, limits, ClipError)
             whole, sound, moving = clip.clock.end, clip.info.has_sound, clip.info.frames != 1
         tracked, view = track_file(file, detector, smooth=0.0, clip_range=kept), CLIP_VIEW
         if not moving:
@@ -114,15 +112,6 @@ def examine_driving(path: Path, name: str, detector: FaceDetector, limits: Studi
 def kept_part(limits: StudioSettings) -> ClipRange:
     """The part of any driving that is taken."""
     return ClipRange(0, None, float(limits.clip_seconds))
-
-
-def check_pixels(size: tuple[int, int], name: str, limits: StudioSettings, error: type[UserError]) -> None:
-    """Raise `error` where pictures of `size` (width, height) are too large, before one of them is decoded."""
-    width, height = size
-    if width * height > limits.upload_megapixels * 1e6:
-        raise error(
-            f"{name} has {width}x{height} pixels; up to {limits.upload_megapixels} megapixels are taken here: scale it down"
-        )
 
 
 def write_clip_view(path: Path, view: Path, kept: ClipRange, motion: Motion) -> None:

@@ -9,9 +9,11 @@ from gradio.themes import Base
 
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.tabs.animate import animate_tab
+from followyouremoji.studio.tabs.benchmark import benchmark_tab
 from followyouremoji.studio.tabs.expressions import expressions_tab
 from followyouremoji.studio.tabs.history import history_tab
 from followyouremoji.studio.tabs.points import points_tab
+from followyouremoji.studio.workshop import Workshop
 
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 
@@ -36,6 +38,9 @@ def build_page(studio: Studio) -> Page:
                 points_tab()
             with gr.Tab("History", id="history", render_children=True):
                 history_tab()
+            if Workshop.of(studio.settings) is not None:
+                with gr.Tab("Benchmark", id="benchmark", render_children=True):
+                    benchmark_tab()
     return Page(blocks, look(), HEAD)
 
 

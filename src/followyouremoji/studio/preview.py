@@ -28,7 +28,7 @@ FINE = 8  # parts of a pixel
 
 
 @cache
-def _shown() -> tuple[np.ndarray, list[list[object]], list[int]]:
+def shown() -> tuple[np.ndarray, list[list[object]], list[int]]:
     """The landmarks that are drawn, lines as places among them, and the pupils' places."""
     points = sorted(
         {point for _, edges in PARTS for edge in edges for point in edge} | {RIGHT_IRIS, LEFT_IRIS}
@@ -56,20 +56,20 @@ def packed(
     forward: int | None = None,
 ) -> bytes:
     """Landmarks (T, 478, 2), pixels of a portrait, for a view of `size` that is `scale` times as large."""
-    shown, lines, pupils = _shown()
+    places, lines, pupils = shown()
     header = {
         "size": size,
         "frames": len(points),
         "start": start,
         "forward": len(points) if forward is None else forward,
         "frame_rate": frame_rate,
-        "points": len(shown),
+        "points": len(places),
         "lines": lines,
         "pupils": pupils,
         "pupil_colour": f"rgb{PUPIL_COLOUR}",
         "notes": list(notes),
     }
-    return framed(header, points[:, shown] * (scale * FINE))
+    return framed(header, points[:, places] * (scale * FINE))
 
 
 def framed(header: Mapping[str, object], fine: np.ndarray) -> bytes:

@@ -22,7 +22,9 @@ An id that is not the visitor's own is unknown, 404; input that cannot be used i
 
 from __future__ import annotations
 
+import re
 import shutil
+import unicodedata
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -50,6 +52,8 @@ router = APIRouter(prefix="/studio")
 
 FRAME_SIDE = 720  # pixels of a frame that is shown while others are made
 MOST_TEXT = 100_000  # bytes
+MOST_LETTERS = 100  # of a file's name; its end stays
+PLAIN_ENDING = re.compile(r"\.[a-z0-9]{1,12}")
 BINARY = "application/octet-stream"
 
 Tab = Literal["animate", "expressions", "points"]
@@ -123,11 +127,12 @@ def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any
 @router.post("/materials", status_code=201)
 async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     """The file is written as it comes, and given up as soon as it is too large."""
-    name = name[:200]
+    name = shown_name(name)
     most, room = studio.settings.upload_megabytes * 1_000_000, await run_in_threadpool(visitor.room)
     folder = visitor.new_folder()
     try:
-        file = folder / f"given{Path(name).suffix.lower()[:12]}"
+        ending = Path(name).suffix.lower()
+        file = folder / f"given{ending if PLAIN_ENDING.fullmatch(ending) else ''}"
         written = 0
         with file.open("xb") as opened:
             async for piece in request.stream():
@@ -183,15 +188,7 @@ def preview(text: Body, visitor: Visiting, studio: AtWork) -> Response:
 @router.post("/results", status_code=201)
 def begin(text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     asked = parse(AnimationAsked, text, "the request", SettingsError)
-    portrait, driving = (
-        of_kind("portrait", asked.portrait, visitor),
-        of_kind("driving", asked.driving, visitor),
-    )
-    driven = {
-        choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
-        for choice in asked.faces
-    }
-    return told(studio.animate(visitor, portrait, driving, asked.controls, driven), visitor, studio)
+    return told(begun(asked, visitor, studio), visitor, studio)
 
 
 @router.get("/results")
@@ -256,6 +253,25 @@ def draft(tab: Tab, visitor: Visiting) -> dict[str, Any]:
 def keep_draft(tab: Tab, text: Body, visitor: Visiting) -> None:
     kept = parse(dict[str, Any], text, "the draft", SettingsError)
     visitor.keep_draft({**visitor.draft(), tab: kept})
+
+
+def begun(asked: AnimationAsked, visitor: Visitor, studio: Studio, batch: str | None = None) -> Result:
+    """Raises NotThere, and UserError for what cannot be used."""
+    portrait, driving = (
+        of_kind("portrait", asked.portrait, visitor),
+        of_kind("driving", asked.driving, visitor),
+    )
+    driven = {
+        choice.face: of_kind("driving", choice.driving, visitor) if choice.driving else driving
+        for choice in asked.faces
+    }
+    return studio.animate(visitor, portrait, driving, asked.controls, driven, batch)
+
+
+def shown_name(name: str) -> str:
+    """A file's name without a folder, and without characters that are not seen, some of which turn others around."""
+    seen = "".join(one for one in re.split(r"[/\\]", name)[-1] if unicodedata.category(one)[0] != "C")
+    return seen.strip()[-MOST_LETTERS:] or "file"
 
 
 def of_kind(kind: Kind, identity: str, visitor: Visitor) -> Material:

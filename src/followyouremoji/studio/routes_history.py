@@ -26,9 +26,10 @@ from pydantic import Field
 
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError, UserError
+from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.material import NotThere
-from followyouremoji.studio.routes import AtWork, Body, of_kind, told
+from followyouremoji.studio.routes import AnimationAsked, AtWork, Body, begun, of_kind, told
 from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
 from followyouremoji.studio.visits import Visiting
 
@@ -53,7 +54,7 @@ class Batch:
 def history(visitor: Visiting) -> dict[str, Any]:
     untouched = Controls()
     defaults = {field.name: getattr(untouched, field.name) for field in fields(Controls)}
-    return {"bytes": visitor.size(), "most": visitor.most, "defaults": {**defaults, "face": None}}
+    return {"bytes": visitor.size(), "most": visitor.most, "defaults": {**defaults, "faces": []}}
 
 
 @router.delete("/history", status_code=204)
@@ -68,11 +69,10 @@ def again(identity: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     old = visitor.result(identity)
     if old.state in UNDER_WAY:
         raise HTTPException(409, "it is being made")
-    portrait = of_kind("portrait", old.portrait, visitor)
-    driving = of_kind("driving", old.driving, visitor)
     said = dict(old.settings)
-    face = said.pop("face", None)
-    result = studio.animate(visitor, portrait, driving, Controls(**said), face, old.batch)
+    faces = tuple(FaceChoice(**face) for face in said.pop("faces", ()))
+    asked = AnimationAsked(portrait=old.portrait, driving=old.driving, faces=faces, controls=Controls(**said))
+    result = begun(asked, visitor, studio, old.batch)
     visitor.delete_result(identity)
     return told(result, visitor, studio)
 
@@ -83,17 +83,17 @@ def begin(text: Body, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     portraits = [of_kind("portrait", one, visitor) for one in dict.fromkeys(wanted.portraits)]
     drivings = [of_kind("driving", one, visitor) for one in dict.fromkeys(wanted.drivings)]
     studio.jobs.check_room(visitor.name, len(portraits) * len(drivings))
-    batch, begun, refused = secrets.token_hex(16), 0, dict[str, None]()  # of equal sentences one
+    batch, count, refused = secrets.token_hex(16), 0, dict[str, None]()  # of equal sentences one
     for portrait in portraits:
         for driving in drivings:
             try:
                 studio.animate(visitor, portrait, driving, wanted.controls, batch=batch)
-                begun += 1
+                count += 1
             except UserError as error:
                 refused[str(error)] = None
-    if not begun:
+    if not count:
         raise SettingsError(" ".join(refused))
-    return {"batch": batch, "begun": begun, "refused": list(refused)}
+    return {"batch": batch, "begun": count, "refused": list(refused)}
 
 
 @router.post("/batches/{identity}/cancel", status_code=204)

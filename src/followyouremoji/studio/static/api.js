@@ -30,6 +30,8 @@ async function ask(path, options = {}) {
 
 export const getJson = async (path) => (await ask(path)).json();
 
+export const getText = async (path) => (await ask(path)).text();
+
 export const getBytes = async (path) => (await ask(path)).arrayBuffer();
 
 export const getBlob = async (path) => (await ask(path)).blob();

@@ -122,6 +122,7 @@ function when(seconds) {
 
 // What controls said that nobody leaves as they are.
 function settings(said, defaults) {
-  const changed = Object.entries(said).filter(([name, value]) => name in defaults && value !== defaults[name]);
-  return changed.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+  const isChanged = ([name, value]) => name in defaults && JSON.stringify(value) !== JSON.stringify(defaults[name]);
+  const inWords = ([name, value]) => (name === "faces" ? `${value.length} faces` : `${name.replaceAll("_", " ")} ${value}`);
+  return Object.entries(said).filter(isChanged).map(inWords).join(", ");
 }

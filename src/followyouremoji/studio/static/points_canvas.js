@@ -210,7 +210,9 @@ export class PointsCanvas {
     this.paintPicture(brush);
     for (const [name, handle] of this.handles) this.settle(name, handle);
     this.showTip(width);
-    if (this.dragged?.touch && this.dragged.moved && this.dragged.name) this.paintGlass(brush, width);
+    const touching = Boolean(this.dragged?.touch && this.dragged.moved && this.dragged.name);
+    this.element.classList.toggle("fye-touching", touching);
+    if (touching) this.paintGlass(brush, width);
   }
 
   paintPicture(brush) {

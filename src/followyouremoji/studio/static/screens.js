@@ -10,7 +10,8 @@ const path = (kind, id, what) => `/studio/${kind}/${encodeURIComponent(id)}/${wh
 
 function framed(name, ...layers) {
   const screen = make("div", { className: "fye-screen" }, ...layers);
-  return { screen, figure: make("figure", { className: `fye-view-${name.toLowerCase()}` }, screen, make("figcaption", {}, name)) };
+  const caption = make("figcaption", {}, name);
+  return { screen, caption, figure: make("figure", { className: `fye-pane-${name.toLowerCase()}` }, screen, caption) };
 }
 
 // Keep a clip at a time of the stage's own clock.
@@ -41,8 +42,8 @@ export class LandmarksScreen {
       this.portrait = portrait?.id;
       if (portrait) this.picture.src = path("materials", portrait.id, "view");
     }
-    this.screen.classList.toggle("fye-empty", !portrait);
     this.screen.classList.toggle("fye-clear", Boolean(portrait?.transparent));
+    this.caption.textContent = landmarks.length ? "Landmarks" : "Portrait";
     this.screen.classList.toggle("fye-dimmed", landmarks.length > 0);
     if (portrait) this.screen.style.setProperty("--ratio", portrait.size[0] / portrait.size[1]);
     this.canvas.setAttribute("aria-label", label);

@@ -12,6 +12,7 @@ export const session = { portrait: null, driving: null, faces: [], controls: {},
 const watchers = new Set();
 let saving = 0;
 let restored = false;
+const early = new Set(); // what was changed before that; it stays
 
 // Call `act` with the names of what has changed, and with all as soon as the session is restored.
 export function watch(act) {
@@ -24,6 +25,7 @@ export function change(changes) {
   const names = Object.keys(changes).filter((name) => !same(name));
   if (names.length === 0) return;
   Object.assign(session, changes);
+  if (!restored) names.forEach((name) => early.add(name));
   tell(names);
   clearTimeout(saving);
   saving = setTimeout(save, SAVED_AFTER);
@@ -35,6 +37,7 @@ export function tell(names) {
 }
 
 async function save() {
+  if (!restored) return;
   const { portrait, driving, faces, controls, result } = session;
   const draft = { portrait: portrait?.id ?? null, driving: driving?.id ?? null, faces, controls, result };
   try {
@@ -58,7 +61,8 @@ export async function restore() {
     ["portrait", "driving"].map((kind) => material(draft[kind] ?? FIRST[kind])),
   );
   const { faces = [], controls = {}, result = null } = draft;
-  Object.assign(session, { portrait, driving, faces, controls, result });
+  const kept = { portrait, driving, faces, controls, result };
+  for (const [name, value] of Object.entries(kept)) if (!early.has(name)) session[name] = value;
   restored = true;
   tell(Object.keys(session));
 }

@@ -16,6 +16,15 @@ export function wanted() {
   return { portrait: portrait.id, driving: driving.id, faces, controls };
 }
 
+// Whether a result was made of what is chosen now.
+function isOfNow(result) {
+  const { portrait, driving, faces, controls } = session;
+  const chosen = faces.map((one) => ({ face: one.face, driving: one.driving ?? driving?.id }));
+  return result.portrait === portrait?.id && result.driving === driving?.id
+    && JSON.stringify(result.settings.faces) === JSON.stringify(chosen)
+    && Object.entries(controls).every(([name, value]) => result.settings[name] === value);
+}
+
 // The landmarks of all faces that move, each asked for by itself.
 async function landmarksOf({ portrait, driving, faces, controls }, signal) {
   const each = faces.length ? faces : [{ face: null, driving: null }];
@@ -41,7 +50,7 @@ export class Stage {
     this.landmarks = new LandmarksScreen(this.faces.frames);
     this.driving = new DrivingScreen();
     this.output = new ResultScreen();
-    this.views = make("div", { className: "fye-views" }, this.landmarks.figure, this.driving.figure, this.output.figure);
+    this.views = make("div", { className: "fye-panes" }, this.landmarks.figure, this.driving.figure, this.output.figure);
     this.problem = problem();
     this.notes = make("ul", { className: "fye-notes", "aria-label": "Notes" });
     this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.faces.list, this.problem.element, this.notes);
@@ -106,7 +115,7 @@ export class Stage {
 
   changed(names) {
     if (!ASKED.some((name) => names.has(name))) return;
-    this.setMode("preview");
+    if (!this.result || !isOfNow(this.result)) this.setMode("preview");
     if (names.has("portrait") || names.has("driving")) {
       this.now = { portrait: session.portrait, driving: session.driving, landmarks: [] };
       this.time = 0;

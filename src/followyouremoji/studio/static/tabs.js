@@ -1,8 +1,8 @@
 // The page's tabs, as scripts see them.
 
-// Show the tab of a name.
+// Show the tab of a name; where the page is narrow, some are in a menu.
 export function openTab(name) {
-  const tabs = [...document.querySelectorAll("button[role=tab]")];
+  const tabs = [...document.querySelectorAll("button[role=tab], .overflow-dropdown button")];
   tabs.find((tab) => tab.textContent.trim() === name)?.click();
 }
 

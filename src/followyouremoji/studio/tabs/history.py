@@ -7,9 +7,9 @@ from followyouremoji.studio.widget import widget
 HISTORY = """
 <details class="fye-card fye-batch">
   <summary>Animate many at once</summary>
-  <h3>Portraits</h3>
+  <h2>Portraits</h2>
   <div class="fye-batch-portraits"></div>
-  <h3>What moves them</h3>
+  <h2>What moves them</h2>
   <div class="fye-batch-drivings"></div>
   <div class="fye-buttons fye-batch-begin"></div>
 </details>

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PICTURE = "() => document.querySelector('.fye-made img').src"
-DRAWN = "() => document.querySelector('.fye-views canvas').toDataURL()"
+DRAWN = "() => document.querySelector('.fye-pair canvas').toDataURL()"
 
 
 @pytest.fixture
@@ -33,6 +33,12 @@ def opened(page: Page) -> Page:
     return page
 
 
+def turn_to(page: Page, slider: str, amount: float) -> None:
+    field = page.locator(f"#fye-pose-{slider} input[type=number]")
+    field.fill(str(amount))
+    field.press("Tab")
+
+
 def press(page: Page, key: str, times: int) -> None:
     for _ in range(times):
         page.keyboard.press(key)
@@ -40,19 +46,18 @@ def press(page: Page, key: str, times: int) -> None:
 
 def test_a_slider_moves_the_landmarks_and_then_the_picture(editor: Page) -> None:
     drawn, picture = editor.evaluate(DRAWN), editor.evaluate(PICTURE)
-    editor.locator("#fye-yaw input[type=range]").focus()
-    press(editor, "ArrowRight", 12)
+    turn_to(editor, "yaw", 12.0)
     editor.wait_for_function(f"drawn => ({DRAWN})() !== drawn", arg=drawn)
     editor.wait_for_function(f"picture => ({PICTURE})() !== picture", arg=picture)
-    assert re.fullmatch(r"\d+\.\d\d s", editor.locator(".fye-seconds").inner_text())
+    editor.locator(".fye-seconds", has_text=re.compile(r"^\d+\.\d\d s$")).wait_for()
     editor.get_by_role("button", name="Undo").click()
-    editor.wait_for_function("document.querySelector('#fye-yaw input[type=number]').value === '0'")
+    editor.wait_for_function("document.querySelector('#fye-pose-yaw input[type=number]').value === '0'")
     editor.wait_for_function(f"drawn => ({DRAWN})() === drawn", arg=drawn)
 
 
 def test_each_eye_looks_by_itself(editor: Page) -> None:
     def shown(slider: str) -> str:
-        return f"document.querySelector('#fye-{slider} input[type=number]').value"
+        return f"document.querySelector('#fye-pose-{slider} input[type=number]').value"
 
     editor.get_by_role("button", name="Right eye's gaze").focus()
     press(editor, "ArrowLeft", 4)
@@ -73,9 +78,7 @@ def test_two_keyframes_become_a_motion_and_a_clip(editor: Page, tmp_path: Path) 
     editor.get_by_label("Time", exact=True).fill("0.36")
     editor.get_by_role("button", name=re.compile(r"^Mouth\W*$")).click()
     for slider, amount in SMILE.items():
-        field = editor.locator(f"#fye-{slider} input[type=number]")
-        field.fill(str(amount))
-        field.press("Tab")
+        turn_to(editor, slider, amount)
     editor.get_by_role("button", name="Add keyframe").click()
     editor.get_by_role("button", name="Keyframe 2 at 0.36 s").wait_for()
 
@@ -106,7 +109,7 @@ def test_two_keyframes_become_a_motion_and_a_clip(editor: Page, tmp_path: Path) 
 
     editor.get_by_role("button", name="Make the clip").click()
     with editor.expect_download() as download:
-        editor.get_by_role("link", name="Download it").click()
+        editor.get_by_role("link", name="Download the clip").click()
     with ClipReader(Path(download.value.path()).rename(tmp_path / "clip.mp4")) as clip:
         frames = [picture for _, picture in clip]
     assert len(frames) == 10
@@ -115,6 +118,7 @@ def test_two_keyframes_become_a_motion_and_a_clip(editor: Page, tmp_path: Path) 
     editor.reload()
     opened(editor)
     editor.get_by_role("button", name="Keyframe 2 at 0.36 s").wait_for()
+    editor.get_by_role("link", name="Download the clip").wait_for()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -11,6 +11,8 @@ from followyouremoji.apps import choices
 from followyouremoji.requests.request import Output
 from followyouremoji.settings import AnimationSettings
 
+READABLE = 1000  # pixels; smaller pictures are enlarged to about that, for the names on them
+
 
 @choices.expanded
 def points(
@@ -43,7 +45,13 @@ def points(
     from followyouremoji.face.fitting import fit_face
     from followyouremoji.face.overlay import draw_named_points, draw_wire_frame
     from followyouremoji.face.placed_points import ENDING, PlacedPoints
-    from followyouremoji.media.pictures import PICTURE_ENDINGS, on_background, read_layers, write_picture
+    from followyouremoji.media.pictures import (
+        PICTURE_ENDINGS,
+        on_background,
+        read_layers,
+        resize_picture,
+        write_picture,
+    )
     from followyouremoji.requests.bundled import portrait_landmarks, portrait_path
     from followyouremoji.requests.placing import starting_points
     from followyouremoji.requests.result import check_output
@@ -73,6 +81,9 @@ def points(
         f"The landmarks pass all other points within {fitted.residuals[furthest]:.1%} of the eye distance ({furthest})."
     )
     if show is not None:
-        picture = draw_wire_frame(on_background(layers), fitted.landmarks.points)
-        write_picture(show, draw_named_points(picture, placed.points, fitted.doubted), output.overwrite)
+        times = max(1, round(READABLE / max(size)))
+        picture = resize_picture(on_background(layers), (times * size[0], times * size[1]))
+        picture = draw_wire_frame(picture, times * fitted.landmarks.points)
+        places = {name: (times * x, times * y) for name, (x, y) in placed.points.items()}
+        write_picture(show, draw_named_points(picture, places, fitted.doubted), output.overwrite)
         say(f"{show}: what the points make.")

@@ -17,8 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+import cv2
 import numpy as np
 
+from ..errors import PointsError
 from .detection import Landmarks
 from .geometry import EYE_DISTANCE_CM, frustum_at_one
 from .lids import uncrossed
@@ -54,6 +56,9 @@ YAWS = (-75.0, -40.0, 0.0, 40.0, 75.0)
 FIRST_STEPS, MOST_STEPS = 4, 30
 """Steps from each of these heads, and at most from the best."""
 
+FURTHEST_STEP = 0.5
+"""Radians that a head turns in a step at most, and share of its distance that it moves."""
+
 SETTLED = 1e-3
 """A step, in centimetres and radians, after which the fit ends."""
 
@@ -68,6 +73,9 @@ GLANCE_CM = 0.5
 
 CAMERA_ASIDE = 0.2
 """Standard deviation of the sine of an angle from which a head is seen."""
+
+DISTANCE = 0.1
+"""Standard deviation of the logarithm of a face's size: strange proportions could be those of a small face near by."""
 
 PROFILE = 70.0
 """Degrees that a head is expected to be turned of which one side alone has points."""
@@ -87,6 +95,12 @@ they are normally distributed."""
 
 DOUBTED = 4.0
 """Standard deviations from where the others put a point, from which on it is taken for misplaced."""
+
+LARGEST_MESH = 5.0
+"""How many times as large as the box around the points the mesh is at most; of a face it is some two times as large."""
+
+NO_WEIGHT = 30.0
+"""How many times as surprising as a misplaced point all others are, that they count the same next to nothing."""
 
 TAKEN_UP_CM, TAKEN_UP_REACH_CM, LEFT_OVER_CM = 0.4, 1.5, 0.05
 """What remains in the picture's plane: its standard deviation and reach, and what of it is not taken up."""
@@ -126,7 +140,7 @@ def fit_face(points: Mapping[str, Sequence[float]], size: tuple[int, int]) -> Fi
     points : pixels (x, y) by names of `placed_points.POINTS`; what is missing, as behind a profile, is inferred
     size : (width, height) of the picture
 
-    Raises SettingsError for points that make no face, see `PlacedPoints`.
+    Raises SettingsError for points that make no face, see `PlacedPoints`, and PointsError where no face is like them.
     """
     placed = PlacedPoints(
         picture=size, points={name: (float(x), float(y)) for name, (x, y) in points.items()}
@@ -157,8 +171,9 @@ class _Prior:
     unlike : (3, n, n), how the remainder lets them vary together, along each axis, at a strength of 1
     mesh_unlike : (3, 468, n), the same of the whole mesh with them
     noise : (n,)
-    camera : (3,), the direction to the camera; NaN where nothing is known. People look at who portrays them, so a face
-        whose proportions speak for a nod may as well be an animal's; and who places one side alone sees a profile
+    camera : (2,), right and up in the direction to the camera; NaN where nothing is known. People look at who portrays
+        them, so a face whose proportions speak for a nod may as well be an animal's; and who places one side alone sees
+        a profile
     """
 
     middles: np.ndarray
@@ -185,7 +200,7 @@ class _Prior:
             unlike=middles @ mesh_unlike,
             mesh_unlike=mesh_unlike,
             noise=np.array(noise),
-            camera=np.array([turned if len(sides) == 1 else np.nan, 0.0, np.nan]),
+            camera=np.array([turned if len(sides) == 1 else np.nan, 0.0]),
         )
 
     def varying(self, strength: float) -> np.ndarray:
@@ -284,6 +299,7 @@ class _Fit:
         self.rotation = about @ rotation
         place = goal_middle * distance - roll * flat_middle
         self.place = np.array([place.real, place.imag, -distance])
+        self.distance = distance  # that a face of ordinary size has, centimetres
 
     def step(self) -> float:
         """Go to the most probable face as it looks from here; returns how far that was."""
@@ -311,13 +327,10 @@ class _Fit:
         spread[np.diag_indices(2 * n)] += noise
         inverse = np.linalg.inv(spread)
         held = inverse @ by_pose
-        # Where the camera is, seen from the head: a turn w changes row z of the rotation by the z of w x its columns.
-        aside = np.zeros((3, 6))
-        aside[:, :2] = np.stack([self.rotation[1], -self.rotation[0]], axis=1) / CAMERA_ASIDE
-        lacking = np.nan_to_num((prior.camera - self.rotation[2]) / CAMERA_ASIDE)
-        aside[np.isnan(prior.camera)] = 0
-        normal = np.linalg.inv(by_pose.T @ held + aside.T @ aside)
-        step = normal @ (held.T @ wanted + aside.T @ lacking)
+        expected, lacking = self._expected_pose()
+        normal = np.linalg.inv(by_pose.T @ held + expected.T @ expected)
+        step = normal @ (held.T @ wanted + expected.T @ lacking)
+        step *= min(1.0, FURTHEST_STEP / max(np.abs(step / np.repeat([1.0, distance.min()], 3)).max(), 1e-9))
         projected = inverse - held @ normal @ held.T
         pull = inverse @ (wanted - by_pose @ step)
 
@@ -327,20 +340,35 @@ class _Fit:
         self.shape = prior.mean + (varying @ self.pull.reshape(-1)).reshape(n, 3)
         self.rotation = _turn(step[:3]) @ self.rotation
         self.place = self.place + step[3:]
+        self.place[2] = min(self.place[2], -0.1 * self.distance)  # before the camera
         return float(max(np.abs(step).max(), np.abs(self.shape - before).max()))
 
+    def _expected_pose(self) -> tuple[np.ndarray, np.ndarray]:
+        """How a turn and a shift change what is expected of the pose (3, 6), and what is lacking (3,), both in standard
+        deviations."""
+        expected, known = np.zeros((3, 6)), ~np.isnan(self.prior.camera)
+        # A turn w changes the rotation's last row, which is the direction to the camera, by the z of w x its columns.
+        expected[:2, :2] = np.stack([self.rotation[1, :2], -self.rotation[0, :2]], axis=1) / CAMERA_ASIDE
+        expected[:2][~known] = 0.0
+        expected[2, 5] = 1.0 / (self.place[2] * DISTANCE)
+        aside = np.where(known, self.prior.camera - self.rotation[2, :2], 0.0) / CAMERA_ASIDE
+        return expected, np.append(aside, np.log(self.distance / -self.place[2]) / DISTANCE)
+
     def _weigh(self, projected: np.ndarray, pull: np.ndarray) -> None:
+        """Predict each point from all others, and set by its surprise how much it counts, and the remainder's strength;
+        `projected` (2n, 2n) is the inverse of the points' spread where the pose is free, and `pull` that of what they
+        deviate."""
         n = len(self.seen)
         own = np.linalg.inv(projected.reshape(n, 2, n, 2)[np.arange(n), :, np.arange(n)])  # (n, 2, 2)
         apart = np.einsum("nij,nj->ni", own, pull.reshape(n, 2))
         own = own - (self.prior.noise**2 * (1 / self.weights - 1))[:, None, None] * np.eye(2)
         surprise = np.einsum("ni,nij,nj->n", apart, np.linalg.inv(own), apart)
-        self.surprise = surprise
-        self.weights = 1 / (1 + surprise / DOUBTED**2) ** 2
+        self.surprise = np.maximum(surprise, 0.0)
+        self.weights = 1 / (1 + np.minimum(self.surprise / DOUBTED**2, NO_WEIGHT)) ** 2
         self.strength = float(
-            np.clip(self.strength * np.sqrt(np.quantile(surprise, MOST) / USUAL_SURPRISE), *STRENGTHS)
+            np.clip(self.strength * np.sqrt(np.quantile(self.surprise, MOST) / USUAL_SURPRISE), *STRENGTHS)
         )
-        self.cost = float(np.log1p(surprise / DOUBTED**2).sum() + 2 * n * np.log(self.strength))
+        self.cost = float(np.log1p(self.surprise / DOUBTED**2).sum() + 2 * n * np.log(self.strength))
 
     @property
     def trusted(self) -> np.ndarray:
@@ -367,6 +395,13 @@ def _fitted(fit: _Fit, placed: Mapping[str, Place], size: tuple[int, int]) -> Fi
     on_mesh = np.array(["pupil" not in name for name in placed])
     kept = on_mesh & fit.trusted
     points += _taken_up(fit.prior, kept, places - fit.prior.middles @ points)
+    if not (
+        np.ptp(points, axis=0).max() < LARGEST_MESH * np.ptp(places, axis=0).max() and distance.min() > 0
+    ):
+        raise PointsError(
+            "no face has points in these places: put each in the place that its name says, and leave out what cannot be seen",
+            settings=("points",),
+        )
     points = uncrossed(points[None])[0]
     depth = (distance / middle - 1.0) / wide
 
@@ -413,7 +448,5 @@ def _centre(points: np.ndarray) -> np.ndarray:
 
 def _turn(axis: np.ndarray) -> np.ndarray:
     """The rotation (3, 3) about an axis (3,), by its length in radians."""
-    import cv2
-
     rotation: np.ndarray = cv2.Rodrigues(axis)[0]
     return rotation

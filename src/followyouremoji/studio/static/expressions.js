@@ -1,34 +1,47 @@
 // The tab Expressions: a portrait's face is posed; poses are drawn, made into pictures and put on a timeline.
 import { getJson, sendJson } from "./api.js";
+import { Choice } from "./choice.js";
+import { problem } from "./dom.js";
 import { Clip, download } from "./expressions_clip.js";
 import { Named } from "./expressions_named.js";
-import { Portraits } from "./expressions_portraits.js";
 import { pose, Sliders, Steps } from "./expressions_pose.js";
 import { Stage } from "./expressions_stage.js";
+import { onShown } from "./tabs.js";
 import { Timeline } from "./timeline.js";
 
 const CALM = 150; // ms without a change until a picture is made
 const DRAFT = "drafts/expressions";
+const FIRST = "bundled:ada";
 
-export async function mount(element, trigger) {
-  const problem = element.querySelector("[role=alert]");
-  const tell = (sentence) => { problem.textContent = sentence; };
-  try {
-    await new Editor(element, trigger, tell).open();
-  } catch (error) {
-    tell(error.message);
-  }
+export function mount(element, trigger) {
+  const editor = new Editor(element, trigger);
+  onShown(element.querySelector(".fye-pair"), () => editor.shown());
 }
 
 class Editor {
-  constructor(element, trigger, tell) {
-    Object.assign(this, { element, trigger, tell });
-    this.stage = new Stage(element, tell);
-    this.buttons = new Map([...element.querySelectorAll(":scope .fye-row [data-do]")].map((one) => [one.dataset.do, one]));
+  constructor(element, trigger) {
+    Object.assign(this, { element, trigger });
+    this.choice = new Choice(element.querySelector(".fye-choice"), "portrait", "The portrait that is posed");
+    const wrong = problem();
+    element.querySelector(".fye-wrong").replaceWith(wrong.element);
+    this.tell = (sentence) => (sentence ? wrong.say(sentence) : wrong.clear());
+    this.stage = new Stage(element, this.tell);
+    this.buttons = new Map([...element.querySelectorAll("[data-do]")].map((one) => [one.dataset.do, one]));
   }
 
-  async open() {
-    const [tables, draft] = await Promise.all([getJson("poses"), getJson(DRAFT)]);
+  // The tab has come into view.
+  async shown() {
+    if (this.portrait) return this.choice.refresh();
+    try {
+      await this.#open();
+    } catch (error) {
+      this.tell(error.message);
+    }
+    return undefined;
+  }
+
+  async #open() {
+    const [tables, draft] = await Promise.all([getJson("poses"), getJson(DRAFT), this.choice.refresh()]);
     pose.sliders = new Map(tables.sliders.map((slider) => [slider.name, slider]));
     new Sliders((values) => {
       window.fyeSliders = values;
@@ -43,14 +56,15 @@ class Editor {
       seek: (seconds, done) => this.clip.seek(seconds, done),
       play: () => this.clip.play(),
     });
-    this.clip = new Clip(this.element.querySelector(".fye-clip"), this);
-    this.portraits = new Portraits(this.element.querySelector(".fye-portraits"), (portrait) => this.#sit(portrait), this.tell);
-    this.#listen();
-    this.portrait = await this.portraits.open(draft.portrait);
-    this.#restore({ ...this.state, ...draft, portrait: this.portrait });
+    this.clip = new Clip(this.element.querySelector(".fye-motion"), this);
+    this.portrait = this.choice.find(draft.portrait) ? draft.portrait : FIRST;
+    this.choice.choose(this.portrait);
+    this.#restore({ pose: {}, ...this.timeline.state, ...draft });
     this.steps = new Steps(this.state);
     this.#offer();
+    this.#listen();
     await this.#sit(this.portrait);
+    if (draft.result) this.clip.follow(draft.result).catch(() => {}); // it may have been deleted
   }
 
   // All that is undone, redone and kept.
@@ -91,10 +105,12 @@ class Editor {
     };
     for (const [name, act] of Object.entries(doing)) this.buttons.get(name).addEventListener("click", act);
     pose.addEventListener("change", () => this.#posed());
+    this.choice.addEventListener("chosen", ({ detail }) => detail !== this.portrait && this.#sit(detail));
+    window.addEventListener("fye-points-kept", ({ detail }) => detail.portrait === this.portrait && this.#sit(this.portrait));
     window.addEventListener("pointerdown", () => { this.held = true; });
     for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => this.#released());
     this.element.addEventListener("keydown", (event) => {
-      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.type === "text") return;
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target.type === "text") return; // which undoes by itself
       event.preventDefault();
       this.#step(event.shiftKey ? 1 : -1);
     });
@@ -131,17 +147,20 @@ class Editor {
   #keep() {
     if (!this.steps?.keep(this.state)) return;
     this.#offer();
-    clearTimeout(this.keeping);
-    this.keeping = setTimeout(() => sendJson(DRAFT, this.state, { method: "PUT" }).catch((error) => this.tell(error.message)), 400);
+    this.save();
+  }
+
+  // Have the studio keep what is shown, for a page that is loaded anew.
+  save() {
+    clearTimeout(this.saving);
+    const keep = () => sendJson(DRAFT, { ...this.state, result: this.clip.result ?? null }, { method: "PUT" });
+    this.saving = setTimeout(() => keep().catch((error) => this.tell(error.message)), 400);
   }
 
   #step(by) {
     if (!this.steps.can(by)) return;
     const state = this.steps.go(by);
-    if (state.portrait !== this.portrait) {
-      this.portraits.mark(state.portrait);
-      this.#sit(state.portrait);
-    }
+    if (this.choice.find(state.portrait)) this.choice.choose(state.portrait);
     this.#restore(state);
     this.#offer();
   }

@@ -1,11 +1,12 @@
 // What the keyframes make: played as landmarks at once, as a clip, kept as a motion, and written to files and read.
 import { getJson, sendJson } from "./api.js";
-import { make } from "./dom.js";
+import { about, calm, icon, make, problem } from "./dom.js";
 import { pose } from "./expressions_pose.js";
 import { latest } from "./expressions_stage.js";
 import { Landmarks } from "./landmarks.js";
 
-const POLL = 700; // ms
+const POLL = 500; // ms
+const UNDER_WAY = ["waiting", "running"];
 
 export class Clip {
   constructor(element, editor) {
@@ -14,14 +15,17 @@ export class Clip {
     this.stage = editor.stage;
     this.name = element.querySelector("[name=motion]");
     this.said = element.querySelector(".fye-said");
-    this.problem = element.querySelector("[role=alert]");
+    this.problem = problem();
+    element.querySelector(".fye-wrong").replaceWith(this.problem.element);
     this.progress = element.querySelector("progress");
-    this.video = element.querySelector("video");
+    this.working = element.querySelector(".fye-working");
+    this.film = element.querySelector(".fye-film");
     this.buttons = new Map([...element.querySelectorAll("[data-do]")].map((one) => [one.dataset.do, one]));
     this.ask = latest(() => this.#ask());
     this.seekPose = latest((seconds) => this.#seekPose(seconds));
     const doing = {
       clip: () => this.#make(),
+      cancel: () => sendJson(`results/${this.result}/cancel`, {}),
       keep: () => this.#keep(),
       fyemotion: () => this.#save("fyemotion"),
       json: () => this.#save("json"),
@@ -29,6 +33,7 @@ export class Clip {
     for (const [name, act] of Object.entries(doing)) this.buttons.get(name).addEventListener("click", () => this.#trying(act));
     this.file = element.querySelector("[type=file]");
     this.file.addEventListener("change", () => this.#trying(() => this.#read()));
+    this.buttons.get("open").addEventListener("click", () => this.file.click());
   }
 
   // What is asked about: keyframes as in their file, and what goes with them.
@@ -42,9 +47,7 @@ export class Clip {
   changed() {
     this.stop();
     this.landmarks = undefined;
-    const few = this.timeline.keyframes.length < 2;
-    for (const name of ["clip", "keep", "fyemotion", "json"]) this.buttons.get(name).disabled = few;
-    if (!few && this.editor.portrait) this.ask();
+    if (this.#allow() && this.editor.portrait) this.ask();
   }
 
   async #ask() {
@@ -53,9 +56,9 @@ export class Clip {
       const answer = await sendJson("keyframes/preview", asked);
       if (JSON.stringify(this.#content()) !== JSON.stringify(asked)) return;
       this.landmarks = new Landmarks(await answer.arrayBuffer());
-      this.problem.textContent = "";
+      this.problem.clear();
     } catch (error) {
-      this.problem.textContent = error.message;
+      this.problem.say(error.message);
     }
   }
 
@@ -73,7 +76,7 @@ export class Clip {
       const answer = await (await sendJson("keyframes/pose", { keyframes, seconds })).json();
       if (seconds === this.timeline.cursor) pose.replace(answer.pose);
     } catch (error) {
-      this.problem.textContent = error.message;
+      this.problem.say(error.message);
     }
   }
 
@@ -109,59 +112,76 @@ export class Clip {
   }
 
   async #trying(act) {
-    this.problem.textContent = "";
+    this.problem.clear();
     this.said.textContent = "";
     try {
       await act();
     } catch (error) {
-      this.problem.textContent = error.message;
+      this.problem.say(error.message);
     }
   }
 
   async #make() {
-    const button = this.buttons.get("clip");
-    button.disabled = true;
+    const result = await (await sendJson("keyframes/result", this.#content())).json();
+    await this.follow(result.id);
+  }
+
+  // Show a result, and how far it is; a page that is loaded anew goes on where it was.
+  async follow(identity) {
+    this.result = identity;
+    this.editor.save();
+    this.film.replaceChildren();
+    this.said.textContent = "";
+    this.#work(true);
     try {
-      const result = await (await sendJson("keyframes/result", this.#content())).json();
-      await this.#follow(result.id);
+      for (;;) {
+        const result = await getJson(`results/${identity}`);
+        if (result.state === "done") return this.#show(result);
+        if (result.state === "cancelled") return (this.said.textContent = "The clip was cancelled.");
+        if (!UNDER_WAY.includes(result.state)) throw new Error(result.error ?? "The studio was ended before the clip was finished. Make it again.");
+        this.#progress(result.job);
+        await new Promise((wake) => setTimeout(wake, POLL));
+      }
     } finally {
-      button.disabled = false;
-      this.progress.hidden = true;
+      this.#work(false);
     }
   }
 
-  async #follow(identity) {
-    this.video.hidden = true;
-    this.progress.hidden = false;
+  #work(isUnderWay) {
+    this.working.hidden = !isUnderWay;
     this.progress.removeAttribute("value");
-    for (;;) {
-      const result = await getJson(`results/${identity}`);
-      if (result.state === "done") return this.#show(result);
-      if (!["waiting", "running"].includes(result.state)) throw new Error(result.error ?? `The clip was ${result.state}.`);
-      this.#progress(result.job);
-      await new Promise((wake) => setTimeout(wake, POLL));
-    }
+    this.underWay = isUnderWay;
+    this.#allow();
+  }
+
+  #allow() {
+    const few = this.timeline.keyframes.length < 2;
+    for (const name of ["keep", "fyemotion", "json"]) this.buttons.get(name).disabled = few;
+    this.buttons.get("clip").disabled = few || this.underWay;
+    return !few;
   }
 
   #progress(job) {
     if (!job) return;
-    this.said.textContent = job.place > 0 ? `Waiting: ${job.place} before it.` : job.stage;
-    if (job.total) Object.assign(this.progress, { max: job.total, value: job.done });
+    const left = job.seconds_left == null ? "" : `: ${about(job.seconds_left)} left`;
+    this.said.textContent = job.place > 0 ? `Waiting: ${job.place} before it.` : `${job.stage || "Beginning"}${left} …`;
+    if (job.total) this.progress.value = job.done / job.total;
   }
 
-  #show(result) {
-    const { outcome } = result;
-    const file = `/studio/results/${result.id}/file`;
-    this.said.textContent = `${outcome.frames} frames in ${outcome.seconds.toFixed(1)} s. It is in the history, too. `;
-    this.said.append(make("a", { href: file, download: result.file.replace(/^result/, result.title) }, "Download it"));
-    this.video.src = file;
-    this.video.hidden = false;
+  #show({ id, file, title, outcome }) {
+    const ending = file.split(".").pop();
+    const address = `/studio/results/${id}/file`;
+    this.said.textContent = `${outcome.frames} frames in ${Math.max(1, Math.round(outcome.seconds))} s. It is in the history, too.`;
+    const film = make("video", { src: address, controls: true, loop: true, muted: true, autoplay: !calm.matches, playsInline: true, "aria-label": "The clip" });
+    const link = make("a", { className: "fye-button", href: `${address}?as=${ending}`, download: `${title}.${ending}` }, icon("down"), "Download the clip");
+    this.film.replaceChildren(film, link);
   }
 
   async #keep() {
     const motion = await (await sendJson("keyframes/material", this.#content())).json();
-    this.said.textContent = `${motion.name} is among your motions in the tab Animate.`;
-    window.dispatchEvent(new CustomEvent("fye-materials", { detail: motion }));
+    const animate = () => window.dispatchEvent(new CustomEvent("fye-material", { detail: motion }));
+    this.said.replaceChildren(`${motion.name} is kept among what moves portraits. `,
+      make("button", { type: "button", className: "fye-quiet", onclick: animate }, "Animate with it"));
   }
 
   async #save(kind) {

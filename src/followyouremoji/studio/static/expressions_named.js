@@ -18,7 +18,7 @@ export class Named {
       const kept = Object.entries(pose.amounts).filter(([one]) => KEPT.includes(pose.sliders.get(one)?.group));
       pose.replace(Object.fromEntries(pose.of(name) ? kept : [...kept, [name, 1]]));
     };
-    const button = make("button", { type: "button", "aria-pressed": "false", onclick: choose }, inWords(name));
+    const button = make("button", { type: "button", className: "fye-button", "aria-pressed": "false", onclick: choose }, inWords(name));
     button.dataset.name = name;
     return button;
   }

@@ -26,7 +26,7 @@ export function latest(send) {
 export class Stage {
   // `tell` is called with a sentence for the user, or "" where all is well again.
   constructor(element, tell) {
-    this.element = element;
+    this.screens = element.querySelectorAll(".fye-screen");
     this.canvas = element.querySelector("canvas");
     this.made = element.querySelector(".fye-made img");
     this.seconds = element.querySelector(".fye-seconds");
@@ -49,7 +49,7 @@ export class Stage {
     this.made.hidden = false;
     this.seconds.textContent = "";
     [this.canvas.width, this.canvas.height] = [view.naturalWidth, view.naturalHeight];
-    this.element.style.setProperty("--ratio", `${view.naturalWidth} / ${view.naturalHeight}`);
+    for (const screen of this.screens) screen.style.setProperty("--ratio", view.naturalWidth / view.naturalHeight);
     this.draw();
   }
 
@@ -83,6 +83,7 @@ export class Stage {
     const { portrait } = this;
     if (!portrait) return;
     this.made.setAttribute("aria-busy", "true");
+    this.seconds.textContent = "…";
     try {
       const answer = await sendJson("pose/picture", { portrait, pose });
       if (answer.status === 204) return; // the same visitor has asked for another one, in another window
@@ -92,6 +93,7 @@ export class Stage {
       this.made.src = URL.createObjectURL(picture);
       this.seconds.textContent = `${Number(answer.headers.get("x-seconds")).toFixed(2)} s`;
     } catch (error) {
+      this.seconds.textContent = "";
       this.tell(error.message);
     } finally {
       this.made.removeAttribute("aria-busy");

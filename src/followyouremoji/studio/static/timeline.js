@@ -1,16 +1,16 @@
 // Keyframes on a line of time: buttons that are dragged or moved with arrow keys, and a cursor.
 const LANE = `
-  <div class="fye-row">
-    <button type="button" data-do="play">Play</button>
-    <button type="button" data-do="add">Add keyframe</button>
-    <button type="button" data-do="duplicate">Duplicate</button>
-    <button type="button" data-do="delete">Delete</button>
+  <div class="fye-buttons">
+    <button type="button" class="fye-button" data-do="play">Play</button>
+    <button type="button" class="fye-button" data-do="add">Add keyframe</button>
+    <button type="button" class="fye-button" data-do="duplicate">Duplicate</button>
+    <button type="button" class="fye-button" data-do="delete">Delete</button>
     <label>Easing to the next <select></select></label>
     <label>Length <input type="number" min="0.2" step="0.1"> s</label>
   </div>
   <div class="fye-lane" role="group" aria-label="Keyframes"></div>
   <input type="range" class="fye-cursor" min="0" aria-label="Time">
-  <p class="fye-note fye-time"></p>`;
+  <p class="fye-hint fye-time"></p>`;
 
 export class Timeline {
   // `on` has what is called: select(keyframe or null), change() of keyframes or length, settle() when a change is

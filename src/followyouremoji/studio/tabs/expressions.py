@@ -20,47 +20,52 @@ NOTES: dict[SliderGroup, str] = {
 OPEN: tuple[SliderGroup, ...] = ("head", "gaze")
 
 EDITOR = """
-<section class="fye-editor" aria-label="Expression editor">
-  <div class="fye-portraits"></div>
-  <div class="fye-views">
+<section class="fye-editor fye-card" aria-label="Expression editor">
+  <div class="fye-choice"></div>
+  <div class="fye-pair">
     <figure>
-      <canvas role="img" aria-label="The portrait with the landmarks of the pose"></canvas>
+      <div class="fye-screen"><canvas role="img" aria-label="The portrait with the landmarks of the pose"></canvas></div>
       <figcaption>Landmarks</figcaption>
     </figure>
     <figure>
-      <div class="fye-made"><img alt="The portrait in this pose" hidden></div>
+      <div class="fye-screen fye-made"><img alt="The portrait in this pose" hidden></div>
       <figcaption>Picture<output class="fye-seconds" aria-label="Time that the picture took"></output></figcaption>
     </figure>
   </div>
-  <p role="alert"></p>
-  <div class="fye-row">
-    <button type="button" data-do="undo">Undo</button>
-    <button type="button" data-do="redo">Redo</button>
-    <button type="button" data-do="reset">Reset all</button>
-    <button type="button" data-do="picture">Download the picture</button>
+  <div class="fye-wrong"></div>
+  <div class="fye-buttons">
+    <button type="button" class="fye-button" data-do="undo" title="Undo (Ctrl+Z)">Undo</button>
+    <button type="button" class="fye-button" data-do="redo" title="Redo (Ctrl+Shift+Z)">Redo</button>
+    <button type="button" class="fye-button" data-do="reset">Reset all</button>
+    <button type="button" class="fye-button" data-do="picture">Download the picture</button>
   </div>
-  <div class="fye-row fye-named" role="group" aria-label="Expressions"></div>
+  <div class="fye-named" role="group" aria-label="Expressions"></div>
   <div class="fye-strengths"></div>
-  <section class="fye-clip" aria-label="Motion">
+  <section class="fye-motion" aria-label="Motion">
+    <h2>Motion</h2>
     <div class="fye-timeline"></div>
-    <div class="fye-row">
-      <button type="button" class="fye-main" data-do="clip">Make the clip</button>
+    <div class="fye-buttons">
+      <button type="button" class="fye-button fye-primary" data-do="clip">Make the clip</button>
       <label>Name <input name="motion" value="My motion" maxlength="80"></label>
-      <button type="button" data-do="keep">Keep the motion</button>
-      <button type="button" data-do="fyemotion">Download .fyemotion</button>
-      <button type="button" data-do="json">Download keyframes</button>
-      <label class="fye-upload"><input type="file" accept=".json,application/json"><span class="fye-upload-name">Open keyframes</span></label>
+      <button type="button" class="fye-button" data-do="keep">Keep the motion</button>
+      <button type="button" class="fye-button" data-do="fyemotion">Download .fyemotion</button>
+      <button type="button" class="fye-button" data-do="json">Download keyframes</button>
+      <button type="button" class="fye-button" data-do="open">Open keyframes</button>
+      <input type="file" accept=".json,application/json" aria-label="A file of keyframes" hidden>
     </div>
-    <p role="alert"></p>
-    <p class="fye-said" role="status"></p>
-    <progress aria-label="How much of the clip is made" hidden></progress>
-    <video controls loop playsinline aria-label="The clip" hidden></video>
+    <div class="fye-wrong"></div>
+    <p class="fye-said fye-hint" role="status"></p>
+    <div class="fye-working" hidden>
+      <progress max="1" aria-label="How much of the clip is made"></progress>
+      <button type="button" class="fye-button" data-do="cancel">Cancel</button>
+    </div>
+    <div class="fye-film"></div>
   </section>
 </section>
 """
 
 EYES = """
-<div class="fye-gaze">
+<div class="fye-eyes">
   <button type="button" data-eye="right_eye" aria-label="Right eye's gaze"></button>
   <button type="button" data-eye="left_eye" aria-label="Left eye's gaze"></button>
   <label><input type="checkbox" checked> Both eyes together</label>
@@ -71,16 +76,15 @@ EYES = """
 def expressions_tab() -> None:
     """Lay the tab out."""
     sliders: dict[str, Any] = {}
-    with gr.Row(elem_classes="fye-expressions"):
+    with gr.Row(elem_id="fye-expressions"):
         with gr.Column(scale=5, min_width=320):
-            editor = widget("expressions.js", EDITOR, "fye-expressions-editor")
-        with gr.Column(scale=3, min_width=280):
+            editor = widget("expressions.js", EDITOR, "fye-express")
+        with gr.Column(scale=3, min_width=280, elem_classes="fye-card fye-controls"):
             for group, note in NOTES.items():
                 with gr.Accordion(group.capitalize(), open=group in OPEN, elem_classes="fye-sliders"):
-                    head = f'<div class="fye-group-head"><p class="fye-note">{note}</p><button type="button">Reset {group}</button></div>'
-                    widget("expressions_reset.js", head, f"fye-reset-{group}")
+                    widget("expressions_reset.js", head(group, note), f"fye-reset-{group}")
                     if group == "gaze":
-                        widget("expressions_gaze.js", EYES, "fye-expressions-gaze")
+                        widget("expressions_gaze.js", EYES, "fye-look")
                     sliders |= {one.name: control(one) for one in SLIDERS if one.group == group}
     for slider in sliders.values():
         slider.change(**tell("fye-pose", sliders), show_progress="hidden")
@@ -90,8 +94,13 @@ def expressions_tab() -> None:
     )
 
 
+def head(group: SliderGroup, note: str) -> str:
+    button = f'<button type="button" class="fye-quiet">Reset {group}</button>'
+    return f'<div class="fye-about-sliders"><p class="fye-hint">{note}</p>{button}</div>'
+
+
 def control(slider: Slider) -> gr.Slider:
     step = 1.0 if slider.group == "head" else 0.01
     return gr.Slider(
-        slider.low, slider.high, 0.0, step=step, label=slider.label, elem_id=f"fye-{slider.name}"
+        slider.low, slider.high, 0.0, step=step, label=slider.label, elem_id=f"fye-pose-{slider.name}"
     )

@@ -22,6 +22,7 @@ An id that is not the visitor's own is unknown, 404; input that cannot be used i
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import unicodedata
@@ -149,7 +150,7 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
                 opened.write(piece)
         if written == 0:
             raise SettingsError(f"{name} is empty (0 bytes)")
-        return described(await run_in_threadpool(studio.add_material, visitor, kind, name, file))
+        return described(await asyncio.wrap_future(studio.examine(visitor, kind, name, file)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,6 +76,7 @@ class Studio:
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
+        self._examiners = ThreadPoolExecutor(os.cpu_count() or 1, "examining")
         self._animator: Future[PortraitAnimator] | None = None
         self._lock = Lock()
 
@@ -86,7 +88,8 @@ class Studio:
         self.files.close()
         self.faces.close()
         self.store.__exit__()
-        self._loader.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._loader, self._examiners):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> Future[PortraitAnimator]:
         """Begin to load the model and the detector, if nobody has yet."""
@@ -106,6 +109,10 @@ class Studio:
     def animator(self) -> PortraitAnimator:
         """The model, once it is loaded. Raises UserError where it cannot be."""
         return self.load().result()
+
+    def examine(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Future[Material]:
+        """`add_material` in its turn: as many at once as there are cores, for each takes memory."""
+        return self._examiners.submit(self.add_material, visitor, kind, name, incoming)
 
     def add_material(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Material:
         """Examine an uploaded file, alone in its folder, and keep it. Raises UserError where it cannot be used."""

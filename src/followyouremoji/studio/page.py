@@ -47,6 +47,7 @@ def build_page(studio: Studio) -> Page:
 def look() -> Base:
     """The page's colours and fonts, none of which is fetched from elsewhere."""
     fonts = ("system-ui", "sans-serif")
-    return Base(
+    theme = Base(
         primary_hue="violet", secondary_hue="amber", font=fonts, font_mono=("ui-monospace", "monospace")
     )
+    return theme.set(body_text_color_subdued="*neutral_500")  # which can be read on white

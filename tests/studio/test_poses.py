@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 from PIL import Image
 
 from followyouremoji.config import parse
@@ -30,7 +29,7 @@ from followyouremoji.sources import still_motion
 ADA, FINE = "bundled:ada", 1 / 8  # pixel
 SHOWN = sorted({point for _, edges in PARTS for edge in edges for point in edge} | {RIGHT_IRIS, LEFT_IRIS})
 SMILE = {"smile": 0.8, "yaw": 12.0}
-RISING = {
+RISING: dict[str, Any] = {
     "keyframes": [
         {"seconds": 0.0, "pose": {}},
         {"seconds": 0.4, "pose": SMILE, "easing": "linear"},
@@ -40,7 +39,7 @@ RISING = {
 }
 
 
-def points_of(answer: Response) -> np.ndarray:
+def points_of(answer: Any) -> np.ndarray:
     """(T, shown, 2), pixels of the view."""
     assert answer.status_code == 200, answer.text
     (length,) = struct.unpack_from("<I", answer.content)

@@ -31,7 +31,7 @@ from followyouremoji.face.keyframes import (
 )
 from followyouremoji.face.motion import MOTION_ENDING
 from followyouremoji.face.sliders import Pose
-from followyouremoji.media.pictures import on_background, read_layers, resize_picture
+from followyouremoji.media.pictures import read_layers
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.studio.examples import view_of
 from followyouremoji.studio.material import Material
@@ -141,8 +141,9 @@ class Posing:
 
     def whole_picture(self, visitor: str, portrait: Material, landmarks: Landmarks, pose: Pose) -> Picture:
         """The same in the portrait's own resolution, of which nothing is remembered."""
-        layers = turned_as(read_layers(portrait_path(portrait.given)), read_layers(view_of(portrait)))
-        return self.picture(visitor, Sitter(layers, landmarks), pose)
+        given = read_layers(portrait_path(portrait.given))
+        upright = np.ascontiguousarray(np.rot90(given, portrait.details.get("quarter_turns", 0)))
+        return self.picture(visitor, Sitter(upright, landmarks), pose)
 
 
 def keep_motion(studio: Studio, visitor: Visitor, keyframes: Keyframes, name: str) -> Material:
@@ -162,18 +163,6 @@ def keep_motion(studio: Studio, visitor: Visitor, keyframes: Keyframes, name: st
         return studio.add_material(visitor, "driving", title, file)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
-
-
-def turned_as(layers: np.ndarray, view: np.ndarray) -> np.ndarray:
-    """A picture turned upright as its view was, of which it is a larger one."""
-
-    def small(picture: np.ndarray) -> np.ndarray:
-        return resize_picture(on_background(picture), (32, 32)).astype(np.int16)
-
-    shown = small(view)
-    turns = [np.rot90(layers, quarters) for quarters in range(4)]
-    apart = [np.abs(small(np.ascontiguousarray(one)) - shown).mean() for one in turns]
-    return np.ascontiguousarray(turns[int(np.argmin(apart))])
 
 
 @cache

@@ -19,7 +19,7 @@ export class Choice extends EventTarget {
     this.input.addEventListener("change", () => this.picked());
     this.words = make("span", {}, button);
     this.adding = make("button", { type: "button", className: "fye-thumb fye-add", onclick: () => this.input.click() }, "+", this.words);
-    this.tiles = make("div", { className: "fye-choices", role: "group", "aria-label": label });
+    this.tiles = make("div", { className: "fye-choices fye-tiles", role: "group", "aria-label": label });
     this.problem = problem();
     element.append(this.tiles, this.input, this.problem.element);
     element.addEventListener("dragover", (event) => event.preventDefault());

@@ -130,6 +130,7 @@ export class Stage {
     const { portrait, driving } = session;
     if (!portrait?.faces || !driving) return this.problem.clear();
     const asking = (this.asking = new AbortController());
+    if (!this.now.landmarks.length) this.landmarks.caption.textContent = "Aligning the landmarks …";
     try {
       const landmarks = await landmarksOf(wanted(), asking.signal);
       this.now = { portrait, driving: await shownOf(session.faces, driving), landmarks };

@@ -25,7 +25,7 @@ class History {
     this.list = make("div", { className: "fye-results" });
     this.empty = make("div", { className: "fye-invite", hidden: true },
       make("img", { src: "/studio/static/logo.svg", alt: "" }),
-      make("div", {}, make("h2", {}, "Nothing here yet"),
+      make("div", {}, make("h2", {}, "Nothing yet."),
         make("p", {}, "Every animation that you make is kept here, to be played, taken home or made again, until you delete it."),
         make("button", { type: "button", className: "fye-button fye-primary", onclick: () => openTab("Animate") }, "Animate a portrait")));
     const head = make("div", { className: "fye-history-head" }, make("h2", {}, "History"), this.size, this.clear);

@@ -134,9 +134,9 @@ export class Job {
     }, icon("down"), name));
     const { frames, size, seconds } = result.outcome;
     const made = `${frames === 1 ? "One picture" : `${frames} frames`} of ${size[0]}×${size[1]} pixels, made in ${Math.max(1, Math.round(seconds))} s.`;
-    this.downloads.replaceChildren(make("h3", {}, "Take it home"), make("div", { className: "fye-buttons" }, ...buttons),
-      make("label", {}, beside, " with driving and landmarks beside it"),
-      make("p", { className: "fye-hint" }, made), status, wrong.element);
+    this.downloads.replaceChildren(make("div", { className: "fye-buttons" }, make("h3", {}, "Take it home"), ...buttons),
+      make("div", { className: "fye-buttons" }, make("label", {}, beside, " with driving and landmarks beside it"),
+        make("p", { className: "fye-hint" }, made)), status, wrong.element);
   }
 }
 

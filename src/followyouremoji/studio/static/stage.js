@@ -53,7 +53,7 @@ export class Stage {
     this.views = make("div", { className: "fye-panes" }, this.landmarks.figure, this.driving.figure, this.output.figure);
     this.problem = problem();
     this.notes = make("ul", { className: "fye-notes", "aria-label": "Notes" });
-    this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.faces.list, this.problem.element, this.notes);
+    this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.faces.list, this.problem.element);
     this.setMode("preview");
     watch((names) => this.changed(names));
     requestAnimationFrame((now) => this.step(now));

@@ -55,6 +55,11 @@ export function problem() {
   };
 }
 
+// Tiles in place of some that are being asked for.
+export function skeleton(count) {
+  return Array.from({ length: count }, () => make("div", { className: "fye-skeleton" }));
+}
+
 export function sentence(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

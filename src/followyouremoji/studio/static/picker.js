@@ -2,7 +2,7 @@
 
 import { getJson, sendFile } from "./api.js";
 import { camera } from "./camera.js";
-import { icon, make, problem, title } from "./dom.js";
+import { icon, make, problem, skeleton, title } from "./dom.js";
 import { change, session, watch } from "./session.js";
 import { thumbnail } from "./thumbnails.js";
 
@@ -43,8 +43,8 @@ export class Picker {
     this.stage = make("span", { role: "status" });
     this.busy = make("div", { className: "fye-busy", hidden: true }, this.stage, this.progress,
       make("button", { type: "button", className: "fye-quiet", onclick: () => this.upload?.abort() }, "Cancel"));
-    const skeleton = Array.from({ length: kind === "portrait" ? 4 : 12 }, () => make("div", { className: "fye-skeleton" }));
-    this.groups = make("div", { className: "fye-groups", "aria-busy": "true" }, make("div", { className: "fye-tiles" }, ...skeleton));
+    this.groups = make("div", { className: "fye-groups", "aria-busy": "true" },
+      make("div", { className: "fye-tiles" }, ...skeleton(kind === "portrait" ? 5 : 12)));
     this.element = make("section", { className: `fye-card fye-picker fye-${kind}`, "aria-label": words.heading },
       make("div", { className: "fye-picker-head" }, make("h2", {}, words.heading), this.chosenName), drop, this.busy, this.problem.element, this.input, this.groups);
     if (kind === "driving") {

@@ -148,15 +148,18 @@ export class Stage {
     this.result = result;
     if (other) {
       this.made = null;
+      this.seen = false;
       if (result) await this.recall(result);
+      if (this.result?.id !== result?.id) return;
+      result = this.result; // which may be further by now
     }
-    if (this.result !== result) return;
     this.output.show(result, this.made?.portrait);
     this.sound.hidden = !result?.outcome?.sound;
-    if (!result || (other && result.file)) this.setMode(result ? "result" : "preview");
-    else if (!this.output.figure.classList.contains("fye-shown") && result.job?.frame >= 0) this.setMode("result");
+    const seen = Boolean(result?.file) || result?.job?.frame >= 0;
+    if (!result) this.setMode("preview");
+    else if (seen && !this.seen) this.setMode("result");
     else this.refresh();
-    this.output.figure.classList.toggle("fye-shown", result?.job?.frame >= 0 || Boolean(result?.file));
+    this.seen = seen;
   }
 
   async recall(result) {

@@ -1,6 +1,7 @@
 """What the page's scripts ask for, under `/studio/`.
 
     GET    examples                       bundled portraits and motions, and what may be uploaded
+    GET    model                          whether it is loaded
     GET    materials, materials?kind=KIND what the visitor uploaded, the latest first
     POST   materials?kind=KIND&name=NAME  the body is a file: a portrait or a driving
     GET    materials/ID                   what is known of it
@@ -118,6 +119,11 @@ def examples(studio: AtWork) -> dict[str, Any]:
             "seconds": studio.settings.clip_seconds,
         },
     }
+
+
+@router.get("/model")
+def model(studio: AtWork) -> dict[str, bool]:
+    return {"loaded": studio.load().done()}
 
 
 @router.get("/materials")

@@ -26,6 +26,8 @@ from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visits
 
 STATIC = Path(__file__).parent / "static"
+SHARED_LOOK = STATIC / "studio.css"
+"""Before those of the tabs."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 LOAD_AFTER = 4.0
@@ -77,8 +79,9 @@ def studio_app(studio: Studio) -> FastAPI:
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=sorted(STATIC.glob("*.css")),
+        css_paths=[SHARED_LOOK, *sorted(set(STATIC.glob("*.css")) - {SHARED_LOOK})],
         head=page.head,
+        favicon_path=STATIC / "logo.svg",
         footer_links=[],
         run_history=False,
         ssr_mode=False,

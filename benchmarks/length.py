@@ -49,7 +49,7 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
-from followyouremoji.preparation import Prepared
+from followyouremoji.prepared import Prepared
 from followyouremoji.settings import AnimationSettings
 
 SIZE = 256  # pixels a side of the drawings

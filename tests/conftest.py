@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.portraits import DrawnPortrait
-    from followyouremoji.preparation import Prepared
+    from followyouremoji.prepared import Prepared
 
 
 @pytest.fixture(scope="module")

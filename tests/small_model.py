@@ -14,7 +14,7 @@ from followyouremoji.networks import (
     QFormerConfig,
     SmallAutoencoder,
 )
-from followyouremoji.preparation import Prepared
+from followyouremoji.prepared import Prepared
 
 
 def small_model(layout: str = "paper", **sizes: object) -> Model:

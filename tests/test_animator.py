@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from followyouremoji.animator import AnimationSettings, PortraitAnimator, split_devices
+from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.checkpoints.codec import to_pictures, to_tensor
-from followyouremoji.checkpoints.model import Model, load_model, save_model
+from followyouremoji.checkpoints.model import Model, load_model, save_model, split_devices
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import FaceAlone
-from followyouremoji.preparation import Prepared
+from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.guidance import pass_bytes
 
 pytest.importorskip("skia", reason="drawn portraits need skia")

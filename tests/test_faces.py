@@ -9,7 +9,7 @@ from followyouremoji.animator import PortraitAnimator
 from followyouremoji.errors import FaceNotFound, SettingsError
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
-from followyouremoji.preparation import PreparedGroup
+from followyouremoji.prepared import PreparedGroup
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Portrait, find_portrait
 

@@ -10,7 +10,7 @@ import torch
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.errors import WeightsError
 from followyouremoji.generation import decode
-from followyouremoji.preparation import Prepared
+from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.sampler import Sampled
 from tests.small_model import small_model
 

@@ -11,7 +11,7 @@ import torch
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.checkpoints import Model, save_model
 from followyouremoji.checkpoints.lora import DOWN, UP, Lora, write_lora
-from followyouremoji.preparation import Prepared
+from followyouremoji.prepared import Prepared
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import Performance, draw_portrait, random_identity

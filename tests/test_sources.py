@@ -8,10 +8,10 @@ import pytest
 from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.alignment import AlignmentSettings, SolvedMotion
 from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.preparation import prepare
-from followyouremoji.sources import FaceFinder
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from followyouremoji.portraits import DrawnPortrait, Performance, draw_portrait, random_identity

@@ -13,13 +13,12 @@ import numpy as np
 
 from followyouremoji.animator import PortraitAnimator
 from followyouremoji.face.fitting import fit_face
-from followyouremoji.face.motion import Motion
 from followyouremoji.face.overlay import draw_named_points, draw_wire_frame
 from followyouremoji.face.placed_points import POINTS, PlacedPoints
 from followyouremoji.media.cropping import Crop, face_crop
 from followyouremoji.media.pictures import contact_sheet, write_picture
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
-from followyouremoji.requests.bundled import driving_path
+from followyouremoji.requests.bundled import bundled_motion
 
 HERE = Path(__file__).parent
 SIDE = 512
@@ -47,8 +46,7 @@ def placed() -> np.ndarray:
     picture, points = profile(), PlacedPoints.read(HERE / "profile.json")
     landmarks = fit_face(points.points, points.picture).landmarks
     animator = PortraitAnimator.from_pretrained("bundled")
-    hello = Motion.load(driving_path("bundled:hello"))
-    frames = list(animator(picture, hello, portrait_landmarks=landmarks))
+    frames = list(animator(picture, bundled_motion("hello"), portrait_landmarks=landmarks))
     whole, near = Crop(96.0, 96.0, 352.0), Crop(190.0, 140.0, 250.0)
     close = near.cut(picture, TILE)
     dots = {

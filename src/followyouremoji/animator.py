@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -12,24 +12,26 @@ import numpy as np
 import torch
 
 from followyouremoji.checkpoints.lora import read_lora, with_loras
-from followyouremoji.checkpoints.model import Model, choose_device, load_model
+from followyouremoji.checkpoints.model import Model, choose_device, load_model, split_devices
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
-from followyouremoji.face.timeline import Timeline, timeline
+from followyouremoji.face.timeline import timeline
+from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
-from followyouremoji.generation import Pose, generate
+from followyouremoji.generation import Pose, generate, shown_together
 from followyouremoji.media.ranges import WHOLE, ClipRange
-from followyouremoji.networks.compiling import compile_regions, compiler_problem
+from followyouremoji.networks.compiling import check_compiler, compile_regions
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prefetch import prefetch
-from followyouremoji.preparation import Prepared, PreparedGroup, Square, prepare_faces
+from followyouremoji.preparation import prepare_faces
+from followyouremoji.prepared import Prepared, PreparedGroup, Square
 from followyouremoji.sampling.guidance import pass_bytes, room_for_passes
 from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.sampler import LatentStore, Progress, Tally
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import Face, FaceFinder, MotionSource, Portrait, PortraitSource
+from followyouremoji.sources import Face, MotionSource, Portrait, PortraitSource
 
 __all__ = [
     "AlignmentSettings",
@@ -386,55 +388,6 @@ def by_face(
     return dict.fromkeys(several, motion)
 
 
-def shown_together(
-    courses: Sequence[Timeline], poses: Callable[[int], Generator[Pose, None, None]]
-) -> Iterator[dict[int, Pose]]:
-    """For each frame of the longest of several clips, the new pose of each clip that shows one there.
-
-    Every clip is begun before the first frame, so that networks that take turns in memory have read all portraits.
-    """
-    with ExitStack() as stack:
-        streams = [stack.enter_context(closing(poses(clip))) for clip in range(len(courses))]
-        for frame in range(max(len(course.shown) for course in courses)):
-            yield {
-                clip: next(
-                    pose for pose in streams[clip] if pose[0] == course.shown[frame]
-                )  # a ping-pong turns
-                for clip, course in enumerate(courses)
-                if frame == 0
-                or (frame < len(course.shown) and course.shown[frame] != course.shown[frame - 1])
-            }
-
-
 def compile_denoisers(models: Sequence[Model]) -> None:
     for model in models:
         compile_regions(model.networks.denoiser, model.device)
-
-
-def check_compiler(device: torch.device) -> None:
-    """Raise SettingsError where torch cannot compile for a device."""
-    problem = compiler_problem(device)
-    if problem is not None:
-        needed = "Triton" if device.type == "cuda" else "a C++ compiler, such as g++"
-        raise SettingsError(
-            f"torch cannot compile for {device} here ({problem}): install {needed}, or leave out compiling, which only saves time"
-        )
-
-
-def split_devices(
-    device: torch.device | str | Sequence[torch.device | str] | None,
-) -> list[torch.device | str | None]:
-    """The devices that a user names, one or several, "cuda:0,cuda:1" as well as a list; `[None]` leaves the choice
-    open.
-
-    Raises SettingsError for a list of none.
-    """
-    if device is None or isinstance(device, torch.device):
-        return [device]
-    named = device.split(",") if isinstance(device, str) else list(device)
-    devices = [one.strip() if isinstance(one, str) else one for one in named]
-    if not devices or "" in devices:
-        raise SettingsError(
-            f"{device!r} names no device; give one such as cpu or cuda, or several: cuda:0,cuda:1"
-        )
-    return list(devices)

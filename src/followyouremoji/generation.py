@@ -5,7 +5,7 @@ The animator, training's validation and the benchmarks generate in this one way.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import repeat
 from typing import Protocol
@@ -151,6 +151,26 @@ def generate(
         tally=tally,
     )
     return _decoded(models, sampled, back, code_warps)
+
+
+def shown_together(
+    courses: Sequence[Timeline], poses: Callable[[int], Generator[Pose, None, None]]
+) -> Iterator[dict[int, Pose]]:
+    """For each frame of the longest of several clips, the new pose of each clip that shows one there.
+
+    Every clip is begun before the first frame, so that networks that take turns in memory have read all portraits.
+    """
+    with ExitStack() as stack:
+        streams = [stack.enter_context(closing(poses(clip))) for clip in range(len(courses))]
+        for frame in range(max(len(course.shown) for course in courses)):
+            yield {
+                clip: next(
+                    pose for pose in streams[clip] if pose[0] == course.shown[frame]
+                )  # a ping-pong turns
+                for clip, course in enumerate(courses)
+                if frame == 0
+                or (frame < len(course.shown) and course.shown[frame] != course.shown[frame - 1])
+            }
 
 
 @torch.inference_mode()

@@ -14,7 +14,8 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.face.timeline import timeline
 from followyouremoji.framing import ModelFraming
 from followyouremoji.generation import generate, read_portrait
-from followyouremoji.preparation import Prepared, place
+from followyouremoji.preparation import place
+from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import PortraitSource, choose_faces, named, still_motion

@@ -11,7 +11,8 @@ from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.framing import ModelFraming
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.pictures import write_picture
-from followyouremoji.preparation import Prepared, PreparedGroup, prepare
+from followyouremoji.preparation import prepare
+from followyouremoji.prepared import Prepared, PreparedGroup
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.requests.result import row
 from tests.apps.conftest import Run

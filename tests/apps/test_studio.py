@@ -116,6 +116,7 @@ def test_what_is_refused_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "--port" in sentence
     (tmp_path / "file").write_text("")
     assert "(--folder)" in refusal("--port", 0, "--folder", tmp_path / "file")
+    assert "no checkpoint 'nowhere'" in refusal("--weights", "nowhere", "--folder", tmp_path)
     assert not (tmp_path / "visitors").exists()
 
 

@@ -165,7 +165,7 @@ def test_a_compiler_that_does_not_work_is_named() -> None:
 
 def test_an_animator_says_so_before_it_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = partial(compiler_problem, backend="no such compiler")
-    monkeypatch.setattr("followyouremoji.animator.compiler_problem", broken)
+    monkeypatch.setattr("followyouremoji.networks.compiling.compiler_problem", broken)
     with pytest.raises(
         SettingsError, match=r"torch cannot compile for cpu here .*: install a C\+\+ compiler"
     ):

@@ -58,7 +58,7 @@ def test_json_gives_what_python_gives() -> None:
         ({"faces": ["two"]}, "two is no face: give its number, 1 is the furthest to the left, or all"),
         ({"faces": ["0"]}, "0 is no face"),
         ({"faces": [{"face": True}]}, "True is no face"),
-        ({"faces": ["1="]}, "`driving` must be text"),
+        ({"faces": ["1="]}, "1= names no driving; write 1=FILE"),
         ({"faces": ["1", "2=a.mp4", "1=b.mp4"]}, "face 1 is named twice"),
         ({"faces": ["all", "2=a.mp4"]}, "all faces are named, and single ones as well"),
         ({"faces": ["1=a.mp4", "2=b.mp4"]}, "smile.mp4 drives no face"),

@@ -197,6 +197,7 @@ def test_a_playlist_leads_nowhere(client: TestClient, tmp_path: Path, name: str)
         ("empty.png", b"", "empty"),
         ("text.png", b"hello", "picture"),
         ("cut.png", ADA.read_bytes()[:5000], "cut"),
+        ("cut.jpg", b"\xff\xd8\xff\xe1\x10\x00Exif", "picture"),  # in the header, which is looked at first
         ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "picture"),
         ("drawing.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n", "EPS"),
         ("page.html", b"<script>alert(1)</script>", "picture"),

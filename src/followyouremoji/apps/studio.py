@@ -23,6 +23,10 @@ def studio(
     from followyouremoji.errors import SettingsError
     from followyouremoji.serving import address_of, listen, serve
 
+    if model.weights != "bundled":  # which the page does not wait for; what imports torch comes later
+        from followyouremoji.checkpoints.sources import find_checkpoint
+
+        find_checkpoint(model.weights)
     asks = " It asks for the password." if settings.asked_password is not None else ""
     with listen(settings.host, settings.port) as listening:
         try:

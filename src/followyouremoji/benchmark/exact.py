@@ -9,7 +9,7 @@ from followyouremoji.animator import PortraitAnimator
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
-from followyouremoji.preparation import Prepared
+from followyouremoji.prepared import Prepared
 from followyouremoji.settings import AnimationSettings
 
 AS_THEY_ARE = AlignmentSettings(head="image")

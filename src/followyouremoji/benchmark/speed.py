@@ -25,7 +25,7 @@ from followyouremoji.benchmark.systems import prepare_case
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.generation import DECODED_AT_ONCE, ModelReader, decode, read_portrait
-from followyouremoji.preparation import Prepared
+from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
 from followyouremoji.sampling.sampler import Sampled, Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings

@@ -48,7 +48,7 @@ from followyouremoji.settings import AnimationSettings
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
-    from followyouremoji.preparation import Prepared
+    from followyouremoji.prepared import Prepared
 
 VIDEOS = "videos:"
 AUTOENCODER = "autoencoder:"

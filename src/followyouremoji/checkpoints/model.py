@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -218,3 +219,22 @@ def _weight_files(folder: Path) -> dict[str, Path]:
     }
     own = {name: folder / file for name, file in NETWORK_FILES.items()}
     return own | {name: file for name, file in foreign.items() if file.is_file()}
+
+
+def split_devices(
+    device: torch.device | str | Sequence[torch.device | str] | None,
+) -> list[torch.device | str | None]:
+    """The devices that a user names, one or several, "cuda:0,cuda:1" as well as a list; `[None]` leaves the choice
+    open.
+
+    Raises SettingsError for a list of none.
+    """
+    if device is None or isinstance(device, torch.device):
+        return [device]
+    named = device.split(",") if isinstance(device, str) else list(device)
+    devices = [one.strip() if isinstance(one, str) else one for one in named]
+    if not devices or "" in devices:
+        raise SettingsError(
+            f"{device!r} names no device; give one such as cpu or cuda, or several: cuda:0,cuda:1"
+        )
+    return list(devices)

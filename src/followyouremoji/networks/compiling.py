@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from followyouremoji.errors import first_line
+from followyouremoji.errors import SettingsError, first_line
 from followyouremoji.networks.layers import Downsample, ResnetBlock, SpatialTransformer, Upsample
 from followyouremoji.networks.motion_module import MotionModule, position_table
 from followyouremoji.networks.unet import UNet
@@ -68,3 +68,13 @@ def compiler_problem(device: torch.device, backend: str = "inductor") -> str | N
     ) as error:  # a compiler that is missing, too old or broken shows itself in any of many ways
         return first_line(error)
     return None
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raise SettingsError where torch cannot compile for a device."""
+    problem = compiler_problem(device)
+    if problem is not None:
+        needed = "Triton" if device.type == "cuda" else "a C++ compiler, such as g++"
+        raise SettingsError(
+            f"torch cannot compile for {device} here ({problem}): install {needed}, or leave out compiling, which only saves time"
+        )

@@ -17,7 +17,7 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
-from followyouremoji.preparation import PreparedGroup
+from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside

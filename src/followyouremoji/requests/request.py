@@ -160,8 +160,12 @@ def parse_face(given: Any) -> Any:
     if not isinstance(given, str):
         return given
     name, equals, driving = given.partition("=")
+    if equals and not driving:
+        raise ValueError(
+            f"{given} names no driving; write {name}=FILE, or {name} alone for the request's driving"
+        )
     number: Any = int(name) if name.isdecimal() else name
-    return FaceChoice(face=number, driving=driving if equals else None)
+    return FaceChoice(face=number, driving=driving or None)
 
 
 Faces = tuple[Annotated[FaceChoice, BeforeValidator(parse_face)], ...]

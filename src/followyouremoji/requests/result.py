@@ -29,7 +29,7 @@ from followyouremoji.media.pictures import (
     resize_picture,
     side_by_side,
 )
-from followyouremoji.preparation import PreparedGroup
+from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.driving import Drivings
 from followyouremoji.requests.events import Note
 from followyouremoji.requests.request import Output

@@ -18,7 +18,7 @@ from followyouremoji.media.pictures import PICTURE_ENDINGS, read_layers, write_p
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.prefetch import prefetch
-from followyouremoji.preparation import PreparedGroup
+from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.bundled import driving_source, portrait_landmarks, portrait_path
 from followyouremoji.requests.driving import Drivings
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome

@@ -23,8 +23,8 @@ MOST_DECODED = 50_000_000_000
 
 
 def check_picture(file: InputFile, limits: StudioSettings) -> None:
-    """Raise PictureError for a portrait that is not taken; what is no picture at all is left to who reads it."""
-    with suppress(UnidentifiedImageError), open_image(file, PictureError) as image:
+    """Raise PictureError for a portrait that is not taken; what is no picture, or damaged, is left to who reads it."""
+    with suppress(UnidentifiedImageError, *DECODING_ERRORS), open_image(file, PictureError) as image:
         if image.format not in PICTURES:
             raise PictureError(
                 f"{file} is of the kind {image.format}, which is not taken; give a PNG, JPEG or WebP"

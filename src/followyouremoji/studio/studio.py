@@ -21,6 +21,7 @@ from followyouremoji.errors import FaceNotFound, SettingsError, UserError
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
+from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import middle_square
 from followyouremoji.media.pictures import on_background, read_layers, write_picture
 from followyouremoji.preparation import check_reach
@@ -28,7 +29,6 @@ from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Stage
 from followyouremoji.requests.request import AnimationRequest, FaceChoice, ModelChoice, Output
-from followyouremoji.sources import FaceFinder
 from followyouremoji.studio.aligning import Aligner, Part
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.derived import DerivedFiles

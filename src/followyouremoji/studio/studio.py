@@ -295,7 +295,7 @@ class Studio:
             visitor.change_result(result.id, file=file.name, outcome=outcome)
 
         def ended(job: Job) -> None:
-            error = None if job.error is None else in_words(job.error)
+            error = None if job.error is None else self.store.unplaced(in_words(job.error))
             with suppress(NotThere):  # deleted while it was made
                 visitor.change_result(result.id, state=job.state, error=error)
 

@@ -11,11 +11,13 @@ from threading import Event
 import pytest
 from fastapi.testclient import TestClient
 
+from followyouremoji.requests.bundled import EXAMPLES
 from followyouremoji.requests.request import ModelChoice
 from followyouremoji.studio import server
 from followyouremoji.studio.settings import StudioSettings
 from followyouremoji.studio.store import Visitor
 from followyouremoji.studio.studio import Studio
+from tests.studio.conftest import Served
 
 
 def test_the_model_is_loaded_and_the_folder_tidied_while_it_serves(
@@ -47,6 +49,17 @@ def test_the_model_is_loaded_and_the_folder_tidied_while_it_serves(
     assert [one.getMessage()[:60] for one in caplog.records] == [
         "The model cannot be used: there is no checkpoint 'nowhere'; g"[:60]
     ]
+
+
+def test_no_sentence_tells_where_files_lie(studio: Served, client: TestClient) -> None:
+    content = (EXAMPLES / "hello.fyemotion").read_bytes()
+    asked = {"kind": "driving", "name": "hello.fyemotion"}
+    driving = client.post("/studio/materials", params=asked, content=content).json()["id"]
+    (kept,) = studio.studio.store.folder.rglob(f"{driving}/motion.fyemotion")
+    kept.write_bytes(content[:5000])
+    answer = client.post("/studio/preview", json={"portrait": "bundled:ada", "driving": driving})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("motion.fyemotion is")
 
 
 def test_a_full_disk_is_said(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

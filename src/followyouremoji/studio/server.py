@@ -55,7 +55,7 @@ def studio_app(studio: Studio) -> FastAPI:
 
     @app.exception_handler(UserError)
     def unusable(request: Request, error: UserError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422)
+        return JSONResponse({"detail": studio.store.unplaced(str(error))}, 422)
 
     @app.exception_handler(OSError)
     def full(request: Request, error: OSError) -> JSONResponse:

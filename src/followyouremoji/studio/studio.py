@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
+from followyouremoji.face.arrays import read_arrays
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
@@ -189,9 +190,7 @@ class Studio:
             known = portrait_landmarks(portrait_path(portrait.given))
             assert known is not None
             return known[None]
-        with np.load(portrait.folder / "faces.npz", allow_pickle=False) as file:
-            faces: np.ndarray = file["landmarks"]
-            return faces
+        return read_arrays(portrait.folder / "faces.npz")["landmarks"]
 
     def part(self, driving: Material, controls: Controls) -> Part:
         """The part of a driving's motion that is used. Raises ClipError where it has none of it."""
@@ -296,7 +295,7 @@ class Studio:
             visitor.change_result(result.id, file=file.name, outcome=outcome)
 
         def ended(job: Job) -> None:
-            error = None if job.error is None else in_words(job.error)
+            error = None if job.error is None else self.store.unplaced(in_words(job.error))
             with suppress(NotThere):  # deleted while it was made
                 visitor.change_result(result.id, state=job.state, error=error)
 

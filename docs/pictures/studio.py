@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import copyfile, which
+from shutil import which
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, sync_playwright
@@ -36,17 +36,20 @@ MADE = [("ada", "laugh"), ("emoji", "surprised"), ("stone", "wink_left"), ("max"
 @contextmanager
 def studio() -> Iterator[str]:
     """The address of one that listens."""
-    with TemporaryDirectory() as folder, listen(HOST, 0) as listening:
-        with Studio(StudioSettings(port=0, folder=Path(folder)), ModelChoice()) as opened:
-            running = server(studio_app(opened))
-            thread = threading.Thread(target=running.run, args=([listening],))
-            thread.start()
-            yield address_of(HOST, listening)
-            running.should_exit = True
-            thread.join()
+    with (
+        TemporaryDirectory() as folder,
+        listen(HOST, 0) as listening,
+        Studio(StudioSettings(port=0, folder=Path(folder)), ModelChoice()) as opened,
+    ):
+        running = server(studio_app(opened))
+        thread = threading.Thread(target=running.run, args=([listening],))
+        thread.start()
+        yield address_of(HOST, listening)
+        running.should_exit = True
+        thread.join()
 
 
-def take(page: Page, name: str, height: int = 900) -> Path:
+def take(page: Page, name: str, height: int = 900) -> None:
     """A picture of the page as it is, in as good a quality as its size allows."""
     path = HERE / "studio" / f"{name}.jpg"
     page.set_viewport_size({"width": WIDTH, "height": height})
@@ -55,7 +58,7 @@ def take(page: Page, name: str, height: int = 900) -> Path:
     for quality in range(90, 30, -5):
         page.screenshot(path=path, type="jpeg", quality=quality)
         if path.stat().st_size < MOST:
-            return path
+            return
     raise ValueError(f"{path} cannot be made small enough")
 
 
@@ -125,7 +128,7 @@ def main() -> None:
         page.goto(f"{address.rstrip('/')}/?__theme=light")
         page.locator("canvas[aria-label*='over Ada']").wait_for()
         animate(page)
-        copyfile(take(page, "animate"), HERE / "studio.jpg")
+        take(page, "animate")
         expressions(page)
         take(page, "expressions", 1240)
         points(page)

@@ -36,14 +36,17 @@ MADE = [("ada", "laugh"), ("emoji", "surprised"), ("stone", "wink_left"), ("max"
 @contextmanager
 def studio() -> Iterator[str]:
     """The address of one that listens."""
-    with TemporaryDirectory() as folder, listen(HOST, 0) as listening:
-        with Studio(StudioSettings(port=0, folder=Path(folder)), ModelChoice()) as opened:
-            running = server(studio_app(opened))
-            thread = threading.Thread(target=running.run, args=([listening],))
-            thread.start()
-            yield address_of(HOST, listening)
-            running.should_exit = True
-            thread.join()
+    with (
+        TemporaryDirectory() as folder,
+        listen(HOST, 0) as listening,
+        Studio(StudioSettings(port=0, folder=Path(folder)), ModelChoice()) as opened,
+    ):
+        running = server(studio_app(opened))
+        thread = threading.Thread(target=running.run, args=([listening],))
+        thread.start()
+        yield address_of(HOST, listening)
+        running.should_exit = True
+        thread.join()
 
 
 def take(page: Page, name: str, height: int = 900) -> Path:

@@ -65,7 +65,7 @@ def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch:
     monkeypatch.setattr("followyouremoji.requests.animation.animate", stop)
     monkeypatch.setattr("followyouremoji.requests.preview.preview", stop)
     given = AlignmentSettings(
-        head="absolute",
+        head="none",  # the motions that fit nothing to the portrait take no pose
         head_strength=0.1,
         expression=0.2,
         brows=0.3,
@@ -75,8 +75,10 @@ def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch:
         neutral=0,
         portrait_expression="replace",
         conjugate_gaze="on",
+        pose={"smile": 0.4},
     )
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(given).items()]
+    said = {**asdict(given), "pose": "smile=0.4"}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in said.items()]
     for command in (("animate",), ("motion", "preview", "--stop", 1)):
         output = ("-o", "out.png") if command == ("animate",) else ("out.png",)
         assert_refused(fye(*command, *options, "bundled:ada", "bundled:hello", *output), "far enough")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from followyouremoji.errors import MotionError
-from followyouremoji.face.motion import FREE_BYTES, FURTHEST, MOST_UNPACKED, Motion
+from followyouremoji.face.arrays import FREE_BYTES, MOST_UNPACKED
+from followyouremoji.face.motion import FURTHEST, Motion
 
 
 def wandering(frames: int = 12, scores: bool = True, rest: bool = False) -> Motion:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -23,6 +24,9 @@ from followyouremoji.studio import bounds
 from followyouremoji.studio import store as store_module
 from followyouremoji.studio.bounds import MOST_FRAMES
 from tests.studio.conftest import Served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 ADA = portrait_path("bundled:ada")
 
@@ -256,3 +260,17 @@ def test_an_upload_needs_room(studio: Served, client: TestClient, monkeypatch: p
 
 def test_a_motion_is_taken(client: TestClient) -> None:
     assert send(client, "driving", "hello.fyemotion", (EXAMPLES / "hello.fyemotion").read_bytes())[0] == 201
+
+
+def test_a_browser_hears_why_before_it_has_sent_all(
+    studio: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(studio, monkeypatch, upload_megabytes=1)
+    refused = page.evaluate(
+        """async () => {
+            const body = new Blob([new Uint8Array(40_000_000)]);
+            const answer = await fetch("/studio/materials?kind=driving&name=long.mp4", { method: "POST", body });
+            return [answer.status, (await answer.json()).detail];
+        }"""
+    )
+    assert refused == [422, "long.mp4 is too large: up to 1 MB are taken here"]

@@ -25,6 +25,7 @@ import numpy as np
 from followyouremoji.files import atomic
 
 from ..errors import MotionError
+from .arrays import TooLarge, read_arrays
 from .released_motion import read_released_frames
 from .smoothing import smooth_landmarks
 from .topology import (
@@ -44,12 +45,6 @@ MOTION_ENDINGS = (MOTION_ENDING, RELEASED_ENDING)
 
 FORMAT = "followyouremoji-motion"
 VERSION = 1
-MOST_BYTES = 1 << 31
-"""That a motion file may unpack to: hours of motion, and a bound for a file made to fill the memory."""
-
-FREE_BYTES = 1 << 28
-MOST_UNPACKED = 100
-"""A file may unpack to `FREE_BYTES`, and else to so many times its own size. Real motion packs to a half of itself."""
 
 FURTHEST = 10.0
 """Largest size of a normalised coordinate, in widths and heights of the picture."""
@@ -254,9 +249,13 @@ class Motion:
         if not path.is_file():
             raise MotionError(f"There is no motion file {path}.")
         try:
-            return _from_arrays(path, _read_arrays(path))
+            return _from_arrays(path, read_arrays(path))
         except MotionError:
             raise
+        except TooLarge as error:
+            raise MotionError(
+                f"{path} unpacks to {error.unpacked >> 20} MiB, which no motion file should."
+            ) from error
         except zipfile.BadZipFile as error:
             raise MotionError(
                 f"{path} is not a motion file, or it is cut short. Extract the motion from its clip again."
@@ -298,29 +297,6 @@ class Motion:
             found=np.ones(len(landmarks), bool),
             blendshapes=blendshapes,
         )
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a motion file, none of which is larger than what lies in the file; raises MotionError, and whatever
-    damaged archives make zipfile and NumPy raise."""
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > min(MOST_BYTES, max(FREE_BYTES, MOST_UNPACKED * path.stat().st_size)):
-            raise MotionError(f"{path} unpacks to {unpacked >> 20} MiB, which no motion file should.")
-        for member in archive.infolist():
-            with archive.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                if version != (1, 0):
-                    raise ValueError("another version of NumPy's format")
-                shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-            # NumPy makes room for what a header promises before it reads.
-            if math.prod(shape) * dtype.itemsize > member.file_size:
-                raise ValueError("a header that promises more than there is")
-            with archive.open(member) as stream:
-                name = member.filename.removesuffix(".npy")
-                arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
-    return arrays
 
 
 def _to_byte_planes(landmarks: np.ndarray) -> np.ndarray:

@@ -20,17 +20,18 @@ Everything is centimetres in the canonical space of `topology.mean_face`: x righ
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+
+from .arrays import read_arrays
 
 
 @cache
 def face_shapes() -> Mapping[str, np.ndarray]:
     """The arrays of the data file by name, in float64 where they are numbers of centimetres; not to be changed."""
-    with (files(__package__) / "data" / "face_shapes.npz").open("rb") as file, np.load(file) as data:
-        arrays = {name: data[name] for name in data.files}
+    arrays = read_arrays(Path(__file__).parent / "data" / "face_shapes.npz")
     for name, array in arrays.items():
         arrays[name] = array.astype(np.float64) if array.dtype.kind == "f" else array
         arrays[name].setflags(write=False)

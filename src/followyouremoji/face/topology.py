@@ -14,10 +14,12 @@ the picture. MediaPipe itself is not needed here.
 """
 
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+
+from .arrays import read_arrays
 
 N_MESH = 468
 N_LANDMARKS = 478
@@ -93,8 +95,7 @@ LEFT_EYEBROW: Edges = _chain(*LEFT_EYEBROW_LOWER) + _chain(*LEFT_EYEBROW_UPPER)
 
 @cache
 def _mesh_data() -> dict[str, np.ndarray]:
-    with (files(__package__) / "data" / "face_mesh.npz").open("rb") as file, np.load(file) as data:
-        arrays = {name: data[name] for name in data.files}
+    arrays = read_arrays(Path(__file__).parent / "data" / "face_mesh.npz")
     for array in arrays.values():
         array.setflags(write=False)
     return arrays

@@ -45,10 +45,9 @@ def portrait_landmarks(path: Path) -> np.ndarray | None:
     """
     if path.parent != EXAMPLES:
         return None
-    import numpy as np
+    from followyouremoji.face.arrays import read_arrays
 
-    with np.load(EXAMPLES / "landmarks.npz") as file:
-        return file[path.stem]
+    return read_arrays(EXAMPLES / "landmarks.npz")[path.stem]
 
 
 def motion_names() -> list[str]:

@@ -13,9 +13,20 @@ from followyouremoji.studio.tabs.benchmark import benchmark_tab
 from followyouremoji.studio.tabs.expressions import expressions_tab
 from followyouremoji.studio.tabs.history import history_tab
 from followyouremoji.studio.tabs.points import points_tab
+from followyouremoji.studio.widget import widget
 from followyouremoji.studio.workshop import Workshop
 
 HEAD = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+HEADER = """
+<header class="fye-header">
+  <img src="/studio/static/logo.svg" alt="" width="48" height="48">
+  <div>
+    <h1>Follow Your Emoji</h1>
+    <p>Bring a portrait to life: it makes the faces that a clip shows it.</p>
+  </div>
+  <button type="button" class="fye-round fye-theme" aria-label="Switch the theme"></button>
+</header>
+"""
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Page:
 def build_page(studio: Studio) -> Page:
     """All tabs."""
     with gr.Blocks(title="Follow Your Emoji", analytics_enabled=False) as blocks:
-        gr.HTML('<header class="fye-header"><h1>Follow Your Emoji</h1></header>', apply_default_css=False)
+        widget("header.js", HEADER, "fye-head")
         with gr.Tabs():
             with gr.Tab("Animate", id="animate", render_children=True):
                 animate_tab()

@@ -1,6 +1,7 @@
 """What the page's scripts ask for, under `/studio/`.
 
     GET    examples                       bundled portraits and motions, and what may be uploaded
+    GET    model                          whether it is loaded
     GET    materials, materials?kind=KIND what the visitor uploaded, the latest first
     POST   materials?kind=KIND&name=NAME  the body is a file: a portrait or a driving
     GET    materials/ID                   what is known of it
@@ -22,6 +23,7 @@ An id that is not the visitor's own is unknown, 404; input that cannot be used i
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import unicodedata
@@ -119,6 +121,11 @@ def examples(studio: AtWork) -> dict[str, Any]:
     }
 
 
+@router.get("/model")
+def model(studio: AtWork) -> dict[str, bool]:
+    return {"loaded": studio.load().done()}
+
+
 @router.get("/materials")
 def materials(visitor: Visiting, kind: Kind | None = None) -> list[dict[str, Any]]:
     return [described(one) for one in visitor.materials(kind)]
@@ -149,7 +156,7 @@ async def add(request: Request, kind: Kind, name: str, visitor: Visiting, studio
                 opened.write(piece)
         if written == 0:
             raise SettingsError(f"{name} is empty (0 bytes)")
-        return described(await run_in_threadpool(studio.add_material, visitor, kind, name, file))
+        return described(await asyncio.wrap_future(studio.examine(visitor, kind, name, file)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # it was moved where all went well
 

@@ -26,6 +26,8 @@ from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visits
 
 STATIC = Path(__file__).parent / "static"
+SHARED_LOOK = STATIC / "studio.css"
+"""Before those of the tabs."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 LOAD_AFTER = 4.0
@@ -53,7 +55,7 @@ def studio_app(studio: Studio) -> FastAPI:
 
     @app.exception_handler(UserError)
     def unusable(request: Request, error: UserError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422)
+        return JSONResponse({"detail": studio.store.unplaced(str(error))}, 422)
 
     @app.exception_handler(OSError)
     def full(request: Request, error: OSError) -> JSONResponse:
@@ -77,8 +79,9 @@ def studio_app(studio: Studio) -> FastAPI:
         page.blocks,
         path="/",
         theme=page.theme,
-        css_paths=sorted(STATIC.glob("*.css")),
+        css_paths=[SHARED_LOOK, *sorted(set(STATIC.glob("*.css")) - {SHARED_LOOK})],
         head=page.head,
+        favicon_path=STATIC / "logo.svg",
         footer_links=[],
         run_history=False,
         ssr_mode=False,

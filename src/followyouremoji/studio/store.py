@@ -282,6 +282,10 @@ class Store:
             os.utime(visitor.folder)
         return visitor
 
+    def unplaced(self, sentence: str) -> str:
+        """A sentence that tells no visitor where files lie."""
+        return re.sub(rf"{re.escape(str(self.folder))}\S*/", "", sentence)
+
     def tidy(self) -> None:
         """Remove what nobody uses: see `KEPT_UNUSED` and `KEPT_UNSEEN`."""
         for visitor in self._all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from pydantic import TypeAdapter
 
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
+from followyouremoji.face.arrays import read_arrays
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
@@ -75,6 +77,7 @@ class Studio:
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")
+        self._examiners = ThreadPoolExecutor(os.cpu_count() or 1, "examining")
         self._animator: Future[PortraitAnimator] | None = None
         self._lock = Lock()
 
@@ -86,7 +89,8 @@ class Studio:
         self.files.close()
         self.faces.close()
         self.store.__exit__()
-        self._loader.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._loader, self._examiners):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> Future[PortraitAnimator]:
         """Begin to load the model and the detector, if nobody has yet."""
@@ -106,6 +110,10 @@ class Studio:
     def animator(self) -> PortraitAnimator:
         """The model, once it is loaded. Raises UserError where it cannot be."""
         return self.load().result()
+
+    def examine(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Future[Material]:
+        """`add_material` in its turn: as many at once as there are cores, for each takes memory."""
+        return self._examiners.submit(self.add_material, visitor, kind, name, incoming)
 
     def add_material(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Material:
         """Examine an uploaded file, alone in its folder, and keep it. Raises UserError where it cannot be used."""
@@ -182,9 +190,7 @@ class Studio:
             known = portrait_landmarks(portrait_path(portrait.given))
             assert known is not None
             return known[None]
-        with np.load(portrait.folder / "faces.npz", allow_pickle=False) as file:
-            faces: np.ndarray = file["landmarks"]
-            return faces
+        return read_arrays(portrait.folder / "faces.npz")["landmarks"]
 
     def part(self, driving: Material, controls: Controls) -> Part:
         """The part of a driving's motion that is used. Raises ClipError where it has none of it."""
@@ -289,7 +295,7 @@ class Studio:
             visitor.change_result(result.id, file=file.name, outcome=outcome)
 
         def ended(job: Job) -> None:
-            error = None if job.error is None else in_words(job.error)
+            error = None if job.error is None else self.store.unplaced(in_words(job.error))
             with suppress(NotThere):  # deleted while it was made
                 visitor.change_result(result.id, state=job.state, error=error)
 

@@ -7,7 +7,7 @@ import { Stage } from "./stage.js";
 
 export function mount(element, trigger) {
   const stage = new Stage();
-  element.replaceChildren(make("div", { className: "fye-card" }, stage.element, new Job(stage).element));
+  element.replaceChildren(make("div", { className: "fye-card" }, stage.element, new Job(stage).element, stage.notes));
 
   let said = "{}"; // by Gradio's controls, or to them
   window.addEventListener("fye-controls", ({ detail }) => {

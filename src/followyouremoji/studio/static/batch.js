@@ -16,7 +16,9 @@ export class BatchPanel {
     element.querySelector(".fye-batch-begin").append(this.button,
       make("span", { className: "fye-hint" }, "With what the sliders of the tab Animate say now."), this.problem.element);
     for (const choice of [this.portraits, this.drivings]) choice.addEventListener("chosen", () => this.show());
-    element.addEventListener("toggle", () => element.open && this.refresh());
+    const opened = () => element.open && this.refresh();
+    element.addEventListener("toggle", opened);
+    opened(); // it may have been, before this script was there
     this.show();
   }
 

@@ -1,7 +1,7 @@
 // Tiles of which one or several are chosen: what the visitor gave and bundled examples, and a button to add files.
 
 import { getJson, sendFile } from "./api.js";
-import { make, problem } from "./dom.js";
+import { make, problem, skeleton } from "./dom.js";
 import { thumbnail } from "./thumbnails.js";
 
 const KINDS = {
@@ -13,13 +13,13 @@ export class Choice extends EventTarget {
   // `kind` is "portrait" or "driving"; `several` lets more than one be chosen.
   constructor(element, kind, label, several = false) {
     super();
-    Object.assign(this, { kind, several, chosen: new Set(), materials: [] });
+    Object.assign(this, { kind, several, chosen: new Set(), materials: null }); // null: not asked for yet
     const { button, accept } = KINDS[kind];
     this.input = make("input", { type: "file", accept, multiple: several, hidden: true, "aria-label": button });
     this.input.addEventListener("change", () => this.picked());
     this.words = make("span", {}, button);
     this.adding = make("button", { type: "button", className: "fye-thumb fye-add", onclick: () => this.input.click() }, "+", this.words);
-    this.tiles = make("div", { className: "fye-choices", role: "group", "aria-label": label });
+    this.tiles = make("div", { className: "fye-choices fye-tiles", role: "group", "aria-label": label });
     this.problem = problem();
     element.append(this.tiles, this.input, this.problem.element);
     element.addEventListener("dragover", (event) => event.preventDefault());
@@ -42,7 +42,7 @@ export class Choice extends EventTarget {
   }
 
   find(id) {
-    return this.materials.find((one) => one.id === id);
+    return this.materials?.find((one) => one.id === id);
   }
 
   picked() {
@@ -60,7 +60,7 @@ export class Choice extends EventTarget {
       this.words.textContent = `Looking at ${file.name} …`;
       try {
         const material = await sendFile(this.kind, file);
-        this.materials.unshift(material);
+        this.materials = [material, ...(this.materials ?? [])];
         this.choose(material.id);
       } catch (error) {
         complaints.push(error.message);
@@ -82,7 +82,8 @@ export class Choice extends EventTarget {
 
   show() {
     const choose = ({ id }) => this.choose(id, !(this.several && this.chosen.has(id)));
-    this.tiles.replaceChildren(this.adding, ...this.materials.map((one) => thumbnail(one, choose)));
+    const tiles = this.materials?.map((one) => thumbnail(one, choose)) ?? skeleton(5);
+    this.tiles.replaceChildren(this.adding, ...tiles);
     this.mark();
   }
 

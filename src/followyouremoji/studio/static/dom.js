@@ -20,6 +20,10 @@ const ICONS = {
   pause: "M8 5v14M16 5v14",
   sound: "M4 9v6h4l5 4V5L8 9zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11",
   silent: "M4 9v6h4l5 4V5L8 9zM16 9l5 6M21 9l-5 6",
+  moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z",
+  sun: "M12 12m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M5 19l1.4-1.4M17.6 6.4L19 5",
+  stack: "M4 8h12v12H4zM8 4h12v12",
+  chevron: "M7 10l5 5 5-5",
   close: "M6 6l12 12M18 6L6 18",
   down: "M12 4v11M7 11l5 5 5-5M5 20h14",
 };
@@ -49,6 +53,11 @@ export function problem() {
       element.hidden = true;
     },
   };
+}
+
+// Tiles in place of some that are being asked for.
+export function skeleton(count) {
+  return Array.from({ length: count }, () => make("div", { className: "fye-skeleton" }));
 }
 
 export function sentence(words) {

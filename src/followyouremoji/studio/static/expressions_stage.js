@@ -1,6 +1,6 @@
 // A portrait with the landmarks of a pose, drawn while sliders move, and the picture that the model makes of it.
 
-import { sendJson } from "./api.js";
+import { getJson, sendJson } from "./api.js";
 import { Landmarks } from "./landmarks.js";
 
 // One request at a time; of what is asked for meanwhile, the latest alone is sent afterwards.
@@ -79,11 +79,19 @@ export class Stage {
     }
   }
 
+  // The first picture may have to wait for the model.
+  async #tellOfModel() {
+    if (this.loaded) return;
+    this.loaded = (await getJson("model").catch(() => ({ loaded: true }))).loaded;
+    if (!this.loaded && this.made.hasAttribute("aria-busy")) this.seconds.textContent = "The model is being loaded …";
+  }
+
   async #picture(pose) {
     const { portrait } = this;
     if (!portrait) return;
     this.made.setAttribute("aria-busy", "true");
     this.seconds.textContent = "…";
+    this.#tellOfModel();
     try {
       const answer = await sendJson("pose/picture", { portrait, pose });
       if (answer.status === 204) return; // the same visitor has asked for another one, in another window

@@ -2,14 +2,16 @@
 
 import { getJson, sendJson } from "./api.js";
 import { BatchPanel } from "./batch.js";
-import { make, problem } from "./dom.js";
+import { icon, make, problem } from "./dom.js";
 import { Card, confirmed, UNDER_WAY } from "./history_card.js";
-import { onShown } from "./tabs.js";
+import { onShown, openTab } from "./tabs.js";
 
 const OFTEN = 1000; // milliseconds between questions while something is made and looked at
 
 export function mount(element) {
   const history = new History(element.querySelector(".fye-history"));
+  element.querySelector(".fye-batch-icon").append(icon("stack"));
+  element.querySelector(".fye-batch-open").append(icon("chevron"));
   new BatchPanel(element.querySelector(".fye-batch"), () => history.refresh());
   onShown(element, () => history.refresh());
 }
@@ -21,7 +23,11 @@ class History {
     this.clear = make("div");
     this.problem = problem();
     this.list = make("div", { className: "fye-results" });
-    this.empty = make("p", { hidden: true }, "Nothing yet. What you animate is kept here until you delete it.");
+    this.empty = make("div", { className: "fye-invite", hidden: true },
+      make("img", { src: "/studio/static/logo.svg", alt: "" }),
+      make("div", {}, make("h2", {}, "Nothing yet."),
+        make("p", {}, "Every animation that you make is kept here, to be played, taken home or made again, until you delete it."),
+        make("button", { type: "button", className: "fye-button fye-primary", onclick: () => openTab("Animate") }, "Animate a portrait")));
     const head = make("div", { className: "fye-history-head" }, make("h2", {}, "History"), this.size, this.clear);
     element.append(head, this.problem.element, this.empty, this.list);
   }

@@ -99,7 +99,10 @@ function shown(result) {
   if (result.state !== "done") return make("img", { src: view, alt: "", loading: "lazy", className: "fye-unfinished" });
   const file = `/studio/results/${result.id}/file`;
   if (result.file.endsWith(".png")) return make("img", { src: file, alt: result.title, loading: "lazy" });
-  const clip = make("video", { src: file, poster: view, preload: "none", loop: true, muted: true, playsInline: true, controls: true, "aria-label": result.title });
+  const clip = make("video", { src: file, poster: view, preload: "none", loop: true, muted: true, playsInline: true, tabIndex: 0, "aria-label": result.title });
+  // Its controls would hide the face, so they come when they are wanted.
+  for (const name of ["pointerenter", "focus"]) clip.addEventListener(name, () => { clip.controls = true; });
+  for (const name of ["pointerleave", "blur"]) clip.addEventListener(name, () => { clip.controls = clip.matches(":focus"); });
   clip.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && clip.play().catch(() => {}));
   clip.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && clip.pause());
   return clip;

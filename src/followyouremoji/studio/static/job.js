@@ -15,19 +15,25 @@ export class Job {
   constructor(stage) {
     this.stage = stage;
     this.following = null;
-    this.button = make("button", { type: "button", className: "fye-button fye-primary fye-animate", onclick: () => this.animate() }, "Animate");
+    this.button = make("button", { type: "button", className: "fye-button fye-primary fye-animate", disabled: true, onclick: () => this.animate() }, "Animate");
+    this.why = make("p", { className: "fye-hint fye-why", id: "fye-why-not", hidden: true });
+    this.button.setAttribute("aria-describedby", this.why.id);
     this.state = make("p", { className: "fye-state", role: "status" });
     this.bar = make("progress", { max: 1, "aria-label": "Animation" });
     this.cancel = make("button", { type: "button", className: "fye-button", onclick: () => this.giveUp() }, icon("close"), "Cancel");
     this.progress = make("div", { className: "fye-progress", hidden: true }, this.state, this.bar, this.cancel);
     this.problem = problem();
     this.downloads = make("div", { className: "fye-downloads", hidden: true });
-    this.element = make("div", { className: "fye-job" }, this.button, this.progress, this.problem.element, this.downloads);
+    this.element = make("div", { className: "fye-job" }, this.button, this.why, this.progress, this.problem.element, this.downloads);
     watch((names) => this.changed(names));
   }
 
   changed(names) {
-    this.button.disabled = !session.portrait?.faces || !session.driving;
+    const { portrait, driving } = session;
+    this.why.textContent = !portrait ? "Choose a portrait first." : !driving ? "Choose what moves it first."
+      : portrait.faces ? "" : `No face was found in ${portrait.name}: place its points first.`;
+    this.why.hidden = !this.why.textContent;
+    this.button.disabled = !this.why.hidden;
     if (names.has("result")) this.follow(session.result);
     else if (["portrait", "driving", "faces", "controls"].some((name) => names.has(name))) this.problem.clear();
   }
@@ -128,9 +134,9 @@ export class Job {
     }, icon("down"), name));
     const { frames, size, seconds } = result.outcome;
     const made = `${frames === 1 ? "One picture" : `${frames} frames`} of ${size[0]}×${size[1]} pixels, made in ${Math.max(1, Math.round(seconds))} s.`;
-    this.downloads.replaceChildren(make("h3", {}, "Take it home"), make("div", { className: "fye-buttons" }, ...buttons),
-      make("label", {}, beside, " with driving and landmarks beside it"),
-      make("p", { className: "fye-hint" }, made), status, wrong.element);
+    this.downloads.replaceChildren(make("div", { className: "fye-buttons" }, make("h3", {}, "Take it home"), ...buttons),
+      make("div", { className: "fye-buttons" }, make("label", {}, beside, " with driving and landmarks beside it"),
+        make("p", { className: "fye-hint" }, made)), status, wrong.element);
   }
 }
 

@@ -2,14 +2,14 @@
 
 import { getJson, sendFile } from "./api.js";
 import { camera } from "./camera.js";
-import { icon, make, problem, title } from "./dom.js";
+import { icon, make, problem, skeleton, title } from "./dom.js";
 import { change, session, watch } from "./session.js";
 import { thumbnail } from "./thumbnails.js";
 
 const KINDS = {
   portrait: {
     heading: "Portrait",
-    invite: "Drop a picture here, paste one, or",
+    invite: "or drop or paste one here",
     button: "Choose a picture",
     taken: "JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP",
     accept: "image/*,.heic,.heif,.avif",
@@ -17,7 +17,7 @@ const KINDS = {
   },
   driving: {
     heading: "What moves it",
-    invite: "Drop a clip here, or",
+    invite: "or drop one here",
     button: "Choose a clip",
     taken: "MP4, MOV, WebM, MKV, GIF, a picture, or .fyemotion",
     accept: "video/*,image/*,.mkv,.fyemotion,.npy,.heic,.heif",
@@ -33,21 +33,20 @@ export class Picker {
     this.input = make("input", {
       type: "file", accept: words.accept, hidden: true, "aria-label": words.button, onchange: () => this.picked(),
     });
-    this.face = make("div", { className: "fye-chosen" });
     this.chosenName = make("p", { className: "fye-name" });
     this.limits = make("p", { className: "fye-hint" });
-    const choose = make("button", { type: "button", className: "fye-button", onclick: () => this.input.click() },
+    this.button = make("button", { type: "button", className: "fye-button", onclick: () => this.input.click() },
       icon(kind === "portrait" ? "picture" : "clip"), words.button);
-    const buttons = make("div", { className: "fye-buttons" }, choose);
-    const drop = make("div", { className: "fye-drop" }, this.face,
-      make("div", { className: "fye-about" }, this.chosenName, make("p", {}, words.invite), buttons, this.limits));
+    const buttons = make("div", { className: "fye-buttons" }, this.button);
+    const drop = make("div", { className: "fye-drop" }, buttons, this.limits);
     this.progress = make("progress", { max: 1, "aria-label": "Upload" });
     this.stage = make("span", { role: "status" });
     this.busy = make("div", { className: "fye-busy", hidden: true }, this.stage, this.progress,
       make("button", { type: "button", className: "fye-quiet", onclick: () => this.upload?.abort() }, "Cancel"));
-    this.groups = make("div", { className: "fye-groups" });
+    this.groups = make("div", { className: "fye-groups", "aria-busy": "true" },
+      make("div", { className: "fye-tiles" }, ...skeleton(kind === "portrait" ? 5 : 12)));
     this.element = make("section", { className: `fye-card fye-picker fye-${kind}`, "aria-label": words.heading },
-      make("h2", {}, words.heading), drop, this.busy, this.problem.element, this.input, this.groups);
+      make("div", { className: "fye-picker-head" }, make("h2", {}, words.heading), this.chosenName), drop, this.busy, this.problem.element, this.input, this.groups);
     if (kind === "driving") {
       const record = camera((file) => this.add(file), (sentence) => this.problem.say(sentence));
       if (record) {
@@ -81,22 +80,19 @@ export class Picker {
   async load(examples) {
     const { megabytes, seconds } = examples.limits;
     const longest = this.kind === "driving" ? `, the first ${seconds} s` : "";
-    this.limits.textContent = `${this.words.taken}; up to ${megabytes} MB${longest}.`;
+    this.limits.textContent = `${this.words.invite}; up to ${megabytes} MB${longest}`;
+    this.button.title = this.words.taken;
     this.examples = examples[`${this.kind}s`];
     await this.refresh();
   }
 
   async refresh() {
     this.own = await getJson(`materials?kind=${this.kind}`);
-    const groups = new Map();
-    if (this.own.length) groups.set("Yours", this.own);
-    for (const one of this.examples) {
-      const group = one.style ?? "Examples";
-      groups.set(group, [...(groups.get(group) ?? []), one]);
-    }
-    this.groups.replaceChildren(...[...groups].map(([name, materials]) =>
+    const groups = [["Yours", this.own], ["Examples", this.examples]].filter(([, materials]) => materials.length);
+    this.groups.removeAttribute("aria-busy");
+    this.groups.replaceChildren(...groups.map(([name, materials]) =>
       make("div", { className: "fye-group", role: "group", "aria-label": name }, make("h3", {}, name),
-        make("div", {}, ...materials.map((one) => thumbnail(one, (chosen) => this.choose(chosen)))))));
+        make("div", { className: "fye-tiles" }, ...materials.map((one) => thumbnail(one, (chosen) => this.choose(chosen)))))));
     this.mark();
   }
 
@@ -139,20 +135,12 @@ export class Picker {
   show() {
     const chosen = session[this.kind];
     this.chosenName.textContent = chosen ? title(chosen) : "";
-    this.face.replaceChildren(...(chosen ? [this.shown(chosen)] : []));
     if (chosen && this.kind === "portrait" && chosen.faces === 0) {
       const fix = () => window.dispatchEvent(new CustomEvent("fye-fix-points", { detail: { portrait: chosen.id } }));
       this.problem.say(`No face was found in ${chosen.name}. Show where its eyes, nose and mouth are, and it can be animated.`,
         make("button", { type: "button", className: "fye-button", onclick: fix }, "Place points"));
     }
     this.mark();
-  }
-
-  shown(chosen) {
-    const tile = thumbnail(chosen, () => this.input.click());
-    tile.setAttribute("aria-label", `${this.words.button} instead of ${title(chosen)}`);
-    tile.setAttribute("aria-pressed", "true");
-    return tile;
   }
 
   mark() {

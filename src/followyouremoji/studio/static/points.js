@@ -4,7 +4,7 @@ import { Choice } from "./choice.js";
 import { getJson, sendJson } from "./api.js";
 import { onShown, openTab } from "./tabs.js";
 import { PointsCanvas } from "./points_canvas.js";
-import { PointsList } from "./points_list.js";
+import { drawFace, PointsList } from "./points_list.js";
 import { Placing } from "./points_state.js";
 
 const FOUND = "A face was found. Drag what is off, or start anew if it is not the face at all.";
@@ -18,6 +18,8 @@ export async function mount(element) {
     choice.problem.say(error.message);
     return;
   }
+  const { points, paths } = table.views.front;
+  drawFace(element.querySelector(".fye-invite svg"), paths, points, "placed");
   new PointsTab(element, choice, table);
 }
 
@@ -64,6 +66,7 @@ class PointsTab {
       ]);
       Object.assign(this, { known: points, isKept: Object.keys(points.kept).length > 0 });
       this.element.querySelector(".fye-placing").hidden = false;
+      this.element.querySelector(".fye-invite").hidden = true;
       sendJson("drafts/points", { portrait: id }, { method: "PUT" }).catch(() => {}); // a comfort, no more
       this.placing.open(portrait, this.isKept ? points.kept : points.found);
       await this.canvas.open(portrait, [...this.placing.placed.values()]);

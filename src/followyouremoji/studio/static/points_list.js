@@ -72,14 +72,8 @@ export class PointsList {
     const side = hidden ? "front" : this.placing.view;
     const view = views[side];
     if (this.drawn !== side) {
-      this.reference.replaceChildren(...view.paths.map(([kind, d]) => shape("path", { class: `fye-face-${kind}`, d })));
-      this.dots = new Map(
-        [...this.rows.keys()].filter((name) => !view.hidden.includes(name)).map((name) => {
-          const [cx, cy] = view.points[name];
-          return [name, shape("circle", { cx, cy, r: 13 })];
-        }),
-      );
-      this.reference.append(...this.dots.values());
+      const seen = Object.entries(view.points).filter(([name]) => this.rows.has(name) && !view.hidden.includes(name));
+      this.dots = drawFace(this.reference, view.paths, Object.fromEntries(seen), "open");
       this.drawn = side;
     }
     for (const [name, dot] of this.dots) {
@@ -88,6 +82,14 @@ export class PointsList {
       dot.setAttribute("r", name === this.selected ? 26 : 13);
     }
   }
+}
+
+// Draw the reference face with points {name: [x, y]}, all in one state; gives a map of their dots.
+export function drawFace(svg, paths, points, state) {
+  const dots = new Map(Object.entries(points).map(([name, [cx, cy]]) =>
+    [name, shape("circle", { class: `fye-dot-${state}`, cx, cy, r: 13 })]));
+  svg.replaceChildren(...paths.map(([kind, d]) => shape("path", { class: `fye-face-${kind}`, d })), ...dots.values());
+  return dots;
 }
 
 function row(point, focus) {

@@ -34,6 +34,7 @@ export class LandmarksScreen {
     this.picture = make("img", { alt: "", draggable: false });
     this.canvas = make("canvas", { role: "img", "aria-label": "No landmarks yet" });
     Object.assign(this, framed("Landmarks", this.picture, this.canvas, ...above), { landmarks: [], drawn: [] });
+    this.screen.classList.add("fye-loading"); // until the session is restored
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
@@ -41,6 +42,7 @@ export class LandmarksScreen {
     if (this.portrait !== portrait?.id) {
       this.portrait = portrait?.id;
       if (portrait) this.picture.src = path("materials", portrait.id, "view");
+      this.screen.classList.toggle("fye-loading", !portrait);
     }
     this.screen.classList.toggle("fye-clear", Boolean(portrait?.transparent));
     this.caption.textContent = landmarks.length ? "Landmarks" : "Portrait";
@@ -74,6 +76,7 @@ export class DrivingScreen {
     this.still = make("img", { alt: "Driving", hidden: true });
     this.still.onload = this.video.onloadeddata = (event) => { event.target.hidden = false; };
     Object.assign(this, framed("Driving", this.canvas, this.video, this.still));
+    this.screen.classList.add("fye-loading");
     new ResizeObserver(() => { this.drawn = -1; }).observe(this.canvas);
   }
 
@@ -95,7 +98,9 @@ export class DrivingScreen {
     const motion = await motionOf(driving.id).catch(() => null);
     if (this.driving !== driving) return;
     this.motion = motion;
+    this.screen.classList.remove("fye-loading");
     if (motion) this.screen.style.setProperty("--ratio", motion.size[0] / motion.size[1]);
+    this.at(0, false); // until the stage's own clock runs
   }
 
   // `time` seconds of the driving.

@@ -53,7 +53,7 @@ export class Stage {
     this.views = make("div", { className: "fye-panes" }, this.landmarks.figure, this.driving.figure, this.output.figure);
     this.problem = problem();
     this.notes = make("ul", { className: "fye-notes", "aria-label": "Notes" });
-    this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.faces.list, this.problem.element, this.notes);
+    this.element = make("div", { className: "fye-stage" }, this.modes(), this.views, this.transport(), this.faces.list, this.problem.element);
     this.setMode("preview");
     watch((names) => this.changed(names));
     requestAnimationFrame((now) => this.step(now));
@@ -130,6 +130,7 @@ export class Stage {
     const { portrait, driving } = session;
     if (!portrait?.faces || !driving) return this.problem.clear();
     const asking = (this.asking = new AbortController());
+    if (!this.now.landmarks.length) this.landmarks.caption.textContent = "Aligning the landmarks …";
     try {
       const landmarks = await landmarksOf(wanted(), asking.signal);
       this.now = { portrait, driving: await shownOf(session.faces, driving), landmarks };
@@ -147,15 +148,18 @@ export class Stage {
     this.result = result;
     if (other) {
       this.made = null;
+      this.seen = false;
       if (result) await this.recall(result);
+      if (this.result?.id !== result?.id) return;
+      result = this.result; // which may be further by now
     }
-    if (this.result !== result) return;
     this.output.show(result, this.made?.portrait);
     this.sound.hidden = !result?.outcome?.sound;
-    if (!result || (other && result.file)) this.setMode(result ? "result" : "preview");
-    else if (!this.output.figure.classList.contains("fye-shown") && result.job?.frame >= 0) this.setMode("result");
+    const seen = Boolean(result?.file) || result?.job?.frame >= 0;
+    if (!result) this.setMode("preview");
+    else if (seen && !this.seen) this.setMode("result");
     else this.refresh();
-    this.output.figure.classList.toggle("fye-shown", result?.job?.frame >= 0 || Boolean(result?.file));
+    this.seen = seen;
   }
 
   async recall(result) {

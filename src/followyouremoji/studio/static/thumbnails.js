@@ -35,7 +35,7 @@ export function thumbnail(material, choose) {
 }
 
 function moving(button, material) {
-  const canvas = make("canvas", { className: "fye-dark", "aria-hidden": "true" });
+  const canvas = make("canvas", { "aria-hidden": "true" });
   const place = { canvas, button, landmarks: null, began: 0, over: false };
   const still = () => place.landmarks?.drawAlone(canvas, (place.still ??= place.landmarks.liveliest));
   new IntersectionObserver((entries, observer) => {

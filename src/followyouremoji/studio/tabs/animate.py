@@ -36,11 +36,10 @@ LOOPS = [("Off", "off"), ("End blends into the beginning", "blend"), ("Forwards 
 
 def animate_tab() -> None:
     """Lay the tab out."""
-    widget("pickers.js", "", "fye-choose")
-    with gr.Row(elem_id="fye-animate"):
-        with gr.Column(scale=5, min_width=320):
-            stage = widget("animate.js", "", "fye-play")
-        with gr.Column(scale=2, min_width=280, elem_classes="fye-card fye-controls"):
+    with gr.Row(elem_id="fye-animate"):  # a grid, see animate.css
+        widget("pickers.js", "", "fye-choose")
+        stage = widget("animate.js", "", "fye-play")
+        with gr.Column(elem_classes="fye-card fye-controls"):
             gr.HTML("<h2>How much it moves</h2>", apply_default_css=False, padding=False)
             controls: dict[str, Any] = {
                 name: gr.Slider(0, 2, 1, step=0.05, label=label) for name, label in STRENGTHS.items()

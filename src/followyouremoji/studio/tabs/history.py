@@ -6,7 +6,12 @@ from followyouremoji.studio.widget import widget
 
 HISTORY = """
 <details class="fye-card fye-batch">
-  <summary>Animate many at once</summary>
+  <summary>
+    <span class="fye-batch-icon"></span>
+    <span><strong>Animate many at once</strong> <span class="fye-hint">Several portraits by several motions, under one
+    bar and in one ZIP</span></span>
+    <span class="fye-batch-open"></span>
+  </summary>
   <h2>Portraits</h2>
   <div class="fye-batch-portraits"></div>
   <h2>What moves them</h2>

@@ -7,6 +7,14 @@ from followyouremoji.studio.widget import widget
 POINTS = """
 <section class="fye-points fye-card">
   <div class="fye-choice"></div>
+  <div class="fye-invite">
+    <svg class="fye-face" viewBox="0 0 1000 1000" aria-hidden="true"></svg>
+    <div>
+      <h2>Is a face not found, or are its landmarks off?</h2>
+      <p>Choose a portrait above: a llama, a profile, a doodle. Then click where its eyes, nose and mouth are; a few
+      points are enough, and the rest of the face follows while you place them.</p>
+    </div>
+  </div>
   <div class="fye-placing" hidden>
     <div class="fye-ask">
       <svg class="fye-reference" viewBox="0 0 1000 1000" role="img" aria-label="Where the chosen point goes"></svg>

@@ -1,0 +1,142 @@
+"""Takes the pictures of the studio: `python docs/pictures/studio.py`, in the checkout, with the development extras.
+
+A studio is started with the bundled model, in a folder of its own that is gone in the end; a browser visits each tab.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Page, sync_playwright
+
+from followyouremoji.requests.request import ModelChoice
+from followyouremoji.serving import address_of, listen, server
+from followyouremoji.studio.server import studio_app
+from followyouremoji.studio.settings import StudioSettings
+from followyouremoji.studio.studio import Studio
+
+HERE = Path(__file__).parent
+HOST, WIDTH, PATIENCE = "127.0.0.1", 1280, 300_000
+MOST = 150_000  # bytes of a picture
+BROWSERS = ("chromium", "google-chrome")
+
+WINK = 0.62
+"""Of `hello`, how much has passed when it winks."""
+POSES = [(0.0, "Smile"), (1.0, "Wink left"), (2.0, "Surprised")]
+"""Seconds and named expression of keyframes."""
+MADE = [("ada", "laugh"), ("emoji", "surprised"), ("stone", "wink_left"), ("max", "kiss"), ("fox", "shout")]
+"""Portraits and motions of the history, the latest last."""
+
+
+@contextmanager
+def studio() -> Iterator[str]:
+    """The address of one that listens."""
+    with (
+        TemporaryDirectory() as folder,
+        listen(HOST, 0) as listening,
+        Studio(StudioSettings(port=0, folder=Path(folder)), ModelChoice()) as opened,
+    ):
+        running = server(studio_app(opened))
+        thread = threading.Thread(target=running.run, args=([listening],))
+        thread.start()
+        yield address_of(HOST, listening)
+        running.should_exit = True
+        thread.join()
+
+
+def take(page: Page, name: str, height: int = 900) -> None:
+    """A picture of the page as it is, in as good a quality as its size allows."""
+    path = HERE / "studio" / f"{name}.jpg"
+    page.set_viewport_size({"width": WIDTH, "height": height})
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(1500)
+    for quality in range(90, 30, -5):
+        page.screenshot(path=path, type="jpeg", quality=quality)
+        if path.stat().st_size < MOST:
+            return
+    raise ValueError(f"{path} cannot be made small enough")
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def animate(page: Page) -> None:
+    """A finished animation beside what drives it, as it winks."""
+    page.locator(".fye-animate").click()
+    page.get_by_role("button", name="Download as MP4").wait_for()
+    page.get_by_role("slider", name="Place in the animation").fill(str(round(1000 * WINK)))
+
+
+def expressions(page: Page) -> None:
+    """A pose, and keyframes of it and others."""
+    open_tab(page, "Expressions")
+    page.wait_for_function("document.querySelector('.fye-made img')?.src.startsWith('blob:')")
+    editor = page.locator("#fye-express")
+    for seconds, expression in POSES:
+        cursor = editor.get_by_role("slider", name="Time", exact=True)
+        cursor.fill(str(seconds))
+        page.wait_for_timeout(1000)
+        editor.get_by_role("group", name="Expressions").get_by_role("button", name=expression).click()
+        if editor.locator(".fye-keyframe[aria-pressed=true]").count() == 0:
+            editor.get_by_role("button", name="Add keyframe").click()
+        page.wait_for_timeout(3000)
+
+
+def points(page: Page) -> None:
+    """The points of a fox, and the wire frame through them."""
+    open_tab(page, "Points")
+    page.locator("#fye-points").get_by_role("button", name="Fox").click()
+    page.locator("#fye-points .fye-handle").first.wait_for()
+    page.locator("#fye-points .fye-list").get_by_role("button", name="Tip of the nose").click()
+
+
+def history(page: Page) -> None:
+    """Several results, each as it looks in its middle."""
+    for portrait, motion in MADE:
+        page.evaluate(
+            "wanted => fetch('/studio/results', {method: 'POST', body: JSON.stringify(wanted)})",
+            {"portrait": f"bundled:{portrait}", "driving": f"bundled:{motion}"},
+        )
+    open_tab(page, "History")
+    cards = page.get_by_role("article")
+    cards.nth(len(MADE)).wait_for()
+    page.wait_for_function(
+        "count => document.querySelectorAll('#fye-history video').length === count", arg=len(MADE) + 1
+    )
+    page.evaluate("""() => Promise.all([...document.querySelectorAll("#fye-history video")].map((clip) =>
+      new Promise((shown) => {
+        clip.onloadedmetadata = () => { clip.currentTime = clip.duration / 2; };
+        clip.onseeked = shown;
+        clip.preload = "auto";
+        clip.load();
+      })))""")
+
+
+def main() -> None:
+    browser_path = next(filter(None, map(which, BROWSERS)), None)
+    (HERE / "studio").mkdir(exist_ok=True)
+    with studio() as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": WIDTH, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"{address.rstrip('/')}/?__theme=light")
+        page.locator("canvas[aria-label*='over Ada']").wait_for()
+        animate(page)
+        take(page, "animate")
+        expressions(page)
+        take(page, "expressions", 1240)
+        points(page)
+        take(page, "points")
+        history(page)
+        take(page, "history")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -32,6 +32,8 @@ class Painting(Brush):
     """More of them."""
     style: Literal["oil", "ink"] = "oil"
     """The medium."""
+    layers: Annotated[tuple[Brush, ...], Field(min_length=2)] = (Brush(), Brush())
+    """Each in one."""
 
 
 def test_a_config_survives_json_pickling_and_changes() -> None:
@@ -62,6 +64,7 @@ def test_a_config_survives_json_pickling_and_changes() -> None:
         ('{"output": "a", "opacity": true}', "`opacity` must be a number from 0 to 1, not true"),
         ('{"output": "a", "opacity": NaN}', "`opacity` must be a number from 0 to 1, not nan"),
         ('{"output": "a", "angle": 360}', "`angle` must be a number from 0 to below 360, not 360"),
+        ('{"output": "a", "layers": [{}]}', "`layers` must have at least 2 entries, not 1"),
         ('{"output": "a", "brushes": null}', "`brushes` must be a list of tables, not null"),
     ],
 )
@@ -69,6 +72,12 @@ def test_a_mistake_is_told_with_file_path_and_what_is_allowed(text: str, words: 
     with pytest.raises(DataError) as error:
         parse(Painting, text, "a.json", DataError)
     assert str(error.value).startswith(f"a.json: {words}")
+
+
+def test_a_list_with_a_wrong_entry_is_not_called_too_short() -> None:
+    with pytest.raises(DataError) as error:
+        parse(Painting, '{"output": "a", "layers": [{"width": 0}, {}]}', "a.json", DataError)
+    assert str(error.value) == "a.json: `layers[0].width` must be a whole number above 0, not 0"
 
 
 def test_values_are_checked_without_a_file_too() -> None:

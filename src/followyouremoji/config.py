@@ -106,7 +106,12 @@ def _items(schema: JsonSchema) -> JsonSchema:
 
 def _in_words(kind: Any, error: ValidationError) -> str:
     schema = TypeAdapter(kind).json_schema()
-    mistakes = [_mistake(schema, one) for one in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    within = {one["loc"][:end] for one in found for end in range(len(one["loc"]))}
+    # A list is called too short, too, where an entry of it is wrong.
+    mistakes = [
+        _mistake(schema, one) for one in found if one["type"] != "too_short" or one["loc"] not in within
+    ]
     more = f"; and {len(mistakes) - NAMED} more mistakes" if len(mistakes) > NAMED else ""
     return "; ".join(mistakes[:NAMED]) + more
 
@@ -133,6 +138,9 @@ def _mistake(schema: JsonSchema, error: ErrorDetails) -> str:
             return f"the entry `{path}` is missing"
         case "value_error":
             return (f"`{path}`: " if path else "") + str(error["ctx"]["error"])
+        case "too_short" if at.get("minItems") != at.get("maxItems"):
+            least, length = error["ctx"]["min_length"], error["ctx"]["actual_length"]
+            return f"`{path}` must have at least {least} entr{'y' if least == 1 else 'ies'}, not {length}"
         case "json_invalid":
             return f"it is no JSON text ({error['ctx']['error']})"
     value = error["input"]

@@ -11,7 +11,7 @@ from followyouremoji.face.expressions import CONTROLS
 from followyouremoji.face.gaze import eye_openings
 from followyouremoji.face.geometry import eye_distance
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.poses import controls_of, gaze_of, head_of, lid_heights, neutral_face
+from followyouremoji.face.poses import Moves, lid_heights, neutral_face, summed
 from followyouremoji.face.sliders import EFFECTS, SLIDERS
 from followyouremoji.face.topology import FACE_OVAL_LOOP, LEFT_IRIS, N_MESH, RIGHT_IRIS
 from followyouremoji.requests.bundled import EXAMPLES, bundled_motion, portrait_landmarks
@@ -44,18 +44,21 @@ def posed(motion: Motion, reference: Landmarks, **pose: float) -> np.ndarray:
 
 
 def test_amounts_add_up_within_what_a_face_can_do() -> None:
+    def moves(**pose: float) -> Moves:
+        return Moves.of(summed(pose))
+
     def control(name: str, **pose: float) -> float:
-        return float(controls_of(pose)[CONTROLS.index(name)])
+        return float(moves(**pose).controls[CONTROLS.index(name)])
 
     assert control("smile_left", smile=0.5) == pytest.approx(0.55)
     assert control("smile_left", smile=0.2, grin=0.5) == pytest.approx(0.22 + 0.475)
     assert control("smile_left", smile=1.0, laugh=1.5) == 1.1
     assert control("blink_left", blink=1.0, wink_left=1.0) == 1.0
     assert control("jaw_side", jaw_aside=-1.0) == -0.9
-    np.testing.assert_allclose(gaze_of({"gaze_x": 0.2, "left_eye_x": 0.3}), [[7.0, 0.0], [17.5, 0.0]])
-    np.testing.assert_allclose(gaze_of({"gaze_y": -1.0, "right_eye_y": -1.0}), [[0.0, -25.0], [0.0, -25.0]])
-    assert head_of({"yaw": 10.0, "roll": -5.0, "smile": 1.0}) == (10.0, 0.0, -5.0)
-    assert not controls_of({}).any()
+    np.testing.assert_allclose(moves(gaze_x=0.2, left_eye_x=0.3).gaze, [[7.0, 0.0], [17.5, 0.0]])
+    np.testing.assert_allclose(moves(gaze_y=-1.0, right_eye_y=-1.0).gaze, [[0.0, -25.0], [0.0, -25.0]])
+    assert moves(yaw=10.0, roll=-5.0, smile=1.0).head.tolist() == [10.0, 0.0, -5.0]
+    assert not moves().controls.any()
 
 
 @pytest.mark.parametrize("head", ["relative", "none"])

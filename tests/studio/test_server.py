@@ -64,7 +64,7 @@ def test_no_sentence_tells_where_files_lie(studio: Served, client: TestClient) -
 
 def test_a_full_disk_is_said(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def cannot_write(number: int) -> None:
-        def fail(self: Visitor, draft: object) -> None:
+        def fail(self: Visitor, tab: str, shown: object) -> None:
             raise OSError(number, "no")
 
         monkeypatch.setattr(Visitor, "keep_draft", fail)

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +98,7 @@ def test_uploads_that_nothing_names_go_after_a_day(store: Store) -> None:
     ada = store.visitor(ADA)
     used, driving, drafted, unused = (give(ada) for _ in range(4))
     ada.new_result("one", used, driving, {})
-    ada.keep_draft({"portrait": drafted, "text": "ü"})
+    ada.keep_draft("animate", {"portrait": drafted, "text": "ü"})
     make_older(ada.folder / "materials", KEPT_UNUSED + 60)
     new = give(ada)
     store.tidy()
@@ -106,10 +107,17 @@ def test_uploads_that_nothing_names_go_after_a_day(store: Store) -> None:
         ada.material(unused)
 
 
+def test_tabs_that_are_kept_at_once_lose_nothing_of_each_other(store: Store) -> None:
+    ada, tabs = store.visitor(ADA), [f"tab{number}" for number in range(8)]
+    with ThreadPoolExecutor(len(tabs)) as pool:
+        list(pool.map(lambda tab: [ada.keep_draft(tab, {"count": count}) for count in range(10)], tabs))
+    assert ada.draft() == {tab: {"count": 9} for tab in tabs}
+
+
 def test_visitors_who_are_not_seen_go_unless_they_have_results(store: Store) -> None:
     ada, eve, new = store.visitor(ADA), store.visitor(EVE), store.visitor("f" * 64)
     for one in (ada, eve, new):
-        one.keep_draft({})
+        one.keep_draft("animate", {})
     ada.new_result("one", "bundled:ada", "bundled:hello", {})
     for one in (ada, eve):
         make_older(one.folder, KEPT_UNSEEN + DAY)
@@ -121,8 +129,8 @@ def test_visitors_who_are_not_seen_go_unless_they_have_results(store: Store) -> 
     store.tidy()
     assert [one.folder.exists() for one in (ada, eve, new)] == [True, False, True]
     store.tidy()
-    eve.keep_draft({"back": True})
-    assert store.visitor(EVE).draft() == {"back": True}
+    eve.keep_draft("animate", {"back": True})
+    assert store.visitor(EVE).draft() == {"animate": {"back": True}}
 
 
 def test_visitors_who_only_look_cost_nothing(store: Store) -> None:

@@ -39,7 +39,6 @@ from .poses import Moves, move_faces, neutral_face, summed
 from .sliders import Pose, within_ranges
 from .topology import N_LANDMARKS
 
-KEYFRAMES_ENDING = ".json"
 MOST_KEYFRAMES, LONGEST = 1000, 600.0
 MOST_BYTES = 1 << 22
 """Of a file: `MOST_KEYFRAMES` poses of all sliders are a third of it."""

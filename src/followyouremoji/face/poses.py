@@ -47,30 +47,13 @@ class Moves:
 
 
 def summed(pose: Mapping[str, float]) -> np.ndarray:
-    """The amounts of a pose that `checked_pose` let pass, added up: controls, gaze of both eyes and head in one
-    ``(K + 7,)``."""
+    """The amounts of a `sliders.Pose`, added up: controls, gaze of both eyes and head in one ``(K + 7,)``."""
     total = np.zeros(len(CONTROLS) + 7)
     for name, amount in pose.items():
         effect = EFFECTS[name]
         total[:-3] += amount * np.concatenate([effect.vector(), np.ravel(effect.gaze)])
     total[-3:] = [pose.get(turn, 0.0) for turn in TURNS]
     return total
-
-
-def controls_of(pose: Mapping[str, float]) -> np.ndarray:
-    """``(K,)`` weights of `expressions.CONTROLS`."""
-    return Moves.of(summed(pose)).controls
-
-
-def gaze_of(pose: Mapping[str, float]) -> np.ndarray:
-    """``(2, 2)`` degrees by which the right and the left eye turn: azimuth to the picture's right, elevation up."""
-    return Moves.of(summed(pose)).gaze
-
-
-def head_of(pose: Mapping[str, float]) -> tuple[float, float, float]:
-    """Degrees of yaw, pitch and roll: positive turns the face to the picture's right, up, and tilts it clockwise."""
-    yaw, pitch, roll = summed(pose)[-3:].tolist()
-    return yaw, pitch, roll
 
 
 @cache

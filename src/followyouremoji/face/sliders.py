@@ -8,16 +8,13 @@ up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Real
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
-
-from followyouremoji.errors import SettingsError
 
 from .expressions import EXPRESSIONS, Expression, expression
 
@@ -132,33 +129,9 @@ _RANGES |= {slider.name: (slider.low, slider.high) for slider in SLIDERS}
 _RANGES |= {name: _RANGES[meant] for name, (meant, _) in ALIASES.items()}
 
 
-def parse_pose(text: str) -> dict[str, float]:
-    """Read ``NAME=AMOUNT,NAME=AMOUNT``; empty text is a face at rest. Raises SettingsError as `checked_pose`."""
-    with _in_a_users_words():
-        return _of_text(text)
-
-
-def checked_pose(amounts: Mapping[str, float]) -> dict[str, float]:
-    """A pose with every alias replaced by the slider that it stands for.
-
-    Raises SettingsError for an unknown name, one that is given twice, and an amount that is no number or outside its
-    range.
-    """
-    with _in_a_users_words():
-        return _of_pairs(amounts.items())
-
-
 def within_ranges(pose: Mapping[str, float]) -> dict[str, float]:
     """A pose with every amount brought within its range, as what lies between two may leave them."""
     return {name: min(max(amount, _RANGES[name][0]), _RANGES[name][1]) for name, amount in pose.items()}
-
-
-@contextmanager
-def _in_a_users_words() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise SettingsError(f"the pose cannot be used: {error}", settings=("pose",)) from None
 
 
 def _of_text(text: str) -> dict[str, float]:
@@ -193,10 +166,11 @@ def _of_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, float]:
 
 def _unknown(name: object) -> str:
     close = get_close_matches(str(name), _RANGES, 3)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    if close:
+        return f"there is no {name!r}; did you mean {' or '.join(close)}?"
     expressions = (name for name in EXPRESSIONS if name not in _SLIDER_NAMES)
     return (
-        f"there is no {name!r}; {hint}The sliders are {', '.join((*_SLIDER_NAMES, *ALIASES))}; the expressions are "
+        f"there is no {name!r}; the sliders are {', '.join((*_SLIDER_NAMES, *ALIASES))}; the expressions are "
         f"{', '.join(expressions)}"
     )
 
@@ -208,4 +182,8 @@ def _read(given: Any) -> Any:
 
 
 Pose = Annotated[dict[str, float], BeforeValidator(_read)]
-"""A pose as an entry of a `config.validated` class, made of a mapping or a text."""
+"""A pose as an entry of a `config.validated` class, made of a mapping or of the text ``NAME=AMOUNT,NAME=AMOUNT``; empty
+text is a face at rest. Every alias is replaced by the slider that it stands for.
+
+An unknown name, one that is given twice, and an amount that is no number or outside its range are mistakes.
+"""

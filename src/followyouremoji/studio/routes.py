@@ -259,7 +259,7 @@ def draft(tab: Tab, visitor: Visiting) -> dict[str, Any]:
 @router.put("/drafts/{tab}", status_code=204)
 def keep_draft(tab: Tab, text: Body, visitor: Visiting) -> None:
     kept = parse(dict[str, Any], text, "the draft", SettingsError)
-    visitor.keep_draft({**visitor.draft(), tab: kept})
+    visitor.keep_draft(tab, kept)
 
 
 def begun(asked: AnimationAsked, visitor: Visitor, studio: Studio, batch: str | None = None) -> Result:

@@ -203,17 +203,18 @@ class Visitor:
     # The page's last state
 
     def draft(self) -> dict[str, Any]:
-        """What the page showed last; empty for a new visitor."""
+        """What each tab showed last, by its name; empty for a new visitor."""
         try:
             draft = json.loads((self.folder / "draft.json").read_bytes())
         except (OSError, ValueError):
             return {}
         return draft if isinstance(draft, dict) else {}
 
-    def keep_draft(self, draft: Mapping[str, Any]) -> None:
+    def keep_draft(self, tab: str, shown: Mapping[str, Any]) -> None:
+        """Keep what a tab shows; two tabs may do so at once."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
-            write_json(self.folder / "draft.json", draft)
+            write_json(self.folder / "draft.json", {**self.draft(), tab: dict(shown)})
 
     def remove_unused(self) -> None:
         """Remove materials that no result and no draft names, once they are not new any more. Raises OSError."""

@@ -17,8 +17,14 @@ from followyouremoji.requests.bundled import (
 )
 from followyouremoji.studio.material import Material, NotThere
 
-STYLES = {"ada": "Drawn", "max": "Drawn", "emoji": "Emoji", "stone": "Sculpture", "fox": "Animal"}
-"""Of the bundled portraits, as the page groups them."""
+STYLES = {
+    "ada": "drawn person",
+    "max": "drawn person",
+    "stone": "sculpture",
+    "emoji": "emoji",
+    "fox": "animal",
+}
+"""Of the bundled portraits, in the order in which the page shows them."""
 
 
 @cache
@@ -37,7 +43,7 @@ def bundled_material(identity: str) -> Material:
                 "size": list(image.size),
                 "faces": 1,
                 "transparent": image.mode == "RGBA",
-                "style": STYLES.get(name, "Drawn"),
+                "style": STYLES[name],
             }
         return Material(identity, "portrait", name, identity, None, details)
     if name in motion_names():
@@ -54,7 +60,7 @@ def bundled_material(identity: str) -> Material:
 
 
 def example_portraits() -> list[Material]:
-    return [bundled_material(f"{PREFIX}{name}") for name in example_names(PORTRAIT_ENDING)]
+    return [bundled_material(f"{PREFIX}{name}") for name in STYLES]
 
 
 def example_motions() -> list[Material]:

@@ -20,7 +20,7 @@ export function motionOf(id) {
 export function thumbnail(material, choose) {
   const name = title(material);
   const button = make("button", {
-    type: "button", className: "fye-thumb", title: name, "aria-label": name, "aria-pressed": "false",
+    type: "button", className: "fye-thumb", title: material.style ? `${name} (${material.style})` : name, "aria-label": name, "aria-pressed": "false",
     onclick: () => choose(material),
   });
   button.dataset.id = material.id;

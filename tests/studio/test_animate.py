@@ -85,7 +85,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_examples_say_what_they_are(client: TestClient) -> None:
     examples = client.get("/studio/examples").json()
-    assert {one["style"] for one in examples["portraits"]} == {"Drawn", "Emoji", "Sculpture", "Animal"}
+    styles = [one["style"] for one in examples["portraits"]]
+    assert styles == ["drawn person", "drawn person", "sculpture", "emoji", "animal"]
     assert {"bundled:hello", "bundled:talk", "bundled:smile"} <= {one["id"] for one in examples["drivings"]}
     assert all(one["seconds"] > 0 for one in examples["drivings"])
     assert examples["limits"] == {"megabytes": 200, "megapixels": 50, "seconds": 120}

@@ -119,7 +119,7 @@ def test_cancelling_in_every_state(jobs: Jobs, ends: Ends) -> None:
 
 def test_what_a_job_tells(jobs: Jobs, ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(jobs_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(jobs_module, "monotonic", lambda: now)
     seen, told = Event(), Event()
     picture = np.zeros((4, 4, 3), np.uint8)
 

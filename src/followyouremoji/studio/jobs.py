@@ -7,11 +7,11 @@ ended is forgotten; `on_end` has noted what became of it.
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Condition, Thread
+from time import monotonic
 from typing import Literal
 
 import numpy as np
@@ -69,7 +69,7 @@ class Job:
         """Of the stage, as it went so far; None where that is not known."""
         if self.state != "running" or not self.total or self.done < 1:
             return None
-        return (time.monotonic() - self.began) * (self.total - self.done) / self.done
+        return (monotonic() - self.began) * (self.total - self.done) / self.done
 
     def on_event(self, event: Event) -> None:
         """Take up what the work tells; raises Cancelled where the visitor asked for that."""
@@ -77,7 +77,7 @@ class Job:
             raise Cancelled
         match event:
             case Stage():
-                self.stage, self.done, self.total, self.began = event.sentence, 0, None, time.monotonic()
+                self.stage, self.done, self.total, self.began = event.sentence, 0, None, monotonic()
             case Progress():
                 self.done, self.total = event.done, event.total
             case Note():

@@ -7,9 +7,9 @@ import hmac
 import ipaddress
 import math
 import secrets
-import time
 from collections import OrderedDict
 from importlib.resources import files
+from time import monotonic
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -42,11 +42,11 @@ class Attempts:
         count, latest = self._wrong.get(address, (0, 0.0))
         if count < FREE:
             return 0.0
-        return max(0.0, latest + min(LONGEST, 2.0 ** (count - FREE)) - time.monotonic())
+        return max(0.0, latest + min(LONGEST, 2.0 ** (count - FREE)) - monotonic())
 
     def wrong(self, address: str) -> None:
         count, _ = self._wrong.pop(address, (0, 0.0))
-        self._wrong[address] = count + 1, time.monotonic()
+        self._wrong[address] = count + 1, monotonic()
         if len(self._wrong) > MOST_ADDRESSES:
             self._wrong.popitem(last=False)
 

@@ -23,6 +23,7 @@ from tests.studio.conftest import Served
 def test_the_model_is_loaded_and_the_folder_tidied_while_it_serves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(server, "WARM_UP_AFTER", 0.0)
     monkeypatch.setattr(server, "LOAD_AFTER", 0.0)
     monkeypatch.setattr(server, "TIDY_EVERY", 0.0)
     tidied = []

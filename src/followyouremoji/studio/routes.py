@@ -109,7 +109,7 @@ Body = Annotated[bytes, Depends(body)]
 
 @router.get("/examples")
 def examples(studio: AtWork) -> dict[str, Any]:
-    studio.load()  # somebody has opened the page
+    studio.warm_up()  # somebody has opened the page
     return {
         "portraits": [described(one) for one in example_portraits()],
         "drivings": [described(one) for one in example_motions()],

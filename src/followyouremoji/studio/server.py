@@ -30,8 +30,9 @@ SHARED_LOOK = STATIC / "studio.css"
 """Before those of the tabs."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
-LOAD_AFTER = 4.0
-"""Seconds from the start until the model is loaded: the page is there first, and is not kept waiting for torch."""
+WARM_UP_AFTER, LOAD_AFTER = 4.0, 15.0
+"""Seconds from the start until the detector and the model are loaded, if nobody needs them before: the page is there
+first, and the first preview is not kept waiting for torch."""
 TIDY_EVERY = 3600.0
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ def studio_app(studio: Studio) -> FastAPI:
 
 async def upkeep(studio: Studio) -> None:
     """What is done while the studio serves, whoever asks for something or not."""
-    await asyncio.sleep(LOAD_AFTER)
+    await asyncio.sleep(WARM_UP_AFTER)
+    studio.warm_up()
+    await asyncio.sleep(LOAD_AFTER - WARM_UP_AFTER)
     try:
         await asyncio.wrap_future(studio.load())
     except UserError as error:  # which animations are told, too

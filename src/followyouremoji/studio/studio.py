@@ -79,6 +79,7 @@ class Studio:
         self._loader = ThreadPoolExecutor(1, "loading")
         self._examiners = ThreadPoolExecutor(os.cpu_count() or 1, "examining")
         self._animator: Future[PortraitAnimator] | None = None
+        self._warm = False
         self._lock = Lock()
 
     def __enter__(self) -> Self:
@@ -93,16 +94,21 @@ class Studio:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> Future[PortraitAnimator]:
-        """Begin to load the model and the detector, if nobody has yet."""
+        """Begin to load the model, if nobody has yet."""
         with self._lock:
             if self._animator is None:
-                self._loader.submit(self._warm_up)
                 self._animator = self._loader.submit(load_animator, self.model)
             return self._animator
 
-    def _warm_up(self) -> None:
-        """Find a face, so that the first visitor does not wait for what that loads. Its errors are told to who uploads
-        something."""
+    def warm_up(self) -> None:
+        """Find a face in another thread, if nobody has yet, so that the first visitor does not wait for what that
+        loads. Its errors are told to who uploads something."""
+        with self._lock:
+            if not self._warm:
+                self._warm = True
+                self._examiners.submit(self._find_a_face)
+
+    def _find_a_face(self) -> None:
         with self.faces.detector() as detector:
             detector.detect(on_background(read_layers(portrait_path(WARM_UP))))
 

@@ -268,7 +268,7 @@ def choose_crop(
         switch = always_crop or height != width or box < SMALL_FACE * width
     if switch:
         return face_crop(np.concatenate([corners(own), corners(aligned)])), True
-    return middle_square(picture, own), False
+    return middle_square((width, height), own), False
 
 
 def paste_weights(
@@ -300,13 +300,14 @@ def corners(points: np.ndarray) -> np.ndarray:
     return np.array([[x.min(), y.min()], [x.max(), y.max()]])
 
 
-def middle_square(picture: np.ndarray, own: np.ndarray) -> Crop:
-    """The square in the middle of a picture, all of one that is square, which is animated where nothing is cropped.
+def middle_square(size: tuple[int, int], own: np.ndarray) -> Crop:
+    """The square in the middle of a picture of `size` (width, height), all of one that is square, which is animated
+    where nothing is cropped.
 
     `own` (478, 2) are the face's landmarks, pixels of the picture. Raises SettingsError where most of them lie outside
     the square.
     """
-    height, width = picture.shape[:2]
+    width, height = size
     side = min(height, width)
     crop = Crop((width - side) / 2, (height - side) / 2, side)
     places = crop.to_crop(own, 1)

@@ -83,9 +83,7 @@ class PoseSession:
         """
         animator, model = self._animator, ModelFraming.of(self._model.config)
         alignment = alignment or AlignmentSettings()
-        aligned = place(
-            self._found.picture, self.landmarks, motion, model, alignment, self._settings, animator.faces
-        )
+        aligned = place(self.landmarks, motion, model, alignment, self._settings, animator.faces)
         points: np.ndarray = aligned.points[frame]
         return points
 

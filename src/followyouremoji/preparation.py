@@ -14,6 +14,7 @@ import numpy as np
 from followyouremoji.errors import MotionError, SettingsError
 from followyouremoji.face.alignment import Aligned, AlignmentSettings, align_in_picture
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.sharing import shares
 from followyouremoji.face.topology import N_LANDMARKS
@@ -28,7 +29,7 @@ from followyouremoji.framing import (
 )
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.prepared import Prepared, PreparedGroup
-from followyouremoji.settings import AnimationSettings
+from followyouremoji.settings import AnimationSettings, Switch
 from followyouremoji.sources import Face, MotionSource, Portrait, PortraitSource, Tracked, choose_faces
 
 REACH = 0.5
@@ -131,7 +132,7 @@ def frame_face(
 ) -> Prepared:
     """Align a motion to one face of a portrait and frame that for the model. Raises MotionError."""
     picture, landmarks = found.picture, found.faces[number - 1]
-    aligned = place(picture, landmarks, tracked.motion, model, alignment, settings, faces)
+    aligned = place(landmarks, tracked.motion, model, alignment, settings, faces)
     always_crop = model.always_crop or model.face_alone
     crop, cropped = choose_crop(picture, landmarks.points, aligned.points, settings.crop, always_crop)
     return Prepared(
@@ -151,7 +152,6 @@ def frame_face(
 
 
 def place(
-    picture: np.ndarray,
     landmarks: Landmarks,
     motion: Motion,
     model: ModelFraming,
@@ -159,8 +159,11 @@ def place(
     settings: AnimationSettings,
     faces: FaceFinder,
 ) -> Aligned:
-    """A motion on a face of a `picture` (height, width, 3), in its pixels. Raises MotionError where that takes it far
-    out, and SettingsError for a pose where the model takes motions as they are."""
+    """A motion on a face with `landmarks`, in pixels of its picture.
+
+    Raises MotionError where that takes it far out, and SettingsError for a pose where the model takes motions as they
+    are.
+    """
     if model.in_picture:
         if alignment.pose:
             raise SettingsError(
@@ -168,12 +171,20 @@ def place(
             )
         aligned = Aligned(align_in_picture(motion, landmarks))
     else:
-        # Without a crop the middle square is all that is shown.
-        whole = middle_square(picture, landmarks.points) if settings.crop is False else None
-        room = None if whole is None else (whole.x, whole.y, whole.x + whole.side, whole.y + whole.side)
-        aligned = faces.align(motion, landmarks, alignment, room)
-    check_reach(aligned.points, picture, motion.source)
+        aligned = faces.align(motion, landmarks, alignment, room_in(landmarks, settings.crop))
+    check_reach(aligned.points, landmarks.size, motion.source)
     return aligned
+
+
+def room_in(landmarks: Landmarks, crop: Switch) -> Room | None:
+    """What a head's travel stays in, see `align`: without a crop the middle square is all that is shown of a picture.
+
+    Raises SettingsError where the face with these `landmarks` lies outside it.
+    """
+    if crop is not False:
+        return None
+    square = middle_square(landmarks.size, landmarks.points)
+    return square.x, square.y, square.x + square.side, square.y + square.side
 
 
 def share_portrait(found: Portrait, framed: Sequence[Prepared]) -> Sequence[Prepared]:
@@ -191,13 +202,13 @@ def share_portrait(found: Portrait, framed: Sequence[Prepared]) -> Sequence[Prep
     return [replace(face, weights=weight) for face, weight in zip(framed, weights, strict=True)]
 
 
-def check_reach(points: np.ndarray, picture: np.ndarray, source: str) -> None:
-    """Raise MotionError where aligned landmarks (T, 478, 2) leave the picture by more than `REACH` of its longer side:
-    nothing good comes of that, and the square around them all may need more memory than there is."""
-    height, width = picture.shape[:2]
+def check_reach(points: np.ndarray, size: tuple[int, int], source: str) -> None:
+    """Raise MotionError where aligned landmarks (T, 478, 2) leave a picture of `size` (width, height) by more than
+    `REACH` of its longer side: nothing good comes of that, and the square around them all may need more memory than
+    there is."""
     low, high = corners(points)
-    outside = float(np.max([-low, high - (width, height)]))
-    if not outside <= REACH * max(width, height):  # also where a point is NaN
+    outside = float(np.max([-low, np.subtract(high, size)]))
+    if not outside <= REACH * max(size):  # also where a point is NaN
         raise MotionError(
             f"{source} takes the portrait's face far out of its picture, by {outside:.3g} pixels: the motion is damaged, or it does not suit "
             "this portrait; head motion relative to the portrait's own pose stays inside."

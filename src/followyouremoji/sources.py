@@ -69,8 +69,7 @@ class Portrait:
     @property
     def largest(self) -> int:
         """The number of the largest face."""
-        sides = [float(np.ptp(face.points, axis=0).max()) for face in self.faces]
-        return 1 + sides.index(max(sides))
+        return largest_face(self.faces)
 
     def numbers(self, face: Face) -> Sequence[int]:
         """The numbers that a user means, from 1 on. Raises FaceNotFound for one that is not there."""
@@ -90,6 +89,12 @@ class Portrait:
         landmarks = [self.faces[number - 1] for number in numbers]
         doubtful = next((one for one in landmarks if one.doubtful), landmarks[0])
         return (*notes_on_landmarks(doubtful, self.source), *self.remarks)
+
+
+def largest_face(faces: Sequence[Landmarks]) -> int:
+    """The number, from 1 on, of the face with the longest side in pixels."""
+    sides = [float(np.ptp(face.points, axis=0).max()) for face in faces]
+    return 1 + sides.index(max(sides))
 
 
 PortraitSource = np.ndarray | Image.Image | InputSource
@@ -168,7 +173,8 @@ def choose_faces(found: Portrait, wanted: Iterable[Face], settings: AnimationSet
                     settings=(name,),
                 )
     elif settings.crop is False:
-        middle_square(found.layers, found.faces[min(chosen) - 1].points)
+        face_alone = found.faces[min(chosen) - 1]
+        middle_square(face_alone.size, face_alone.points)
     return dict(sorted(chosen.items()))
 
 

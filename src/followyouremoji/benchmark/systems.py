@@ -109,7 +109,7 @@ def prepare_case(animator: PortraitAnimator, case: Case, settings: AnimationSett
 def aligned_points(case: Case) -> np.ndarray:
     """The landmarks that drive: (T, 478, 2) pixels of the portrait. Raises MotionError where they leave it."""
     points = align(case.motion, case.portrait_landmarks, alignment_of(case)).points
-    check_reach(points, case.portrait, case.clip.name)
+    check_reach(points, (case.portrait.shape[1], case.portrait.shape[0]), case.clip.name)
     return points
 
 

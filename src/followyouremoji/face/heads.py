@@ -26,7 +26,8 @@ LEAST = 0.01
 """Least room to any side, in sizes of the face."""
 
 PIVOT = np.array([0.0, -1.5, -3.0])
-"""The middle of the head, about which it turns, canonical centimetres."""
+"""The middle of the head, about which drawn heads and poses turn, canonical centimetres; placed by eye for drawn
+ones."""
 
 Room = tuple[float, float, float, float]
 """Left, top, right and bottom border, pixels."""

@@ -23,13 +23,13 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.face_finder import FaceFinder
-from followyouremoji.framing import middle_square
 from followyouremoji.media.pictures import on_background, read_layers, write_picture
-from followyouremoji.preparation import check_reach
+from followyouremoji.preparation import check_reach, room_in
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks, portrait_path
 from followyouremoji.requests.events import Event, Note, OnEvent, Stage
 from followyouremoji.requests.request import AnimationRequest, FaceChoice, ModelChoice, Output
+from followyouremoji.sources import largest_face
 from followyouremoji.studio.aligning import Aligner, Part
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.derived import DerivedFiles
@@ -46,7 +46,7 @@ from followyouremoji.studio.materials import (
     kept_part,
     write_clip_view,
 )
-from followyouremoji.studio.placing import FILE, kept_points
+from followyouremoji.studio.placing import FILE, has_points, kept_points
 from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
@@ -149,8 +149,6 @@ class Studio:
         kept = kept_part(self.settings)
         return view, lambda: write_clip_view(Path(driving.given), view, kept, Motion.load(motion))
 
-    # What is drawn before a network runs
-
     def own_copy(self, visitor: Visitor, example: Material) -> Material:
         """A bundled portrait as a material of the visitor's own."""
         path, folder = portrait_path(example.given), visitor.new_folder()
@@ -160,6 +158,8 @@ class Studio:
         np.savez(folder / "faces.npz", landmarks=landmarks[None])
         write_picture(folder / PICTURE_VIEW, layers)
         return visitor.keep_material(folder, "portrait", example.name, path.name, example.details)
+
+    # What is drawn before a network runs
 
     def landmarks(self, portrait: Material, face: int | None = None) -> Landmarks:
         """Of a portrait's face, from points placed by hand where none is named. Raises FaceNotFound."""
@@ -171,32 +171,34 @@ class Studio:
     def detected(self, portrait: Material, face: int | None = None) -> Landmarks:
         """Of a portrait's face as it was found, the largest where none is named. Raises FaceNotFound."""
         faces = self._faces(portrait)
-        if len(faces) == 0:
+        if not faces:
             raise FaceNotFound(
                 f"No face was found in {portrait.name}. Place a few points yourself in the tab Points, and it can be animated."
             )
         if face is None:
-            face = largest(faces)
+            face = largest_face(faces)
         if not 1 <= face <= len(faces):
             raise FaceNotFound(f"{portrait.name} has no face {face}.")
-        width, height = portrait.details["size"]
-        return Landmarks(faces[face - 1], (width, height))
+        return faces[face - 1]
 
     def boxes(self, portrait: Material) -> list[list[float]]:
         """Left, top, right and bottom of each face of a portrait, from left to right, as shares of its sides."""
         return [
-            [*face[:, :2].min(axis=0).tolist(), *face[:, :2].max(axis=0).tolist()]
+            [*face.normalised[:, :2].min(axis=0).tolist(), *face.normalised[:, :2].max(axis=0).tolist()]
             for face in self._faces(portrait)
         ]
 
     @staticmethod
-    def _faces(portrait: Material) -> np.ndarray:
-        """(N, 478, 3) normalised."""
+    def _faces(portrait: Material) -> list[Landmarks]:
+        """From left to right."""
         if portrait.folder is None:
             known = portrait_landmarks(portrait_path(portrait.given))
             assert known is not None
-            return known[None]
-        return read_arrays(portrait.folder / "faces.npz")["landmarks"]
+            faces = known[None]
+        else:
+            faces = read_arrays(portrait.folder / "faces.npz")["landmarks"]
+        width, height = portrait.details["size"]
+        return [Landmarks(face, (width, height)) for face in faces]
 
     def part(self, driving: Material, controls: Controls) -> Part:
         """The part of a driving's motion that is used. Raises ClipError where it has none of it."""
@@ -219,19 +221,19 @@ class Studio:
     ) -> bytes:
         """The aligned landmarks over a portrait's view, see `preview`. Raises UserError."""
         landmarks = self.landmarks(portrait, face)
-        width, height = landmarks.size
-        picture = np.empty((height, width, 0), np.uint8)  # of which only the size is looked at
-        room = None
-        if controls.crop is False:
-            whole = middle_square(picture, landmarks.points)
-            room = (whole.x, whole.y, whole.x + whole.side, whole.y + whole.side)
-        part = self.part(driving, controls)
+        part, room = self.part(driving, controls), room_in(landmarks, controls.crop)
         aligned = self.aligner.align(part, landmarks, controls.alignment(), room)
-        check_reach(aligned.points, picture, driving.name)
+        check_reach(aligned.points, landmarks.size, driving.name)
         size = view_size(portrait)
         start = float(part.motion.timestamps[0])
         return packed(
-            aligned.points, size, size[0] / width, part.motion.frame_rate, aligned.notes, start, part.forward
+            aligned.points,
+            size,
+            size[0] / landmarks.size[0],
+            part.motion.frame_rate,
+            aligned.notes,
+            start,
+            part.forward,
         )
 
     # Animations
@@ -264,8 +266,8 @@ class Studio:
         if all(one.details["frames"] == 1 for one in drivings):
             file = file.with_suffix(".png")
         points = None
-        if not driven and portrait.folder is not None and (kept := portrait.folder / FILE).exists():
-            points = shutil.copyfile(kept, folder / FILE)  # as they are now
+        if not driven and portrait.folder is not None and has_points(portrait):
+            points = shutil.copyfile(portrait.folder / FILE, folder / FILE)  # as they are now
         request = AnimationRequest(
             portrait=portrait.given,
             driving=None if driven else driving.given,
@@ -333,11 +335,6 @@ class Studio:
             )
         target = master.with_suffix(ending)
         return self.files.get(target, lambda: convert(master, target))
-
-
-def largest(faces: np.ndarray) -> int:
-    """The number, from 1 on, of the largest of faces (N, 478, 3)."""
-    return 1 + int(np.argmax(np.ptp(faces[..., :2], axis=1).max(axis=-1)))
 
 
 def motion_of(driving: Material) -> Motion:

@@ -67,7 +67,8 @@ export class Faces {
   }
 
   get largest() {
-    const sides = this.boxes.map(([left, top, right, bottom]) => Math.max(right - left, bottom - top));
+    const [width, height] = session.portrait.size; // the longest side in pixels, as the animation finds it
+    const sides = this.boxes.map(([left, top, right, bottom]) => Math.max((right - left) * width, (bottom - top) * height));
     return 1 + sides.indexOf(Math.max(...sides));
   }
 

@@ -22,13 +22,13 @@ def test_eyes_that_part_are_brought_together_by_their_rest() -> None:
     """One eye is ten degrees off: with `auto`, both turn by the mean, and keep the difference of their rest."""
     apart = look((24, 10), (6, 10))
     steady = GazeFilter()(apart, REST, "auto")[0]
-    np.testing.assert_allclose(steady, REST + [15, 10])
+    np.testing.assert_allclose(steady, REST + np.array([15, 10]))
     np.testing.assert_allclose(GazeFilter()(apart, REST, "off")[0], apart.directions[0])
 
 
 def test_a_closing_eye_looks_where_the_other_one_does() -> None:
     steady = GazeFilter()(look((24, 10), (-4, -16), trust=(1, 0)), REST, "off")[0]
-    np.testing.assert_allclose(steady, REST + [20, 10], atol=1e-4)
+    np.testing.assert_allclose(steady, REST + np.array([20, 10]), atol=1e-4)
 
 
 def test_closed_eyes_keep_the_last_direction() -> None:

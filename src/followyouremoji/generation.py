@@ -156,6 +156,44 @@ def generate(
     return _decoded(models, sampled, back, warped_picture if code_warps else None)
 
 
+def with_those_between(
+    generated: Generator[Pose, None, None],
+    poses: Sequence[int],
+    warped_picture: Callable[[int], np.ndarray],
+) -> Generator[Pose, None, None]:
+    """All poses of a clip, of those that were generated: the first and the last, and some between.
+
+    What the networks change of the warped portrait, and what the autoencoder loses of it, go over evenly from one
+    generated pose to the next. That is near the truth where the landmarks do so (`face.between`): windows follow the
+    face, and the warp takes its landmarks where they belong.
+
+    `generated` as `generate` yields them with `code_warps`, of which number `n` is number `poses[n]` of all;
+    `warped_picture` gives the portrait warped by the landmarks of a pose.
+    """
+    before: tuple[int, np.ndarray, np.ndarray] | None = None
+    with closing(generated):
+        for number, picture, coded in generated:
+            assert coded is not None
+            pose = int(poses[number])
+            change = picture.astype(np.float32) - coded
+            lost = warped_picture(pose) - coded.astype(np.float32)
+            if before is not None:
+                start, change_before, lost_before = before
+                step = 1 if pose > start else -1
+                for between in range(start + step, pose, step):
+                    share = (between - start) / (pose - start)
+                    there = warped_picture(between) - (lost_before + share * (lost - lost_before))
+                    changed = there + (change_before + share * (change - change_before))
+                    yield between, to_levels(changed), to_levels(there)
+            yield pose, picture, coded
+            before = pose, change, lost
+
+
+def to_levels(picture: np.ndarray) -> np.ndarray:
+    """Grey levels as uint8, rounded."""
+    return np.rint(picture).clip(0, 255).astype(np.uint8)
+
+
 def shown_together(
     courses: Sequence[Timeline], poses: Callable[[int], Generator[Pose, None, None]]
 ) -> Iterator[dict[int, Pose]]:
@@ -253,5 +291,4 @@ class Decoder:
         coded = [
             warp - (before + place * (lost[-1] - before)) for warp, place in zip(warps, places, strict=True)
         ]
-        levels = [np.rint(one).clip(0, 255).astype(np.uint8) for one in coded]
-        return list(zip(pictures[:count], levels, strict=True))
+        return list(zip(pictures[:count], map(to_levels, coded), strict=True))

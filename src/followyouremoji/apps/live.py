@@ -27,13 +27,15 @@ EPILOG = (
     "fye live me.jpg --camera talk.mp4 --size 256  [dim]a clip in place of a camera, smaller pictures[/]"
 )
 LIVE = tuple(name for name, _ in options(LiveRequest) if name != "neutral")
-"""Which frame of a clip is relaxed: a camera has no such number."""
+"""Without the number of a clip's relaxed frame, which a camera does not have."""
+
+SETTINGS = ("driving_face", "steps", "guidance_scale", "seed", "crop", "paste_back")
 
 
 @choices.expanded
 def live(
     request: Annotated[LiveRequest, LIVE],
-    settings: Annotated[AnimationSettings, ("steps", "guidance_scale", "seed")],
+    settings: Annotated[AnimationSettings, SETTINGS],
     browse: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Move PORTRAIT as somebody before a camera does, live.

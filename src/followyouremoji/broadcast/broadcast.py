@@ -146,8 +146,8 @@ class Broadcast:
             sentence = "This model is large for a CPU: it will be far from live."
             self._on_event(Note("slow_on_cpu", sentence, ("weights",)))
         return animator.live(
-            portrait.layers,
-            portrait_landmarks=portrait.faces[number - 1],
+            portrait,
+            face=number,
             alignment=request.alignment,
             settings=self._settings,
             loras=[(lora.file, lora.scale) for lora in request.loras],
@@ -177,6 +177,7 @@ class Broadcast:
                     session.output_size,
                     sound_from=None if self._request.number is not None else self._request.camera,
                     overwrite=self._request.overwrite,
+                    quick=True,
                 )
                 recording = Recording(stack.enter_context(writer), self._rate, session.still)
                 outputs.append(recording)

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("mediapipe")
 
 from followyouremoji.apps.cli import app
+from followyouremoji.apps.live import ending
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.writing import ClipWriter
 from tests.apps.conftest import Run
@@ -38,10 +39,9 @@ def test_a_clip_moves_a_portrait_and_its_sound_stays(fye: Run, clip: Path) -> No
     assert [path.name for path in Path().iterdir()] == ["live.mp4"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_finishes_the_recording(how: signal.Signals, tmp_path: Path) -> None:
-    with ClipWriter(tmp_path / "meadow.mp4", 25.0, (96, 64)) as writer:
-        for _ in range(25 * 60):
+def test_ctrl_c_finishes_the_recording(tmp_path: Path) -> None:
+    with ClipWriter(tmp_path / "meadow.mp4", 5.0, (96, 64)) as writer:
+        for _ in range(5 * 60):
             writer.write(np.full((64, 96, 3), (90, 120, 90), np.uint8))
     command = [sys.executable, "-m", "followyouremoji", "live", "bundled:ada", "--camera", "meadow.mp4"]
     process = subprocess.Popen(
@@ -54,7 +54,7 @@ def test_ctrl_c_finishes_the_recording(how: signal.Signals, tmp_path: Path) -> N
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "Live. Ctrl-C ends it.\n"
-        process.send_signal(how)
+        process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
@@ -64,6 +64,24 @@ def test_ctrl_c_finishes_the_recording(how: signal.Signals, tmp_path: Path) -> N
         assert made.info.size == (64, 64)
         assert made.info.duration < 30.0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["live.webm", "meadow.mp4"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_and_the_second_does_what_it_did_before(how: signal.Signals) -> None:
+    came: list[int] = []
+    before = signal.signal(how, lambda number, frame: came.append(number))
+    try:
+        with ending() as ended:
+            assert not ended.is_set()
+            signal.raise_signal(how)
+            assert ended.is_set()
+            assert came == []
+            signal.raise_signal(how)
+            assert came == [how]
+        signal.raise_signal(how)
+        assert came == [how, how]
+    finally:
+        signal.signal(how, before)
 
 
 @pytest.mark.parametrize(

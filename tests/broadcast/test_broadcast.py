@@ -249,6 +249,8 @@ def test_neither_window_nor_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fastapi", None)
     monkeypatch.delitem(sys.modules, "followyouremoji.broadcast.page", raising=False)
     monkeypatch.delattr("followyouremoji.broadcast.page", raising=False)
-    with pytest.raises(SettingsError, match=r"no window can be opened here.*'followyouremoji\[web\]'") as refused:
+    with pytest.raises(
+        SettingsError, match=r"no window can be opened here.*'followyouremoji\[web\]'"
+    ) as refused:
         place_to_show(LiveRequest(portrait="bundled:ada"))
     assert refused.value.settings == ("show",)

@@ -51,12 +51,13 @@ def live(
     with ExitStack() as stack:
         with Screen() as screen:
             broadcast = stack.enter_context(Broadcast(request, settings, screen))
+        ended = stack.enter_context(ending())
         say(where(broadcast))
         if browse and broadcast.address is not None:
             import webbrowser
 
             webbrowser.open(broadcast.address)
-        with ending() as ended, status_line() as tell:
+        with status_line() as tell:
             summary = broadcast.run(ended.is_set, lambda figures: tell(figures_line(figures)))
     say(described(summary))
 

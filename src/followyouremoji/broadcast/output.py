@@ -33,17 +33,10 @@ class Output(Protocol):
         """What was asked for since the last call; called often, also while there is no frame."""
 
 
-STATES = {
-    "calibrating": "look straight ahead, relaxed",
-    "live": "live",
-    "held": "no face is seen",
-}
-"""What a person is told of a session's state."""
-
-
 def figures_line(figures: LiveFigures) -> str:
-    """The figures of late in words, such as "live, 24.6 frames a second, 0.18 s behind"."""
-    line = STATES[figures.state]
-    if figures.delivered:
-        line += f", {figures.rate:.1f} frames a second, {figures.latency:.2f} s behind"
-    return line
+    """What a person is told of a session: its figures of late, such as "live, 24.6 frames a second, 0.18 s behind", or
+    what to do."""
+    if figures.state == "calibrating":
+        return "look straight ahead, relaxed"
+    state = "live" if figures.state == "live" else "no face is seen"
+    return f"{state}, {figures.rate:.1f} frames a second, {figures.latency:.2f} s behind"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Collection
 from types import ModuleType, TracebackType
 from typing import Self
@@ -63,6 +64,9 @@ class VirtualCamera:
             advice = DRIVERS.get(sys.platform, DRIVERS["linux"])
             raise CameraError(f"there is no virtual camera to be had ({said}): {advice}") from reason
         self.name: str = self._camera.device
+        warnings.filterwarnings(
+            "ignore", module="pyvirtualcam"
+        )  # it advises whoever sends fewer frames than announced
 
     def show(self, moment: Moment) -> None:
         """See `Output`."""

@@ -23,6 +23,7 @@ HELP = "q ends it, the space bar calibrates anew, c hides the camera"
 LEAST_SHOWN = 512  # pixels, the longer side of the window at first
 INSET = 0.25  # of the window's shorter side, the height of the camera's picture
 MARGIN = 8  # pixels
+FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 STARTING = 10.0  # seconds that a window may take
 
 
@@ -95,6 +96,7 @@ def with_corner(picture: np.ndarray, seen: np.ndarray, line: str) -> np.ndarray:
     top = height - bar - tall
     shown[top : top + tall, MARGIN : MARGIN + wide] = small
     shown[height - bar :] //= 3
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.45
-    cv2.putText(shown, line, (MARGIN, height - MARGIN), font, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    (long, _), _ = cv2.getTextSize(line, FONT, FONT_SCALE, 1)
+    scale = FONT_SCALE * min(1.0, (width - 2 * MARGIN) / max(long, 1))
+    cv2.putText(shown, line, (MARGIN, height - MARGIN), FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
     return shown

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 pytest.importorskip("mediapipe")
 
 from followyouremoji.apps.cli import app
 from followyouremoji.apps.live import ending
+from followyouremoji.apps.output import status_line
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.writing import ClipWriter
 from tests.apps.conftest import Run
@@ -124,6 +126,18 @@ def test_values_out_of_range_are_usage_errors(fye: Run) -> None:
         assert ended.code == 2
         assert option[0] in ended.err
     assert_refused(fye("live", "bundled:ada", "--no-show"), "nobody would see the portrait", "--record")
+
+
+def test_a_terminal_shows_how_it_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with status_line() as tell:
+        tell("nobody sees this")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(Console, "is_terminal", True)
+    with status_line() as tell:
+        tell("live [b], 24.6 frames a second")
+    assert "live [b], 24.6 frames a second" in capsys.readouterr().err
 
 
 def test_help_names_the_ways_to_end_it(fye: Run) -> None:

@@ -1,4 +1,5 @@
-"""Live portraits with the bundled model: what a drawn person does before the camera, the portrait does in the recording."""
+"""Live portraits with the bundled model: what a drawn person does before the camera, the portrait does in the
+recording."""
 
 from __future__ import annotations
 

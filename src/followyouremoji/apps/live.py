@@ -36,7 +36,9 @@ SETTINGS = ("driving_face", "steps", "guidance_scale", "seed", "crop", "paste_ba
 def live(
     request: Annotated[LiveRequest, LIVE],
     settings: Annotated[AnimationSettings, SETTINGS],
-    browse: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    browse: Annotated[
+        bool, typer.Option("--open", help="Open the page, if there is one, in the browser.")
+    ] = False,
 ) -> None:
     """Move PORTRAIT as somebody before a camera does, live.
 
@@ -87,12 +89,12 @@ def where(broadcast: Broadcast) -> str:
     from followyouremoji.broadcast.window import HELP
 
     line = "Live"
-    if broadcast.shown == "window":
-        line += f" in a window: {HELP}"
-    elif broadcast.address is not None:
-        line += f": {broadcast.address}"
     if broadcast.passed_on is not None:
         line += f", passed on as the camera {broadcast.passed_on}"
+    if broadcast.address is not None:
+        return f"{line}: {broadcast.address} Ctrl-C ends it."
+    if broadcast.shown == "window":
+        line += f", in a window: {HELP}"
     return f"{line}. Ctrl-C ends it."
 
 

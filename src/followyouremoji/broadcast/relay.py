@@ -15,7 +15,7 @@ from followyouremoji.errors import CameraError
 from followyouremoji.media.cameras import LivePictures
 
 if TYPE_CHECKING:
-    from followyouremoji.live import LiveFigures, LiveSession
+    from followyouremoji.live import LiveFigures, LiveFrame, LiveSession
 
 WAITING = 0.005  # seconds for a frame, before the camera is looked at again
 TOLD_EVERY = 0.5  # seconds
@@ -71,11 +71,12 @@ def relay(
         except CameraError as reason:
             lost = reason
             break
-        frames = []
+        frames: list[LiveFrame] = []
         if shot is not None:
             seen, clock, seconds = shot.picture, shot.time, shot.time + 1 / source.frame_rate
-            frames += session.push(shot.picture, shot.time)
-        frames += session.take(WAITING)
+            frames = session.push(shot.picture, shot.time)
+        if not frames:
+            frames = session.take(WAITING)
         if time.monotonic() >= told + TOLD_EVERY:
             told, figures = time.monotonic(), session.figures
             on_figures(figures)

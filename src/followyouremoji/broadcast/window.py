@@ -19,7 +19,7 @@ KEYS: dict[int, Wish] = {ord("q"): "end", 27: "end", ord(" "): "recalibrate"}  #
 CORNER = ord("c")
 """The key that hides the corner, and shows it again."""
 
-HELP = "q ends it, the space bar calibrates anew, c hides the camera"
+HELP = "the space bar calibrates anew, c hides the camera, q ends it"
 LEAST_SHOWN = 512  # pixels, the longer side of the window at first
 INSET = 0.25  # of the window's shorter side, the height of the camera's picture
 MARGIN = 8  # pixels

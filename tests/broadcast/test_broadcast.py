@@ -25,6 +25,7 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.live import LiveSession
 from followyouremoji.media.cameras import Shot
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.pictures import write_picture
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.requests.request import ModelChoice
@@ -96,7 +97,8 @@ def play(animator: PortraitAnimator, monkeypatch: pytest.MonkeyPatch) -> Play:
     def played(pictures: Sequence[np.ndarray], ends: bool = True, **asked: object) -> tuple[Relayed, Patient]:
         camera = Patient(pictures, ends)
         monkeypatch.setattr(broadcast, "open_source", lambda request: camera)
-        request = LiveRequest(portrait="bundled:ada", size=256, show=False, **asked)  # type: ignore[arg-type]
+        given = {"portrait": "bundled:ada", "size": 256, "show": False, **asked}
+        request = LiveRequest(**given)  # type: ignore[arg-type]
         opened = Broadcast(request, load=lambda choice: animator)
         opened._outputs.append(camera)
         with opened:
@@ -138,6 +140,22 @@ def test_the_recorded_portrait_does_what_the_person_does(
     assert opening[2] > 0.15
     for frame, moment in zip(frames, camera.moments, strict=True):
         assert np.abs(frame.astype(int) - moment.frame.picture).mean() < 4.0
+
+
+def test_a_transparent_portrait_stays_so_where_the_recording_can_hold_it(
+    play: Play, acted: list[np.ndarray], tmp_path: Path
+) -> None:
+    layers = np.dstack([acted[0], np.full((192, 192), 255, np.uint8)])
+    layers[:, :40, 3] = 0
+    write_picture(tmp_path / "cut_out.png", layers)
+    for name, channels in (("live.webm", 4), ("live.mp4", 3)):
+        _, camera = play(acted[:1], portrait=str(tmp_path / "cut_out.png"), record=tmp_path / name)
+        assert camera.moments[0].frame.picture.shape == (192, 192, channels)
+    assert bytes.fromhex("53c08101") in (tmp_path / "live.webm").read_bytes()[:2000]  # Matroska's AlphaMode
+    with ClipReader(tmp_path / "live.mp4") as clip:
+        (_, frame), *_ = clip
+    assert frame[:, :32].min() > 245
+    assert frame[:, 48:].mean() < 200
 
 
 def test_a_camera_that_is_pulled_out_leaves_what_was_recorded(

@@ -90,6 +90,13 @@ def test_transparent_frames_lie_on_white(page: Page) -> None:
     assert Stream(asked(page, "GET", "/portrait")).next().min() > 250
 
 
+def test_what_a_camera_of_high_definition_sees_is_sent_small(page: Page) -> None:
+    page.show(moment(seen=np.full((1080, 1920, 3), (20, 160, 60), np.uint8)))
+    shown = Stream(asked(page, "GET", "/camera")).next()
+    assert shown.shape == (240, 427, 3)
+    assert shown.mean((0, 1)) == pytest.approx([20, 160, 60], abs=4)
+
+
 def test_figures_and_wishes(page: Page) -> None:
     assert json.loads(asked(page, "GET", "/figures").read()) == {"line": ""}
     page.show(moment())

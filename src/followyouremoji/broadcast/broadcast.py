@@ -198,6 +198,8 @@ def place_to_show(request: LiveRequest) -> Place | None:
     if not request.page and can_open():
         return "window"
     try:
+        import uvicorn  # noqa: F401
+
         import followyouremoji.broadcast.page  # noqa: F401
     except ImportError as missing:
         why = "" if request.page else "no window can be opened here, and "

@@ -2,7 +2,7 @@
 
     GET  /               the page
     GET  /portrait       the portrait, as pictures that replace each other (multipart/x-mixed-replace of JPEG)
-    GET  /camera         what the camera sees, likewise
+    GET  /camera         what the camera sees, likewise, small
     GET  /figures        {"line": "live, 24.6 frames a second, 0.18 s behind"}
     POST /wishes/NAME    "recalibrate" or "end"
 
@@ -39,6 +39,7 @@ NAMES = [LOCAL, "localhost"]
 """By which a browser may ask for the page: not by a name that somebody else had lead here."""
 
 QUALITY = 90  # of the JPEGs
+CAMERA_HEIGHT = 240  # pixels; the page shows what the camera sees in a corner
 BOUNDARY = "next-picture-of-the-portrait"
 STREAM = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 HEADERS = {
@@ -55,10 +56,10 @@ POLICY = (
 
 
 class Newest:
-    """The newest picture, for any number of threads that wait for the next one."""
+    """The newest picture, for any number of threads that wait for the next one; scaled down to `tallest` pixels."""
 
-    def __init__(self, picture: np.ndarray | None = None) -> None:
-        self._picture = picture
+    def __init__(self, picture: np.ndarray | None = None, tallest: int | None = None) -> None:
+        self._picture, self._tallest = picture, tallest
         self._number = 0 if picture is None else 1
         self._closed = False
         self._changed = threading.Condition()
@@ -86,6 +87,10 @@ class Newest:
                     return
                 picture, seen = self._picture, self._number
             assert picture is not None
+            height, width = picture.shape[:2]
+            if self._tallest is not None and height > self._tallest:
+                smaller = (max(1, round(width * self._tallest / height)), self._tallest)
+                picture = cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA)
             in_order = cv2.cvtColor(on_background(picture), cv2.COLOR_RGB2BGR)
             yield cv2.imencode(".jpg", in_order, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
@@ -109,7 +114,7 @@ class Page:
     """
 
     def __init__(self, title: str, still: np.ndarray, listening: socket.socket) -> None:
-        self._portrait, self._camera = Newest(still), Newest()
+        self._portrait, self._camera = Newest(still), Newest(tallest=CAMERA_HEIGHT)
         self._figures = ""
         self._asked: SimpleQueue[Wish] = SimpleQueue()
         self.address = address_of(LOCAL, listening)

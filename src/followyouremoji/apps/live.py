@@ -73,7 +73,7 @@ def ending() -> Iterator[threading.Event]:
 
     def end(number: int, frame: FrameType | None) -> None:
         ended.set()
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     for number in before:
         signal.signal(number, end)

@@ -95,7 +95,7 @@ def with_corner(picture: np.ndarray, seen: np.ndarray, line: str) -> np.ndarray:
     bar = 3 * MARGIN  # of the line
     top = height - bar - tall
     shown[top : top + tall, MARGIN : MARGIN + wide] = small
-    shown[height - bar :] //= 3
+    shown[height - bar :] = shown[height - bar :] // 3
     (long, _), _ = cv2.getTextSize(line, FONT, FONT_SCALE, 1)
     scale = FONT_SCALE * min(1.0, (width - 2 * MARGIN) / max(long, 1))
     cv2.putText(shown, line, (MARGIN, height - MARGIN), FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)

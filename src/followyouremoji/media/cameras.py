@@ -61,7 +61,9 @@ class LivePictures(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, *reason: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 def mirrored(picture: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@
     GET  /figures        {"line": "live, 24.6 frames a second, 0.18 s behind"}
     POST /wishes/NAME    "recalibrate" or "end"
 
-Other programs that play such streams, OBS and VLC among them, can be given the address of the portrait.
+Other programs that read such streams, FFmpeg among them, can be given the address of the portrait.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps import batch, choices
+from followyouremoji.apps import batch, choices, live
 from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
@@ -30,6 +30,7 @@ app = typer.Typer(
     "fye animate bundled:ada bundled:hello  [dim]both come with the program[/]\n\n"
     "fye animate me.jpg smile.mp4  [dim]makes me_smile.mp4, with the clip's sound[/]\n\n"
     "fye batch portraits/ motions/ -o out/  [dim]each portrait by each motion[/]\n\n"
+    "fye live me.jpg  [dim]your camera moves the portrait, live[/]\n\n"
     "fye motion preview me.jpg smile.mp4 look.mp4  [dim]a look ahead, quick[/]\n\n"
     "fye weights list  [dim]which models are there[/]\n\n"
     "fye doctor  [dim]if something does not work[/]",
@@ -89,6 +90,7 @@ def animate(request: AnimationRequest) -> None:
 
 
 app.command(epilog=batch.EPILOG)(batch.batch)
+app.command(epilog=live.EPILOG)(live.live)
 
 
 @app.command()

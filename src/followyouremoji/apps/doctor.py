@@ -13,6 +13,7 @@ NEEDED = ("torch", "diffusers", "transformers", "safetensors", "mediapipe", "num
 OPTIONAL = {
     "skia-python": "drawn portraits and training",
     "peft": "training of LoRAs",
+    "pyvirtualcam": "live portraits in calls",
     "ray": "data preparation on a cluster",
 }
 

@@ -176,6 +176,18 @@ def faces_option(words: str) -> Any:
     return option((), words, panel="Framing", otherwise="the largest", strict=False)
 
 
+def points_option() -> Any:
+    """The option for a file of points on the portrait's face."""
+    return option(
+        None,
+        "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
+        "makes one.",
+        panel="Framing",
+        otherwise="the face is looked for",
+        strict=False,
+    )
+
+
 @validated
 class ClipSettings:
     """The part of the driving that is used, and how it is tracked."""
@@ -247,14 +259,7 @@ class AnimationRequest:
         "Which face of the portrait moves, 1 is the furthest to the left: `2`, `all`, or `2=wink.mp4` with a driving of its own; "
         "several times for several faces. The others keep still."
     )
-    points: Path | None = option(
-        None,
-        "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
-        "makes one.",
-        panel="Framing",
-        otherwise="the face is looked for",
-        strict=False,
-    )
+    points: Path | None = points_option()
     resume: Path | None = option(
         None,
         "Keep what is finished in this folder: after a break, even a crash, the same request goes on where it was.",

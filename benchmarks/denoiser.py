@@ -150,7 +150,7 @@ class Stopwatch:
         self.device = device
         self.now = time.process_time if single else time.perf_counter
 
-    def __call__(self, call: Callable[[], Tensor | list[Tensor]]) -> float:
+    def __call__(self, call: Callable[[], object]) -> float:
         if self.device == "cuda":
             begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             begin.record()

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.gpu.animating import bundled_animation, equal_results, live_rate, offloading
+from benchmarks.gpu.animating import bundled_animation, equal_results, offloading
 from benchmarks.gpu.denoising import compiled_step, exact_step, presets, segments_together
+from benchmarks.gpu.live import before_a_camera, live_rate
 from benchmarks.gpu.questions import ask_all
-from benchmarks.gpu.report import described, table, write
+from benchmarks.gpu.report import described, section, write
 from benchmarks.gpu.sizes import SIZES
 from benchmarks.gpu.training import first_stage, second_stage
-from followyouremoji.benchmark.tables import as_markdown
 from followyouremoji.checkpoints.model import choose_device
 from followyouremoji.errors import UserError
 
@@ -31,6 +31,7 @@ QUESTIONS = (
     exact_step,
     equal_results,
     bundled_animation,
+    before_a_camera,
     live_rate,
     compiled_step,
     presets,
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for answer in ask_all(asked, device, SIZES[options.size](), 60 * options.minutes):
         answers.append(answer)
         write(options.output, about, answers)
-        print(as_markdown(table(answer)), flush=True)
+        print(section(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""Questions about whole animations: equal results, the bundled model's rate, the rate of a live animation at full size,
-and networks that take turns in memory."""
+"""Questions about whole animations: equal results, the bundled model's rate, and networks that take turns in memory."""
 
 from __future__ import annotations
 
@@ -20,9 +19,6 @@ from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.speed import ReadClip, SpeedMethod
 from followyouremoji.checkpoints import load_model, save_model
 from followyouremoji.checkpoints.model import Model
-from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import generate, read_portrait
-from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
 
 LATENT_BOUND = 1e-3  # of the latents' deviation
@@ -109,35 +105,6 @@ def bundled_animation(device: torch.device, sizes: Sizes) -> Cases:
 
     for side in sizes.bundled_pictures:
         yield Case(f"portrait of {side}x{side}", partial(animated, side))
-
-
-@question(
-    "live",
-    "The rate that a live animation at full size would have: a few new frames at a time without guidance, from landmarks to pictures.",
-    seconds=25,
-)
-def live_rate(device: torch.device, sizes: Sizes) -> Cases:
-    model = random_model(sizes, device)
-    clip = prepared_clip(PortraitAnimator(model), sizes.live_frames)
-    read = read_portrait(model, clip, guidance_scale=1.0)
-    course = Timeline.straight(len(clip))
-
-    def made(steps: int) -> Figures:
-        settings = SamplingSettings(steps, window=sizes.frames)
-        figures = cost(
-            device, lambda: list(generate([model], clip, course, settings, known=read)), sizes.repeats
-        )
-        return {**figures, "frames a second": len(clip) / float(figures["seconds"])}
-
-    def decoded() -> Figures:
-        side = sizes.latents
-        latents = torch.randn(len(clip), sizes.network.latent_channels, side, side, device=device)
-        figures = cost(device, lambda: model.codec.decode(latents), sizes.repeats)
-        return {**figures, "frames a second": len(clip) / float(figures["seconds"])}
-
-    for steps in sizes.live_steps:
-        yield Case(f"{len(clip)} frames, {steps} step{'s' * (steps > 1)}", partial(made, steps))
-    yield Case("of these, decoding", decoded)
 
 
 @question(

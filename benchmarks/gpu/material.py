@@ -4,7 +4,7 @@ landmarks are known, so that nothing has to be detected."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,6 @@ from followyouremoji.requests.bundled import bundled_motion, portrait_landmarks,
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
 from followyouremoji.sampling.sampler import Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
-from followyouremoji.settings import AnimationSettings
 
 PORTRAIT, MOTION = "bundled:ada", "talk"
 IMAGE_TOKENS = 257
@@ -57,9 +56,9 @@ def random_codec(sizes: Sizes, device: torch.device) -> Codec:
 
     torch.manual_seed(SEED)
     with torch.device(device):
-        autoencoder = AutoencoderKL(**sizes.autoencoder)
-        encoder = CLIPVisionModel(CLIPVisionConfig(**sizes.image_encoder)).to(sizes.dtype)
-    codec = Codec(StableDiffusionAutoencoder(autoencoder), ClipImageEncoder(encoder))
+        autoencoder: Any = AutoencoderKL(**sizes.autoencoder)
+        encoder: Any = CLIPVisionModel(CLIPVisionConfig(**sizes.image_encoder))
+    codec = Codec(StableDiffusionAutoencoder(autoencoder), ClipImageEncoder(encoder.to(sizes.dtype)))
     return codec.eval().requires_grad_(False)
 
 
@@ -76,21 +75,18 @@ def random_model(sizes: Sizes, device: torch.device, networks: FollowYourEmoji |
     return Model(config, networks or random_networks(sizes, device), random_codec(sizes, device))
 
 
-def prepared_clip(
-    animator: PortraitAnimator, frames: int, side: int = 512, size: int | None = None
-) -> Prepared:
-    """So many frames of the bundled portrait, `side` pixels a side, which the model sees in its own size or in
-    `size`."""
-    path = portrait_path(PORTRAIT)
-    picture = resize_picture(read_picture(path), (side, side))
-    landmarks = portrait_landmarks(path)
+def known_landmarks(side: int) -> Landmarks:
+    """Of the bundled portrait, `side` pixels a side."""
+    landmarks = portrait_landmarks(portrait_path(PORTRAIT))
     assert landmarks is not None
-    return animator.prepare(
-        picture,
-        bundled_motion(MOTION)[:frames],
-        portrait_landmarks=Landmarks(landmarks, (side, side)),
-        settings=AnimationSettings(size=size),
-    )
+    return Landmarks(landmarks, (side, side))
+
+
+def prepared_clip(animator: PortraitAnimator, frames: int, side: int = 512) -> Prepared:
+    """So many frames of the bundled portrait, `side` pixels a side."""
+    picture = resize_picture(read_picture(portrait_path(PORTRAIT)), (side, side))
+    motion = bundled_motion(MOTION)[:frames]
+    return animator.prepare(picture, motion, portrait_landmarks=known_landmarks(side))
 
 
 class RandomClip:

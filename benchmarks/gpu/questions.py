@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.denoiser import Stopwatch
 from benchmarks.gpu.sizes import Sizes
-from followyouremoji.errors import first_line
+from followyouremoji.errors import UserError, first_line
 
 Figures = dict[str, float | str]
 """A row's figures by the titles of their columns, which name the units."""
@@ -116,7 +116,7 @@ def ask(question: Question, device: torch.device, sizes: Sizes, limit: float) ->
     except OutOfTime:
         answer.unfinished = f"Stopped after {limit:.3g} s, before its next row was measured."
     except Exception as error:  # the other questions go on
-        answer.unfinished = f"Failed: {in_words(error)}."
+        answer.unfinished = f"Failed: {in_words(error)}"
     answer.seconds = time.perf_counter() - begun
     return answer
 
@@ -133,6 +133,8 @@ def in_words(error: Exception) -> str:
     """What went wrong, in a line."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return "out of memory"
+    if isinstance(error, UserError):
+        return str(error)
     return f"{type(error).__name__}: {first_line(error)}"
 
 

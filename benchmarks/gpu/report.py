@@ -47,9 +47,14 @@ def write(folder: Path, about: Mapping[str, str], answers: Sequence[Answer]) -> 
 
 def page(about: Mapping[str, str], answers: Sequence[Answer]) -> str:
     facts = "; ".join(f"{name} {value}" for name, value in about.items())
-    return "\n".join(
-        [f"# Figures of a GPU\n\n{facts}.\n", *(as_markdown(table(answer)) for answer in answers)]
-    )
+    return "\n".join([f"# Figures of a GPU\n\n{facts}.\n", *map(section, answers)])
+
+
+def section(answer: Answer) -> str:
+    """A question's table and what is to be said about it."""
+    if answer.rows:
+        return as_markdown(table(answer))
+    return f"### {answer.question.name}\n\n{answer.question.answers}\n\n{answer.unfinished}\n"
 
 
 def table(answer: Answer) -> Table:
@@ -57,19 +62,13 @@ def table(answer: Answer) -> Table:
     titles = list(dict.fromkeys(title for row in answer.rows for title in row.figures))
     if any(row.problem for row in answer.rows):
         titles.append(REMARK)
-    rows = [
-        TableRow(
-            row.name, tuple(Cell(shown({**row.figures, REMARK: row.problem}.get(title))) for title in titles)
-        )
-        for row in answer.rows
-    ]
-    took = f"Took {answer.seconds:.0f} s." if answer.rows else ""
-    return Table(
-        answer.question.name,
-        tuple(Column(title) for title in titles),
-        tuple(rows),
-        notes=tuple(note for note in (answer.question.answers, took, answer.unfinished) if note),
-    )
+    rows = []
+    for row in answer.rows:
+        figures = {**row.figures, REMARK: row.problem}
+        rows.append(TableRow(row.name, tuple(Cell(shown(figures.get(title))) for title in titles)))
+    notes = (answer.question.answers, f"Took {answer.seconds:.0f} s.", answer.unfinished)
+    columns = tuple(Column(title) for title in titles)
+    return Table(answer.question.name, columns, tuple(rows), notes=tuple(note for note in notes if note))
 
 
 def shown(value: float | str | None) -> str:

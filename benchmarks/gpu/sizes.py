@@ -33,7 +33,8 @@ class Sizes:
     frames, steps, guidance : of a clip, by exact DDIM.
     few_steps : where the number of steps makes no difference to what is asked.
     batches : segments that are denoised at once.
-    live_frames, live_steps : new frames of a live animation that are made together, and in how many steps.
+    live_steps : of a live animation at full size.
+    live_rates, live_seconds : pictures a second that a camera takes, and for how long.
     bundled_frames, bundled_pictures : of a clip by the bundled model, and the portrait's pixels a side.
     product : rows and columns of the matrices whose product tells what the device can do.
     repeats : of which the median counts.
@@ -50,8 +51,9 @@ class Sizes:
     few_steps: int = 2
     guidance: float = 3.5
     batches: tuple[int, ...] = (1, 2, 4, 8)
-    live_frames: int = 4
     live_steps: tuple[int, ...] = (1, 2, 4)
+    live_rates: tuple[float, ...] = (25.0, 60.0)
+    live_seconds: float = 10.0
     bundled_frames: int = 100
     bundled_pictures: tuple[int, ...] = (512, 1024)
     product: int = 8192
@@ -109,8 +111,9 @@ def tiny() -> Sizes:
         frames=3,
         steps=5,
         batches=(1, 2),
-        live_frames=2,
         live_steps=(1, 2),
+        live_rates=(25.0,),
+        live_seconds=1.5,
         bundled_frames=2,
         bundled_pictures=(256,),
         product=256,

@@ -26,7 +26,7 @@ from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, 
 from followyouremoji.sampling.sampler import Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
 
-PORTRAIT, MOTION = "bundled:ada", "talk"
+PORTRAIT, MOTION, OTHER_MOTION = "bundled:ada", "talk", "hello"
 IMAGE_TOKENS = 257
 SEED = 1
 Network = TypeVar("Network", bound=nn.Module)
@@ -82,11 +82,11 @@ def known_landmarks(side: int) -> Landmarks:
     return Landmarks(landmarks, (side, side))
 
 
-def prepared_clip(animator: PortraitAnimator, frames: int, side: int = 512) -> Prepared:
-    """So many frames of the bundled portrait, `side` pixels a side."""
+def prepared_clip(animator: PortraitAnimator, frames: int, side: int = 512, motion: str = MOTION) -> Prepared:
+    """So many frames of the bundled portrait, `side` pixels a side, with a bundled motion."""
     picture = resize_picture(read_picture(portrait_path(PORTRAIT)), (side, side))
-    motion = bundled_motion(MOTION)[:frames]
-    return animator.prepare(picture, motion, portrait_landmarks=known_landmarks(side))
+    driving = bundled_motion(motion)[:frames]
+    return animator.prepare(picture, driving, portrait_landmarks=known_landmarks(side))
 
 
 class RandomClip:

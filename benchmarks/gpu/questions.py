@@ -161,14 +161,23 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def cost(device: torch.device, call: Callable[[], object], repeats: int, warm_ups: int = 1) -> Figures:
-    """The median seconds of a call, after calls that warm up, and on a GPU the most memory that tensors took."""
+def cost(
+    device: torch.device,
+    call: Callable[[], object],
+    repeats: int,
+    warm_ups: int = 1,
+    before: Callable[[], object] = lambda: None,
+) -> Figures:
+    """The median seconds of a call, after calls that warm up, and on a GPU the most memory that tensors took; `before`
+    prepares each call and is not timed."""
     stopwatch = Stopwatch(device.type, single=False)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    for _ in range(warm_ups):
-        call()
-    figures: Figures = {"seconds": median(stopwatch(call) for _ in range(repeats))}
+    seconds = []
+    for _ in range(warm_ups + repeats):
+        before()
+        seconds.append(stopwatch(call))
+    figures: Figures = {"seconds": median(seconds[warm_ups:])}
     if device.type == "cuda":
         figures["peak GiB"] = torch.cuda.max_memory_allocated(device) / GIB
     return figures

@@ -81,14 +81,17 @@ def training_steps(stage: int, device: torch.device, sizes: Sizes) -> Cases:
                 losses = batch_losses(state.predict, run, codec, batch.to(device), alphas_cumprod)
                 state.backward(losses.total)
 
-        def timed(name: str, work: Callable[[], object]) -> Figures:
-            figures = cost(device, work, sizes.repeats)
+        def gradients() -> None:
+            """As a part leaves them; an update takes them away."""
+            for parameter in state.trained.values():
+                parameter.grad = torch.full_like(parameter, 1e-3)
+
+        def timed(
+            name: str, work: Callable[[], object], before: Callable[[], object] = lambda: None
+        ) -> Figures:
+            figures = cost(device, work, sizes.repeats, before=before)
             seconds[name] = float(figures["seconds"])
             return figures
-
-        def update() -> Figures:
-            part()  # without gradients there is nothing to learn from
-            return timed("update", state.update)
 
         def step() -> Figures:
             whole = parts * seconds["part"] + seconds["update"]
@@ -101,7 +104,7 @@ def training_steps(stage: int, device: torch.device, sizes: Sizes) -> Cases:
 
         portraits = counted(run.references // parts, "portrait")
         yield Case(f"{portraits} at once, {counted(run.targets, 'frame')} each", lambda: timed("part", part))
-        yield Case("update", update)
+        yield Case("update", lambda: timed("update", state.update, gradients))
         if len(seconds) == 2:  # both could be measured
             yield Case(f"step of {counted(parts, 'such part')}", step)
 

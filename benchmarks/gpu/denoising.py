@@ -119,9 +119,8 @@ def presets(device: torch.device, sizes: Sizes) -> Cases:
 )
 def segments_together(device: torch.device, sizes: Sizes) -> Cases:
     clip = RandomClip(random_networks(sizes, device), sizes, sizes.guidance)
-    frames = (
-        max(sizes.batches) * (sizes.frames - 1) + 1
-    )  # keyframes, and as many full segments as fill a batch
+    # As many segments of a whole window between keyframes as fill the largest batch.
+    frames = max(sizes.batches) * (sizes.frames - 1) + 1
 
     def denoised(batch: int) -> Figures:
         settings = SamplingSettings(sizes.few_steps, window=sizes.frames, batch=batch)

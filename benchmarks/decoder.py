@@ -1,13 +1,16 @@
 """What a small decoder loses and saves against the autoencoder's own.
 
-    python -m benchmarks.decoder DECODER... [--weights bundled] [--drawings FOLDER] [--pictures 48] [--rounds 5]
+    python -m benchmarks.decoder DECODER... --drawings FOLDER [--weights bundled] [--pictures 48] [--rounds 5]
+    python -m benchmarks.decoder [--size 256] [--rounds 2]
 
 Each DECODER is a file of `fye train export-decoder`, or "small". Two kinds of latents are decoded: *encoded*, of drawn
 portraits (a folder of `fye train draw` that no decoder learnt from; for a model of faces alone, in their windows), and
-*generated*, those that the model makes of the bundled portraits with the bundled motion "talk". Prints, of pictures, the
-PSNR to the full decoder's; of encoded ones also both decoders' PSNR to the drawing; of the finished frames of the clips,
-which show what a user sees, the PSNR and SSIM to those of the full decoder; and the processor's time of decoding a
-frame, one thread, least of the rounds, in which decoders take turns, with its ratio to the full decoder's.
+*generated*, those that the model makes of the bundled portraits with the bundled motion "talk". Prints the PSNR of
+pictures to the full decoder's, and of encoded ones to the drawing, the latter for the full decoder too; of the finished
+frames of the clips, which are what a user sees, PSNR and SSIM to those of the full decoder; and the processor's time of
+decoding a frame, one thread, the least of the rounds, in which decoders take turns, with its ratio to the full one's.
+
+Without a DECODER, the time alone, of Stable Diffusion's decoder and of TAESD, with random weights.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from followyouremoji.checkpoints.codec import Codec, to_pictures, to_tensor
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.fidelity import psnr, ssim
 from followyouremoji.media.pictures import read_picture, resize_picture
+from followyouremoji.networks.config import LATENT_STRIDE
+from followyouremoji.networks.decoder import TAESD, build_decoder
 from followyouremoji.requests.bundled import (
     PORTRAIT_ENDING,
     bundled_motion,
@@ -70,13 +75,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("decoders", nargs="+")
+    parser.add_argument("decoders", nargs="*", metavar="DECODER")
     parser.add_argument("--weights", default="bundled")
     parser.add_argument("--drawings", type=Path, default=Path("data/held_out"))
     parser.add_argument("--pictures", type=int, default=48)
+    parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if not options.decoders:
+        print(markdown(stable_diffusion_rows(options.size, options.rounds)))
+        return
     names = ["full", *options.decoders]
     models = {name: load_model(options.weights, "cpu", decoder=name) for name in names}
     full = models["full"]
@@ -117,6 +126,32 @@ def main() -> None:
     print(markdown([head, *rows]))
 
 
+@torch.inference_mode()
+def stable_diffusion_rows(size: int, rounds: int) -> list[list[str]]:
+    """The table of Stable Diffusion's decoder and TAESD."""
+    from diffusers import AutoencoderKL
+
+    # The sizes of stabilityai/sd-vae-ft-mse.
+    blocks, latents = 4, torch.randn(1, TAESD.latent_channels, size // LATENT_STRIDE, size // LATENT_STRIDE)
+    vae = AutoencoderKL(
+        block_out_channels=(128, 256, 512, 512),
+        down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks,
+        layers_per_block=2,
+        latent_channels=TAESD.latent_channels,
+    )
+    decoders = {"Stable Diffusion's": vae.decode, "TAESD": build_decoder(TAESD)}
+
+    def timed(decoder: Callable[[Tensor], object]) -> int:
+        decoder(latents)
+        return 1
+
+    costs = alternated({name: partial(timed, decoder) for name, decoder in decoders.items()}, rounds)
+    whole = costs["Stable Diffusion's"].processor
+    rows = [[name, f"{cost.processor:.0f}", f"{cost.processor / whole:.3f}"] for name, cost in costs.items()]
+    return [[f"decoder, {size}x{size}", "ms a frame", "ratio"], *rows]
+
+
 def drawn_pictures(model: Model, folder: Path, number: int) -> np.ndarray:
     """Drawn portraits as the model sees them: uint8 (n, size, size, 3)."""
     config = model.config
@@ -155,7 +190,9 @@ def timed(model: Model, latents: Tensor) -> int:
     return len(latents)
 
 
-def mean(figure: Callable[[np.ndarray, np.ndarray], float], pictures: np.ndarray, others: np.ndarray) -> float:
+def mean(
+    figure: Callable[[np.ndarray, np.ndarray], float], pictures: np.ndarray, others: np.ndarray
+) -> float:
     """A figure's mean over pairs of pictures."""
     return float(np.mean([figure(one, other) for one, other in zip(pictures, others, strict=True)]))
 

@@ -16,7 +16,7 @@ from followyouremoji.checkpoints.hub import TAESD_SIZE
 from followyouremoji.checkpoints.offloading import READING_NETWORKS, has_weights
 from followyouremoji.checkpoints.released import convert_released
 from followyouremoji.errors import WeightsError
-from followyouremoji.networks import DecoderConfig, ShuffleConfig, TaesdConfig, build_decoder
+from followyouremoji.networks.decoder import DecoderConfig, ShuffleConfig, TaesdConfig, build_decoder
 from tests.checkpoints.small_models import (
     PAPER,
     RELEASED_NETWORK,
@@ -26,9 +26,9 @@ from tests.checkpoints.small_models import (
 )
 
 CPU = torch.device("cpu")
-OWN: dict[str, DecoderConfig] = {
-    "taesd": TaesdConfig(latent_channels=8, width=4, blocks=(1, 1, 1, 1)),
-    "shuffle": ShuffleConfig(latent_channels=8, channels=(4, 8), blocks=1),
+OWN = {
+    "taesd": DecoderConfig(latent_channels=8, taesd=TaesdConfig(width=4, blocks=(1, 1, 1, 1))),
+    "shuffle": DecoderConfig(latent_channels=8, shuffle=ShuffleConfig(channels=(4, 8), blocks=1)),
 }
 
 
@@ -150,18 +150,16 @@ def test_one_s_own_is_read_as_it_was_written(structure: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("header", "words"),
+    ("version", "sizes", "words"),
     [
-        ({"format": "followyouremoji-decoder-2", "decoder": "{}"}, "needs a newer followyouremoji"),
-        ({"format": "followyouremoji-decoder-1", "decoder": "{"}, "no JSON text"),
-        ({"format": "followyouremoji-decoder-1", "decoder": '{"structure": "other"}'}, "file"),
-        (
-            {"format": "followyouremoji-decoder-1", "decoder": '{"structure": "shuffle", "blocks": 0}'},
-            r"`blocks` must be a whole number from 1",
-        ),
+        (2, "{}", r"its format is 'followyouremoji-decoder-2'.* needs a newer followyouremoji"),
+        (1, "{", "it is no JSON text"),
+        (1, "{}", "either the structure `taesd` or `shuffle`"),
+        (1, '{"shuffle": {"blocks": 0}}', r"`shuffle\.blocks` must be a whole number from 1 to 65536, not 0"),
     ],
 )
-def test_headers_that_say_no_sizes_are_refused(header: dict[str, str], words: str, tmp_path: Path) -> None:
+def test_headers_that_say_no_sizes_are_refused(version: int, sizes: str, words: str, tmp_path: Path) -> None:
+    header = {"format": f"followyouremoji-decoder-{version}", "decoder": sizes}
     save_file({"weight": torch.zeros(1)}, tmp_path / "file", header)
     with pytest.raises(WeightsError, match=words):
         load_decoder(tmp_path / "file", 4, CPU)

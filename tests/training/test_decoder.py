@@ -13,8 +13,9 @@ from followyouremoji.checkpoints import save_model
 from followyouremoji.checkpoints.decoders import load_decoder
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.executors import Local
+from followyouremoji.networks.decoder import TAESD, DecoderConfig, ShuffleConfig
 from followyouremoji.training.checkpointing import averaged_weights
-from followyouremoji.training.config import load_decoder_run, load_run
+from followyouremoji.training.config import load_decoder_run
 from followyouremoji.training.decoder import export_decoder, train_decoder
 from followyouremoji.training.drawings import DrawingSettings, draw_folder
 from followyouremoji.training.settings import DecoderRun
@@ -37,8 +38,8 @@ learning_rate = 1e-2
 [decoder]
 """
 STUDENTS = {
-    "vae": 'structure = "taesd"\nwidth = 4\nblocks = [1, 1, 1, 1]\n',
-    "model": 'structure = "shuffle"\nlatent_channels = 8\nchannels = [4, 8]\nblocks = 1\n',
+    "vae": "taesd = { width = 4, blocks = [1, 1, 1, 1] }",
+    "model": "latent_channels = 8\nshuffle = { channels = [4, 8], blocks = 1 }",
 }
 
 
@@ -94,7 +95,7 @@ def test_a_run_refuses_another_teacher(folder: Path) -> None:
     with torch.no_grad():
         other.codec.autoencoder.encoder[1].bias += 1  # type: ignore[union-attr, index, operator]
     save_model(other, folder / "other model")
-    with pytest.raises(WeightsError, match="latents of another autoencoder than .*other model"):
+    with pytest.raises(WeightsError, match=r"latents of another autoencoder than .*other model"):
         train_decoder(dataclasses.replace(run, autoencoder=folder / "other model"))
     with pytest.raises(SettingsError, match=r"latents of 4 channels, `latent_channels` of the decoder is 8"):
         train_decoder(dataclasses.replace(run, autoencoder=folder / "vae"))
@@ -110,11 +111,20 @@ def test_a_decoder_of_another_kind_of_run_is_not_exported(folder: Path, tmp_path
     assert not (tmp_path / "file").exists()
 
 
-@pytest.mark.parametrize("name", ["stable_diffusion", "bundled"])
-def test_the_configs_that_come_with_the_project_are_read(name: str) -> None:
-    run = load_run(CONFIGS / "decoder" / f"{name}.toml")
-    assert isinstance(run, DecoderRun)
-    assert (run.decoder.structure, run.decoder.latent_channels) == {
-        "stable_diffusion": ("taesd", 4),
-        "bundled": ("shuffle", 32),
-    }[name]
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("stable_diffusion", TAESD),
+        ("bundled", DecoderConfig(latent_channels=32, shuffle=ShuffleConfig(channels=(32, 64)))),
+    ],
+)
+def test_the_configs_that_come_with_the_project_are_read(name: str, sizes: DecoderConfig) -> None:
+    assert load_decoder_run(CONFIGS / "decoder" / f"{name}.toml").decoder == sizes
+
+
+@pytest.mark.parametrize("table", ["", "taesd = {}\nshuffle = {}"])
+def test_a_student_has_one_structure(table: str, folder: Path) -> None:
+    file = folder / "structures.toml"
+    file.write_text((folder / "vae.toml").read_text().replace(STUDENTS["vae"], table))
+    with pytest.raises(SettingsError, match=r"structures\.toml.* either the structure `taesd` or `shuffle`"):
+        load_decoder_run(file)

@@ -72,7 +72,10 @@ def sheet(
 @advice_on_gpu_memory(LESS_MEMORY)
 def run(
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="The run: a TOML file of kind autoencoder, decoder or denoiser.")
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="The run: a TOML file of kind autoencoder, decoder or denoiser."
+        ),
     ],
     minutes: Annotated[
         float | None, typer.Option(help="Stop after this time.", min=0.0, show_default="at the last step")

@@ -1,12 +1,13 @@
 """Small decoders: each a file, which stands in for an autoencoder's own decoder where time counts more than the last
 detail.
 
-A file is TAESD as its author published it, for Stable Diffusion's latents, or one that `fye train export-decoder` wrote,
-whose header says its sizes.
+A file is TAESD as its author published it, for Stable Diffusion's latents, or one that `fye train export-decoder`
+wrote, whose header says its sizes.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from followyouremoji.checkpoints.tensors import on_meta, read_network, write_ten
 from followyouremoji.config import parse
 from followyouremoji.errors import WeightsError, first_line
 from followyouremoji.files import atomic_output
-from followyouremoji.networks.decoder import DecoderConfig, TaesdConfig, build_decoder, build_taesd
+from followyouremoji.networks.decoder import TAESD, DecoderConfig, build_decoder, build_taesd
 
 FORMAT = "followyouremoji-decoder-1"
 
@@ -52,16 +53,16 @@ def load_decoder(file: Path, latent_channels: int, device: torch.device) -> nn.M
     `latent_channels` are the model's. Raises WeightsError where the file is damaged, no decoder, or one for latents of
     other channels.
     """
-    config = _read_config(file)
-    sizes = config or TaesdConfig()
-    if sizes.latent_channels != latent_channels:
+    own = _read_config(file)
+    config = own or TAESD
+    if config.latent_channels != latent_channels:
         raise WeightsError(
-            f"the decoder {file} is for latents of {sizes.latent_channels} channels, and the model's have {latent_channels}: it was "
+            f"the decoder {file} is for latents of {config.latent_channels} channels, and the model's have {latent_channels}: it was "
             "distilled from another autoencoder. Use 'full', the model's own decoder"
         )
-    network = on_meta(lambda: build_taesd(sizes) if config is None else build_decoder(sizes))  # type: ignore[arg-type]
-    network = read_network(network, file, device, torch.float32)
-    decoder: nn.Module = network.get_submodule("decoder") if config is None else network
+    build = build_taesd if own is None else build_decoder  # the published file holds an encoder too
+    network = read_network(on_meta(partial(build, config)), file, device, torch.float32)
+    decoder: nn.Module = network.get_submodule("decoder") if own is None else network
     if device.type == "cuda":  # the layout in which its convolutions compute
         decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return decoder

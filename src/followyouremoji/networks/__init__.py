@@ -2,7 +2,7 @@
 
 from followyouremoji.networks.autoencoder import Autoencoder, AutoencoderConfig, SmallAutoencoder
 from followyouremoji.networks.config import NetworkConfig, QFormerConfig
-from followyouremoji.networks.decoder import DecoderConfig, ShuffleConfig, TaesdConfig, build_decoder
+from followyouremoji.networks.decoder import DecoderConfig, build_decoder
 from followyouremoji.networks.image_prompt import QFormer, latent_tokens
 from followyouremoji.networks.landmark_encoder import LandmarkEncoder
 from followyouremoji.networks.model import FollowYourEmoji
@@ -22,9 +22,7 @@ __all__ = [
     "NetworkConfig",
     "QFormer",
     "QFormerConfig",
-    "ShuffleConfig",
     "SmallAutoencoder",
-    "TaesdConfig",
     "build_decoder",
     "latent_tokens",
 ]

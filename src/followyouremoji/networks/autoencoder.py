@@ -60,8 +60,10 @@ class Autoencoder(nn.Module):
 
 
 def shuffle_decoder(latent_channels: int, channels: tuple[int, int], blocks: int) -> nn.Sequential:
-    """Latents to pictures by pixel shuffles, with so many residual blocks at an eighth and at a quarter of the picture's
-    size; `channels` are the widths at a quarter and at an eighth."""
+    """Latents to pictures by pixel shuffles.
+
+    `channels` are the widths at a quarter and at an eighth of the picture's size, with so many residual `blocks` each.
+    """
     quarter, eighth = channels
     return nn.Sequential(
         nn.Conv2d(latent_channels, eighth, 3, padding=1),

@@ -34,7 +34,9 @@ def load_run(path: Path) -> RunSettings:
         case "denoiser":
             return parse(DenoiserRun, to_json(values), path)
         case other:
-            raise SettingsError(f"{path}: `kind` must be 'autoencoder', 'decoder' or 'denoiser', not {other!r}")
+            raise SettingsError(
+                f"{path}: `kind` must be 'autoencoder', 'decoder' or 'denoiser', not {other!r}"
+            )
 
 
 def load_autoencoder_run(path: Path) -> AutoencoderRun:

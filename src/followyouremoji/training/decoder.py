@@ -16,8 +16,8 @@ from torch import Tensor
 from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.decoders import write_decoder
 from followyouremoji.errors import SettingsError
+from followyouremoji.networks import build_decoder
 from followyouremoji.networks.compiling import compile_module
-from followyouremoji.networks.decoder import build_decoder
 from followyouremoji.training.autoencoder import PictureBatch, join_pictures, make_picture, with_psnr
 from followyouremoji.training.checkpointing import averaged_weights, check_layout, checkpoints
 from followyouremoji.training.codec import load_autoencoder

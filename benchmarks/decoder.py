@@ -1,14 +1,15 @@
 """What a small decoder loses and saves against the autoencoder's own.
 
-    python -m benchmarks.decoder DECODER... --drawings FOLDER [--weights bundled] [--pictures 48] [--rounds 5]
+    python -m benchmarks.decoder DECODER... --drawings FOLDER [--weights bundled] [--pictures 48] [--sheet PNG]
     python -m benchmarks.decoder [--size 256] [--rounds 2]
 
 Each DECODER is a file of `fye train export-decoder`, or "small". Two kinds of latents are decoded: *encoded*, of drawn
 portraits (a folder of `fye train draw` that no decoder learnt from; for a model of faces alone, in their windows), and
-*generated*, those that the model makes of the bundled portraits with the bundled motion "talk". Prints the PSNR of
-pictures to the full decoder's, and of encoded ones to the drawing, the latter for the full decoder too; of the finished
-frames of the clips, which are what a user sees, PSNR and SSIM to those of the full decoder; and the processor's time of
-decoding a frame, one thread, the least of the rounds, in which decoders take turns, with its ratio to the full one's.
+*generated*, all that are decoded while the model animates the bundled portraits by the bundled motion "talk". Prints
+the PSNR of pictures to the full decoder's, and of encoded ones to the drawing, the latter for the full decoder too; of
+the finished frames of the clips, which are what a user sees, PSNR and SSIM to those of the full decoder; and the
+processor's time of decoding a frame, one thread, the least of the rounds, in which decoders take turns, with its ratio
+to the full one's. `--sheet` shows a finished frame of each portrait by each decoder, and eight times the difference.
 
 Without a DECODER, the time alone, of Stable Diffusion's decoder and of TAESD, with random weights.
 """
@@ -16,11 +17,12 @@ Without a DECODER, the time alone, of Stable Diffusion's decoder and of TAESD, w
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -32,7 +34,7 @@ from followyouremoji.checkpoints import Model, load_model
 from followyouremoji.checkpoints.codec import Codec, to_pictures, to_tensor
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.fidelity import psnr, ssim
-from followyouremoji.media.pictures import read_picture, resize_picture
+from followyouremoji.media.pictures import read_picture, resize_picture, write_picture
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.networks.decoder import TAESD, build_decoder
 from followyouremoji.requests.bundled import (
@@ -44,7 +46,7 @@ from followyouremoji.requests.bundled import (
 )
 from followyouremoji.training.picks import open_picks
 
-EVERY = 4  # frames of the motion, one of which is made
+EVERY = 8  # frames of the motion, one of which is made
 AT_ONCE = 4  # frames decoded at once, as in an animation
 SIDE = 256  # pixels of the bundled portraits
 
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=48)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if not options.decoders:
@@ -122,6 +125,8 @@ def main() -> None:
             ]
         )
     head = ["decoder", "to the drawing", "encoded", "generated", "finished", "SSIM", "ms a frame", "ratio"]
+    if options.sheet is not None:
+        write_picture(options.sheet, sheet([one.finished for one in made.values()]))
     print(f"{len(drawn)} encoded, {len(generated)} generated pictures; PSNR in dB\n")
     print(markdown([head, *rows]))
 
@@ -179,6 +184,19 @@ def finished_frames(model: Model) -> np.ndarray:
         assert known is not None
         frames += animator(picture[..., :3], motion, portrait_landmarks=Landmarks(known, (SIDE, SIDE)))
     return np.stack(frames)
+
+
+def sheet(finished: Sequence[np.ndarray]) -> np.ndarray:
+    """A row a portrait: the middle frame by the full decoder, then by each small one, with the difference."""
+    each = len(finished[0]) // len(example_names(PORTRAIT_ENDING))
+    rows = []
+    for middle in range(each // 2, len(finished[0]), each):
+        full = finished[0][middle]
+        row = [full]
+        for frames in finished[1:]:
+            row += [frames[middle], cv2.convertScaleAbs(cv2.absdiff(frames[middle], full), alpha=8)]
+        rows.append(np.hstack(row))
+    return np.vstack(rows)
 
 
 def decode(model: Model, latents: Tensor) -> np.ndarray:

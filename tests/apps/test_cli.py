@@ -246,7 +246,7 @@ def test_train_export_and_use_a_small_decoder(fye: Run, model: Path) -> None:
     assert done.code == 0, done.err
     done = fye("train", "export-decoder", "run.toml", "decoder.safetensors")
     assert done.code == 0, done.err
-    options = ("--weights", model, "--steps", 1, "--stop", 1)
+    options = ("--weights", model, "--steps", 1, "--stop", 1, "--max-side", 64)
     written = []
     for decoder in ("full", "decoder.safetensors"):
         done = fye("animate", "bundled:ada", "bundled:smile", "-o", "out.png", *options, "--decoder", decoder)

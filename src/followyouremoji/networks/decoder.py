@@ -75,7 +75,7 @@ def build_taesd(config: DecoderConfig) -> nn.Module:
     from diffusers import AutoencoderTiny  # takes seconds
 
     assert config.taesd is not None
-    taesd: nn.Module = AutoencoderTiny(
+    taesd: nn.Module = AutoencoderTiny(  # type: ignore[assignment]  # diffusers hides what it is
         latent_channels=config.latent_channels,
         decoder_block_out_channels=(config.taesd.width,) * len(config.taesd.blocks),
         num_decoder_blocks=config.taesd.blocks,

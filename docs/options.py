@@ -15,10 +15,12 @@ from followyouremoji.config import allowed
 from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
+from followyouremoji.networks.decoder import DecoderConfig, ShuffleConfig, TaesdConfig
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.training.settings import (
     AutoencoderRun,
     DataPart,
+    DecoderRun,
     DenoiserRun,
     LandmarkOptions,
     Optimisation,
@@ -42,6 +44,7 @@ TABLES = {
     "Of every run:": TrainingRun,
     'Of a run with `kind = "denoiser"`:': DenoiserRun,
     'Of a run with `kind = "autoencoder"`:': AutoencoderRun,
+    'Of a run with `kind = "decoder"`:': DecoderRun,
     "`[optimisation]`:": Optimisation,
     "An entry of `data`:": DataPart,
     "`drawn`, in an entry of `data`:": DrawnPart,
@@ -51,6 +54,9 @@ TABLES = {
     "`[network]`, by default the released network:": NetworkConfig,
     "`[network.qformer]`:": QFormerConfig,
     "`[autoencoder]`:": AutoencoderConfig,
+    "`[decoder]`:": DecoderConfig,
+    "`[decoder.taesd]`:": TaesdConfig,
+    "`[decoder.shuffle]`:": ShuffleConfig,
 }
 
 

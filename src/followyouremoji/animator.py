@@ -78,6 +78,7 @@ class PortraitAnimator:
         *,
         offload: bool | None = None,
         compile: bool = False,
+        decoder: str | Path = "full",
     ) -> PortraitAnimator:
         """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`.
 
@@ -91,13 +92,18 @@ class PortraitAnimator:
         With `compile` torch compiles the denoiser, each part when it first meets a size of picture, a length of window
         and a number of segments: that takes minutes, so it is meant for GPUs and long clips. Results round differently.
         Raises SettingsError where torch finds no compiler.
+
+        A `decoder` other than "full" makes pictures of latents much more quickly, for previews and live use: "small",
+        or a file; see `load_model`.
         """
         first, *others = split_devices(device)
         if compile:
             for one in (first, *others):
                 check_compiler(choose_device(one))
-        model = load_model(source, first, dtype, offload=offload)
-        replicas = [load_model(source, other, model.dtype, offload=offload) for other in others]
+        model = load_model(source, first, dtype, offload=offload, decoder=decoder)
+        replicas = [
+            load_model(source, other, model.dtype, offload=offload, decoder=decoder) for other in others
+        ]
         return cls(model, replicas, compile=compile)
 
     @property

@@ -13,7 +13,7 @@ from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.codec import load_codec
 from followyouremoji.training.config import load_run
-from followyouremoji.training.settings import AutoencoderRun, DenoiserRun, Optimisation
+from followyouremoji.training.settings import AutoencoderRun, DecoderRun, DenoiserRun, Optimisation
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DENOISER = """
@@ -79,7 +79,7 @@ def test_all_entries_are_read(tmp_path) -> None:
     [
         (
             ('kind = "denoiser"', 'kind = "painter"'),
-            "`kind` must be 'autoencoder' or 'denoiser', not 'painter'",
+            "`kind` must be 'autoencoder', 'decoder' or 'denoiser', not 'painter'",
         ),
         (("references = 2", "refrences = 2"), "unknown entry `refrences`; did you mean `references`?"),
         (("heads = 2\nnorm", "heads = 3\nnorm"), "divisible"),
@@ -212,7 +212,7 @@ def test_several_mistakes_are_named_together(tmp_path) -> None:
         load(tmp_path, text)
 
 
-@pytest.mark.parametrize("kind", [DenoiserRun, AutoencoderRun, ModelConfig])
+@pytest.mark.parametrize("kind", [DenoiserRun, AutoencoderRun, DecoderRun, ModelConfig])
 def test_a_config_s_schema_describes_every_entry(kind) -> None:
     schema = TypeAdapter(kind).json_schema()
     for table in (schema, *schema["$defs"].values()):

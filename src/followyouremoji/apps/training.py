@@ -72,7 +72,10 @@ def sheet(
 @advice_on_gpu_memory(LESS_MEMORY)
 def run(
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="The run: a TOML file of kind autoencoder or denoiser.")
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="The run: a TOML file of kind autoencoder, decoder or denoiser."
+        ),
     ],
     minutes: Annotated[
         float | None, typer.Option(help="Stop after this time.", min=0.0, show_default="at the last step")
@@ -87,7 +90,7 @@ def run(
     from followyouremoji.apps.output import say
     from followyouremoji.apps.training_progress import is_main_process, training_progress
     from followyouremoji.training.config import load_run
-    from followyouremoji.training.settings import AutoencoderRun
+    from followyouremoji.training.settings import AutoencoderRun, DecoderRun
 
     settings = load_run(config)
     if is_main_process():
@@ -97,6 +100,10 @@ def run(
             from followyouremoji.training.autoencoder import train_autoencoder
 
             outcome = train_autoencoder(settings, minutes, report)
+        elif isinstance(settings, DecoderRun):
+            from followyouremoji.training.decoder import train_decoder
+
+            outcome = train_decoder(settings, minutes, report)
         else:
             from followyouremoji.training.trainer import train_denoiser
 
@@ -193,3 +200,19 @@ def export(
         provenance=provenance,
     )
     say(f"{folder}: fye animate PORTRAIT DRIVING --weights {folder}")
+
+
+@train_app.command()
+def export_decoder(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="TOML file of a decoder's run, trained before.")
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .safetensors.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Make a file of a distilled decoder that `fye animate --decoder FILE` takes: averaged weights."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.training.decoder import export_decoder
+
+    export_decoder(config, file, overwrite=overwrite)
+    say(f"{file}: fye animate PORTRAIT DRIVING --weights MODEL --decoder {file}")

@@ -52,6 +52,7 @@ def load_animator(choice: ModelChoice) -> PortraitAnimator:
         types[choice.dtype],
         offload=choice.offload,
         compile=choice.compiled,
+        decoder=choice.decoder,
     )
 
 

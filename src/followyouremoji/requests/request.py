@@ -84,6 +84,13 @@ class ModelChoice:
         panel="Model",
         otherwise="bf16 or fp16 on GPUs, fp32 on CPUs",
     )
+    decoder: str = option(
+        "full",
+        "What makes pictures of latents: `full`, the model's own; `small`, a much quicker one for previews and live use, for "
+        "models with Stable Diffusion's autoencoder (`fye weights download --small-decoder`); or the file of one that you distilled.",
+        panel="Model",
+        min_length=1,
+    )
     offload: bool | None = option(
         None,
         "Hold in memory, on a GPU in the GPU's, only the networks that are at work: those that read the portrait, then the one "

@@ -24,7 +24,7 @@ from pydantic import (
 from followyouremoji.config import Share, validated
 from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.face.drawing import LandmarkStyle
-from followyouremoji.networks import AutoencoderConfig, NetworkConfig
+from followyouremoji.networks import AutoencoderConfig, DecoderConfig, NetworkConfig
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.training.starts import Start
 
@@ -179,7 +179,7 @@ class Validation:
 
 @validated
 class TrainingRun:
-    """What the runs of autoencoders and denoisers have in common."""
+    """What all runs have in common."""
 
     output: Path
     """Folder of the run."""
@@ -212,13 +212,9 @@ class TrainingRun:
 
 
 @validated
-class AutoencoderRun(TrainingRun):
-    """Trains the small autoencoder on single pictures."""
+class PictureRun(TrainingRun):
+    """What the runs that learn from single pictures have in common."""
 
-    kind: Literal["autoencoder"] = "autoencoder"
-    """Marks the config of an autoencoder's run."""
-    autoencoder: AutoencoderConfig = AutoencoderConfig()
-    """The table `[autoencoder]`."""
     batch: PositiveInt = 16
     """Pictures in a step."""
     face_weight: NonNegativeFloat = 2.0
@@ -230,6 +226,29 @@ class AutoencoderRun(TrainingRun):
     def samples(self) -> int:
         """Samples of the joined batch of a step."""
         return self.batch
+
+
+@validated
+class AutoencoderRun(PictureRun):
+    """Trains the small autoencoder."""
+
+    kind: Literal["autoencoder"] = "autoencoder"
+    """Marks the config of an autoencoder's run."""
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    """The table `[autoencoder]`."""
+
+
+@validated
+class DecoderRun(PictureRun):
+    """Distils a small decoder from an autoencoder's own."""
+
+    kind: Literal["decoder"] = "decoder"
+    """Marks the config of a decoder's run."""
+    autoencoder: Path
+    """The autoencoder to learn from: Stable Diffusion's diffusers folder, a model's folder, or the TOML file of a
+    finished autoencoder's run."""
+    decoder: DecoderConfig
+    """The table `[decoder]`."""
 
 
 @validated
@@ -353,4 +372,4 @@ class DenoiserRun(TrainingRun):
         return self.stage == 2 and self.progressive and self.network.layout == "paper"
 
 
-RunSettings = AutoencoderRun | DenoiserRun
+RunSettings = AutoencoderRun | DecoderRun | DenoiserRun

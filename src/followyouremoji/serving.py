@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 PATIENCE = 2.0
+MOST_MESSAGE = 500_000  # bytes, of a websocket's
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -54,6 +55,8 @@ def server(app: ASGIApp) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=1,
+            ws_max_size=MOST_MESSAGE,
+            ws_per_message_deflate=False,  # they are pictures, which are compressed
         )
     )
 

@@ -26,15 +26,15 @@ it carries is not late.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
+import anyio
 from fastapi import APIRouter, WebSocket
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -113,7 +113,8 @@ async def converse(socket: WebSocket, visitor: Visitor, studio: Studio) -> None:
     """Until the page goes. Raises NotThere, and UserError with what the page is told, where it ends otherwise."""
     async with aclosing(received(socket)) as messages:
         try:
-            first = await asyncio.wait_for(anext(messages, None), QUIET)
+            with anyio.fail_after(QUIET):
+                first = await anext(messages, None)
         except TimeoutError:
             raise SettingsError("nothing was asked for") from None
         if first is None:
@@ -123,9 +124,10 @@ async def converse(socket: WebSocket, visitor: Visitor, studio: Studio) -> None:
         stay = studio.live.come(visitor.name)
         try:
             conversation = Conversation(socket, studio, stay, asked)
-            await first_of(conversation.listen(messages), conversation.answer(sitter))
+            await first_of(lambda: conversation.listen(messages), lambda: conversation.answer(sitter))
         finally:
-            await run_in_threadpool(stay.leave)
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(stay.leave)
 
 
 class Conversation:
@@ -134,7 +136,7 @@ class Conversation:
     def __init__(self, socket: WebSocket, studio: Studio, stay: Stay, asked: LiveAsked) -> None:
         self._socket, self._studio, self._stay = socket, studio, stay
         self._size, self._alignment = asked.size, asked.alignment
-        self._sending = asyncio.Lock()
+        self._sending = anyio.Lock()
         self._on_the_way: deque[float] = deque()  # times of frames
         self._latest = float("-inf")  # time of the latest picture, and of the latest frame
         self._answered = float("-inf")
@@ -175,7 +177,7 @@ class Conversation:
         """Wait for the visitor's turn, and send frames until it has to end; that raises UserError."""
         while before := self._stay.before():
             await self._socket.send_json({"state": "waiting", "before": before})
-            await asyncio.sleep(TELL_EVERY)
+            await anyio.sleep(TELL_EVERY)
         await self._socket.send_json({"state": "loading"})
         session = await run_in_threadpool(self._stay.begin, lambda: self._session(sitter))
         session.alignment = self._alignment  # which may have changed meanwhile
@@ -226,14 +228,19 @@ async def received(socket: WebSocket) -> AsyncIterator[str | bytes]:
         yield message.get("bytes", b"") if text is None else text
 
 
-async def first_of(*sides: Coroutine[Any, Any, None]) -> None:
-    """Run coroutines beside each other until one of them ends or fails, as this one then does."""
-    tasks = [asyncio.create_task(side) for side in sides]
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in ended:
-            await task
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def first_of(*sides: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run some beside each other until one of them ends or fails, as this one then does."""
+    failed: list[Exception] = []
+
+    async def run(side: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await side()
+        except Exception as error:
+            failed.append(error)
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        for side in sides:
+            tasks.start_soon(run, side)
+    if failed:
+        raise failed[0]

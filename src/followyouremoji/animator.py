@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
@@ -20,6 +21,7 @@ from followyouremoji.face.timeline import timeline
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
 from followyouremoji.generation import Pose, generate, shown_together
+from followyouremoji.live.session import LiveSession
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.networks.compiling import check_compiler, compile_regions
 from followyouremoji.networks.config import LATENT_STRIDE
@@ -31,7 +33,7 @@ from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.sampler import LatentStore, Progress, Tally
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import Face, MotionSource, Portrait, PortraitSource
+from followyouremoji.sources import Face, MotionSource, Portrait, PortraitSource, choose_faces
 
 __all__ = [
     "AlignmentSettings",
@@ -244,6 +246,44 @@ class PortraitAnimator:
             self._check_size(face.size)
         scale = self.guidance_scale(settings)
         return self._frames(group, self.models_with(loras), sampling, scale, progress, stores, tally)
+
+    def live(
+        self,
+        portrait: PortraitSource | Portrait,
+        *,
+        face: int | None = None,
+        portrait_landmarks: Landmarks | None = None,
+        alignment: AlignmentSettings | None = None,
+        settings: AnimationSettings | None = None,
+        loras: Loras = (),
+        size: int | None = None,
+    ) -> LiveSession:
+        """Begin to animate a portrait with a face that is being filmed: see `LiveSession`.
+
+        Parameters
+        ----------
+        face : the one that moves, its number from the left; None is the largest.
+        alignment : may be changed while the session runs; it has no numbered frames, so no `neutral` one.
+        settings : `frame_rate`, `loop` and `batch` are not read.
+        size : of the portrait's longer side, and so of the frames', pixels; it is not enlarged. None keeps it.
+
+        Raises as `__call__`.
+        """
+        settings = replace(settings or AnimationSettings(), loop="off")
+        self.check(settings, loras)
+        found = self.faces.portrait(portrait, (face,), settings.detector_bundle, portrait_landmarks)
+        (number,) = choose_faces(found, (face,), settings)
+        return LiveSession(
+            self.models_with(loras)[0],
+            found,
+            number,
+            self.faces,
+            self.sampling(settings),
+            self.guidance_scale(settings),
+            alignment or AlignmentSettings(),
+            settings,
+            size,
+        )
 
     def models_with(self, loras: Loras) -> tuple[Model, ...]:
         """The model on each device with LoRAs added to its weights: models of their own, which share all else with it.

@@ -60,10 +60,10 @@ class ModelFraming:
     relative_to_warp: bool = False
 
     @classmethod
-    def of(cls, config: ModelConfig) -> ModelFraming:
-        """What the model of a config needs."""
+    def of(cls, config: ModelConfig, size: int | None = None) -> ModelFraming:
+        """What the model of a config needs, at its own size or another one."""
         return cls(
-            size=config.picture_size,
+            size=size or config.picture_size,
             style=config.landmark_style,
             always_crop=config.network.layout
             == "paper",  # this project trains them on squares around the face

@@ -174,6 +174,7 @@ def align(
     *,
     solve: Callable[[Motion], SolvedMotion] = SolvedMotion,
     measure: Callable[..., Measured] = measure,
+    foreseen: bool = True,
 ) -> Aligned:
     """The driving motion on the portrait's face.
 
@@ -191,6 +192,7 @@ def align(
     reference : the portrait's landmarks
     room : left, top, right and bottom of what the head's travel stays in, pixels; None is the portrait's whole picture
     solve, measure : `SolvedMotion` and `measure`, or the same with a memory, so that another strength costs little
+    foreseen : the motion is the whole clip; see `heads.within_room`
 
     Raises
     ------
@@ -237,7 +239,9 @@ def align(
         offsets = driving.vertices[shots.shown[:, None], oval]
         offsets = offsets - measured.resting_faces[shots.setups[:, None], oval]
         outlines = still[oval] + linear_offsets(moves.controls)[oval] + strengths[oval] * offsets
-        poses, travel = within_room(poses, own.pose, own.face[oval], outlines, room, reference.size)
+        poses, travel = within_room(
+            poses, own.pose, own.face[oval], outlines, room, reference.size, foreseen=foreseen
+        )
         notes += notes_on_travel(travel)
 
     reach = strengths * lid_heights(still, measured.resting_faces[0]) if measured.rest_is_known else strengths

@@ -155,6 +155,8 @@ def within_room(
     outlines: np.ndarray,
     room: Room | None,
     size: tuple[int, int],
+    *,
+    foreseen: bool = True,
 ) -> tuple[np.ndarray, tuple[Eased, ...]]:
     """The same poses with a travel that keeps the face in the picture, and what had to be eased.
 
@@ -173,6 +175,8 @@ def within_room(
     room : what the face has to stay in, None is the picture; where the portrait's own face is nearer to the border,
         that
     size : (width, height) of the picture in pixels
+    foreseen : the poses are the whole clip. Else each of them is eased for itself, as in a clip whose furthest travel
+        has no bounds, and nothing is told of it
     """
     room = room or (0, 0, *size)
     face = project(own_outline[None], own[None], size)[0]
@@ -192,7 +196,8 @@ def within_room(
         -(aside + low * ahead) / np.maximum(own_place - low, LEAST * extent),
     ).max(axis=(1, 2))
     fitting = np.log(np.maximum(own_distance / np.maximum(nearest, 1e-6), 1.0 + LEAST))
-    nearer, *changes = _eased_to_both(np.log(own_distance / -poses[:, 2, 3]), np.inf, fitting, ("", "nearer"))
+    towards = np.log(own_distance / -poses[:, 2, 3])
+    nearer, *changes = _eased_to_both(towards, np.inf, fitting, ("", "nearer"), foreseen)
     eased = [Eased(one.side, np.expm1(one.wanted), np.expm1(one.given)) for one in changes if one]
     distance = (own_distance * np.exp(-nearer))[:, None]
 
@@ -202,9 +207,9 @@ def within_room(
     room_after = ((high * depth - aside) / distance[:, None]).min(axis=1) - own_place
     for axis, sides in enumerate((("to the left", "to the right"), ("down", "up"))):
         before, after = (np.maximum(one[:, axis], LEAST * extent) for one in (room_before, room_after))
-        moved[:, axis], *changes = _eased_to_both(moved[:, axis], before, after, sides)
+        moved[:, axis], *changes = _eased_to_both(moved[:, axis], before, after, sides, foreseen)
         eased += [Eased(one.side, one.wanted / extent, one.given / extent) for one in changes if one]
-    if not eased:
+    if foreseen and not eased:
         return poses, ()
     bounded = poses.copy()
     bounded[:, :2, 3] = (own_place + moved) * distance
@@ -213,28 +218,35 @@ def within_room(
 
 
 def _eased_to_both(
-    travel: np.ndarray, before: np.ndarray | float, after: np.ndarray | float, sides: tuple[str, str]
+    travel: np.ndarray,
+    before: np.ndarray | float,
+    after: np.ndarray | float,
+    sides: tuple[str, str],
+    foreseen: bool,
 ) -> tuple[np.ndarray, Eased | None, Eased | None]:
     """Travel (T,) eased to rooms of its own to both sides; what was done to either."""
-    down, first = _eased(np.maximum(-travel, 0.0), before, sides[0])
-    up, second = _eased(np.maximum(travel, 0.0), after, sides[1])
+    down, first = _eased(np.maximum(-travel, 0.0), before, sides[0], foreseen)
+    up, second = _eased(np.maximum(travel, 0.0), after, sides[1], foreseen)
     return up - down, first, second
 
 
-def _eased(travel: np.ndarray, room: np.ndarray | float, side: str) -> tuple[np.ndarray, Eased | None]:
+def _eased(
+    travel: np.ndarray, room: np.ndarray | float, side: str, foreseen: bool
+) -> tuple[np.ndarray, Eased | None]:
     """Travel (T,), not negative, so that the furthest comes to the end of its `room`; unchanged where all have room.
 
     Up to `FREE` of the room nothing changes; beyond it, ``x`` in units of the room becomes ``FREE + d / (1 + c d)``
-    with ``d = x - FREE``, which begins with slope 1, and `c` such that the furthest comes to 1.
+    with ``d = x - FREE``, which begins with slope 1, and `c` such that the furthest comes to 1. Where it is not
+    `foreseen`, only what is infinitely far comes there.
     """
     share = travel / room
     furthest = int(share.argmax())
-    if not share[furthest] > 1.0:
+    if foreseen and not share[furthest] > 1.0:
         return travel, None
     beyond = np.maximum(share - FREE, 0.0)
-    curve = 1.0 / (1.0 - FREE) - 1.0 / beyond[furthest]
-    eased = np.where(share > FREE, FREE + beyond / (1.0 + curve * beyond), share) * room
-    return eased, Eased(side, float(travel[furthest]), float(eased[furthest]))
+    curve = 1.0 / (1.0 - FREE) - (1.0 / beyond[furthest] if foreseen else 0.0)
+    eased = np.where(share > FREE, (FREE + beyond / (1.0 + curve * beyond)) * room, travel)
+    return eased, Eased(side, float(travel[furthest]), float(eased[furthest])) if foreseen else None
 
 
 def _powered(rotations: np.ndarray, power: float) -> np.ndarray:

@@ -57,23 +57,29 @@ def smooth_landmarks(
     pixels = np.asarray(landmarks, np.float64) * to_pixels
     reach = strength * REACH_SECONDS * frame_rate
 
-    weights = rigid_weights()
-    rigid = np.flatnonzero(weights)
-    # The head as a similarity of a rigid face; image axes point down and away, hence the signs.
-    heads = similarity_transform(mean_face()[rigid] * (1, -1, -1), pixels[:, rigid], weights[rigid])
-    still = _moved(pixels, np.linalg.inv(heads))
+    heads = heads_of(pixels)
+    still = moved(pixels, np.linalg.inv(heads))
     del pixels  # of an hour, a gigabyte
-    for part in _parts():
+    for part in face_parts():
         still[:, part] = _bilateral(still[:, part], reach, LARGEST_JITTER * EYE_DISTANCE_CM)
-    smooth = _moved(still, _smoothed_heads(heads, reach))
+    smooth = moved(still, _smoothed_heads(heads, reach))
     smooth /= to_pixels
     return smooth
 
 
-def _moved(points: np.ndarray, transforms: np.ndarray) -> np.ndarray:
-    moved = points @ transforms[:, :3, :3].transpose(0, 2, 1)
-    moved += transforms[:, None, :3, 3]
-    return moved
+def heads_of(pixels: np.ndarray) -> np.ndarray:
+    """The heads of landmarks ``(T, 478, 3)``, pixels, as similarities ``(T, 4, 4)`` of a rigid face in centimetres."""
+    weights = rigid_weights()
+    rigid = np.flatnonzero(weights)
+    # Image axes point down and away, hence the signs.
+    return similarity_transform(mean_face()[rigid] * (1, -1, -1), pixels[:, rigid], weights[rigid])
+
+
+def moved(points: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    """Points ``(T, N, 3)``, each frame's by its own transform ``(T, 4, 4)``."""
+    result: np.ndarray = points @ transforms[:, :3, :3].transpose(0, 2, 1)
+    result += transforms[:, None, :3, 3]
+    return result
 
 
 def _smoothed_heads(heads: np.ndarray, reach: float) -> np.ndarray:
@@ -125,7 +131,7 @@ def _largest(differences: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("tnc,tnc->tn", differences, differences).max(axis=1))
 
 
-def _parts() -> list[np.ndarray]:
+def face_parts() -> list[np.ndarray]:
     """Point numbers of eyes with lids, irises, brows, mouth and the rest: each moves on its own."""
     iris = [range(first, first + 5) for first in (RIGHT_IRIS, LEFT_IRIS)]
     cores = [

@@ -148,7 +148,7 @@ def motion_of(
     held: list[Gap] = []
     trusted = found.copy()
     pixels = np.array([*faces[0].size, faces[0].size[0]], np.float32)
-    whole = found & (_share_inside(landmarks) >= WHOLE)
+    whole = found & (share_inside(landmarks) >= WHOLE)
     all_values = [landmarks] if blendshapes is None else [landmarks, blendshapes]
     seen_values = [values.copy() for values in all_values]
     for gap in _gaps(found, times, frame_rate):
@@ -173,7 +173,7 @@ def motion_of(
     return motion, report
 
 
-def _share_inside(landmarks: np.ndarray) -> np.ndarray:
+def share_inside(landmarks: np.ndarray) -> np.ndarray:
     """``(T,)``: of normalised landmarks ``(T, 478, 3)``, the share of the mesh that lies inside the picture."""
     mesh = landmarks[:, :N_MESH, :2]
     inside: np.ndarray = ((mesh >= 0) & (mesh <= 1)).all(axis=-1).mean(axis=1)

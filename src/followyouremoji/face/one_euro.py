@@ -1,0 +1,98 @@
+"""Take the detector's jitter out of landmarks as they come, when nobody knows the next frame.
+
+The One Euro filter of Casiez, Roussel and Vogel (CHI 2012): an average over the past whose length falls with the
+speed. What rests is averaged for long and does not tremble; what moves follows at once. As in `smoothing`, which does
+this for whole clips, the head is taken off first and filtered on its own, and so is each part of the face, all points
+of a part by one speed: that of the point which moves most. So a blink opens the filter of its eye alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .smoothing import face_parts, heads_of, moved
+from .topology import mean_face
+
+SPEED_CUTOFF = 3.0
+"""Hz, of the average by which the speed is told."""
+
+RIM_CM = 8.0
+"""From the middle of a face to its rim, where a head's turn is measured."""
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How a filter averages: everything slower than `cutoff`, in Hz, and `more` Hz for each cm/s of speed."""
+
+    cutoff: float
+    more: float
+
+
+HEAD = Strength(1.5, 1.0)
+PARTS = Strength(1.5, 3.0)
+"""Chosen on seven filmed clips by `benchmarks/live_filter.py`."""
+
+
+class OneEuro:
+    """The filter of some points (N, C), of which `strength` counts centimetres."""
+
+    def __init__(self, strength: Strength) -> None:
+        self._strength = strength
+        self._value: np.ndarray | None = None
+        self._speed: np.ndarray | float = 0.0
+
+    def __call__(self, value: np.ndarray, seconds: float, unit: float = 1.0) -> np.ndarray:
+        """The next value, so many `seconds` after the last; `unit` are its centimetres."""
+        if self._value is None:
+            self._value = value
+            return value
+        speed = (value - self._value) * (unit / seconds)
+        self._speed = self._speed + _share(SPEED_CUTOFF, seconds) * (speed - self._speed)
+        fastest = float(np.linalg.norm(self._speed, axis=-1).max())
+        cutoff = self._strength.cutoff + self._strength.more * fastest
+        self._value = self._value + _share(cutoff, seconds) * (value - self._value)
+        return self._value
+
+
+class LandmarkFilter:
+    """Filters the landmarks of one face, frame after frame."""
+
+    def __init__(self) -> None:
+        self._parts = face_parts()
+        self._filters = [OneEuro(PARTS) for _ in self._parts]
+        self._head = OneEuro(HEAD)
+        self._time = -math.inf
+
+    def __call__(self, landmarks: np.ndarray, size: tuple[int, int], time: float) -> np.ndarray:
+        """The landmarks (478, 3), normalised to pictures of `size`, that were seen at a `time`, later than the last:
+        steadied, float64 (478, 3)."""
+        seconds, self._time = time - self._time, time
+        to_pixels = np.array([size[0], size[1], size[0]], np.float64)
+        pixels = np.asarray(landmarks, np.float64)[None] * to_pixels
+        heads = heads_of(pixels)
+        still = moved(pixels, np.linalg.inv(heads))[0]
+        for part, steadied in zip(self._parts, self._filters, strict=True):
+            still[part] = steadied(still[part], seconds)
+        steady: np.ndarray = moved(still[None], self._steadied_head(heads, seconds))[0] / to_pixels
+        return steady
+
+    def _steadied_head(self, heads: np.ndarray, seconds: float) -> np.ndarray:
+        """A similarity (1, 4, 4) filtered as where it takes the middle of a face, and three points at its rim."""
+        middle = mean_face().mean(axis=0) * (1, -1, -1)
+        places = np.concatenate([np.zeros((1, 3)), RIM_CM * np.eye(3)]) + middle
+        unit = 1.0 / float(np.cbrt(np.linalg.det(heads[0, :3, :3])))
+        centre, *rim = self._head(moved(places[None], heads)[0], seconds, unit)
+        linear = np.stack([point - centre for point in rim], axis=1) / RIM_CM
+        left, sizes, right = np.linalg.svd(linear)
+        steady = heads.copy()
+        steady[0, :3, :3] = np.cbrt(np.prod(sizes)) * (left @ right)
+        steady[0, :3, 3] = centre - steady[0, :3, :3] @ middle
+        return steady
+
+
+def _share(cutoff: float, seconds: float) -> float:
+    """Of a new value in an average that lets pass what is slower than `cutoff`, in Hz."""
+    return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff * seconds))

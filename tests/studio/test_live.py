@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -299,32 +298,15 @@ def test_who_is_alone_may_stay_and_who_is_waited_for_has_a_turn(monkeypatch: pyt
     assert ann.before() == 0
     bob, cid = live.come("bob"), live.come("cid")
     assert [bob.before(), cid.before()] == [1, 2]
-    with pytest.raises(SettingsError, match="others wait"):
-        ann.before()
+    again = live.come("ann")  # with another portrait, say
+    for stay, words in ((ann, "another page"), (again, "others wait")):
+        with pytest.raises(SettingsError, match=words):
+            stay.before()
     ann.leave()
+    again.leave()
     assert session.closed
     assert [bob.before(), cid.before()] == [0, 1]
     assert live.come("ann").before() == 2
-
-
-def test_a_session_that_is_ready_after_its_visitor_left_is_closed() -> None:
-    live, making, go = Live(), threading.Event(), threading.Event()
-    session: Any = Session()
-
-    def make() -> Any:
-        making.set()
-        assert go.wait(PATIENCE / 1000)
-        return session
-
-    stay = live.come("ann")
-    beginning = threading.Thread(target=stay.begin, args=(make,))
-    beginning.start()
-    assert making.wait(PATIENCE / 1000)
-    stay.leave()
-    go.set()
-    beginning.join()
-    assert session.closed
-    assert live.line == []
 
 
 def test_the_line_is_bounded() -> None:
@@ -335,5 +317,3 @@ def test_the_line_is_bounded() -> None:
     assert live.come("3").before() == 3  # who waits already keeps the place
     with pytest.raises(SettingsError, match="another page"):
         stays[3].before()
-    live.close()
-    assert live.line == []

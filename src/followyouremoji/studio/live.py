@@ -29,9 +29,8 @@ class Stay:
     def __init__(self, live: Live, visitor: str) -> None:
         self._live, self.visitor = live, visitor
         self.session: LiveSession | None = None
-        self.began = 0.0
-        """When the session did, `time.monotonic`."""
-        self._left = False
+        self.began: float | None = None
+        """When the visitor's turn did, `time.monotonic`."""
 
     def before(self) -> int:
         """How many have to leave before this one is live; 0 for the one who is.
@@ -40,33 +39,26 @@ class Stay:
         was live for its time.
         """
         with self._live.lock:
-            line = self._live.line
-            if self not in line:
-                raise SettingsError("live goes on in another page of yours")
-            over = self.session is not None and monotonic() - self.began > TURN
-        if over and len(line) > 1:
+            line = list(self._live.line)
+        if self not in line:
+            raise SettingsError("live goes on in another page of yours")
+        if self.began is not None and len(line) > 1 and monotonic() - self.began > TURN:
             raise SettingsError(
                 f"others wait, and you were live for {TURN / 60:.0f} minutes: start again to wait for your next turn"
             )
         return line.index(self)
 
     def begin(self, make: Callable[[], LiveSession]) -> LiveSession:
-        """Begin the session that `make` returns, which takes a moment; it is closed by `leave`, even by one that came
-        meanwhile. Raises as `make`."""
-        session = make()
-        with self._live.lock:
-            self.session, self.began, left = session, monotonic(), self._left
-        if left:
-            session.close()
-        return session
+        """Begin the session that `make` returns; `leave` closes it. Raises as `make`."""
+        self.session = make()
+        if self.began is None:
+            self.began = monotonic()
+        return self.session
 
     def leave(self) -> None:
         """End the session, and let the next one in."""
-        with self._live.lock:
-            self._left = True
-            session = self.session
-        if session is not None:
-            session.close()
+        if self.session is not None:
+            self.session.close()
         with self._live.lock:
             if self in self._live.line:
                 self._live.line.remove(self)
@@ -80,22 +72,19 @@ class Live:
         self.line: list[Stay] = []
 
     def come(self, visitor: str) -> Stay:
-        """Put a visitor into the line; one who is there already, in another page perhaps, keeps the place.
+        """Put a visitor into the line. One who is there already, in another page or with another portrait, keeps the
+        place, and the turn as it is.
 
         Raises SettingsError where too many wait.
         """
         stay = Stay(self, visitor)
         with self.lock:
-            known = [place for place, other in enumerate(self.line) if other.visitor == visitor]
-            if known:
-                self.line[known[0]] = stay
-            elif len(self.line) > MOST_WAITING:
+            for place, other in enumerate(self.line):
+                if other.visitor == visitor:
+                    stay.began = other.began
+                    self.line[place] = stay
+                    return stay
+            if len(self.line) > MOST_WAITING:
                 raise SettingsError("too many wait to be live in this studio; come back later")
-            else:
-                self.line.append(stay)
+            self.line.append(stay)
         return stay
-
-    def close(self) -> None:
-        """End whatever runs."""
-        for stay in list(self.line):
-            stay.leave()

@@ -12,7 +12,7 @@ from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import DECODING_ERRORS, open_image, to_rgb
 
 MOST_SIDE = 1280
-"""Pixels of a camera's picture that is taken; the page sends 320."""
+"""Pixels of a camera's picture that is taken; the page sends 480."""
 
 QUALITY = 90
 

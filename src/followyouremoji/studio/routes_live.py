@@ -35,7 +35,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
@@ -96,6 +96,8 @@ async def live(socket: WebSocket, visitor: Visiting, studio: AtWork) -> None:
     ended = None
     try:
         await converse(socket, visitor, studio)
+    except WebSocketDisconnect:
+        return
     except NotThere:
         ended = "there is no such portrait, or it is not yours"
     except UserError as error:
@@ -103,7 +105,7 @@ async def live(socket: WebSocket, visitor: Visiting, studio: AtWork) -> None:
     except Exception as error:  # a fault of ours; others go on
         log.exception("live failed")
         ended = sentence(error)
-    with suppress(RuntimeError):  # the page has gone
+    with suppress(RuntimeError, WebSocketDisconnect):  # the page may have gone
         if ended is not None:
             await socket.send_json({"ended": ended})
         await socket.close()

@@ -88,7 +88,6 @@ class Studio:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self.live.close()
         self.jobs.__exit__()
         self.files.close()
         self.faces.close()

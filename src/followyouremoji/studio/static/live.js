@@ -27,7 +27,7 @@ export function mount(element) {
 
 class Live {
   constructor(element) {
-    Object.assign(this, { element, socket: null, figures: new Figures(), alignment: {}, latest: 0, dropped: 0 });
+    Object.assign(this, { element, socket: null, figures: new Figures(), alignment: {}, latest: 0 });
     this.choice = new Choice(element.querySelector(".fye-choice"), "portrait", "The portrait that moves");
     this.problem = problem();
     element.querySelector(".fye-wrong").replaceWith(this.problem.element);
@@ -37,6 +37,7 @@ class Live {
     this.size = element.querySelector("[name=size]");
     this.file = element.querySelector("input[type=file]");
     this.source = new Source(element.querySelector("video"), () => this.seen(), (why) => this.end(why));
+    this.source.video.addEventListener("resize", () => this.turned());
     this.buttons = new Map([...element.querySelectorAll("[data-do]")].map((one) => [one.dataset.do, one]));
     this.listen();
     this.say("idle");
@@ -116,13 +117,12 @@ class Live {
       this.end(error.message);
       return;
     }
-    this.own.style.setProperty("--ratio", this.source.ratio);
     this.connect();
   }
 
   connect() {
     this.socket?.close();
-    Object.assign(this, { figures: new Figures(), latest: 0, dropped: 0 });
+    Object.assign(this, { figures: new Figures(), latest: 0, ratio: this.source.ratio });
     const face = session.faces.find((one) => Number.isInteger(one.face))?.face ?? null;
     const asked = { portrait: session.portrait.id, face, size: Number(this.size.value), alignment: this.alignment };
     this.socket = new LiveSocket(asked, {
@@ -133,6 +133,12 @@ class Live {
     this.say("loading");
   }
 
+  // The source's pictures have another shape, as those of a telephone that is turned.
+  turned() {
+    this.own.style.setProperty("--ratio", this.source.ratio);
+    if (this.socket && this.ratio !== this.source.ratio) this.connect();
+  }
+
   // A new picture of the source is seen.
   seen() {
     if (!this.element.offsetParent) this.stop(); // another tab is open
@@ -141,14 +147,12 @@ class Live {
   }
 
   told({ state, before, dropped = 0, animating = false }) {
-    this.dropped = dropped;
     const others = before > 1 ? `Others are live before you: ${before} of them.` : STATES[state];
     this.say(state, animating ? `${STATES[state]} ${BESIDE}` : others);
-    const { rate } = this.figures;
-    this.figure("rate", rate ? `${rate.toFixed(1)} frames a second` : "–");
-    const [usual, slow] = [0.5, 0.95].map((share) => Math.round(1000 * this.figures.latency(share)));
-    this.figure("latency", rate ? `${usual} ms, 95 % within ${slow} ms` : "–");
-    this.figure("dropped", `${this.dropped + this.figures.skipped} pictures`);
+    const { latest, skipped } = this.figures;
+    this.figure("rate", latest ? `${latest.rate.toFixed(1)} frames a second` : "–");
+    this.figure("latency", latest ? `${milliseconds(latest.half)}, 95 % within ${milliseconds(latest.most)}` : "–");
+    this.figure("dropped", `${dropped + skipped} pictures`);
   }
 
   figure(name, words) {
@@ -207,4 +211,8 @@ class Live {
     this.problem.say(`${sentence(why)}${/[.!?]$/.test(why) ? "" : "."}`,
       make("button", { type: "button", className: "fye-button", onclick: () => this.start(this.kind) }, "Try again"));
   }
+}
+
+function milliseconds(seconds) {
+  return `${Math.round(1000 * seconds)} ms`;
 }

@@ -3,27 +3,24 @@
 const KEPT = 3; // seconds
 
 export class Figures {
-  constructor() {
-    this.shown = []; // [when, latency] of frames, seconds
-    this.skipped = 0; // pictures that were not sent
-  }
+  #began = 0; // when the first frame was shown, seconds
+  #shown = []; // [when, latency] of the latest ones
+  skipped = 0; // pictures that were not sent
 
   // The frame of a picture's time is on the screen.
   show(time) {
     const now = performance.now() / 1000;
-    this.shown.push([now, now - time]);
-    this.shown = this.shown.filter(([when]) => when > now - KEPT);
+    this.#began ||= now;
+    this.#shown.push([now, now - time]);
   }
 
-  // Frames a second.
-  get rate() {
-    if (this.shown.length < 2) return 0;
-    return (this.shown.length - 1) / (this.shown.at(-1)[0] - this.shown[0][0]);
-  }
-
-  // Of the latencies of the last seconds, the one that a share of them is within.
-  latency(share) {
-    const sorted = this.shown.map(([, latency]) => latency).sort((one, other) => one - other);
-    return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+  // Frames a second, and the latencies that half of them and nearly all are within; null while there are none.
+  get latest() {
+    const now = performance.now() / 1000;
+    this.#shown = this.#shown.filter(([when]) => when > now - KEPT);
+    const latencies = this.#shown.map(([, latency]) => latency).sort((one, other) => one - other);
+    if (!latencies.length) return null;
+    const within = (share) => latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))];
+    return { rate: latencies.length / Math.max(0.5, Math.min(KEPT, now - this.#began)), half: within(0.5), most: within(0.95) };
   }
 }

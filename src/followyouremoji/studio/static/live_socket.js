@@ -60,6 +60,8 @@ export class LiveSocket {
     this.on.ended = () => {};
     this.on.state = () => {};
     this.on.frame = () => {};
-    this.socket.close();
+    const close = () => this.socket.close();
+    if (this.socket.readyState === WebSocket.CONNECTING) this.socket.onopen = close; // the browser complains, otherwise
+    else close();
   }
 }

@@ -41,7 +41,7 @@ STAGE = f"""
       <dl class="fye-live-figures">
         <div><dt>Rate</dt><dd data-figure="rate">–</dd></div>
         <div><dt>Latency</dt><dd data-figure="latency">–</dd></div>
-        <div><dt>Left out</dt><dd data-figure="dropped">–</dd></div>
+        <div><dt>Dropped</dt><dd data-figure="dropped">–</dd></div>
       </dl>
     </div>
   </div>

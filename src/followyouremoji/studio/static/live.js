@@ -31,6 +31,7 @@ class Live {
     this.choice = new Choice(element.querySelector(".fye-choice"), "portrait", "The portrait that moves");
     this.problem = problem();
     element.querySelector(".fye-wrong").replaceWith(this.problem.element);
+    this.pair = element.querySelector(".fye-live-pair");
     this.canvas = element.querySelector("canvas");
     this.own = element.querySelector(".fye-live-own .fye-screen");
     this.mirror = element.querySelector("[name=mirror]");
@@ -67,7 +68,7 @@ class Live {
       if (material.id !== session.portrait?.id) change({ portrait: material, faces: [] });
     });
     watch((names) => names.has("portrait") && session.portrait && this.show(session.portrait));
-    onShown(this.element, () => this.shown());
+    onShown(this.pair, () => this.shown());
   }
 
   async shown() {
@@ -141,17 +142,17 @@ class Live {
 
   // A new picture of the source is seen.
   seen() {
-    if (!this.element.offsetParent) this.stop(); // another tab is open
+    if (!this.pair.offsetParent) this.stop(); // another tab is open
     else if (this.socket?.isFree) this.socket.picture(performance.now() / 1000, this.source.picture(this.mirror.checked));
     else if (this.socket?.ready) this.figures.skipped += 1;
   }
 
   told({ state, before, dropped = 0, animating = false }) {
-    const others = before > 1 ? `Others are live before you: ${before} of them.` : STATES[state];
+    const others = before > 1 ? `Another visitor is live, and ${before - 1} more wait before you.` : STATES[state];
     this.say(state, animating ? `${STATES[state]} ${BESIDE}` : others);
     const { latest, skipped } = this.figures;
-    this.figure("rate", latest ? `${latest.rate.toFixed(1)} frames a second` : "–");
-    this.figure("latency", latest ? `${milliseconds(latest.half)}, 95 % within ${milliseconds(latest.most)}` : "–");
+    this.figure("rate", latest ? `${latest.rate.toFixed(1)} a second` : "–");
+    this.figure("latency", latest ? `${milliseconds(latest.half)} (95 %: ${milliseconds(latest.most)})` : "–");
     this.figure("dropped", `${dropped + skipped} pictures`);
   }
 

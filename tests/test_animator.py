@@ -183,7 +183,7 @@ def test_as_many_segments_at_once_as_leave_room_for_both_halves_of_guidance(
     config = animator.model.config
     one = pass_bytes(config.network, config.window, 8, 8, 4)
     monkeypatch.setattr(Model, "device", torch.device("cuda"))
-    monkeypatch.setattr("followyouremoji.animator.room_for_passes", lambda device: 6 * one)
+    monkeypatch.setattr("followyouremoji.model_settings.room_for_passes", lambda device: 6 * one)
     for scale, segments in ((1.0, 6), (3.5, 3)):
         assert animator.sampling(AnimationSettings(guidance_scale=scale)).batch == segments
 

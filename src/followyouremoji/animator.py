@@ -23,15 +23,13 @@ from followyouremoji.framing import ModelFraming
 from followyouremoji.generation import Pose, generate, shown_together
 from followyouremoji.live.session import LiveSession
 from followyouremoji.media.ranges import WHOLE, ClipRange
+from followyouremoji.model_settings import check_size, guidance_scale, sampling_settings
 from followyouremoji.networks.compiling import check_compiler, compile_regions
-from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import prepare_faces
 from followyouremoji.prepared import Prepared, PreparedGroup, Square
-from followyouremoji.sampling.guidance import pass_bytes, room_for_passes
-from followyouremoji.sampling.presets import preset
 from followyouremoji.sampling.sampler import LatentStore, Progress, Tally
-from followyouremoji.sampling.settings import SamplingSettings, check_fits
+from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Face, MotionSource, Portrait, PortraitSource, choose_faces
 
@@ -42,7 +40,6 @@ __all__ = [
 ]
 
 DECODED_AHEAD = 8  # frames, while one is finished and written
-MOST_AT_ONCE = 8  # segments; more gain nothing
 
 
 Loras = Sequence[tuple[str | Path, float]]
@@ -160,7 +157,7 @@ class PortraitAnimator:
 
     def check(self, settings: AnimationSettings, loras: Loras = ()) -> None:
         """Raise SettingsError for settings that do not fit this model, and WeightsError for LoRAs that do not."""
-        self._check_size(settings.size or self.model.config.picture_size)
+        check_size(self.model.config, settings.size)
         self.sampling(settings)
         self.guidance_scale(settings)
         self.models_with(loras)
@@ -200,9 +197,8 @@ class PortraitAnimator:
     ) -> PreparedGroup:
         """Frame the faces of a portrait that move, and align to each its motion for this model; see
         `preparation.prepare_faces`."""
-        config = self.model.config
-        settings = settings or AnimationSettings()
-        self._check_size(settings.size or config.picture_size)
+        config, settings = self.model.config, settings or AnimationSettings()
+        check_size(config, settings.size)
         return prepare_faces(
             portrait,
             motions,
@@ -243,7 +239,7 @@ class PortraitAnimator:
         sampling = self.sampling(settings)
         group = PreparedGroup((prepared,)) if isinstance(prepared, Prepared) else prepared
         for face in group.faces:
-            self._check_size(face.size)
+            check_size(self.model.config, face.size)
         scale = self.guidance_scale(settings)
         return self._frames(group, self.models_with(loras), sampling, scale, progress, stores, tally)
 
@@ -358,62 +354,12 @@ class PortraitAnimator:
                 yield finished
 
     def guidance_scale(self, settings: AnimationSettings) -> float:
-        """The guidance scale, the model's own where the user left it open. Raises SettingsError for one above 1 where
-        the model is not `guided`."""
-        config = self.model.config
-        scale = config.guidance_scale if settings.guidance_scale is None else settings.guidance_scale
-        if scale > 1 and not config.guided:
-            raise SettingsError(
-                f"This model never learnt to do without the portrait, which guidance needs: use a guidance scale of 1, not {scale:g}."
-            )
-        return scale
+        """See `model_settings.guidance_scale`."""
+        return guidance_scale(self.model.config, settings)
 
     def sampling(self, settings: AnimationSettings) -> SamplingSettings:
-        """The sampler's settings, with the model's own where the user left them open."""
-        config = self.model.config
-        strategy = settings.long_clips
-        if strategy == "auto":
-            strategy = "keyframes" if config.makes_keyframes else "windows"
-        elif strategy in ("keyframes", "chain") and not config.makes_keyframes:
-            raise SettingsError(
-                f"This model was not trained to go on from known frames, which {strategy!r} needs: use 'windows' or 'tiles' for long clips."
-            )
-        steps = config.steps if settings.steps is None else settings.steps
-        sampling = SamplingSettings(
-            steps=steps,
-            seed=settings.seed,
-            shared_noise=config.shared_noise if settings.shared_noise is None else settings.shared_noise,
-            window=config.window if settings.window is None else settings.window,
-            strategy=strategy,
-            batch=self._batch(settings) if settings.batch is None else settings.batch,
-            cache=preset(settings.speed),
-        )
-        check_fits(sampling, config.network)
-        return sampling
-
-    def _batch(self, settings: AnimationSettings) -> int:
-        """How many segments to make at once: those that each of the GPUs holds; on a CPU one fills all cores.
-
-        It follows from settings and hardware alone, not from the memory that is free at the time, so that a clip comes
-        out the same again.
-        """
-        devices, config = [model.device for model in self.models], self.model.config
-        if any(device.type != "cuda" for device in devices):
-            return 1
-        side = (settings.size or config.picture_size) // LATENT_STRIDE
-        halves = 2 if self.guidance_scale(settings) > 1 else 1
-        window, itemsize = settings.window or config.window, self.model.dtype.itemsize
-        segment = halves * pass_bytes(config.network, window, side, side, itemsize)
-        return max(1, min(MOST_AT_ONCE, min(map(room_for_passes, devices)) // segment))
-
-    def _check_size(self, size: int) -> None:
-        """Every level of the denoiser halves the latents, so their size must be divisible that often."""
-        multiple = self.model.config.network.picture_multiple
-        if size % multiple:
-            nearest = max(multiple, round(size / multiple) * multiple)
-            raise SettingsError(
-                f"The size must be a multiple of {multiple} pixels for this model, not {size}: use {nearest}."
-            )
+        """See `model_settings.sampling_settings`."""
+        return sampling_settings(self.models, settings)
 
 
 def by_face(

@@ -7,6 +7,7 @@ from collections import deque
 
 import numpy as np
 
+from .gaze import Eyes, measure_gaze
 from .geometry import EYE_DISTANCE_CM, angles_of, rotations_and_scales, solve_metric_faces
 from .neutral import expression_scores
 
@@ -16,11 +17,13 @@ SECONDS = 1.0
 LONGEST = 3.0
 """Seconds of a face after which the calmest second counts."""
 
-CALM = 0.02
+CALM = 0.06
 """Movement up to which a second counts as calm, see `restlessness`."""
 
-RELAXED = 0.6
-"""Expression up to which it counts as relaxed, see `neutral.expression_scores`."""
+RELAXED = 0.3
+"""Expression up to which it counts as relaxed, see `neutral.expression_scores`. In seven filmed clips of people who
+talk and act, the calmest seconds have a movement of 0.02 to 0.20 and an expression of 0.12 to 0.26, the median ones
+0.05 to 0.44 and 0.17 to 0.36."""
 
 
 class Calibration:
@@ -61,12 +64,13 @@ def restlessness(landmarks: np.ndarray, size: tuple[int, int]) -> tuple[float, f
     """How much a face (T, 478, 3), normalised to pictures of `size`, moves, and how much expression it shows.
 
     The first is the spread of the mesh in the mean over its points, in distances between the eyes, and of the head's
-    turn in radians; the second the median of `expression_scores`.
+    turn and the gaze to the sides in radians; the second the median of `expression_scores`.
     """
     faces = solve_metric_faces(landmarks, size)
-    spread = (
-        np.linalg.norm(faces.vertices - np.median(faces.vertices, axis=0), axis=-1).mean() / EYE_DISTANCE_CM
-    )
+    apart = np.linalg.norm(faces.vertices - np.median(faces.vertices, axis=0), axis=-1) / EYE_DISTANCE_CM
     rotations, _ = rotations_and_scales(faces.poses)
-    turn = np.sqrt(np.mean(angles_of(rotations @ rotations[len(rotations) // 2].T) ** 2))
-    return float(spread + turn), float(np.median(expression_scores(faces)))
+    turns = angles_of(rotations @ rotations[len(rotations) // 2].T)
+    gaze = measure_gaze(landmarks, faces, size, Eyes.of(faces.vertices))
+    looks = np.radians(gaze.directions[..., 0].mean(axis=1))
+    unrest = apart.mean() + turns.mean() + np.abs(looks - np.median(looks)).mean()
+    return float(unrest), float(np.median(expression_scores(faces)))

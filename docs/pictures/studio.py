@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
@@ -29,7 +30,9 @@ from followyouremoji.studio.studio import Studio
 HERE = Path(__file__).parent
 HOST, WIDTH, PATIENCE = "127.0.0.1", 1280, 300_000
 MOST = 150_000  # bytes of a picture
-FILMED = "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream --use-file-for-fake-video-capture="
+FILMED = (
+    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream --use-file-for-fake-video-capture="
+)
 """Have the browser's camera see a film, whose path is appended."""
 BROWSERS = ("chromium", "google-chrome")
 
@@ -60,12 +63,14 @@ def studio() -> Iterator[tuple[str, Path]]:
 
 
 def write_film(film: Path, opened: Studio) -> None:
-    """A person who waits for two seconds and then greets, as JPEGs one after the other."""
+    """A person who is at rest for five seconds, greets, and stays so as it winks: JPEGs, 30 a second."""
     session, motion = PoseSession(opened.animator, portrait_path("bundled:max")), bundled_motion("hello")
-    frames = [0] * 60 + list(range(len(motion)))
+    wink = round(WINK * len(motion))
     with film.open("wb") as written:
-        for frame in frames:
-            Image.fromarray(session.picture(motion, frame=frame)).save(written, "JPEG", quality=90)
+        for frame, times in [(0, 150), *((frame, 1) for frame in range(wink)), (wink, 300)]:
+            jpeg = BytesIO()
+            Image.fromarray(session.picture(motion, frame=frame)).save(jpeg, "JPEG", quality=90)
+            written.write(times * jpeg.getvalue())
 
 
 def take(page: Page, name: str, height: int = 900, most: int = MOST) -> None:
@@ -94,12 +99,12 @@ def animate(page: Page) -> None:
 
 
 def live(page: Page) -> None:
-    """A sculpture that greets as the person before the camera does."""
+    """A sculpture that winks as the person before the camera does."""
     open_tab(page, "Live")
     page.locator("#fye-live").get_by_role("button", name="Stone").click()
     page.get_by_role("button", name="Start the camera").click()
     page.locator("[data-state=live]").wait_for()
-    page.wait_for_timeout(8000)
+    page.wait_for_timeout(6500)
     take(page, "live", 860, 120_000)
     print(page.locator(".fye-live-figures").inner_text())
     page.get_by_role("button", name="Stop").click()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from followyouremoji.face.alignment import align_motion
-from followyouremoji.face.blending import blend_face, with_own_texture
+from followyouremoji.face.blending import blend_face, place_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks, expression_mask, face_mask
 from followyouremoji.face.motion import Motion
@@ -111,7 +111,8 @@ def warping_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
     def warped_otherwise() -> FaceAlone:
         """Other landmarks each time, since the warps of earlier ones are cached."""
         moved = points[1 : 1 + SLOW_FRAMES] + next(shifts)
-        return FaceAlone(Crop(0.0, 0.0, float(size)), picture, own, moved, WINDOW)
+        whole = (slice(0, size), slice(0, size))
+        return FaceAlone(Crop(0.0, 0.0, float(size)), picture, own, moved, WINDOW, whole)
 
     def window_warps() -> int:
         face = warped_otherwise()
@@ -123,8 +124,11 @@ def warping_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
 
     still = warped_otherwise()
 
-    def textures() -> int:
-        return len([with_own_texture(picture, result, coded, window) for window in still.windows])
+    def faces() -> int:
+        shown = picture.copy()
+        for window, there in zip(still.windows, still.points_in_picture, strict=True):
+            place_face(shown, result, coded, window, there)
+        return len(still.windows)
 
     def blends() -> int:
         return len([blend_face(picture, picture[::-1], there) for there in still.points_in_picture])
@@ -140,7 +144,7 @@ def warping_costs(picture: np.ndarray, points: np.ndarray, rounds: int) -> dict[
         {
             f"portrait warped into the face window, from {size}": window_warps,
             f"portrait warped, {size}": warps,
-            f"generated face in the warp's texture, {size}": textures,
+            f"generated face in the warp's texture, {size}": faces,
             f"face blended in, {size}": blends,
             f"warp and finished frame together, {size}": whole,
         },

@@ -4,11 +4,11 @@ checkout of this project.
     python benchmarks/frames.py --portrait small.png large.png --clip driving.mp4 [--before CHECKOUT] [--rounds 3]
 
 Two workloads with the bundled model. *Frames*: each portrait is animated by the clip's motion, which is tracked
-beforehand; counted is what `PortraitAnimator.frames` takes, the reading of the portrait with it. *Command*: `fye animate`
-of the first portrait from its start to the written MP4, the tracking of the clip with it. The checkouts take turns, each
-run is a process of its own, and the least of the rounds counts. Prints milliseconds a frame on the clock and of the
-processor (all threads), the largest memory of the process, and their ratios to the earlier checkout's. On a machine that
-does other work the processor's time is the fairer one to compare.
+beforehand; counted is what `PortraitAnimator.frames` takes, the reading of the portrait with it. *Command*: `fye
+animate` of the first portrait from its start to the written MP4, the tracking of the clip with it. The checkouts take
+turns, each run is a process of its own, and the least of the rounds counts. Prints milliseconds a frame on the clock
+and of the processor (all threads), the largest memory of the process, and their ratios to the earlier checkout's. On a
+machine that does other work the processor's time is the fairer one to compare.
 """
 
 from __future__ import annotations
@@ -52,9 +52,13 @@ def main() -> None:
         for _ in range(options.rounds):
             for checkout in checkouts:
                 runs[checkout].append(run(checkout, workload, portrait, options.clip))
-        least = {checkout: [min(values) for values in zip(*some)] for checkout, some in runs.items()}
+        least = {
+            checkout: [min(values) for values in zip(*some, strict=True)] for checkout, some in runs.items()
+        }
         for checkout, values in least.items():
-            ratios = [f"{value / first:.2f}" for value, first in zip(values, least[checkouts[0]])]
+            ratios = [
+                f"{value / first:.2f}" for value, first in zip(values, least[checkouts[0]], strict=True)
+            ]
             rows.append(
                 [workload, portrait.name, checkout.name, *(f"{value:.1f}" for value in values), *ratios]
             )

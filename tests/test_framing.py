@@ -6,10 +6,11 @@ import pytest
 
 from followyouremoji.face.topology import mean_face
 from followyouremoji.face.warping import warp_into_window, warp_portrait
-from followyouremoji.framing import LARGE_SQUARE, FaceAlone, ModelFraming, frame_portrait
+from followyouremoji.framing import FaceAlone, ModelFraming, frame_portrait
 from followyouremoji.media.cropping import Crop
 
 WINDOW = 64
+SIDE = 2149  # of the square, pixels
 
 
 def face_points(side: float) -> np.ndarray:
@@ -25,21 +26,20 @@ def texture(side: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def large() -> tuple[np.ndarray, Crop, FaceAlone]:
-    """A square of more than `LARGE_SQUARE` pixels a side in a picture that it reaches out of."""
-    side = LARGE_SQUARE + 101
-    picture = texture(side + 35)
-    crop = Crop(-20.4, 30.2, side + 0.3).on_whole_pixels
-    own = crop.from_crop(face_points(side), side)
-    turned = own + np.array([0.02, -0.01]) * side
+    """A square that is not enlarged, in a picture that it reaches out of."""
+    picture = texture(SIDE + 35)
+    crop = Crop(-20.4, 30.2, SIDE + 0.3)
+    own = crop.from_crop(face_points(SIDE), SIDE)
+    turned = own + np.array([0.02, -0.01]) * SIDE
     model = ModelFraming(WINDOW, face_alone=True)
     face = frame_portrait(picture, own, np.stack([own, turned]), crop, model)
     assert isinstance(face, FaceAlone)
-    return picture, crop, face
+    return picture, face.crop, face
 
 
 def test_a_large_square_is_the_picture_s_own_pixels(large: tuple[np.ndarray, Crop, FaceAlone]) -> None:
     picture, crop, face = large
-    assert (crop.x, crop.y, crop.side) == (-20, 30, LARGE_SQUARE + 101)
+    assert (face.crop.x, face.crop.y, face.crop.side) == (-20, 30, SIDE)
     assert face.square.shape[0] == crop.side
     np.testing.assert_array_equal(
         face.square[:, 20:], picture[30 : 30 + face.square.shape[0], : face.square.shape[0] - 20]

@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
+from followyouremoji.checkpoints.codec import to_pictures
+from followyouremoji.checkpoints.model import Model
 from followyouremoji.errors import WeightsError
-from followyouremoji.generation import decode
+from followyouremoji.generation import Decoder, in_groups
 from followyouremoji.prepared import Prepared
+from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.sampling.sampler import Sampled
 from tests.small_model import small_model
 
@@ -102,13 +105,45 @@ def test_a_run_that_goes_on_gives_the_same_frames(portrait: DrawnPortrait, warpe
         assert np.abs(whole - np.stack(list(animator.frames(prepared, stores=[kept])))).max() <= 1
 
 
+def decoded_alone(model: Model, latents: torch.Tensor) -> np.ndarray:
+    return to_pictures(model.codec.decode(latents))
+
+
 @torch.inference_mode()
-def test_warps_are_decoded_where_they_are_asked_for() -> None:
-    """For faces alone; elsewhere nothing reads them, and decoding is not for free."""
-    model, latents = small_model(warped_reference=True), torch.zeros(2, 4, 8, 8)
-    for code_warps in (False, True):
-        decoded = list(decode(model, Sampled(latents, latents), code_warps))
-        assert [coded is not None for _, coded in decoded] == [code_warps] * 2
+def test_the_last_warp_of_each_group_is_decoded_and_losses_go_over_between() -> None:
+    model = small_model(warped_reference=True)
+    torch.manual_seed(0)
+    latents, warped = torch.randn(2, 7, 4, 8, 8)
+    sampled = Sampled(0.1 * latents, warped)
+    decoder = Decoder(model)
+    assert [coded for _, coded in decoder(sampled)] == [None] * 7  # where nothing reads them
+    exact = decoded_alone(model, warped).astype(float)
+    warps = np.clip(exact + 20 * np.linspace(-1, 1, 7)[:, None, None, None], 0, 255).round().astype(np.uint8)
+    frames = [
+        frame for group in (slice(0, 3), slice(3, 7)) for frame in decoder(sampled[group], warps[group])
+    ]
+    coded = np.stack([one for _, one in frames])
+    np.testing.assert_array_equal(coded[[0, 2, 6]], exact[[0, 2, 6]])
+    inside = (exact > 25) & (exact < 230)  # where the warps above were not cut off
+    assert inside.mean() > 0.3
+    assert np.abs(coded - exact)[inside].max() <= 1  # a loss that changes evenly is met
+    np.testing.assert_array_equal(
+        np.stack([picture for picture, _ in frames]),
+        decoded_alone(model, onto_warp(sampled.latents, warped, model.networks.config.residual_scale)),
+    )
+
+
+def test_pieces_come_in_groups() -> None:
+    frames = torch.arange(11.0)[:, None, None, None]
+    for warped in (None, -frames):
+        pieces = [
+            Sampled(frames, warped)[part] for part in (slice(0, 1), slice(1, 7), slice(7, 7), slice(7, 11))
+        ]
+        groups = list(in_groups(pieces, 4))
+        assert [len(group) for group in groups] == [4, 4, 3]
+        assert torch.equal(torch.cat([group.latents for group in groups]), frames)
+        if warped is not None:
+            assert torch.equal(torch.cat([group.warped for group in groups]), warped)
 
 
 @pytest.mark.parametrize(

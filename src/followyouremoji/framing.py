@@ -20,14 +20,11 @@ from followyouremoji.face.geometry import with_gaze_of
 from followyouremoji.face.sharing import share_in
 from followyouremoji.face.warping import warp_into_window, warp_portrait
 from followyouremoji.face.window import FaceWindow, averaged, face_window
-from followyouremoji.media.cropping import Crop, face_crop
+from followyouremoji.media.cropping import Crop, Part, face_crop
 from followyouremoji.settings import Switch
 
 if TYPE_CHECKING:
     from followyouremoji.checkpoints.config import ModelConfig
-
-LARGE_SQUARE = 2048
-"""Pixels a side; larger squares lie on whole pixels of the picture, so that only warping resamples."""
 
 LARGEST_SQUARE = 4096  # in which faces are put back; of larger ones, faces alone lose some sharpness
 SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
@@ -80,7 +77,8 @@ class Framing(Protocol):
     with landmarks `reference_points` (478, 2) in its pixels; `points` (T, 478, 2) the aligned landmarks in pixels of
     each generated picture; `points_in_picture` the same in one picture that stands still, where windows would hide
     that a face moves; `square` uint8 (side, side, 3) the crop in the resolution of finished squares. To finish a
-    frame, a framing with `reads_coded_warp` needs the warped picture once through the autoencoder.
+    frame, a framing with `reads_coded_warp` needs the warped picture once through the autoencoder. `shown` are the
+    rows and columns of the square that are finished: the others lie outside the portrait and are not pasted back.
     """
 
     reads_coded_warp: ClassVar[bool]
@@ -97,16 +95,18 @@ class Framing(Protocol):
     def points_in_picture(self) -> np.ndarray: ...
     @property
     def square(self) -> np.ndarray: ...
+    @property
+    def shown(self) -> Part: ...
 
     def warped(self, frame: int) -> np.ndarray:
         """The portrait warped by a frame's landmarks, as the model sees it: uint8 (size, size, 3)."""
 
     def finished(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None) -> np.ndarray:
-        """A frame's square uint8 (side, side, 3) from what was generated and, where it is read, the warped picture once
-        through the autoencoder, uint8 (size, size, 3) both."""
+        """What is shown of a frame's square, uint8 (rows, columns, 3), from what was generated and, where it is read,
+        the warped picture once through the autoencoder, uint8 (size, size, 3) both."""
 
     def warped_opacity(self, frame: int) -> np.ndarray:
-        """How opaque a frame's square is, of a transparent portrait: uint8 (side, side), warped as its colours are."""
+        """How opaque that is, of a transparent portrait: uint8 (rows, columns), warped as its colours are."""
 
     def posed(self, aligned: np.ndarray) -> Framing:
         """The same square with other landmarks (T, 478, 2), pixels of the portrait."""
@@ -121,6 +121,7 @@ class WholePicture:
     picture: np.ndarray
     reference_points: np.ndarray
     points: np.ndarray
+    shown: Part
     opacity: np.ndarray | None = None
     relative_to_warp: bool = False
 
@@ -138,13 +139,13 @@ class WholePicture:
         return warp_portrait(self.picture, self.reference_points, self.points[frame])
 
     def finished(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None = None) -> np.ndarray:
-        if not self.relative_to_warp:
-            return result
-        return blend_face(self.warped(frame), result, self.points[frame])
+        if self.relative_to_warp:
+            result = blend_face(self.warped(frame), result, self.points[frame])
+        return result[self.shown]
 
     def warped_opacity(self, frame: int) -> np.ndarray:
         assert self.opacity is not None
-        return warp_portrait(self.opacity, self.reference_points, self.points[frame])
+        return warp_portrait(self.opacity, self.reference_points, self.points[frame], self.shown)
 
     def posed(self, aligned: np.ndarray) -> WholePicture:
         return replace(self, points=self.crop.to_crop(aligned, self.picture.shape[0]))
@@ -165,6 +166,7 @@ class FaceAlone:
     own_points: np.ndarray
     points_in_picture: np.ndarray
     size: int
+    shown: Part
     opacity: np.ndarray | None = None
 
     reads_coded_warp: ClassVar[bool] = True
@@ -210,13 +212,16 @@ class FaceAlone:
     def finished(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None) -> np.ndarray:
         """The warped portrait in its own resolution with the generated face in it."""
         assert coded_warp is not None
+        left, top = self.shown[1].start, self.shown[0].start
         points = self.points_in_picture[frame]
-        warped = warp_portrait(self.square, self.own_points, points)
-        return place_face(warped, result, coded_warp, self.windows[frame], points)
+        warped = warp_portrait(self.square, self.own_points, points, self.shown)
+        window = self.windows[frame].seen_from(left, top)
+        place_face(warped, result, coded_warp, window, points - (left, top))
+        return warped
 
     def warped_opacity(self, frame: int) -> np.ndarray:
         assert self.opacity is not None
-        return warp_portrait(self.opacity, self.own_points, self.points_in_picture[frame])
+        return warp_portrait(self.opacity, self.own_points, self.points_in_picture[frame], self.shown)
 
     def posed(self, aligned: np.ndarray) -> FaceAlone:
         return replace(self, points_in_picture=self.crop.to_crop(aligned, self.square.shape[0]))
@@ -229,23 +234,28 @@ def frame_portrait(
     crop: Crop,
     model: ModelFraming,
     opacity: np.ndarray | None = None,
+    paste_back: bool = True,
 ) -> Framing:
     """A square of a portrait uint8 (height, width, 3) of an `opacity` (height, width), framed for a model.
 
-    `own` (478, 2) and `aligned` (T, 478, 2) are landmarks in pixels of the portrait.
+    `own` (478, 2) and `aligned` (T, 478, 2) are landmarks in pixels of the portrait; results are pasted back into it,
+    or are shown as squares.
     """
     aligned = seen(aligned, own, model.style)
     side = model.size
     if model.face_alone:
         side = min(max(round(crop.side), round(SQUARE_OVER_WINDOW * side)), LARGEST_SQUARE)
-        if crop.side > LARGE_SQUARE:
+        if side == round(crop.side):  # so that warping alone resamples
             crop = crop.on_whole_pixels
     square = crop.cut(portrait, side)
     own, aligned = crop.to_crop(own, side), crop.to_crop(aligned, side)
     opacity = None if opacity is None else crop.cut(opacity, side)
+    shown = (slice(0, side), slice(0, side))
+    if paste_back:
+        shown = crop.within((portrait.shape[1], portrait.shape[0]), side)
     if model.face_alone:
-        return FaceAlone(crop, square, own, aligned, model.size, opacity)
-    return WholePicture(crop, square, own, aligned, opacity, model.relative_to_warp)
+        return FaceAlone(crop, square, own, aligned, model.size, shown, opacity)
+    return WholePicture(crop, square, own, aligned, shown, opacity, model.relative_to_warp)
 
 
 def seen(aligned: np.ndarray, own: np.ndarray, style: LandmarkStyle) -> np.ndarray:

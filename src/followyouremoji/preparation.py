@@ -135,12 +135,15 @@ def frame_face(
     aligned = place(landmarks, tracked.motion, model, alignment, settings, faces)
     always_crop = model.always_crop or model.face_alone
     crop, cropped = choose_crop(picture, landmarks.points, aligned.points, settings.crop, always_crop)
+    paste_back = cropped if settings.paste_back == "auto" else settings.paste_back
     return Prepared(
         portrait=picture,
         landmarks=landmarks,
-        framing=frame_portrait(picture, landmarks.points, aligned.points, crop, model, found.opacity),
+        framing=frame_portrait(
+            picture, landmarks.points, aligned.points, crop, model, found.opacity, paste_back
+        ),
         style=model.style,
-        paste_back=cropped if settings.paste_back == "auto" else settings.paste_back,
+        paste_back=paste_back,
         motion=tracked.motion,
         gaps=tracked.gaps,
         damage=tracked.damage,

@@ -126,13 +126,14 @@ class Prepared:
         """A generated picture of a frame as the user gets it: see `square`, and `PreparedGroup.finish`."""
         return PreparedGroup((self,)).finish([self.square(result, frame, coded_warp)])
 
-    def paste(self, whole: np.ndarray, square: np.ndarray) -> np.ndarray:
-        """A finished square, or its opacity, in the whole portrait's, as far as it shows there."""
-        return self.framing.crop.paste(whole, square, self.weights)
+    def paste(self, whole: np.ndarray, square: np.ndarray) -> None:
+        """Put a finished square, or its opacity, into the whole portrait's, as far as it shows there."""
+        self.framing.crop.paste_into(whole, square, self.weights, cut=self.framing.square.shape[0])
 
 
 Square = tuple[np.ndarray, np.ndarray | None]
-"""A finished square uint8 (side, side, 3), and of a transparent portrait how opaque it is, uint8 (side, side)."""
+"""What is shown of a finished square, uint8 (rows, columns, 3), and of a transparent portrait how opaque that is, uint8
+(rows, columns)."""
 
 
 @dataclass(frozen=True)
@@ -213,9 +214,10 @@ class PreparedGroup:
         first = self._first
         (whole, opacity), *_ = squares
         if first.paste_back:
-            whole, opacity = first.portrait, first.opacity
+            whole = first.portrait.copy()
+            opacity = None if first.opacity is None else first.opacity.copy()
             for face, (square, opaque) in zip(self.faces, squares, strict=True):
-                whole = face.paste(whole, square)
+                face.paste(whole, square)
                 if opacity is not None and opaque is not None:
-                    opacity = face.paste(opacity, opaque)
+                    face.paste(opacity, opaque)
         return whole if opacity is None else off_white(whole, opacity)

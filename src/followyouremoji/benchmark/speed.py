@@ -24,7 +24,7 @@ from followyouremoji.benchmark.suite import Case
 from followyouremoji.benchmark.systems import prepare_case
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import DECODED_AT_ONCE, ModelReader, decode, read_portrait
+from followyouremoji.generation import DECODED_AT_ONCE, Decoder, ModelReader, in_groups, read_portrait
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
 from followyouremoji.sampling.sampler import Sampled, Tally, sample
@@ -112,10 +112,12 @@ class ReadClip:
     def finished(self, sampled: Sampled) -> np.ndarray:
         """The frames that a user gets, uint8 (frames, height, width, 3)."""
         frames: list[np.ndarray] = []
-        for start in range(0, len(sampled), DECODED_AT_ONCE):
-            part = sampled[start : start + DECODED_AT_ONCE]
-            for result, coded in decode(self._model, part, self._prepared.reads_coded_warp):
-                frames.append(self._prepared.finish(result, len(frames), coded))
+        decoder, prepared = Decoder(self._model), self._prepared
+        for group in in_groups([sampled], DECODED_AT_ONCE):
+            coming = range(len(frames), len(frames) + len(group))
+            warps = [prepared.warped_picture(one) for one in coming] if prepared.reads_coded_warp else None
+            for frame, (result, coded) in zip(coming, decoder(group, warps), strict=True):
+                frames.append(prepared.finish(result, frame, coded))
         return np.stack(frames)
 
 

@@ -37,63 +37,48 @@ def place_face(
     reconstructed: np.ndarray,
     window: FaceWindow,
     points: np.ndarray,
-) -> np.ndarray:
-    """`blend_face` of `with_own_texture`, whose parameters these are, computed only where the face is: uint8
-    as `warped`."""
-    (rows, columns), soft = _soft_face(points, (warped.shape[1], warped.shape[0]))
-    placed = warped.copy()
-    changed, coded = _layers(generated, reconstructed)
-    coded = np.concatenate([coded, _within(window.size)], axis=-1)
-    for top in range(rows.start, rows.stop, BAND):
-        part = (slice(top, min(top + BAND, rows.stop)), columns)
-        band = soft[top - rows.start :][:BAND]
-        size = (band.shape[1], band.shape[0])
-        shifted = window.seen_from(columns.start, top)
-        laid = shifted.lay_over(coded, size)
-        textured = _textured(warped[part], shifted.lay_over(changed, size), laid[..., :3])
-        placed[part] = _blended(warped[part], textured, band * laid[..., 3:].clip(0, 1))
-    return placed
-
-
-def with_own_texture(
-    warped: np.ndarray, generated: np.ndarray, reconstructed: np.ndarray, window: FaceWindow
-) -> np.ndarray:
-    """A generated face in the resolution of the warped portrait, with its fine texture where the two hardly differ.
+) -> None:
+    """Put a generated face into the warped portrait, in place, with the portrait's own fine texture where the two
+    hardly differ.
 
     What the autoencoder loses of the warped portrait it loses of a result, too: where both are alike, the former's own
     pixels and the *change* that the network made are better than the generated pixels; where they differ (an eye that
-    closes), the generated ones alone are right.
+    closes), the generated ones alone are right. The face ends softly at its contour.
 
     Parameters
     ----------
-    warped : uint8 (height, width, 3), the warped portrait.
+    warped : uint8 (height, width, 3), the warped portrait or a part of it.
     generated, reconstructed : uint8 (size, size, 3), in `window`: the result, and the warped portrait once through the
         autoencoder.
-
-    Returns
-    -------
-    float32 (height, width, 3), right inside the window.
+    window : where that lies in `warped`.
+    points : (478, 2) landmarks of the face, in pixels of `warped`.
     """
-    size = (warped.shape[1], warped.shape[0])
-    changed, coded = _layers(generated, reconstructed)
-    return _textured(warped, window.lay_over(changed, size), window.lay_over(coded, size))
+    rows, columns = _extent(points, (warped.shape[1], warped.shape[0]))
+    if columns.start == columns.stop:
+        return
+    face, fine = window.enlarged(_face_layer(generated, reconstructed, window.to_window(points)))
+    for top in range(rows.start, rows.stop, BAND):
+        part = warped[top : min(top + BAND, rows.stop), columns]
+        laid = fine.seen_from(columns.start, top).lay_over(face, (part.shape[1], part.shape[0]))
+        own_share = cv2.cvtColor(laid[..., 3], cv2.COLOR_GRAY2RGB)
+        part[:] = cv2.add(cv2.multiply(part, own_share, dtype=cv2.CV_32F), laid[..., :3], dtype=cv2.CV_8U)
 
 
-def _layers(generated: np.ndarray, reconstructed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """In a window, float32: what was generated, with how much of the warped portrait's texture is kept (size, size, 4),
-    and the reconstructed warp (size, size, 3)."""
+def _face_layer(generated: np.ndarray, reconstructed: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """What comes to the warped portrait in a window, and how much of that stays: float32 (size, size, 3 + 1).
+
+    With the soft mask s, and w how much of the portrait's texture is kept, a place becomes
+    (1 - s) warped + s (w (warped + generated - reconstructed) + (1 - w) generated).
+    """
     result, coded = generated.astype(np.float32), reconstructed.astype(np.float32)
+    size = len(result)
     amount = np.abs(cv2.GaussianBlur(result - coded, (0, 0), BLUR)).mean(axis=-1, keepdims=True)
-    return np.concatenate([result, np.exp(-((amount / FAITHFUL) ** 2))], axis=-1), coded
-
-
-def _textured(warped: np.ndarray, changed: np.ndarray, coded: np.ndarray) -> np.ndarray:
-    """The `_layers`, laid over the picture, and the warped portrait together: float32 (height, width, 3)."""
-    # weight * (warped + result - coded) + (1 - weight) * result, with one pass of interpolation less
-    mixed: np.ndarray = warped - coded
-    mixed *= changed[..., 3:].clip(0, 1)
-    mixed += changed[..., :3]
-    return mixed
+    kept = np.exp(-((amount / FAITHFUL) ** 2))
+    (rows, columns), soft = _soft_face(points, (size, size))
+    shown = np.zeros((size, size, 1), np.float32)
+    shown[rows, columns] = soft
+    shown *= _within(size)
+    return np.concatenate([shown * (result - kept * coded), 1 - shown * (1 - kept)], axis=-1)
 
 
 def _soft_face(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
@@ -102,22 +87,33 @@ def _soft_face(points: np.ndarray, size: tuple[int, int]) -> tuple[tuple[slice, 
 
     The face's mask, blurred by `EDGE` of the face's height.
     """
-    edge = max(1.0, EDGE * float(np.ptp(points[:, 1])))
-    reach = np.ceil(2.5 * edge) + 2  # what is left of the blur there is below a grey level
-    oval = points[list(FACE_OVAL_LOOP)]
-    low = np.clip(np.floor(oval.min(axis=0) - reach), 0, size).astype(int)
-    high = np.clip(np.ceil(oval.max(axis=0) + reach), low, size).astype(int)
-    part = (slice(low[1], high[1]), slice(low[0], high[0]))
-    width, height = (int(extent) for extent in high - low)
+    rows, columns = _extent(points, size)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
     if width == 0 or height == 0:
-        return part, np.zeros((height, width, 1), np.float32)
-    mask = face_mask(points - low, (width, height)).astype(np.float32)
+        return (rows, columns), np.zeros((height, width, 1), np.float32)
+    edge = _edge(points)
+    mask = face_mask(points - (columns.start, rows.start), (width, height)).astype(np.float32)
     # So wide a blur is as smooth when it is computed on fewer pixels.
     small = [max(1, round(extent / max(1.0, edge / EDGE_PIXELS))) for extent in (width, height)]
     few = cv2.resize(mask, small, interpolation=cv2.INTER_AREA)
     few = cv2.GaussianBlur(few, (0, 0), edge * small[0] / width, sigmaY=edge * small[1] / height)
     soft = cv2.resize(few, (width, height), interpolation=cv2.INTER_LINEAR)
-    return part, soft[..., None]
+    return (rows, columns), soft[..., None]
+
+
+def _extent(points: np.ndarray, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Where (rows, columns) a face with landmarks `points` and its soft edge lie in a picture of `size` (width,
+    height)."""
+    reach = np.ceil(2.5 * _edge(points)) + 2  # what is left of the blur there is below a grey level
+    oval = points[list(FACE_OVAL_LOOP)]
+    low = np.clip(np.floor(oval.min(axis=0) - reach), 0, size).astype(int)
+    high = np.clip(np.ceil(oval.max(axis=0) + reach), low, size).astype(int)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _edge(points: np.ndarray) -> float:
+    """The standard deviation of the blur that makes a face's edge soft, in pixels."""
+    return max(1.0, EDGE * float(np.ptp(points[:, 1])))
 
 
 @lru_cache(maxsize=4)

@@ -19,6 +19,7 @@ STIFFNESS = 1e-3  # keeps the spline from folding where landmarks of a turned he
 NODES = 64  # a side, of the grid on which a whole picture's spline is evaluated
 WINDOW_GRID = 4  # pixels between those in a face's window
 ROWS = 256  # of a warped picture, computed at once: as many as stay in a processor's memory
+PLACES = 512  # at which a spline is evaluated at once, likewise
 BORDER = np.array([(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0) if (x, y) != (0.5, 0.5)])
 CACHED = 256  # splines, 30 kB each
 
@@ -69,8 +70,11 @@ class ThinPlateSpline:
         at, weights, affine = (part.astype(precision) for part in (self.at, self.weights, self.affine))
         size = np.array(self.size, precision)
         shares = places / size
-        found: np.ndarray = _radial(shares, at) @ weights + affine[0] + shares @ affine[1:]
-        return found * size
+        found = affine[0] + shares @ affine[1:]
+        for start in range(0, len(shares), PLACES):
+            found[start : start + PLACES] += _radial(shares[start : start + PLACES], at) @ weights
+        found *= size
+        return found
 
 
 @lru_cache(maxsize=CACHED)
@@ -79,18 +83,25 @@ def _cached_spline(own_points: bytes, points: bytes, size: tuple[int, int]) -> T
     return ThinPlateSpline.through(warped / size, own / size, size)
 
 
-def warp_portrait(picture: np.ndarray, own_points: np.ndarray, points: np.ndarray) -> np.ndarray:
+def warp_portrait(
+    picture: np.ndarray,
+    own_points: np.ndarray,
+    points: np.ndarray,
+    part: tuple[slice, slice] = (slice(None), slice(None)),
+) -> np.ndarray:
     """Warp a portrait so that its face takes another pose.
 
     `picture` uint8 (height, width, 3), or a channel (height, width); `own_points` and `points` (478, 2) are its
-    landmarks as they are and as they shall be, in pixels. The picture's border stays where it is. Returns uint8 alike.
+    landmarks as they are and as they shall be, in pixels. The picture's border stays where it is. Returns uint8 alike,
+    of the warped picture the `part` (rows, columns) that is asked for.
     """
     height, width = picture.shape[:2]
     spline = ThinPlateSpline.between(own_points, points, (width, height))
-    columns, rows = (np.arange(NODES) + 0.5) * width / NODES, (np.arange(NODES) + 0.5) * height / NODES
-    places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    sources = spline.sources(places.astype(np.float32))
-    return _remapped(picture, sources.reshape(NODES, NODES, 2), (width, height))
+    down, across = _enlargement(NODES, height)[part[0]], _enlargement(NODES, width)[part[1]]
+    rows, columns = (np.flatnonzero(weights.any(axis=0)) for weights in (down, across))  # that count there
+    places = np.stack(np.meshgrid((columns + 0.5) * width / NODES, (rows + 0.5) * height / NODES), axis=-1)
+    sources = spline.sources(places.reshape(-1, 2).astype(np.float32)).reshape(places.shape)
+    return _remapped(picture, sources, down[:, rows], across[:, columns])
 
 
 def warp_into_window(
@@ -111,7 +122,8 @@ def warp_into_window(
     places = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     picture, factor = shrink(picture, window.scale)
     sources = spline.sources(window.to_picture(places).astype(np.float32)) / factor
-    return _remapped(picture, sources.reshape(nodes, nodes, 2), (window.size, window.size))
+    enlargement = _enlargement(nodes, window.size)
+    return _remapped(picture, sources.reshape(nodes, nodes, 2), enlargement, enlargement)
 
 
 def _radial(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -122,7 +134,7 @@ def _radial(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     left = np.concatenate([points, norms, ones(norms)], axis=1)
     right = np.concatenate([-2 * centres, ones(lengths), lengths], axis=1)
     squared = left @ right.T
-    np.maximum(squared, 1e-12, out=squared)
+    cv2.max(squared, 1e-12, dst=squared)  # type: ignore[call-overload]  # which takes a number, too
     kernel: np.ndarray = cv2.log(squared)
     kernel *= squared
     kernel *= 0.5
@@ -143,14 +155,12 @@ def _enlargement(cells: int, extent: int) -> np.ndarray:
     return matrix
 
 
-def _remapped(picture: np.ndarray, sources: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture of `size` (width, height) whose places come from `sources` in `picture`, known in the middles of a grid
-    (rows, columns, 2)."""
-    rows, columns = sources.shape[:2]
-    down, across = _enlargement(rows, size[1]), _enlargement(columns, size[0])
+def _remapped(picture: np.ndarray, sources: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """A picture whose places come from `sources` in `picture`, known on a grid (rows, columns, 2) that `down` (height,
+    rows) and `across` (width, columns) enlarge to its pixels."""
     wide = [grid @ across.T for grid in np.moveaxis(sources - 0.5, -1, 0)]  # of x and y: (rows, width)
-    warped = np.empty((size[1], size[0], *picture.shape[2:]), picture.dtype)
-    for top in range(0, size[1], ROWS):
+    warped = np.empty((len(down), len(across), *picture.shape[2:]), picture.dtype)
+    for top in range(0, len(down), ROWS):
         weights = down[top : top + ROWS]
         near = weights.any(axis=0)  # the few rows of the grid that count here
         x, y = (weights[:, near] @ grid[near] for grid in wide)

@@ -18,6 +18,9 @@ WINDOW_SIDE = 20.0
 """The window's side in centimetres of the mean face, which is 16.5 high: room for an open mouth and a turned head."""
 
 
+FINEST = 4  # times as many pixels a side as a window has; beyond, linear interpolation looks the same
+
+
 @dataclass(frozen=True)
 class FaceWindow:
     """A square of `size` pixels laid over a picture, turned and scaled: `matrix` (2, 3) takes its pixels to the
@@ -65,16 +68,30 @@ class FaceWindow:
             borderMode=cv2.BORDER_REPLICATE,
         )
 
+    def enlarged(self, content: np.ndarray) -> tuple[np.ndarray, FaceWindow]:
+        """The window's content float32 (size, size, channels) with about as many pixels as the picture has there, but
+        at most `FINEST` times a side; and the same window with these.
+
+        Cubic, along rows and columns, which takes a third of the time that it does turned. What is left to resample is
+        linear then.
+        """
+        import cv2
+
+        factor = min(max(1, int(np.ceil(self.scale))), FINEST)
+        size = factor * self.size
+        linear = self.matrix * (1 / factor, 1 / factor, 1)
+        return cv2.resize(content, (size, size), interpolation=cv2.INTER_CUBIC), FaceWindow(linear, size)
+
     def lay_over(self, content: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """The window's content float32 (size, size, channels) where it lies in a picture of `size` (width, height); its
-        edge goes on outside."""
+        """The window's content float32 (size, size, channels), best `enlarged`, where it lies in a picture of `size`
+        (width, height); its edge goes on outside."""
         import cv2
 
         return cv2.warpAffine(
             content,
             _between_centres(self.inverse),
             size,
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
 

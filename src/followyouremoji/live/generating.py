@@ -10,7 +10,7 @@ from torch import Tensor
 
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import Clip, ModelReader, decode, read_portrait
+from followyouremoji.generation import Clip, Decoder, ModelReader, read_portrait
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.guidance import ClipConditioning
@@ -69,6 +69,7 @@ class LiveGenerator:
         self._model = model
         self._reader = LiveReader(model, read_portrait(model, portrait, guidance_scale))
         self._stream = LatentStream(shape, sampling, known)
+        self._decoder = Decoder(model)
 
     @torch.inference_mode()
     def __call__(self, posed: Prepared) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -81,4 +82,6 @@ class LiveGenerator:
         with self._model.using("denoiser"):
             self._reader.show(posed, frames, known)
             sampled = self._stream(self._reader, len(posed))
-            return list(decode(self._model, sampled, posed.reads_coded_warp))
+            if not posed.reads_coded_warp:
+                return self._decoder(sampled)
+            return self._decoder(sampled, [posed.warped_picture(pose) for pose in range(len(posed))])

@@ -153,7 +153,7 @@ class LiveMotion:
         if self._holds:
             self._handover.jumped(self._points, points)
         self._landmarks, self._points = landmarks, points
-        if share_inside(landmarks[None])[0] >= WHOLE:
+        if share_inside(seen.normalised[None])[0] >= WHOLE:
             self._whole = time, points
         return True
 

@@ -78,6 +78,7 @@ class Pacing:
         self._ready: deque[tuple[float, Finished]] = deque()
         self._last: tuple[float, float] | None = None  # when the last frame is due, and its time
         self._handed_out: deque[tuple[float, float]] = deque()  # when, and their latencies
+        self._began: float | None = None
         self._state: LiveState = "calibrating"
         self.delivered = self.dropped = 0
 
@@ -103,6 +104,7 @@ class Pacing:
         while self._ready and self._ready[0][0] <= now:
             _, frame = self._ready.popleft()
             latency = now - frame.pushed
+            self._began = now if self._began is None else self._began
             self._handed_out.append((now, latency))
             self._state = frame.state
             taken.append(LiveFrame(frame.picture, frame.time, latency, frame.state))
@@ -115,9 +117,10 @@ class Pacing:
         self._forget(now)
         latencies = [latency for _, latency in self._handed_out] or [0.0]
         median, slow = np.percentile(latencies, (50, 95))
+        seconds = RECENT if self._began is None else min(max(now - self._began, 1.0), RECENT)
         return LiveFigures(
             self._state,
-            len(self._handed_out) / RECENT,
+            len(self._handed_out) / seconds,
             float(median),
             float(slow),
             pushed,

@@ -54,14 +54,15 @@ def prepare_live(
     crop, cropped = choose_crop(found.picture, landmarks.points, reach, settings.crop, always_crop)
     if cropped:
         crop = within_picture(crop, landmarks.size)
+    paste_back = settings.paste_back is not False
     prepared = Prepared(
         portrait=found.picture,
         landmarks=landmarks,
         framing=frame_portrait(
-            found.picture, landmarks.points, landmarks.points[None], crop, model, found.opacity
+            found.picture, landmarks.points, landmarks.points[None], crop, model, found.opacity, paste_back
         ),
         style=model.style,
-        paste_back=settings.paste_back is not False,
+        paste_back=paste_back,
         motion=own,
         opacity=found.opacity,
         number=number,

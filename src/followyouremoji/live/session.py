@@ -7,10 +7,12 @@ is dropped, the oldest first, so that a slow machine shows fewer frames and not 
 
 from __future__ import annotations
 
+import math
 import time as clock
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Condition, Thread
 from types import TracebackType
 
@@ -108,7 +110,7 @@ class LiveSession:
         self._pacing = Pacing()
         self._pushed = self._dropped = 0
         self._picture_shape: tuple[int, ...] | None = None
-        self._last_time: float | None = None
+        self._last_time = -math.inf
         self._recalibrates = False
         self._closed = False
         self._error: BaseException | None = None
@@ -157,7 +159,7 @@ class LiveSession:
         PictureError : not such a picture, or such a time.
         UserError : as `take`.
         """
-        now = clock.monotonic()
+        now = clock.perf_counter()
         time = now if time is None else time
         with self._changed:
             self._check(picture, time)
@@ -177,11 +179,11 @@ class LiveSession:
         WeightsError : values of a network are not finite.
         ValueError : the session is closed.
         """
-        end = clock.monotonic() + timeout
+        end = clock.perf_counter() + timeout
         with self._changed:
             while True:
                 self._raise_error()
-                now = clock.monotonic()
+                now = clock.perf_counter()
                 frames = self._pacing.take(now)
                 if frames or now >= end:
                     return frames
@@ -196,7 +198,7 @@ class LiveSession:
     def figures(self) -> LiveFigures:
         """How the session does."""
         with self._changed:
-            return self._pacing.figures(clock.monotonic(), self._pushed, self._dropped)
+            return self._pacing.figures(clock.perf_counter(), self._pushed, self._dropped)
 
     def close(self) -> None:
         """End the threads, after what they have at hand."""
@@ -215,7 +217,7 @@ class LiveSession:
             raise PictureError(
                 f"Pushed pictures must have one size: this one has {picture.shape}, the one before {self._picture_shape}."
             )
-        if self._last_time is not None and not time > self._last_time:
+        if not self._last_time < time < math.inf:
             raise PictureError(
                 f"Times of pushed pictures must rise: {time:g} s came after {self._last_time:g} s."
             )
@@ -268,30 +270,46 @@ class LiveSession:
 
     def _generate(self) -> None:
         """The thread of the networks: poses to what they make of them."""
-        last: np.ndarray | None = None
-        while chunk := self._waiting():
-            new = []
+        last = np.full_like(self._portrait.landmarks.points, np.inf)
+        usual = 0.0  # seconds a frame
+        while chunk := self._waiting(usual):
+            fresh = []
             for posed in chunk:
-                if last is None or np.abs(posed.points - last).max() > HELD:
-                    new.append(posed)
-                    last = posed.points
-            finishing: dict[int, Callable[[], np.ndarray]] = {}
+                changed = np.abs(posed.points - last).max() > HELD
+                last = posed.points if changed else last
+                fresh.append(changed)
+            began = clock.perf_counter()
+            new = [posed.points for posed, changed in zip(chunk, fresh, strict=True) if changed]
+            made = iter(self._pictures(new))
             if new:
-                clip = self._portrait.posed(self._portrait.motion, np.stack([one.points for one in new]))
-                for pose, (one, (picture, warp)) in enumerate(zip(new, self._generator(clip), strict=True)):
-                    finishing[id(one)] = _finishing(clip, picture, pose, warp)
+                taken = (clock.perf_counter() - began) / len(new)
+                usual += (taken - usual) * (0.2 if usual else 1.0)
             with self._changed:
-                self._made.extend(_Made(posed, finishing.get(id(posed))) for posed in chunk)
+                self._made.extend(
+                    _Made(posed, next(made) if changed else None)
+                    for posed, changed in zip(chunk, fresh, strict=True)
+                )
                 self._changed.notify_all()
 
-    def _waiting(self) -> list[_Posed]:
-        """What waits for the networks, as soon as what they made before is being finished; nothing at the end."""
+    def _pictures(self, points: Sequence[np.ndarray]) -> list[Callable[[], np.ndarray]]:
+        """What finishes the picture of each pose."""
+        if not points:
+            return []
+        clip = self._portrait.posed(self._portrait.motion, np.stack(points))
+        made = self._generator(clip)
+        return [partial(clip.finish, picture, pose, warp) for pose, (picture, warp) in enumerate(made)]
+
+    def _waiting(self, usual: float) -> list[_Posed]:
+        """What waits for the networks, as soon as what they made before is being finished; nothing at the end.
+
+        No more than they can make within half of the time that a frame may take, at their `usual` seconds a frame.
+        """
+        most = max(1, math.floor(0.5 * LATEST / usual)) if usual else 1
         with self._changed:
             self._changed.wait_for(lambda: self._ended or (self._posed and len(self._made) <= 1))
             if self._ended:
                 return []
-            now = clock.monotonic()
-            while len(self._posed) > 1 and now - self._posed[0].pushed > LATEST:
+            while len(self._posed) > min(most, CHUNK):
                 self._posed.popleft()
                 self._dropped += 1
             chunk = list(self._posed)
@@ -313,14 +331,8 @@ class LiveSession:
             posed = made.posed
             with self._changed:
                 finished = Finished(picture, posed.time, posed.pushed, posed.state)
-                self._pacing.add(finished, clock.monotonic())
+                self._pacing.add(finished, clock.perf_counter())
                 self._changed.notify_all()
-
-
-def _finishing(
-    clip: Prepared, picture: np.ndarray, pose: int, warp: np.ndarray | None
-) -> Callable[[], np.ndarray]:
-    return lambda: clip.finish(picture, pose, warp)
 
 
 def _still(portrait: Prepared) -> np.ndarray:

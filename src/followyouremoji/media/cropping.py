@@ -3,6 +3,7 @@
 OpenCV is imported inside the functions that resample, so that a crop can be computed without it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -84,21 +85,29 @@ def _ramp(start: int, stop: int, low: float, side: float, extent: int) -> np.nda
     return linear * linear * (3.0 - 2.0 * linear)
 
 
+Part = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+
 @lru_cache(maxsize=8)
-def _feather_mask(
-    crop: "Crop", size: tuple[int, int]
-) -> tuple[tuple[int, int, int, int], np.ndarray, np.ndarray]:
-    """The touched region (left, top, right, bottom) of a picture of `size`, and float32 weights of new and old."""
+def _feather_mask(crop: "Crop", size: tuple[int, int]) -> tuple[Part, np.ndarray, Part]:
+    """The touched region of a picture of `size`, how much of a pasted crop shows there, float32, and where in that
+    region it is all that shows."""
     width, height = size
     left, top = max(0, int(np.floor(crop.x))), max(0, int(np.floor(crop.y)))
-    right = min(width, int(np.ceil(crop.x + crop.side)))
-    bottom = min(height, int(np.ceil(crop.y + crop.side)))
-    across = _ramp(left, max(left, right), crop.x, crop.side, width)
-    down = _ramp(top, max(top, bottom), crop.y, crop.side, height)
+    right = max(left, min(width, int(np.ceil(crop.x + crop.side))))
+    bottom = max(top, min(height, int(np.ceil(crop.y + crop.side))))
+    down = _ramp(top, bottom, crop.y, crop.side, height)
+    across = _ramp(left, right, crop.x, crop.side, width)
     new = np.outer(down, across).astype(np.float32)
-    old = 1.0 - new
-    new.flags.writeable = old.flags.writeable = False
-    return (left, top, right, bottom), new, old
+    new.flags.writeable = False
+    return (slice(top, bottom), slice(left, right)), new, (_ones(down), _ones(across))
+
+
+def _ones(ramp: np.ndarray) -> slice:
+    """Where a ramp up and down has reached 1."""
+    at = np.flatnonzero(ramp == 1.0)
+    return slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0, 0)
 
 
 @dataclass(frozen=True)
@@ -131,34 +140,76 @@ class Crop:
         """Points (..., 2) in pixels of the crop cut at `size` as pixels of the picture."""
         return np.asarray(points) * (self.side / size) + (self.x, self.y)
 
-    def edge(self, size: tuple[int, int]) -> tuple[tuple[slice, slice], np.ndarray]:
+    def edge(self, size: tuple[int, int]) -> tuple[Part, np.ndarray]:
         """Where (rows, columns) the crop lies in a picture of `size` (width, height), and how much of it shows there
         when it is pasted: float32 (rows, columns), 0 at its edge and 1 inside."""
-        (left, top, right, bottom), new, _ = _feather_mask(self, size)
-        return (slice(top, max(top, bottom)), slice(left, max(left, right))), new
+        part, new, _ = _feather_mask(self, size)
+        return part, new
+
+    def within(self, size: tuple[int, int], cut: int) -> Part:
+        """What a picture of `size` (width, height) shows of the crop cut at `cut` pixels a side: all of it, but where
+        it was cut between whole pixels in its own size the part inside the picture."""
+        if not self.keeps_pixels(cut):
+            return slice(0, cut), slice(0, cut)
+        (rows, columns), _, _ = _feather_mask(self, size)
+        left, top = round(self.x), round(self.y)
+        return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+
+    def keeps_pixels(self, cut: int) -> bool:
+        """Whether a crop cut at `cut` pixels a side has the picture's own pixels, not resampled."""
+        return self == self.on_whole_pixels and self.side == cut
 
     def paste(self, picture: np.ndarray, result: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """The picture with `result` (n, n, 3), a crop cut earlier and changed, put back where it came from; or one
-        channel (n, n) of it in that of the picture (height, width).
+        """The picture with `result`, a crop cut earlier and changed, put back where it came from: a new picture of the
+        same size; parameters as of `paste_into`."""
+        pasted = picture.copy()
+        self.paste_into(pasted, result, weights)
+        return pasted
 
-        Returns a new picture of the same size. The edge blends over `FEATHER` of the side into the picture, but not
-        where the crop reaches the picture's own border; or `weights`, of the shape of `edge`'s, say how much shows.
+    def paste_into(
+        self,
+        picture: np.ndarray,
+        result: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        cut: int | None = None,
+    ) -> None:
+        """Put `result`, a crop cut earlier and changed, into the picture where it came from.
+
+        Both are uint8, (n, n, 3) and (height, width, 3), or one channel (n, n) and (height, width). Where `cut` says
+        at how many pixels a side the crop was cut, the result is what is `within` the picture of it. The edge blends
+        over `FEATHER` of the side into the picture, but not where the crop reaches the picture's own border; or
+        `weights`, of the shape of `edge`'s, say how much shows.
         """
         import cv2
 
-        height, width = picture.shape[:2]
-        (left, top, right, bottom), new, old = _feather_mask(self, (width, height))
-        if weights is not None:
-            new, old = weights, 1.0 - weights
-        pasted = picture.copy()
-        if right <= left or bottom <= top:
-            return pasted
-        scale = self.side / result.shape[0]
-        x, y = (left - self.x) / scale, (top - self.y) / scale
-        patch = _resample(result, x, y, scale, (right - left, bottom - top))
-        region = np.ascontiguousarray(picture[top:bottom, left:right])
-        pasted[top:bottom, left:right] = cv2.blendLinear(patch, region, new, old)
-        return pasted
+        (rows, columns), edge, whole = _feather_mask(self, (picture.shape[1], picture.shape[0]))
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        if min(size) == 0:
+            return
+        if cut is None or not self.keeps_pixels(cut):
+            scale = self.side / result.shape[0]
+            result = _resample(
+                result, (columns.start - self.x) / scale, (rows.start - self.y) / scale, scale, size
+            )
+        shown = edge if weights is None else weights
+        region = picture[rows, columns]
+        for part in _around(whole, region.shape[:2]) if weights is None else [(slice(None), slice(None))]:
+            new = np.ascontiguousarray(shown[part])
+            if new.size:
+                old = np.ascontiguousarray(region[part])
+                region[part] = cv2.blendLinear(np.ascontiguousarray(result[part]), old, new, 1.0 - new)
+        if weights is None:
+            region[whole] = result[whole]
+
+
+def _around(inner: Part, shape: tuple[int, ...]) -> Iterator[Part]:
+    """The four strips around an inner part of an array."""
+    rows, columns = inner
+    yield slice(0, rows.start), slice(None)
+    yield slice(rows.stop, shape[0]), slice(None)
+    yield rows, slice(0, columns.start)
+    yield rows, slice(columns.stop, shape[1])
 
 
 def face_crop(points: np.ndarray, margin: float = FACE_MARGIN) -> Crop:

@@ -70,6 +70,13 @@ class Sampled:
     def __len__(self) -> int:
         return len(self.latents)
 
+    def followed_by(self, later: Sampled) -> Sampled:
+        """These frames and later ones."""
+        warped = None
+        if self.warped is not None and later.warped is not None:
+            warped = torch.cat([self.warped, later.warped])
+        return Sampled(torch.cat([self.latents, later.latents]), warped)
+
     def to(self, device: torch.device | str) -> Sampled:
         return Sampled(self.latents.to(device), None if self.warped is None else self.warped.to(device))
 

@@ -16,13 +16,13 @@ NAMES = ("chromium", "google-chrome")
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     """An installed Chromium, led by Playwright; skips the test where either is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="browsers are led by Playwright")
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip("no chromium and no google-chrome is installed, so nobody can open the page")
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox", *flags])
         yield opened
         opened.close()

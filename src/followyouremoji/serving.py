@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 LOCAL = "127.0.0.1"
 """Where only this machine listens."""
+MOST_MESSAGE = 500_000  # bytes, of a websocket's
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,6 +57,8 @@ def server(app: ASGIApp) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=1,
+            ws_max_size=MOST_MESSAGE,
+            ws_per_message_deflate=False,  # they are pictures, which are compressed
         )
     )
 

@@ -14,6 +14,7 @@ pytest.importorskip("gradio", reason="the studio needs Gradio")
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketTestSession
 
 from followyouremoji.requests.request import ModelChoice
 from followyouremoji.serving import address_of, listen, server
@@ -89,6 +90,14 @@ def new_client(studio: Served) -> Iterator[Callable[..., TestClient]]:
 @pytest.fixture
 def client(new_client: Callable[..., TestClient]) -> TestClient:
     return new_client()
+
+
+def live_socket(client: TestClient, path: str = "/studio/live", **headers: str) -> WebSocketTestSession:
+    """A websocket as the page opens it, of a visitor who has seen the page."""
+    if not client.cookies:
+        client.get("/studio/examples")
+    base = str(client.base_url).rstrip("/")
+    return client.websocket_connect(base.replace("http", "ws", 1) + path, headers={"origin": base, **headers})
 
 
 @pytest.fixture(scope="module")

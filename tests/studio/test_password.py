@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.requests.request import ModelChoice
@@ -15,6 +16,7 @@ from followyouremoji.studio.password import FREE, LONGEST, MOST_ADDRESSES, Attem
 from followyouremoji.studio.server import studio_app
 from followyouremoji.studio.settings import PASSWORD, StudioSettings
 from followyouremoji.studio.studio import Studio
+from tests.studio.conftest import live_socket
 
 WORD = "correct horse"
 OUTSIDE = "https://studio.example.org"
@@ -56,11 +58,15 @@ def test_the_password_opens_everything_for_who_gave_it(visitor: Callable[..., Te
     ):
         assert ada.get(path).status_code == 401
     assert ada.post("/studio/results", json={}).status_code == 401
+    with pytest.raises(WebSocketDisconnect), live_socket(ada):
+        pass
     assert give(ada, "wrong horse") == 401
     assert ada.get("/studio/examples").status_code == 401
     assert give(ada, WORD) == 303
     assert ada.get("/studio/examples").status_code == 200
     assert "gradio" in ada.get("/").text
+    with live_socket(ada):
+        pass
 
     ticket = ada.cookies["fye_pass"]
     for mine in (
@@ -70,6 +76,9 @@ def test_the_password_opens_everything_for_who_gave_it(visitor: Callable[..., Te
         "ä",
     ):  # another's ticket is worth nothing without its visitor's token
         assert eve.get("/studio/examples", headers={"cookie": f"fye_pass={mine}".encode()}).status_code == 401
+    theirs = f"fye_visitor={eve.cookies['fye_visitor']}; fye_pass={ticket}"
+    with pytest.raises(WebSocketDisconnect), live_socket(eve, cookie=theirs):
+        pass
 
 
 def test_cookies(visitor: Callable[..., TestClient]) -> None:

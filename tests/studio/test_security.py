@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from followyouremoji.requests.bundled import EXAMPLES, portrait_path
 from followyouremoji.studio.security import MOST_BYTES
-from tests.studio.conftest import Served
+from tests.studio.conftest import Served, live_socket
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -152,10 +152,45 @@ def test_a_page_of_elsewhere_may_lead_here_and_no_more(client: TestClient, site:
     assert len(client.cookies) == 0  # the visitor's own, which a browser keeps back, is not replaced
 
 
-def test_no_websocket(client: TestClient) -> None:
-    for path in ("/", "/gradio_api/queue/join", "/studio/examples"):
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect(path):
-            pass
+def opens(client: TestClient, path: str = "/studio/live", **headers: str) -> bool:
+    """Whether a visitor's websocket is opened."""
+    try:
+        with live_socket(client, path, **headers):
+            return True
+    except WebSocketDisconnect:
+        return False
+
+
+def test_one_websocket_is_there(client: TestClient) -> None:
+    assert opens(client)
+    for path in ("/", "/gradio_api/queue/join", "/studio/examples", "/studio/live/", "/studio//live"):
+        assert not opens(client, path)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://localhost"},
+        {"origin": ""},
+        {"host": "evil.example"},
+        {"host": "evil.example", "origin": "http://evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"cookie": ""},
+        {"cookie": "fye_visitor=mine"},
+    ],
+)
+def test_a_page_of_elsewhere_opens_no_websocket(client: TestClient, headers: dict[str, str]) -> None:
+    assert not opens(client, **headers)
+
+
+def test_what_names_no_page_opens_no_websocket(client: TestClient) -> None:
+    client.get("/studio/examples")
+    address = str(client.base_url).replace("http", "ws", 1) + "/studio/live"
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(address):
+        pass
 
 
 def test_headers(client: TestClient) -> None:

@@ -155,6 +155,11 @@ class Jobs:
         if waited:
             self._end(job)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return self._running is not None
+
     def place(self, job: Job) -> int:
         """How many jobs are done before a waiting one, the running one included; 0 for one that runs or has ended."""
         with self._changed:

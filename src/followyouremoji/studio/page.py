@@ -12,6 +12,7 @@ from followyouremoji.studio.tabs.animate import animate_tab
 from followyouremoji.studio.tabs.benchmark import benchmark_tab
 from followyouremoji.studio.tabs.expressions import expressions_tab
 from followyouremoji.studio.tabs.history import history_tab
+from followyouremoji.studio.tabs.live import live_tab
 from followyouremoji.studio.tabs.points import points_tab
 from followyouremoji.studio.widget import widget
 from followyouremoji.studio.workshop import Workshop
@@ -43,6 +44,8 @@ def build_page(studio: Studio) -> Page:
         with gr.Tabs():
             with gr.Tab("Animate", id="animate", render_children=True):
                 animate_tab()
+            with gr.Tab("Live", id="live", render_children=True):
+                live_tab()
             with gr.Tab("Expressions", id="expressions", render_children=True):
                 expressions_tab()
             with gr.Tab("Points", id="points", render_children=True):

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from followyouremoji.studio.visits import cookie, token_of
+from followyouremoji.studio.visits import CLOSED, cookie, token_of
 
 COOKIE = "fye_pass"
 LOGIN = "/studio/login"
@@ -71,6 +71,9 @@ class Password:
                 answer = await self._login(Request(scope, receive))
             elif not self._has_given_it(scope):
                 answer = login_page(401) if scope["path"] == "/" else JSONResponse({"detail": ASKED}, 401)
+        elif scope["type"] == "websocket" and not self._has_given_it(scope):
+            await send(CLOSED)
+            return
         await answer(scope, receive, send)
 
     def _has_given_it(self, scope: Scope) -> bool:

@@ -37,6 +37,7 @@ from fastapi.responses import FileResponse, Response
 from PIL import Image
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError
@@ -61,8 +62,8 @@ BINARY = "application/octet-stream"
 Tab = Literal["animate", "expressions", "points"]
 
 
-def studio_of(request: Request) -> Studio:
-    studio: Studio = request.app.state.studio
+def studio_of(connection: HTTPConnection) -> Studio:
+    studio: Studio = connection.app.state.studio
     return studio
 
 

@@ -26,7 +26,6 @@ from typing import Annotated, Any, Literal, TypeVar
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from PIL import Image
 from pydantic import TypeAdapter
 
 from followyouremoji.config import parse
@@ -36,6 +35,7 @@ from followyouremoji.face.keyframes import EASINGS, MOST_BYTES, MOST_KEYFRAMES, 
 from followyouremoji.face.sliders import SLIDERS, STRONGEST
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.studio.controls import Controls
+from followyouremoji.studio.passing import encoded
 from followyouremoji.studio.posing import Performed, Picture, Posed, Sitter, keep_motion
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.routes import BINARY, AtWork, described, of_kind, text_of, told
@@ -48,7 +48,6 @@ router = APIRouter(prefix="/studio")
 FRAME_RATE = 25.0
 """Of motions that are made on the page."""
 
-PICTURE_QUALITY = 90
 FILE_TYPES = {"fyemotion": BINARY, "json": "application/json"}
 
 Asked = TypeVar("Asked")
@@ -166,14 +165,8 @@ def landmarks(points: np.ndarray, sitter: Sitter, frame_rate: float) -> Response
 
 
 def as_shown(made: Picture) -> Response:
-    """JPEG, or WebP where it is transparent: what takes the least time."""
-    kind: dict[str, Any] = (
-        {"format": "JPEG"} if made.layers.shape[2] == 3 else {"format": "WEBP", "method": 0}
-    )
-    written = BytesIO()
-    Image.fromarray(made.layers).save(written, quality=PICTURE_QUALITY, **kind)
-    media_type = f"image/{kind['format'].lower()}"
-    return Response(written.getvalue(), media_type=media_type, headers=seconds_of(made))
+    content, media_type = encoded(made.layers)
+    return Response(content, media_type=media_type, headers=seconds_of(made))
 
 
 def seconds_of(made: Picture) -> dict[str, str]:

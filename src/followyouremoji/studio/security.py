@@ -4,6 +4,7 @@
   name of its own that leads here (DNS rebinding).
 - No page of elsewhere asks for anything. A link to the studio may be followed.
 - The studio's own routes are there, and those of Gradio that its layout needs; no other.
+- One websocket is there, for a page of the studio's own.
 - A body is bounded while it arrives.
 """
 
@@ -21,9 +22,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from followyouremoji.serving import is_local
+from followyouremoji.studio.visits import CLOSED
 
 UPLOADS = "/studio/materials"
 """Whose bodies are files; the route bounds them."""
+
+WEBSOCKET = "/studio/live"
+"""The only one."""
 
 MOST_BYTES = 1_000_000
 """Of any other body."""
@@ -79,13 +84,21 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":  # the page has none
-            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "websocket":
+            if self.allows_websocket(scope):
+                await self.app(scope, receive, send)
+            else:
+                await send(CLOSED)
         else:
             answer = self.refusal(scope) or self.app
             if scope["path"] == "/":
                 answer = WithScripts(answer)
             await answer(scope, bounded(scope, receive), with_headers(scope, send))
+
+    def allows_websocket(self, scope: Scope) -> bool:
+        """Whether a websocket may be opened: the page's own, by a browser, which names the page that asks."""
+        asked = {**scope, "method": "GET"}
+        return scope["path"] == WEBSOCKET and "origin" in Headers(scope=scope) and self.refusal(asked) is None
 
     def refusal(self, scope: Scope) -> Response | None:
         """The answer to what may not be asked; None where it may."""

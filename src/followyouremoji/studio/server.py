@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from followyouremoji.errors import UserError
-from followyouremoji.studio import routes_benchmark, routes_history, routes_points, routes_poses
+from followyouremoji.studio import routes_benchmark, routes_history, routes_live, routes_points, routes_poses
 from followyouremoji.studio.gradio_start import gradio
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
@@ -67,6 +67,7 @@ def studio_app(studio: Studio) -> FastAPI:
     app.include_router(router)
     app.include_router(routes_points.router)
     app.include_router(routes_poses.router)
+    app.include_router(routes_live.router)
     app.include_router(routes_history.router)
     app.include_router(routes_benchmark.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))

@@ -36,6 +36,7 @@ from followyouremoji.studio.derived import DerivedFiles
 from followyouremoji.studio.downloads import convert, kinds_of, write_beside
 from followyouremoji.studio.examples import view_of
 from followyouremoji.studio.jobs import Job, Jobs
+from followyouremoji.studio.live import Live
 from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.materials import (
     CLIP_SIDE,
@@ -74,6 +75,7 @@ class Studio:
         self.jobs = Jobs()
         self.faces = FaceFinder()
         self.posing = Posing(lambda: self.animator)
+        self.live = Live()
         self.aligner = Aligner()
         self.files = DerivedFiles()
         self._loader = ThreadPoolExecutor(1, "loading")

@@ -7,8 +7,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
-from starlette.requests import cookie_parser
+from fastapi import Depends
+from starlette.requests import HTTPConnection, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from followyouremoji.studio.store import Visitor
@@ -16,6 +16,9 @@ from followyouremoji.studio.store import Visitor
 COOKIE = "fye_visitor"
 TOKEN = re.compile(r"[0-9a-f]{64}")
 YEAR = 365 * 24 * 3600
+
+CLOSED: Message = {"type": "websocket.close", "code": 1008}
+"""The answer to a websocket that may not be opened: 403."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,14 @@ class Visits:
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         token = cookie(scope, COOKIE)
         known = token is not None and TOKEN.fullmatch(token) is not None
+        if not known and scope["type"] == "websocket":  # a page asks for it, which has a token
+            await send(CLOSED)
+            return
         if not known:
             token = secrets.token_hex(32)
         scope.setdefault("state", {})["token"] = token
@@ -56,9 +62,9 @@ def token_of(scope: Scope) -> str:
     return token
 
 
-def visitor_of(request: Request) -> Visitor:
+def visitor_of(connection: HTTPConnection) -> Visitor:
     """The visitor whom a request comes from."""
-    visitor: Visitor = request.app.state.studio.store.visitor(token_of(request.scope))
+    visitor: Visitor = connection.app.state.studio.store.visitor(token_of(connection.scope))
     return visitor
 
 

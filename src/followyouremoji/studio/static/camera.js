@@ -10,6 +10,18 @@ const REFUSED = {
   NotFoundError: "No camera was found.",
   NotReadableError: "The camera is in use by another program.",
 };
+const CLOSED = "Browsers give a camera to pages of this machine and to those with https only, and this page is neither.";
+
+// The camera, a MediaStream. Throws an Error whose message is for the user.
+export async function openCamera(audio) {
+  if (!navigator.mediaDevices?.getUserMedia) throw new Error(CLOSED);
+  const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 }, facingMode: "user" };
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video, audio });
+  } catch (error) {
+    throw new Error(REFUSED[error.name] ?? `The camera cannot be used: ${error.message}`);
+  }
+}
 
 // A button and a panel that opens below, or null where there is no camera to ask for. `take` gets the file.
 export function camera(take, complain) {
@@ -36,20 +48,15 @@ class Camera {
   async open() {
     this.close();
     try {
-      this.stream = await this.ask(false);
+      this.stream = await openCamera(false);
     } catch (error) {
-      this.complain(REFUSED[error.name] ?? `The camera cannot be used: ${error.message}`);
+      this.complain(error.message);
       return;
     }
     this.panel.hidden = false;
     this.video.srcObject = this.stream;
     await this.video.play().catch(() => {}); // it shows its first frame, at least
     this.start.focus();
-  }
-
-  ask(audio) {
-    const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 }, facingMode: "user" };
-    return navigator.mediaDevices.getUserMedia({ video, audio });
   }
 
   async begin() {
@@ -61,7 +68,7 @@ class Camera {
     try {
       if (this.sound.checked) {
         this.stop();
-        this.stream = await this.ask(true);
+        this.stream = await openCamera(true);
         this.video.srcObject = this.stream;
         await this.video.play();
       }
@@ -72,7 +79,7 @@ class Camera {
       if (this.stream) this.record();
     } catch (error) {
       this.close();
-      this.complain(REFUSED[error.name] ?? `It cannot be recorded: ${error.message}`);
+      this.complain(`It cannot be recorded: ${error.message}`);
     } finally {
       this.start.disabled = this.sound.disabled = false;
     }

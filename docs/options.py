@@ -16,6 +16,7 @@ from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.training.segments import Distillation
 from followyouremoji.training.settings import (
     AutoencoderRun,
     DataPart,
@@ -47,6 +48,7 @@ TABLES = {
     "`drawn`, in an entry of `data`:": DrawnPart,
     "`initial`, as a table:": Start,
     "`[landmarks]`:": LandmarkOptions,
+    "`[distillation]`, see [distillation.md](distillation.md):": Distillation,
     "`[validation]`:": Validation,
     "`[network]`, by default the released network:": NetworkConfig,
     "`[network.qformer]`:": QFormerConfig,

@@ -93,9 +93,7 @@ def test_it_resumes_exactly_and_gives_a_model_of_few_steps(folder) -> None:
     assert (config.shared_noise, config.window, config.makes_keyframes) == (0.25, 3, True)
     assert "small paper model" in config.provenance
     with pytest.raises(SettingsError, match=r"a distilled model is learnt.* scale of 1, not 3\.5"):
-        export_model(
-            folder / "run.toml", folder / "other", name="other", overwrite=False, guidance_scale=3.5
-        )
+        export_model(folder / "run.toml", folder / "other", name="other", overwrite=False, guidance_scale=3.5)
 
 
 def test_latents_of_another_autoencoder_are_refused(folder, tmp_path) -> None:

@@ -21,7 +21,9 @@ def plan(
     size: Annotated[
         int | None,
         typer.Option(
-            help="Side of the pictures, pixels.", min=32, show_default="the run's window, or its drawings', or 512"
+            help="Side of the pictures, pixels.",
+            min=32,
+            show_default="the run's window, or its drawings', or 512",
         ),
     ] = None,
     rate: Annotated[

@@ -142,7 +142,7 @@ def autoencoder_of(run: DenoiserRun) -> AutoencoderConfig | None:
     if run.network.latent_channels != STABLE_DIFFUSION_LATENT_CHANNELS:
         raise SettingsError(
             f"the autoencoder {run.autoencoder}, whose sizes are counted too, is no model's folder; name one that is there, "
-            'or the TOML file of its run, as `autoencoder`'
+            "or the TOML file of its run, as `autoencoder`"
         )
     return None
 

@@ -17,6 +17,7 @@ from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 from followyouremoji.networks.decoder import DecoderConfig, ShuffleConfig, TaesdConfig
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.training.segments import Distillation
 from followyouremoji.training.settings import (
     AutoencoderRun,
     DataPart,
@@ -50,6 +51,7 @@ TABLES = {
     "`drawn`, in an entry of `data`:": DrawnPart,
     "`initial`, as a table:": Start,
     "`[landmarks]`:": LandmarkOptions,
+    "`[distillation]`, see [distillation.md](distillation.md):": Distillation,
     "`[validation]`:": Validation,
     "`[network]`, by default the released network:": NetworkConfig,
     "`[network.qformer]`:": QFormerConfig,

@@ -11,6 +11,7 @@ from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
+from followyouremoji.apps.plan import plan as plan_command
 from followyouremoji.apps.points import points as points_command
 from followyouremoji.apps.studio import studio
 from followyouremoji.apps.training import portraits_app, train_app
@@ -42,6 +43,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
 train_app.command("lora")(lora_command)
+train_app.command("plan")(plan_command)
 app.command()(studio)
 app.command("points")(points_command)
 

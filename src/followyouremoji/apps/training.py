@@ -172,10 +172,21 @@ def export(
         Path, typer.Argument(metavar="CONFIG", help="TOML file of a denoiser's run, trained before.")
     ],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the checkpoint.")],
-    steps: Annotated[int, typer.Option(help="Denoising steps that it uses by default.", min=1)] = 10,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Denoising steps that it uses by default.", min=1, show_default="10, or those distilled to"
+        ),
+    ] = None,
     shared_noise: Annotated[
-        float, typer.Option(help="Part of the noise that all frames share by default.", min=0.0, max=1.0)
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            help="Part of the noise that all frames share by default.",
+            min=0.0,
+            max=1.0,
+            show_default="0.9, or the distillation's",
+        ),
+    ] = None,
     guidance: Annotated[
         float, typer.Option(help="Guidance scale by default; more than 1 needs reference_dropout.", min=1.0)
     ] = 1.0,

@@ -139,7 +139,8 @@ def test_pieces_come_in_groups() -> None:
         pieces = [
             Sampled(frames, warped)[part] for part in (slice(0, 1), slice(1, 7), slice(7, 7), slice(7, 11))
         ]
-        groups = list(in_groups(pieces, 4))
+        assert [len(group) for group in in_groups(pieces, 4, whole=False)] == [1, 4, 2, 4]
+        groups = list(in_groups(pieces, 4, whole=True))
         assert [len(group) for group in groups] == [4, 4, 3]
         assert torch.equal(torch.cat([group.latents for group in groups]), frames)
         if warped is not None:

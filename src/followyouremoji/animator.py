@@ -321,11 +321,11 @@ class PortraitAnimator:
         tally: Tally | None,
     ) -> Generator[np.ndarray, None, None]:
         courses = [timeline(face.points_in_picture, face.loop) for face in group.faces]
-        made = [
+        wanted = [
             np.arange(len(course)) if every_pose else face.generated_poses(course)
             for face, course in zip(group.faces, courses, strict=True)
         ]
-        generated = [course.only(poses) for course, poses in zip(courses, made, strict=True)]
+        generated = [course.only(poses) for course, poses in zip(courses, wanted, strict=True)]
         totals = [sampling.steps_of(len(course), course.cuts, course.circular) for course in generated]
         done = [0] * len(totals)
         stopped = Event()
@@ -351,11 +351,11 @@ class PortraitAnimator:
                 back=prepared.loop == "pingpong",
                 code_warps=prepared.reads_coded_warp,
             )
-            if len(made[face]) == len(courses[face]):
+            if len(wanted[face]) == len(courses[face]):
                 return some
             frames = courses[face].frames
             return with_those_between(
-                some, made[face], lambda pose: prepared.warped_picture(int(frames[pose]))
+                some, wanted[face], lambda pose: prepared.warped_picture(int(frames[pose]))
             )
 
         squares: dict[int, Square] = {}

@@ -228,7 +228,8 @@ def _decoded(
     with ExitStack() as stack:
         for one in models:
             stack.enter_context(one.using("denoiser"))
-        for part in in_groups(stack.enter_context(closing(sampled)), DECODED_AT_ONCE):
+        pieces = stack.enter_context(closing(sampled))
+        for part in in_groups(pieces, DECODED_AT_ONCE, whole=warped_picture is not None):
             poses = range(pose, pose + len(part))
             decoded = decoder(part, [warped_picture(one) for one in poses] if warped_picture else None)
             if back:
@@ -241,12 +242,15 @@ def _decoded(
             yield first + number, picture, coded[number]
 
 
-def in_groups(pieces: Iterable[Sampled], size: int) -> Iterator[Sampled]:
-    """The frames of all pieces, so many at a time; the last group may be smaller."""
+def in_groups(pieces: Iterable[Sampled], size: int, *, whole: bool) -> Iterator[Sampled]:
+    """The frames of all pieces, so many at a time at most.
+
+    `whole` groups are the same whatever the pieces, and only the last is smaller; others wait for no later piece.
+    """
     waiting: Sampled | None = None
     for piece in pieces:
-        waiting = piece if waiting is None else waiting.followed_by(piece)
-        while len(waiting) >= size:
+        waiting = waiting.followed_by(piece) if waiting else piece
+        while len(waiting) >= (size if whole else 1):
             yield waiting[:size]
             waiting = waiting[size:]
     if waiting:

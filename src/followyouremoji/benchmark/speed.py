@@ -113,7 +113,7 @@ class ReadClip:
         """The frames that a user gets, uint8 (frames, height, width, 3)."""
         frames: list[np.ndarray] = []
         decoder, prepared = Decoder(self._model), self._prepared
-        for group in in_groups([sampled], DECODED_AT_ONCE):
+        for group in in_groups([sampled], DECODED_AT_ONCE, whole=True):
             coming = range(len(frames), len(frames) + len(group))
             warps = [prepared.warped_picture(one) for one in coming] if prepared.reads_coded_warp else None
             for frame, (result, coded) in zip(coming, decoder(group, warps), strict=True):

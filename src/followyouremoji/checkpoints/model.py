@@ -163,8 +163,8 @@ def network_loaders(
 
 
 def with_cpu_kernels(network: nn.Module, device: torch.device) -> nn.Module:
-    """On a CPU, have the large networks computed in other ways."""
-    if device.type == "cpu" and isinstance(network, UNet):
+    """On a CPU, have the networks with wide convolutions computed in other ways."""
+    if device.type == "cpu" and isinstance(network, (UNet, SmallAutoencoder)):
         use_cpu_kernels(network)
     return network
 

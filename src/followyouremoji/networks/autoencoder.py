@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from followyouremoji.config import validated
 from followyouremoji.networks.config import Size
+from followyouremoji.networks.layers import channels_last
 
 
 @validated
@@ -99,10 +100,10 @@ class SmallAutoencoder(Autoencoder):
         self.decoder = shuffle_decoder(config.latent_channels, config.channels, config.blocks + 1)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        return (self.encoder(pictures) - self.config.shift) * self.config.scale
+        return (self.encoder(channels_last(pictures)) - self.config.shift) * self.config.scale
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.decoder(latents / self.config.scale + self.config.shift)
+        return self.decoder(channels_last(latents / self.config.scale + self.config.shift))
 
     def with_decoder(self, decoder: nn.Module) -> SmallAutoencoder:
         """The same with another decoder, whose weights stay shared with its owner's."""

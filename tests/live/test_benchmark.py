@@ -19,7 +19,8 @@ def test_rate_and_latency_count_from_the_first_frame_that_moves() -> None:
         LiveFrame(picture, 0.04 * n, 0.2 if n % 10 == 0 else 0.1, "live" if n >= 10 else "calibrating")
         for n in range(60)
     ]
-    row = figures(Run(frames, np.array([frame.time for frame in frames]), 3.0, 70, 10))
+    taken = np.array([frame.time for frame in frames])
+    row = figures(Run(frames, taken, 7 + 1.25 * taken, 70, 10))
     assert row["rate"] == pytest.approx(25)
     assert (row["latency"], row["slow_latency"]) == (pytest.approx(100), pytest.approx(200))
     assert row["slow_gap"] == pytest.approx(40)

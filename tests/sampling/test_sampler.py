@@ -14,15 +14,9 @@ from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, QFo
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.sampling.noise import frame_noise
-from followyouremoji.sampling.presets import (
-    CacheSettings,
-    ForecastSettings,
-    StageRules,
-    TaylorSettings,
-    preset,
-)
+from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, StageRules, TaylorSettings
 from followyouremoji.sampling.progressive import Segment
-from followyouremoji.sampling.sampler import Sampled, Tally, known_latents, region_of, sample
+from followyouremoji.sampling.sampler import Sampled, Tally, known_latents, sample
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.sampling.settings import SamplingSettings
 
@@ -364,47 +358,6 @@ def test_forecasts_resume_with_keyframes(
     torch.testing.assert_close(whole, again, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("layout", "strategy"),
-    [(layout, strategy) for layout in ("paper", "released") for strategy in ("windows", "tiles")]
-    + [("paper", "keyframes"), ("paper", "chain")],
-)
-def test_layers_are_cached_in_every_layout_and_strategy(
-    request: pytest.FixtureRequest, layout: str, strategy: str
-) -> None:
-    """It forecasts half of 4 steps and stays near the exact clip; another region is another clip."""
-    case: Case = request.getfixturevalue(layout)
-    tally = Tally()
-    cache = TaylorSettings(
-        (StageRules(0.5, 0.5, inside=1, outside=0), StageRules(1.0, 0.5, inside=1, outside=0, cut=1))
-    )
-    settings = SamplingSettings(steps=4, window=4, strategy=strategy, batch=2, cache=cache)
-    exact = drawn(case, 7, replace(settings, cache=None), 2.0)
-    clip = drawn(case, 7, settings, 2.0, tally=tally)
-    moved = torch.cat([piece.latents for piece in sample([Shifted(case, 2.0)], 7, SHAPE, settings)])
-    assert tally.forecast == tally.computed > 0
-    assert 1e-4 < (clip - exact).norm() / exact.norm() < 0.5
-    assert (clip - moved).abs().max() > 1e-3
-
-
-class Shifted(Reader):
-    """With a region elsewhere."""
-
-    def region(self, frames: Sequence[int]) -> Tensor:
-        return super().region([frame + 3 for frame in frames])
-
-
-def test_a_region_is_read_where_a_cache_asks_for_it(paper: Case) -> None:
-    batch = (Segment((2, 3, 6), (True, False, True)), Segment((7, 8, 9), (True, False, True)))
-    for cache in (None, ForecastSettings(3), TaylorSettings((StageRules(1.0, 0.5, inside=1, outside=1),))):
-        assert region_of(paper.reader(), batch, cache) is None
-    region = region_of(paper.reader(), batch, preset("paper"))
-    assert region is not None
-    assert region.shape == (2, 1, 3, 8, 8)
-    columns = region.amax(dim=3).argmax(dim=3)[:, 0]
-    assert columns.tolist() == [[2, 3, 6], [7, 0, 1]]
-
-
 def test_scenes_do_not_see_each_other(paper: Case) -> None:
     """Two scenes in one clip are two clips, but for the noise, which belongs to a frame; here all frames share it."""
     settings = SamplingSettings(steps=1, window=4, shared_noise=1.0)
@@ -454,5 +407,3 @@ def test_settings_that_a_model_cannot_be_used_with(released: Case, paper: Case) 
         released.chunks(5, strategy="keyframes")
     with pytest.raises(SettingsError, match="at most 32 frames"):
         paper.chunks(5, window=33)
-    with pytest.raises(SettingsError, match="4 skips, and a cache cannot cut deeper, at 5"):
-        paper.chunks(5, cache=TaylorSettings((StageRules(1.0, 0.5, cut=5),)))

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from followyouremoji.checkpoints.codec import to_pictures, to_tensor
@@ -26,6 +27,7 @@ from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
 READ_AT_ONCE = 16  # frames
+REGION_REACH = 1 / 16  # of a picture's side, from a line of the landmarks
 
 
 Pose = tuple[int, np.ndarray, np.ndarray | None]
@@ -92,11 +94,29 @@ class ModelReader:
         return torch.cat(latents)
 
     def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
-        shown = self._course.frames[list(frames)]
-        pictures = to_tensor(np.stack([self._clip.landmark_picture(int(frame)) for frame in shown]))
+        pictures = self._landmark_pictures(frames)
         latents = None if warped is None else warped.transpose(0, 1)[None]
         features = self._model.networks.features(pictures.transpose(0, 1)[None], latents)
         return finite(features, "landmark encoder")
+
+    def region(self, frames: Sequence[int]) -> Tensor:
+        return around_lines(self._landmark_pictures(frames)).transpose(0, 1)[None].to(self.device)
+
+    def _landmark_pictures(self, frames: Sequence[int]) -> Tensor:
+        shown = self._course.frames[list(frames)]
+        return to_tensor(np.stack([self._clip.landmark_picture(int(frame)) for frame in shown]))
+
+
+def around_lines(pictures: Tensor) -> Tensor:
+    """The region of the landmarks: where landmark pictures are drawn on, dilated by `REGION_REACH` of their side.
+
+    `pictures` uint8 (n, 3, height, width), lines on black. Returns float32 (n, 1, height, width) of their latents, 1 in
+    the region and 0 elsewhere.
+    """
+    drawn = (pictures > 0).any(dim=1, keepdim=True).float()
+    drawn = F.max_pool2d(drawn, LATENT_STRIDE)
+    reach = max(1, round(REGION_REACH * drawn.shape[-1]))
+    return F.max_pool2d(drawn, 2 * reach + 1, stride=1, padding=reach)
 
 
 def generate(

@@ -134,6 +134,34 @@ def test_the_last_warp_of_each_group_is_decoded_and_losses_go_over_between() -> 
     )
 
 
+@torch.inference_mode()
+def test_of_frames_that_come_one_by_one_every_fourth_warp_is_decoded() -> None:
+    model = small_model(warped_reference=True)
+    torch.manual_seed(0)
+    warped = torch.randn(9, 4, 8, 8)
+    exact = decoded_alone(model, warped)
+    warps = np.clip(exact.astype(int) + 9, 0, 255).astype(np.uint8)
+    shown = to_count_decoded(model)
+    decoder, sampled = Decoder(model), Sampled(torch.zeros(9, 4, 8, 8), warped)
+    coded = [decoder(sampled[one : one + 1], warps[one : one + 1])[0][1] for one in range(9)]
+    assert shown == [2, 1, 1, 1, 2, 1, 1, 1, 2]
+    inside = (exact > 20) & (exact < 230)
+    assert np.abs(np.stack(coded).astype(int) - exact)[inside].max() <= 1
+
+
+def to_count_decoded(model: Model) -> list[int]:
+    """How many latents each call of the model's decoder gets, from now on."""
+    counts: list[int] = []
+    decode = model.codec.decode
+
+    def counted(latents: torch.Tensor) -> torch.Tensor:
+        counts.append(len(latents))
+        return decode(latents)
+
+    model.codec.decode = counted  # type: ignore[method-assign]
+    return counts
+
+
 def test_pieces_come_in_groups() -> None:
     frames = torch.arange(11.0)[:, None, None, None]
     for warped in (None, -frames):

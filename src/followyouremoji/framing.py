@@ -6,9 +6,9 @@ frame that follows the face (see `face.window`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LARGEST_SQUARE = 4096  # in which faces are put back; of larger ones, faces alone lose some sharpness
 SQUARE_OVER_WINDOW = 2.5  # the square's least side in window sizes: it is cut no coarser than the windows are
 
+
+KEPT_WARPS = 48  # pictures of a window's size: of three segments
 
 SMALL_FACE = 0.35
 """A face whose landmarks' box is smaller than this share of a square picture's side is cropped by default."""
@@ -193,9 +195,18 @@ class FaceAlone:
         return np.stack([w.to_window(p) for w, p in zip(self.windows, self.points_in_picture, strict=True)])
 
     def warped(self, frame: int) -> np.ndarray:
-        return warp_into_window(
-            self.square, self.own_points, self.points_in_picture[frame], self.windows[frame], self._averaged
-        )
+        """See `Framing`. Networks read it, and it is read again when their results are decoded; the latest are kept."""
+        return self._lately_warped(frame)
+
+    @cached_property
+    def _lately_warped(self) -> Callable[[int], np.ndarray]:
+        return lru_cache(KEPT_WARPS)(self._warp)
+
+    def _warp(self, frame: int) -> np.ndarray:
+        points, window = self.points_in_picture[frame], self.windows[frame]
+        warped = warp_into_window(self.square, self.own_points, points, window, self._averaged)
+        warped.flags.writeable = False
+        return warped
 
     def _averaged(self, picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
         """`averaged` of the square, which few factors are asked for, remembered: it costs more than all else that

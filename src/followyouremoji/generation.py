@@ -178,7 +178,7 @@ def generate(
 
 def with_those_between(
     generated: Generator[Pose, None, None],
-    poses: Sequence[int],
+    poses: np.ndarray,
     warped_picture: Callable[[int], np.ndarray],
 ) -> Generator[Pose, None, None]:
     """All poses of a clip, of those that were generated: the first and the last, and some between.
@@ -196,7 +196,7 @@ def with_those_between(
             assert coded is not None
             pose = int(poses[number])
             change = picture.astype(np.float32) - coded
-            lost = warped_picture(pose) - coded.astype(np.float32)
+            lost: np.ndarray = warped_picture(pose) - coded.astype(np.float32)
             if before is not None:
                 start, change_before, lost_before = before
                 step = 1 if pose > start else -1
@@ -281,14 +281,16 @@ class Decoder:
     """Sampled frames to pictures, groups of them in their order, each with its warped portrait once through the
     autoencoder where that is asked for.
 
-    Of a group only the last warped portrait is decoded. What the autoencoder loses of the others is taken to change
-    evenly from group to group: windows follow the face, so it hardly does. In a face, finished frames are 0.3 to 0.8
-    grey levels in the mean from those with every warp decoded, and decoding takes five eighths of the time.
+    Of `DECODED_AT_ONCE` warped portraits only the last is decoded. What the autoencoder loses of the others is taken to
+    change evenly from one to the next, in a group that is still too small not at all: windows follow the face, so it
+    hardly does. In a face, finished frames are 0.3 to 0.8 grey levels in the mean from those with every warp decoded,
+    and decoding takes five eighths of the time.
     """
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._lost: np.ndarray | None = None  # of the last warped portrait
+        self._lost: np.ndarray | None = None  # of the warped portrait that was decoded last
+        self._since = 0  # frames
 
     @torch.inference_mode()
     def __call__(
@@ -301,18 +303,22 @@ class Decoder:
             latents = onto_warp(latents, group.warped, self._model.networks.config.residual_scale)
         if warps is None or group.warped is None:
             return [(picture, None) for picture in to_pictures(finite(codec.decode(latents), "autoencoder"))]
-        read = [0, count - 1] if self._lost is None else [count - 1]
+        self._since += count
+        read = (
+            sorted({0, count - 1}) if self._lost is None else [count - 1] * (self._since >= DECODED_AT_ONCE)
+        )
         decoded = finite(codec.decode(torch.cat([latents, group.warped[read]])), "autoencoder")
         pictures = to_pictures(decoded)
         lost = [
             warps[one].astype(np.float32) - coded for one, coded in zip(read, pictures[count:], strict=True)
         ]
+        places = np.arange(1, count + 1) / count
         if self._lost is None:
-            before, places = lost[0], np.linspace(0, 1, count) if count > 1 else np.ones(1)
-        else:
-            before, places = self._lost, np.arange(1, count + 1) / count
-        self._lost = lost[-1]
+            self._lost, places = lost[0], np.linspace(0, 1, count)
+        before, after = self._lost, lost[-1] if lost else self._lost
+        if lost:
+            self._lost, self._since = after, 0
         coded = [
-            warp - (before + place * (lost[-1] - before)) for warp, place in zip(warps, places, strict=True)
+            warp - (before + place * (after - before)) for warp, place in zip(warps, places, strict=True)
         ]
         return list(zip(pictures[:count], map(to_levels, coded), strict=True))

@@ -22,8 +22,9 @@ CHUNK = 4
 
 KNOWN = 1
 """Frames before a chunk that it knows, where frames do not share all of their noise and the model can use them. They
-cost 36 % of time with chunks of one frame, 5 % with chunks of four. Of the bundled model, whose frames do, neither
-flicker (0.0015) nor the error of the face (0.0165) falls with 1, 2 or 4 of them, on a drawn clip of known truth."""
+cost 36 % of time with chunks of one frame, hardly any with chunks of four. Of the bundled model, whose frames do,
+neither flicker (0.0015) nor the error of the face (0.0165) falls with 1, 2 or 4 of them, on a drawn clip of known
+truth."""
 
 
 class LiveReader:
@@ -35,25 +36,30 @@ class LiveReader:
         self._model = model
         self._warped: dict[int, Tensor] = {}
         self._features: dict[int, Tensor] = {}
+        self._regions: dict[int, Tensor] = {}
 
     def show(self, clip: Clip, frames: Sequence[int], known: Sequence[int]) -> None:
         """Read a clip's poses, which are these `frames` of the stream; of the others the `known` ones are kept."""
         chunk = ModelReader(self._model, clip, Timeline.straight(len(frames)), self.conditioning)
         poses = range(len(frames))
         warped = chunk.warped(poses)
-        features = chunk.features(poses, warped)
+        features, regions = chunk.features(poses, warped), chunk.region(poses)
         self._warped = {frame: self._warped[frame] for frame in known if frame in self._warped}
         self._features = {frame: self._features[frame] for frame in known}
+        self._regions = {frame: self._regions[frame] for frame in known}
         for pose, frame in enumerate(frames):
             if warped is not None:
                 self._warped[frame] = warped[pose]
-            self._features[frame] = features[:, :, pose]
+            self._features[frame], self._regions[frame] = features[:, :, pose], regions[:, :, pose]
 
     def warped(self, frames: Sequence[int]) -> Tensor | None:
         return torch.stack([self._warped[frame] for frame in frames]) if self._warped else None
 
     def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
         return torch.stack([self._features[frame] for frame in frames], dim=2)
+
+    def region(self, frames: Sequence[int]) -> Tensor:
+        return torch.stack([self._regions[frame] for frame in frames], dim=2)
 
 
 class LiveGenerator:

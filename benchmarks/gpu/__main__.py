@@ -3,10 +3,11 @@
     python -m benchmarks.gpu --minutes 8 [--output results/gpu] [--device cuda] [--size full] [--questions step live]
 
 Networks have the paper's layout, their full size and random weights, which tell time and memory; the bundled model is
-there with its own. Nothing is downloaded, and no face is detected. A question has its share of the time: it is stopped
-after twice the seconds that it should take, and skipped where these are not left. After each, all tables so far are in
-`gpu.md` and `gpu.json`, so that whoever stops the command loses the question at hand alone. Without enough memory a row
-says so. `--size tiny --device cpu` rehearses everything in seconds. Linux and macOS.
+there with its own. Nothing is downloaded, and but for the camera's question no face is detected. A question has its
+share of the time: it is skipped where the seconds that it should take are not left, and stopped after twice these where
+later ones need the rest. After each, all tables so far are in `gpu.md` and `gpu.json`, so that whoever stops the
+command loses the question at hand alone. Without enough memory a row says so. `--size tiny --device cpu` rehearses
+everything in seconds. Linux and macOS.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ Figures = dict[str, float | str]
 
 GIB = 1 << 30
 PATIENCE = 2.0
-"""A question is stopped after so many times the seconds that it should take."""
+"""So many times the seconds that it should take are granted to a question, whatever comes after it."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +87,23 @@ class OutOfTime(BaseException):
 def ask_all(
     questions: Sequence[Question], device: torch.device, sizes: Sizes, seconds: float
 ) -> Iterator[Answer]:
-    """Ask one question after the other, each as long as `PATIENCE` and the time that is left allow.
+    """Ask one question after the other.
 
     A question that should take longer than what is left is skipped, and its answer says so; a shorter one may come
-    after it.
+    after it. It is stopped when the time is over, and before, once it took `PATIENCE` times its seconds and the later
+    ones would have less than theirs.
     """
     end = time.perf_counter() + seconds
-    for question in questions:
+    for number, question in enumerate(questions):
         left = end - time.perf_counter()
+        spare = left - sum(later.seconds for later in questions[number + 1 :])
         if left < question.seconds:
             yield Answer(
                 question,
                 unfinished=f"Skipped: it takes {question.seconds:.0f} s, {max(left, 0):.0f} s are left.",
             )
         else:
-            yield ask(question, device, sizes, min(PATIENCE * question.seconds, left))
+            yield ask(question, device, sizes, min(left, max(PATIENCE * question.seconds, spare)))
             release(device)
 
 

@@ -74,7 +74,7 @@ def test_the_command_begins_without_what_a_bare_machine_lacks() -> None:
 
 def test_a_camera_is_followed_where_faces_can_be_found() -> None:
     pytest.importorskip("mediapipe", reason="faces are found by mediapipe")
-    answer = ask(command.before_a_camera, CPU, tiny(), 60)
+    answer = ask(command.before_a_camera, CPU, tiny(), 600)
     assert not answer.unfinished
     (row,) = answer.rows
     assert not row.problem
@@ -138,7 +138,7 @@ def test_an_update_that_is_timed_has_gradients_to_learn_from(monkeypatch: pytest
         return update(run)
 
     monkeypatch.setattr(Run, "update", watched)
-    answer = ask(command.first_stage, CPU, tiny(), 60)
+    answer = ask(command.first_stage, CPU, tiny(), 600)
     assert len(answer.rows) == 3
     assert seen == [{False}, {False}]
 
@@ -229,7 +229,8 @@ def test_a_question_that_cannot_begin_says_so_and_the_others_go_on() -> None:
 
 
 def test_time_runs_out() -> None:
-    """A question is stopped after twice its seconds; what does not fit into the rest is skipped, what does is asked."""
+    """A question is stopped after twice its seconds where others need the rest; what does not fit into the rest is
+    skipped, what does is asked."""
     questions = [
         asking("endless", row_of("one"), Case("two", sleep), row_of("three"), seconds=0.1),
         asking("long", row_of("one"), seconds=1000.0),
@@ -244,6 +245,12 @@ def test_time_runs_out() -> None:
     assert long.unfinished.startswith("Skipped: it takes 1000 s")
     assert [row.name for row in short.rows] == ["one"]
     assert not short.unfinished
+
+
+def test_time_that_nobody_needs_is_granted() -> None:
+    slow = Case("one", lambda: {"seconds": float(time.sleep(0.5) is None)})
+    (answer,) = ask_all([asking("slow", slow, seconds=0.01)], CPU, tiny(), 60)
+    assert not answer.unfinished
 
 
 def test_what_is_answered_is_written_before_the_next_question(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -176,37 +177,51 @@ def generate(
     return _decoded(models, sampled, back, warped_picture if code_warps else None)
 
 
+@dataclass(frozen=True)
+class Change:
+    """What the networks change of a pose's warped portrait, and what the autoencoder loses of it: float32 (size, size,
+    3) both. Windows follow the face, so both go over evenly from pose to pose where the landmarks do (`face.between`);
+    the warp takes landmarks where they belong."""
+
+    made: np.ndarray
+    lost: np.ndarray
+
+    @classmethod
+    def of(cls, picture: np.ndarray, coded: np.ndarray, warp: np.ndarray) -> Change:
+        """Of a generated pose: its picture, its warped portrait once through the autoencoder, and that itself."""
+        there = coded.astype(np.float32)
+        return cls(picture - there, warp - there)
+
+    def towards(self, other: Change, share: float, warp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The picture of a pose a `share` of the way to another one, and its warped portrait `warp` once through the
+        autoencoder."""
+        there = warp - (self.lost + share * (other.lost - self.lost))
+        return to_levels(there + (self.made + share * (other.made - self.made))), to_levels(there)
+
+
 def with_those_between(
     generated: Generator[Pose, None, None],
     poses: np.ndarray,
     warped_picture: Callable[[int], np.ndarray],
 ) -> Generator[Pose, None, None]:
-    """All poses of a clip, of those that were generated: the first and the last, and some between.
-
-    What the networks change of the warped portrait, and what the autoencoder loses of it, go over evenly from one
-    generated pose to the next. That is near the truth where the landmarks do so (`face.between`): windows follow the
-    face, and the warp takes its landmarks where they belong.
+    """All poses of a clip, of those that were generated: the first and the last of each scene, and some between.
 
     `generated` as `generate` yields them with `code_warps`, of which number `n` is number `poses[n]` of all;
     `warped_picture` gives the portrait warped by the landmarks of a pose.
     """
-    before: tuple[int, np.ndarray, np.ndarray] | None = None
+    before: tuple[int, Change] | None = None
     with closing(generated):
         for number, picture, coded in generated:
             assert coded is not None
             pose = int(poses[number])
-            change = picture.astype(np.float32) - coded
-            lost: np.ndarray = warped_picture(pose) - coded.astype(np.float32)
+            change = Change.of(picture, coded, warped_picture(pose))
             if before is not None:
-                start, change_before, lost_before = before
-                step = 1 if pose > start else -1
-                for between in range(start + step, pose, step):
+                start, earlier = before
+                for between in range(start + 1, pose) if pose > start else range(start - 1, pose, -1):
                     share = (between - start) / (pose - start)
-                    there = warped_picture(between) - (lost_before + share * (lost - lost_before))
-                    changed = there + (change_before + share * (change - change_before))
-                    yield between, to_levels(changed), to_levels(there)
+                    yield between, *earlier.towards(change, share, warped_picture(between))
             yield pose, picture, coded
-            before = pose, change, lost
+            before = pose, change
 
 
 def to_levels(picture: np.ndarray) -> np.ndarray:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time as clock
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from followyouremoji.checkpoints.model import Model
+from followyouremoji.face.between import generated_poses
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import Clip, Decoder, ModelReader, read_portrait
+from followyouremoji.generation import Change, Clip, Decoder, ModelReader, read_portrait
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.guidance import ClipConditioning
+from followyouremoji.sampling.sampler import Sampled
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.sampling.stream import LatentStream
 
-CHUNK = 4
+CHUNK = 6
 """Frames that are made at once at most."""
+
+CHUNK_SECONDS = 0.12
+"""Time that the networks may take over what they make at once: longer chunks are quicker, shorter ones sooner there.
+With 55 ms for the first frame and 45 ms for each more, and 25 pictures a second, chunks of four make 18 frames a
+second, shown after 350 ms and up to 120 ms apart, chunks bounded by this 19, after 190 ms and up to 74 ms apart."""
+
+Coded = tuple[np.ndarray, np.ndarray | None]
+"""A picture and, for models that read it, its warp once through the autoencoder."""
 
 KNOWN = 1
 """Frames before a chunk that it knows, where frames do not share all of their noise and the model can use them. They
@@ -38,9 +50,9 @@ class LiveReader:
         self._features: dict[int, Tensor] = {}
         self._regions: dict[int, Tensor] = {}
 
-    def show(self, clip: Clip, frames: Sequence[int], known: Sequence[int]) -> None:
+    def show(self, clip: Clip, course: Timeline, frames: Sequence[int], known: Sequence[int]) -> None:
         """Read a clip's poses, which are these `frames` of the stream; of the others the `known` ones are kept."""
-        chunk = ModelReader(self._model, clip, Timeline.straight(len(frames)), self.conditioning)
+        chunk = ModelReader(self._model, clip, course, self.conditioning)
         poses = range(len(frames))
         warped = chunk.warped(poses)
         features, regions = chunk.features(poses, warped), chunk.region(poses)
@@ -76,18 +88,76 @@ class LiveGenerator:
         self._reader = LiveReader(model, read_portrait(model, portrait, guidance_scale))
         self._stream = LatentStream(shape, sampling, known)
         self._decoder = Decoder(model)
+        self._fills = portrait.reads_coded_warp
+        self._last: tuple[np.ndarray, Change] | None = None  # pose's landmarks in its window
+        self._usual = 0.0  # seconds a generated pose
+
+    @property
+    def most(self) -> int:
+        """Poses that may be made at once: as many as can be generated in time, or as those between can fill."""
+        return CHUNK if self._fills else self._in_time
+
+    @property
+    def _in_time(self) -> int:
+        return max(1, min(CHUNK, int(CHUNK_SECONDS / self._usual))) if self._usual else 1
 
     @torch.inference_mode()
-    def __call__(self, posed: Prepared) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """For each pose of a chunk the arguments of `Prepared.finish`, of which these are the picture and the warp
-        once through the autoencoder.
+    def __call__(self, posed: Prepared) -> list[Callable[[], Coded]]:
+        """For each pose of a chunk, `most` or fewer, what gives its picture and its warp once through the autoencoder:
+        at once where it was generated, else it is made when it is called, in any thread.
 
         Raises WeightsError where values of a network are not finite.
         """
-        frames, known = self._stream.coming(len(posed)), self._stream.last
+        began = clock.perf_counter()
+        poses = self._generated_poses(posed) if self._fills else np.arange(len(posed))
+        warps = [posed.warped_picture(int(pose)) for pose in poses] if self._fills else None
+        generated = self._decoder(self._sampled(posed, poses), warps)
+        taken = (clock.perf_counter() - began) / len(poses)
+        self._usual += (taken - self._usual) * (0.2 if self._usual else 1.0)
+        if not self._fills:
+            return [partial(generated_pose, *one) for one in generated]
+        return self._filled(posed, poses, generated)
+
+    def _generated_poses(self, posed: Prepared) -> np.ndarray:
+        """Those of a chunk that cannot be made of the pose before it and of each other, see `face.between`; where time
+        is short fewer, the last always."""
+        points, count, most = posed.framing.points, len(posed), self._in_time
+        if self._last is None:
+            return np.arange(count) if count <= 2 else np.array([0, count - 1])
+        poses = generated_poses(np.concatenate([self._last[0][None], points]), posed.size)[1:] - 1
+        return (
+            poses if len(poses) <= most else np.round(np.arange(1, most + 1) * count / most).astype(int) - 1
+        )
+
+    def _sampled(self, posed: Prepared, poses: np.ndarray) -> Sampled:
+        course = Timeline.straight(len(posed)).only(poses)
+        frames, known = self._stream.coming(len(course)), self._stream.last
         with self._model.using("denoiser"):
-            self._reader.show(posed, frames, known)
-            sampled = self._stream(self._reader, len(posed))
-            if not posed.reads_coded_warp:
-                return self._decoder(sampled)
-            return self._decoder(sampled, [posed.warped_picture(pose) for pose in range(len(posed))])
+            self._reader.show(posed, course, frames, known)
+            return self._stream(self._reader, len(course))
+
+    def _filled(
+        self, posed: Prepared, poses: np.ndarray, generated: Sequence[Coded]
+    ) -> list[Callable[[], Coded]]:
+        """All poses of a chunk, of those that were generated."""
+        made: list[Callable[[], Coded]] = []
+        for pose, (picture, coded) in zip(poses.tolist(), generated, strict=True):
+            assert coded is not None
+            change = Change.of(picture, coded, posed.warped_picture(pose))
+            start = len(made) - 1
+            if self._last is not None:
+                for between in range(start + 1, pose):
+                    share = (between - start) / (pose - start)
+                    made.append(partial(between_poses, self._last[1], change, share, posed, between))
+            made.append(partial(generated_pose, picture, coded))
+            self._last = posed.framing.points[pose], change
+        return made
+
+
+def generated_pose(picture: np.ndarray, coded: np.ndarray | None) -> Coded:
+    return picture, coded
+
+
+def between_poses(before: Change, after: Change, share: float, posed: Prepared, pose: int) -> Coded:
+    """A pose of a chunk a `share` of the way between two that were generated."""
+    return before.towards(after, share, posed.warped_picture(pose))

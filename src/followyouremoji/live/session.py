@@ -24,7 +24,7 @@ from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.timeline import HELD
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
-from followyouremoji.live.generating import CHUNK, LiveGenerator
+from followyouremoji.live.generating import CHUNK, Coded, LiveGenerator
 from followyouremoji.live.motion import LiveMotion, check_alignment
 from followyouremoji.live.pacing import Finished, LiveFigures, LiveFrame, LiveState, Pacing
 from followyouremoji.live.portrait import prepare_live, scaled
@@ -33,11 +33,6 @@ from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Portrait
-
-CHUNK_SECONDS = 0.12
-"""Time that the networks may take over what they make at once. With 55 ms for the first frame and 45 ms for each more,
-and 25 pictures a second, chunks of four make 18 frames a second, shown after 350 ms and up to 120 ms apart, chunks
-bounded by this 19, after 190 ms and up to 74 ms apart."""
 
 
 @dataclass(frozen=True)
@@ -276,19 +271,14 @@ class LiveSession:
     def _generate(self) -> None:
         """The thread of the networks: poses to what they make of them."""
         last = np.full_like(self._portrait.landmarks.points, np.inf)
-        usual = 0.0  # seconds a frame
-        while chunk := self._waiting(usual):
+        while chunk := self._waiting():
             fresh = []
             for posed in chunk:
                 changed = np.abs(posed.points - last).max() > HELD
                 last = posed.points if changed else last
                 fresh.append(changed)
-            began = clock.perf_counter()
             new = [posed.points for posed, changed in zip(chunk, fresh, strict=True) if changed]
             made = iter(self._pictures(new))
-            if new:
-                taken = (clock.perf_counter() - began) / len(new)
-                usual += (taken - usual) * (0.2 if usual else 1.0)
             with self._changed:
                 self._made.extend(
                     _Made(posed, next(made) if changed else None)
@@ -301,20 +291,16 @@ class LiveSession:
         if not points:
             return []
         clip = self._portrait.posed(self._portrait.motion, np.stack(points))
-        made = self._generator(clip)
-        return [partial(clip.finish, picture, pose, warp) for pose, (picture, warp) in enumerate(made)]
+        return [partial(_finished, clip, pose, made) for pose, made in enumerate(self._generator(clip))]
 
-    def _waiting(self, usual: float) -> list[_Posed]:
-        """What waits for the networks, as soon as what they made before is being finished; nothing at the end.
-
-        No more than they can make in `CHUNK_SECONDS`, at their `usual` seconds a frame.
-        """
-        most = max(1, math.floor(CHUNK_SECONDS / usual)) if usual else 1
+    def _waiting(self) -> list[_Posed]:
+        """What waits for the networks, as soon as what they made before is being finished, but no more than they make
+        at once; nothing at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or (self._posed and len(self._made) <= 1))
             if self._ended:
                 return []
-            while len(self._posed) > min(most, CHUNK):
+            while len(self._posed) > self._generator.most:
                 self._posed.popleft()
                 self._dropped += 1
             chunk = list(self._posed)
@@ -338,6 +324,11 @@ class LiveSession:
                 finished = Finished(picture, posed.time, posed.pushed, posed.state)
                 self._pacing.add(finished, clock.perf_counter())
                 self._changed.notify_all()
+
+
+def _finished(clip: Prepared, pose: int, made: Callable[[], Coded]) -> np.ndarray:
+    picture, coded = made()
+    return clip.finish(picture, pose, coded)
 
 
 def _still(portrait: Prepared) -> np.ndarray:

@@ -18,7 +18,7 @@ def chunk(prepared: Prepared, poses: slice) -> Prepared:
 
 def made(generator: LiveGenerator, part: Prepared) -> np.ndarray:
     return np.stack(
-        [part.finish(picture, pose, warp) for pose, (picture, warp) in enumerate(generator(part))]
+        [part.finish(*one(), pose) for pose, one in enumerate(generator(part))]
     )
 
 

@@ -150,7 +150,7 @@ class Stopwatch:
         self.device = device
         self.now = time.process_time if single else time.perf_counter
 
-    def __call__(self, call: Callable[[], Tensor | list[Tensor]]) -> float:
+    def __call__(self, call: Callable[[], object]) -> float:
         if self.device == "cuda":
             begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             begin.record()
@@ -163,9 +163,10 @@ class Stopwatch:
         return self.now() - begun
 
 
-def product_rate(stopwatch: Stopwatch, dtype: torch.dtype) -> float:
-    """FLOP/s of a square matrix product, the best of five."""
-    side = 8192 if stopwatch.device == "cuda" else 3072
+def product_rate(stopwatch: Stopwatch, dtype: torch.dtype, side: int | None = None) -> float:
+    """FLOP/s of a product of matrices with `side` rows and columns, by default what fills the device; the best of
+    five."""
+    side = side or (8192 if stopwatch.device == "cuda" else 3072)
     a, b = (torch.randn(side, side, device=stopwatch.device, dtype=dtype) for _ in range(2))
     return 2 * side**3 / min(stopwatch(lambda: a @ b) for _ in range(5))
 

@@ -7,7 +7,7 @@ A thread that does nothing else pushes the clip, back and forth, at 25 pictures 
 filmed (needs the extra `portraits`). The main thread takes frames. For each size
 
 - *rate, latency*: of the frames from the first that moves on; gaps are those between two frames. *Processor* is of the
-  whole process, which makes nothing but frames.
+  whole process. Set OMP_WAIT_POLICY=PASSIVE, as `fye` does, or idle threads of torch take the cores from others.
 
 Then the same pictures are pushed again, each when the frame of the one before has come, so that the picture does not
 depend on what else the machine does:
@@ -24,12 +24,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import numpy as np
 
@@ -37,7 +38,7 @@ from followyouremoji.animator import PortraitAnimator
 from followyouremoji.benchmark.metrics.faces import landmark_distances
 from followyouremoji.benchmark.metrics.regions import flicker
 from followyouremoji.benchmark.tables import markdown, number
-from followyouremoji.errors import ClipError
+from followyouremoji.errors import ClipError, UserError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.topology import N_LANDMARKS
 from followyouremoji.face.tracking import track_motion
@@ -67,6 +68,14 @@ def main() -> None:
     parser.add_argument("--compared", type=int, default=200, help="frames at most; 0 compares none")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
+    try:
+        measure(options)
+    except UserError as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure each size and write everything."""
     pictures = drawn_clip() if options.clip is None else read_clip(options.clip)
     animator = PortraitAnimator.from_pretrained(options.weights)
     rows = []
@@ -109,11 +118,11 @@ def back_and_forth(pushed: int, frames: int) -> int:
 
 @dataclass(frozen=True)
 class Run:
-    """Live frames, when each was taken, seconds of processor time while they were made, and pictures in all."""
+    """Live frames, when each was taken, by the clock and by the processor's time, and pictures in all."""
 
     frames: list[LiveFrame]
     taken: np.ndarray
-    processor: float
+    processor: np.ndarray
     pushed: int
     dropped: int
 
@@ -123,8 +132,15 @@ def push(
 ) -> Run:
     """Push a clip for some seconds, and take what comes."""
     frames: list[LiveFrame] = []
-    taken: list[float] = []
+    taken: list[tuple[float, float]] = []
     ended = Event()
+
+    keeping = Lock()
+
+    def keep(ready: list[LiveFrame]) -> None:
+        with keeping:
+            frames.extend(ready)
+            taken.extend([(time.perf_counter(), time.process_time())] * len(ready))
 
     with animator.live(portrait_path(options.portrait), size=size) as live:
 
@@ -132,29 +148,24 @@ def push(
             began = time.perf_counter()
             for count in range(round(options.seconds * RATE)):
                 time.sleep(max(0.0, began + count / RATE - time.perf_counter()))
-                frames_at_once = live.push(pictures[back_and_forth(count, len(pictures))], count / RATE)
-                frames.extend(frames_at_once)
-                taken.extend([time.perf_counter()] * len(frames_at_once))
+                keep(live.push(pictures[back_and_forth(count, len(pictures))], count / RATE))
             ended.set()
 
-        processor = time.process_time()
         pusher = Thread(target=camera)
         pusher.start()
         while not ended.is_set():
-            ready = live.take(0.1)
-            frames += ready
-            taken += [time.perf_counter()] * len(ready)
+            keep(live.take(0.1))
         pusher.join()
-        processor = time.process_time() - processor
         state = live.figures
-    return Run(frames, np.array(taken), processor, state.pushed, state.dropped)
+    clock, processor = np.array(taken).T
+    return Run(frames, clock, processor, state.pushed, state.dropped)
 
 
 def figures(run: Run) -> dict[str, object]:
     """Rate and latency from the first frame that moves on."""
     states = Counter(frame.state for frame in run.frames)
     first = next((place for place, frame in enumerate(run.frames) if frame.state == "live"), 0)
-    frames, taken = run.frames[first:], run.taken[first:]
+    frames, taken, processor = run.frames[first:], run.taken[first:], run.processor[first:]
     seconds = max(taken[-1] - taken[0], 1 / RATE)
     median, slow = np.percentile([frame.latency for frame in frames], (50, 95))
     return {
@@ -162,7 +173,7 @@ def figures(run: Run) -> dict[str, object]:
         "latency": 1000 * float(median),
         "slow_latency": 1000 * float(slow),
         "slow_gap": 1000 * float(np.percentile(np.diff(taken), 95)),
-        "processor": 1000 * run.processor / len(run.frames),
+        "processor": 1000 * (processor[-1] - processor[0]) / max(1, len(frames) - 1),
         "pushed": run.pushed,
         "dropped": run.dropped,
         "states": dict(states),

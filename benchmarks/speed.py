@@ -1,7 +1,7 @@
 """Speed against quality: every preset against 30 steps of DDIM, and what another seed changes.
 
     python benchmarks/speed.py --output FOLDER [--suite drawn] [--pairs 24] [--seeds 3] [--passes 3 8]
-                               [--fewer-steps 10 6]
+                               [--fewer-steps 10 6] [--layers]
 
 Pairs are those of a suite whose truth is known; each is denoised by all methods in turn, so that ratios of times are
 fair whatever else the machine does. Passes, time and all figures go to a table and `speed.json`, pictures to
@@ -67,6 +67,9 @@ def main() -> None:
     parser.add_argument(
         "--fewer-steps", type=int, nargs="*", default=[10, 6], help="plain DDIM, to compare with"
     )
+    parser.add_argument(
+        "--layers", action="store_true", help="other caches of layer features, such as DeepCache"
+    )
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     try:
@@ -83,7 +86,7 @@ def compare(options: argparse.Namespace) -> None:
     config = animator.model.config
     guidance, shared = options.guidance or config.guidance_scale, config.shared_noise
     seeds = seed_methods(options.steps, options.seeds)
-    methods = [*seeds, *compared_methods(options.steps, options.passes, options.fewer_steps)]
+    methods = [*seeds, *compared_methods(options.steps, options.passes, options.fewer_steps, options.layers)]
     protocol = Protocol.here(options.size, options.frames)
     with Local() as executor:
         suite = find_suite(options.suite, executor)

@@ -15,10 +15,13 @@ from followyouremoji.config import allowed
 from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
+from followyouremoji.networks.decoder import DecoderConfig, ShuffleConfig, TaesdConfig
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.training.segments import Distillation
 from followyouremoji.training.settings import (
     AutoencoderRun,
     DataPart,
+    DecoderRun,
     DenoiserRun,
     LandmarkOptions,
     Optimisation,
@@ -42,15 +45,20 @@ TABLES = {
     "Of every run:": TrainingRun,
     'Of a run with `kind = "denoiser"`:': DenoiserRun,
     'Of a run with `kind = "autoencoder"`:': AutoencoderRun,
+    'Of a run with `kind = "decoder"`:': DecoderRun,
     "`[optimisation]`:": Optimisation,
     "An entry of `data`:": DataPart,
     "`drawn`, in an entry of `data`:": DrawnPart,
     "`initial`, as a table:": Start,
     "`[landmarks]`:": LandmarkOptions,
+    "`[distillation]`, see [distillation.md](distillation.md):": Distillation,
     "`[validation]`:": Validation,
     "`[network]`, by default the released network:": NetworkConfig,
     "`[network.qformer]`:": QFormerConfig,
     "`[autoencoder]`:": AutoencoderConfig,
+    "`[decoder]`:": DecoderConfig,
+    "`[decoder.taesd]`:": TaesdConfig,
+    "`[decoder.shuffle]`:": ShuffleConfig,
 }
 
 

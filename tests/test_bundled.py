@@ -9,6 +9,7 @@ import followyouremoji
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.checkpoints import verify_checkpoint
 from followyouremoji.checkpoints.folder import read_config
+from followyouremoji.sampling.sampler import Tally
 
 PACKAGE = Path(followyouremoji.__file__).parent
 ASSETS = (".safetensors", ".npz", ".png", ".fyemotion", ".json")
@@ -50,6 +51,22 @@ def test_it_follows_people_it_never_saw(tmp_path) -> None:
             frames = make_system(system).animate(case)
             found += [l1_by_region(frames[i], case.truth[i], points[i])["face"] for i in range(8, 32, 8)]
     assert np.mean(errors["bundled"]) < 0.7 * np.mean(errors["copy"])
+
+
+def test_the_papers_cache_leaves_out_most_passes_and_can_hardly_be_seen() -> None:
+    """Another seed changes these pictures by 1.8 levels in the mean."""
+    pytest.importorskip("skia", reason="drawn portraits need skia-python")
+    from followyouremoji.portraits import Performance, draw_portrait, random_identity
+    from tests.test_preparation import drawn_motion, landmarks_of
+
+    animator = PortraitAnimator.from_pretrained("bundled")
+    drawing = draw_portrait(random_identity(np.random.default_rng(3), "person"), Performance(), 128)
+    prepared = animator.prepare(drawing.picture, drawn_motion(2), portrait_landmarks=landmarks_of(drawing))
+    tally = Tally()
+    exact = list(animator.frames(prepared, AnimationSettings(steps=20, speed="exact")))
+    paper = list(animator.frames(prepared, AnimationSettings(steps=20, speed="paper"), tally=tally))
+    assert (tally.computed, tally.forecast) == (8, 12)
+    assert 0 < np.abs(np.subtract(paper, exact, dtype=float)).mean() < 0.2
 
 
 def test_the_package_offers_its_animator() -> None:

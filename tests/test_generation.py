@@ -11,7 +11,8 @@ from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.checkpoints.codec import to_pictures
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.errors import WeightsError
-from followyouremoji.generation import Decoder, in_groups
+from followyouremoji.face.timeline import timeline
+from followyouremoji.generation import Decoder, ModelReader, around_lines, in_groups, read_portrait
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.sampling.sampler import Sampled
@@ -139,11 +140,38 @@ def test_pieces_come_in_groups() -> None:
         pieces = [
             Sampled(frames, warped)[part] for part in (slice(0, 1), slice(1, 7), slice(7, 7), slice(7, 11))
         ]
-        groups = list(in_groups(pieces, 4))
+        assert [len(group) for group in in_groups(pieces, 4, whole=False)] == [1, 4, 2, 4]
+        groups = list(in_groups(pieces, 4, whole=True))
         assert [len(group) for group in groups] == [4, 4, 3]
         assert torch.equal(torch.cat([group.latents for group in groups]), frames)
         if warped is not None:
             assert torch.equal(torch.cat([group.warped for group in groups]), warped)
+
+
+def test_the_region_lies_around_the_lines() -> None:
+    """A lit pixel of a 256x256 picture is latent (12, 4) of 32x32; the region reaches 2 latents further, a sixteenth of
+    the side."""
+    pictures = torch.zeros(2, 3, 256, 256, dtype=torch.uint8)
+    pictures[1, 2, 4 * 8 + 7, 12 * 8] = 1
+    region = around_lines(pictures)
+    assert region.shape == (2, 1, 32, 32)
+    expected = torch.zeros(32, 32)
+    expected[2:7, 10:15] = 1
+    assert torch.equal(region[1, 0], expected)
+    assert not region[0].any()
+
+
+def test_a_clip_s_region_follows_its_landmarks(animator: PortraitAnimator, prepared: Prepared) -> None:
+    model = animator.model
+    course = timeline(prepared.points_in_picture, "off")
+    reader = ModelReader(model, prepared, course, read_portrait(model, prepared, 1.0))
+    region = reader.region(range(len(course)))
+    side = prepared.size // 8
+    assert region.shape == (1, 1, len(course), side, side)
+    assert 0 < region.mean() < 1
+    for frame in range(len(course)):
+        points = prepared.points_in_picture[int(course.frames[frame])][[33, 263, 13, 14]] / 8
+        assert all(region[0, 0, frame, int(y), int(x)] == 1 for x, y in points), "eyes and lips lie in it"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from followyouremoji.benchmark.metrics.published import NETWORKS
 from followyouremoji.checkpoints import released
-from followyouremoji.checkpoints.hub import FACE_LANDMARKER_URL
+from followyouremoji.checkpoints.hub import FACE_LANDMARKER_URL, TAESD_REPOSITORY
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "followyouremoji"
@@ -39,7 +39,7 @@ def test_every_repository_of_weights_has_a_row() -> None:
     repositories = [value for name, value in vars(released).items() if name.endswith("_REPOSITORY")]
     assert len(repositories) >= 4
     fetched = " ".join(row[-1] for row in rows())
-    for repository in repositories:
+    for repository in (*repositories, TAESD_REPOSITORY):
         assert f"`{repository}`" in fetched, f"{repository} is not in docs/licences.md"
     assert FACE_LANDMARKER_URL in fetched
 

@@ -20,7 +20,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import timeline
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
-from followyouremoji.generation import Pose, generate, shown_together
+from followyouremoji.generation import Pose, generate, shown_together, with_those_between
 from followyouremoji.live.session import LiveSession
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.model_settings import check_size, guidance_scale, sampling_settings
@@ -78,6 +78,7 @@ class PortraitAnimator:
         *,
         offload: bool | None = None,
         compile: bool = False,
+        decoder: str | Path = "full",
     ) -> PortraitAnimator:
         """Load a model: "bundled", "released" or a checkpoint's folder; see `checkpoints.model.load_model`.
 
@@ -91,13 +92,18 @@ class PortraitAnimator:
         With `compile` torch compiles the denoiser, each part when it first meets a size of picture, a length of window
         and a number of segments: that takes minutes, so it is meant for GPUs and long clips. Results round differently.
         Raises SettingsError where torch finds no compiler.
+
+        A `decoder` other than "full" makes pictures of latents much more quickly, for previews and live use: "small",
+        or a file; see `load_model`.
         """
         first, *others = split_devices(device)
         if compile:
             for one in (first, *others):
                 check_compiler(choose_device(one))
-        model = load_model(source, first, dtype, offload=offload)
-        replicas = [load_model(source, other, model.dtype, offload=offload) for other in others]
+        model = load_model(source, first, dtype, offload=offload, decoder=decoder)
+        replicas = [
+            load_model(source, other, model.dtype, offload=offload, decoder=decoder) for other in others
+        ]
         return cls(model, replicas, compile=compile)
 
     @property
@@ -240,8 +246,8 @@ class PortraitAnimator:
         group = PreparedGroup((prepared,)) if isinstance(prepared, Prepared) else prepared
         for face in group.faces:
             check_size(self.model.config, face.size)
-        scale = self.guidance_scale(settings)
-        return self._frames(group, self.models_with(loras), sampling, scale, progress, stores, tally)
+        scale, every = self.guidance_scale(settings), settings.speed == "exact"
+        return self._frames(group, self.models_with(loras), sampling, scale, every, progress, stores, tally)
 
     def live(
         self,
@@ -309,12 +315,18 @@ class PortraitAnimator:
         models: Sequence[Model],
         sampling: SamplingSettings,
         guidance_scale: float,
+        every_pose: bool,
         progress: Progress | None,
         stores: Sequence[LatentStore],
         tally: Tally | None,
     ) -> Generator[np.ndarray, None, None]:
         courses = [timeline(face.points_in_picture, face.loop) for face in group.faces]
-        totals = [sampling.steps_of(len(course), course.cuts, course.circular) for course in courses]
+        wanted = [
+            np.arange(len(course)) if every_pose else face.generated_poses(course)
+            for face, course in zip(group.faces, courses, strict=True)
+        ]
+        generated = [course.only(poses) for course, poses in zip(courses, wanted, strict=True)]
+        totals = [sampling.steps_of(len(course), course.cuts, course.circular) for course in generated]
         done = [0] * len(totals)
         stopped = Event()
 
@@ -327,10 +339,10 @@ class PortraitAnimator:
 
         def poses(face: int) -> Generator[Pose, None, None]:
             prepared = group.faces[face]
-            return generate(
+            some = generate(
                 models,
                 prepared,
-                courses[face],
+                generated[face],
                 sampling,
                 guidance_scale,
                 partial(counted, face),
@@ -338,6 +350,12 @@ class PortraitAnimator:
                 tally,
                 back=prepared.loop == "pingpong",
                 code_warps=prepared.reads_coded_warp,
+            )
+            if len(wanted[face]) == len(courses[face]):
+                return some
+            frames = courses[face].frames
+            return with_those_between(
+                some, wanted[face], lambda pose: prepared.warped_picture(int(frames[pose]))
             )
 
         squares: dict[int, Square] = {}

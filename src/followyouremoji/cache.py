@@ -24,3 +24,8 @@ def cache_folder() -> Path:
 def face_landmarker_file() -> Path:
     """Where Google's face-landmarker task bundle lies once it is fetched."""
     return cache_folder() / "face_landmarker.task"
+
+
+def small_decoder_file() -> Path:
+    """Where TAESD, the small decoder of Stable Diffusion's latents, lies once it is fetched."""
+    return cache_folder() / "taesd.safetensors"

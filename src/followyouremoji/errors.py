@@ -30,6 +30,10 @@ class ClipError(UserError):
     """A clip cannot be read or written."""
 
 
+class CameraError(UserError):
+    """A camera cannot be used, or pictures cannot be passed on as one."""
+
+
 class FaceNotFound(UserError):
     """No face was found where one is needed."""
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from followyouremoji.checkpoints.codec import to_pictures, to_tensor
@@ -26,6 +27,7 @@ from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
 READ_AT_ONCE = 16  # frames
+REGION_REACH = 1 / 16  # of a picture's side, from a line of the landmarks
 
 
 Pose = tuple[int, np.ndarray, np.ndarray | None]
@@ -92,11 +94,29 @@ class ModelReader:
         return torch.cat(latents)
 
     def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
-        shown = self._course.frames[list(frames)]
-        pictures = to_tensor(np.stack([self._clip.landmark_picture(int(frame)) for frame in shown]))
+        pictures = self._landmark_pictures(frames)
         latents = None if warped is None else warped.transpose(0, 1)[None]
         features = self._model.networks.features(pictures.transpose(0, 1)[None], latents)
         return finite(features, "landmark encoder")
+
+    def region(self, frames: Sequence[int]) -> Tensor:
+        return around_lines(self._landmark_pictures(frames)).transpose(0, 1)[None].to(self.device)
+
+    def _landmark_pictures(self, frames: Sequence[int]) -> Tensor:
+        shown = self._course.frames[list(frames)]
+        return to_tensor(np.stack([self._clip.landmark_picture(int(frame)) for frame in shown]))
+
+
+def around_lines(pictures: Tensor) -> Tensor:
+    """The region of the landmarks: where landmark pictures are drawn on, dilated by `REGION_REACH` of their side.
+
+    `pictures` uint8 (n, 3, height, width), lines on black. Returns float32 (n, 1, height, width) of their latents, 1 in
+    the region and 0 elsewhere.
+    """
+    drawn = (pictures > 0).any(dim=1, keepdim=True).float()
+    drawn = F.max_pool2d(drawn, LATENT_STRIDE)
+    reach = max(1, round(REGION_REACH * drawn.shape[-1]))
+    return F.max_pool2d(drawn, 2 * reach + 1, stride=1, padding=reach)
 
 
 def generate(
@@ -156,6 +176,44 @@ def generate(
     return _decoded(models, sampled, back, warped_picture if code_warps else None)
 
 
+def with_those_between(
+    generated: Generator[Pose, None, None],
+    poses: Sequence[int],
+    warped_picture: Callable[[int], np.ndarray],
+) -> Generator[Pose, None, None]:
+    """All poses of a clip, of those that were generated: the first and the last, and some between.
+
+    What the networks change of the warped portrait, and what the autoencoder loses of it, go over evenly from one
+    generated pose to the next. That is near the truth where the landmarks do so (`face.between`): windows follow the
+    face, and the warp takes its landmarks where they belong.
+
+    `generated` as `generate` yields them with `code_warps`, of which number `n` is number `poses[n]` of all;
+    `warped_picture` gives the portrait warped by the landmarks of a pose.
+    """
+    before: tuple[int, np.ndarray, np.ndarray] | None = None
+    with closing(generated):
+        for number, picture, coded in generated:
+            assert coded is not None
+            pose = int(poses[number])
+            change = picture.astype(np.float32) - coded
+            lost = warped_picture(pose) - coded.astype(np.float32)
+            if before is not None:
+                start, change_before, lost_before = before
+                step = 1 if pose > start else -1
+                for between in range(start + step, pose, step):
+                    share = (between - start) / (pose - start)
+                    there = warped_picture(between) - (lost_before + share * (lost - lost_before))
+                    changed = there + (change_before + share * (change - change_before))
+                    yield between, to_levels(changed), to_levels(there)
+            yield pose, picture, coded
+            before = pose, change, lost
+
+
+def to_levels(picture: np.ndarray) -> np.ndarray:
+    """Grey levels as uint8, rounded."""
+    return np.rint(picture).clip(0, 255).astype(np.uint8)
+
+
 def shown_together(
     courses: Sequence[Timeline], poses: Callable[[int], Generator[Pose, None, None]]
 ) -> Iterator[dict[int, Pose]]:
@@ -190,7 +248,8 @@ def _decoded(
     with ExitStack() as stack:
         for one in models:
             stack.enter_context(one.using("denoiser"))
-        for part in in_groups(stack.enter_context(closing(sampled)), DECODED_AT_ONCE):
+        pieces = stack.enter_context(closing(sampled))
+        for part in in_groups(pieces, DECODED_AT_ONCE, whole=warped_picture is not None):
             poses = range(pose, pose + len(part))
             decoded = decoder(part, [warped_picture(one) for one in poses] if warped_picture else None)
             if back:
@@ -203,12 +262,15 @@ def _decoded(
             yield first + number, picture, coded[number]
 
 
-def in_groups(pieces: Iterable[Sampled], size: int) -> Iterator[Sampled]:
-    """The frames of all pieces, so many at a time; the last group may be smaller."""
+def in_groups(pieces: Iterable[Sampled], size: int, *, whole: bool) -> Iterator[Sampled]:
+    """The frames of all pieces, so many at a time at most.
+
+    `whole` groups are the same whatever the pieces, and only the last is smaller; others wait for no later piece.
+    """
     waiting: Sampled | None = None
     for piece in pieces:
-        waiting = piece if waiting is None else waiting.followed_by(piece)
-        while len(waiting) >= size:
+        waiting = waiting.followed_by(piece) if waiting else piece
+        while len(waiting) >= (size if whole else 1):
             yield waiting[:size]
             waiting = waiting[size:]
     if waiting:
@@ -253,5 +315,4 @@ class Decoder:
         coded = [
             warp - (before + place * (lost[-1] - before)) for warp, place in zip(warps, places, strict=True)
         ]
-        levels = [np.rint(one).clip(0, 255).astype(np.uint8) for one in coded]
-        return list(zip(pictures[:count], levels, strict=True))
+        return list(zip(pictures[:count], map(to_levels, coded), strict=True))

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from followyouremoji.face.between import generated_poses
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.drawing import LandmarkStyle, draw_landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.settings import Loop
+from followyouremoji.face.timeline import Timeline
 from followyouremoji.face.tracking import TrackingReport
 from followyouremoji.framing import Framing, seen
 from followyouremoji.media.pictures import off_white, resize_picture
@@ -113,6 +115,13 @@ class Prepared:
     def warped_picture(self, frame: int) -> np.ndarray:
         """The portrait warped by a frame's landmarks: uint8 (size, size, 3)."""
         return self.framing.warped(frame)
+
+    def generated_poses(self, course: Timeline) -> np.ndarray:
+        """The poses of the motion's course that have to be generated, see `face.between`: all, where results do not
+        come with the warped portrait that the others are made of."""
+        if not self.reads_coded_warp:
+            return np.arange(len(course))
+        return generated_poses(self.framing.points[course.frames], self.size, course.cuts)
 
     def square(self, result: np.ndarray, frame: int, coded_warp: np.ndarray | None = None) -> Square:
         """A generated picture of a frame (size, size, 3), finished, before it is put back.

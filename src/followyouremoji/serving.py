@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 PATIENCE = 2.0
+LOCAL = "127.0.0.1"
+"""Where only this machine listens."""
 MOST_MESSAGE = 500_000  # bytes, of a websocket's
 
 

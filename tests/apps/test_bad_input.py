@@ -148,10 +148,27 @@ def test_weights_that_do_not_fit(fye: Run, model: Path) -> None:
     del tensors[name]
     save_file(tensors, file)
     assert_refused(animate("partial"), str(file), f"{name} is missing")
+
     verified = fye("weights", "verify", "partial")
     assert verified.code == 2
     assert f"{name} is missing" in verified.out
     assert not Path("result.mp4").exists()
+
+
+def test_decoders_that_do_not_fit(fye: Run, model: Path, tmp_path: Path) -> None:
+    def animate(decoder: object, weights: object = model) -> Ended:
+        options = ("-o", "result.mp4", "--weights", weights, "--decoder", decoder)
+        return fye("animate", "bundled:ada", "bundled:hello", *options)
+
+    assert_refused(animate("small"), "the small decoder is not at", "fye weights download --small-decoder")
+    assert_refused(animate("nowhere"), "there is no decoder 'nowhere'", "'full', 'small'")
+    (tmp_path / "home").mkdir(exist_ok=True)
+    save_file({"weight": np.zeros(1, np.float32)}, tmp_path / "home" / "taesd.safetensors")
+    assert_refused(animate("small"), "taesd.safetensors does not fit its network")
+    assert_refused(
+        animate("small", "bundled"), "for latents of 4 channels, and the model's have 32", "'full'"
+    )
+    assert_nothing_written()
 
 
 class _Code:
@@ -168,7 +185,7 @@ def test_a_motion_file_with_code_in_it(fye: Run) -> None:
 
 def test_training_files_that_cannot_be_used(fye: Run) -> None:
     Path("run.toml").write_text("kind = 'poetry'\n")
-    assert_refused(fye("train", "run", "run.toml"), "run.toml", "'autoencoder' or 'denoiser'")
+    assert_refused(fye("train", "run", "run.toml"), "run.toml", "'autoencoder', 'decoder' or 'denoiser'")
     assert_refused(fye("train", "run", "nowhere.toml"), "nowhere.toml")
     assert_refused(fye("train", "draw", "drawings", "--identities", 1, "--size", 100), "multiple of 8")
 

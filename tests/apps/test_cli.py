@@ -198,8 +198,10 @@ def test_weights_list_and_verify(fye: Run, model: Path, tmp_path: Path) -> None:
     (tmp_path / "home" / "mine").symlink_to(model)
     listed = fye("weights", "list")
     assert listed.code == 0
-    for name in ("bundled", "released", "mine", "paper"):
+    for name in ("bundled", "released", "mine", "paper", "fye weights download --small-decoder"):
         assert name in listed.out
+    (tmp_path / "home" / "taesd.safetensors").touch()
+    assert "taesd.safetensors" in fye("weights", "list").out.replace("\n", "")
     verified = fye("weights", "verify", "mine")
     assert verified.code == 0
     assert "PROBLEM" not in verified.out
@@ -211,6 +213,7 @@ def test_doctor(fye: Run) -> None:
     assert told.code in (0, 1)
     for word in ("torch", "mediapipe", "precision", "released", "ada, emoji, fox, max, stone", "hello, talk"):
         assert word in told.out
+    assert "not there (optional, for --decoder small)" in told.out
 
 
 def test_a_sheet_of_portraits(fye: Run) -> None:
@@ -231,3 +234,23 @@ def test_draw_train_encode(fye: Run) -> None:
     assert done.code == 0, done.err
     assert fye("train", "latents", "drawings", "--autoencoder", "run.toml").code == 0
     assert np.load("drawings/latents.npy", allow_pickle=False).shape == (2, 2, 4, 4, 4)
+
+
+def test_train_export_and_use_a_small_decoder(fye: Run, model: Path) -> None:
+    assert fye("train", "draw", "drawings", "--identities", 2, "--pictures", 2, "--size", 32).code == 0
+    Path("run.toml").write_text(
+        f'kind = "decoder"\ndrawings = "drawings"\noutput = "run"\nautoencoder = "{model.as_posix()}"\nbatch = 2\n'
+        "[optimisation]\nsteps = 1\n[decoder]\nshuffle = { channels = [8, 8], blocks = 1 }\n"
+    )
+    done = fye("train", "run", "run.toml")
+    assert done.code == 0, done.err
+    done = fye("train", "export-decoder", "run.toml", "decoder.safetensors")
+    assert done.code == 0, done.err
+    options = ("--weights", model, "--steps", 1, "--stop", 1, "--max-side", 64)
+    written = []
+    for decoder in ("full", "decoder.safetensors"):
+        done = fye("animate", "bundled:ada", "bundled:smile", "-o", "out.png", *options, "--decoder", decoder)
+        assert done.code == 0, done.err
+        written.append(Path("out.png").read_bytes())
+        Path("out.png").unlink()
+    assert written[0] != written[1]

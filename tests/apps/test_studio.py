@@ -117,6 +117,7 @@ def test_what_is_refused_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "file").write_text("")
     assert "(--folder)" in refusal("--port", 0, "--folder", tmp_path / "file")
     assert "no checkpoint 'nowhere'" in refusal("--weights", "nowhere", "--folder", tmp_path)
+    assert "no decoder 'nowhere'" in refusal("--decoder", "nowhere", "--folder", tmp_path)
     assert not (tmp_path / "visitors").exists()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from followyouremoji.benchmark.speed import (
     JUDGED,
+    LAYER_CACHES,
     ReadClip,
     SpeedMethod,
     SpeedRow,
@@ -59,6 +60,9 @@ def test_presets_are_compared_with_other_forecasts_and_fewer_steps() -> None:
     assert [method.name for method in methods] == [*list(PRESETS)[1:], "3 passes", "DDIM, 10 steps"]
     assert methods[-2].cache == ForecastSettings(passes=3)
     assert methods[-1].steps == 10
+    assert compared_methods(30, layers=True)[-len(LAYER_CACHES) :] == [
+        SpeedMethod(name, cache, 30) for name, cache in LAYER_CACHES.items()
+    ]
 
 
 def test_a_timed_clip_is_what_the_animator_draws() -> None:

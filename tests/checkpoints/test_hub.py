@@ -12,11 +12,13 @@ import pytest
 from followyouremoji.checkpoints import (
     download,
     download_face_landmarker,
+    download_small_decoder,
     face_landmarker_file,
     list_checkpoints,
     load_model,
     plan_download,
     released_folder,
+    small_decoder_file,
     verify_checkpoint,
 )
 from followyouremoji.checkpoints import hub as downloads
@@ -281,3 +283,20 @@ def test_the_face_landmark_model_is_fetched_and_checked(hub) -> None:
     assert (
         download_face_landmarker(url="http://127.0.0.1:9/nothing").read_bytes() == content
     )  # it is there already
+
+
+def test_the_small_decoder_is_fetched_and_checked(hub, monkeypatch) -> None:
+    """Bytes of our own in the place of the published ones, whose sum the code holds."""
+    content = b"not TAESD, but as good for this"
+    hub.files["madebyollin/taesd"] = {"diffusion_pytorch_model.safetensors": content}
+    monkeypatch.setattr(downloads, "TAESD_REVISION", REVISION)
+    with pytest.raises(WeightsError, match="not the file it was"):
+        download_small_decoder(endpoint=hub.address, size=len(content))
+    assert list(small_decoder_file().parent.iterdir()) == []
+    known = {"size": len(content), "checksum": hashlib.sha256(content).hexdigest()}
+    assert download_small_decoder(endpoint=hub.address, **known) == small_decoder_file()
+    assert small_decoder_file().read_bytes() == content
+    assert [row.name for row in list_checkpoints()] == ["bundled", "released"]  # it is no model
+    served = len(hub.served)
+    download_small_decoder(endpoint=hub.address, **known)  # it is there already
+    assert len(hub.served) == served

@@ -131,7 +131,13 @@ def test_a_face_that_leaves_over_the_border_is_held_as_it_was_when_it_was_whole(
 
 @pytest.mark.parametrize(
     "change",
-    [{"pose": {"mouth_open": 1.0}}, {"expression": 2.0}, {"head": "none"}, {"head": "image"}],
+    [
+        {"pose": {"mouth_open": 1.0}},
+        {"expression": 2.0, "portrait_expression": "auto"},
+        {"head": "none"},
+        {"head": "image"},
+        {"head": "absolute"},
+    ],
 )
 def test_other_settings_act_without_a_jump(
     ada: Landmarks, rest: Landmarks, hello: Motion, change: dict[str, object]
@@ -190,6 +196,18 @@ def test_the_face_stays_in_its_room(ada: Landmarks, rest: Landmarks) -> None:
     assert filmed.states[-1] == "live"
     assert points[..., 0].max() < ada.size[0]
     assert np.ptp(points[:, 1, 0]) > 0.1 * ada.size[0]
+
+
+def test_a_model_that_takes_motions_as_they_are_gets_them_from_the_rest_on(
+    ada: Landmarks, rest: Landmarks
+) -> None:
+    motion = LiveMotion(ada, replace(MODEL, in_picture=True), None, PLAIN)
+    for frame in range(2 * RESTING):
+        points, state = motion.follow(shifted(rest, 0.01 * (frame // RESTING)), frame / RATE, PLAIN)
+    assert state == "live"
+    scale = np.ptp(ada.points, axis=0).max() / np.ptp(rest.points, axis=0).max()
+    middles = [one[:468].min(axis=0) + one[:468].max(axis=0) for one in (points, ada.points)]
+    assert (middles[0] - middles[1])[0] / 2 == pytest.approx(0.01 * rest.size[0] * scale, rel=0.2)
 
 
 def test_what_live_motion_cannot_have_is_refused() -> None:

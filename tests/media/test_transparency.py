@@ -157,6 +157,15 @@ def test_opacity_is_kept(tmp_path: Path, name: str) -> None:
             assert off.mean() <= most / 3
 
 
+def test_a_webm_that_is_encoded_in_less_time_keeps_it_too(tmp_path: Path) -> None:
+    frames = [disc(index) for index in range(6)]
+    write(tmp_path / "made.webm", frames, quick=True)
+    shown = by_libvpx(tmp_path / "made.webm")
+    assert len(shown) == len(frames)
+    for made, frame in zip(shown, frames, strict=True):
+        assert np.abs(made[..., 3].astype(int) - frame[..., 3]).mean() < 3.0
+
+
 def test_a_webm_says_that_it_is_transparent(tmp_path: Path) -> None:
     """In the element AlphaMode (RFC 9559, section 5.1.4.1.28.4), without which browsers show the colours alone."""
     write(tmp_path / "made.webm", [disc()])

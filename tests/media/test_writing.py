@@ -53,6 +53,17 @@ def test_every_kind_of_output_shows_the_frames(tmp_path: Path, name: str) -> Non
     assert names(tmp_path) == [name]
 
 
+@pytest.mark.parametrize("name", ["made.mp4", "made.webm"])
+def test_a_video_that_is_encoded_in_less_time_shows_the_frames_as_well(tmp_path: Path, name: str) -> None:
+    with ClipWriter(tmp_path / name, 25.0, (96, 64), quick=True) as writer:
+        for index in range(20):
+            writer.write(moving_picture(index))
+    pictures = read_back(tmp_path / name)
+    assert [round(square_place(picture)) for picture in pictures] == list(range(20))
+    for index, picture in enumerate(pictures):
+        assert np.abs(picture.astype(int) - moving_picture(index)).mean() < 4.0
+
+
 @pytest.mark.parametrize("name", OUTPUTS[:-1])
 def test_the_rate_is_kept(tmp_path: Path, name: str) -> None:
     write_moving(tmp_path / name, rate=30.0)

@@ -18,11 +18,12 @@ from followyouremoji.networks import AppearanceNet, Denoiser
 from followyouremoji.networks.compiling import compile_module, compile_regions, compiler_problem
 from followyouremoji.sampling.denoising import denoise
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
-from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, TaylorSettings
+from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, StageRules, TaylorSettings
 from followyouremoji.sampling.windows import Window, overlapping_windows
 from tests.tiny import tiny_network
 
 SIDE = 8
+TAYLOR = TaylorSettings((StageRules(0.5, 0), StageRules(1.0, 0.5, cut=1)))
 
 
 @dataclass
@@ -127,7 +128,7 @@ def test_a_clip_may_have_many_lengths_of_windows(case: Case) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cache", [TaylorSettings(interval=2, warm_up=2), ForecastSettings(passes=3)])
+@pytest.mark.parametrize("cache", [TAYLOR, ForecastSettings(passes=3)])
 def test_caches_stand_around_compiled_regions(case: Case, cache: CacheSettings) -> None:
     """Two overlapping windows; guidance's halves go one by one where layers are cached."""
     expected = case.latents(case.plain, windows(5, 3), cache)

@@ -144,3 +144,32 @@ def test_networks_see_no_files_and_no_landmarks() -> None:
         text = path.read_text()
         for other in ("face", "media", "animator", "apps", "portraits"):
             assert f"followyouremoji.{other}" not in text, path
+
+
+@pytest.mark.parametrize("sizes", [{}, {"block_channels": (16, 16, 32), "layers_per_block": 2}])
+@torch.inference_mode()
+def test_cuts_lie_in_each_other_and_hold_what_they_say(sizes: dict[str, object]) -> None:
+    """Cut 0 comes first and ends last; a cut that is given its features leaves out what is deeper, and nothing else."""
+    denoiser = randomised(Denoiser(tiny_network(**sizes)))
+    latents, features = torch.randn(1, 9, 2, 8, 8), torch.randn(1, 16, 2, 8, 8)
+    conditioning = denoiser.condition(torch.randn(1, 2, 6), None)
+    begun: list[int] = []
+    kept: dict[int, torch.Tensor] = {}
+
+    def keep(cut, compute):
+        begun.append(cut)
+        kept[cut] = compute()
+        return kept[cut]
+
+    expected = denoiser(latents, torch.tensor([500]), features, conditioning, keep)
+    assert begun == list(range(denoiser.config.skips + 1))
+    assert list(kept) == begun[::-1]
+    for given in list(begun):
+        begun.clear()
+
+        def give(cut, compute, given=given):
+            begun.append(cut)
+            return kept[cut] if cut == given else compute()
+
+        assert torch.equal(denoiser(latents, torch.tensor([500]), features, conditioning, give), expected)
+        assert begun == list(range(given + 1))

@@ -227,6 +227,24 @@ def test_fingerprints_follow_contents(tmp_path: Path) -> None:
         fingerprint(tmp_path / "c")
 
 
+def test_a_folder_is_of_one_decoder(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file.png"
+    write_picture(file, np.zeros((32, 32, 3), np.uint8))
+
+    def asked(decoder: str) -> Recipe:
+        choice = ModelChoice(weights=str(model), decoder=decoder)
+        request = AnimationRequest(portrait=str(file), driving=str(file), model=choice)
+        return recipe(request, file, [file], model, None)
+
+    one, other = (tmp_path / name for name in ("one", "other"))
+    one.write_bytes(b"1")
+    other.write_bytes(b"1")
+    assert differences(asked(str(one)), asked(str(other))) == []
+    other.write_bytes(b"2")
+    for decoder in ("full", str(other)):
+        assert differences(asked(str(one)), asked(decoder)) == ["another decoder"]
+
+
 def test_a_folder_is_of_one_part_of_the_driving_at_one_rate_however_it_is_computed(
     model: Path, tmp_path: Path
 ) -> None:

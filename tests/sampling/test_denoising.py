@@ -11,14 +11,14 @@ from followyouremoji.sampling.cache import VelocityForecast
 from followyouremoji.sampling.denoising import Solver, denoise
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
 from followyouremoji.sampling.noise import frame_noise
-from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, TaylorSettings
+from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, StageRules, TaylorSettings
 from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.sampling.windows import Window, overlapping_windows
 from tests.sampling.test_sampler import randomised
 from tests.tiny import tiny_network
 
 SHAPE, FRAMES, STEPS = (4, 8, 8), 6, 8
-FORECAST, TAYLOR = ForecastSettings(passes=3), TaylorSettings(order=1, interval=3, warm_up=1)
+FORECAST, TAYLOR = ForecastSettings(passes=3), TaylorSettings((StageRules(1.0, 3 / STEPS),))
 caches = pytest.mark.parametrize("cache", [FORECAST, TAYLOR])
 
 
@@ -55,6 +55,7 @@ class Clip:
         known: Tensor | None = None,
         windows: list[Window] | None = None,
         step_done: Callable[[bool], None] = lambda computed: None,
+        region: Tensor | None = None,
     ) -> Tensor:
         """Latents of a segment for each seed, drawn at once; the first frame known where `known` (1, 4, 1, 8, 8) is
         given."""
@@ -76,6 +77,7 @@ class Clip:
             STEPS,
             cache,
             step_done,
+            region,
         )
 
 
@@ -84,11 +86,18 @@ def clip() -> Clip:
     return Clip()
 
 
-@pytest.mark.parametrize("cache", [ForecastSettings(passes=STEPS), TaylorSettings(interval=1)])
+EVERY_STEP = TaylorSettings((StageRules(0.5, 0, cut=1), StageRules(1.0, 0)))
+
+
+@pytest.mark.parametrize("cache", [ForecastSettings(passes=STEPS), EVERY_STEP])
 def test_where_every_pass_is_computed_the_result_is_exact(clip: Clip, cache: CacheSettings) -> None:
     torch.testing.assert_close(
         clip.draw(cache, guidance=2.0), clip.draw(None, guidance=2.0), atol=2e-5, rtol=0
     )
+
+
+def test_a_cache_of_every_step_changes_no_bit(clip: Clip) -> None:
+    assert torch.equal(clip.draw(EVERY_STEP, region=someplace(1)), clip.draw(None))
 
 
 @caches
@@ -110,6 +119,55 @@ def test_segments_drawn_at_once_are_those_drawn_alone(clip: Clip, cache: CacheSe
     together = clip.draw(cache, seeds=(0, 1))
     alone = torch.cat([clip.draw(cache, seeds=(seed,)) for seed in (0, 1)])
     torch.testing.assert_close(together, alone, atol=2e-4, rtol=0)
+
+
+def someplace(samples: int) -> Tensor:
+    """A region that moves from frame to frame, and is another one for each sample."""
+    return (
+        torch.rand(samples, 1, FRAMES, *SHAPE[1:], generator=torch.Generator().manual_seed(8)) > 0.5
+    ).float()
+
+
+def orders(inside: int, outside: int, cut: int = 0) -> TaylorSettings:
+    return TaylorSettings((StageRules(1.0, 3 / STEPS, inside, outside, cut),))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3])
+def test_inside_the_region_features_are_predicted_and_outside_reused(clip: Clip, cut: int) -> None:
+    """At each depth of the U, to the bit: everything inside is the order of the inside, nothing inside that of the
+    outside, and something between is neither."""
+    drawn = {
+        share: clip.draw(orders(1, 0, cut), 2.0, region=torch.full((1, 1, FRAMES, *SHAPE[1:]), share))
+        for share in (0.0, 1.0)
+    }
+    predicted, reused = (clip.draw(orders(order, order, cut), 2.0) for order in (1, 0))
+    assert torch.equal(drawn[1.0], predicted)
+    assert torch.equal(drawn[0.0], reused)
+    mixed = clip.draw(orders(1, 0, cut), 2.0, region=someplace(1))
+    assert min((mixed - predicted).norm(), (mixed - reused).norm()) > 1e-4 * predicted.norm()
+
+
+def test_each_segment_drawn_at_once_has_its_own_region(clip: Clip) -> None:
+    region, windows = someplace(2), overlapping_windows(FRAMES, 4, 2)
+    together = clip.draw(orders(1, 0), 2.0, (0, 1), windows=windows, region=region)
+    for seed in (0, 1):
+        alone = clip.draw(orders(1, 0), 2.0, (seed,), windows=windows, region=region[seed : seed + 1])
+        torch.testing.assert_close(together[seed : seed + 1], alone, atol=2e-4, rtol=0)
+    swapped = clip.draw(orders(1, 0), 2.0, (0,), windows=windows, region=region[1:])
+    assert (swapped - together[:1]).abs().max() > 1e-3
+
+
+def test_layers_outside_the_cut_are_computed_in_every_step(clip: Clip) -> None:
+    """DeepCache's split."""
+    last, middle = clip.denoiser.up_blocks[-1].resnets[-1], clip.denoiser.mid_block.resnets[0]
+    calls: list[object] = []
+    hooks = [one.register_forward_pre_hook(lambda module, _: calls.append(module)) for one in (last, middle)]
+    for cut, expected in ((0, (3, 3)), (1, (STEPS, 3))):
+        calls.clear()
+        clip.draw(orders(0, 0, cut))
+        assert (calls.count(last), calls.count(middle)) == expected
+    for hook in hooks:
+        hook.remove()
 
 
 @pytest.mark.parametrize("cache", [None, FORECAST, TAYLOR])

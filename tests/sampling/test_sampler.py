@@ -14,7 +14,7 @@ from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig, QFo
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
 from followyouremoji.sampling.known_frames import join_known
 from followyouremoji.sampling.noise import frame_noise
-from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, TaylorSettings
+from followyouremoji.sampling.presets import CacheSettings, ForecastSettings, StageRules, TaylorSettings
 from followyouremoji.sampling.progressive import Segment
 from followyouremoji.sampling.sampler import Sampled, Tally, known_latents, sample
 from followyouremoji.sampling.schedule import ddim_schedule
@@ -87,6 +87,11 @@ class Reader:
 
     def features(self, frames: Sequence[int], warped: None) -> Tensor:
         return self.case.features[:, :, list(frames)]
+
+    def region(self, frames: Sequence[int]) -> Tensor:
+        """A column of the picture that goes with the frame's number."""
+        columns = torch.arange(SHAPE[2]) == torch.tensor(list(frames))[:, None] % SHAPE[2]
+        return columns[None, None, :, None].float().expand(-1, -1, -1, SHAPE[1], -1)
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +334,11 @@ def test_a_broken_run_goes_on_where_it_was(paper: Case, lost: tuple[int, ...], b
     ("cache", "guidance", "more"),
     [
         (ForecastSettings(passes=3), 1.0, {"cuts": (9,)}),
-        (TaylorSettings(interval=2, warm_up=1), 2.0, {"cuts": (4, 15), "loop": True}),
+        (
+            TaylorSettings((StageRules(1.0, 1 / 3, inside=1, outside=0),)),
+            2.0,
+            {"cuts": (4, 15), "loop": True},
+        ),
     ],
 )
 def test_forecasts_resume_with_keyframes(

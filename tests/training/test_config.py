@@ -13,7 +13,8 @@ from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.codec import load_codec
 from followyouremoji.training.config import load_run
-from followyouremoji.training.settings import AutoencoderRun, DenoiserRun, Optimisation
+from followyouremoji.training.settings import AutoencoderRun, DecoderRun, DenoiserRun, Optimisation
+from followyouremoji.training.starts import Start
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DENOISER = """
@@ -79,7 +80,7 @@ def test_all_entries_are_read(tmp_path) -> None:
     [
         (
             ('kind = "denoiser"', 'kind = "painter"'),
-            "`kind` must be 'autoencoder' or 'denoiser', not 'painter'",
+            "`kind` must be 'autoencoder', 'decoder' or 'denoiser', not 'painter'",
         ),
         (("references = 2", "refrences = 2"), "unknown entry `refrences`; did you mean `references`?"),
         (("heads = 2\nnorm", "heads = 3\nnorm"), "divisible"),
@@ -212,7 +213,7 @@ def test_several_mistakes_are_named_together(tmp_path) -> None:
         load(tmp_path, text)
 
 
-@pytest.mark.parametrize("kind", [DenoiserRun, AutoencoderRun, ModelConfig])
+@pytest.mark.parametrize("kind", [DenoiserRun, AutoencoderRun, DecoderRun, ModelConfig])
 def test_a_config_s_schema_describes_every_entry(kind) -> None:
     schema = TypeAdapter(kind).json_schema()
     for table in (schema, *schema["$defs"].values()):
@@ -247,6 +248,21 @@ def test_a_decoder_is_tuned_where_it_can_learn_and_lies_whole(tmp_path) -> None:
 @pytest.mark.parametrize("name", ["autoencoder", "stage1", "stage2", "further1", "further2"])
 def test_the_bundled_model_s_runs_go_to_their_folders(name) -> None:
     assert load_run(CONFIGS / "bundled" / f"{name}.toml").output == Path("runs") / name
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"), [("small4", 4), ("small2", 2), ("small1", 1), ("paper4", 4), ("released4", 4)]
+)
+def test_the_runs_of_distillation_teach_their_steps(name, steps) -> None:
+    run = load_run(CONFIGS / "distil" / f"{name}.toml")
+    assert isinstance(run, DenoiserRun)
+    assert run.distillation is not None
+    assert run.output == Path("runs") / f"distil-{name}"
+    assert run.sampling == (steps, run.distillation.shared_noise)
+    assert run.start == Start(model=run.distillation.teacher) or str(run.start.run).startswith(
+        "runs/distil-small"
+    )
+    assert run.stage == 2
 
 
 def test_the_constant_rate_rises_holds_and_falls() -> None:

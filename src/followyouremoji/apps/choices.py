@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.errors import UserError
 from followyouremoji.options import bound, extra, options
 from followyouremoji.requests.request import AnimationRequest
@@ -19,6 +20,10 @@ FLAGS = {
     "path": ("--output", "-o"),
     "side_by_side": ("--side-by-side",),
     "sound": (" /--no-sound",),
+    "show": (" /--no-show",),
+    "page": ("--page",),
+    "virtual_camera": ("--virtual-camera",),
+    "mirror": ("--mirror/--no-mirror",),
     "overwrite": ("--overwrite",),
     "loras": ("--lora",),
     "driving": ("DRIVING",),
@@ -48,8 +53,14 @@ METAVARS = {
     "background": "COLOUR",
     "max_side": "PIXELS",
     "pose": "NAME=AMOUNT,...",
+    "camera": "N|CLIP",
+    "record": "FILE",
 }
-KNOWN = {"scale", "face", *(name for kind in (AnimationRequest, StudioSettings) for name, _ in options(kind))}
+KNOWN = {
+    "scale",
+    "face",
+    *(name for kind in (AnimationRequest, LiveRequest, StudioSettings) for name, _ in options(kind)),
+}
 
 
 def flags(name: str) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps import batch, choices
+from followyouremoji.apps import batch, choices, live
 from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
+from followyouremoji.apps.plan import plan as plan_command
 from followyouremoji.apps.points import points as points_command
 from followyouremoji.apps.studio import studio
 from followyouremoji.apps.training import portraits_app, train_app
@@ -30,6 +31,7 @@ app = typer.Typer(
     "fye animate bundled:ada bundled:hello  [dim]both come with the program[/]\n\n"
     "fye animate me.jpg smile.mp4  [dim]makes me_smile.mp4, with the clip's sound[/]\n\n"
     "fye batch portraits/ motions/ -o out/  [dim]each portrait by each motion[/]\n\n"
+    "fye live me.jpg  [dim]your camera moves the portrait, live[/]\n\n"
     "fye motion preview me.jpg smile.mp4 look.mp4  [dim]a look ahead, quick[/]\n\n"
     "fye weights list  [dim]which models are there[/]\n\n"
     "fye doctor  [dim]if something does not work[/]",
@@ -41,6 +43,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
 train_app.command("lora")(lora_command)
+train_app.command("plan")(plan_command)
 app.command()(studio)
 app.command("points")(points_command)
 
@@ -89,6 +92,7 @@ def animate(request: AnimationRequest) -> None:
 
 
 app.command(epilog=batch.EPILOG)(batch.batch)
+app.command(epilog=live.EPILOG)(live.live)
 
 
 @app.command()

@@ -13,6 +13,7 @@ NEEDED = ("torch", "diffusers", "transformers", "safetensors", "mediapipe", "num
 OPTIONAL = {
     "skia-python": "drawn portraits and training",
     "peft": "training of LoRAs",
+    "pyvirtualcam": "live portraits in calls",
     "ray": "data preparation on a cluster",
 }
 
@@ -81,17 +82,18 @@ def weight_rows() -> tuple[list[tuple[str, str]], bool]:
     """The models, and whether the bundled one is among them."""
     if installed("torch") is None:
         return [("unknown", "torch is missing")], False
-    from followyouremoji.checkpoints import face_landmarker_file, list_checkpoints
+    from followyouremoji.checkpoints import face_landmarker_file, list_checkpoints, small_decoder_file
 
     found = list_checkpoints()
     rows = [
         (row.name, f"{row.size / 1e6:.0f} MB, {row.where}" if row.present else f"not there: {row.note}")
         for row in found
     ]
-    bundle = face_landmarker_file()
-    rows.append(
-        ("face_landmarker.task", str(bundle) if bundle.is_file() else "not there (optional, for --bundle)")
-    )
+    optional = {face_landmarker_file(): "--bundle", small_decoder_file(): "--decoder small"}
+    rows += [
+        (file.name, str(file) if file.is_file() else f"not there (optional, for {flag})")
+        for file, flag in optional.items()
+    ]
     return rows, any(row.present for row in found if row.name == "bundled")
 
 

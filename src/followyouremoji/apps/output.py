@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -55,3 +56,15 @@ def progress_bar(what: str) -> Iterator[Advance]:
             bar.update(task, completed=done, total=total, description=what)
 
         yield advance
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], None]]:
+    """A line on the standard error output that is written again and again, and vanishes in the end; nothing where that
+    is not a terminal."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda line: None
+        return
+    with console.status("") as status:
+        yield lambda line: status.update(escape(line))

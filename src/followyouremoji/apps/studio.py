@@ -27,6 +27,10 @@ def studio(
         from followyouremoji.checkpoints.sources import find_checkpoint
 
         find_checkpoint(model.weights)
+    if model.decoder != "full":
+        from followyouremoji.checkpoints.decoders import find_decoder
+
+        find_decoder(model.decoder)
     asks = " It asks for the password." if settings.asked_password is not None else ""
     with listen(settings.host, settings.port) as listening:
         try:

@@ -72,7 +72,10 @@ def sheet(
 @advice_on_gpu_memory(LESS_MEMORY)
 def run(
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="The run: a TOML file of kind autoencoder or denoiser.")
+        Path,
+        typer.Argument(
+            metavar="CONFIG", help="The run: a TOML file of kind autoencoder, decoder or denoiser."
+        ),
     ],
     minutes: Annotated[
         float | None, typer.Option(help="Stop after this time.", min=0.0, show_default="at the last step")
@@ -87,7 +90,7 @@ def run(
     from followyouremoji.apps.output import say
     from followyouremoji.apps.training_progress import is_main_process, training_progress
     from followyouremoji.training.config import load_run
-    from followyouremoji.training.settings import AutoencoderRun
+    from followyouremoji.training.settings import AutoencoderRun, DecoderRun
 
     settings = load_run(config)
     if is_main_process():
@@ -97,6 +100,10 @@ def run(
             from followyouremoji.training.autoencoder import train_autoencoder
 
             outcome = train_autoencoder(settings, minutes, report)
+        elif isinstance(settings, DecoderRun):
+            from followyouremoji.training.decoder import train_decoder
+
+            outcome = train_decoder(settings, minutes, report)
         else:
             from followyouremoji.training.trainer import train_denoiser
 
@@ -165,10 +172,21 @@ def export(
         Path, typer.Argument(metavar="CONFIG", help="TOML file of a denoiser's run, trained before.")
     ],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the checkpoint.")],
-    steps: Annotated[int, typer.Option(help="Denoising steps that it uses by default.", min=1)] = 10,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Denoising steps that it uses by default.", min=1, show_default="10, or those distilled to"
+        ),
+    ] = None,
     shared_noise: Annotated[
-        float, typer.Option(help="Part of the noise that all frames share by default.", min=0.0, max=1.0)
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            help="Part of the noise that all frames share by default.",
+            min=0.0,
+            max=1.0,
+            show_default="0.9, or the distillation's",
+        ),
+    ] = None,
     guidance: Annotated[
         float, typer.Option(help="Guidance scale by default; more than 1 needs reference_dropout.", min=1.0)
     ] = 1.0,
@@ -193,3 +211,19 @@ def export(
         provenance=provenance,
     )
     say(f"{folder}: fye animate PORTRAIT DRIVING --weights {folder}")
+
+
+@train_app.command()
+def export_decoder(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="TOML file of a decoder's run, trained before.")
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .safetensors.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Make a file of a distilled decoder that `fye animate --decoder FILE` takes: averaged weights."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.training.decoder import export_decoder
+
+    export_decoder(config, file, overwrite=overwrite)
+    say(f"{file}: fye animate PORTRAIT DRIVING --weights MODEL --decoder {file}")

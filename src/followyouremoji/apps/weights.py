@@ -32,7 +32,7 @@ def list_weights() -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from followyouremoji.checkpoints import cache_folder, list_checkpoints
+    from followyouremoji.checkpoints import cache_folder, list_checkpoints, small_decoder_file
 
     columns = [Column(name, overflow="fold") for name in ("name", "there", "MB", "layout", "what it is")]
     table = Table(*columns, box=None, pad_edge=False)
@@ -43,6 +43,10 @@ def list_weights() -> None:
         )
     Console(highlight=False, markup=False).print(table)
     print(f"\nModels of your own in {cache_folder()} are listed too.")
+    if small_decoder_file().is_file():
+        print(f"The small decoder of --decoder small: {small_decoder_file()}")
+    else:
+        print("The small decoder of --decoder small is not there: fye weights download --small-decoder")
 
 
 @weights_app.command()
@@ -62,6 +66,10 @@ def download(
             "--face-landmarker", help="Fetch Google's face_landmarker.task (4 MB) instead, for --bundle."
         ),
     ] = False,
+    small_decoder: Annotated[
+        bool,
+        typer.Option("--small-decoder", help="Fetch TAESD (10 MB) instead, for --decoder small."),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Fetch the authors' released weights, check and convert them. Goes on where it was stopped."""
@@ -70,6 +78,9 @@ def download(
 
     if face_landmarker:
         say(f"{checkpoints.download_face_landmarker()}: give this to --bundle.")
+    if small_decoder:
+        say(f"{checkpoints.download_small_decoder()}: ready; use it with --decoder small.")
+    if face_landmarker or small_decoder:
         return
     plan = checkpoints.plan_download(form.value)
     for file in plan.files:

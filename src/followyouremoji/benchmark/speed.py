@@ -9,7 +9,7 @@ case.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -26,7 +26,13 @@ from followyouremoji.checkpoints.model import Model
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.generation import DECODED_AT_ONCE, Decoder, ModelReader, in_groups, read_portrait
 from followyouremoji.prepared import Prepared
-from followyouremoji.sampling.presets import PRESETS, CacheSettings, ForecastSettings
+from followyouremoji.sampling.presets import (
+    PRESETS,
+    CacheSettings,
+    ForecastSettings,
+    StageRules,
+    TaylorSettings,
+)
 from followyouremoji.sampling.sampler import Sampled, Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
@@ -47,6 +53,23 @@ class SpeedMethod:
     seed: int = 0
 
 
+LAYER_CACHES: Mapping[str, TaylorSettings] = {
+    "one rule": TaylorSettings(
+        (StageRules(0.1, 0, inside=1, outside=1), StageRules(1.0, 1 / 6, inside=1, outside=1))
+    ),
+    "by region": TaylorSettings(
+        (StageRules(0.1, 0, inside=1, outside=0), StageRules(1.0, 1 / 6, inside=1, outside=0))
+    ),
+    "by stage": TaylorSettings(
+        (StageRules(2 / 3, 1 / 6, inside=2, outside=2), StageRules(1.0, 0.1, inside=2, outside=2))
+    ),
+    "DeepCache": TaylorSettings((StageRules(1.0, 1 / 6, inside=0, outside=0, cut=1),)),
+    "DeepCache, predicted": TaylorSettings((StageRules(1.0, 1 / 6, inside=1, outside=1, cut=1),)),
+}
+"""Other caches of layer features, to compare with the preset "paper". DeepCache's split (2024) is LightCache's (2025),
+too, which moves what is kept out of a GPU's memory."""
+
+
 def seed_methods(steps: int, seeds: int) -> list[SpeedMethod]:
     """The exact sampler with several seeds; the first is what others are compared with."""
     names = [EXACT, *(f"{EXACT}, seed {seed}" for seed in range(1, seeds))]
@@ -54,13 +77,15 @@ def seed_methods(steps: int, seeds: int) -> list[SpeedMethod]:
 
 
 def compared_methods(
-    steps: int, passes: Sequence[int] = (), fewer_steps: Sequence[int] = ()
+    steps: int, passes: Sequence[int] = (), fewer_steps: Sequence[int] = (), layers: bool = False
 ) -> list[SpeedMethod]:
-    """The presets, forecasts of other numbers of passes, and plain DDIM with fewer steps."""
+    """The presets, forecasts of other numbers of passes, plain DDIM with fewer steps, and with `layers` the
+    `LAYER_CACHES`."""
     return [
         *(SpeedMethod(name, cache, steps) for name, cache in PRESETS.items() if cache is not None),
         *(SpeedMethod(f"{number} passes", ForecastSettings(number), steps) for number in passes),
         *(SpeedMethod(f"DDIM, {fewer} steps", None, fewer) for fewer in fewer_steps),
+        *(SpeedMethod(name, cache, steps) for name, cache in LAYER_CACHES.items() if layers),
     ]
 
 
@@ -87,12 +112,16 @@ class ReadClip:
         self._model, self._prepared = model, prepared
         self._warped = reader.warped(frames)
         self._features = reader.features(frames, self._warped)
+        self._region = reader.region(frames)
 
     def warped(self, frames: Sequence[int]) -> Tensor | None:
         return None if self._warped is None else self._warped[list(frames)]
 
     def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
         return self._features[:, :, list(frames)]
+
+    def region(self, frames: Sequence[int]) -> Tensor:
+        return self._region[:, :, list(frames)]
 
     def denoised(self, method: SpeedMethod, shared_noise: float) -> Denoised:
         """Denoise the clip, in overlapping windows where it is longer than the model's."""
@@ -113,7 +142,7 @@ class ReadClip:
         """The frames that a user gets, uint8 (frames, height, width, 3)."""
         frames: list[np.ndarray] = []
         decoder, prepared = Decoder(self._model), self._prepared
-        for group in in_groups([sampled], DECODED_AT_ONCE):
+        for group in in_groups([sampled], DECODED_AT_ONCE, whole=True):
             coming = range(len(frames), len(frames) + len(group))
             warps = [prepared.warped_picture(one) for one in coming] if prepared.reads_coded_warp else None
             for frame, (result, coded) in zip(coming, decoder(group, warps), strict=True):

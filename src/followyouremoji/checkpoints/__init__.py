@@ -4,13 +4,14 @@
 convert | verify`.
 """
 
-from followyouremoji.cache import cache_folder, face_landmarker_file
+from followyouremoji.cache import cache_folder, face_landmarker_file, small_decoder_file
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.hub import (
     DownloadPlan,
     RemoteFile,
     download,
     download_face_landmarker,
+    download_small_decoder,
     fetch,
     plan_download,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "convert_released",
     "download",
     "download_face_landmarker",
+    "download_small_decoder",
     "face_landmarker_file",
     "fetch",
     "find_checkpoint",
@@ -44,5 +46,6 @@ __all__ = [
     "plan_download",
     "released_folder",
     "save_model",
+    "small_decoder_file",
     "verify_checkpoint",
 ]

@@ -20,14 +20,21 @@ class Codec(nn.Module):
     """The frozen networks at both ends: the autoencoder, and CLIP's image encoder where the image prompt is CLIP's.
 
     The autoencoder is float32 whatever other networks are, in a run's half precision too: bfloat16 has fewer levels
-    than a picture.
+    than a picture. A `small_decoder` decodes in its stead, and is no part of what is saved.
     """
 
     image_encoder: ClipImageEncoder | None
+    small_decoder: nn.Module | None
 
-    def __init__(self, autoencoder: Autoencoder, image_encoder: ClipImageEncoder | None = None) -> None:
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        image_encoder: ClipImageEncoder | None = None,
+        small_decoder: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.autoencoder, self.image_encoder = autoencoder, image_encoder
+        self.small_decoder = small_decoder
 
     @property
     def device(self) -> torch.device:
@@ -50,8 +57,9 @@ class Codec(nn.Module):
         """Latents (n, latent channels, height, width) to pictures float32 (n, 3, 8 height, 8 width) in [-1, 1]."""
         latents = latents.to(self.device, torch.float32)
         slices = _slices(latents, latents.shape[-2] * latents.shape[-1] * LATENT_STRIDE**2)
+        decode = self.small_decoder or self.autoencoder.decode
         with torch.autocast(self.device.type, enabled=False):
-            return torch.cat([self.autoencoder.decode(part) for part in slices]).clamp(-1, 1)
+            return torch.cat([decode(part) for part in slices]).clamp(-1, 1)
 
     @torch.no_grad()
     def image_tokens(self, pictures: Tensor, latents: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from followyouremoji.cache import cache_folder, face_landmarker_file
+from followyouremoji.cache import cache_folder, face_landmarker_file, small_decoder_file
 from followyouremoji.checkpoints.folder import IMAGE_ENCODER_FOLDER, VAE_FOLDER, check_free
 from followyouremoji.checkpoints.released import (
     AUTHORS_REPOSITORY,
@@ -47,6 +47,12 @@ SHA256 = {
     f"{VAE_REPOSITORY}/{VAE_WEIGHTS[0]}": "a1d993488569e928462932c8c38a0760b874d166399b14414135bd9c42df5815",
     f"{CLIP_REPOSITORY}/image_encoder/pytorch_model.bin": "89d2aa29b5fdf64f3ad4f45fb4227ea98bc45156bbae673b85be1af7783dbabb",
 }
+
+# The small decoder of Stable Diffusion's latents, pinned in the same way.
+TAESD_REPOSITORY = "madebyollin/taesd"
+TAESD_REVISION = "614f76814bbe30edbe2e627ace1c2234c81a2c0e"
+TAESD_SIZE = 9_793_292  # bytes
+TAESD_SHA256 = "db169d69145ec4ff064e49d99c95fa05d3eb04ee453de35824a6d0f325513549"
 
 FACE_LANDMARKER_URL = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
 # Of the float16 bundle with blendshapes, version 1: the file this project was tested with.
@@ -181,6 +187,22 @@ def download_face_landmarker(
     Raises WeightsError where there is no network or the file is not the one of the SHA-256 `checksum`.
     """
     file = face_landmarker_file()
+    fetch(url, file, size, checksum, f"Or fetch it by hand and put it at {file}")
+    return file
+
+
+def download_small_decoder(
+    *, endpoint: str | None = None, checksum: str = TAESD_SHA256, size: int = TAESD_SIZE
+) -> Path:
+    """Fetch TAESD (10 MB), the small decoder of Stable Diffusion's latents, to the cache folder; a whole one there is
+    kept.
+
+    Raises WeightsError where there is no network or the file is not the one of the SHA-256 `checksum`.
+    """
+    from huggingface_hub import hf_hub_url
+
+    file = small_decoder_file()
+    url = hf_hub_url(TAESD_REPOSITORY, VAE_WEIGHTS[0], revision=TAESD_REVISION, endpoint=endpoint)
     fetch(url, file, size, checksum, f"Or fetch it by hand and put it at {file}")
     return file
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.checkpoints.decoders import find_decoder, load_decoder
 from followyouremoji.checkpoints.encoders import load_clip_image_encoder, load_stable_diffusion_autoencoder
 from followyouremoji.checkpoints.folder import (
     IMAGE_ENCODER_FOLDER,
@@ -87,6 +88,7 @@ def load_model(
     dtype: torch.dtype | None = None,
     *,
     offload: bool | None = False,
+    decoder: str | Path = "full",
 ) -> Model:
     """Load a model, strictly, ready to run.
 
@@ -98,16 +100,20 @@ def load_model(
     offload : whether the large networks take turns in memory, on a GPU in the GPU's: those that read the portrait, then
         the denoiser. Each is read from the checkpoint when it is used, see `Model.using`, so its files must stay where
         they are. None: where that saves much.
+    decoder : "full", the autoencoder's own, or a small one in its stead: "small", TAESD for Stable Diffusion's latents,
+        or the file of one that was distilled from this model's.
 
     Raises
     ------
-    WeightsError : the checkpoint is missing, incomplete, damaged or of another layout.
+    WeightsError : the checkpoint or the decoder is missing, incomplete, damaged or of another layout.
     SettingsError : there is no such device.
     """
     folder = find_checkpoint(source)
     device = choose_device(device)
     dtype = dtype or choose_dtype(device)
     config, _ = read_config(folder)
+    small = find_decoder(decoder)
+    small_decoder = None if small is None else load_decoder(small, config.network.latent_channels, device)
     loaders = network_loaders(folder, config, device, dtype)
     if offload is None:
         offload = turns_pay(_weight_files(folder), device)
@@ -124,7 +130,7 @@ def load_model(
     networks = on_meta(lambda: FollowYourEmoji(config.network)).eval()
     for name, _ in list(networks.named_children()):
         setattr(networks, name, parts[name])
-    codec = Codec(parts["autoencoder"], parts.get("image_encoder")).eval()  # type: ignore[arg-type]
+    codec = Codec(parts["autoencoder"], parts.get("image_encoder"), small_decoder).eval()  # type: ignore[arg-type]
     return Model(config, networks, codec, turns)
 
 
@@ -157,8 +163,8 @@ def network_loaders(
 
 
 def with_cpu_kernels(network: nn.Module, device: torch.device) -> nn.Module:
-    """On a CPU, have the large networks computed in other ways."""
-    if device.type == "cpu" and isinstance(network, UNet):
+    """On a CPU, have the networks with wide convolutions computed in other ways."""
+    if device.type == "cpu" and isinstance(network, (UNet, SmallAutoencoder)):
         use_cpu_kernels(network)
     return network
 

@@ -60,8 +60,9 @@ def place_face(
     for top in range(rows.start, rows.stop, BAND):
         part = warped[top : min(top + BAND, rows.stop), columns]
         laid = fine.seen_from(columns.start, top).lay_over(face, (part.shape[1], part.shape[0]))
-        own_share = cv2.cvtColor(laid[..., 3], cv2.COLOR_GRAY2RGB)
-        part[:] = cv2.add(cv2.multiply(part, own_share, dtype=cv2.CV_32F), laid[..., :3], dtype=cv2.CV_8U)
+        own_share = cv2.cvtColor(cv2.extractChannel(laid, 3), cv2.COLOR_GRAY2RGB)
+        own = cv2.multiply(part, own_share, dtype=cv2.CV_32F)
+        part[:] = cv2.add(own, cv2.cvtColor(laid, cv2.COLOR_RGBA2RGB), dtype=cv2.CV_8U)
 
 
 def _face_layer(generated: np.ndarray, reconstructed: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -58,6 +58,11 @@ class Timeline:
         """How many poses there are."""
         return len(self.frames)
 
+    def only(self, poses: np.ndarray) -> Timeline:
+        """These poses alone, ascending indices that hold the first of each scene, each shown once."""
+        cuts = tuple(int(cut) for cut in np.searchsorted(poses, self.cuts))
+        return Timeline(self.frames[poses], np.arange(len(poses)), cuts, self.circular and len(poses) > 1)
+
     @staticmethod
     def straight(frames: int) -> Timeline:
         """Every frame is a pose of its own, in one scene."""

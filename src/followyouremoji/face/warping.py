@@ -158,7 +158,8 @@ def _enlargement(cells: int, extent: int) -> np.ndarray:
 def _remapped(picture: np.ndarray, sources: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
     """A picture whose places come from `sources` in `picture`, known on a grid (rows, columns, 2) that `down` (height,
     rows) and `across` (width, columns) enlarge to its pixels."""
-    wide = [grid @ across.T for grid in np.moveaxis(sources - 0.5, -1, 0)]  # of x and y: (rows, width)
+    planes = np.ascontiguousarray(np.moveaxis(sources - 0.5, -1, 0))  # x and y
+    wide = [plane @ across.T for plane in planes]  # (rows, width)
     warped = np.empty((len(down), len(across), *picture.shape[2:]), picture.dtype)
     for top in range(0, len(down), ROWS):
         weights = down[top : top + ROWS]

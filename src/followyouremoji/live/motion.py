@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -48,14 +49,20 @@ class FromRest:
         self._reference, self._model, self._room = reference, model, room
         own = still_motion(rest, SOURCE)
         self._own = replace(own, rest=own.landmarks[0])
-        solved = SolvedMotion(self._own)
-        expression = settings.portrait_expression
+        solved, expression = SolvedMotion(self._own), settings.portrait_expression
         measured = measure(solved, reference, expression, None, settings.conjugate_gaze)
         relaxed = relaxed_rest(measured.resting_faces[0], measured.own, expression)
         self._measured = replace(measured, resting_faces=relaxed[None])
-        resting = solved.faces
-        self._eyes = Eyes.of(resting.vertices)
-        self._ahead = measure_gaze(self._own.landmarks, resting, rest.size, self._eyes).directions[0]
+        self._eyes = Eyes.of(solved.faces.vertices)
+        self._ahead = measure_gaze(self._own.landmarks, solved.faces, rest.size, self._eyes).directions[0]
+
+    def under(self, settings: AlignmentSettings) -> FromRest:
+        """The same with other settings. Few of them cost anything."""
+        if settings.portrait_expression != self.settings.portrait_expression:
+            return FromRest(self.rest, self._reference, settings, self._model, self._room)
+        other = copy(self)
+        other.settings = settings
+        return other
 
     def __call__(self, landmarks: np.ndarray, gaze: GazeFilter) -> np.ndarray | None:
         """Normalised landmarks (478, 3) on the portrait's face: (478, 2) pixels of it; None where they lie far outside
@@ -69,18 +76,10 @@ class FromRest:
 
     def _points(self, motion: Motion, gaze: GazeFilter) -> np.ndarray:
         settings, reference = self.settings, self._reference
-        both = Motion(
-            np.concatenate([self._own.landmarks, motion.landmarks]),
-            np.arange(2) / motion.frame_rate,
-            motion.frame_rate,
-            motion.size,
-            SOURCE,
-            np.ones(2, bool),
-        )
         if self._model.in_picture:
-            return align_in_picture(both, reference)[1]
+            return align_in_picture(self._after_rest(motion), reference)[1]
         if settings.head == "absolute":
-            return align(both, reference, replace(settings, neutral=0), self._room).points[1]
+            return align(self._after_rest(motion), reference, replace(settings, neutral=0)).points[1]
 
         def measured(driving: SolvedMotion, *_: object) -> Measured:
             seen = measure_gaze(motion.landmarks, driving.faces, motion.size, self._eyes)
@@ -91,6 +90,17 @@ class FromRest:
         aligned = align(motion, reference, settings, self._room, measure=measured, foreseen=False)
         points: np.ndarray = aligned.points[0]
         return points
+
+    def _after_rest(self, motion: Motion) -> Motion:
+        """A motion of two frames, the first of which is the rest."""
+        return Motion(
+            np.concatenate([self._own.landmarks, motion.landmarks]),
+            np.arange(2) / motion.frame_rate,
+            motion.frame_rate,
+            motion.size,
+            SOURCE,
+            np.ones(2, bool),
+        )
 
 
 class LiveMotion:
@@ -105,7 +115,7 @@ class LiveMotion:
     ) -> None:
         """`reference` are the portrait's landmarks, which stay in the `room`, see `align`."""
         self._reference, self._model, self._room = reference, model, room
-        self._aligned = self._from(replace(reference, blendshapes=None), alignment)
+        self._aligned = FromRest(reference, reference, alignment, model, room)
         self._calibration: Calibration | None = Calibration()
         self._knows_rest = False
         self._filter, self._gaze = LandmarkFilter(), GazeFilter()
@@ -126,7 +136,7 @@ class LiveMotion:
         """The portrait's landmarks (478, 2), pixels, for a face that was `seen` at a `time`, later than the last, or
         for none; and what they are."""
         if alignment is not self._aligned.settings:
-            self._measure_from(self._aligned.rest, alignment)
+            self._align_by(self._aligned.under(alignment))
         found = seen is not None and self._see(seen, time)
         if not found:
             self._hold(time)
@@ -144,7 +154,10 @@ class LiveMotion:
             if rest is not None:
                 self._calibration, self._knows_rest = None, True
                 self._landmarks = landmarks
-                self._measure_from(Landmarks(rest.astype(np.float32), seen.size), self._aligned.settings)
+                known = Landmarks(rest.astype(np.float32), seen.size)
+                self._align_by(
+                    FromRest(known, self._reference, self._aligned.settings, self._model, self._room)
+                )
         if not self._knows_rest:
             return True
         points = self._aligned(landmarks, self._gaze)
@@ -165,16 +178,12 @@ class LiveMotion:
         self._handover.jumped(self._points, self._whole[1])
         self._points = self._whole[1]
 
-    def _measure_from(self, rest: Landmarks, settings: AlignmentSettings) -> None:
-        self._aligned = self._from(rest, settings)
-        self._whole = None
-        points = self._aligned(self._landmarks, self._gaze)
+    def _align_by(self, aligned: FromRest) -> None:
+        self._aligned, self._whole = aligned, None
+        points = aligned(self._landmarks, self._gaze)
         if points is not None:
             self._handover.jumped(self._points, points)
             self._points = points
-
-    def _from(self, rest: Landmarks, settings: AlignmentSettings) -> FromRest:
-        return FromRest(rest, self._reference, settings, self._model, self._room)
 
 
 def check_alignment(alignment: AlignmentSettings, model: ModelFraming) -> None:

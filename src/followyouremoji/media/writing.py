@@ -85,13 +85,15 @@ def open_encoder(
     sound: SoundTrack | None,
     comment: str,
     transparent: bool = False,
+    quick: bool = False,
 ) -> Encoder:
-    """The encoder for an output's ending, one of `KINDS`; `transparent` only where its kind is."""
+    """The encoder for an output's ending, one of `KINDS`; `transparent` only where its kind is. `quick` as of
+    `ClipWriter`."""
     match ending:
         case ".mp4":
-            return mp4_encoder(path, rate, size, sound, comment)
+            return mp4_encoder(path, rate, size, sound, comment, quick)
         case ".webm":
-            return webm_encoder(path, rate, size, sound, comment, transparent)
+            return webm_encoder(path, rate, size, sound, comment, transparent, quick)
         case ".gif":
             return GifEncoder(path, rate, size, comment, transparent)
         case ".webp":
@@ -123,6 +125,7 @@ class ClipWriter:
     background : what transparent pictures are laid on. By default they stay transparent, which all kinds but MP4 can be
         (a GIF's pixels wholly or not at all), and lie on white in MP4.
     format : of a buffer: "mp4", "webm", "gif", "webp" or "apng".
+    quick : videos are encoded in less time, as well, but not as closely: for frames that do not wait.
 
     Raises
     ------
@@ -141,6 +144,7 @@ class ClipWriter:
         comment: str = GENERATED_COMMENT,
         background: Colour | None = None,
         format: str | None = None,
+        quick: bool = False,
     ) -> None:
         self._name, self._ending = name_and_ending(target, format, tuple(KINDS), "clip", ClipError)
         if not 0.0 < frame_rate <= 1000.0:
@@ -155,7 +159,7 @@ class ClipWriter:
         self.has_sound = False
         self._rate = exact_rate(frame_rate)
         self._sound_from, self._sound_start = sound_from, sound_start
-        self._comment, self._background = comment, background
+        self._comment, self._background, self._quick = comment, background, quick
         self._output = open_output(
             target, self._ending, overwrite, ClipError, is_frame if self._ending == "" else None
         )
@@ -204,6 +208,7 @@ class ClipWriter:
                     self._sound,
                     self._comment,
                     transparent=picture.shape[2] == 4,
+                    quick=self._quick,
                 )
             self._encoder.write(picture)
         self.frames_written += 1

@@ -2,6 +2,7 @@
 
 from followyouremoji.networks.autoencoder import Autoencoder, AutoencoderConfig, SmallAutoencoder
 from followyouremoji.networks.config import NetworkConfig, QFormerConfig
+from followyouremoji.networks.decoder import DecoderConfig, build_decoder
 from followyouremoji.networks.image_prompt import QFormer, latent_tokens
 from followyouremoji.networks.landmark_encoder import LandmarkEncoder
 from followyouremoji.networks.model import FollowYourEmoji
@@ -13,6 +14,7 @@ __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
     "Conditioning",
+    "DecoderConfig",
     "Denoiser",
     "FollowYourEmoji",
     "LandmarkEncoder",
@@ -21,5 +23,6 @@ __all__ = [
     "QFormer",
     "QFormerConfig",
     "SmallAutoencoder",
+    "build_decoder",
     "latent_tokens",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from followyouremoji.config import validated
 from followyouremoji.networks.config import Size
+from followyouremoji.networks.layers import channels_last
 
 
 @validated
@@ -59,6 +60,26 @@ class Autoencoder(nn.Module):
         raise NotImplementedError
 
 
+def shuffle_decoder(latent_channels: int, channels: tuple[int, int], blocks: int) -> nn.Sequential:
+    """Latents to pictures by pixel shuffles.
+
+    `channels` are the widths at a quarter and at an eighth of the picture's size, with so many residual `blocks` each.
+    """
+    quarter, eighth = channels
+    return nn.Sequential(
+        nn.Conv2d(latent_channels, eighth, 3, padding=1),
+        *[ConvBlock(eighth) for _ in range(blocks)],
+        nn.Conv2d(eighth, quarter * 4, 1),
+        nn.PixelShuffle(2),
+        *[ConvBlock(quarter) for _ in range(blocks)],
+        nn.Conv2d(quarter, 4 * 24, 3, padding=1),
+        nn.PixelShuffle(2),
+        nn.SiLU(),
+        nn.Conv2d(24, 12, 3, padding=1),
+        nn.PixelShuffle(2),
+    )
+
+
 class SmallAutoencoder(Autoencoder):
     """Pixel-unshuffled pictures through residual convolutions; most of the work is done at an eighth of the size."""
 
@@ -76,24 +97,13 @@ class SmallAutoencoder(Autoencoder):
             *[ConvBlock(eighth) for _ in range(config.blocks)],
             nn.Conv2d(eighth, config.latent_channels, 1),
         )
-        self.decoder = nn.Sequential(
-            nn.Conv2d(config.latent_channels, eighth, 3, padding=1),
-            *[ConvBlock(eighth) for _ in range(config.blocks + 1)],
-            nn.Conv2d(eighth, quarter * 4, 1),
-            nn.PixelShuffle(2),
-            *[ConvBlock(quarter) for _ in range(config.blocks + 1)],
-            nn.Conv2d(quarter, 4 * 24, 3, padding=1),
-            nn.PixelShuffle(2),
-            nn.SiLU(),
-            nn.Conv2d(24, 12, 3, padding=1),
-            nn.PixelShuffle(2),
-        )
+        self.decoder = shuffle_decoder(config.latent_channels, config.channels, config.blocks + 1)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        return (self.encoder(pictures) - self.config.shift) * self.config.scale
+        return (self.encoder(channels_last(pictures)) - self.config.shift) * self.config.scale
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.decoder(latents / self.config.scale + self.config.shift)
+        return self.decoder(channels_last(latents / self.config.scale + self.config.shift))
 
     def with_decoder(self, decoder: nn.Module) -> SmallAutoencoder:
         """The same with another decoder, whose weights stay shared with its owner's."""

@@ -1,5 +1,4 @@
-"""Compilation by torch, region by region: the modules at the cache sites and between them, so that caches at these
-sites work as before.
+"""Compilation by torch, region by region: the modules between which caches cut, so that these work as before.
 
 Shapes are static, since there are few: those of a level of the UNet, times the lengths of a clip's windows. Modules of
 equal shapes have one compilation, and weights are its inputs, not part of it: they may change or be loaded again.

@@ -118,6 +118,12 @@ class NetworkConfig:
         return LATENT_STRIDE * 2 ** (len(self.block_channels) - 1)
 
     @property
+    def skips(self) -> int:
+        """How many lead from a UNet's way down to its way up: one from the first convolution, and one from each layer
+        and each downsampling."""
+        return len(self.block_channels) * (self.layers_per_block + 1)
+
+    @property
     def denoiser_channels(self) -> int:
         """Input channels of the denoiser: noisy latents, and in the paper layout the known frames and their mask."""
         return self.latent_channels if self.layout == "released" else 2 * self.latent_channels + 1

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from followyouremoji.networks.config import NetworkConfig
+from followyouremoji.networks.layers import channels_last
 
 
 class LandmarkEncoder(nn.Module):
@@ -36,7 +37,7 @@ class LandmarkEncoder(nn.Module):
         the portrait itself, which nothing warps). Returns (batch, first block width, frames, height / 8, width / 8).
         """
         batch, _, frames = pictures.shape[:3]
-        x = pictures.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
+        x = channels_last(pictures.transpose(1, 2).flatten(0, 1))  # b c f h w -> (b f) c h w
         x = F.silu(self.conv_in(x))
         for block in self.blocks:
             x = F.silu(block(x))

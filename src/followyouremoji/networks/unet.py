@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from itertools import zip_longest
 from typing import Protocol
 
@@ -34,18 +35,18 @@ Layer = tuple[ResnetBlock, SpatialTransformer | None, MotionModule | None]
 
 
 class Cache(Protocol):
-    """Called at the denoiser's cache sites, whose features may come from earlier steps instead of being computed.
+    """Called at the denoiser's cuts, whose features may come from earlier steps instead of being computed.
 
-    A site is a resnet, a transformer or a motion module, identified by its name in the network, such as
-    `down_blocks.0.attentions.1`. Its features are a resnet's output, or the residual that one of the others
-    adds.
+    Cut 0 holds everything between the first convolution and the head. Cut n, from 1 on, holds what joins the n-th skip,
+    the outermost first: everything that is deeper in the U, as in DeepCache (2024), whose branch n - 1 it is. The cuts
+    lie in each other.
     """
 
-    def __call__(self, site: str, compute: Callable[[], Tensor]) -> Tensor:
-        """The features of a site, of the shape that `compute` would return."""
+    def __call__(self, cut: int, compute: Callable[[], Tensor]) -> Tensor:
+        """The features of a cut (batch * frames, channels, height, width), as `compute` would return them."""
 
 
-def compute_always(site: str, compute: Callable[[], Tensor]) -> Tensor:
+def compute_always(cut: int, compute: Callable[[], Tensor]) -> Tensor:
     """No cache."""
     return compute()
 
@@ -167,25 +168,33 @@ class UNet(nn.Module):
         down, middle, up = self.stages()
         return [transformer for stage in [*down, middle, *up] for transformer in stage.attentions]  # type: ignore[misc]
 
-    def run_stages(self, x: Tensor, run: Callable[[Layer, Tensor], Tensor]) -> Tensor:
-        """From the first convolution's output down, through the middle and up again; `run` does one layer."""
+    def run_stages(
+        self, x: Tensor, run: Callable[[Layer, Tensor], Tensor], cache: Cache = compute_always
+    ) -> Tensor:
+        """From the first convolution's output down, through the middle and up again; `run` does one layer, `cache`
+        stands at the cuts."""
         down, middle, up = self.stages()
-        skips = [x]
+        # All from the outermost on: what reads a skip; what makes the next skip of one, and enlarges what comes back.
+        readers = [layer for stage in up for layer in stage.layers()][::-1]
+        enlargers = [upsample for stage in reversed(up) for upsample in stage.upsamplers]
+        makers: list[tuple[Callable[[Tensor], Tensor], nn.Module | None]] = []
         for stage in down:
-            for layer in stage.layers():
-                x = run(layer, x)
-                skips.append(x)
-            for downsample in stage.downsamplers:
-                x = downsample(x)
-                skips.append(x)
-        for layer in middle.layers():
-            x = run(layer, x)
-        for stage in up:
-            for layer in stage.layers():
-                x = run(layer, torch.cat([x, skips.pop()], dim=1))
-            for upsample in stage.upsamplers:
-                x = upsample(x, skips[-1].shape[2:])
-        return x
+            makers += [(partial(run, layer), None) for layer in stage.layers()]
+            makers += [(downsample, enlargers.pop(0)) for downsample in stage.downsamplers]
+
+        def within(skip: Tensor, number: int) -> Tensor:
+            """Everything from skip `number` down, and up again through the layer that reads it."""
+
+            def deeper() -> Tensor:
+                if number == len(makers):
+                    return reduce(lambda x, layer: run(layer, x), middle.layers(), skip)
+                make, enlarge = makers[number]
+                x = within(make(skip), number + 1)
+                return x if enlarge is None else enlarge(x, skip.shape[2:])
+
+            return run(readers[number], torch.cat([cache(number + 1, deeper), skip], dim=1))
+
+        return cache(0, lambda: within(x, 0))
 
     def context(self, image_tokens: Tensor) -> list[KeyValue]:
         """Keys and values of the image prompt `(batch, tokens, image width)` for every whole transformer block."""
@@ -275,28 +284,23 @@ class Denoiser(UNet):
         reads = zip(*(one.readings() for one in conditionings), strict=True)
         read = dict(zip(self.transformers(), reads, strict=True))
         first = next(self.stages()[0][0].layers())[0]
-        sites = {module: name for name, module in self.named_modules()}
 
         def run(layer: Layer, x: Tensor) -> Tensor:
             resnet, transformer, motion_module = layer
-            if (
-                resnet is first and ways > 1
-            ):  # the conditionings make no difference before the first attention
-                x = cache(
-                    sites[resnet], lambda: torch.cat([resnet(x.chunk(ways)[0], time.chunk(ways)[0])] * ways)
-                )
+            if resnet is first and ways > 1:  # the conditionings differ from the first attention on
+                x = torch.cat([resnet(x.chunk(ways)[0], time.chunk(ways)[0])] * ways)
             else:
-                x = cache(sites[resnet], lambda: resnet(x, time))
+                x = resnet(x, time)
             if transformer is not None:
-                x = x + cache(sites[transformer], lambda: transformer(x, read[transformer])[0])
+                x = x + transformer(x, read[transformer])[0]
             if motion_module is not None:
-                x = x + cache(sites[motion_module], lambda: motion_module(x, frames))
+                x = x + motion_module(x, frames)
             return x
 
         x = latents.transpose(1, 2).flatten(0, 1)  # b c f h w -> (b f) c h w
         x = self.conv_in(channels_last(x))
         x = x + landmark_features.transpose(1, 2).flatten(0, 1)
         x = x if ways == 1 else torch.cat([x] * ways)  # which, other than `repeat`, leaves channels last
-        x = self.run_stages(x, run)
+        x = self.run_stages(x, run, cache)
         x = self.conv_out(activated(self.conv_norm_out, x))
         return x.unflatten(0, (-1, frames)).transpose(1, 2)  # (b f) c h w -> b c f h w

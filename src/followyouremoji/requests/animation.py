@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 GPU_MEMORY = "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else uses the GPU"
 GPU_SETTINGS = ("offload", "batch", "window", "size")
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
+DRAWN_MODEL = Note(
+    "drawn_model",
+    "The bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their mouths "
+    "and eyes that open come out soft and drawn-like. The released weights are made for photographs.",
+    ("weights",),
+)
 
 
 def load_animator(choice: ModelChoice) -> PortraitAnimator:
@@ -46,6 +52,7 @@ def load_animator(choice: ModelChoice) -> PortraitAnimator:
         types[choice.dtype],
         offload=choice.offload,
         compile=choice.compiled,
+        decoder=choice.decoder,
     )
 
 
@@ -217,17 +224,17 @@ def write_frames(
         return outcome
 
 
+def is_slow(animator: PortraitAnimator) -> bool:
+    """Whether a model is large for the CPU that it runs on."""
+    return animator.model.device.type == "cpu" and animator.model.config.picture_size > LARGE_PICTURE
+
+
 def notes_on_model(animator: PortraitAnimator, request: AnimationRequest) -> Iterator[Note]:
     """What a user should know of a model, and of the settings with it."""
     settings, bundled = request.settings, request.model.weights == "bundled"
     if bundled:
-        yield Note(
-            "drawn_model",
-            "The bundled model is trained on drawn portraits only; photographs and paintings follow the motion, but their mouths "
-            "and eyes that open come out soft and drawn-like. The released weights are made for photographs.",
-            ("weights",),
-        )
-    if animator.model.device.type == "cpu" and animator.model.config.picture_size > LARGE_PICTURE:
+        yield DRAWN_MODEL
+    if is_slow(animator):
         yield Note(
             "slow_on_cpu",
             "This model is large for a CPU and will take long; fewer steps, a smaller size or a shorter part of the driving make "

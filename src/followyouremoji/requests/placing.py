@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +13,25 @@ from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.orientation import FURTHEST_TILT, tilt
 from followyouremoji.face.placed_points import PlacedPoints
-from followyouremoji.sources import Portrait, find_portrait
+from followyouremoji.requests.bundled import portrait_landmarks
+from followyouremoji.sources import Face, Portrait, find_portrait
+
+
+def found_portrait(
+    detector: FaceDetector,
+    layers: np.ndarray,
+    path: Path,
+    faces: Collection[Face] = (None,),
+    placed: PlacedPoints | None = None,
+) -> Portrait:
+    """A portrait uint8 (height, width, 3 or 4) with its faces: by the points `placed` on one, as they are known of a
+    bundled portrait, or as the detector finds those that are wanted. Raises FaceNotFound where there is none."""
+    source, known = str(path), portrait_landmarks(path)
+    if placed is not None:
+        return placed_portrait(layers, placed, source)
+    if known is None:
+        return find_portrait(detector, layers, source, faces)
+    return Portrait(layers, (Landmarks(known, (layers.shape[1], layers.shape[0])),), source)
 
 
 def placed_portrait(layers: np.ndarray, placed: PlacedPoints, source: str) -> Portrait:

@@ -84,6 +84,13 @@ class ModelChoice:
         panel="Model",
         otherwise="bf16 or fp16 on GPUs, fp32 on CPUs",
     )
+    decoder: str = option(
+        "full",
+        "What makes pictures of latents: `full`, the model's own; `small`, a much quicker one for previews and live use, for "
+        "models with Stable Diffusion's autoencoder (`fye weights download --small-decoder`); or the file of one that you distilled.",
+        panel="Model",
+        min_length=1,
+    )
     offload: bool | None = option(
         None,
         "Hold in memory, on a GPU in the GPU's, only the networks that are at work: those that read the portrait, then the one "
@@ -176,6 +183,18 @@ def faces_option(words: str) -> Any:
     return option((), words, panel="Framing", otherwise="the largest", strict=False)
 
 
+def points_option() -> Any:
+    """The option for a file of points on the portrait's face."""
+    return option(
+        None,
+        "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
+        "makes one.",
+        panel="Framing",
+        otherwise="the face is looked for",
+        strict=False,
+    )
+
+
 @validated
 class ClipSettings:
     """The part of the driving that is used, and how it is tracked."""
@@ -247,14 +266,7 @@ class AnimationRequest:
         "Which face of the portrait moves, 1 is the furthest to the left: `2`, `all`, or `2=wink.mp4` with a driving of its own; "
         "several times for several faces. The others keep still."
     )
-    points: Path | None = option(
-        None,
-        "A file of points placed on the portrait's face by hand, where none is found or the landmarks are wrong; `fye points` "
-        "makes one.",
-        panel="Framing",
-        otherwise="the face is looked for",
-        strict=False,
-    )
+    points: Path | None = points_option()
     resume: Path | None = option(
         None,
         "Keep what is finished in this folder: after a break, even a crash, the same request goes on where it was.",

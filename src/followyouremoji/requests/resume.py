@@ -253,6 +253,9 @@ def recipe(
     checksums of the large ones, and `scaled` the size that the portrait is scaled to. Raises UserError for a file that
     cannot be read.
     """
+    from followyouremoji.checkpoints.decoders import find_decoder  # torch
+
+    decoder = find_decoder(request.model.decoder)
     asked = TypeAdapter(AnimationRequest).dump_python(request, mode="json")
     groups = [asked[group] for group in ("model", "clip", "alignment", "settings")]
     settings = {name: value for group in groups for name, value in group.items()}
@@ -264,15 +267,16 @@ def recipe(
         ],
         "faces": ", ".join(str(choice.face) for choice in request.faces) or None,
         "weights": [[path.name, fingerprint(path)] for path in sorted(weights.glob("*.json"))],
+        "decoder": None if decoder is None else fingerprint(decoder),
         "LoRA": [[fingerprint(lora.file), lora.scale] for lora in request.loras],
         "points": None if request.points is None else fingerprint(request.points),
         "size of the portrait": scaled,
-        **{name: value for name, value in settings.items() if name not in HOW | {"weights"}},
+        **{name: value for name, value in settings.items() if name not in HOW | {"weights", "decoder"}},
         "version": __version__,
     }
 
 
-FILES = ("portrait", "driving", "weights", "LoRA", "points")
+FILES = ("portrait", "driving", "weights", "decoder", "LoRA", "points")
 
 
 def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -12,21 +12,21 @@ from threading import Lock
 import numpy as np
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.placed_points import PlacedPoints
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_layers, write_picture
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.prefetch import prefetch
 from followyouremoji.prepared import PreparedGroup
-from followyouremoji.requests.bundled import driving_source, portrait_landmarks, portrait_path
+from followyouremoji.requests.bundled import driving_source, portrait_path
 from followyouremoji.requests.driving import Drivings
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
-from followyouremoji.requests.placing import placed_portrait
+from followyouremoji.requests.placing import found_portrait
 from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import Destination
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.sources import Portrait, choose_faces, find_portrait
+from followyouremoji.sources import Portrait, choose_faces
 
 WAITING_BYTES, LEAST_WAITING, MOST_WAITING = 1 << 26, 2, 64
 """Bytes of finished frames that may wait for the encoder (what a model finishes at once at 512 pixels a side), and how
@@ -95,15 +95,8 @@ class Work:
     def find_portrait(self, detector: FaceDetector) -> Portrait:
         """The portrait with its faces. Raises UserError where those that are driven are not there, or not alone in the
         middle where settings ask for that."""
-        source, faces = str(self.portrait), self.drivings.faces
-        known = portrait_landmarks(self.portrait)
-        if self.points is not None:
-            found = placed_portrait(self.picture, self.points, source)
-        elif known is None:
-            found = find_portrait(detector, self.picture, source, faces)
-        else:
-            size = (self.picture.shape[1], self.picture.shape[0])
-            found = Portrait(self.picture, (Landmarks(known, size),), source)
+        faces = self.drivings.faces
+        found = found_portrait(detector, self.picture, self.portrait, faces, self.points)
         choose_faces(found, faces, self.request.settings)
         return found
 

@@ -1,5 +1,5 @@
-"""Passes of the denoiser that are forecast from others instead of computed: the paper's cache of layer features, and
-ours of whole velocities.
+"""Passes of the denoiser that are forecast from others instead of computed: our reading of the paper's cache of layer
+features, and ours of whole velocities.
 
 Both forecasts are linear combinations of computed values, with weights that follow from their times alone.
 """
@@ -12,9 +12,10 @@ from math import factorial
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from followyouremoji.sampling.presets import ForecastSettings, TaylorSettings
+from followyouremoji.sampling.presets import ForecastSettings, StageRules, TaylorSettings
 from followyouremoji.sampling.schedule import Schedule
 
 Weights = Callable[[np.ndarray, float], np.ndarray]
@@ -47,15 +48,16 @@ class History:
     """The last `order + 1` computed values of one thing."""
 
     def __init__(self, order: int, weights: Weights) -> None:
-        self.weights = weights
+        self.order, self.weights = order, weights
         self.computed: deque[tuple[float, Tensor]] = deque(maxlen=order + 1)
 
     def remember(self, time: float, value: Tensor) -> None:
         self.computed.append((time, value))
 
-    def at(self, time: float) -> Tensor:
-        """The forecast for a time; summed in float32 at least."""
-        times, values = zip(*self.computed, strict=True)
+    def at(self, time: float, order: int | None = None) -> Tensor:
+        """The forecast for a time, of this order or a lower one; summed in float32 at least."""
+        used = self.order if order is None else order
+        times, values = zip(*list(self.computed)[-used - 1 :], strict=True)
         if len(values) == 1:
             return values[0]
         dtype = torch.promote_types(values[0].dtype, torch.float32)
@@ -66,31 +68,42 @@ class History:
 
 
 class TaylorCache:
-    """The cache of Follow-Your-Emoji-Faster: what the denoiser's modules return is computed in one step of several, and
-    in the others forecast by a Taylor series.
+    """Our reading of the cache of Follow-Your-Emoji-Faster: features of layers are computed in some steps and forecast
+    by Taylor series in the others, with rules by stage of the trajectory, and by region: around the landmarks the order
+    may be another one than elsewhere, where 0 reuses the last features.
 
-    It belongs to one window and one half of guidance: `cache(site, compute)` stands at each cache site of the denoiser
-    (`networks.unet.Cache`). Whether a site is computed is decided by the `rule` of that site at that step, which is the
-    place for rules by region of the network or by stage of the trajectory.
+    A forecast is linear: layers that add their features up and are all forecast add up to the forecast of the last one.
+    So features are kept at a cut of the U alone (`networks.unet.Cache`), and what lies within is left out.
+
+    It belongs to one window and one half of guidance.
     """
 
-    def __init__(self, settings: TaylorSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: TaylorSettings, steps: int, region: Tensor | None = None) -> None:
+        """For a trajectory of so many steps.
+
+        `region` (batch, 1, frames, height, width) of the latents is 1 around landmarks and 0 elsewhere; None is
+        everywhere around landmarks.
+        """
         self.step = 0
-        self.features: dict[str, History] = {}
+        self._rules = settings.rules(steps)
+        self._region = None if region is None else region.transpose(1, 2).flatten(0, 1)  # (b f) 1 h w
+        self._features = {stage.cut: History(settings.order, taylor_weights) for stage in settings.stages}
 
-    def rule(self, site: str) -> TaylorSettings:
-        """The settings of a site, a module's name, at the present step: the same everywhere."""
-        return self.settings
-
-    def __call__(self, site: str, compute: Callable[[], Tensor]) -> Tensor:
-        rule = self.rule(site)
-        history = self.features.setdefault(site, History(rule.order, taylor_weights))
-        if history.computed and not rule.computes(self.step):
-            return history.at(self.step)
+    def __call__(self, cut: int, compute: Callable[[], Tensor]) -> Tensor:
+        stage, computed = self._rules[self.step]
+        if not computed and cut == stage.cut:
+            return self._forecast(self._features[cut], stage)
         value = compute()
-        history.remember(self.step, value)
+        if computed and cut in self._features:
+            self._features[cut].remember(self.step, value)
         return value
+
+    def _forecast(self, features: History, stage: StageRules) -> Tensor:
+        inside = features.at(self.step, stage.inside)
+        if self._region is None or stage.inside == stage.outside:
+            return inside
+        region = F.adaptive_max_pool2d(self._region, inside.shape[2:])  # at the cut's resolution
+        return torch.where(region > 0, inside, features.at(self.step, stage.outside))
 
 
 class VelocityForecast:

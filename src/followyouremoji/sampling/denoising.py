@@ -26,6 +26,7 @@ def denoise(
     steps: int,
     cache: CacheSettings | None = None,
     step_done: Callable[[bool], None] = lambda computed: None,
+    region: Tensor | None = None,
 ) -> Tensor:
     """Take the frames of a segment, or of several of one length, from noise to clean latents.
 
@@ -43,6 +44,7 @@ def denoise(
     steps : of DDIM.
     cache : which passes are forecast instead of computed; None computes all.
     step_done : called `steps` times for each window with whether its pass was computed.
+    region : (batch, 1, frames, height, width), 1 around landmarks, where a cache has rules of its own for them.
 
     Returns
     -------
@@ -51,8 +53,8 @@ def denoise(
     schedule = ddim_schedule(steps)
     forecast = velocity_forecast(cache if isinstance(cache, ForecastSettings) else None, schedule)
     taylor = cache if isinstance(cache, TaylorSettings) else None
-    # Of each window, for both passes of guidance.
-    layers = [(TaylorCache(taylor), TaylorCache(taylor)) if taylor else None for _ in windows]
+    layers = [layer_caches(taylor, steps, region, window) if taylor else None for window in windows]
+    whole = [computed for _, computed in taylor.rules(steps)] if taylor else [True] * steps
     solver = Solver(noise, schedule, forecast, known, mask)
     for step, timestep in enumerate(schedule.timesteps):
         if step in forecast.computed:
@@ -76,8 +78,16 @@ def denoise(
             solver.computed(step, velocity)
         solver.advance(step)
         for _ in windows:
-            step_done(step in forecast.computed and (taylor is None or taylor.computes(step)))
+            step_done(step in forecast.computed and whole[step])
     return torch.where(mask == 1, known, solver.latents)
+
+
+def layer_caches(
+    settings: TaylorSettings, steps: int, region: Tensor | None, window: Window
+) -> tuple[TaylorCache, TaylorCache]:
+    """Of a window, for both passes of guidance."""
+    inside = None if region is None else region[:, :, window.start : window.stop]
+    return TaylorCache(settings, steps, inside), TaylorCache(settings, steps, inside)
 
 
 class Solver:

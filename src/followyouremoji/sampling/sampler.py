@@ -19,6 +19,7 @@ from followyouremoji.networks.finite import finite
 from followyouremoji.sampling.denoising import denoise
 from followyouremoji.sampling.guidance import ClipConditioning
 from followyouremoji.sampling.noise import frame_noise
+from followyouremoji.sampling.presets import CacheSettings, TaylorSettings
 from followyouremoji.sampling.progressive import Level, Segment, batched
 from followyouremoji.sampling.settings import SamplingSettings, check_fits
 from followyouremoji.sampling.windows import Window
@@ -43,6 +44,9 @@ class ClipReader(Protocol):
 
     def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
         """Their landmark features (1, first block width, n, height, width)."""
+
+    def region(self, frames: Sequence[int]) -> Tensor:
+        """1 around their landmarks and 0 elsewhere: (1, 1, n, height, width) of their latents."""
 
 
 class LatentStore(Protocol):
@@ -243,6 +247,7 @@ class SegmentMaker:
                 settings.steps,
                 settings.cache,
                 partial(self._count.add, len(batch)),
+                region_of(reader, batch, settings.cache),
             )
             finite(latents, "denoiser")
             if self._store is not None:
@@ -270,6 +275,13 @@ def known_latents(batch: Level, made: Mapping[int, Sampled], shape: tuple[int, i
             if segment.known[place]:
                 known[row, :, place] = made[frame].latents
     return known
+
+
+def region_of(reader: ClipReader, batch: Level, cache: CacheSettings | None) -> Tensor | None:
+    """Where the landmarks of a batch's frames are (batch, 1, frames, height, width), for a cache that asks for it."""
+    if not (isinstance(cache, TaylorSettings) and cache.by_region):
+        return None
+    return torch.cat([reader.region(segment.frames) for segment in batch])
 
 
 class WindowFeatures:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.sampling.presets import CacheSettings
+from followyouremoji.sampling.presets import CacheSettings, TaylorSettings
 from followyouremoji.sampling.progressive import Level, chain, plan
 from followyouremoji.sampling.windows import OVERLAP, TILE, Blend, Window, overlapping_windows
 
@@ -105,4 +105,8 @@ def check_fits(settings: SamplingSettings, network: NetworkConfig) -> None:
     if network.motion_modules and settings.window > network.max_frames:
         raise SettingsError(
             f"This model sees at most {network.max_frames} frames at once, not {settings.window}: use a smaller window."
+        )
+    if isinstance(settings.cache, TaylorSettings) and settings.cache.deepest_cut > network.skips:
+        raise SettingsError(
+            f"This model has {network.skips} skips, and a cache cannot cut deeper, at {settings.cache.deepest_cut}."
         )

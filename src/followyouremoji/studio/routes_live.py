@@ -29,7 +29,7 @@ from __future__ import annotations
 import logging
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -223,7 +223,7 @@ def sitter_of(asked: LiveAsked, visitor: Visitor, studio: Studio) -> Sitter:
     return studio.posing.sitter(portrait, studio.landmarks(portrait, asked.face))
 
 
-async def received(socket: WebSocket) -> AsyncIterator[str | bytes]:
+async def received(socket: WebSocket) -> AsyncGenerator[str | bytes, None]:
     """What the page sends, until it goes."""
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         text = message.get("text")

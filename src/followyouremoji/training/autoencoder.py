@@ -28,7 +28,7 @@ from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.losses import reconstruction_loss
 from followyouremoji.training.picks import PickSource, open_picks
 from followyouremoji.training.run import Run
-from followyouremoji.training.settings import AutoencoderRun
+from followyouremoji.training.settings import AutoencoderRun, PictureRun
 
 LATENT_WEIGHT = 1e-3  # of the latents' mean square: keeps them from growing
 MEASURED = 256  # pictures that the latents' mean and variance are taken of
@@ -47,7 +47,7 @@ class Reconstruction(SmallAutoencoder):
 
 @dataclass(frozen=True)
 class PictureBatch:
-    """Pictures to reconstruct and how much each pixel counts."""
+    """Pictures to learn from and how much each pixel counts."""
 
     pictures: Tensor  # uint8 (batch, 3, height, width)
     weight: (
@@ -60,7 +60,7 @@ class PictureBatch:
         )
 
 
-def make_picture(run: AutoencoderRun, source: PickSource, step: int, index: int) -> PictureBatch:
+def make_picture(run: PictureRun, source: PickSource, step: int, index: int) -> PictureBatch:
     """One picture of a step."""
     rng = sample_rng(run.optimisation.seed, step, index)
     pick = source.pick(step * run.batch + index, rng, 1, successive=False)
@@ -106,11 +106,13 @@ def train_autoencoder(
         mse = F.mse_loss(decoded.detach().float().clamp(-1, 1), pictures)
         return {"loss": loss + LATENT_WEIGHT * latents.float().square().mean(), "mse": mse}
 
-    def figures(means: dict[str, float]) -> dict[str, float]:
-        return {"loss": means["loss"], "psnr": 10 * math.log10(4 / max(means["mse"], 1e-12))}
-
     make = partial(make_picture, run, source)
-    return train(state, run, make, join_pictures, losses, figures=figures, minutes=minutes, report=report)
+    return train(state, run, make, join_pictures, losses, figures=with_psnr, minutes=minutes, report=report)
+
+
+def with_psnr(means: dict[str, float]) -> dict[str, float]:
+    """What the log shows of `loss` and of `mse`, the mean squared error of pictures in [-1, 1]: dB in its place."""
+    return {"loss": means["loss"], "psnr": 10 * math.log10(4 / max(means["mse"], 1e-12))}
 
 
 def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:

@@ -8,6 +8,7 @@ unbroken one would.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,6 +121,14 @@ def mask_tensor(masks: Sequence[np.ndarray], latent_size: int, clips: int) -> Te
     return F.adaptive_avg_pool2d(stack, latent_size).unflatten(0, (clips, -1)).transpose(1, 2)
 
 
+def partly_shared_noise(rng: np.random.Generator, shape: tuple[int, ...], shared: float) -> np.ndarray:
+    """Unit normal noise float32 (clips, channels, frames, height, width) with the correlation `shared` between any two
+    frames of a clip, as `frame_noise` gives it."""
+    own = rng.standard_normal(shape, np.float32)
+    common = rng.standard_normal((*shape[:2], 1, *shape[3:]), np.float32)
+    return np.float32(math.sqrt(shared)) * common + np.float32(math.sqrt(1 - shared)) * own
+
+
 def sample_rng(seed: int, step: int, index: int) -> np.random.Generator:
     """The generator of one sample of a step."""
     return np.random.default_rng((seed, step, index))
@@ -147,9 +156,14 @@ def sample_of(run: DenoiserRun, pick: Pick, rng: np.random.Generator) -> Batch:
     known = np.zeros((clips, frames), bool)
     if run.masks_frames:
         known = np.stack([random_known_frames(rng, frames, run.unknown_clips) for _ in range(clips)])
-    timesteps = rng.integers(0, TIMESTEPS, clips)
-    timesteps[rng.random(clips) < run.terminal_share] = TIMESTEPS - 1
-    noise = rng.standard_normal((clips, channels, frames, latent_size, latent_size), np.float32)
+    noise_shape = (clips, channels, frames, latent_size, latent_size)
+    if run.distillation is not None:
+        timesteps = rng.choice(run.distillation.beginnings(), clips)
+        noise = partly_shared_noise(rng, noise_shape, run.distillation.shared_noise)
+    else:
+        timesteps = rng.integers(0, TIMESTEPS, clips)
+        timesteps[rng.random(clips) < run.terminal_share] = TIMESTEPS - 1
+        noise = rng.standard_normal(noise_shape, np.float32)
     truth = pick.points[1:]
     cached = pick.latents is not None
     latents = torch.from_numpy(pick.latents) if pick.latents is not None else torch.empty(0)

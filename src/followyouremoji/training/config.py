@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from followyouremoji.config import parse
 from followyouremoji.errors import SettingsError
-from followyouremoji.training.settings import AutoencoderRun, DenoiserRun, RunSettings
+from followyouremoji.training.settings import AutoencoderRun, DecoderRun, DenoiserRun, RunSettings
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -29,10 +29,14 @@ def load_run(path: Path) -> RunSettings:
     match values.get("kind"):
         case "autoencoder":
             return parse(AutoencoderRun, to_json(values), path)
+        case "decoder":
+            return parse(DecoderRun, to_json(values), path)
         case "denoiser":
             return parse(DenoiserRun, to_json(values), path)
         case other:
-            raise SettingsError(f"{path}: `kind` must be 'autoencoder' or 'denoiser', not {other!r}")
+            raise SettingsError(
+                f"{path}: `kind` must be 'autoencoder', 'decoder' or 'denoiser', not {other!r}"
+            )
 
 
 def load_autoencoder_run(path: Path) -> AutoencoderRun:
@@ -40,6 +44,14 @@ def load_autoencoder_run(path: Path) -> AutoencoderRun:
     run = load_run(path)
     if not isinstance(run, AutoencoderRun):
         raise SettingsError(f"{path} does not describe an autoencoder's run.")
+    return run
+
+
+def load_decoder_run(path: Path) -> DecoderRun:
+    """Read a decoder's run; raises SettingsError where the file describes another kind."""
+    run = load_run(path)
+    if not isinstance(run, DecoderRun):
+        raise SettingsError(f"{path} does not describe a decoder's run.")
     return run
 
 

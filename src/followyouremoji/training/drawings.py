@@ -22,7 +22,7 @@ from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.files import write_json
-from followyouremoji.portraits import Performance, draw_portrait, expressive_motion, random_identity, speech
+from followyouremoji.portraits import Performance, expressive_motion, random_identity, speech
 
 DESCRIPTION, PICTURES, POINTS, LATENTS = "drawings.json", "pictures.npy", "points.npy", "latents.npy"
 N_POINTS = 478
@@ -63,6 +63,8 @@ def draw_identity(settings: DrawingSettings, index: int) -> tuple[np.ndarray, np
     """All pictures (pictures, size, size, 3) and points (pictures, 478, 2) of identity `index`: a pure function of seed
     and index."""
     rng = np.random.default_rng((settings.seed, index))
+    from followyouremoji.portraits import draw_portrait  # needs skia, which training on clips does not
+
     identity = random_identity(rng)
     drawn = [
         draw_portrait(identity, performance, settings.size) for performance in performances(rng, settings)

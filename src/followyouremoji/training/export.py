@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import torch
@@ -24,8 +23,8 @@ def export_model(
     folder: Path,
     *,
     name: str,
-    steps: int,
-    shared_noise: float,
+    steps: int | None = None,
+    shared_noise: float | None = None,
     overwrite: bool,
     guidance_scale: float = 1.0,
     provenance: str | None = None,
@@ -34,8 +33,8 @@ def export_model(
     decoder's are the run's, where one tuned it.
 
     `denoiser_run` is the run's TOML file; `steps`, `shared_noise` and `guidance_scale` become the model's defaults for
-    sampling, `provenance` what it says about its training; by default, what is recorded of the run and those that it
-    began with.
+    sampling, None standing for `DenoiserRun.sampling`; `provenance` what it says about its training; by default, what
+    is recorded of the run and those that it began with.
 
     Raises
     ------
@@ -45,6 +44,10 @@ def export_model(
     """
     run = load_denoiser_run(denoiser_run)
     guided = run.reference_dropout > 0
+    if guidance_scale > 1 and run.distillation is not None:
+        raise SettingsError(
+            f"{denoiser_run}: the guidance of a distilled model is learnt: export it with a guidance scale of 1, not {guidance_scale:g}"
+        )
     if guidance_scale > 1 and not guided:
         raise SettingsError(
             f"{denoiser_run}: a model learns guidance by portraits that are withheld, and this run's `reference_dropout` is 0: train it with "
@@ -52,17 +55,17 @@ def export_model(
         )
     codec = load_codec(run)
     own = codec.autoencoder.config
-    network = dataclasses.replace(run.network, motion_modules=run.stage == 2)
     with torch.device("meta"):
-        networks = Networks(network, own if carries_decoder(run.output) else None)
+        networks = Networks(run.networks, own if carries_decoder(run.output) else None)
     weights = averaged_weights(run.output)
     check_layout(run.output, weights, networks)
     require_encoder(run.output, fingerprint(codec.autoencoder), run.autoencoder)
     networks.load_state_dict(weights, assign=True)
     networks.eval().requires_grad_(False)
+    usual_steps, usual_noise = run.sampling
     config = ModelConfig(
         name=name,
-        network=network,
+        network=run.networks,
         autoencoder=own,
         picture_size=run.window
         or open_picks(run.drawings, run.data, run.clip_frames, run.optimisation.seed).size,
@@ -71,9 +74,9 @@ def export_model(
         landmark_contour=run.landmarks.contour,
         landmark_pupils=run.landmarks.pupils,
         landmark_points=run.landmarks.points,
-        steps=steps,
+        steps=usual_steps if steps is None else steps,
         guidance_scale=guidance_scale,
-        shared_noise=shared_noise,
+        shared_noise=usual_noise if shared_noise is None else shared_noise,
         window=run.targets if run.stage == 2 else 16,
         known_frames=run.masks_frames,
         guided=guided,

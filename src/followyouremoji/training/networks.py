@@ -45,6 +45,12 @@ class Networks(FollowYourEmoji):
             reads_known_frames = self.config.layout == "paper" and name.startswith("denoiser.conv_in")
             parameter.requires_grad_("motion_modules" in name or reads_known_frames)
 
+    def freeze_all_but_denoiser(self) -> None:
+        """Distillation: what the portrait and the landmarks say stays as it is, the denoiser learns to use it in fewer
+        steps."""
+        self.requires_grad_(False)
+        self.denoiser.requires_grad_(True)
+
     def compile_parts(self) -> None:
         """Compile each network in place; names of parameters stay as they are.
 

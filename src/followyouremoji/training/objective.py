@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from followyouremoji.checkpoints.codec import Codec, to_pixels
-from followyouremoji.sampling.known_frames import join_known
-from followyouremoji.sampling.residual import onto_warp, relative_to_warp
+from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.training.batch import Batch
+from followyouremoji.training.distillation import Teacher
+from followyouremoji.training.example import Predict, read_batch
 from followyouremoji.training.losses import (
     Losses,
     add_noise,
@@ -28,63 +28,45 @@ from followyouremoji.training.settings import DenoiserRun
 
 LEAST_NOISE = 0.1  # of the power, for a prediction whose picture can teach: with less, the true latents are all but given
 
-Predict = Callable[..., Tensor]
-"""`FollowYourEmoji.forward`, or that of `Networks` where portraits are withheld, as it is or wrapped for several
-processes."""
-
 
 def batch_losses(
-    networks: Predict, run: DenoiserRun, codec: Codec, batch: Batch, alphas_cumprod: Tensor
+    networks: Predict,
+    run: DenoiserRun,
+    codec: Codec,
+    batch: Batch,
+    alphas_cumprod: Tensor,
+    teacher: Teacher | None = None,
 ) -> Losses:
     """The losses of a batch that lies on the networks' device.
 
-    Portraits and targets become latents, where those are not cached; the targets' are noised to their timesteps,
-    relative to the warped portrait where the network works so; frames that are known go in as they are and are not
-    learnt (Sec. 3.3).
+    The targets' latents are noised to their timesteps; frames that are known go in as they are and are not learnt (Sec.
+    3.3). What is learnt is the way to the true latents, or the one that a `teacher` shows.
     """
-    config = run.network
-    with torch.no_grad():
-        portrait = (
-            batch.portrait_latents if batch.portrait_latents is not None else codec.encode(batch.portrait)
-        )
-        image_tokens = codec.image_tokens(batch.portrait, portrait)
-        if batch.latents is not None:
-            latents = batch.latents
-        else:
-            assert batch.targets is not None
-            latents = codec.encode_clips(batch.targets)
-        warped = None
-        if batch.warped is not None:
-            warped = codec.encode_clips(batch.warped)
-            latents = relative_to_warp(latents, warped, config.residual_scale)
-        signal, sigma = signal_and_noise(batch.timesteps, alphas_cumprod)
-        noised = add_noise(latents, batch.noise, signal, sigma)
-        known = batch.known[:, None, :, None, None].float()
-    inputs = (
-        portrait,
-        image_tokens,
-        batch.portrait_landmarks,
-        batch.landmarks,
-        warped,
-        join_known(noised, latents, known) if config.layout == "paper" else noised,
-        batch.timesteps,
-    )
+    example = read_batch(run.network, codec, batch)
+    latents = example.latents
+    signal, sigma = signal_and_noise(batch.timesteps, alphas_cumprod)
+    noised = add_noise(latents, batch.noise, signal, sigma)
+    target = v_target(latents, batch.noise, signal, sigma)
+    if teacher is not None:
+        target = teacher.velocity(networks, example, noised, batch.timesteps)
+        latents = predicted_latents(noised, target, signal, sigma)
+    inputs = example.inputs(noised, batch.timesteps)
     v = (networks(*inputs) if batch.kept is None else networks(*inputs, batch.kept)).float()
     predicted = predicted_latents(noised, v, signal, sigma)
     losses = training_losses(
         v,
-        v_target(latents, batch.noise, signal, sigma),
+        target,
         latents,
         predicted,
         batch.expression_mask,
         batch.face_mask,
-        1 - known,
+        1 - example.known,
         surroundings=run.surroundings,
     )
     if run.picture_loss == 0:
         return losses
-    if warped is not None:
-        predicted = onto_warp(predicted, warped, config.residual_scale)
+    if example.warped is not None:
+        predicted = onto_warp(predicted, example.warped, run.network.residual_scale)
     places, share = places_to_decode(run, batch, signal)
     picture = picture_error(run, codec, batch, predicted, places)
     return dataclasses.replace(losses, picture=run.picture_loss * share * picture)

@@ -12,7 +12,6 @@ from followyouremoji.config import parse, validated
 from followyouremoji.errors import WeightsError
 from followyouremoji.files import write_json
 from followyouremoji.training.settings import DenoiserRun
-from followyouremoji.training.starts import start_of
 
 ORIGIN_FILE = "origin.json"
 MEND = "delete it, the run's origin is then unknown"
@@ -42,9 +41,9 @@ def origin_of(run: DenoiserRun) -> Origin:
     """The origin of what a run learns, as it is begun. Raises WeightsError where what it starts from is missing or
     damaged."""
     drawn = run.drawings is not None or all(part.drawn is not None for part in run.data)
-    if run.initial is None:
+    start, starts = run.start, list[str]()
+    if start is None:
         return Origin(drawn=drawn)
-    start, starts = start_of(run.initial), list[str]()
     if start.run is not None:
         before = read_origin(start.run)
         if before is None:
@@ -60,6 +59,8 @@ def origin_of(run: DenoiserRun) -> Origin:
         starts.append(f"the temporal layers of the model {describe_model(start.motion)}")
     elif start.motion is not None:
         starts.append(f"the motion module {start.motion.name}")
+    if run.distillation is not None and run.distillation.teacher != start.model:
+        starts.append(f"the teacher {describe_model(find_checkpoint(run.distillation.teacher))}")
     return Origin(drawn=drawn, starts=tuple(starts))
 
 

@@ -6,6 +6,7 @@ config trains the same model on a laptop and on many machines.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,9 +25,10 @@ from pydantic import (
 from followyouremoji.config import Share, validated
 from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.face.drawing import LandmarkStyle
-from followyouremoji.networks import AutoencoderConfig, NetworkConfig
+from followyouremoji.networks import AutoencoderConfig, DecoderConfig, NetworkConfig
 from followyouremoji.networks.config import LATENT_STRIDE
-from followyouremoji.training.starts import Start
+from followyouremoji.training.segments import Distillation
+from followyouremoji.training.starts import Start, start_of
 
 EIGHT_BITS_IN_SHARES = (
     'the optimiser adamw8bit works with `sharding = "ddp"` alone: bitsandbytes knows nothing of the parts of weights that each GPU '
@@ -35,6 +37,8 @@ EIGHT_BITS_IN_SHARES = (
 DECODER_IN_SHARES = (
     '`tune_decoder` works with `sharding = "ddp"` alone: with FSDP each GPU holds a part of the decoder'
 )
+TRUTH_ALONE = ("reference_dropout", "terminal_share", "picture_loss")  # of no sense to a distillation
+STEPS, SHARED_NOISE = 10, 0.9  # that a run's model is sampled with where nothing says how
 LEAST_SPAN = 16  # frames asked of a clip source where a config does not say
 
 
@@ -159,10 +163,10 @@ class Validation:
     """Steps from one validation to the next."""
     samples: PositiveInt = 8
     """Portraits that are judged."""
-    steps: PositiveInt = 10
-    """Steps of DDIM."""
-    shared_noise: Share = 0.9
-    """Part of the noise that all frames share."""
+    steps: PositiveInt | None = None
+    """Steps of DDIM; by default those of the `[distillation]`, or else 10."""
+    shared_noise: Share | None = None
+    """Part of the noise that all frames share; by default that of the `[distillation]`, or else 0.9."""
     rows: PositiveInt = 6
     """Portraits in the grid."""
     drawings: Path | None = None
@@ -179,7 +183,7 @@ class Validation:
 
 @validated
 class TrainingRun:
-    """What the runs of autoencoders and denoisers have in common."""
+    """What all runs have in common."""
 
     output: Path
     """Folder of the run."""
@@ -212,13 +216,9 @@ class TrainingRun:
 
 
 @validated
-class AutoencoderRun(TrainingRun):
-    """Trains the small autoencoder on single pictures."""
+class PictureRun(TrainingRun):
+    """What the runs that learn from single pictures have in common."""
 
-    kind: Literal["autoencoder"] = "autoencoder"
-    """Marks the config of an autoencoder's run."""
-    autoencoder: AutoencoderConfig = AutoencoderConfig()
-    """The table `[autoencoder]`."""
     batch: PositiveInt = 16
     """Pictures in a step."""
     face_weight: NonNegativeFloat = 2.0
@@ -230,6 +230,29 @@ class AutoencoderRun(TrainingRun):
     def samples(self) -> int:
         """Samples of the joined batch of a step."""
         return self.batch
+
+
+@validated
+class AutoencoderRun(PictureRun):
+    """Trains the small autoencoder."""
+
+    kind: Literal["autoencoder"] = "autoencoder"
+    """Marks the config of an autoencoder's run."""
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    """The table `[autoencoder]`."""
+
+
+@validated
+class DecoderRun(PictureRun):
+    """Distils a small decoder from an autoencoder's own."""
+
+    kind: Literal["decoder"] = "decoder"
+    """Marks the config of a decoder's run."""
+    autoencoder: Path
+    """The autoencoder to learn from: Stable Diffusion's diffusers folder, a model's folder, or the TOML file of a
+    finished autoencoder's run."""
+    decoder: DecoderConfig
+    """The table `[decoder]`."""
 
 
 @validated
@@ -247,7 +270,8 @@ class DenoiserRun(TrainingRun):
     image_encoder: Path | None = None
     """Transformers folder of CLIP, for `image_source = "clip"`."""
     initial: Initial | None = None
-    """Weights to start from: a run's output folder, a model's folder, or a table, see above; stage 2 needs it."""
+    """Weights to start from: a run's output folder, a model's folder, or a table, see above; stage 2 needs it. A
+    distillation starts from its teacher by default."""
     references: PositiveInt = 4
     """Portraits in a step, over all processes and parts."""
     targets: PositiveInt = 4
@@ -285,13 +309,16 @@ class DenoiserRun(TrainingRun):
     have one."""
     reference_dropout: Share = 0.0
     """Share of the portraits that are withheld, so that the model can be guided."""
+    distillation: Distillation | None = None
+    """The table `[distillation]`: the denoiser learns few steps from a trained model instead of from the clips; the
+    stage says whether of single frames or of clips."""
     validation: Validation | None = None
     """The table `[validation]`; without it nothing is judged."""
 
     @model_validator(mode="after")
     def _stage_fits(self) -> Self:
         network = self.network
-        if self.stage == 2 and self.initial is None:
+        if self.stage == 2 and self.start is None:
             raise ValueError(
                 "stage 2 needs `initial`, the output folder of a stage-1 run or a model's folder to start from"
             )
@@ -324,6 +351,13 @@ class DenoiserRun(TrainingRun):
             raise ValueError(DECODER_IN_SHARES)
         return self
 
+    @model_validator(mode="after")
+    def _teacher_alone_teaches(self) -> Self:
+        others = [name for name in TRUTH_ALONE if getattr(self, name)]
+        if self.distillation is not None and others:
+            raise ValueError(f"leave out `{others[0]}`: a distillation learns from its teacher alone")
+        return self
+
     @property
     def samples(self) -> int:
         """Samples of the joined batch of a step."""
@@ -348,9 +382,28 @@ class DenoiserRun(TrainingRun):
         return min(there, math.ceil(self.picture_frames * portraits / self.references))
 
     @property
+    def networks(self) -> NetworkConfig:
+        """Its networks; those of stage 1 have no motion modules."""
+        return dataclasses.replace(self.network, motion_modules=self.stage == 2)
+
+    @property
+    def start(self) -> Start | None:
+        """What it starts from; None: nothing."""
+        if self.initial is not None:
+            return start_of(self.initial)
+        return None if self.distillation is None else Start(model=self.distillation.teacher)
+
+    @property
+    def sampling(self) -> tuple[int, float]:
+        """Steps, and part of the noise that all frames share, that its model is sampled with by default."""
+        if self.distillation is None:
+            return STEPS, SHARED_NOISE
+        return self.distillation.steps, self.distillation.shared_noise
+
+    @property
     def masks_frames(self) -> bool:
         """Whether clips get known frames: in stage 2 of the paper layout, unless `progressive` is off."""
         return self.stage == 2 and self.progressive and self.network.layout == "paper"
 
 
-RunSettings = AutoencoderRun | DenoiserRun
+RunSettings = AutoencoderRun | DecoderRun | DenoiserRun

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 import torch
@@ -16,6 +15,7 @@ from followyouremoji.training.average import full_tensor
 from followyouremoji.training.batch import Batch, join, make_sample
 from followyouremoji.training.checkpointing import carries_decoder, checkpoints
 from followyouremoji.training.codec import load_codec
+from followyouremoji.training.distillation import load_teacher
 from followyouremoji.training.fingerprint import fingerprint, require_encoder, write_fingerprint
 from followyouremoji.training.loop import Outcome, Report, train
 from followyouremoji.training.networks import Networks, recompute_activations
@@ -24,7 +24,7 @@ from followyouremoji.training.origin import origin_of, write_origin
 from followyouremoji.training.picks import check_drawings, check_size, open_picks
 from followyouremoji.training.run import Run
 from followyouremoji.training.settings import DenoiserRun
-from followyouremoji.training.starts import StartReport, initial_weights, start_of
+from followyouremoji.training.starts import StartReport, initial_weights
 from followyouremoji.training.validation import Validator, validation_picks
 
 START_FILE = "start.txt"  # what a run's first weights came from
@@ -36,34 +36,39 @@ def has_decoder(run: DenoiserRun) -> bool:
         return True
     if checkpoints(run.output):
         return carries_decoder(run.output)
-    before = start_of(run.initial).run if run.initial is not None else None
-    return before is not None and carries_decoder(before)
+    return run.start is not None and run.start.run is not None and carries_decoder(run.start.run)
 
 
 def build_networks(run: DenoiserRun, codec: Codec) -> tuple[Networks, StartReport | None]:
     """The networks of a run as they are before its first step, a function of its seed and of what it starts from; and
     what that gave."""
     torch.manual_seed(run.optimisation.seed)
-    config = dataclasses.replace(run.network, motion_modules=run.stage == 2)
-    networks = Networks(config, codec.autoencoder.config if has_decoder(run) else None)
+    networks = Networks(run.networks, codec.autoencoder.config if has_decoder(run) else None)
     if networks.decoder is not None:
         networks.decoder.load_state_dict(codec.autoencoder.get_submodule("decoder").state_dict())
     report = None
-    if run.initial is None:
+    if run.start is None:
         networks.init_from_scratch()
     elif not checkpoints(run.output):  # a run that goes on has its own
-        report = initial_weights(networks, start_of(run.initial))
-    if run.stage == 2:
-        networks.freeze_spatial_layers()
-        if report is not None:
-            require_learning(networks, report)
-    if networks.decoder is not None:
-        networks.decoder.requires_grad_(run.tune_decoder)
+        report = initial_weights(networks, run.start)
+    choose_trained(networks, run)
+    if report is not None and (run.distillation is not None or run.stage == 2):
+        require_learning(networks, report)
     if run.optimisation.checkpointing:
         recompute_activations(networks)
     if run.optimisation.compile:
         networks.compile_parts()
     return networks, report
+
+
+def choose_trained(networks: Networks, run: DenoiserRun) -> None:
+    """Freeze what a run does not train."""
+    if run.distillation is not None:
+        networks.freeze_all_but_denoiser()
+    elif run.stage == 2:
+        networks.freeze_spatial_layers()
+    if networks.decoder is not None:
+        networks.decoder.requires_grad_(run.tune_decoder)
 
 
 def require_learning(networks: Networks, report: StartReport) -> None:
@@ -72,8 +77,8 @@ def require_learning(networks: Networks, report: StartReport) -> None:
     new = [f"{network}.{name}" for network, names in report.fresh.items() for name in names]
     if never_learnt := [name for name in new if name in frozen]:
         raise SettingsError(
-            f"`initial` leaves layers new that stage 2 does not train: {some_of(never_learnt)}. Begin with the output of a stage 1, or with a "
-            "model of the layout that `[network]` names"
+            f"`initial` leaves layers new that this stage does not train: {some_of(never_learnt)}. Begin with the output of the stage before, or "
+            "with a model of the layout that `[network]` names"
         )
 
 
@@ -88,12 +93,16 @@ def codec_of(run: DenoiserRun, codec: Codec, networks: Networks) -> Codec:
 
 
 def require_encoder_of_start(run: DenoiserRun, begins: bool, encoder: str) -> None:
-    """Raise WeightsError where a stopped run, or the one whose spatial layers a stage 2 keeps, learnt from latents of
-    another encoder."""
+    """Raise WeightsError where a stopped run, or the one whose layers a stage 2 or a distillation keeps, learnt from
+    latents of another encoder."""
     if not begins:
         require_encoder(run.output, encoder, run.autoencoder)
-    elif run.stage == 2 and run.initial is not None and (before := start_of(run.initial).run) is not None:
-        require_encoder(before, encoder, run.autoencoder)
+    elif (
+        (run.stage == 2 or run.distillation is not None)
+        and run.start is not None
+        and run.start.run is not None
+    ):
+        require_encoder(run.start.run, encoder, run.autoencoder)
 
 
 def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Report | None = None) -> Outcome:
@@ -116,6 +125,7 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
     check_drawings(source, run.references, run.targets, run.network.latent_channels, encoder)
     judged = None if run.validation is None else validation_picks(run, run.validation, source, encoder)
     require_encoder_of_start(run, begins, encoder)
+    teacher = None if run.distillation is None else load_teacher(run, encoder)
     networks, start_report = build_networks(run, codec)
     origin = origin_of(run) if begins else None
     state = Run(
@@ -134,11 +144,13 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
         (run.output / START_FILE).write_text("\n".join(start_report.lines()) + "\n", encoding="utf-8")
     codec = codec_of(run, codec, networks).to(state.device)
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(state.device)
-    validator = None if judged is None else Validator(run, state, codec, judged)
+    if teacher is not None:
+        teacher = teacher.to(state.device)
+    validator = None if judged is None else Validator(run, state, codec, judged, teacher)
 
     def losses(batch: Batch) -> dict[str, Tensor]:
         batch = batch.to(state.device)
-        found = batch_losses(state.predict, run, codec, batch, alphas_cumprod)
+        found = batch_losses(state.predict, run, codec, batch, alphas_cumprod, teacher)
         parts = {"total": found.total, "diffusion": found.diffusion, "facial": found.facial}
         return parts if found.picture is None else {**parts, "picture": found.picture}
 

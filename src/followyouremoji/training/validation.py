@@ -25,6 +25,7 @@ from followyouremoji.sampling.schedule import ddim_schedule
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.training.average import full_tensor
 from followyouremoji.training.batch import landmark_pictures, sample_of
+from followyouremoji.training.distillation import Teacher
 from followyouremoji.training.journal import VALIDATION_LOG
 from followyouremoji.training.networks import Networks
 from followyouremoji.training.objective import batch_losses
@@ -65,11 +66,18 @@ def validation_picks(
 class Validator:
     """Validates a run on the same portraits each time, shared by all processes."""
 
-    def __init__(self, run: DenoiserRun, state: Run, codec: Codec, source: PickSource) -> None:
+    def __init__(
+        self,
+        run: DenoiserRun,
+        state: Run,
+        codec: Codec,
+        source: PickSource,
+        teacher: Teacher | None = None,
+    ) -> None:
         assert run.validation is not None
         self.settings = run.validation
         self.run = dataclasses.replace(run, reference_dropout=0.0, picture_loss=0.0, tune_decoder=False)
-        self.state, self.codec, self.source = state, codec, source
+        self.state, self.codec, self.source, self.teacher = state, codec, source, teacher
 
     def validate(self) -> None:
         """Write a row of figures to `validation.csv` and a grid to the folder `samples`; both also go to
@@ -101,7 +109,7 @@ class Validator:
         alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(device)
         with self.state.autocast():
             batch = sample_of(run, pick, rng).to(device)
-            losses = batch_losses(networks, run, codec, batch, alphas_cumprod)
+            losses = batch_losses(networks, run, codec, batch, alphas_cumprod, self.teacher)
             generated = animate(networks, codec, run, pick)
         return {
             "index": index,
@@ -150,10 +158,11 @@ def animate(networks: FollowYourEmoji, codec: Codec, run: DenoiserRun, pick: Pic
     """The targets of a pick, generated from its portrait and their landmarks alone: uint8 (frames, size, size, 3)."""
     assert run.validation is not None
     network, frames = networks.config, len(pick.points) - 1
+    steps, shared = run.sampling
     settings = SamplingSettings(
-        steps=run.validation.steps,
+        steps=run.validation.steps or steps,
         seed=run.optimisation.seed,
-        shared_noise=run.validation.shared_noise,
+        shared_noise=shared if run.validation.shared_noise is None else run.validation.shared_noise,
         window=max(3, min(frames, network.max_frames)),
         strategy="keyframes" if network.layout == "paper" else "windows",
     )

@@ -127,6 +127,9 @@ def test_the_portrait_opens_its_mouth_as_the_face_before_the_camera_does(
         assert list(camera.frames) == sorted(camera.frames)
         assert still.shape == moved.shape == (SIDE, SIDE, 3)
         assert camera.until("dropped")["dropped"] >= 0
+        camera.socket.send_json({"recalibrate": True})
+        camera.film(at_rest, lambda: camera.state == "calibrating")
+        camera.film(at_rest, lambda: camera.state == "live")
     left, top, right, bottom = (round(side * SIDE / 512) for side in mouth_box())
     changed = np.abs(moved.astype(float) - still).mean(axis=-1)
     assert changed[top:bottom, left:right].mean() > 10.0 > 4.0 * changed[:, :8].mean()

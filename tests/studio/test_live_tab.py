@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
+from followyouremoji.media.pictures import read_picture
+from followyouremoji.media.writing import ClipWriter
+from followyouremoji.requests.bundled import portrait_path
 from tests.browser import chromium
 from tests.studio.conftest import Served
 from tests.studio.test_live import OPEN, filmed, opened
@@ -22,6 +25,13 @@ CALM, TALK = 75, 6
 """Frames of a face at rest, and how often it opens its mouth then, of a film of JPEGs, 30 frames a second."""
 
 SIDE = 256
+
+LISTEN = """() => {
+  const line = document.querySelector(".fye-live-state");
+  window.said = [];
+  new MutationObserver(() => window.said.push(line.textContent)).observe(line, { childList: true });
+}"""
+"""Have a page remember what it says of its state, however soon it says something else."""
 
 WATCH = f"""() => {{
   const canvas = document.querySelector("#fye-live canvas");
@@ -71,16 +81,19 @@ def start(page: Page) -> None:
 
 
 def test_the_portrait_follows_the_camera(tab: Page) -> None:
+    tab.evaluate(LISTEN)
     start(tab)
-    tab.get_by_text("Look straight ahead and relax").wait_for()
     tab.locator("[data-state=live]").wait_for()
+    said = " ".join(tab.evaluate("window.said"))
+    assert re.search(
+        "Allow the camera.*Looking at the portrait.*Look straight ahead.*it moves as you do", said
+    )
     tab.evaluate(WATCH)
     tab.wait_for_function("window.moved[0] > 8")
     assert tab.evaluate("window.moved[1]") < 2.0
     for figure, words in (("rate", r"^\d+\.\d a second$"), ("latency", r"^\d+ ms"), ("dropped", r"^\d+ ")):
         tab.locator(f"[data-figure={figure}]", has_text=re.compile(words)).wait_for()
     tab.get_by_role("button", name="Recalibrate").click()
-    tab.locator("[data-state=calibrating]").wait_for()
     tab.get_by_role("group", name="The portrait that moves").get_by_role("button", name="Max").click()
     tab.locator("[data-state=live]").wait_for()
     tab.get_by_role("tab", name="Animate").click()
@@ -94,7 +107,31 @@ def test_who_comes_second_waits(tab: Page, client: TestClient) -> None:
         other.until("state", "ready")
         start(tab)
         tab.get_by_text("Another visitor is live, and you are next.").wait_for()
-    tab.locator("[data-state=calibrating]").wait_for()
+    tab.get_by_role("button", name="Recalibrate").wait_for()  # it is this one's turn
+
+
+def test_a_clip_takes_the_place_of_a_camera(tab: Page, tmp_path: Path) -> None:
+    picked = tab.get_by_label("A clip of a face")
+    (words := tmp_path / "words.mp4").write_bytes(b"no clip at all")
+    picked.set_input_files(words)
+    tab.get_by_text("words.mp4 cannot be played by this browser.").wait_for()
+    picture = read_picture(portrait_path("bundled:max"))
+    with ClipWriter(tmp_path / "max.mp4", 25.0, (512, 512)) as writer:
+        for _ in range(50):
+            writer.write(picture)
+    picked.set_input_files(tmp_path / "max.mp4")
+    tab.locator("[data-state=live]").wait_for()
+    assert not tab.get_by_label("Mirrored").is_checked()
+
+
+def test_a_broken_connection_can_be_tried_again(page: Page) -> None:
+    page.route_web_socket("**/studio/live", lambda socket: socket.close())
+    page.reload()  # from when on it counts
+    page.get_by_role("tab", name="Live").click()
+    start(page)
+    page.get_by_role("alert").get_by_text("The connection to the studio broke.").wait_for()
+    page.get_by_role("button", name="Try again").wait_for()
+    assert not page.locator(".fye-live-own video").is_visible()  # the camera is off
 
 
 REFUSED = {

@@ -1,7 +1,7 @@
 // The tab Live: a portrait moves as who sits before the camera does, or as a clip that is played.
 
 import { Choice } from "./choice.js";
-import { make, problem, sentence, title } from "./dom.js";
+import { icon, make, problem, sentence, title } from "./dom.js";
 import { Figures } from "./live_figures.js";
 import { LiveSocket } from "./live_socket.js";
 import { Source } from "./live_source.js";
@@ -27,20 +27,22 @@ export function mount(element) {
 
 class Live {
   constructor(element) {
-    Object.assign(this, { element, socket: null, figures: new Figures(), alignment: {}, latest: 0 });
+    Object.assign(this, { element, socket: null, figures: new Figures(), alignment: {}, latest: 0, clip: null });
     this.choice = new Choice(element.querySelector(".fye-choice"), "portrait", "The portrait that moves");
     this.problem = problem();
     element.querySelector(".fye-wrong").replaceWith(this.problem.element);
     this.pair = element.querySelector(".fye-live-pair");
-    this.canvas = element.querySelector("canvas");
+    this.canvas = this.pair.querySelector("canvas");
     this.own = element.querySelector(".fye-live-own .fye-screen");
+    this.own.prepend(icon("camera"));
     this.mirror = element.querySelector("[name=mirror]");
     this.size = element.querySelector("[name=size]");
-    this.file = element.querySelector("input[type=file]");
+    this.file = element.querySelector("[name=clip]");
     this.source = new Source(element.querySelector("video"), () => this.seen(), (why) => this.end(why));
     this.source.video.addEventListener("resize", () => this.turned());
     this.buttons = new Map([...element.querySelectorAll("[data-do]")].map((one) => [one.dataset.do, one]));
     this.listen();
+    this.turn();
     this.say("idle");
   }
 
@@ -101,15 +103,17 @@ class Live {
     }
   }
 
+  // Show the portrait at rest.
   clear() {
     this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
+    for (const name of ["rate", "latency", "dropped"]) this.figure(name, "–");
   }
 
   // Start with the camera, or with a clip.
   async start(clip) {
-    this.kind = clip;
+    if (Boolean(clip) !== Boolean(this.clip)) this.mirror.checked = !clip;
+    this.clip = clip;
     this.problem.clear();
-    this.mirror.checked = !clip;
     this.turn();
     this.say("asking");
     try {
@@ -203,6 +207,7 @@ class Live {
     this.socket?.close();
     this.socket = null;
     this.source.close();
+    this.clear();
     this.say("idle");
   }
 
@@ -210,7 +215,7 @@ class Live {
   end(why) {
     this.stop();
     this.problem.say(`${sentence(why)}${/[.!?]$/.test(why) ? "" : "."}`,
-      make("button", { type: "button", className: "fye-button", onclick: () => this.start(this.kind) }, "Try again"));
+      make("button", { type: "button", className: "fye-button", onclick: () => this.start(this.clip) }, "Try again"));
   }
 }
 

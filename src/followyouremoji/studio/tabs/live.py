@@ -48,11 +48,11 @@ STAGE = f"""
   <p class="fye-live-state" role="status"></p>
   <div class="fye-wrong"></div>
   <div class="fye-buttons">
-    <button type="button" class="fye-button fye-primary" data-do="camera">Start the camera</button>
-    <button type="button" class="fye-button" data-do="clip">Use a clip</button>
+    <button type="button" class="fye-button fye-primary" data-do="camera" disabled>Start the camera</button>
+    <button type="button" class="fye-button" data-do="clip" disabled>Use a clip</button>
     <button type="button" class="fye-button fye-primary" data-do="stop" hidden>Stop</button>
     <button type="button" class="fye-button" data-do="recalibrate" hidden>Recalibrate</button>
-    <input type="file" accept="video/*" aria-label="A clip of a face" hidden>
+    <input type="file" name="clip" accept="video/*" aria-label="A clip of a face" hidden>
     <label>Size <select name="size">
       {"".join(f'<option value="{size}">{words}</option>' for size, words in SIZES.items())}
     </select></label>

@@ -209,7 +209,7 @@ def test_a_batch_is_split_without_a_difference(tmp_path) -> None:
     student, teacher = pair(run)
 
     def loss(places: range) -> float:
-        return float(batch_losses(student, run, codec(), batch_of(run, 3, places), ALPHAS, teacher).total)
+        return batch_losses(student, run, codec(), batch_of(run, 3, places), ALPHAS, teacher).total.item()
 
     halves = (loss(range(2)) + loss(range(2, 4))) / 2
     assert loss(range(4)) == pytest.approx(halves, rel=1e-4)

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from followyouremoji.networks import NetworkConfig
 from followyouremoji.training.config import load_denoiser_run
-from followyouremoji.training.plan import autoencoder_of, example_of, plan_run, step_flops
+from followyouremoji.training.plan import Plan, autoencoder_of, example_of, plan_run, step_flops
 from followyouremoji.training.segments import Distillation
 
 from .tiny import AUTOENCODER, networks_of, run_of
@@ -19,33 +19,30 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_held_bytes_are_twenty_of_a_trained_number_and_four_of_others(tmp_path) -> None:
-    for stage in (1, 2):
-        run = run_of(tmp_path, stage)
-        plan = plan_run(run, 64, AUTOENCODER)
-        networks = networks_of(run)
-        every = sum(p.numel() for p in networks.parameters())
-        trained = sum(p.numel() for p in networks.parameters() if p.requires_grad)
-        assert plan.held == 4 * every + 16 * trained
-        assert (plan.teacher, plan.targets) == (0, 0)
-        assert sum(all_and_trained[1] for all_and_trained in plan.parameters.values()) == trained
+    run = run_of(tmp_path, 2)
+    plan = plan_run(run, 64, AUTOENCODER)
+    networks = networks_of(run)
+    every = sum(p.numel() for p in networks.parameters())
+    trained = sum(p.numel() for p in networks.parameters() if p.requires_grad)
+    assert plan.held == 4 * every + 16 * trained
+    assert (plan.teacher, plan.targets) == (0, 0)
+    assert sum(all_and_trained[1] for all_and_trained in plan.parameters.values()) == trained
 
 
 def test_a_distillation_s_passes_are_its_teacher_s(tmp_path) -> None:
-    def plan(**settings: object):
+    def plan(leap: int) -> Plan:
         run = run_of(tmp_path, 2, precision="bf16")
-        table = {"teacher": "model", "steps": 2, "teacher_steps": 4, **settings}
-        return plan_run(dataclasses.replace(run, distillation=Distillation(**table)), 64, AUTOENCODER)
+        settings = Distillation(teacher="model", steps=1, teacher_steps=4, guidance=2.0, leap=leap)
+        return plan_run(dataclasses.replace(run, distillation=settings), 64, AUTOENCODER)
 
-    whole, guided, short = plan(), plan(guidance=2.0), plan(guidance=2.0, leap=1)
+    whole, short = plan(4), plan(1)
     numbers = sum(all_and_trained[0] for all_and_trained in whole.parameters.values())
     assert whole.teacher == 2 * numbers  # in half precision
     assert whole.parameters["denoiser"][0] == whole.parameters["denoiser"][1]
     assert whole.parameters["appearance_net"][1] == 0
-    learning = [one.flops - one.targets for one in (whole, guided, short)]
-    assert len(set(learning)) == 1
-    assert 1.5 < guided.targets / whole.targets < 2  # the portrait is read once
-    # One guided step of the teacher less, one pass of the student more, which reads the portrait anew.
-    assert whole.targets < short.targets < guided.targets
+    assert whole.flops - whole.targets == short.flops - short.targets  # what is learnt costs the same
+    # Of eight passes two are left, and one of the student's own, and the portrait is read by both.
+    assert 0.25 < short.targets / whole.targets < 0.6
 
 
 def test_a_step_is_counted_as_on_real_numbers(tmp_path) -> None:
@@ -59,7 +56,8 @@ def test_a_step_is_counted_as_on_real_numbers(tmp_path) -> None:
     assert counted == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("layout", ["paper4", pytest.param("released4", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["paper4", "released4"])
 def test_a_step_of_the_full_size_distillation_goes_through_without_memory(layout) -> None:
     """Sizes of Stable Diffusion 1.5's UNet and AnimateDiff's motion module."""
     run = load_denoiser_run(CONFIGS / "distil" / f"{layout}.toml")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -154,13 +155,12 @@ def empty_autoencoder(config: AutoencoderConfig | None) -> Autoencoder:
     from diffusers import AutoencoderKL
 
     levels = 4
-    vae = on_meta(
-        lambda: AutoencoderKL(
+    with torch.device("meta"):
+        vae: Any = AutoencoderKL(
             block_out_channels=(128, 256, 512, 512),
             down_block_types=("DownEncoderBlock2D",) * levels,
             up_block_types=("UpDecoderBlock2D",) * levels,
             layers_per_block=2,
             latent_channels=4,
         )
-    )
     return StableDiffusionAutoencoder(vae)

@@ -11,9 +11,11 @@ from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.checkpoints.codec import to_pictures, to_tensor
 from followyouremoji.checkpoints.model import Model, load_model, save_model, split_devices
 from followyouremoji.errors import SettingsError
+from followyouremoji.face.timeline import timeline
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.framing import FaceAlone
 from followyouremoji.prepared import Prepared
+from followyouremoji.requests.bundled import bundled_motion
 from followyouremoji.sampling.guidance import pass_bytes
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
@@ -221,6 +223,23 @@ def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolutio
     for index, frame in enumerate(result):
         warped = warp_portrait(face.square, face.own_points, face.points_in_picture[index])
         assert np.abs(frame.astype(int) - prepared.framing.crop.paste(portrait.picture, warped)).max() <= 1
+
+
+def test_poses_that_lie_evenly_between_others_are_not_generated(portrait: DrawnPortrait) -> None:
+    """And look as if they were: half of them, within a grey level in the mean, of the bundled model."""
+    animator = PortraitAnimator.from_pretrained("bundled", "cpu")
+    motion = bundled_motion("hello")[8:20]
+    prepared = animator.prepare(portrait.picture, motion, portrait_landmarks=landmarks_of(portrait))
+    exact, some = (
+        np.stack(list(animator.frames(prepared, AnimationSettings(steps=1, speed=speed)))).astype(int)
+        for speed in ("exact", "lossless")
+    )
+    assert exact.shape == some.shape == (12, *portrait.picture.shape)
+    assert len(prepared.generated_poses(timeline(prepared.points_in_picture))) <= 9
+    assert 0.01 < np.abs(exact - some).mean() < 1
+    moved = np.abs(np.diff(some, axis=0)).mean(axis=(1, 2, 3))
+    assert (moved > 0).all()  # each has its own pose
+    assert moved.max() < 3 * np.abs(np.diff(exact, axis=0)).mean(axis=(1, 2, 3)).max()
 
 
 @torch.inference_mode()

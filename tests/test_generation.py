@@ -1,7 +1,7 @@
 """How frames come: early, by a thread a little ahead, the same after a break, and without what nobody reads."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pytest
@@ -12,7 +12,15 @@ from followyouremoji.checkpoints.codec import to_pictures
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.errors import WeightsError
 from followyouremoji.face.timeline import timeline
-from followyouremoji.generation import Decoder, ModelReader, around_lines, in_groups, read_portrait
+from followyouremoji.generation import (
+    Decoder,
+    ModelReader,
+    Pose,
+    around_lines,
+    in_groups,
+    read_portrait,
+    with_those_between,
+)
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.residual import onto_warp
 from followyouremoji.sampling.sampler import Sampled
@@ -160,6 +168,27 @@ def to_count_decoded(model: Model) -> list[int]:
 
     model.codec.decode = counted  # type: ignore[method-assign]
     return counts
+
+
+def test_poses_between_take_what_lies_between_of_the_others() -> None:
+    """On warps of any kind: what was changed and lost of them goes over evenly, forwards and backwards."""
+    rng = np.random.default_rng(0)
+    warps = rng.integers(90, 160, (6, 4, 4, 3)).astype(np.uint8)
+    lost = 4 * np.arange(6)  # evenly from pose to pose
+    changed = 10 - 2 * np.arange(6)
+    coded = (warps - lost[:, None, None, None]).astype(np.uint8)
+    pictures = (coded + changed[:, None, None, None]).astype(np.uint8)
+    made = np.array([0, 1, 5])
+
+    def generated() -> Generator[Pose, None, None]:
+        for number in (0, 1, 2, 2, 1, 0):
+            yield number, pictures[made[number]], coded[made[number]]
+
+    poses = list(with_those_between(generated(), made, lambda pose: warps[pose]))
+    assert [pose for pose, _, _ in poses] == [0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 0]
+    for pose, picture, there in poses:
+        np.testing.assert_array_equal(picture, pictures[pose])
+        np.testing.assert_array_equal(there, coded[pose])
 
 
 def test_pieces_come_in_groups() -> None:

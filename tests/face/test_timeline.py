@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.timeline import find_cuts, held_poses, looped, timeline
+from followyouremoji.face.timeline import Timeline, find_cuts, held_poses, looped, timeline
 
 FRAMES = 40
 RATE = 25.0
@@ -157,3 +157,12 @@ def test_a_still_face_is_one_pose_and_no_circle() -> None:
     still = replace(still, landmarks=np.repeat(still.landmarks[:1], 4, axis=0))
     found = timeline(looped(still, "blend").points, "blend")
     assert (len(found), found.circular) == (1, False)
+
+
+def test_some_poses_alone() -> None:
+    whole = Timeline(np.array([0, 1, 3, 5, 6, 8]), np.array([0, 1, 1, 2, 2, 3, 4, 4, 5]), (3,), circular=True)
+    some = whole.only(np.array([0, 2, 3, 5]))
+    assert some.frames.tolist() == [0, 3, 5, 8]
+    assert some.cuts == (2,)
+    assert some.circular
+    assert not whole.only(np.array([0])).circular

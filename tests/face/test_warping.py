@@ -43,6 +43,14 @@ def test_a_mark_follows_its_landmark_and_the_border_stays(points) -> None:
     assert (moved[0] > 180).mean() > 0.95
 
 
+def test_a_part_is_that_of_the_whole(points) -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (128, 128, 3), np.uint8)
+    moved = points + np.array([3, -2]) + 0.05 * (points[:, ::-1] - 64)
+    whole = warp_portrait(picture, points, moved)
+    for part in ((slice(20, 100), slice(0, 77)), (slice(64, 128), slice(50, 51))):
+        np.testing.assert_array_equal(warp_portrait(picture, points, moved, part), whole[part])
+
+
 def test_a_window_of_the_bent_portrait_is_the_bent_portrait_in_that_window(points) -> None:
     smooth = np.indices((128, 128)).sum(0)[..., None].repeat(3, axis=2).astype(np.uint8)
     turned = points + np.array([5, -3]) + 0.1 * (points[:, ::-1] - 64)

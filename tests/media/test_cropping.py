@@ -147,3 +147,24 @@ def test_nonsense_is_refused() -> None:
         Crop(0.0, 0.0, 0.0)
     with pytest.raises(ValueError, match="finite"):
         Crop(float("nan"), 0.0, 5.0)
+
+
+def test_of_a_crop_with_the_picture_s_own_pixels_the_part_inside_is_enough() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (90, 120, 3), np.uint8)
+    crop = Crop(-20.0, 15.0, 100.0)
+    assert crop.keeps_pixels(100)
+    assert not crop.keeps_pixels(90)
+    assert not Crop(-20.5, 15.0, 100.0).keeps_pixels(100)
+    part = crop.within((120, 90), 100)
+    assert part == (slice(0, 75), slice(20, 100))
+    assert crop.within((120, 90), 90) == (slice(0, 90), slice(0, 90))
+    result = rng.integers(0, 256, (100, 100, 3), np.uint8)
+    of_part, of_whole = picture.copy(), picture.copy()
+    crop.paste_into(of_part, result[part], cut=100)
+    crop.paste_into(of_whole, result)
+    np.testing.assert_array_equal(of_part, of_whole)
+    np.testing.assert_array_equal(of_part, crop.paste(picture, result))
+    resampled = picture.copy()
+    crop.paste_into(resampled, result[:90, :90], cut=90)  # cut at another size, it is the whole crop
+    np.testing.assert_array_equal(resampled, crop.paste(picture, result[:90, :90]))

@@ -47,7 +47,8 @@ class AnimationSettings:
     speed: Speed = option(
         "lossless",
         "How many passes of the network are forecast instead of computed: `exact` none, `lossless` as many as make no visible "
-        "difference, `fast` and `fastest` more; `paper` is our reading of the paper's own cache. With few steps all are computed.",
+        "difference, `fast` and `fastest` more; `paper` is our reading of the paper's own cache. With few steps all are computed. "
+        "But with `exact`, frames of the bundled model in which the face moves evenly are filled in between others.",
         panel="Model",
     )
     guidance_scale: float | None = option(

@@ -12,8 +12,10 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 def share_cores() -> None:
     """Have the OpenMP of libraries that are imported from now on, torch's above all, wait without work for its threads,
     and start no more of them than a container's quota lets run at once: it takes as many as the machine has cores, and
-    those that wait would take time from others. Where the environment says otherwise, that stays."""
+    those that wait would take time from others. NumPy's matrices are small and solved beside torch's work; threads of
+    their own would wait at full speed. Where the environment says otherwise, that stays."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     cores = quota()
     if cores is not None and cores < usable():
         os.environ.setdefault("OMP_NUM_THREADS", str(cores))

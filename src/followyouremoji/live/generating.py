@@ -85,6 +85,7 @@ class LiveGenerator:
         shape = (model.networks.config.latent_channels, side, side)
         known = KNOWN if model.config.makes_keyframes and sampling.shared_noise < 1.0 else 0
         self._model = model
+        self.on_cpu = model.device.type == "cpu"
         self._reader = LiveReader(model, read_portrait(model, portrait, guidance_scale))
         self._stream = LatentStream(shape, sampling, known)
         self._decoder = Decoder(model)

@@ -245,6 +245,17 @@ def test_a_decoder_is_tuned_where_it_can_learn_and_lies_whole(tmp_path) -> None:
         load(tmp_path, tuned.replace("tune_decoder", "picture_frames = -1\ntune_decoder"))
 
 
+@pytest.mark.parametrize("stage", [1, 2])
+def test_the_teacher_s_runs_learn_to_do_without_the_portrait(stage) -> None:
+    run = load_run(CONFIGS / "distil" / f"teacher{stage}.toml")
+    student = load_run(CONFIGS / "distil" / "small4.toml")
+    assert isinstance(run, DenoiserRun)
+    assert isinstance(student, DenoiserRun)
+    assert run.stage == stage
+    assert run.reference_dropout > 0
+    assert (run.network, run.landmarks, run.window) == (student.network, student.landmarks, student.window)
+
+
 @pytest.mark.parametrize("name", ["autoencoder", "stage1", "stage2", "further1", "further2"])
 def test_the_bundled_model_s_runs_go_to_their_folders(name) -> None:
     assert load_run(CONFIGS / "bundled" / f"{name}.toml").output == Path("runs") / name

@@ -53,7 +53,7 @@ def build_networks(run: DenoiserRun, codec: Codec) -> tuple[Networks, StartRepor
         report = initial_weights(networks, run.start)
     choose_trained(networks, run)
     if report is not None and (run.distillation is not None or run.stage == 2):
-        require_learning(networks, report)
+        require_learning(networks, report, "stage 2" if run.distillation is None else "a distillation")
     if run.optimisation.checkpointing:
         recompute_activations(networks)
     if run.optimisation.compile:
@@ -71,14 +71,14 @@ def choose_trained(networks: Networks, run: DenoiserRun) -> None:
         networks.decoder.requires_grad_(run.tune_decoder)
 
 
-def require_learning(networks: Networks, report: StartReport) -> None:
-    """Raise SettingsError where layers that a start did not fill would stand still."""
+def require_learning(networks: Networks, report: StartReport, kind: str) -> None:
+    """Raise SettingsError where layers that a start did not fill would stand still in this kind of training."""
     frozen = {name for name, parameter in networks.named_parameters() if not parameter.requires_grad}
     new = [f"{network}.{name}" for network, names in report.fresh.items() for name in names]
     if never_learnt := [name for name in new if name in frozen]:
         raise SettingsError(
-            f"`initial` leaves layers new that this stage does not train: {some_of(never_learnt)}. Begin with the output of the stage before, or "
-            "with a model of the layout that `[network]` names"
+            f"`initial` leaves layers new that {kind} does not train: {some_of(never_learnt)}. Begin with the output of a stage 1, or with a "
+            "model of the layout that `[network]` names"
         )
 
 

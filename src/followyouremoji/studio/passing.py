@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from followyouremoji.errors import PictureError
 from followyouremoji.media.inputs import InputFile
-from followyouremoji.media.pictures import DECODING_ERRORS, open_image, to_rgb
+from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 
 MOST_SIDE = 1280
 """Pixels of a camera's picture that is taken; the page sends 480."""
@@ -40,7 +40,7 @@ def camera_picture(content: bytes) -> np.ndarray:
             if max(image.size) > MOST_SIDE:
                 width, height = image.size
                 raise PictureError(f"{file} has {width}x{height} pixels; up to {MOST_SIDE} a side are taken")
-            return to_rgb(image)
+            return np.asarray(image.convert("RGB"))  # a canvas gives neither a profile nor an orientation
     except UnidentifiedImageError as reason:
         raise PictureError(f"{file} is no JPEG") from reason
     except DECODING_ERRORS as reason:

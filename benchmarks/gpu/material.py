@@ -120,6 +120,12 @@ class RandomClip:
     def features(self, frames: Sequence[int], warped: Tensor | None) -> Tensor:
         return self._features[:, :, [frame % self._sizes.frames for frame in frames]]
 
+    def region(self, frames: Sequence[int]) -> Tensor:
+        """Half of each picture."""
+        region = torch.zeros_like(self._features[:, :1, [0] * len(frames)])
+        region[..., : region.shape[-1] // 2] = 1
+        return region
+
     @torch.inference_mode()
     def velocity(self) -> Tensor:
         """A step's prediction for one window."""

@@ -123,7 +123,7 @@ def test_a_large_portrait_in_an_mp4_is_what_players_take(fye: Run, model: Path, 
 def test_room_on_the_disk_is_checked_before_a_face_is_looked_for(
     fye: Run, model: Path, clip: Path, sticker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("followyouremoji.requests.work.find_portrait")
+    monkeypatch.delattr("followyouremoji.requests.placing.find_portrait")
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**9, 10**9 - 1000, 1000))
     for options in ((), ("--side-by-side",), ("--no-paste",)):
         refused = fye("animate", sticker, clip, "-o", "made.webp", "--weights", model, *options)

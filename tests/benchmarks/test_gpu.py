@@ -57,9 +57,9 @@ def row(answers: dict[str, dict[str, Any]]) -> RowOf:
 
 def test_every_question_is_answered_in_the_order_of_its_worth(answers: dict[str, dict[str, Any]]) -> None:
     assert list(answers) == [question.name for question in command.QUESTIONS]
-    assert "mediapipe" in answers["camera"]["unfinished"]
     for name, answer in answers.items():
-        if name == "camera":
+        if name == "camera" and "unfinished" in answer:  # unless an earlier test had loaded it
+            assert "mediapipe" in answer["unfinished"]
             continue
         assert "unfinished" not in answer
         assert answer["rows"]

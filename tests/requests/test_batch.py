@@ -13,7 +13,7 @@ import pytest
 from followyouremoji.errors import SettingsError, UserError
 from followyouremoji.files import lock
 from followyouremoji.media.pictures import read_picture, write_picture
-from followyouremoji.requests import driving, work
+from followyouremoji.requests import driving, placing
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.batch import run_batch
 from followyouremoji.requests.batch_folder import HIDDEN
@@ -83,7 +83,7 @@ def test_every_pair_is_made_or_said_why_not(
     asked: BatchRequest, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     followed = counting(monkeypatch, driving, "track_file")
-    found = counting(monkeypatch, work, "find_portrait")
+    found = counting(monkeypatch, placing, "find_portrait")
     load = cache(load_animator)
     events: list[BatchEvent] = []
     outcome = run_batch(asked, events.append, load)

@@ -14,9 +14,9 @@ LiveState = Literal["calibrating", "live", "held"]
 LATEST = 0.5
 """Seconds from a picture's push after which its frame is dropped where a later one is ready."""
 
-HELD_BACK = 0.9
+HELD_BACK = 0.75
 """Of the time between two pictures, what lies at least between their frames. So one that comes late holds back those
-after it, which keep their rate, and a second makes up for 0.1 s."""
+after it, which nearly keep their rate, and a second makes up for a quarter."""
 
 RECENT = 3.0
 """Seconds that the figures are of."""

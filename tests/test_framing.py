@@ -1,12 +1,15 @@
 """The square of a model that makes faces alone: of large pictures nothing is resampled but by the warp."""
 
+import gc
+import weakref
+
 import cv2
 import numpy as np
 import pytest
 
 from followyouremoji.face.topology import mean_face
 from followyouremoji.face.warping import warp_into_window, warp_portrait
-from followyouremoji.framing import FaceAlone, ModelFraming, frame_portrait
+from followyouremoji.framing import KEPT_WARPS, FaceAlone, ModelFraming, frame_portrait
 from followyouremoji.media.cropping import Crop
 
 WINDOW = 64
@@ -67,6 +70,26 @@ def test_bands_of_a_bent_picture_join() -> None:
     other = warp_portrait(picture[::-1].copy(), own * flip + (0, side), points * flip + (0, side))[::-1]
     assert np.abs(whole.astype(int) - other).mean() < 0.1
     assert np.abs(whole.astype(int) - other).max() <= 8  # OpenCV resamples in steps of 1/32 pixel
+
+
+def test_kept_warps_are_few_and_go_with_their_face(large: tuple[np.ndarray, Crop, FaceAlone]) -> None:
+    """At once, not when Python looks for circles: a live session makes ten faces a second."""
+    _, _, face = large
+    many = face.posed(
+        np.repeat(face.crop.from_crop(face.points_in_picture[:1], SIDE), KEPT_WARPS + 3, axis=0)
+    )
+    first = many.warped(0)
+    assert many.warped(0) is first
+    for frame in range(KEPT_WARPS + 3):
+        many.warped(frame)
+    assert many.warped(0) is not first
+    gone = weakref.ref(many)
+    gc.disable()
+    try:
+        del many
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_warping_a_large_square_remembers_what_it_shrank(

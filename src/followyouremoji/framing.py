@@ -6,9 +6,9 @@ frame that follows the face (see `face.window`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -196,17 +196,20 @@ class FaceAlone:
 
     def warped(self, frame: int) -> np.ndarray:
         """See `Framing`. Networks read it, and it is read again when their results are decoded; the latest are kept."""
-        return self._lately_warped(frame)
-
-    @cached_property
-    def _lately_warped(self) -> Callable[[int], np.ndarray]:
-        return lru_cache(KEPT_WARPS)(self._warp)
-
-    def _warp(self, frame: int) -> np.ndarray:
+        kept = self._lately_warped.get(frame)
+        if kept is not None:
+            return kept
         points, window = self.points_in_picture[frame], self.windows[frame]
         warped = warp_into_window(self.square, self.own_points, points, window, self._averaged)
         warped.flags.writeable = False
+        for oldest in list(self._lately_warped)[: 1 - KEPT_WARPS]:
+            self._lately_warped.pop(oldest, None)  # another thread may have
+        self._lately_warped[frame] = warped
         return warped
+
+    @cached_property
+    def _lately_warped(self) -> dict[int, np.ndarray]:
+        return {}
 
     def _averaged(self, picture: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
         """`averaged` of the square, which few factors are asked for, remembered: it costs more than all else that

@@ -85,7 +85,6 @@ class LiveGenerator:
         shape = (model.networks.config.latent_channels, side, side)
         known = KNOWN if model.config.makes_keyframes and sampling.shared_noise < 1.0 else 0
         self._model = model
-        self.on_cpu = model.device.type == "cpu"
         self._reader = LiveReader(model, read_portrait(model, portrait, guidance_scale))
         self._stream = LatentStream(shape, sampling, known)
         self._decoder = Decoder(model)
@@ -124,7 +123,7 @@ class LiveGenerator:
         is short fewer, the last always."""
         points, count, most = posed.framing.points, len(posed), self._in_time
         if self._last is None:
-            return np.arange(count) if count <= 2 else np.array([0, count - 1])
+            return np.unique([0, count - 1])
         poses = generated_poses(np.concatenate([self._last[0][None], points]), posed.size)[1:] - 1
         return (
             poses if len(poses) <= most else np.round(np.arange(1, most + 1) * count / most).astype(int) - 1

@@ -17,7 +17,6 @@ from threading import Condition, Thread
 from types import TracebackType
 
 import numpy as np
-import torch
 
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.errors import PictureError
@@ -270,16 +269,7 @@ class LiveSession:
                     self._changed.notify_all()
 
     def _generate(self) -> None:
-        """The thread of the networks: poses to what they make of them. On a CPU torch leaves a core to the others."""
-        threads = torch.get_num_threads()
-        if self._generator.on_cpu:
-            torch.set_num_threads(max(1, threads - 1))
-        try:
-            self._generate_chunks()
-        finally:
-            torch.set_num_threads(threads)
-
-    def _generate_chunks(self) -> None:
+        """The thread of the networks: poses to what they make of them."""
         last = np.full_like(self._portrait.landmarks.points, np.inf)
         while chunk := self._waiting():
             fresh = []

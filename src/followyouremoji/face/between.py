@@ -24,8 +24,8 @@ def generated_poses(points: np.ndarray, size: int, cuts: Sequence[int] = ()) -> 
     """The poses that have to be generated of landmarks (P, 478, 2), pixels of windows of `size`: ascending indices.
 
     They hold the first and the last of each scene; `cuts` are the poses that begin one but the first. Each of the
-    others lies between two of them, at most `FURTHEST` and `MOVED` apart, with every landmark within `EVEN` of the straight
-    line.
+    others lies between two of them, at most `FURTHEST` and `MOVED` apart, with every landmark within `EVEN` of the
+    straight line.
     """
     made: list[int] = []
     for start, stop in pairwise([0, *cuts, len(points)]):

@@ -174,9 +174,10 @@ def test_a_model_that_never_did_without_the_portrait_is_not_guided(prepared: Pre
 def test_a_saved_model_animates_the_same(
     animator: PortraitAnimator, prepared: Prepared, tmp_path: Path
 ) -> None:
+    """Up to rounding: its weights lie otherwise in memory, so that a processor may take other kernels for them."""
     save_model(animator.model, tmp_path / "small")
     loaded = PortraitAnimator(load_model(tmp_path / "small", device="cpu"))
-    assert np.array_equal(frames(animator, prepared), frames(loaded, prepared))
+    assert np.abs(frames(animator, prepared).astype(int) - frames(loaded, prepared)).max() <= 1
 
 
 def test_as_many_segments_at_once_as_leave_room_for_both_halves_of_guidance(
@@ -209,13 +210,13 @@ def test_a_face_alone_that_says_nothing_is_the_warped_portrait_in_full_resolutio
     portrait: DrawnPortrait,
 ) -> None:
     """What the autoencoder loses is carried over: where the network changes nothing, the warped
-    portrait's own pixels stay."""
+    portrait's own pixels stay. Of two frames both warps are decoded."""
     model = small_model(warped_reference=True, residual_scale=1.5)
     model = replace(model, config=replace(model.config, framing="window"))
     torch.nn.init.zeros_(model.networks.denoiser.conv_out.weight)
     torch.nn.init.zeros_(model.networks.denoiser.conv_out.bias)
     animator = PortraitAnimator(model)
-    prepared = animator.prepare(portrait.picture, drawn_motion(3), portrait_landmarks=landmarks_of(portrait))
+    prepared = animator.prepare(portrait.picture, drawn_motion(2), portrait_landmarks=landmarks_of(portrait))
     assert prepared.picture.shape == (64, 64, 3)
     face = prepared.framing
     assert isinstance(face, FaceAlone)
@@ -235,7 +236,7 @@ def test_poses_that_lie_evenly_between_others_are_not_generated(portrait: DrawnP
         for speed in ("exact", "lossless")
     )
     assert exact.shape == some.shape == (12, *portrait.picture.shape)
-    assert len(prepared.generated_poses(timeline(prepared.points_in_picture))) <= 11
+    assert len(prepared.generated_poses(timeline(prepared.points_in_picture))) <= 8
     assert 0.01 < np.abs(exact - some).mean() < 1
     moved = np.abs(np.diff(some, axis=0)).mean(axis=(1, 2, 3))
     assert (moved > 0).all()  # each has its own pose

@@ -171,20 +171,20 @@ def to_count_decoded(model: Model) -> list[int]:
 
 
 def test_poses_between_take_what_lies_between_of_the_others() -> None:
-    """On warps of any kind: what was changed and lost of them goes over evenly, forwards and backwards."""
+    """Of a face that stands still, whose pictures and their warps' losses go over evenly, forwards and backwards."""
     rng = np.random.default_rng(0)
-    warps = rng.integers(90, 160, (6, 4, 4, 3)).astype(np.uint8)
-    lost = 4 * np.arange(6)  # evenly from pose to pose
-    changed = 10 - 2 * np.arange(6)
-    coded = (warps - lost[:, None, None, None]).astype(np.uint8)
-    pictures = (coded + changed[:, None, None, None]).astype(np.uint8)
+    warps = rng.integers(90, 160, (6, 32, 32, 3)).astype(np.uint8)
+    coded = (warps - 4 * np.arange(6)[:, None, None, None]).astype(np.uint8)
+    first = rng.integers(90, 160, (32, 32, 3))
+    pictures = np.stack([first + 10 - 2 * pose for pose in range(6)]).astype(np.uint8)
+    points = np.broadcast_to(rng.uniform(4, 28, (478, 2)), (6, 478, 2))
     made = np.array([0, 1, 5])
 
     def generated() -> Generator[Pose, None, None]:
         for number in (0, 1, 2, 2, 1, 0):
             yield number, pictures[made[number]], coded[made[number]]
 
-    poses = list(with_those_between(generated(), made, lambda pose: warps[pose]))
+    poses = list(with_those_between(generated(), made, points, lambda pose: warps[pose]))
     assert [pose for pose, _, _ in poses] == [0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 0]
     for pose, picture, there in poses:
         np.testing.assert_array_equal(picture, pictures[pose])

@@ -355,7 +355,10 @@ class PortraitAnimator:
                 return some
             frames = courses[face].frames
             return with_those_between(
-                some, wanted[face], lambda pose: prepared.warped_picture(int(frames[pose]))
+                some,
+                wanted[face],
+                prepared.framing.points[frames],
+                lambda pose: prepared.warped_picture(int(frames[pose])),
             )
 
         squares: dict[int, Square] = {}

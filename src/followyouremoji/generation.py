@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor
 from followyouremoji.checkpoints.codec import to_pictures, to_tensor
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.checkpoints.offloading import READING_NETWORKS
+from followyouremoji.face.between import GeneratedPose, pose_between
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.networks.finite import finite
@@ -177,51 +177,32 @@ def generate(
     return _decoded(models, sampled, back, warped_picture if code_warps else None)
 
 
-@dataclass(frozen=True)
-class Change:
-    """What the networks change of a pose's warped portrait, and what the autoencoder loses of it: float32 (size, size,
-    3) both. Windows follow the face, so both go over evenly from pose to pose where the landmarks do (`face.between`);
-    the warp takes landmarks where they belong."""
-
-    made: np.ndarray
-    lost: np.ndarray
-
-    @classmethod
-    def of(cls, picture: np.ndarray, coded: np.ndarray, warp: np.ndarray) -> Change:
-        """Of a generated pose: its picture, its warped portrait once through the autoencoder, and that itself."""
-        there = coded.astype(np.float32)
-        return cls(picture - there, warp - there)
-
-    def towards(self, other: Change, share: float, warp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The picture of a pose a `share` of the way to another one, and its warped portrait `warp` once through the
-        autoencoder."""
-        there = warp - (self.lost + share * (other.lost - self.lost))
-        return to_levels(there + (self.made + share * (other.made - self.made))), to_levels(there)
-
-
 def with_those_between(
     generated: Generator[Pose, None, None],
     poses: np.ndarray,
+    points: np.ndarray,
     warped_picture: Callable[[int], np.ndarray],
 ) -> Generator[Pose, None, None]:
     """All poses of a clip, of those that were generated: the first and the last of each scene, and some between.
 
-    `generated` as `generate` yields them with `code_warps`, of which number `n` is number `poses[n]` of all;
-    `warped_picture` gives the portrait warped by the landmarks of a pose.
+    `generated` as `generate` yields them with `code_warps`, of which number `n` is number `poses[n]` of all; `points`
+    (P, 478, 2) are the landmarks of all poses, pixels of their pictures, and `warped_picture` gives the portrait warped
+    by those of one.
     """
-    before: tuple[int, Change] | None = None
+    before: tuple[int, GeneratedPose] | None = None
     with closing(generated):
         for number, picture, coded in generated:
             assert coded is not None
             pose = int(poses[number])
-            change = Change.of(picture, coded, warped_picture(pose))
+            made = GeneratedPose.of(picture, coded, warped_picture(pose), points[pose])
             if before is not None:
                 start, earlier = before
                 for between in range(start + 1, pose) if pose > start else range(start - 1, pose, -1):
                     share = (between - start) / (pose - start)
-                    yield between, *earlier.towards(change, share, warped_picture(between))
+                    warp = warped_picture(between)
+                    yield between, *pose_between(earlier, made, share, points[between], warp)
             yield pose, picture, coded
-            before = pose, change
+            before = pose, made
 
 
 def to_levels(picture: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from followyouremoji.checkpoints.model import Model
-from followyouremoji.face.between import generated_poses
+from followyouremoji.face.between import GeneratedPose, generated_poses, pose_between
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import Change, Clip, Decoder, ModelReader, read_portrait
+from followyouremoji.generation import Clip, Decoder, ModelReader, read_portrait
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.guidance import ClipConditioning
@@ -89,7 +89,7 @@ class LiveGenerator:
         self._stream = LatentStream(shape, sampling, known)
         self._decoder = Decoder(model)
         self._fills = portrait.reads_coded_warp
-        self._last: tuple[np.ndarray, Change] | None = None  # pose's landmarks in its window
+        self._last: GeneratedPose | None = None
         self._usual = 0.0  # seconds a generated pose
 
     @property
@@ -115,7 +115,7 @@ class LiveGenerator:
         taken = (clock.perf_counter() - began) / len(poses)
         self._usual += (taken - self._usual) * (0.2 if self._usual else 1.0)
         if not self._fills:
-            return [partial(generated_pose, *one) for one in generated]
+            return [partial(_generated, *one) for one in generated]
         return self._filled(posed, poses, generated)
 
     def _generated_poses(self, posed: Prepared) -> np.ndarray:
@@ -124,7 +124,7 @@ class LiveGenerator:
         points, count, most = posed.framing.points, len(posed), self._in_time
         if self._last is None:
             return np.unique([0, count - 1])
-        poses = generated_poses(np.concatenate([self._last[0][None], points]), posed.size)[1:] - 1
+        poses = generated_poses(np.concatenate([self._last.points[None], points]), posed.size)[1:] - 1
         return (
             poses if len(poses) <= most else np.round(np.arange(1, most + 1) * count / most).astype(int) - 1
         )
@@ -143,21 +143,21 @@ class LiveGenerator:
         made: list[Callable[[], Coded]] = []
         for pose, (picture, coded) in zip(poses.tolist(), generated, strict=True):
             assert coded is not None
-            change = Change.of(picture, coded, posed.warped_picture(pose))
+            after = GeneratedPose.of(picture, coded, posed.warped_picture(pose), posed.framing.points[pose])
             start = len(made) - 1
             if self._last is not None:
                 for between in range(start + 1, pose):
                     share = (between - start) / (pose - start)
-                    made.append(partial(between_poses, self._last[1], change, share, posed, between))
-            made.append(partial(generated_pose, picture, coded))
-            self._last = posed.framing.points[pose], change
+                    made.append(partial(_between, self._last, after, share, posed, between))
+            made.append(partial(_generated, picture, coded))
+            self._last = after
         return made
 
 
-def generated_pose(picture: np.ndarray, coded: np.ndarray | None) -> Coded:
+def _generated(picture: np.ndarray, coded: np.ndarray | None) -> Coded:
     return picture, coded
 
 
-def between_poses(before: Change, after: Change, share: float, posed: Prepared, pose: int) -> Coded:
+def _between(before: GeneratedPose, after: GeneratedPose, share: float, posed: Prepared, pose: int) -> Coded:
     """A pose of a chunk a `share` of the way between two that were generated."""
-    return before.towards(after, share, posed.warped_picture(pose))
+    return pose_between(before, after, share, posed.framing.points[pose], posed.warped_picture(pose))

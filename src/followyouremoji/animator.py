@@ -25,6 +25,7 @@ from followyouremoji.live.session import LiveSession
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.model_settings import check_size, guidance_scale, sampling_settings
 from followyouremoji.networks.compiling import check_compiler, compile_regions
+from followyouremoji.numpy_threads import without_numpy_threads
 from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import prepare_faces
 from followyouremoji.prepared import Prepared, PreparedGroup, Square
@@ -363,6 +364,7 @@ class PortraitAnimator:
 
         squares: dict[int, Square] = {}
         with ExitStack() as stack:
+            stack.enter_context(without_numpy_threads())
             shown = shown_together(courses, poses)
             ahead = stack.enter_context(closing(prefetch(shown, DECODED_AHEAD)))
             stack.callback(stopped.set)  # before the thread is waited for

@@ -29,6 +29,7 @@ from followyouremoji.live.motion import LiveMotion, check_alignment
 from followyouremoji.live.pacing import Finished, LiveFigures, LiveFrame, LiveState, Pacing
 from followyouremoji.live.portrait import prepare_live, scaled
 from followyouremoji.media.pictures import off_white
+from followyouremoji.numpy_threads import without_numpy_threads
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
@@ -230,7 +231,8 @@ class LiveSession:
 
     def _run(self, work: Callable[[], None]) -> None:
         try:
-            work()
+            with without_numpy_threads():
+                work()
         except BaseException as error:  # raised where frames are asked for
             with self._changed:
                 self._error = self._error or error

@@ -36,7 +36,8 @@ class QFormer(nn.Module):
         super().__init__()
         assert config.qformer is not None
         sizes = config.qformer
-        self.queries = nn.Parameter(torch.randn(1, sizes.queries, sizes.width) * 0.02)
+        # of a standard deviation of 0.02; normal numbers would load torch's compiler when they are built on "meta"
+        self.queries = nn.Parameter(torch.empty(1, sizes.queries, sizes.width).uniform_(-0.035, 0.035))
         self.proj_in = nn.Linear(config.image_width, sizes.width)
         self.norm_in = nn.LayerNorm(sizes.width)
         self.layers = nn.ModuleList([QFormerLayer(sizes.width, sizes.heads) for _ in range(sizes.layers)])

@@ -49,7 +49,15 @@ class Clip:
 
 @dataclass(frozen=True)
 class Level:
-    """One way to encode a clip: `write(path)` does it; `words` say what it is, for messages."""
+    """One way to encode a clip.
+
+    Attributes
+    ----------
+    words : what it is, for messages.
+    write : writes the clip at a path.
+    fair : whether it looks well; the others are for clips that do not fit otherwise.
+    """
 
     words: str
     write: Callable[[Path], None]
+    fair: bool = True

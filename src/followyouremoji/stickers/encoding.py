@@ -14,7 +14,7 @@ from followyouremoji.errors import UserError
 from followyouremoji.files import atomic_output
 from followyouremoji.media.pictures import resize_picture
 from followyouremoji.media.writing import exact_rate
-from followyouremoji.stickers import indexed, webm, webp
+from followyouremoji.stickers import apng, gif, webm, webp
 from followyouremoji.stickers.checking import StickerFacts, read_facts, violations
 from followyouremoji.stickers.clip import Clip, Level
 from followyouremoji.stickers.services import StickerFormat
@@ -22,8 +22,8 @@ from followyouremoji.stickers.services import StickerFormat
 _LEVELS: dict[str, Callable[[Clip], list[Level]]] = {
     "webm": webm.levels,
     "webp": webp.levels,
-    "apng": indexed.apng_levels,
-    "gif": indexed.gif_levels,
+    "apng": apng.levels,
+    "gif": gif.levels,
 }
 _THINNING = (Fraction(1), Fraction(3, 4), Fraction(2, 3), Fraction(1, 2), Fraction(2, 5), Fraction(1, 3))
 """Shares of the frames that are tried, while there are `_LEAST_RATE` a second."""
@@ -155,21 +155,31 @@ class _Search:
         loops = format.loops(float(seconds))
         known = (format.aim_bytes, format.max_bytes)
         limits: list[float] = [limit for limit in known if limit is not None] or [math.inf]
-        for size in self._sizes(frames):
-            scaled = frames if size is None else [resize_picture(frame, size) for frame in frames]
-            for count in self._counts(len(frames), seconds):
-                clip = Clip([scaled[index * len(frames) // count] for index in range(count)], seconds, loops)
-                self.transparent = clip.transparent
-                for limit in limits:
-                    found = self._best(clip, _LEVELS[format.container](clip), limit)
-                    if found is not None:
-                        return found.words
-        raise StickerError(self._failure())
+        clips = (
+            Clip([scaled[index * len(frames) // count] for index in range(count)], seconds, loops)
+            for scaled in self._scaled(frames)
+            for count in self._counts(len(frames), seconds)
+        )
+        for clip in clips:
+            self.transparent = clip.transparent
+            levels = _LEVELS[format.container](clip)
+            for limit in limits:
+                found = self._best(clip, [level for level in levels if level.fair], limit)
+                if found is not None:
+                    return found.words
+        # The last clip is the shortest of the smallest.
+        found = self._best(clip, [level for level in levels if not level.fair], limits[-1])
+        if found is None:
+            raise StickerError(self._failure())
+        return found.words
 
-    def _sizes(self, frames: Sequence[np.ndarray]) -> Iterator[tuple[int, int] | None]:
-        yield None
+    def _scaled(self, frames: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+        """The frames as they are, then with ever smaller sides, as far as the format allows that."""
+        yield frames
         side = frames[0].shape[0]
-        yield from ((smaller, smaller) for smaller in self._format.smaller if smaller < side)
+        for smaller in self._format.smaller:
+            if smaller < side:
+                yield [resize_picture(frame, (smaller, smaller)) for frame in frames]
 
     def _counts(self, frames: int, seconds: Fraction) -> list[int]:
         """Numbers of frames to try, the most first."""
@@ -190,7 +200,7 @@ class _Search:
         """The first of the levels whose file is within the limit, by a search that takes their bytes to fall."""
         too_large, fits = -1, len(levels)
         known: dict[int, float] = {}
-        guess = 0 if math.isinf(limit) else self._start if self._start is not None else len(levels) // 3
+        guess = 0 if math.isinf(limit) else len(levels) // 3 if self._start is None else self._start
         for encoding in range(_MOST_ENCODINGS):
             if fits - too_large <= 1:
                 break

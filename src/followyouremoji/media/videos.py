@@ -42,7 +42,7 @@ _VP9_OPTIONS = {
 _VP9_QUICK = {"deadline": "realtime", "cpu-used": "8"}  # a fifth of the time, and files a quarter larger
 _BT709 = 1  # matrix, primaries and transfer have the same number in H.264 and VP9 (ITU-T H.273)
 _LIMITED_RANGE = 1
-_CONVERSION = {"dst_colorspace": "ITU709", "interpolation": "LANCZOS"}
+_CONVERSION: dict[str, Any] = {"dst_colorspace": "ITU709", "interpolation": "LANCZOS"}
 
 
 def opened_for_writing(path: Path, kind: str, **options: str) -> "OutputContainer":

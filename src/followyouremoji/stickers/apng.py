@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import cache, partial
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import numpy as np
 from followyouremoji.media.animations import ApngEncoder, png_chunk, png_comment
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.stickers.clip import Clip, Level
-from followyouremoji.stickers.palettes import Indexer, flattened, make_palette
+from followyouremoji.stickers.palettes import Indexer, make_palette
 
 _COLOURS = (256, 224, 192, 160, 128, 112, 96, 80, 64, 56, 48, 40, 32, 28, 24, 20, 16, 12, 8)
 _FAIR = 24  # colours, below which faces become spots
@@ -31,13 +31,11 @@ _REPLACE, _OVER = 0, 1  # the same, 11.3.5.2
 def levels(clip: Clip) -> list[Level]:
     """Without loss, then in ever fewer colours."""
 
-    @cache
-    def flat() -> list[np.ndarray]:
-        return [flattened(frame) for frame in clip.frames]
+    flat = [picture.flat for picture in clip.pictures]
 
     def write(colours: int, path: Path) -> None:
-        palette = make_palette(flat(), colours)
-        path.write_bytes(animated_png(list(map(Indexer(palette), flat())), palette, clip))
+        palette = make_palette(flat, colours)
+        path.write_bytes(animated_png(list(map(Indexer(palette), flat)), palette, clip))
 
     fewer = (Level(f"PNG of {n} colours", partial(write, n), fair=n >= _FAIR) for n in _COLOURS)
     return [Level("PNG without loss", partial(_write_exact, clip)), *fewer]
@@ -46,8 +44,8 @@ def levels(clip: Clip) -> list[Level]:
 def _write_exact(clip: Clip, path: Path) -> None:
     encoder = ApngEncoder(path, clip.rate, clip.size, GENERATED_COMMENT, clip.transparent, plays=clip.loops)
     with closing(encoder):
-        for frame in clip.frames:
-            encoder.write(frame if clip.transparent else frame[..., :3])
+        for picture in clip.pictures:
+            encoder.write(picture.layers if clip.transparent else picture.layers[..., :3])
         encoder.finish()
 
 
@@ -63,12 +61,11 @@ def animated_png(pictures: Sequence[np.ndarray], palette: np.ndarray, clip: Clip
         png_chunk(b"PLTE", palette[:, :3].tobytes()),
         png_chunk(b"tRNS", palette[:, 3].tobytes()),
     ]
-    for top, left, rows, blending in _changes(pictures, palette):
-        place = (next(number), rows.shape[1], rows.shape[0], left, top)
+    for top, left, shape, data, blending in _changes(pictures, palette):
+        place = (next(number), shape[1], shape[0], left, top)
         times = (delay.numerator, delay.denominator)
         first = len(chunks) == 5
         chunks.append(png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", *place, *times, 0, blending)))
-        data = _deflated(rows)
         chunks.append(
             png_chunk(b"IDAT", data) if first else png_chunk(b"fdAT", struct.pack(">I", next(number)) + data)
         )
@@ -77,8 +74,9 @@ def animated_png(pictures: Sequence[np.ndarray], palette: np.ndarray, clip: Clip
 
 def _changes(
     pictures: Sequence[np.ndarray], palette: np.ndarray
-) -> Iterator[tuple[int, int, np.ndarray, int]]:
-    """Top, left and pixels of the part of each picture that is not as in the one before, and how it is laid there.
+) -> Iterator[tuple[int, int, tuple[int, ...], bytes, int]]:
+    """Top, left, shape and compressed pixels of the part of each picture that is not as in the one before, and how it
+    is laid there.
 
     It replaces what was there; or, where that is shorter, only its changed pixels lie over it, which cannot take away
     opacity.
@@ -91,13 +89,13 @@ def _changes(
         if len(rows):
             top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
         part = (slice(top, bottom), slice(left, right))
-        choices = [(picture[part], _REPLACE)]
+        choices = [(_deflated(picture[part]), _REPLACE)]
         if before is not None:
             hides = (palette[picture[changed], 3] == 255) | (palette[before[changed], 3] == 0)
             if hides.all():
-                choices.append((np.where(changed, picture, 0)[part], _OVER))
-        pixels, blending = min(choices, key=lambda choice: len(_deflated(choice[0])))
-        yield int(top), int(left), pixels, blending
+                choices.append((_deflated(np.where(changed, picture, 0)[part]), _OVER))
+        data, blending = min(choices, key=lambda choice: len(choice[0]))
+        yield int(top), int(left), picture[part].shape, data, blending
         before = picture
 
 

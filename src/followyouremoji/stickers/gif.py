@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ from followyouremoji.media.animations import add_gif_comment
 from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.videos import add_pictures, opened_for_writing
 from followyouremoji.stickers.clip import Clip, Level
-from followyouremoji.stickers.palettes import Indexer, flattened, make_palette
+from followyouremoji.stickers.palettes import Indexer, make_palette
 
 if TYPE_CHECKING:
     import av
@@ -28,14 +28,12 @@ def levels(clip: Clip) -> list[Level]:
     """In all colours with dither, then in ever fewer without: of two files of the same size, the one with more colours
     and no dither is nearer to the frames."""
 
-    @cache
-    def flat() -> list[np.ndarray]:
-        return [flattened(frame) for frame in clip.frames]
+    flat = [picture.flat for picture in clip.pictures]
 
     def write(colours: int, dither: float, path: Path) -> None:
-        palette = make_palette(flat(), colours, soft=False)
+        palette = make_palette(flat, colours, soft=False)
         indexer = Indexer(palette, soft=False)
-        _write(clip, [indexer(frame, dither) for frame in flat()], palette, path)
+        _write(clip, [indexer(frame, dither) for frame in flat], palette, path)
 
     dithered = (
         Level(f"GIF of {n} colours, dithered by {dither:g} levels", partial(write, n, dither))

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
-
-from followyouremoji.media.pictures import spread_colours
 
 _SAMPLED = 400_000  # pixels that a palette is made of
 _BITS = 5  # of each colour, by which they are counted
@@ -19,21 +16,10 @@ _RARE = 0.5  # power of a colour's count: blue eyes are few pixels, and keep the
 _ROUNDS = 12  # of k-means
 _SOFT_SHARE = 8  # one of so many entries is for soft edges
 _LUT_BITS = 6  # of each colour, by which its nearest entry is looked up: two levels at most are lost
+_LOST_BITS = 8 - _LUT_BITS
+_UNKNOWN = -1
 _CHUNK = 1 << 16  # colours compared at a time
 _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16 - 15 / 32
-_FLAT = 12.0  # levels of colour within which neighbours are taken for one surface
-_FLATTENINGS = 3
-_NEIGHBOURS = 5  # pixels a side
-
-
-def flattened(frame: np.ndarray) -> np.ndarray:
-    """A frame uint8 (height, width, 4) without the grain that makes few colours change from pixel to pixel; edges stay.
-    Files in few colours become a seventh smaller by it, at the same error (bilateral filter, Tomasi and Manduchi
-    1998)."""
-    colours = np.ascontiguousarray(spread_colours(frame)[..., :3])
-    for _ in range(_FLATTENINGS):
-        colours = cv2.bilateralFilter(colours, _NEIGHBOURS, _FLAT, _NEIGHBOURS / 2)
-    return np.dstack([colours, frame[..., 3]])
 
 
 def make_palette(frames: Sequence[np.ndarray], colours: int, soft: bool = True) -> np.ndarray:
@@ -110,12 +96,8 @@ class Indexer:
 
     def __init__(self, palette: np.ndarray, soft: bool = True) -> None:
         self._palette, self._soft = palette, soft
-        self._opaque = np.flatnonzero(palette[:, 3] == 255)
-        step = 1 << (8 - _LUT_BITS)
-        levels = np.arange(0, 256, step, dtype=np.float32) + (step - 1) / 2
-        grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
-        nearest = _nearest(grid, palette[self._opaque, :3].astype(np.float32))
-        self._table = (self._opaque[nearest] if len(self._opaque) else nearest).astype(np.uint8)
+        self._solid = np.flatnonzero(palette[:, 3] == 255)
+        self._table = np.full(1 << 3 * _LUT_BITS, _UNKNOWN, np.int16)  # filled as colours come
 
     def __call__(self, frame: np.ndarray, dither: float = 0.0) -> np.ndarray:
         """The places uint8 (height, width) in the palette of a frame uint8 (height, width, 4).
@@ -127,8 +109,10 @@ class Indexer:
         if dither:
             pattern = np.tile(_BAYER, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
             colours = (colours + dither * pattern).round().clip(0, 255).astype(np.uint8)
-        red, green, blue = np.moveaxis(colours.astype(np.int32) >> (8 - _LUT_BITS), -1, 0)
-        places = self._table[(red << 2 * _LUT_BITS) + (green << _LUT_BITS) + blue]
+        red, green, blue = np.moveaxis(colours.astype(np.int32) >> _LOST_BITS, -1, 0)
+        key = (red << 2 * _LUT_BITS) + (green << _LUT_BITS) + blue
+        self._look_up(np.unique(key))
+        places = self._table[key].astype(np.uint8)
         alpha = frame[..., 3]
         if not self._soft:
             return np.where(alpha >= 128, places, 0).astype(np.uint8)
@@ -137,6 +121,17 @@ class Indexer:
         if edge.any():
             places[edge] = _nearest(_premultiplied(frame[edge]), _premultiplied(self._palette))
         return places
+
+    def _look_up(self, keys: np.ndarray) -> None:
+        """Have the opaque colours of some keys in the table."""
+        keys = keys[self._table[keys] == _UNKNOWN]
+        if len(self._solid):
+            parts = np.stack([keys >> 2 * _LUT_BITS, keys >> _LUT_BITS, keys], axis=1) & (1 << _LUT_BITS) - 1
+            middles = (parts << _LOST_BITS) + ((1 << _LOST_BITS) - 1) / 2
+            entries = self._palette[self._solid, :3].astype(np.float32)
+            self._table[keys] = self._solid[_nearest(middles.astype(np.float32), entries)]
+        else:
+            self._table[keys] = 0
 
 
 def _nearest(values: np.ndarray, entries: np.ndarray) -> np.ndarray:

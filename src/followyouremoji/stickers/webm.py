@@ -15,11 +15,10 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 
-from followyouremoji.media.pictures import spread_colours
 from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE
 from followyouremoji.media.videos import (
     add_pictures,
@@ -67,12 +66,12 @@ class _Streams:
     @cached_property
     def _colours(self) -> list[av.VideoFrame]:
         # Four pixels of opacity share one of colour.
-        pictures = (np.ascontiguousarray(spread_colours(frame)[..., :3]) for frame in self._clip.frames)
+        pictures = (picture.spread[..., :3] for picture in self._clip.pictures)
         return [to_bt709(video_frame(one, n, self._clip.rate), "yuv420p") for n, one in enumerate(pictures)]
 
     @cached_property
     def _opacities(self) -> list[av.VideoFrame]:
-        return [_as_luma(frame[..., 3]) for frame in self._clip.frames]
+        return [_as_luma(picture.layers[..., 3]) for picture in self._clip.pictures]
 
     def write(self, crf: int, path: Path) -> None:
         clip = self._clip
@@ -118,7 +117,7 @@ def _as_luma(opacity: np.ndarray) -> av.VideoFrame:
     height, width = opacity.shape
     frame = av.VideoFrame(width, height, "yuv420p")
     for plane, values in zip(frame.planes, (opacity, 128, 128), strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(cast(Any, plane), np.uint8).reshape(plane.height, plane.line_size)
         rows[:, : plane.width] = values
     return frame
 
@@ -134,7 +133,7 @@ def _packets(
         packet.pts = packet.dts = index
         packet.duration, packet.time_base, packet.is_keyframe = 1, step, is_key
         if opacity is not None:
-            addition = PacketSideData(kind, len(_ADDITION) + len(opacity[0]))
+            addition = cast(Any, PacketSideData)(kind, len(_ADDITION) + len(opacity[0]))
             addition.update(_ADDITION + opacity[0])
             addition.to_packet(packet, True)
         yield packet

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from followyouremoji.media.pictures import spread_colours
 from followyouremoji.media.provenance import xmp_packet
 from followyouremoji.stickers.clip import Clip, Level
 
@@ -22,7 +21,7 @@ _METHOD = 4
 
 def levels(clip: Clip) -> list[Level]:
     """From the best quality down; the first keeps opacity without loss."""
-    pictures = [Image.fromarray(spread_colours(frame)) for frame in clip.frames]
+    pictures = [Image.fromarray(picture.spread) for picture in clip.pictures]
     return [
         Level(f"WebP of quality {quality}", partial(_write, clip, pictures, quality), fair=quality >= _FAIR)
         for quality in range(_BEST, _WORST - 1, -_STEP)

@@ -30,16 +30,16 @@ from followyouremoji.training.settings import (
 )
 from followyouremoji.training.starts import Start
 
-ANIMATION = Path(__file__).with_name("options.md")
+ANIMATION = Path(__file__).parent / "reference" / "options.md"
 ANIMATION_HEAD = """# Every option of an animation
 
 Options of `fye animate`, and the names by which a request, or the settings of the Python API, hold the same. `fye batch` has
-all but `--job`, and `--format`; its `--output` is a folder. This page is written by [options.py](options.py) from the
+all but `--job`, and `--format`; its `--output` is a folder. This page is written by [options.py](../options.py) from the
 declarations that also check the values.
 """
-PAGE = Path(__file__).with_name("training.md")
+PAGE = Path(__file__).parent / "guides" / "training.md"
 BEGIN, END = "<!-- The tables are written by docs/options.py. -->\n", "<!-- End of the tables. -->\n"
-POSES = Path(__file__).with_name("poses.md")
+POSES = Path(__file__).parent / "guides" / "poses.md"
 POSES_BEGIN, POSES_END = "<!-- The table is written by docs/options.py. -->\n", "<!-- End of the table. -->\n"
 TABLES = {
     "Of every run:": TrainingRun,
@@ -51,7 +51,7 @@ TABLES = {
     "`drawn`, in an entry of `data`:": DrawnPart,
     "`initial`, as a table:": Start,
     "`[landmarks]`:": LandmarkOptions,
-    "`[distillation]`, see [distillation.md](distillation.md):": Distillation,
+    "`[distillation]`, see [distillation.md](../how/distillation.md):": Distillation,
     "`[validation]`:": Validation,
     "`[network]`, by default the released network:": NetworkConfig,
     "`[network.qformer]`:": QFormerConfig,

@@ -91,7 +91,7 @@ def test_messages_name_flags(fye: Run) -> None:
 
 
 def test_every_slider_and_expression_is_in_the_docs() -> None:
-    page = (DOCS / "poses.md").read_text(encoding="utf-8")
+    page = (DOCS / "guides/poses.md").read_text(encoding="utf-8")
     assert f"\n\n{runpy.run_path(str(DOCS / 'options.py'))['sliders']()}\n" in page, (
         "run python docs/options.py"
     )
@@ -100,7 +100,7 @@ def test_every_slider_and_expression_is_in_the_docs() -> None:
 
 
 def test_every_option_is_in_the_docs() -> None:
-    page = (DOCS / "options.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference/options.md").read_text(encoding="utf-8")
     assert runpy.run_path(str(DOCS / "options.py"))["animation"]() == page, "run python docs/options.py"
     assert all(
         flags(name)[0].removeprefix(" /").split("/")[0] in page

@@ -225,7 +225,7 @@ def test_a_config_s_schema_describes_every_entry(kind) -> None:
 def test_the_tables_of_the_page_are_those_of_the_code() -> None:
     docs = CONFIGS.parent / "docs"
     tables = runpy.run_path(str(docs / "options.py"))["tables"]()
-    assert tables in (docs / "training.md").read_text(encoding="utf-8"), "run: python docs/options.py"
+    assert tables in (docs / "guides/training.md").read_text(encoding="utf-8"), "run: python docs/options.py"
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:

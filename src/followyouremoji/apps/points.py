@@ -38,7 +38,7 @@ def points(
 
     Where no face is found, the points are those of an ordinary face in the middle of the picture. Move them to their
     places with an editor, leave out what is hidden, and look at them with --show. What each name
-    means: docs/guides/points.md.
+    means: docs/formats/points_file.md.
     """
     from followyouremoji.apps.output import note, say
     from followyouremoji.errors import PictureError, PointsError

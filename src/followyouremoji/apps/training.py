@@ -83,7 +83,7 @@ def run(
 ) -> None:
     """Train, or go on with a stopped training.
 
-    What a config may say is listed in docs/guides/training.md. Losses, seconds a step and a GPU's memory go to log.csv
+    What a config may say is listed in docs/reference/config.md. Losses, seconds a step and a GPU's memory go to log.csv
     and to TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and samples/.
     Ctrl-C ends the step, saves and leaves.
     """

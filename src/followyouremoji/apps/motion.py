@@ -92,7 +92,7 @@ def preview(
 @choices.expanded
 def make(
     keyframes: Annotated[
-        Path, typer.Argument(metavar="KEYFRAMES", help="Poses at moments (.json), see docs/poses.md.")
+        Path, typer.Argument(metavar="KEYFRAMES", help="Poses at moments (.json), see docs/guides/poses.md.")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
     *,

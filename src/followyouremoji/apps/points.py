@@ -37,7 +37,8 @@ def points(
     """Write points of the face in PORTRAIT to POINTS, or check them if the file exists; fye animate --points takes it.
 
     Where no face is found, the points are those of an ordinary face in the middle of the picture. Move them to their
-    places with an editor, leave out what is hidden, and look at them with --show. What each name means: docs/points.md.
+    places with an editor, leave out what is hidden, and look at them with --show. What each name
+    means: docs/formats/points_file.md.
     """
     from followyouremoji.apps.output import note, say
     from followyouremoji.errors import PictureError, PointsError

@@ -26,7 +26,7 @@ train_app = typer.Typer(
     "fye train run configs/bundled/stage1.toml\n\n"
     "fye train run configs/bundled/stage2.toml\n\n"
     "fye train export configs/bundled/stage2.toml my_model --steps 1\n\n"
-    "Of clips, and of the paper's size: docs/training.md.",
+    "Of clips, and of the paper's size: docs/guides/training.md.",
 )
 
 
@@ -83,9 +83,9 @@ def run(
 ) -> None:
     """Train, or go on with a stopped training.
 
-    What a config may say is listed in docs/training.md. Losses, seconds a step and a GPU's memory go to log.csv and to
-    TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and samples/. Ctrl-C
-    ends the step, saves and leaves.
+    What a config may say is listed in docs/reference/config.md. Losses, seconds a step and a GPU's memory go to log.csv
+    and to TensorBoard in the run's output folder, figures and pictures of a validation to validation.csv and samples/.
+    Ctrl-C ends the step, saves and leaves.
     """
     from followyouremoji.apps.output import say
     from followyouremoji.apps.training_progress import is_main_process, training_progress

@@ -66,7 +66,7 @@ class AlignmentSettings:
     pose: Pose | None = option(
         None,
         "An expression that is added to every frame, such as `smile=0.4,gaze_right=0.2,yaw=-10`: sliders and expressions of "
-        "docs/poses.md. Not with the head motions absolute and image.",
+        "docs/guides/poses.md. Not with the head motions absolute and image.",
         panel="Motion",
         otherwise="none",
     )

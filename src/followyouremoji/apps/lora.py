@@ -107,13 +107,15 @@ def lora(
         checkpointing=config.picture_size > SMALL_MODEL,
         seed=seed,
     )
-    person = read_person(sources, person_size(config), seed=seed, face=face)
+    with progress_bar("Reading pictures and clips"):
+        person = read_person(sources, person_size(config), seed=seed, face=face)
     frames = sum(len(take) for take in person.takes)
     if frames == 1:
         note(
             "Note: from one picture the model learns a look, not expressions; clips of the person teach more."
         )
     about = ", ".join(source.name for source in sources)
+    say(f"{out}: learning in {steps} steps from {frames} frame{'s' if frames > 1 else ''} ...")
 
     def keep(learnt: Lora) -> None:
         write_lora(learnt, unfinished, overwrite=True)

@@ -125,7 +125,7 @@ def draw(
     processes: Annotated[int, typer.Option(help="Drawn at once.", min=1)] = 1,
 ) -> None:
     """Draw training pictures with their landmarks."""
-    from followyouremoji.apps.output import say
+    from followyouremoji.apps.output import progress_bar, say
     from followyouremoji.errors import SettingsError
 
     if size % 8:
@@ -135,8 +135,8 @@ def draw(
     from followyouremoji.training.drawings import DrawingSettings, draw_folder
 
     settings = DrawingSettings(identities=identities, pictures=pictures, size=size, seed=seed, clips=clips)
-    with Processes(processes) as executor:
-        draw_folder(folder, settings, executor)
+    with Processes(processes) as executor, progress_bar("Drawing") as advance:
+        draw_folder(folder, settings, executor, advance)
     say(f"{folder}: {identities} people, {pictures} pictures of each.")
 
 

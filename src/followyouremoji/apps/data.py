@@ -40,7 +40,11 @@ def prepare(
         ),
     ],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder for the training clips, packed in files (shards); a stopped run goes on there.")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="Folder for the training clips, packed in files (shards); a stopped run goes on there.",
+        ),
     ],
     processes: Annotated[int, typer.Option(help="Clips worked on at once.", min=1, max=1024)] = 1,
     ray: Annotated[
@@ -49,6 +53,7 @@ def prepare(
             metavar="ADDRESS",
             help="Work on a Ray cluster instead: its address, [bold]auto[/] for the one that this machine belongs to, [bold]local[/] to "
             "try it here. SRC and OUT must be on a file system that all machines share.",
+            show_default="processes of this machine",
         ),
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the training pictures, pixels; a multiple of 8.")] = 512,
@@ -74,19 +79,22 @@ def prepare(
     sharpness: Annotated[
         float,
         typer.Option(
-            help="Least sharpness of the face, a number without a unit: the report shows how it is spread.", rich_help_panel=FILTERS
+            help="Least sharpness of the face, a number without a unit: the report shows how it is spread.",
+            rich_help_panel=FILTERS,
         ),
     ] = 0.06,
     confidence: Annotated[
         float,
         typer.Option(
-            help="Least confidence of the detector that a tracked face is one, 0 to 1.", rich_help_panel=FILTERS
+            help="Least confidence of the detector that a tracked face is one, 0 to 1.",
+            rich_help_panel=FILTERS,
         ),
     ] = 0.5,
     duplicate: Annotated[
         float,
         typer.Option(
-            help="Least mean change between frames, of 255 levels; a frame that changes less is a repetition and left out.", rich_help_panel=FILTERS
+            help="Least mean change of the face between frames, of 255 levels; a frame that changes less is a repetition.",
+            rich_help_panel=FILTERS,
         ),
     ] = 0.05,
     min_frames: Annotated[
@@ -99,14 +107,17 @@ def prepare(
         int, typer.Option(help="JPEG quality of the pictures, 1 to 100.", rich_help_panel="Advanced")
     ] = 95,
     shard_megabytes: Annotated[
-        float, typer.Option(help="Largest size of a file of clips (shard), megabytes.", rich_help_panel="Advanced")
+        float,
+        typer.Option(
+            help="Size at which a file of clips (shard) is full, megabytes.", rich_help_panel="Advanced"
+        ),
     ] = 512.0,
 ) -> None:
     """Make training clips of videos, with a report.
 
     Videos are cut at scene changes; in each part one face is tracked and cropped, and what the filters refuse is left
-    out. A run that was stopped goes on with the same command. A file that cannot be read is listed in the report and stops
-    nothing.
+    out. A run that was stopped goes on with the same command. A file that cannot be read is listed in the report and
+    stops nothing.
     """
     from followyouremoji.apps.output import note, progress_bar, say
     from followyouremoji.data.preparation.report import write_report
@@ -160,7 +171,10 @@ def inspect(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `fye data prepare` made.")],
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Write a contact sheet, .png: some clips with landmarks, metric faces and masks."),
+        typer.Option(
+            help="Write a contact sheet, .png: some clips with landmarks, metric faces and masks.",
+            show_default="none",
+        ),
     ] = None,
     rows: Annotated[int, typer.Option(help="Clips on the sheet.", min=1, max=200)] = 24,
     check: Annotated[

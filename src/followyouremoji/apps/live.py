@@ -38,10 +38,10 @@ def live(
     request: Annotated[LiveRequest, LIVE],
     settings: Annotated[AnimationSettings, SETTINGS],
     browse: Annotated[
-        bool, typer.Option("--open", help="Open the page, if there is one, in the browser.")
+        bool, typer.Option("--open", help="Open the page in the browser, where there is one (--page).")
     ] = False,
 ) -> None:
-    """Move PORTRAIT as somebody before a camera does, live.
+    """Move PORTRAIT live, as somebody before a camera moves.
 
     Ctrl-C, or q in the window, ends it and finishes the recording. The space bar calibrates anew: look straight ahead,
     relaxed, for a second.

@@ -34,7 +34,11 @@ motion_app = typer.Typer(
 @choices.expanded
 def extract(
     clip: Annotated[
-        str, typer.Argument(metavar="CLIP", help="A clip, a motion that the papers' authors released (.npy), or [bold]bundled:NAME[/].")
+        str,
+        typer.Argument(
+            metavar="CLIP",
+            help="A clip, a motion that the papers' authors released (.npy), or [bold]bundled:NAME[/].",
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
     *,
@@ -107,7 +111,8 @@ def preview(
 @choices.expanded
 def make(
     keyframes: Annotated[
-        Path, typer.Argument(metavar="KEYFRAMES", help="Poses at moments, a .json file: see docs/guides/poses.md.")
+        Path,
+        typer.Argument(metavar="KEYFRAMES", help="Poses at moments, a .json file: see docs/guides/poses.md."),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
     *,

@@ -23,7 +23,10 @@ from rich.progress import (
 
 from followyouremoji.apps.interrupts import end_if_pressed
 
-FIRST, EVERY = 10.0, 30.0  # seconds to the first line of progress where there is no terminal, and between later ones
+FIRST, EVERY = (
+    10.0,
+    30.0,
+)  # seconds to the first line of progress where there is no terminal, and between later ones
 
 
 class Advance(Protocol):

@@ -33,7 +33,11 @@ def plan(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(help="What all GPUs reach together, as you measured it, TFLOP/s: the time is shown too.", min=1e-6),
+        typer.Option(
+            help="What all GPUs reach together, as you measured it, TFLOP/s: the time is shown too.",
+            show_default="no time is shown",
+            min=1e-6,
+        ),
     ] = None,
 ) -> None:
     """Count what a training takes before it is started: parameters, memory, operations of a step.

@@ -23,7 +23,9 @@ EPILOG = examples(
 
 @choices.expanded
 def points(
-    portrait: Annotated[str, typer.Argument(metavar="PORTRAIT", help="The picture, or [bold]bundled:NAME[/].")],
+    portrait: Annotated[
+        str, typer.Argument(metavar="PORTRAIT", help="The picture, or [bold]bundled:NAME[/].")
+    ],
     file: Annotated[Path, typer.Argument(metavar="POINTS", help="The file of points, .json.")],
     *,
     settings: Annotated[AnimationSettings, ("detector_bundle",)],
@@ -38,14 +40,19 @@ def points(
     ] = None,
     show: Annotated[
         Path | None,
-        typer.Option(metavar="PICTURE", help="Picture to draw, .png, .jpg or .webp: the portrait with points, their names and a wire frame."),
+        typer.Option(
+            metavar="PICTURE",
+            help="Picture to draw, .png, .jpg or .webp: the portrait with points, their names and a wire frame.",
+            show_default="none",
+        ),
     ] = None,
 ) -> None:
     """Place points on a face that is not found, or is found wrongly.
 
-    Writes points of the face in PORTRAIT to the file POINTS, or checks the file if it exists; fye animate --points takes
-    it. Where no face is found, they are those of an ordinary face in the middle of the picture. Move them to their places
-    with an editor, leave out what is hidden, and look at them with --show. What each name means: docs/points.md.
+    Writes points of the face in PORTRAIT to the file POINTS, or checks the file if it exists; fye animate --points
+    takes it. Where no face is found, they are those of an ordinary face in the middle of the picture. Move them to
+    their places with an editor, leave out what is hidden, and look at them with --show. What each name means:
+    docs/formats/points_file.md.
     """
     from followyouremoji.apps.output import note, say
     from followyouremoji.errors import PictureError, PointsError

@@ -29,7 +29,11 @@ class Form(StrEnum):
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a converted model that is there.")]
 FullPrecision = Annotated[
-    bool, typer.Option("--full-precision", help="Keep 32 bits a number where the files have them: twice the size on the disk. By default 16.")
+    bool,
+    typer.Option(
+        "--full-precision",
+        help="Keep 32 bits a number where the files have them: twice the size on the disk. By default 16.",
+    ),
 ]
 
 
@@ -66,27 +70,36 @@ def list_weights() -> None:
 def download(
     form: Annotated[
         Form,
-        typer.Option(help="What is fetched: files that others converted to half precision (safetensors), or the authors' own, twice as large (original)."),
+        typer.Option(
+            help="What is fetched: files that others converted to half precision (safetensors), or the authors' own, twice as large (original)."
+        ),
     ] = Form.safetensors,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before fetching.")] = False,
     keep: Annotated[
-        bool, typer.Option("--keep-originals", help="Keep the fetched files beside the converted model. By default they are deleted.")
+        bool,
+        typer.Option(
+            "--keep-originals",
+            help="Keep the fetched files beside the converted model. By default they are deleted.",
+        ),
     ] = False,
     full_precision: FullPrecision = False,
     face_landmarker: Annotated[
         bool,
         typer.Option(
-            "--face-landmarker", help="Fetch Google's face_landmarker.task (4 MB) instead, for the option --bundle of other commands."
+            "--face-landmarker",
+            help="Fetch Google's face_landmarker.task (4 MB) instead, for the option --bundle of other commands.",
         ),
     ] = False,
     small_decoder: Annotated[
         bool,
-        typer.Option("--small-decoder", help="Fetch the small decoder TAESD (10 MB) instead, for --decoder small."),
+        typer.Option(
+            "--small-decoder", help="Fetch the small decoder TAESD (10 MB) instead, for --decoder small."
+        ),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fetch the weights that the papers' authors released, check and convert them. The same command goes on where it was
-    stopped."""
+    """Fetch the weights that the papers' authors released, check and convert them. The same command goes on where it
+    was stopped."""
     from followyouremoji import checkpoints
     from followyouremoji.apps.output import say
 
@@ -118,7 +131,8 @@ def convert(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="The folder with the authors' files: unet.pth, referencenet.pth, lmk_guider.pth, vae/ and so on."
+            metavar="FOLDER",
+            help="The folder with the authors' files: unet.pth, referencenet.pth, lmk_guider.pth, vae/ and so on.",
         ),
     ],
     output: Annotated[

@@ -1,0 +1,1 @@
+"""Stickers: a portrait's head without its background, animated, in the kinds of files that messengers take."""

@@ -26,6 +26,7 @@ Place = Literal["top", "bottom"]
 
 MOST_LINES = 2
 LARGEST, LEAST = 0.13, 0.06  # sizes of letters, of the shorter side of the picture
+ONE_LINE = 0.75  # of the largest size: where one line fits in that, the text is not broken into two
 LEAST_PIXELS = 11  # below, letters cannot be read
 OUTLINE = 0.09  # its width, of the size of the letters
 MARGIN = 0.02  # of the shorter side, between the outline and the picture's edge
@@ -33,7 +34,9 @@ LINE_PITCH = 1.1  # of the height of a line
 
 LETTERS, DARK = (255, 255, 255), (24, 24, 28)
 FONT_ENDINGS = (".ttf", ".otf", ".ttc", ".otc")
-NOT_A_LETTER = "\U0010ffff"  # which Unicode will never assign: what a font shows for it, it shows for all it lacks
+NOT_A_LETTER = (
+    "\U0010ffff"  # which Unicode will never assign: what a font shows for it, it shows for all it lacks
+)
 SHAPED_BLOCKS = (
     (0x0590, 0x1100),
     (0x1780, 0x1800),
@@ -45,7 +48,8 @@ SHAPED_BLOCKS = (
 
 PREFERRED_FONTS = ("arialbd", "arial bold", "segoeuib", "helveticaneue", "notosans-bold", "dejavusans-bold")
 _PLAINER = ("italic", "oblique", "mono", "condensed", "narrow", "light", "thin", "serif")
-_PICTURES = ("symbol", "ding", "emoji", "icon", "math", "lastresort", "music")
+_PICTURES = ("symbol", "ding", "emoji", "icon", "math", "music")
+_LAST_RESORT = "lastresort"  # fonts that show the block of a letter in its stead
 
 
 class CaptionError(UserError):
@@ -96,7 +100,9 @@ def find_font(text: str) -> Path:
         if fewest is None or len(lacking) < len(fewest):
             fewest = lacking
     if fewest is None:
-        raise CaptionError("no font was found on this computer; name a font file (TTF or OTF) for the caption")
+        raise CaptionError(
+            "no font was found on this computer; name a font file (TTF or OTF) for the caption"
+        )
     raise CaptionError(
         f"no font of this computer has all letters of the caption: {_named(fewest)} would be missing in the best one; "
         "name a font file (TTF or OTF) that has them"
@@ -108,7 +114,9 @@ def font_files() -> tuple[Path, ...]:
     """The fonts of this computer in the order in which they are tried: those that fontconfig lists where it is
     installed, what lies in the system's usual folders, and the fonts that matplotlib brings."""
     found = {str(path.resolve()): path for path in chain(_listed_by_fontconfig(), _in_usual_folders())}
-    return tuple(sorted(found.values(), key=_rank))
+    return tuple(
+        sorted((path for path in found.values() if _LAST_RESORT not in path.stem.lower()), key=_rank)
+    )
 
 
 def _listed_by_fontconfig() -> Iterator[Path]:
@@ -194,9 +202,7 @@ def _named(letters: str) -> str:
 def _check_shaping(text: str) -> None:
     if features.check("raqm"):
         return
-    wanting = [
-        letter for letter in text if any(first <= ord(letter) < end for first, end in SHAPED_BLOCKS)
-    ]
+    wanting = [letter for letter in text if any(first <= ord(letter) < end for first, end in SHAPED_BLOCKS)]
     if wanting:
         raise CaptionError(
             f"the caption has letters, such as {_named(wanting[0])}, that must be joined or ordered, which the installed "
@@ -215,20 +221,20 @@ def _direction(text: str) -> str | None:
 
 
 def _fitted(text: str, path: Path, size: tuple[int, int]) -> tuple[list[str], ImageFont.FreeTypeFont]:
-    """The lines, and the font in the largest size in which they fit."""
-    short = min(size)
-    largest = max(LEAST_PIXELS, round(LARGEST * short))
-    least = max(LEAST_PIXELS, round(LEAST * short))
-    for pixels in range(largest, least - 1, -1):
-        font = ImageFont.truetype(str(path), pixels)
-        lines = _broken(text, font, _room(size, pixels))
-        if lines is not None:
-            return lines, font
+    """The lines, and the font in the largest size in which they fit; one line where that is not much smaller."""
+    largest, least = (max(LEAST_PIXELS, round(share * min(size))) for share in (LARGEST, LEAST))
+    for most, smallest in ((1, max(least, round(ONE_LINE * largest))), (MOST_LINES, least)):
+        for pixels in range(largest, smallest - 1, -1):
+            font = ImageFont.truetype(str(path), pixels)
+            lines = _broken(text, font, _room(size, pixels), most)
+            if lines is not None:
+                return lines, font
     font, room = ImageFont.truetype(str(path), least), _room(size, least)
-    fitting = next((n for n in range(len(text) - 1, 0, -1) if _broken(text[:n].strip(), font, room)), 0)
+    ends = range(len(text) - 1, 0, -1)
+    fitting = next((end for end in ends if _broken(text[:end].strip(), font, room, MOST_LINES)), 0)
     raise CaptionError(
         f"the caption has {len(text)} letters, of which about {fitting} fit into {MOST_LINES} lines at a size that can "
-        "be read; shorten it, or break its words differently"
+        "be read; shorten it"
     )
 
 
@@ -241,21 +247,20 @@ def _outline(pixels: float) -> int:
     return max(1, round(OUTLINE * pixels))
 
 
-def _broken(text: str, font: ImageFont.FreeTypeFont, room: float) -> list[str] | None:
-    """The text in lines that fit, of two the pair of most equal lengths; None where it needs more of them."""
+def _broken(text: str, font: ImageFont.FreeTypeFont, room: float, most: int) -> list[str] | None:
+    """The text in lines that fit, of two the pair of most equal lengths; None where it needs more than `most`."""
     direction = _direction(text)
 
     def length(line: str) -> float:
         return font.getlength(line, direction=direction)
 
     given = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    if len(given) > MOST_LINES:
-        return None
-    if all(length(line) <= room for line in given):
+    if len(given) <= most and all(length(line) <= room for line in given):
         return given
-    if len(given) > 1:
+    if len(given) > 1 or most == 1:
         return None
-    pairs = [[given[0][:at].rstrip(), given[0][at:].lstrip()] for at in _breaks(given[0])]
+    line = given[0]
+    pairs = [[line[:at].rstrip(), line[at:].lstrip()] for at in _breaks(line)]
     longest, best = min(((max(map(length, pair)), pair) for pair in pairs), default=(room + 1, None))
     return best if longest <= room else None
 
@@ -278,9 +283,7 @@ def _drawn(
 ) -> np.ndarray:
     width, height = size
     outline = _outline(font.size)
-    boxes = [
-        font.getbbox(line, anchor="ms", stroke_width=outline, direction=direction) for line in lines
-    ]
+    boxes = [font.getbbox(line, anchor="ms", stroke_width=outline, direction=direction) for line in lines]
     pitch = LINE_PITCH * sum(font.getmetrics())
     margin = MARGIN * min(size)
     first = (

@@ -241,7 +241,7 @@ def _one_piece(inside: np.ndarray, sure: np.ndarray, place: _Place) -> np.ndarra
     _, pieces = cv2.connectedComponents((thick | (sure & inside)).astype(np.uint8), connectivity=4)
     main = np.isin(pieces, np.setdiff1d(pieces[sure & inside], 0))
     near = cv2.dilate(main.astype(np.uint8), _disc(place.pixels(HANGING))) > 0
-    kept = inside & (near | (shown == 0))
+    kept = inside & near
     _, holes, facts, _ = cv2.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
     small = np.flatnonzero(facts[:, cv2.CC_STAT_AREA] < HOLE * place.unit**2)
     return (kept | np.isin(holes, small)).astype(np.uint8)

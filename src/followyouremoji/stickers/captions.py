@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -49,6 +50,7 @@ SHAPED_BLOCKS = (
 PREFERRED_FONTS = ("arialbd", "arial bold", "segoeuib", "helveticaneue", "notosans-bold", "dejavusans-bold")
 _PLAINER = ("italic", "oblique", "mono", "condensed", "narrow", "light", "thin", "serif")
 _PICTURES = ("symbol", "ding", "emoji", "icon", "math", "music")
+_UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")  # Unicode's categories of blanks and of marks that steer
 _LAST_RESORT = "lastresort"  # fonts that show the block of a letter in its stead
 
 
@@ -176,7 +178,7 @@ def _given_font(path: Path, text: str) -> Path:
 
 def _letters(text: str) -> str:
     """What of a text a font must show: no blanks, no marks that only steer how others are shown."""
-    shown = (letter for letter in text if unicodedata.category(letter)[0] not in "ZC")
+    shown = (letter for letter in text if unicodedata.category(letter) not in _UNSEEN)
     return "".join(dict.fromkeys(letter for letter in shown if not 0xFE00 <= ord(letter) <= 0xFE0F))
 
 
@@ -230,8 +232,9 @@ def _fitted(text: str, path: Path, size: tuple[int, int]) -> tuple[list[str], Im
             if lines is not None:
                 return lines, font
     font, room = ImageFont.truetype(str(path), least), _room(size, least)
-    ends = range(len(text) - 1, 0, -1)
-    fitting = next((end for end in ends if _broken(text[:end].strip(), font, room, MOST_LINES)), 0)
+    fitting = bisect_left(
+        range(1, len(text)), True, key=lambda end: _broken(text[:end].strip(), font, room, MOST_LINES) is None
+    )
     raise CaptionError(
         f"the caption has {len(text)} letters, of which about {fitting} fit into {MOST_LINES} lines at a size that can "
         "be read; shorten it"
@@ -260,6 +263,8 @@ def _broken(text: str, font: ImageFont.FreeTypeFont, room: float, most: int) -> 
     if len(given) > 1 or most == 1:
         return None
     line = given[0]
+    if length(line) > (MOST_LINES + 0.2) * room:  # the blank at the break takes no room
+        return None
     pairs = [[line[:at].rstrip(), line[at:].lstrip()] for at in _breaks(line)]
     longest, best = min(((max(map(length, pair)), pair) for pair in pairs), default=(room + 1, None))
     return best if longest <= room else None

@@ -23,7 +23,6 @@ Box = tuple[int, int, int, int]
 SEEN = 13  # of 255: what is less opaque is not seen, and trimmed away
 MARGIN = 0.02  # of the sticker's shorter side, around all
 OUTLINE = 8 / 512  # of the sticker's shorter side, as WhatsApp asks for
-WHITE = 255.0
 FINER = 2  # times as many pixels a side, in which the outline is measured
 
 
@@ -143,10 +142,21 @@ def finish(frame: np.ndarray, arrangement: Arrangement, caption: np.ndarray | No
 
 def scale_part(layers: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """A box of a transparent picture uint8 (height, width, 4) at another size (width, height), resampled with Lanczos'
-    kernel, the colours weighted by opacity: what lies under full transparency gets into no edge."""
+    kernel, the colours weighted by opacity: what lies under full transparency gets into no edge.
+
+    The weights are divided out before opacity is bounded, as the kernel overshoots both alike: no edge gets brighter.
+    """
     left, top, right, bottom = box
-    part = Image.fromarray(np.ascontiguousarray(layers[top:bottom, left:right]))
-    return np.asarray(part.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA"))
+    part = layers[top:bottom, left:right].astype(np.float32)
+    part[..., :3] *= part[..., 3:] / 255.0
+    scaled = np.dstack([_resampled(part[..., channel], size) for channel in range(4)])
+    scaled[..., :3] *= 255.0 / np.maximum(scaled[..., 3:], 0.5)
+    return np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8)
+
+
+def _resampled(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(channel))
+    return np.asarray(image.resize(size, Image.Resampling.LANCZOS))
 
 
 def with_outline(layers: np.ndarray, width: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Blocks of code in the pages of the documentation, read and run as a reader would: those of a page in order, in one
 folder.
 
-says "takes minutes" is run by the slow tests.
+says "takes minutes" is run by the slow tests. A block of JSON whose title is a name is that file.
 """
 
 from __future__ import annotations
@@ -49,14 +49,16 @@ def snippets(page: Path) -> Iterator[Snippet]:
     text = page.read_text(encoding="utf-8")
     for block in FENCE.finditer(text):
         language, title, code = block.groups(default="")
-        if language in RUN:
+        if language in RUN or language == "json" and title:
             line = text.count("\n", 0, block.start()) + 1
             yield Snippet(f"{page.relative_to(ROOT)}:{line}", language, title, code)
 
 
 def run(snippet: Snippet, folder: Path, names: dict[str, Any]) -> None:
     """Run a block in a folder, which is the current one; `names` are what Python blocks before it defined."""
-    if snippet.language == "python":
+    if snippet.language == "json":
+        (folder / snippet.title).write_text(snippet.code)
+    elif snippet.language == "python":
         with redirect_stdout(io.StringIO()):
             exec(compile(snippet.code, snippet.place, "exec"), names)
     elif (commands := fye_alone(snippet.code)) is not None:

@@ -49,7 +49,7 @@ def snippets(page: Path) -> Iterator[Snippet]:
     text = page.read_text(encoding="utf-8")
     for block in FENCE.finditer(text):
         language, title, code = block.groups(default="")
-        if language in RUN or language == "json" and title:
+        if language in RUN or (language == "json" and title):
             line = text.count("\n", 0, block.start()) + 1
             yield Snippet(f"{page.relative_to(ROOT)}:{line}", language, title, code)
 
@@ -72,7 +72,9 @@ def fye_alone(code: str) -> list[list[str]] | None:
     """The arguments of each command of a block of nothing but `fye`; None if there is anything else."""
     lines = [shlex.split(line, comments=True) for line in code.replace("\\\n", " ").splitlines()]
     lines = [line for line in lines if line]
-    plain = all(line[0] == "fye" for line in lines) and not re.search(r"[;|&<$`]", re.sub(r"#.*|'[^']*'|\"[^\"]*\"", "", code))
+    plain = all(line[0] == "fye" for line in lines) and not re.search(
+        r"[;|&<$`]", re.sub(r"#.*|'[^']*'|\"[^\"]*\"", "", code)
+    )
     return [line[1:] for line in lines] if plain else None
 
 
@@ -97,7 +99,10 @@ def bash(snippet: Snippet, folder: Path) -> None:
         script = programs / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}\n')
         script.chmod(0o755)
-    paths = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    paths = {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+    }
     ended = subprocess.run(
         [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", snippet.code],
         cwd=folder,
@@ -106,4 +111,6 @@ def bash(snippet: Snippet, folder: Path) -> None:
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, f"{snippet.place} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
+    assert ended.returncode == 0, (
+        f"{snippet.place} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
+    )

@@ -1,5 +1,5 @@
-"""Tables of the reference, from the declarations that also check the values: all options of an animation, all entries of
-a training config and of a model's, all sliders."""
+"""Tables of the reference, from the declarations that also check the values: all options of an animation, all entries
+of a training config and of a model's, all sliders."""
 
 import json
 from collections import defaultdict

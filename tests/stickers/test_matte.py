@@ -120,10 +120,9 @@ def test_specks_and_small_holes_are_none(no_network, head) -> None:
 @pytest.mark.parametrize(
     ("unit", "middle"), [(60.0, MIDDLE), (UNIT, (0.0, 0.0)), (UNIT, (SIDE, SIDE)), (0.5, MIDDLE)]
 )
-def test_faces_of_any_size_and_place_have_a_matte(no_network, unit, middle) -> None:
-    picture = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+def test_faces_of_any_size_and_place_have_a_matte(no_network, head, unit, middle) -> None:
     points = face(unit, middle)
-    opacity = head_matte(picture, points)
+    opacity = head_matte(head[0], points)
     assert opacity.shape == (SIDE, SIDE)
     assert opacity.dtype == np.uint8
     seen = np.clip(np.rint(points[4]), 0, SIDE - 1).astype(int)

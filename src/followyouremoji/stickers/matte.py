@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from followyouremoji.errors import WeightsError
 from followyouremoji.face.face_graphs import has_mesh
 from followyouremoji.face.topology import N_MESH
 from followyouremoji.face.window import WINDOW_SIDE, face_window
@@ -316,7 +317,10 @@ def _disc_eroded(mask: np.ndarray, radius: int) -> np.ndarray:
 
 def _person(picture: np.ndarray) -> np.ndarray | None:
     """How surely each pixel shows a person, float32 (height, width) from 0 to 1; None without the network."""
-    if not has_mesh():  # what brings the one brings the other
+    try:
+        if not has_mesh():  # what brings the one brings the other
+            return None
+    except WeightsError:  # no mediapipe at all
         return None
     from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 

@@ -42,6 +42,7 @@ BUST_WIDE, BUST_ABOVE, BUST_BELOW = (
 )  # semi-axes of the two half ellipses that cut off the rest
 LEAST_BUST = 10.5  # the lower one at least, where the picture ends sooner: the chin lies at some 8.5
 SKIN = 1.0  # how far within the outline of the landmarks all surely is of the face
+MISSED, MISSED_HAIR = 1.0, 3.0  # how far from what the network sees more may belong to it
 DOUBT = 0.6  # half the width of the band along the edge in which pixels are split
 HOLE = 1.0  # a hole of a smaller area, in square centimetres, is none
 THIN, HANGING = 0.8, 1.5  # half the width of what is thin, and how far it may reach, such as locks and fur
@@ -210,9 +211,13 @@ def _segmented(picture: np.ndarray, place: _Place) -> np.ndarray:
 
 
 def _kinds_by_network(person: np.ndarray, place: _Place) -> np.ndarray:
-    """GrabCut's kinds of pixels where the network sees a person: its doubts, and a band around what it sees."""
-    near = cv2.dilate((person > 0.5).astype(np.uint8), _disc(place.pixels(1.0)))
-    kinds = np.where((near > 0) | (person > 0.03), cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
+    """GrabCut's kinds of pixels where the network sees a person: its doubts, and a band around what it sees, wider
+    where hair may be that it misses."""
+    seen = (person > 0.5).astype(np.uint8)
+    near = cv2.dilate(seen, _disc(place.pixels(MISSED))) > 0
+    hair = cv2.dilate(seen, _disc(place.pixels(MISSED_HAIR))) > 0
+    doubt = near | (hair & (_usual_head(place) < 1.1)) | (person > 0.03)
+    kinds = np.where(doubt, cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
     kinds[person > 0.5] = cv2.GC_PR_FGD
     kinds[person > 0.97] = cv2.GC_FGD
     return kinds
@@ -222,7 +227,7 @@ def _kinds_by_place(place: _Place) -> np.ndarray:
     """GrabCut's kinds of pixels by where heads and shoulders usually are; the picture's edge beside them is
     background."""
     x, y = place.centimetres()
-    head = np.hypot(x / HEAD_WIDE, (y - HEAD_MIDDLE) / HEAD_HIGH)
+    head = _usual_head(place)
     body = (y > NECK) & (np.abs(x) < SHOULDERS + SLOPE * np.maximum(y - 2 * NECK, 0.0))
     kinds = np.where((head < 1.0) | body, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     edge = np.ones(place.shape, bool)
@@ -231,6 +236,12 @@ def _kinds_by_place(place: _Place) -> np.ndarray:
     kinds[edge & (head > 1.25) & (y < SHOULDERS)] = cv2.GC_BGD
     kinds[head > FAR] = cv2.GC_BGD
     return kinds
+
+
+def _usual_head(place: _Place) -> np.ndarray:
+    """How far each pixel lies from the middle of a usual head, whose outline is at 1: (height, width)."""
+    x, y = place.centimetres()
+    return np.hypot(x / HEAD_WIDE, (y - HEAD_MIDDLE) / HEAD_HIGH)
 
 
 def _one_piece(inside: np.ndarray, sure: np.ndarray, place: _Place) -> np.ndarray:

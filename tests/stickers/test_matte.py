@@ -87,12 +87,6 @@ def test_a_transparent_portrait_keeps_its_own_opacity() -> None:
     np.testing.assert_array_equal(cut_out(layers, face()), layers)
 
 
-def test_a_background_that_is_kept_is_opaque(head) -> None:
-    layers = cut_out(head[0], face(), keep_background=True)
-    np.testing.assert_array_equal(layers[..., :3], head[0])
-    assert (layers[..., 3] == 255).all()
-
-
 def test_a_body_is_cut_off_round_below_the_chin(no_network, head) -> None:
     picture, unit = head[0].copy(), 5.0
     middle = (SIDE / 2, 90.0)

@@ -10,7 +10,7 @@ side. What lies far below the chin is cut off round.
 Where it fails, so that the result needs a look:
 
 - Without the network: dark hair before a dark ground and light fur before a light one are lost, clothes often.
-- A thing or an animal that touches the head and has its colours stays.
+- A thing or an animal that touches the head and has its colours stays, or all that the network takes for a person's.
 - Hair finer than some two pixels, veils and glasses become a soft edge, in which some of the background remains.
 """
 
@@ -29,17 +29,10 @@ from followyouremoji.face.window import WINDOW_SIDE, face_window
 # Lengths are in centimetres of the mean face, which is 16.5 high, from the middle of the face; y goes down.
 REACH = 27.0  # of what is looked at, to each side
 HEAD_MIDDLE, HEAD_WIDE, HEAD_HIGH = -3.0, 11.0, 13.5  # a usual head with hair and ears: an ellipse
-NECK, SHOULDERS, SLOPE = (
-    3.0,
-    8.0,
-    0.9,
-)  # where the neck begins, half its width, and how much the shoulders spread
+NECK, SHOULDERS = 3.0, 8.0  # where the neck begins, and half its width
+SLOPE = 0.9  # how much the shoulders spread
 FAR = 2.4  # ellipses: what lies beyond is background
-BUST_WIDE, BUST_ABOVE, BUST_BELOW = (
-    21.0,
-    27.0,
-    15.0,
-)  # semi-axes of the two half ellipses that cut off the rest
+BUST_WIDE, BUST_ABOVE, BUST_BELOW = 21.0, 27.0, 15.0  # two half ellipses, which cut off the rest
 LEAST_BUST = 10.5  # the lower one at least, where the picture ends sooner: the chin lies at some 8.5
 SKIN = 1.0  # how far within the outline of the landmarks all surely is of the face
 MISSED, MISSED_HAIR = 1.0, 3.0  # how far from what the network sees more may belong to it
@@ -57,14 +50,13 @@ PURE = 4  # power of opacity, the weight of a colour
 CLEAR = 0.08  # opacities so close to none or to all count as that
 
 
-def cut_out(layers: np.ndarray, points: np.ndarray, keep_background: bool = False) -> np.ndarray:
+def cut_out(layers: np.ndarray, points: np.ndarray) -> np.ndarray:
     """A portrait without its background.
 
     Parameters
     ----------
     layers : uint8 (height, width, 3 or 4), upright. One with opacity keeps its own, and is returned as it is.
     points : (478, 2) landmarks of the face in its pixels.
-    keep_background : all stays opaque.
 
     Returns
     -------
@@ -73,8 +65,6 @@ def cut_out(layers: np.ndarray, points: np.ndarray, keep_background: bool = Fals
     """
     if layers.shape[2] == 4:
         return layers
-    if keep_background:
-        return np.dstack([layers, np.full(layers.shape[:2], 255, np.uint8)])
     opacity = head_matte(layers, points)
     return np.dstack([foreground_colours(layers, opacity), opacity])
 

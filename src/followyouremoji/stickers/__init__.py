@@ -1,1 +1,1 @@
-"""Stickers: a portrait's head without its background, animated, in the kinds of files that messengers take."""
+"""Animated stickers for messengers and chats: what each takes, how they look, files under its limits, packs."""

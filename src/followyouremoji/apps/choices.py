@@ -14,6 +14,7 @@ from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.errors import UserError
 from followyouremoji.options import bound, extra, options
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.stickers.request import PackRequest, StickerRequest
 from followyouremoji.studio.settings import StudioSettings
 
 FLAGS = {
@@ -38,6 +39,11 @@ FLAGS = {
     "offload": ("--offload/--no-offload",),
     "compiled": ("--compile",),
     "detector_bundle": ("--bundle",),
+    "services": ("--for",),
+    "backdrop": ("--background",),
+    "outline": ("--outline/--no-outline",),
+    "closing": ("--loop",),
+    "expressions": ("--only",),
 }
 """Where they are not the setting's own name."""
 
@@ -55,11 +61,18 @@ METAVARS = {
     "pose": "NAME=AMOUNT,...",
     "camera": "N|CLIP",
     "record": "FILE",
+    "services": "SERVICE",
+    "expressions": "EXPRESSION",
+    "font": "FILE",
 }
 KNOWN = {
     "scale",
     "face",
-    *(name for kind in (AnimationRequest, LiveRequest, StudioSettings) for name, _ in options(kind)),
+    *(
+        name
+        for kind in (AnimationRequest, LiveRequest, PackRequest, StickerRequest, StudioSettings)
+        for name, _ in options(kind)
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from followyouremoji.apps.lora import lora as lora_command
 from followyouremoji.apps.motion import motion_app
 from followyouremoji.apps.plan import plan as plan_command
 from followyouremoji.apps.points import points as points_command
+from followyouremoji.apps.sticker import sticker_app
 from followyouremoji.apps.studio import studio
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
@@ -32,11 +33,13 @@ app = typer.Typer(
     "fye animate me.jpg smile.mp4  [dim]makes me_smile.mp4, with the clip's sound[/]\n\n"
     "fye batch portraits/ motions/ -o out/  [dim]each portrait by each motion[/]\n\n"
     "fye live me.jpg  [dim]your camera moves the portrait, live[/]\n\n"
+    "fye sticker me.jpg laugh --for telegram  [dim]a sticker for a messenger; fye sticker pack makes many[/]\n\n"
     "fye motion preview me.jpg smile.mp4 look.mp4  [dim]a look ahead, quick[/]\n\n"
     "fye weights list  [dim]which models are there[/]\n\n"
     "fye doctor  [dim]if something does not work[/]",
 )
 app.add_typer(motion_app, name="motion")
+app.add_typer(sticker_app, name="sticker")
 app.add_typer(weights_app, name="weights")
 app.add_typer(portraits_app, name="portraits")
 app.add_typer(data_app, name="data")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,14 +12,11 @@ from followyouremoji.options import options
 from followyouremoji.stickers.request import PackRequest, StickerRequest
 
 if TYPE_CHECKING:
-    import click
-
     from followyouremoji.stickers.making import StickerOutcome
 
 FAILED = 2  # exit code; of a sticker that fails, too
 
 LEFT_OUT = (
-    "frame_rate",
     "loop",
     "crop",
     "paste_back",
@@ -29,7 +26,7 @@ LEFT_OUT = (
     "shared_noise",
     "compiled",
 )
-"""Of an animation's options, those that mean little for some two seconds of a head: a service sets rate and frame."""
+"""Of an animation's options, those that mean little for some two seconds of a head."""
 
 STICKER, PACK = (
     tuple(name for name, _ in options(kind) if name not in (*LEFT_OUT, *left_out))
@@ -40,7 +37,7 @@ STICKER, PACK = (
 class WithDefault(typer.core.TyperGroup):
     """A group whose first command need not be named: `fye sticker ada.png smile` is `fye sticker make ...`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
         return super().parse_args(ctx, list(args) if named or not args else ["make", *args])
 
@@ -48,7 +45,7 @@ class WithDefault(typer.core.TyperGroup):
 sticker_app = typer.Typer(
     cls=WithDefault,
     no_args_is_help=True,
-    help="Stickers for messengers: `fye sticker PORTRAIT MOTION --for SERVICE` makes one, `fye sticker pack` a pack.",
+    help="Stickers for messengers: `fye sticker PORTRAIT DRIVING --for SERVICE` makes one, `fye sticker pack` a pack.",
     epilog="[bold]Examples[/]\n\n"
     "fye sticker me.jpg wink_left --for telegram  [dim]an expression by its name[/]\n\n"
     "fye sticker me.jpg hello.mp4 --start 2s --for whatsapp --for signal  [dim]from a clip, for two services[/]\n\n"
@@ -61,7 +58,7 @@ sticker_app = typer.Typer(
 @sticker_app.command()
 @choices.expanded
 def make(request: Annotated[StickerRequest, STICKER]) -> None:
-    """Make stickers of PORTRAIT that moves as MOTION does. The word make may be left out."""
+    """Make stickers of PORTRAIT that moves as DRIVING does. The word make may be left out."""
     from followyouremoji.apps.output import note, say
     from followyouremoji.apps.screen import Screen
     from followyouremoji.stickers.making import make_sticker

@@ -283,7 +283,7 @@ class Maker:
     def composed(
         self, frames: Sequence[np.ndarray], format: StickerFormat, size: Size, box: Box | None = None
     ) -> list[np.ndarray]:
-        """Frames in a service's look, of a `size` that is its own or, without a caption, that of a picture beside it."""
+        """Frames in a service's look, of a `size` that is its own, or that of an icon, which has no caption."""
         look = self.request.look
         outline = format.outlined and look.backdrop == "remove" if look.outline == "auto" else look.outline
         caption = self.captions[format.name] if size == format.size else None

@@ -92,9 +92,9 @@ def named_motion(given: str) -> Path | Motion:
     return driving_source(given)
 
 
-def expression_loop(name: str) -> Motion:
+def expression_loop(name: str, frame_rate: float = 25.0) -> Motion:
     """An expression that is held, goes and comes back: `expression_motion`, begun at its height."""
-    motion = expression_motion(name)
+    motion = expression_motion(name, frame_rate)
     first = round(AT_ITS_HEIGHT * motion.frame_rate)
     return replace(motion, landmarks=np.roll(motion.landmarks, -first, axis=0))
 

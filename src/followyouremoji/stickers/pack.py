@@ -35,6 +35,7 @@ from followyouremoji.stickers.services import SERVICES, IconFormat
 
 SHEET, TILE, COLUMNS = "contact_sheet.png", 128, 6
 CLOSING: Closing = "blend"
+RATE = 25.0  # frames a second, unless others are asked for
 GROUND = (190, 198, 208)
 """Behind the stickers of a contact sheet: white outlines and dark hair show on it."""
 
@@ -98,7 +99,8 @@ def make_pack(request: PackRequest, on_event: OnEvent = ignore, load: Load = loa
         advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
         atomic_output(folder, request.overwrite, StickerError, entries=is_of_pack) as temporary,
     ):
-        motions = {name: expression_loop(name) for name in request.expressions}
+        rate = request.settings.frame_rate or RATE
+        motions = {name: expression_loop(name, rate) for name in request.expressions}
         maker, _ = opened(request, Driving(motions[request.expressions[0]]), captions, on_event, load)
         writer = PackWriter(temporary, title, maker, chosen)
         try:
@@ -194,7 +196,7 @@ class PackWriter:
         write_picture(folder / SHEET, contact_sheet(first, COLUMNS))
         with zipfile.ZipFile(self._folder / f"{service}.zip", "w", zipfile.ZIP_STORED) as archive:
             for path in sorted(folder.iterdir()):
-                if service != "line" or path.suffix == ".png" and path.name != SHEET:
+                if service != "line" or (path.suffix == ".png" and path.name != SHEET):
                     archive.write(path, path.name)
 
     def _readme(self, service: str) -> str:

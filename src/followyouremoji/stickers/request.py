@@ -1,4 +1,5 @@
-"""A sticker, or a pack of them, that somebody asks for, as data: checked when it is made. Needs neither NumPy nor torch."""
+"""A sticker, or a pack of them, that somebody asks for, as data: checked when it is made. Needs neither NumPy nor
+torch."""
 
 from __future__ import annotations
 
@@ -83,6 +84,7 @@ class PortraitRequest:
     loras: Loras = loras_option()
     alignment: AlignmentSettings = AlignmentSettings()
     settings: AnimationSettings = AnimationSettings()
+    """Its `loop` is not read: a sticker's is in the request."""
     overwrite: bool = option(False, "Replace the output if it exists.", panel="Result")
 
     @field_validator("services")

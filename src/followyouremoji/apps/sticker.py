@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from followyouremoji.apps import choices
+from followyouremoji.apps.help import examples
 from followyouremoji.options import options
 from followyouremoji.stickers.request import PackRequest, StickerRequest
 
@@ -45,17 +46,24 @@ class WithDefault(typer.core.TyperGroup):
 sticker_app = typer.Typer(
     cls=WithDefault,
     no_args_is_help=True,
-    help="Stickers for messengers: `fye sticker PORTRAIT DRIVING --for SERVICE` makes one, `fye sticker pack` a pack.",
-    epilog="[bold]Examples[/]\n\n"
-    "fye sticker me.jpg wink_left --for telegram  [dim]an expression by its name[/]\n\n"
-    "fye sticker me.jpg hello.mp4 --start 2s --for whatsapp --for signal  [dim]from a clip, for two services[/]\n\n"
-    "fye sticker me.jpg laugh --for slack --caption Ha!\n\n"
-    "fye sticker pack me.jpg --for telegram  [dim]eighteen expressions, and what the service wants beside them[/]\n\n"
-    "fye sticker make --help  [dim]all options[/]",
+    help="Stickers for messengers: [bold]fye sticker PORTRAIT DRIVING --for SERVICE[/] makes one.",
+    epilog=examples(
+        "fye sticker me.jpg wink_left --for telegram  # an expression by its name",
+        "fye sticker me.jpg talk.mp4 --start 2s --for whatsapp --for signal",
+        "fye sticker pack me.jpg --for telegram  # eighteen expressions",
+        more="fye sticker make --help shows all options.",
+    ),
 )
 
 
-@sticker_app.command()
+@sticker_app.command(
+    epilog=examples(
+        "fye sticker make me.jpg laugh --for telegram  # make may be left out",
+        "fye sticker me.jpg wink_left --for slack --caption OK --no-outline",
+        "fye sticker me.jpg talk.mp4 --start 2s --for whatsapp --for signal -o stickers",
+        "fye sticker me.jpg bundled:hello --for gif --background keep --loop pingpong",
+    )
+)
 @choices.expanded
 def make(request: Annotated[StickerRequest, STICKER]) -> None:
     """Make stickers of PORTRAIT that moves as DRIVING does. The word make may be left out."""
@@ -73,7 +81,12 @@ def make(request: Annotated[StickerRequest, STICKER]) -> None:
         raise typer.Exit(FAILED)
 
 
-@sticker_app.command()
+@sticker_app.command(
+    epilog=examples(
+        "fye sticker pack me.jpg --for telegram  # into me_stickers/telegram",
+        "fye sticker pack me.jpg --for whatsapp --only smile --only laugh --only kiss",
+    )
+)
 @choices.expanded
 def pack(request: Annotated[PackRequest, PACK]) -> None:
     """Make a pack of stickers of PORTRAIT, one for each expression, with icons, names and how to upload it."""

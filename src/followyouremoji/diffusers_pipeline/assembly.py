@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import nn
 
 from followyouremoji.checkpoints.codec import Codec
@@ -44,10 +43,12 @@ class HookedTurns(Turns):
 def assemble(
     config: ModelConfig,
     parts: Mapping[str, Part | None],
-    vae: SmallAutoencoderModel | AutoencoderKL,
+    vae: Any,
     image_encoder: nn.Module | None,
 ) -> Model:
-    """The model of a pipeline's components, whose tensors it shares; `parts` by their names in `FollowYourEmoji`.
+    """The model of a pipeline's components, whose tensors it shares.
+
+    `parts` by their names in `FollowYourEmoji`; `vae` is a `SmallAutoencoderModel` or diffusers' `AutoencoderKL`.
 
     Raises WeightsError where they are not those of one model.
     """
@@ -72,7 +73,7 @@ def assemble(
     encoder = None if image_encoder is None else ClipImageEncoder(image_encoder)
     if encoder is not None and image_encoder is not None:
         components[encoder] = image_encoder
-    codec = Codec(own, encoder).eval()  # type: ignore[arg-type]
+    codec = Codec(own, encoder).eval()
     for network in (networks.denoiser, networks.appearance_net, own):
         with_cpu_kernels(network, networks.device)
         if networks.device.type == "cuda":  # the layout in which its convolutions compute

@@ -86,7 +86,7 @@ class Adapters:
 
     def _set(self, model: Model, loaded: dict[str, Adapter]) -> None:
         for (layer, _), weight in self._own.items():
-            now = layer.weight
+            now: nn.Parameter = layer.weight  # type: ignore[assignment]
             layer.weight = nn.Parameter(weight.to(now.device, now.dtype), requires_grad=False)
         self._own = {}
         self.loaded = loaded

@@ -31,7 +31,7 @@ TABLES = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set")
 Sizes = NetworkConfig | AutoencoderConfig
 
 
-class Part(ModelMixin, ConfigMixin):
+class Part(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' own way
     """A network of this project as a model of diffusers.
 
     It holds the very tensors of its `network`, under their names: what is loaded into, moved or changed in one of both
@@ -107,7 +107,7 @@ class SmallAutoencoderModel(Part):
     sizes_kind = AutoencoderConfig
 
     @classmethod
-    def from_pretrained(cls, source: Any, **options: Any) -> Self:
+    def from_pretrained(cls, source: Any, **options: Any) -> Self:  # type: ignore[override]
         return super().from_pretrained(source, **(options | {"torch_dtype": torch.float32}))
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from diffusers.utils import BaseOutput
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -38,7 +41,7 @@ from followyouremoji.diffusers_pipeline.loras import WEIGHTS_NAME, Adapters
 from followyouremoji.diffusers_pipeline.model_card import model_card
 from followyouremoji.diffusers_pipeline.parts import Part, SmallAutoencoderModel
 from followyouremoji.diffusers_pipeline.scheduler import DenoisingByScheduler, FollowYourEmojiScheduler
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import Timeline, timeline
@@ -68,6 +71,10 @@ DOWNLOADING = (
     "variant",
 )
 """Options of `from_pretrained` on fetching a repository."""
+UPLOADING = ("repo_id", "commit_message", "private", "token", "create_pr")
+"""Options of `save_pretrained` on uploading."""
+
+Frames = list[list[Image.Image]] | np.ndarray | Tensor
 
 StepCallback = Callable[[Any, int, Tensor, dict[str, Any]], Mapping[str, Any] | None]
 
@@ -85,7 +92,7 @@ class FollowYourEmojiPipelineOutput(BaseOutput):
     frame_rate : frames a second, those of the motion.
     """
 
-    frames: list[list[Image.Image]] | np.ndarray | Tensor
+    frames: Frames
     frame_rate: float
 
 
@@ -106,10 +113,10 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
     Raises WeightsError for networks that are not of one model.
     """
 
-    model_cpu_offload_seq = "image_encoder->appearance_net->denoiser"
-    _exclude_from_cpu_offload = ["landmark_encoder", "qformer", "vae"]  # noqa: RUF012 (as in diffusers) - small, and used again and again
+    model_cpu_offload_seq = "image_encoder->appearance_net->denoiser"  # type: ignore[assignment]
+    _exclude_from_cpu_offload = ["landmark_encoder", "qformer", "vae"]  # noqa: RUF012 (they are small)
     _optional_components = ["qformer", "image_encoder"]  # noqa: RUF012
-    _callback_tensor_inputs = ["latents"]  # noqa: RUF012
+    _callback_tensor_inputs: ClassVar[list[str]] = ["latents"]
 
     def __init__(
         self,
@@ -155,20 +162,21 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             raise SettingsError(
                 "networks that take turns in memory cannot be shared: load them without `offload`"
             )
-        config, parts = model.config, model.parts()
-        vae = parts["autoencoder"]
+        config, parts = model.config, dict[str, Any](model.parts())
+        vae: Any = parts["autoencoder"]
+        is_foreign = isinstance(vae, StableDiffusionAutoencoder)
         return cls(
             **{name: NETWORKS[name].of(parts[name], config.network) for name in NETWORKS if name in parts},
-            vae=vae.vae
-            if isinstance(vae, StableDiffusionAutoencoder)
-            else SmallAutoencoderModel.of(vae, vae.config),
+            vae=vae.vae if is_foreign else SmallAutoencoderModel.of(vae, vae.config),
             image_encoder=parts["image_encoder"].clip if "image_encoder" in parts else None,
             scheduler=FollowYourEmojiScheduler(),
             model=settings_of(config),
         )
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, **options: Any) -> Self:
+    def from_pretrained(  # type: ignore[override]
+        cls, source: str | Path, **options: Any
+    ) -> Self:
         """Load a folder of diffusers, or a repository of the hub; see `DiffusionPipeline.from_pretrained`.
 
         Weights are read from safetensors files alone. Raises WeightsError where a part is missing, damaged or of
@@ -177,6 +185,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         options = {"use_safetensors": True, **options}
         folder = Path(source)
         if not folder.is_dir():
+            check_repository(str(source))
             fetching = {name: options.pop(name) for name in DOWNLOADING if name in options}
             folder = Path(cls.download(str(source), use_safetensors=True, **fetching))
             if "variant" in fetching:
@@ -185,17 +194,13 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             check_folder(folder, passed=frozenset(options))
         return super().from_pretrained(str(folder), **options)
 
-    def save_pretrained(
+    def save_pretrained(  # type: ignore[override]
         self, save_directory: str | Path, *arguments: Any, push_to_hub: bool = False, **options: Any
     ) -> None:
         """Write a folder of diffusers with a model card; see `DiffusionPipeline.save_pretrained`. LoRAs are left out,
         and a card that is there stays."""
-        upload = {
-            name: options.pop(name)
-            for name in ("repo_id", "commit_message", "private", "token", "create_pr")
-            if name in options
-        }
         folder = Path(save_directory)
+        upload: dict[str, Any] = {name: options.pop(name) for name in UPLOADING if name in options}
         with self._adapters.scaled(self._assembled(), 0.0):
             super().save_pretrained(str(folder), *arguments, **options)
         if not (folder / CARD_FILE).exists():
@@ -203,7 +208,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
                 model_card(self.model_config, upload.get("repo_id")), encoding="utf-8"
             )
         if push_to_hub:
-            self._upload(folder, **({"repo_id": folder.name} | upload))
+            self._upload(folder, **{"repo_id": folder.name, **upload})
 
     def push_to_hub(
         self,
@@ -233,8 +238,6 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         create_pr: bool = False,
         subfolder: str | None = None,
     ) -> str:
-        from huggingface_hub import HfApi
-
         hub = HfApi(token=token)
         repository = hub.create_repo(repo_id, private=private, exist_ok=True).repo_id
         keep_card = subfolder is not None or hub.file_exists(repository, CARD_FILE)
@@ -280,7 +283,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
     def model_config(self) -> ModelConfig:
         """The model's config, as a checkpoint has it. Raises WeightsError for components that are none of a model."""
         vae = self.vae.config["sizes"] if isinstance(self.vae, SmallAutoencoderModel) else None
-        return config_of(self.config.model, self.denoiser.config["sizes"], vae, "the pipeline's config")
+        return config_of(self.config["model"], self.denoiser.config["sizes"], vae, "the pipeline's config")
 
     @property
     def guidance_scale(self) -> float:
@@ -343,19 +346,25 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         if isinstance(callback_on_step_end, (PipelineCallback, MultiPipelineCallbacks)):
             callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
         scale = check_inputs(output_type, callback_on_step_end_tensor_inputs, cross_attention_kwargs)
-        seed = (settings or AnimationSettings()).seed if generator is None else drawn_seed(generator)
-        given = {"steps": num_inference_steps, "guidance_scale": guidance_scale}
+        settings = settings or AnimationSettings()
         settings = replace(
-            settings or AnimationSettings(),
-            seed=seed,
+            settings,
+            steps=settings.steps if num_inference_steps is None else num_inference_steps,
+            guidance_scale=settings.guidance_scale if guidance_scale is None else guidance_scale,
+            seed=settings.seed if generator is None else drawn_seed(generator),
             speed="exact",
-            **{name: value for name, value in given.items() if value is not None},
         )
         model = self._assembled()
         check_size(model.config, settings.size)
         sampling = sampling_settings([model], settings)
         self._guidance_scale = model_settings.guidance_scale(model.config, settings)
         self._num_timesteps, self._interrupt = sampling.steps, False
+        denoise = DenoisingByScheduler(
+            self.scheduler,
+            generator or torch.Generator().manual_seed(settings.seed),
+            partial(self._step_done, callback_on_step_end, callback_on_step_end_tensor_inputs),
+            lambda: self._interrupt,
+        )
         prepared = prepare(
             image,
             driving_motion(motion, settings, self._faces),
@@ -366,18 +375,11 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             portrait_landmarks=image_landmarks,
             faces=self._faces,
         )
-        denoise = DenoisingByScheduler(
-            self.scheduler,
-            generator or torch.Generator().manual_seed(seed),
-            partial(self._step_done, callback_on_step_end, callback_on_step_end_tensor_inputs),
-            lambda: self._interrupt,
-        )
         course = timeline(prepared.points_in_picture, prepared.loop)
         make = self._latents if output_type == "latent" else self._pictures
         with self._adapters.scaled(model, scale), without_numpy_threads():
-            made = make(model, prepared, course, sampling, denoise)
+            frames = as_output(make(model, prepared, course, sampling, denoise), output_type)
         self.maybe_free_model_hooks()
-        frames = made if output_type == "latent" else as_output(made, output_type)
         if not return_dict:
             return (frames,)
         return FollowYourEmojiPipelineOutput(frames=frames, frame_rate=prepared.motion.frame_rate)
@@ -471,6 +473,16 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             yield advance
 
 
+def check_repository(name: str) -> None:
+    """Raise WeightsError for what is neither a folder nor a name that a repository of the hub can have."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise WeightsError(
+            f"there is no folder {name}; give a folder that `fye weights to-diffusers` made, or a repository of the hub"
+        ) from error
+
+
 def check_inputs(
     output_type: str, tensor_inputs: Sequence[str], attention: Mapping[str, Any] | None
 ) -> float:
@@ -492,12 +504,12 @@ def drawn_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**63 - 1, (1,), generator=generator, device=generator.device))
 
 
-def as_output(
-    pictures: Sequence[np.ndarray], output_type: str
-) -> list[list[Image.Image]] | np.ndarray | Tensor:
-    """Finished frames uint8 (height, width, channels) in the form that a user asks for; see
+def as_output(made: Sequence[np.ndarray] | Tensor, output_type: str) -> Frames:
+    """Finished frames uint8 (height, width, channels), or latents, in the form that a user asks for; see
     `FollowYourEmojiPipelineOutput`."""
+    if isinstance(made, Tensor):
+        return made
     if output_type == "pil":
-        return [[Image.fromarray(picture) for picture in pictures]]
-    levels = np.stack(pictures)[None].astype(np.float32) / 255
+        return [[Image.fromarray(picture) for picture in made]]
+    levels = np.stack(made)[None].astype(np.float32) / 255
     return levels if output_type == "np" else torch.from_numpy(levels).permute(0, 1, 4, 2, 3)

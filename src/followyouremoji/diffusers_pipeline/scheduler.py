@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler, DDIMSchedulerOutput
-from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import Tensor
 
 from followyouremoji.errors import SettingsError
@@ -53,10 +52,10 @@ class FollowYourEmojiScheduler(DDIMScheduler):
         if not 1 <= num_inference_steps <= TRAINING_STEPS:
             raise ValueError(f"the number of steps must be 1 to {TRAINING_STEPS}, not {num_inference_steps}")
         self._schedule = ddim_schedule(num_inference_steps)
-        self.num_inference_steps = num_inference_steps
+        self.num_inference_steps = num_inference_steps  # type: ignore[assignment]
         self.timesteps = self._schedule.timesteps.to(device)
 
-    def step(
+    def step(  # type: ignore[override]  # there is no noise to add in a step
         self, model_output: Tensor, timestep: int | Tensor, sample: Tensor, return_dict: bool = True
     ) -> DDIMSchedulerOutput | tuple[Tensor, Tensor]:
         """The latents at the end of a step that begins at one of `timesteps`, and the clean ones that it aims at.
@@ -71,11 +70,15 @@ class FollowYourEmojiScheduler(DDIMScheduler):
         return DDIMSchedulerOutput(prev_sample=latents, pred_original_sample=clean)
 
 
-def check_scheduler(scheduler: SchedulerMixin) -> None:
+def check_scheduler(scheduler: Any) -> None:
     """Raise SettingsError for a scheduler that takes the network's output for something else than it is."""
+    name = type(scheduler).__name__
+    if not (hasattr(scheduler, "add_noise") and hasattr(scheduler, "init_noise_sigma")):
+        raise SettingsError(
+            f"{name} is no scheduler from noise to latents: take another one, such as DDIMScheduler"
+        )
     expected = getattr(scheduler.config, "prediction_type", None)
     if expected != PREDICTION:
-        name = type(scheduler).__name__
         raise SettingsError(
             f"this {name} expects networks that predict {expected or 'something else'!r}, and these predict {PREDICTION!r}: make it by "
             f"{name}.from_config(pipe.scheduler.config), or take another one"
@@ -87,7 +90,7 @@ class DenoisingByScheduler:
 
     def __init__(
         self,
-        scheduler: SchedulerMixin,
+        scheduler: Any,
         generator: torch.Generator,
         step_done: StepDone,
         interrupted: Callable[[], bool],
@@ -114,7 +117,7 @@ class DenoisingByScheduler:
         region: Tensor | None,
     ) -> Tensor:
         """See `denoise`; every pass is computed, so there is no `cache` and no `region`."""
-        scheduler: Any = self._scheduler
+        scheduler = self._scheduler
         scheduler.set_timesteps(steps, device=noise.device)
         latents = noise * scheduler.init_noise_sigma
         for step, timestep in enumerate(scheduler.timesteps):

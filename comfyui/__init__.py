@@ -3,7 +3,7 @@ the work."""
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import nodes_animation, nodes_inputs
+from . import nodes_animation, nodes_inputs, nodes_stickers
 
 NODES: list[type[io.ComfyNode]] = [
     nodes_inputs.LoadModel,
@@ -16,6 +16,7 @@ NODES: list[type[io.ComfyNode]] = [
     nodes_animation.Expression,
     nodes_animation.PosePortrait,
     nodes_animation.Animate,
+    nodes_stickers.Sticker,
 ]
 
 

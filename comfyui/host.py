@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -24,7 +23,7 @@ from followyouremoji.errors import PictureError, UserError
 MODELS = "followyouremoji"
 """The folder of ComfyUI's models, and the name by which `extra_model_paths.yaml` can add others."""
 
-folder_paths.add_model_folder_path(MODELS, os.path.join(folder_paths.models_dir, MODELS))
+folder_paths.add_model_folder_path(MODELS, str(Path(folder_paths.models_dir, MODELS)))
 
 
 def to_layers(images: Tensor, mask: Tensor | None = None) -> list[np.ndarray]:
@@ -137,7 +136,11 @@ def model_folders() -> dict[str, Path]:
     """Checkpoints in ComfyUI's folders of models, by name."""
     roots = [Path(root) for root in folder_paths.get_folder_paths(MODELS)]
     found = sorted(
-        folder for root in roots if root.is_dir() for folder in root.iterdir() if (folder / CONFIG_FILE).is_file()
+        folder
+        for root in roots
+        if root.is_dir()
+        for folder in root.iterdir()
+        if (folder / CONFIG_FILE).is_file()
     )
     return {folder.name: folder for folder in reversed(found)}
 

@@ -61,10 +61,20 @@ class Align(io.ComfyNode):
                     *("portrait_expression", "conjugate_gaze"),
                 ),
                 io.Int.Input(
-                    "preview_size", default=256, min=0, max=1024, tooltip="Pixels a side. 0: no preview."
+                    "preview_frames",
+                    default=9,
+                    min=0,
+                    max=10_000,
+                    tooltip="Frames that the preview shows, evenly through the motion. 0: all.",
+                ),
+                io.Int.Input(
+                    "preview_size", default=256, min=64, max=1024, tooltip="Pixels a side of the preview."
                 ),
             ],
-            outputs=[AlignedType.Output("aligned", display_name="aligned"), io.Image.Output("preview", display_name="preview")],
+            outputs=[
+                AlignedType.Output("aligned", display_name="aligned"),
+                io.Image.Output("preview", display_name="preview"),
+            ],
         )
 
     @classmethod
@@ -82,6 +92,7 @@ class Align(io.ComfyNode):
         gaze: float,
         portrait_expression: str,
         conjugate_gaze: str,
+        preview_frames: int,
         preview_size: int,
         pose: dict[str, float] | None = None,
     ) -> io.NodeOutput:
@@ -101,7 +112,7 @@ class Align(io.ComfyNode):
             pose=pose or None,
         )
         aligned = Aligned(portrait, motion, alignment)
-        return io.NodeOutput(aligned, to_images(landmark_frames(aligned, preview_size))[0])
+        return io.NodeOutput(aligned, to_images(landmark_frames(aligned, preview_frames, preview_size))[0])
 
 
 class Expression(io.ComfyNode):
@@ -160,7 +171,10 @@ class PosePortrait(io.ComfyNode):
                 PoseType.Input("pose"),
                 *widgets(AnimationSettings, "seed", "steps"),
             ],
-            outputs=[io.Image.Output("image", display_name="image"), io.Mask.Output("mask", display_name="mask")],
+            outputs=[
+                io.Image.Output("image", display_name="image"),
+                io.Mask.Output("mask", display_name="mask"),
+            ],
         )
 
     @classmethod
@@ -171,7 +185,9 @@ class PosePortrait(io.ComfyNode):
         settings = settings_of(AnimationSettings, {"seed": seed, "steps": steps})
         alignment = AlignmentSettings(portrait_expression="keep", pose=pose or None)
         with on_device(model):
-            session = PoseSession(model, portrait.portrait, face=portrait.face, settings=settings)
+            session = PoseSession(
+                model, portrait.portrait.layers, portrait_landmarks=portrait.landmarks, settings=settings
+            )
             picture = session.picture(session.own, alignment)
         return io.NodeOutput(*to_images([picture]))
 
@@ -233,7 +249,9 @@ class Animate(io.ComfyNode):
         }
         settings = settings_of(AnimationSettings, given)
         model.check(settings)
-        motion = aligned.motion if settings.frame_rate is None else aligned.motion.at_rate(settings.frame_rate)
+        motion = (
+            aligned.motion if settings.frame_rate is None else aligned.motion.at_rate(settings.frame_rate)
+        )
         prepared = model.prepare(
             aligned.chosen.portrait,
             motion,
@@ -246,16 +264,15 @@ class Animate(io.ComfyNode):
         return io.NodeOutput(images, masks, float(prepared.motion.frame_rate))
 
 
-def landmark_frames(aligned: Aligned, size: int) -> list[np.ndarray]:
-    """The landmarks of every frame over the dimmed portrait: uint8 (size, size, 3). With a size of 0 one black frame,
-    and of the alignment only what can be wrong with it is found."""
+def landmark_frames(aligned: Aligned, frames: int, size: int) -> list[np.ndarray]:
+    """The landmarks over the dimmed portrait, uint8 (size, size, 3), in so many frames of the motion, 0 for all."""
     prepared = prepare(
         aligned.chosen.portrait,
         aligned.motion,
-        ModelFraming(size or 64, LandmarkStyle(antialiased=True), always_crop=True),
+        ModelFraming(size, LandmarkStyle(antialiased=True), always_crop=True),
         face=aligned.chosen.face,
         alignment=aligned.alignment,
     )
-    if not size:
-        return [np.zeros((64, 64, 3), np.uint8)]
-    return [overlaid(prepared.picture, prepared.landmark_picture(frame)) for frame in range(len(prepared))]
+    last = len(prepared) - 1
+    shown = np.linspace(0, last, min(frames or len(prepared), len(prepared))).round().astype(int)
+    return [overlaid(prepared.picture, prepared.landmark_picture(int(frame))) for frame in shown]

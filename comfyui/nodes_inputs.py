@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import folder_paths
+import numpy as np
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from followyouremoji.animator import PortraitAnimator
 from followyouremoji.errors import MotionError
+from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
 from followyouremoji.face.tracking import track_motion
 from followyouremoji.face_finder import FaceFinder
@@ -62,6 +64,11 @@ class ChosenFace:
     portrait: Portrait
     face: int | None
 
+    @property
+    def landmarks(self) -> Landmarks:
+        """Of that face."""
+        return self.portrait.faces[(self.face or self.portrait.largest) - 1]
+
 
 class LoadModel(io.ComfyNode):
     @classmethod
@@ -106,7 +113,10 @@ class ExamplePortrait(io.ComfyNode):
             category=CATEGORY,
             description="A portrait that comes with the package, to try the nodes with.",
             inputs=[io.Combo.Input("name", options=example_names(PORTRAIT_ENDING), default="ada")],
-            outputs=[io.Image.Output("image", display_name="image"), io.Mask.Output("mask", display_name="mask")],
+            outputs=[
+                io.Image.Output("image", display_name="image"),
+                io.Mask.Output("mask", display_name="mask"),
+            ],
         )
 
     @classmethod
@@ -126,7 +136,9 @@ class FindPortrait(io.ComfyNode):
             inputs=[
                 io.Image.Input("image", tooltip="One picture; of several the first."),
                 io.Mask.Input(
-                    "mask", optional=True, tooltip="1 where the picture is transparent, as Load Image gives it."
+                    "mask",
+                    optional=True,
+                    tooltip="1 where the picture is transparent, as Load Image gives it.",
                 ),
                 io.Int.Input("face", default=0, min=0, max=100, tooltip=FACE),
             ],
@@ -170,7 +182,7 @@ class MotionFromImages(io.ComfyNode):
     def execute(cls, images: Tensor, frame_rate: float, face: int, smooth: float) -> io.NodeOutput:
         advance = watched()
 
-        def clip():
+        def clip() -> Iterator[tuple[float, np.ndarray]]:
             for number in range(len(images)):
                 (picture,) = to_layers(images[number : number + 1])
                 yield number / frame_rate, picture[..., :3]
@@ -265,7 +277,9 @@ class SaveMotion(io.ComfyNode):
     def execute(cls, motion: Motion, filename_prefix: str) -> io.NodeOutput:
         path, name = output_path(filename_prefix, MOTION_ENDING)
         motion.save(path)
-        return io.NodeOutput(name, ui=ui.PreviewText(f"{name}: {len(motion)} frames, {motion.duration:.1f} s"))
+        return io.NodeOutput(
+            name, ui=ui.PreviewText(f"{name}: {len(motion)} frames, {motion.duration:.1f} s")
+        )
 
 
 def motion_source(file: str) -> Path | Motion:

@@ -20,6 +20,7 @@ from followyouremoji.sources import Portrait
 from followyouremoji.stickers.captions import CaptionError
 from followyouremoji.stickers.composing import compose
 from followyouremoji.stickers.making import StickerOutcome, make_sticker, opaque
+from followyouremoji.stickers.matte import cut_out
 from followyouremoji.stickers.pack import SHEET, make_pack
 from followyouremoji.stickers.request import Backdrop, PackRequest, StickerLook, StickerRequest
 from followyouremoji.stickers.services import SERVICES, StickerFormat
@@ -84,8 +85,9 @@ class Stills:
         """
         format, look = controls.format, controls.look
         with self._turns.turn(visitor):
-            subject = self._subject(view_of(portrait), landmarks.normalised.tobytes())
-            shown = subject.shown(look.backdrop == "remove", max(format.size))
+            removed = look.backdrop == "remove"
+            subject = self._subject(view_of(portrait), landmarks.normalised.tobytes(), removed)
+            shown = subject.shown(removed, max(format.size))
             exact = format.sides in ("exact", "square")
             try:
                 frames = compose(
@@ -101,11 +103,13 @@ class Stills:
             return next(frames)
 
 
-def _subject(view: Path, normalised: bytes) -> Subject:
-    """A portrait's view with its face."""
+def _subject(view: Path, normalised: bytes, removed: bool) -> Subject:
+    """A portrait's view with its face, cut out where the background is `removed`."""
     layers = read_layers(view)
     size = (layers.shape[1], layers.shape[0])
     landmarks = Landmarks(np.frombuffer(normalised, np.float32).reshape(-1, 3), size)
+    if removed:
+        layers = cut_out(layers, landmarks.points)
     return Subject(Portrait(layers, (landmarks,)), 1)
 
 

@@ -177,7 +177,9 @@ class Stickers {
     this.state.textContent = "Looking at the portrait …";
     this.grounds.wait(true);
     try {
-      const picture = await (await sendJson("stickers/preview", this.wantedPack)).blob();
+      const answer = await sendJson("stickers/preview", this.wantedPack);
+      const picture = await answer.blob();
+      if (answer.status === 204) return undefined; // asked for anew in another window
       if (asked === JSON.stringify(this.wantedPack) && this.written.hidden) {
         this.grounds.still(picture);
         this.grounds.wait(Boolean(this.following));

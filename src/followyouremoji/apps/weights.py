@@ -158,9 +158,7 @@ OverwriteFolder = Annotated[
 ]
 
 
-@weights_app.command(
-    "to-diffusers", epilog=examples("fye weights to-diffusers bundled my_pipeline")
-)
+@weights_app.command("to-diffusers", epilog=examples("fye weights to-diffusers bundled my_pipeline"))
 def convert_to_diffusers(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="bundled, released, or a model's folder.")],
     output: Output,
@@ -174,9 +172,7 @@ def convert_to_diffusers(
     say(f"{made}: ready; load it with FollowYourEmojiPipeline.from_pretrained.")
 
 
-@weights_app.command(
-    "from-diffusers", epilog=examples("fye weights from-diffusers my_pipeline my_model")
-)
+@weights_app.command("from-diffusers", epilog=examples("fye weights from-diffusers my_pipeline my_model"))
 def convert_from_diffusers(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder with model_index.json, denoiser/ ...")

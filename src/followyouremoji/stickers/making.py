@@ -266,7 +266,14 @@ class Maker:
         format = SERVICES[service]
         self.tell(Stage("encoding", f"Encoding for {service}"))
         composed = self.composed(frames, format, format.size, box)
-        written = write_sticker(composed, rate, format, path, self.request.overwrite)
+        written = write_sticker(
+            composed,
+            rate,
+            format,
+            path,
+            self.request.overwrite,
+            progress=lambda words: self.tell(Progress(0, None)),
+        )
         facts = written.facts
         return StickerOutcome(
             service=service,

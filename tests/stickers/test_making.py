@@ -124,9 +124,7 @@ def test_one_service_may_fail(asked: StickerRequest, monkeypatch: pytest.MonkeyP
 
 def test_what_cannot_be_used_is_told_before_a_model_is_loaded(asked: StickerRequest, tmp_path: Path) -> None:
     refused(replace(asked, path=tmp_path / "a.gif"), StickerError, "2 services", "a folder")
-    refused(
-        replace(asked, path=tmp_path / "a.webp", services=("line",)), StickerError, "must end in .png"
-    )
+    refused(replace(asked, path=tmp_path / "a.webp", services=("line",)), StickerError, "must end in .png")
     picture = str(portrait_path("bundled:max"))
     refused(replace(asked, driving=picture), MotionError, "one pose")
     refused(replace(asked, clip=ClipSettings(stop="1")), MotionError, "one pose")

@@ -44,6 +44,8 @@ def test_rates_are_whole_fractions_of_the_motions_own() -> None:
     assert Timing.fitting(SERVICES["telegram"], 2.0, 25.0, "blend") == Timing(50, 25.0)
     assert Timing.fitting(SERVICES["telegram"], 9.0, 60.0, "blend") == Timing(90, 30.0)
     assert Timing.fitting(SERVICES["line"], 2.0, 25.0, "blend") == Timing(20, 10.0)
+    assert Timing.fitting(SERVICES["line"], 1.8, 25.0, "blend") == Timing(20, 10.0)  # the last pose is held
+    assert Timing.fitting(SERVICES["line"], 9.0, 25.0, "blend") == Timing(20, 10.0)
 
 
 def test_a_motion_that_is_too_short_is_held() -> None:

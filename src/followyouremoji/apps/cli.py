@@ -33,7 +33,7 @@ app = typer.Typer(
         "fye studio --open  # all of that on a page in the browser",
         "fye weights download  # the model for photographs, several gigabytes",
         "fye doctor  # if something does not work",
-        more="fye COMMAND --help shows examples of each command.",
+        more="Each command has examples of its own: fye COMMAND --help.",
     ),
 )
 MODELS, TRAINING = "Models and this installation", "Training and measuring"  # panels of the help

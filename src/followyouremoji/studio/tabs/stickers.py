@@ -74,7 +74,9 @@ STICKERS = f"""
     <div class="fye-pack">
       <div>
         <h2>A whole pack</h2>
-        <p class="fye-hint">The portrait with each of {len(NAMED_EXPRESSIONS)} expressions, named and packed for
+        <p class="fye-hint">The portrait with each of {
+    len(NAMED_EXPRESSIONS)
+} expressions, named and packed for
         <span class="fye-pack-for"></span>; it takes some minutes.</p>
       </div>
       <button type="button" class="fye-button" data-do="pack" disabled>Make the pack</button>

@@ -38,7 +38,7 @@ class Stickers {
     this.form = element.querySelector("form");
     this.limits = element.querySelector(".fye-limits");
     this.packFor = element.querySelector(".fye-pack-for");
-    this.grounds = new Grounds(element.querySelectorAll(".fye-ground"));
+    this.grounds = new Grounds(element.querySelector(".fye-grounds"));
     this.state = element.querySelector(".fye-shown");
     this.working = element.querySelector(".fye-sticker-working");
     this.said = this.working.querySelector(".fye-said");

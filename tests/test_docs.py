@@ -68,7 +68,7 @@ def test_code_that_is_linked_by_name_is_defined_there(page: Path) -> None:
 
 
 def test_method_page_links_symbols_of_every_room_of_the_method() -> None:
-    linked = {path for _, path in SYMBOL.findall(text_of(ROOT / "docs/method.md"))}
+    linked = {path for _, path in SYMBOL.findall(text_of(ROOT / "docs/how/method.md"))}
     rooms = {re.sub(r".*followyouremoji/", "", path).split("/")[0] for path in linked}
     assert {"face", "networks", "sampling", "training"} <= rooms
 

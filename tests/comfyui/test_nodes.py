@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 import tomllib
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -239,3 +240,17 @@ def test_the_pack_asks_for_this_package_and_pins_nothing() -> None:
     ours = tomllib.loads((PACK.parent / "pyproject.toml").read_text())["project"]["dependencies"]
     pinned = [one for one in ours if re.match(r"(torch|numpy|transformers|safetensors)\b.*(<|==|~=)", one)]
     assert pinned == []
+
+
+def test_networks_leave_a_device_unless_they_take_turns(comfy: Comfy, host: ModuleType) -> None:
+    """Seen on torch's device "meta", which every machine has."""
+    from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.checkpoints.offloading import Turns
+    from tests.small_model import small_model
+
+    elsewhere = torch.device("meta")
+    moved, kept = PortraitAnimator(small_model()), PortraitAnimator(replace(small_model(), turns=Turns({})))
+    for animator in (moved, kept):
+        host.move(animator, elsewhere)
+    assert {one.device for part in moved.model.parts().values() for one in part.parameters()} == {elsewhere}
+    assert kept.model.device == torch.device("cpu")

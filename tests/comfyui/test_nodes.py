@@ -161,12 +161,9 @@ def test_models_in_comfyuis_folder_are_listed_and_loaded(comfy: Comfy, model: An
     ("node", "inputs", "says"),
     [
         ("LoadModel", {"model": "gone"}, r"no model 'gone'. Put .* models/followyouremoji"),
-        ("LoadMotion", {"file": "gone.mp4"}, "no file 'gone.mp4' in ComfyUI's input folder"),
-        (
-            "LoadMotion",
-            {"file": "bundled:gone"},
-            "no bundled motion 'gone'; the bundled motions are bundled:hello",
-        ),
+        ("LoadMotion", {"file": "gone.mp4"}, "no 'gone.mp4' among .* in ComfyUI's input folder"),
+        ("LoadMotion", {"file": "../secret.mp4"}, "Put it there"),
+        ("LoadMotion", {"file": "bundled:gone"}, "no 'bundled:gone' among the bundled motions"),
     ],
 )
 def test_what_a_saved_workflow_names_and_is_gone(

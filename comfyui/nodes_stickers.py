@@ -7,14 +7,14 @@ from tempfile import TemporaryDirectory
 
 import folder_paths
 from comfy_api.latest import io, ui
-from followyouremoji.stickers.making import make_sticker
-from followyouremoji.stickers.request import Closing, StickerLook, StickerRequest
-from followyouremoji.stickers.services import SERVICES
 
 from followyouremoji.animator import PortraitAnimator
 from followyouremoji.face.motion import MOTION_ENDING
 from followyouremoji.media.pictures import save_image
 from followyouremoji.requests.events import Event, Progress
+from followyouremoji.stickers.making import make_sticker
+from followyouremoji.stickers.request import Closing, StickerLook, StickerRequest
+from followyouremoji.stickers.services import SERVICES
 
 from .host import in_words, on_device, output_path, watched
 from .nodes_animation import Aligned, AlignedType

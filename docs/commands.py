@@ -15,7 +15,9 @@ from followyouremoji.apps.cli import app
 
 def commands() -> str:
     """A section for each command."""
-    return "\n".join(part for path, command in walk(get_command(app), "fye") for part in section(path, command))
+    return "\n".join(
+        part for path, command in walk(get_command(app), "fye") for part in section(path, command)
+    )
 
 
 def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -42,6 +44,7 @@ def section(path: str, command: Any) -> Iterator[str]:
         argument = one.param_type_name == "argument"
         title = "Arguments" if argument else getattr(one, "rich_help_panel", None) or "Options"
         names, meaning = (" ".join(text.replace("|", "\\|").split()) for text in record)
+        names = re.sub(r" <\w+>$", "", names) if argument else names.replace(" range>", ">")
         panels.setdefault(title, []).append(f"| `{names}` | {plain(meaning)} |")
     for title, rows in panels.items():
         yield f"**{title}**\n\n| | |\n|---|---|\n" + "\n".join(rows) + "\n"

@@ -2,8 +2,8 @@
 
 - Tables out of declarations, in place of `<!-- table: NAME -->`.
 - Pages that are not in this folder: the reference of each room, the files of the repository's root, the notebook.
-- Links that lead out of this folder: to a symbol's place in the reference, or to one of these pages. Others, such as to a
-  test, have no place on the site and become their text.
+- Links that lead out of this folder: to a symbol's place in the reference, or to one of these pages. Others, such as to
+  a test, have no place on the site and become their text.
 - LaTeX becomes MathML, which browsers show without a script.
 """
 
@@ -48,9 +48,7 @@ ROOT_PAGES = {
 NOTEBOOK = "notebooks/first_steps.ipynb"
 LINK = re.compile(r"(?<![!\\])\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 CODE = re.compile(r"^( *)(```|~~~).*?^\1\2", re.MULTILINE | re.DOTALL)
-MATHS = re.compile(
-    r'<(?:span|div) class="arithmatex">\s*\\([(\[])(.*?)\\[)\]]\s*</(?:span|div)>', re.DOTALL
-)
+MATHS = re.compile(r'<(?:span|div) class="arithmatex">\s*\\([(\[])(.*?)\\[)\]]\s*</(?:span|div)>', re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -111,7 +109,9 @@ def notebook_page(notebook: str) -> str:
     """A notebook as a page, with a link to the file; what it printed is left out."""
     cells = json.loads(notebook)["cells"]
     texts = [
-        "".join(cell["source"]) if cell["cell_type"] == "markdown" else f"```python\n{''.join(cell['source'])}\n```"
+        "".join(cell["source"])
+        if cell["cell_type"] == "markdown"
+        else f"```python\n{''.join(cell['source'])}\n```"
         for cell in cells
     ]
     title, *rest = texts

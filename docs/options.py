@@ -1,5 +1,5 @@
-"""Tables of the reference, from the declarations that also check the values: all options of an animation, all entries of a
-training config, all sliders."""
+"""Tables of the reference, from the declarations that also check the values: all options of an animation, all entries
+of a training config and of a model's, all sliders."""
 
 import json
 from collections import defaultdict
@@ -122,4 +122,3 @@ def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from places(field.annotation, f"{path}{name}.")
         else:
             yield path + name, kind
-

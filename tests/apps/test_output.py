@@ -38,7 +38,7 @@ def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_time_left_is_that_of_what_this_run_has_to_do() -> None:
-    assert progress_line("Clips", 0, 0, None, 30) == "Clips: 0:00:30 so far"
-    assert progress_line("Clips", 0, 25, 100, 30) == "Clips: 25%, 0:00:30 so far, about 0:01:30 left"
-    assert progress_line("Clips", 50, 75, 100, 30) == "Clips: 75%, 0:00:30 so far, about 0:00:30 left"
-    assert progress_line("Clips", 50, 50, 100, 30) == "Clips: 50%, 0:00:30 so far"
+    assert progress_line("Clips", 0, None, 0, 30) == "Clips: 0:00:30 so far"
+    assert progress_line("Clips", 25, 100, 0, 30) == "Clips: 25%, 0:00:30 so far, about 0:01:30 left"
+    assert progress_line("Clips", 75, 100, 50, 30) == "Clips: 75%, 0:00:30 so far, about 0:00:30 left"
+    assert progress_line("Clips", 50, 100, 50, 30) == "Clips: 50%, 0:00:30 so far"

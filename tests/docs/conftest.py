@@ -22,7 +22,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("material")
     ada, max_, fox = (
-        Image.open(portrait_path(f"bundled:{name}")).convert("RGB").resize((256, 256)) for name in ("ada", "max", "fox")
+        Image.open(portrait_path(f"bundled:{name}")).convert("RGB").resize((256, 256))
+        for name in ("ada", "max", "fox")
     )
     for name in ("portrait", "painting", "me", "llama"):
         (fox if name == "llama" else ada).save(folder / f"{name}.jpg", quality=95)
@@ -34,7 +35,12 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ada.save(folder / "portraits" / "ada.jpg")
     max_.save(folder / "portraits" / "max.jpg")
 
-    frames = [*islice(PortraitAnimator.from_pretrained("bundled")(np.asarray(ada), driving_source("bundled:smile")), FRAMES)]
+    frames = [
+        *islice(
+            PortraitAnimator.from_pretrained("bundled")(np.asarray(ada), driving_source("bundled:smile")),
+            FRAMES,
+        )
+    ]
     with ClipWriter(folder / "clip.mp4", 25.0, (256, 256)) as clip:
         for frame in frames:
             clip.write(frame)

@@ -1,7 +1,7 @@
 """Blocks of code in the pages of the documentation, read and run as a reader would: those of a page in order, in one
 folder.
 
-says "takes minutes" is run by the slow tests.
+says "takes minutes" is run by the slow tests. A block of JSON whose title is a name is that file.
 """
 
 from __future__ import annotations
@@ -49,14 +49,16 @@ def snippets(page: Path) -> Iterator[Snippet]:
     text = page.read_text(encoding="utf-8")
     for block in FENCE.finditer(text):
         language, title, code = block.groups(default="")
-        if language in RUN:
+        if language in RUN or (language == "json" and title):
             line = text.count("\n", 0, block.start()) + 1
             yield Snippet(f"{page.relative_to(ROOT)}:{line}", language, title, code)
 
 
 def run(snippet: Snippet, folder: Path, names: dict[str, Any]) -> None:
     """Run a block in a folder, which is the current one; `names` are what Python blocks before it defined."""
-    if snippet.language == "python":
+    if snippet.language == "json":
+        (folder / snippet.title).write_text(snippet.code)
+    elif snippet.language == "python":
         with redirect_stdout(io.StringIO()):
             exec(compile(snippet.code, snippet.place, "exec"), names)
     elif (commands := fye_alone(snippet.code)) is not None:
@@ -70,7 +72,9 @@ def fye_alone(code: str) -> list[list[str]] | None:
     """The arguments of each command of a block of nothing but `fye`; None if there is anything else."""
     lines = [shlex.split(line, comments=True) for line in code.replace("\\\n", " ").splitlines()]
     lines = [line for line in lines if line]
-    plain = all(line[0] == "fye" for line in lines) and not re.search(r"[;|&<$`]", re.sub(r"#.*|'[^']*'|\"[^\"]*\"", "", code))
+    plain = all(line[0] == "fye" for line in lines) and not re.search(
+        r"[;|&<$`]", re.sub(r"#.*|'[^']*'|\"[^\"]*\"", "", code)
+    )
     return [line[1:] for line in lines] if plain else None
 
 
@@ -95,7 +99,10 @@ def bash(snippet: Snippet, folder: Path) -> None:
         script = programs / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}\n')
         script.chmod(0o755)
-    paths = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    paths = {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+    }
     ended = subprocess.run(
         [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", snippet.code],
         cwd=folder,
@@ -104,4 +111,6 @@ def bash(snippet: Snippet, folder: Path) -> None:
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, f"{snippet.place} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
+    assert ended.returncode == 0, (
+        f"{snippet.place} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
+    )

@@ -87,12 +87,6 @@ def test_a_transparent_portrait_keeps_its_own_opacity() -> None:
     np.testing.assert_array_equal(cut_out(layers, face()), layers)
 
 
-def test_a_background_that_is_kept_is_opaque(head) -> None:
-    layers = cut_out(head[0], face(), keep_background=True)
-    np.testing.assert_array_equal(layers[..., :3], head[0])
-    assert (layers[..., 3] == 255).all()
-
-
 def test_a_body_is_cut_off_round_below_the_chin(no_network, head) -> None:
     picture, unit = head[0].copy(), 5.0
     middle = (SIDE / 2, 90.0)
@@ -120,10 +114,9 @@ def test_specks_and_small_holes_are_none(no_network, head) -> None:
 @pytest.mark.parametrize(
     ("unit", "middle"), [(60.0, MIDDLE), (UNIT, (0.0, 0.0)), (UNIT, (SIDE, SIDE)), (0.5, MIDDLE)]
 )
-def test_faces_of_any_size_and_place_have_a_matte(no_network, unit, middle) -> None:
-    picture = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+def test_faces_of_any_size_and_place_have_a_matte(no_network, head, unit, middle) -> None:
     points = face(unit, middle)
-    opacity = head_matte(picture, points)
+    opacity = head_matte(head[0], points)
     assert opacity.shape == (SIDE, SIDE)
     assert opacity.dtype == np.uint8
     seen = np.clip(np.rint(points[4]), 0, SIDE - 1).astype(int)

@@ -18,19 +18,19 @@ SHOWN = 20  # refused files; the table in the suite has all
 
 def build(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The suite's folder, a new one.")],
+    clips: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="DIR",
+            help="A folder of clips of one face each, a subfolder for each expression, or with a labels.csv. May be given again.",
+        ),
+    ],
     portraits: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="DIR",
             help="A folder of portraits, a subfolder for each style, or with a labels.csv. May be given again.",
             show_default="none",
-        ),
-    ] = None,
-    clips: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="Needed: a folder of clips of one face each, a subfolder for each expression, or with a labels.csv. May be given again.",
         ),
     ] = None,
     size: Annotated[int, typer.Option(help="Side of pictures and clips, pixels.")] = 256,
@@ -67,8 +67,6 @@ def build(
     from followyouremoji.errors import SettingsError
     from followyouremoji.executors import Processes
 
-    if not clips:
-        raise SettingsError("A suite needs clips: give a folder of them with --clips.")
     if cross != "all" and not (cross.isascii() and cross.isdigit()):
         raise SettingsError(f"--cross is a number of clips, or all, not {cross!r}.")
     settings = BuildSettings(

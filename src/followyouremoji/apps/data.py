@@ -168,7 +168,7 @@ def prepare(
     )
 )
 def inspect(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `fye data prepare` made.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that fye data prepare made.")],
     sheet: Annotated[
         Path | None,
         typer.Option(

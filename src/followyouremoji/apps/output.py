@@ -72,24 +72,24 @@ def progress_bar(what: str) -> Iterator[Advance]:
 
 
 @contextmanager
-def progress_lines(what: str) -> Iterator[Advance]:
+def progress_lines(work: str) -> Iterator[Advance]:
     """A plain line on the standard error output after `FIRST` seconds and then every `EVERY`, so that a log shows that
     the work goes on, also while nothing advances."""
     began, ended = time.monotonic(), Event()
     before: float | None = None  # done by an earlier run that this one goes on with
-    done: float = 0
-    total: float | None = None
+    reached: tuple[str, float, float | None] = work, 0, None
 
-    def advance(now: float, of: float | None, named: str | None = None) -> None:
-        nonlocal what, before, done, total
+    def advance(done: float, total: float | None, what: str | None = None) -> None:
+        nonlocal before, reached
         end_if_pressed()
-        what, before, done, total = named or what, now if before is None else before, now, of
+        before = done if before is None else before
+        reached = what or reached[0], done, total
 
     def tell() -> None:
         for pause in chain([FIRST], repeat(EVERY)):
             if ended.wait(pause):
                 return
-            note(progress_line(what, before or 0, done, total, time.monotonic() - began), style="")
+            note(progress_line(*reached, before or 0, time.monotonic() - began), style="")
 
     telling = Thread(target=tell, name="progress", daemon=True)
     telling.start()
@@ -100,8 +100,8 @@ def progress_lines(what: str) -> Iterator[Advance]:
         telling.join()
 
 
-def progress_line(what: str, before: float, done: float, total: float | None, seconds: float) -> str:
-    """How far the work `what` is after so many seconds, in words; `before` of `done` had been done by then."""
+def progress_line(what: str, done: float, total: float | None, before: float, seconds: float) -> str:
+    """How far the work `what` is after so many seconds, in words; `before` of what is done was done when it began."""
     line = f"{what}: {f'{done / total:.0%}, ' if total else ''}{timedelta(seconds=round(seconds))} so far"
     if total and done > before:
         line += f", about {timedelta(seconds=round(seconds * (total - done) / (done - before)))} left"

@@ -39,13 +39,13 @@ NOT_A_LETTER = (
     "\U0010ffff"  # which Unicode will never assign: what a font shows for it, it shows for all it lacks
 )
 SHAPED_BLOCKS = (
-    (0x0590, 0x1100),
+    (0x0590, 0x10A0),
     (0x1780, 0x1800),
     (0x1900, 0x1C80),
     (0xA800, 0xAC00),
     (0xFB1D, 0xFE00),
 )
-"""Code points of scripts whose letters are reordered, joined or stacked: Hebrew to Georgian, Khmer, others of Asia."""
+"""Code points of scripts whose letters are reordered, joined or stacked: Hebrew to Burmese, Khmer, others of Asia."""
 
 PREFERRED_FONTS = ("arialbd", "arial bold", "segoeuib", "helveticaneue", "notosans-bold", "dejavusans-bold")
 _PLAINER = ("italic", "oblique", "mono", "condensed", "narrow", "light", "thin", "serif")

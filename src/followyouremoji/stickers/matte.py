@@ -10,7 +10,7 @@ side. What lies far below the chin is cut off round.
 Where it fails, so that the result needs a look:
 
 - Without the network: dark hair before a dark ground and light fur before a light one are lost, clothes often.
-- A thing or an animal that touches the head and has its colours stays.
+- A thing or an animal that touches the head and has its colours stays, or all that the network takes for a person's.
 - Hair finer than some two pixels, veils and glasses become a soft edge, in which some of the background remains.
 """
 
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from followyouremoji.errors import WeightsError
 from followyouremoji.face.face_graphs import has_mesh
 from followyouremoji.face.topology import N_MESH
 from followyouremoji.face.window import WINDOW_SIDE, face_window
@@ -28,19 +29,13 @@ from followyouremoji.face.window import WINDOW_SIDE, face_window
 # Lengths are in centimetres of the mean face, which is 16.5 high, from the middle of the face; y goes down.
 REACH = 27.0  # of what is looked at, to each side
 HEAD_MIDDLE, HEAD_WIDE, HEAD_HIGH = -3.0, 11.0, 13.5  # a usual head with hair and ears: an ellipse
-NECK, SHOULDERS, SLOPE = (
-    3.0,
-    8.0,
-    0.9,
-)  # where the neck begins, half its width, and how much the shoulders spread
+NECK, SHOULDERS = 3.0, 8.0  # where the neck begins, and half its width
+SLOPE = 0.9  # how much the shoulders spread
 FAR = 2.4  # ellipses: what lies beyond is background
-BUST_WIDE, BUST_ABOVE, BUST_BELOW = (
-    21.0,
-    27.0,
-    15.0,
-)  # semi-axes of the two half ellipses that cut off the rest
+BUST_WIDE, BUST_ABOVE, BUST_BELOW = 21.0, 27.0, 15.0  # two half ellipses, which cut off the rest
 LEAST_BUST = 10.5  # the lower one at least, where the picture ends sooner: the chin lies at some 8.5
 SKIN = 1.0  # how far within the outline of the landmarks all surely is of the face
+MISSED, MISSED_HAIR = 1.0, 3.0  # how far from what the network sees more may belong to it
 DOUBT = 0.6  # half the width of the band along the edge in which pixels are split
 HOLE = 1.0  # a hole of a smaller area, in square centimetres, is none
 THIN, HANGING = 0.8, 1.5  # half the width of what is thin, and how far it may reach, such as locks and fur
@@ -55,14 +50,13 @@ PURE = 4  # power of opacity, the weight of a colour
 CLEAR = 0.08  # opacities so close to none or to all count as that
 
 
-def cut_out(layers: np.ndarray, points: np.ndarray, keep_background: bool = False) -> np.ndarray:
+def cut_out(layers: np.ndarray, points: np.ndarray) -> np.ndarray:
     """A portrait without its background.
 
     Parameters
     ----------
     layers : uint8 (height, width, 3 or 4), upright. One with opacity keeps its own, and is returned as it is.
     points : (478, 2) landmarks of the face in its pixels.
-    keep_background : all stays opaque.
 
     Returns
     -------
@@ -71,8 +65,6 @@ def cut_out(layers: np.ndarray, points: np.ndarray, keep_background: bool = Fals
     """
     if layers.shape[2] == 4:
         return layers
-    if keep_background:
-        return np.dstack([layers, np.full(layers.shape[:2], 255, np.uint8)])
     opacity = head_matte(layers, points)
     return np.dstack([foreground_colours(layers, opacity), opacity])
 
@@ -209,9 +201,13 @@ def _segmented(picture: np.ndarray, place: _Place) -> np.ndarray:
 
 
 def _kinds_by_network(person: np.ndarray, place: _Place) -> np.ndarray:
-    """GrabCut's kinds of pixels where the network sees a person: its doubts, and a band around what it sees."""
-    near = cv2.dilate((person > 0.5).astype(np.uint8), _disc(place.pixels(1.0)))
-    kinds = np.where((near > 0) | (person > 0.03), cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
+    """GrabCut's kinds of pixels where the network sees a person: its doubts, and a band around what it sees, wider
+    where hair may be that it misses."""
+    seen = (person > 0.5).astype(np.uint8)
+    near = cv2.dilate(seen, _disc(place.pixels(MISSED))) > 0
+    hair = cv2.dilate(seen, _disc(place.pixels(MISSED_HAIR))) > 0
+    doubt = near | (hair & (_usual_head(place) < 1.1)) | (person > 0.03)
+    kinds = np.where(doubt, cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
     kinds[person > 0.5] = cv2.GC_PR_FGD
     kinds[person > 0.97] = cv2.GC_FGD
     return kinds
@@ -221,7 +217,7 @@ def _kinds_by_place(place: _Place) -> np.ndarray:
     """GrabCut's kinds of pixels by where heads and shoulders usually are; the picture's edge beside them is
     background."""
     x, y = place.centimetres()
-    head = np.hypot(x / HEAD_WIDE, (y - HEAD_MIDDLE) / HEAD_HIGH)
+    head = _usual_head(place)
     body = (y > NECK) & (np.abs(x) < SHOULDERS + SLOPE * np.maximum(y - 2 * NECK, 0.0))
     kinds = np.where((head < 1.0) | body, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     edge = np.ones(place.shape, bool)
@@ -230,6 +226,12 @@ def _kinds_by_place(place: _Place) -> np.ndarray:
     kinds[edge & (head > 1.25) & (y < SHOULDERS)] = cv2.GC_BGD
     kinds[head > FAR] = cv2.GC_BGD
     return kinds
+
+
+def _usual_head(place: _Place) -> np.ndarray:
+    """How far each pixel lies from the middle of a usual head, whose outline is at 1: (height, width)."""
+    x, y = place.centimetres()
+    return np.hypot(x / HEAD_WIDE, (y - HEAD_MIDDLE) / HEAD_HIGH)
 
 
 def _one_piece(inside: np.ndarray, sure: np.ndarray, place: _Place) -> np.ndarray:
@@ -316,7 +318,10 @@ def _disc_eroded(mask: np.ndarray, radius: int) -> np.ndarray:
 
 def _person(picture: np.ndarray) -> np.ndarray | None:
     """How surely each pixel shows a person, float32 (height, width) from 0 to 1; None without the network."""
-    if not has_mesh():  # what brings the one brings the other
+    try:
+        if not has_mesh():  # what brings the one brings the other
+            return None
+    except WeightsError:  # no mediapipe at all
         return None
     from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 

@@ -22,11 +22,13 @@ _KB = 1000
 
 @dataclass(frozen=True)
 class IconFormat:
-    """A still picture that stands for a pack: PNG of exactly `size` (width, height), of at most `max_bytes`."""
+    """A picture that stands for a pack: PNG of exactly `size` (width, height), of at most `max_bytes`, which moves as the
+    stickers do where it is `animated`."""
 
     name: str  # of the file, without its ending
     size: Size
     max_bytes: int
+    animated: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class StickerFormat:
     max_rate, least_frame_ms : frames a second, and how long the shortest frame is shown.
     least_frames, max_frames : their number.
     needs_transparency : whether a file without transparent pixels is refused.
+    outlined : whether the service asks for a white outline.
     max_loops : `ENDLESS`, or how often the animation is played at most; all rounds last `max_play_seconds` at most.
     source, checked : address of where this is documented, and the day when it was read there.
     pack : what a pack consists of; None where stickers are uploaded one by one.
@@ -89,6 +92,7 @@ class StickerFormat:
     least_frames: int = 1
     max_frames: int | None = None
     needs_transparency: bool = False
+    outlined: bool = False
     max_loops: int = ENDLESS
     max_play_seconds: float | None = None
     pack: PackFormat | None = None
@@ -163,7 +167,7 @@ _APPLE = "https://developer.apple.com/design/human-interface-guidelines/imessage
 _LINE = "https://creator.line.me/en/guideline/animationsticker/"
 _LINE_PACK = PackFormat(
     (8, 16, 24),
-    (IconFormat("main", (240, 240), 300 * _KB), IconFormat("tab", (96, 74), 300 * _KB)),
+    (IconFormat("main", (240, 240), 300 * _KB, animated=True), IconFormat("tab", (96, 74), 300 * _KB)),
     40,
     _LINE,
 )
@@ -196,6 +200,7 @@ _FORMATS = (
         max_bytes=500 * _KIB,
         max_seconds=10.0,
         least_frame_ms=8.0,
+        outlined=True,
         least_frames=2,  # of one frame it is a still sticker, which may have 100 KB only
         pack=_WHATSAPP_PACK,
     ),

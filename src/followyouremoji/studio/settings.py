@@ -44,7 +44,7 @@ class StudioSettings:
         None,
         "Folder in which results and visitors' files are kept.",
         panel="Page",
-        otherwise="`studio` in the cache folder",
+        otherwise="studio in the cache folder",
         strict=False,
     )
     bench: Path | None = option(

@@ -147,13 +147,13 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
 
     @classmethod
     def from_checkpoint(
-        cls, source: str | Path = "bundled", torch_dtype: torch.dtype | None = None
+        cls, source: str | Path = "bundled", dtype: torch.dtype = torch.float32
     ) -> FollowYourEmojiPipeline:
         """A pipeline of "bundled", "released" or a checkpoint's folder, on the CPU; see `checkpoints.load_model`.
 
         Raises WeightsError where that is missing, incomplete or damaged.
         """
-        return cls.from_model(load_model(source, "cpu", torch_dtype or torch.float32))
+        return cls.from_model(load_model(source, "cpu", dtype))
 
     @classmethod
     def from_model(cls, model: Model) -> FollowYourEmojiPipeline:
@@ -179,15 +179,13 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
     ) -> Self:
         """Load a folder of diffusers, or a repository of the hub; see `DiffusionPipeline.from_pretrained`.
 
-        Weights are read from safetensors files alone. Raises WeightsError where a part is missing, damaged or of
-        another model.
+        Raises WeightsError where a part is missing, damaged or of another model.
         """
-        options = {"use_safetensors": True, **options}
         folder = Path(source)
         if not folder.is_dir():
             check_repository(str(source))
             fetching = {name: options.pop(name) for name in DOWNLOADING if name in options}
-            folder = Path(cls.download(str(source), use_safetensors=True, **fetching))
+            folder = Path(cls.download(str(source), **fetching))
             if "variant" in fetching:
                 options["variant"] = fetching["variant"]
         if options.get("variant") is None and not any(folder.glob("*/*.index.json")):

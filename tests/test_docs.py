@@ -118,4 +118,9 @@ def test_citation_states_the_version() -> None:
 def test_readme_starts_with_a_picture_and_its_two_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.index("![") < readme.index("./dev demo") < readme.index("./dev check") < readme.index("## ")
-    assert len(readme.split()) <= 950
+    assert len(readme.split()) <= 450, "one screen, and links"
+    (dev,) = re.findall(
+        r"^case .*?^esac", (ROOT / "dev").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    for command in re.findall(r"\./dev (\w+)", readme):
+        assert f"\n{command})\n" in dev, f"./dev has no {command}"

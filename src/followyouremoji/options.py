@@ -13,7 +13,8 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-Panel = Literal["Result", "Model", "Motion", "Framing", "Advanced", "Page", "Limits"]
+Panel = Literal["Result", "Motion", "Framing", "Page", "Limits", "Model", "Advanced"]
+"""In the order in which a newcomer needs them, which is that of a command's help."""
 
 
 def option(

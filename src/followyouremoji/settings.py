@@ -21,16 +21,16 @@ class AnimationSettings:
 
     frame_rate: float | None = option(
         None,
-        "Frames a second to generate; of high-speed clips their own is a whole fraction that is at most 60.",
+        "Frames a second of the result.",
         panel="Result",
-        otherwise="the driving's own",
+        otherwise="the driving's own; of a high-speed clip a whole fraction of it, at most 60",
         gt=0.0,
         le=1000.0,
     )
     loop: Loop = option(
         "off",
-        "A result that can be played on and on: `blend` leads the last half second back into the first pose, `pingpong` goes "
-        "forwards and backwards, without sound.",
+        "Make a result that repeats without a jump: `blend` leads the last half second back into the first pose, `pingpong` plays "
+        "forwards and then backwards, without sound.",
         panel="Result",
     )
     size: int | None = option(
@@ -46,9 +46,9 @@ class AnimationSettings:
     )
     speed: Speed = option(
         "lossless",
-        "How many passes of the network are forecast instead of computed: `exact` none, `lossless` as many as make no visible "
-        "difference, `fast` and `fastest` more; `paper` is our reading of the paper's own cache. With few steps all are computed. "
-        "But with `exact`, frames of the bundled model in which the face moves evenly are filled in between others.",
+        "How much is forecast instead of computed: `exact` nothing, `lossless` what makes no visible difference, `fast` and `fastest` "
+        "more; `paper` is our reading of the paper's own cache. Where there are many steps, passes of the network are forecast; of "
+        "the bundled model, frames in which the face moves evenly are filled in between others.",
         panel="Model",
     )
     guidance_scale: float | None = option(
@@ -58,7 +58,12 @@ class AnimationSettings:
         otherwise="the model's",
         ge=1.0,
     )
-    seed: int = option(0, "The same seed gives the same result.", panel="Model", ge=0)
+    seed: int = option(
+        0,
+        "Number that the random noise is made of: the same seed gives the same result.",
+        panel="Model",
+        ge=0,
+    )
     driving_face: int | None = option(
         None,
         "Which face of the driving clip, 1 is the furthest to the left.",
@@ -102,7 +107,7 @@ class AnimationSettings:
     )
     shared_noise: float | None = option(
         None,
-        "Part of the noise that all frames share; more flickers less.",
+        "Part of the noise that all frames share, 0 to 1: with more of it the result flickers less.",
         panel="Advanced",
         otherwise="the model's",
         ge=0.0,
@@ -110,7 +115,7 @@ class AnimationSettings:
     )
     detector_bundle: Path | None = option(
         None,
-        "Google's face_landmarker.task: the relaxed frame is then chosen by its 52 expression scores, as in the released code. "
+        "The file face_landmarker.task of Google: the relaxed frame is then chosen by its 52 expression scores, as in the released code. "
         "Slower.",
         panel="Advanced",
         otherwise="without scores",

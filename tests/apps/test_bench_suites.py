@@ -82,8 +82,9 @@ def test_build_check_and_list(given: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def test_what_is_wrong_is_said_and_nothing_is_written(given: Path, tmp_path: Path) -> None:
     suite, faces, moves = tmp_path / "suite", given / "faces", given / "moves"
+    without = bench("build", suite)
+    assert (without.exit_code, "Missing option '--clips'" in without.output) == (2, True)
     for arguments, error, words in (
-        ((suite,), SettingsError, "--clips"),
         ((suite, "--clips", moves, "--cross", "-1"), SettingsError, "--cross"),
         ((suite, "--clips", moves, "--cross", "many"), SettingsError, "not 'many'"),
         ((suite, "--clips", moves, "--size", 32), SettingsError, "`size`"),

@@ -41,6 +41,7 @@ def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:
     arguments = [tmp_path / "ada.png", out, "--weights", model, "--steps", 2, "--rank", 2]
     result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
+    assert f"{out}: learning in 2 steps from 1 frame ..." in result.output
     assert "learnt from 1 frame" in result.output
     record = json.loads((tmp_path / "ada_lora.json").read_text())
     assert record["steps"] == 2

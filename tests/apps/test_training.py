@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("skia", reason="drawn portraits need skia-python")
 
 from tests.apps.conftest import Run
+from tests.apps.test_bad_input import assert_refused
+from tests.training.tiny import NETWORK_TABLE
 
 AUTOENCODER = """
 kind = "autoencoder"
@@ -26,6 +28,23 @@ latent_channels = 4
 channels = [8, 8]
 blocks = 1
 """
+
+DENOISER = (
+    """
+kind = "denoiser"
+stage = 1
+data = [{drawn = {size = 64}}]
+output = "stage1"
+autoencoder = "MODEL"
+references = 1
+targets = 1
+tensorboard = false
+[optimisation]
+steps = 1
+"""
+    + NETWORK_TABLE
+    + "\n[network.qformer]\nlayers = 4\nqueries = 2\nwidth = 8\nheads = 2\n"
+)
 
 
 def test_sigterm_saves_and_leaves_with_143_and_the_same_command_goes_on(tmp_path, fye: Run) -> None:
@@ -64,6 +83,17 @@ def test_a_run_that_cannot_be_read_is_told_in_a_line(fye: Run) -> None:
         2,
         "Error: run.toml: `optimisation.steps` must be a whole number above 0, not 'many'\n",
     )
+
+
+def test_a_run_says_what_it_began_with_and_is_exported_once_unless_asked(fye: Run, model: Path) -> None:
+    Path("stage1.toml").write_text(DENOISER.replace("MODEL", model.as_posix()))
+    ended = fye("train", "run", "stage1.toml")
+    assert ended.code == 0, ended.err
+    assert Path("stage1/start.txt").read_text() == (
+        "All networks began with random weights: the config has no `initial`.\n"
+    )
+    assert fye("train", "export", "stage1.toml", "model").code == 0
+    assert_refused(fye("train", "export", "stage1.toml", "model"), "model exists already", "(--overwrite)")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import typer
 
 from followyouremoji.apps import choices
 from followyouremoji.apps.choices import with_flags
+from followyouremoji.apps.help import examples
 from followyouremoji.errors import some_of
 from followyouremoji.requests.request import BatchRequest
 
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 
 FAILED = 2  # exit code; of a single animation that fails, too
 
-EPILOG = (
-    "[bold]Examples[/]\n\n"
-    "fye batch portraits/ motions/ -o out/  [dim]out/ANNA_SMILE.mp4 and so on; run it again to go on[/]\n\n"
-    "fye batch me.jpg stickers.txt --format webp  [dim]the motions in a list, one a line[/]\n\n"
-    "fye batch bundled:ada clips/ --stop 50 -o out/  [dim]the first 50 frames of each clip[/]"
+EPILOG = examples(
+    "fye batch portraits/ motions/ -o out/  # out/ANNA_SMILE.mp4 and so on",
+    "fye batch me.jpg stickers.txt --format webp  # a list of motions, one a line",
+    "fye batch bundled:ada clips/ --stop 50 -o out/  # 50 frames of each clip",
 )
 
 

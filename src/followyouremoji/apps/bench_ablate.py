@@ -21,25 +21,36 @@ def ablate(
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option(help="An ablation by name; may be given again.", show_default="all"),
+        typer.Option(
+            help="Train this ablation alone, by its config's name; may be given again.", show_default="all"
+        ),
     ] = None,
     suite: Annotated[
-        str, typer.Option(help="What the models are measured on: a suite's name or folder.")
+        str,
+        typer.Option(
+            help="What the models are measured on: a suite's name, see fye bench list, or its folder."
+        ),
     ] = "drawn-mini",
     pairs: Annotated[
-        int | None, typer.Option(help="So many pairs, spread over the suite.", show_default="all", min=1)
+        int | None,
+        typer.Option(help="Measure only so many pairs, spread over the suite.", show_default="all", min=1),
     ] = None,
     frames: Annotated[int, typer.Option(help="Most frames of a clip.", min=3)] = 16,
     size: Annotated[int, typer.Option(help="Side of the compared pictures, pixels.")] = 128,
-    budget: Annotated[float, typer.Option(help="Times the steps that the configs state.")] = 1.0,
-    singles: Annotated[int, typer.Option(help="Identities in the training pictures.", min=1)] = 600,
-    clips: Annotated[int, typer.Option(help="Identities in the training clips.", min=1)] = 60,
-    processes: Annotated[int, typer.Option(help="Of drawing and measuring.", min=1, max=1024)] = 1,
+    budget: Annotated[
+        float,
+        typer.Option(help="Factor on the training steps that the configs state: 0.5 trains half as long."),
+    ] = 1.0,
+    singles: Annotated[int, typer.Option(help="People drawn for the training pictures.", min=1)] = 600,
+    clips: Annotated[int, typer.Option(help="People drawn for the training clips.", min=1)] = 60,
+    processes: Annotated[
+        int, typer.Option(help="Processes that draw and measure at once.", min=1, max=1024)
+    ] = 1,
 ) -> None:
-    """Train the full recipe and models that differ from it in one switch, on the same drawings, seeds and steps;
-    measure them, and print the table beside the paper's.
+    """Train models that each lack one part of the method, measure them, and print the table beside the paper's.
 
-    What is done already is kept, and the same command goes on, also after Ctrl-C; another budget needs another OUT.
+    The full recipe and the models that differ from it in one switch learn from the same drawings, seeds and steps. What
+    is done already is kept, and the same command goes on, also after Ctrl-C; another budget needs another OUT.
     """
     from followyouremoji.apps.output import progress_bar, say
     from followyouremoji.benchmark.ablations import (

@@ -12,8 +12,8 @@ def report(
     results: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RESULTS...",
-            help="Folders of results of [bold]fye bench run[/], several of the same suite and protocol.",
+            metavar="RESULTS",
+            help="Folders that [bold]fye bench run[/] made; several only of the same suite, size and frames.",
         ),
     ],
     out: Annotated[
@@ -30,16 +30,19 @@ def report(
         str | None,
         typer.Option(
             metavar="SYSTEM",
-            help="Whose best, median and worst clips the page shows.",
+            help="The system whose best, median and worst clips the page shows.",
             show_default="the first that is no baseline",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a page that exists; the one in RESULTS always is.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the page of --output if it exists; report.html in RESULTS is always replaced.",
+        ),
     ] = False,
 ) -> None:
-    """Make one page of tables, plots and clips, which needs no network and no other file, and the tables as Markdown
-    and LaTeX."""
+    """Make one page of tables, plots and clips, a single file, and the tables as Markdown and LaTeX."""
     from contextlib import ExitStack
 
     from followyouremoji.apps.output import progress_bar, say

@@ -19,16 +19,16 @@ SHOWN = 10  # failures
 
 def run(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help="A suite's name, see `fye bench list`, or its folder.")
+        str, typer.Argument(metavar="SUITE", help="A suite's name, see fye bench list, or its folder.")
     ],
     system: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME=]SYSTEM",
-            help="What is measured; may be given again. A model, bundled, released or a checkpoint's folder, with settings such as "
-            "[bold]bundled?steps=30&speed=exact[/]; [bold]copy[/], [bold]warp[/] or [bold]mesh[/], which make no use of a network; "
+            help="What is measured; may be given again. A model (bundled, released or a folder), also with settings such as "
+            "[bold]bundled?steps=30&speed=exact[/]; [bold]copy[/], [bold]warp[/] or [bold]mesh[/], baselines without a network; "
             "[bold]videos:FOLDER[/], results of any other animator, a clip PAIR.mp4 for each pair; [bold]truth[/] or "
-            "[bold]autoencoder:MODEL[/], what is best at most. NAME is what tables call it.",
+            "[bold]autoencoder:MODEL[/], the best that can be reached. NAME is what tables call it.",
             show_default=", ".join(DEFAULT_SYSTEMS),
         ),
     ] = None,
@@ -50,7 +50,7 @@ def run(
         str | None,
         typer.Option(
             metavar="N|NAMES",
-            help="So many of the suite's pairs, spread over it, or those named, with commas between them.",
+            help="Measure only so many pairs, spread over the suite, or those named, with commas between them.",
             show_default="all",
         ),
     ] = None,
@@ -61,6 +61,7 @@ def run(
             metavar="ADDRESS",
             help="Work on a Ray cluster instead: its address, [bold]auto[/] for the one that this machine belongs to, [bold]local[/] to "
             "try it here. The suite and the weights must be on a file system that all machines share.",
+            show_default="processes of this machine",
         ),
     ] = None,
     ray_gpus: Annotated[
@@ -70,14 +71,14 @@ def run(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of the published networks that measure, see `fye bench weights`.",
+            help="Folder of the published networks that measure, see fye bench weights.",
             show_default="that of the downloads",
         ),
     ] = None,
     bundle: Annotated[
         Path | None,
         typer.Option(
-            help="Google's face_landmarker.task: its 52 expression scores are compared too. Slower.",
+            help="The file face_landmarker.task of Google: its 52 expression scores are compared too. Slower.",
             show_default="without scores",
         ),
     ] = None,

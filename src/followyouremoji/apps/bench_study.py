@@ -13,30 +13,32 @@ if TYPE_CHECKING:
 
 ResultsFolder = Annotated[
     Path,
-    typer.Argument(metavar="RESULTS", help="A folder that `fye bench run` made, of two systems or more."),
+    typer.Argument(metavar="RESULTS", help="A folder that fye bench run made, with two systems or more."),
 ]
 Database = Annotated[
     Path | None,
-    typer.Option("--db", metavar="FILE", help="Where answers are kept.", show_default="RESULTS/study.db"),
+    typer.Option(
+        "--db", metavar="FILE", help="File in which the answers are kept.", show_default="RESULTS/study.db"
+    ),
 ]
 
 
 def study(
     results: ResultsFolder,
     port: Annotated[
-        int, typer.Option(help="Of the page; 0 takes one that is free.", min=0, max=65535)
+        int, typer.Option(help="The page's port; 0 takes one that is free.", min=0, max=65535)
     ] = 8000,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets others in your network take part.")
     ] = "127.0.0.1",
-    pairs: Annotated[int, typer.Option(help="Of how many pairs each visitor is asked.", min=1)] = 10,
+    pairs: Annotated[int, typer.Option(help="How many pairs each visitor is asked about.", min=1)] = 10,
     db: Database = None,
 ) -> None:
-    """A web page where people rank the systems' results, blind and in random order, for expression, identity and
-    overall quality, as in the paper's user study.
+    """Open a web page where people rank the systems' results, as in the paper's user study.
 
-    Answers are saved at once. Several people may take part at a time, and an interrupted visit goes on where it
-    stopped. Ctrl-C ends the server; the same command goes on with the study.
+    They rank them blind and in random order, for expression, identity and overall quality. Answers are saved at once.
+    Several people may take part at a time, and an interrupted visit goes on where it stopped. Ctrl-C ends the server;
+    the same command goes on with the study.
     """
     from followyouremoji.apps.output import note, progress_bar, say
     from followyouremoji.benchmark.store import Results
@@ -74,12 +76,14 @@ def study_results(
     results: ResultsFolder,
     db: Database = None,
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write every ranking as CSV.")
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write every ranking as CSV.", show_default="none"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")] = False,
 ) -> None:
-    """Average ranks of a study with intervals, the visitors' agreement, and the paper's beside them. Also while the
-    study is running."""
+    """Show what came of a study: average ranks with intervals, the visitors' agreement, the paper's ranks beside them.
+
+    Also while the study is running."""
     from followyouremoji.apps.output import say
     from followyouremoji.benchmark.store import Results
     from followyouremoji.benchmark.study.figures import Study

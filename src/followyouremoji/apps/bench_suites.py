@@ -18,32 +18,38 @@ SHOWN = 20  # refused files; the table in the suite has all
 
 def build(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The suite's folder, a new one.")],
+    clips: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="DIR",
+            help="A folder of clips of one face each, a subfolder for each expression, or with a labels.csv. May be given again.",
+        ),
+    ],
     portraits: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="DIR",
             help="A folder of portraits, a subfolder for each style, or with a labels.csv. May be given again.",
-        ),
-    ] = None,
-    clips: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="A folder of clips of one face each, a subfolder for each expression, or with a labels.csv. May be given again.",
+            show_default="none",
         ),
     ] = None,
     size: Annotated[int, typer.Option(help="Side of pictures and clips, pixels.")] = 256,
-    frames: Annotated[int, typer.Option(help="Most frames of a clip, from its first.")] = 150,
+    frames: Annotated[int, typer.Option(help="Most frames of a clip, counted from its first.")] = 150,
     cross: Annotated[
         str,
-        typer.Option(metavar="N|all", help="Clips that every portrait is paired with, in turns; or all."),
+        typer.Option(
+            metavar="N|all", help="With how many of the clips each portrait is paired, in turns; or all."
+        ),
     ] = "1",
     name: Annotated[str | None, typer.Option(help="The suite's name.", show_default="the folder's")] = None,
     licence: Annotated[
-        str, typer.Option(help="Licence of the files whose label states none.")
+        str, typer.Option(help="Licence of the files, where labels.csv states none.")
     ] = "not stated",
     source: Annotated[
-        str, typer.Option(help="Where the files come from whose label does not say.", show_default=False)
+        str,
+        typer.Option(
+            help="Where the files come from, where labels.csv does not say.", show_default="not stated"
+        ),
     ] = "",
     processes: Annotated[int, typer.Option(help="Files worked on at once.", min=1, max=1024)] = 1,
 ) -> None:
@@ -61,8 +67,6 @@ def build(
     from followyouremoji.errors import SettingsError
     from followyouremoji.executors import Processes
 
-    if not clips:
-        raise SettingsError("A suite needs clips: give a folder of them with --clips.")
     if cross != "all" and not (cross.isascii() and cross.isdigit()):
         raise SettingsError(f"--cross is a number of clips, or all, not {cross!r}.")
     settings = BuildSettings(
@@ -112,10 +116,10 @@ def check(
 
 def list_(
     suites: Annotated[
-        list[Path] | None, typer.Argument(metavar="[SUITE]...", help="Folders of suites to describe too.")
+        list[Path] | None, typer.Argument(metavar="SUITE", help="Folders of suites to describe too.")
     ] = None,
 ) -> None:
-    """Name the suites that there are: those that are drawn on demand, and what any suite holds."""
+    """Show the suites that are drawn on demand, and what any suite holds."""
     from followyouremoji.apps.output import note, say
     from followyouremoji.benchmark.named import DRAWN, drawn_suite, earlier_drawings
     from followyouremoji.benchmark.suite import Suite

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 
 Download = Annotated[
     list[str] | None,
-    typer.Option("--download", metavar="NAME", help="Fetch this network; may be given several times."),
+    typer.Option(
+        "--download",
+        metavar="NAME",
+        help="Fetch this network; may be given several times.",
+        show_default="they are listed",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before fetching.")]
 
 
 def weights(download: Download = None, yes: Yes = False) -> None:
-    """The networks that measure: which are there, what they measure, under what licence; --download fetches one."""
+    """Show the networks that measure, which of them are there, and their licences; --download fetches one."""
     from followyouremoji.benchmark.metrics.published import NETWORKS, networks_folder
     from followyouremoji.errors import SettingsError
 

@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.errors import UserError
-from followyouremoji.options import bound, extra, options
+from followyouremoji.options import Panel, bound, extra, options
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.stickers.request import PackRequest, StickerRequest
 from followyouremoji.studio.settings import StudioSettings
 
 FLAGS = {
@@ -38,6 +39,11 @@ FLAGS = {
     "offload": ("--offload/--no-offload",),
     "compiled": ("--compile",),
     "detector_bundle": ("--bundle",),
+    "services": ("--for",),
+    "backdrop": ("--background",),
+    "outline": ("--outline/--no-outline",),
+    "closing": ("--loop",),
+    "expressions": ("--only",),
 }
 """Where they are not the setting's own name."""
 
@@ -52,14 +58,27 @@ METAVARS = {
     "points": "FILE",
     "background": "COLOUR",
     "max_side": "PIXELS",
-    "pose": "NAME=AMOUNT,...",
+    "pose": "NAME=AMOUNT",
     "camera": "N|CLIP",
     "record": "FILE",
+    "head": "WAY",
+    "long_clips": "WAY",
+    "portrait_expression": "WAY",
+    "speed": "LEVEL",
+    "services": "SERVICE",
+    "expressions": "EXPRESSION",
+    "font": "FILE",
 }
+"""Where they are not the type's own, which is long where there are many choices; the help names these."""
+
 KNOWN = {
     "scale",
     "face",
-    *(name for kind in (AnimationRequest, LiveRequest, StudioSettings) for name, _ in options(kind)),
+    *(
+        name
+        for kind in (AnimationRequest, LiveRequest, PackRequest, StickerRequest, StudioSettings)
+        for name, _ in options(kind)
+    ),
 }
 
 
@@ -80,11 +99,12 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     """A command as typer reads it: a parameter that is annotated with a class of settings stands for an option each,
     and is given what they make. `Annotated` with a tuple of names, it stands for those alone.
 
-    Errors that name settings get their flags.
+    Options stand in the order of `Panel`. Errors that name settings get their flags.
     """
     own = inspect.signature(command, eval_str=True).parameters
     groups: dict[str, tuple[Any, list[str]]] = {}
-    parameters: list[inspect.Parameter] = []
+    placed: list[tuple[int, inspect.Parameter]] = []
+    panels = [None, *get_args(Panel)]
     for one in own.values():
         kind, names = one.annotation, None
         if get_origin(kind) is Annotated:
@@ -92,9 +112,13 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         if is_dataclass(kind):
             fields = {name: field for name, field in options(kind) if names is None or name in names}
             groups[one.name] = kind, [*fields]
-            parameters += [parameter(name, field) for name, field in fields.items()]
+            placed += [
+                (panels.index(extra(field, "panel")), parameter(name, field))
+                for name, field in fields.items()
+            ]
         else:
-            parameters.append(one.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            placed.append((0, one.replace(kind=inspect.Parameter.KEYWORD_ONLY)))
+    parameters = [one for _, one in sorted(placed, key=lambda pair: pair[0])]
 
     @wraps(command)
     def run(**given: Any) -> None:

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps import batch, choices, live
+from followyouremoji.apps import batch, choices, live, lora, plan, points, studio
 from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
-from followyouremoji.apps.lora import lora as lora_command
+from followyouremoji.apps.help import examples, reflow
 from followyouremoji.apps.motion import motion_app
-from followyouremoji.apps.plan import plan as plan_command
-from followyouremoji.apps.points import points as points_command
-from followyouremoji.apps.studio import studio
+from followyouremoji.apps.sticker import sticker_app
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
 from followyouremoji.requests.request import AnimationRequest
@@ -27,25 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Follow Your Emoji: animate [bold]any portrait[/] with the expressions of a driving video.",
-    epilog="[bold]To begin[/]\n\n"
-    "fye animate bundled:ada bundled:hello  [dim]both come with the program[/]\n\n"
-    "fye animate me.jpg smile.mp4  [dim]makes me_smile.mp4, with the clip's sound[/]\n\n"
-    "fye batch portraits/ motions/ -o out/  [dim]each portrait by each motion[/]\n\n"
-    "fye live me.jpg  [dim]your camera moves the portrait, live[/]\n\n"
-    "fye motion preview me.jpg smile.mp4 look.mp4  [dim]a look ahead, quick[/]\n\n"
-    "fye weights list  [dim]which models are there[/]\n\n"
-    "fye doctor  [dim]if something does not work[/]",
+    epilog=examples(
+        "fye animate bundled:ada bundled:hello  # both come with the program",
+        "fye animate me.jpg smile.mp4  # makes me_smile.mp4, with the clip's sound",
+        "fye live me.jpg  # your camera moves the portrait",
+        "fye sticker me.jpg laugh --for telegram  # a sticker; and packs of them",
+        "fye studio --open  # all of that on a page in the browser",
+        "fye weights download  # the model for photographs, several gigabytes",
+        "fye doctor  # if something does not work",
+        more="Each command has examples of its own: fye COMMAND --help.",
+    ),
 )
-app.add_typer(motion_app, name="motion")
-app.add_typer(weights_app, name="weights")
-app.add_typer(portraits_app, name="portraits")
-app.add_typer(data_app, name="data")
-app.add_typer(train_app, name="train")
-app.add_typer(bench_app, name="bench")
-train_app.command("lora")(lora_command)
-train_app.command("plan")(plan_command)
-app.command()(studio)
-app.command("points")(points_command)
+MODELS, TRAINING = "Models and this installation", "Training and measuring"  # panels of the help
 
 
 def print_version(wanted: bool) -> None:
@@ -64,17 +55,20 @@ def root(
 
 
 @app.command(
-    epilog="[bold]Examples[/]\n\n"
-    "fye animate me.jpg smile.mp4  [dim]writes me_smile.mp4[/]\n\n"
-    "fye animate me.jpg smile.mp4 -o out.gif --stop 50  [dim]the first 50 frames, as a GIF[/]\n\n"
-    "fye animate me.jpg speech.mp4 --start 0:12 --duration 3s  [dim]three seconds of it[/]\n\n"
-    "fye animate me.jpg wink.png -o wink.jpg  [dim]one pose, one picture[/]\n\n"
-    "fye animate me.jpg talk.fyemotion --mouth 1.3 --head none  [dim]a stronger mouth, a still head[/]\n\n"
-    "fye animate llama.jpg talk.fyemotion --points llama.json  [dim]a face that is not found: see fye points[/]\n\n"
-    "fye animate me.jpg wink.mp4 --loop blend -o wink.webp  [dim]a sticker that plays on without a jump[/]\n\n"
-    "fye animate us.jpg smile.mp4 --face all  [dim]everybody smiles; or --face 1=smile.mp4 --face 2=talk.mp4[/]\n\n"
-    "fye animate me.jpg speech.mp4 --job speech-job  [dim]long; the same command goes on after a break[/]\n\n"
-    "fye animate me.jpg smile.mp4 --side-by-side --weights released --steps 20"
+    epilog=examples(
+        "fye animate bundled:ada bundled:hello  # writes ada_hello.mp4",
+        "fye animate me.jpg smile.mp4 -o out.gif --stop 50  # 50 frames, as a GIF",
+        "fye animate me.jpg talk.mp4 --start 0:12 --duration 3s  # three seconds",
+        "fye animate me.jpg wink.png -o wink.jpg  # one pose, one picture",
+        "fye animate me.jpg bundled:talk --mouth 1.3 --head none  # the head still",
+        "fye animate me.jpg bundled:smile --pose yaw=-10  # and turned a little",
+        "fye animate me.jpg wink.mp4 --loop blend -o wink.webp  # repeats smoothly",
+        "fye animate us.jpg smile.mp4 --face all  # everybody smiles",
+        "fye animate us.jpg --face 1=smile.mp4 --face 2=bundled:talk",
+        "fye animate llama.jpg talk.mp4 --points llama.json  # see fye points",
+        "fye animate me.jpg long.mp4 --job long-job  # run it again to go on",
+        "fye animate me.jpg smile.mp4 --weights released  # for photographs",
+    )
 )
 @choices.expanded
 def animate(request: AnimationRequest) -> None:
@@ -93,12 +87,28 @@ def animate(request: AnimationRequest) -> None:
 
 app.command(epilog=batch.EPILOG)(batch.batch)
 app.command(epilog=live.EPILOG)(live.live)
+app.command(epilog=studio.EPILOG)(studio.studio)
+app.command(epilog=points.EPILOG)(points.points)
+app.add_typer(motion_app, name="motion")
+app.add_typer(sticker_app, name="sticker")
 
 
-@app.command()
+@app.command(
+    epilog=examples("fye doctor  # ends with Ready, or with what is missing"), rich_help_panel=MODELS
+)
 def doctor() -> None:
-    """What is installed, which device and precision would be used, which weights are there."""
+    """Show what is installed, which device and precision would be used, and which weights are there."""
     from followyouremoji.apps.doctor import examine
 
     if not examine():
         raise typer.Exit(1)
+
+
+app.add_typer(weights_app, name="weights", rich_help_panel=MODELS)
+app.add_typer(train_app, name="train", rich_help_panel=TRAINING)
+app.add_typer(data_app, name="data", rich_help_panel=TRAINING)
+app.add_typer(portraits_app, name="portraits", rich_help_panel=TRAINING)
+app.add_typer(bench_app, name="bench", rich_help_panel=TRAINING)
+train_app.command(epilog=lora.EPILOG)(lora.lora)
+train_app.command(epilog=plan.EPILOG)(plan.plan)
+reflow(app)

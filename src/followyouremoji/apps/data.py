@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
+from followyouremoji.apps.help import examples
+
 FILTERS = "Filters"
 
 data_app = typer.Typer(
     no_args_is_help=True,
     help="Training clips: prepare them from video, look at what was prepared.",
-    epilog="fye data prepare videos/ clips/ --processes 8\n\n"
-    "fye data prepare videos/ clips/ --ray auto  [dim]the same on a Ray cluster[/]\n\n"
-    "fye data inspect clips/ --sheet clips.png",
+    epilog=examples(
+        "fye data prepare videos/ clips/ --processes 8", "fye data inspect clips/ --sheet clips.png"
+    ),
 )
 
 
@@ -23,7 +25,13 @@ def data() -> None:
     pass
 
 
-@data_app.command()
+@data_app.command(
+    epilog=examples(
+        "fye data prepare videos/ clips/ --processes 8 --min-frames 34",
+        "fye data prepare videos/ clips/ --size 256 --face-size 100  # small faces too",
+        "fye data prepare videos/ clips/ --ray auto  # on a Ray cluster",
+    )
+)
 def prepare(
     source: Annotated[
         Path,
@@ -32,7 +40,11 @@ def prepare(
         ),
     ],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder for the shards; a stopped run goes on there.")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="Folder for the training clips, packed in files (shards); a stopped run goes on there.",
+        ),
     ],
     processes: Annotated[int, typer.Option(help="Clips worked on at once.", min=1, max=1024)] = 1,
     ray: Annotated[
@@ -41,6 +53,7 @@ def prepare(
             metavar="ADDRESS",
             help="Work on a Ray cluster instead: its address, [bold]auto[/] for the one that this machine belongs to, [bold]local[/] to "
             "try it here. SRC and OUT must be on a file system that all machines share.",
+            show_default="processes of this machine",
         ),
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the training pictures, pixels; a multiple of 8.")] = 512,
@@ -66,19 +79,22 @@ def prepare(
     sharpness: Annotated[
         float,
         typer.Option(
-            help="Least sharpness of the face; the report's histogram helps.", rich_help_panel=FILTERS
+            help="Least sharpness of the face, a number without a unit: the report shows how it is spread.",
+            rich_help_panel=FILTERS,
         ),
     ] = 0.06,
     confidence: Annotated[
         float,
         typer.Option(
-            help="Confidence of the detector that confirms a tracked face, 0 to 1.", rich_help_panel=FILTERS
+            help="Least confidence of the detector that a tracked face is one, 0 to 1.",
+            rich_help_panel=FILTERS,
         ),
     ] = 0.5,
     duplicate: Annotated[
         float,
         typer.Option(
-            help="Least change between frames, of 255 levels; less is a repetition.", rich_help_panel=FILTERS
+            help="Least mean change of the face between frames, of 255 levels; a frame that changes less is a repetition.",
+            rich_help_panel=FILTERS,
         ),
     ] = 0.05,
     min_frames: Annotated[
@@ -88,17 +104,20 @@ def prepare(
         int, typer.Option(help="Most frames of a training clip; longer ones are divided.")
     ] = 256,
     quality: Annotated[
-        int, typer.Option(help="JPEG quality of the pictures.", rich_help_panel="Advanced")
+        int, typer.Option(help="JPEG quality of the pictures, 1 to 100.", rich_help_panel="Advanced")
     ] = 95,
     shard_megabytes: Annotated[
-        float, typer.Option(help="Size of a shard.", rich_help_panel="Advanced")
+        float,
+        typer.Option(
+            help="Size at which a file of clips (shard) is full, megabytes.", rich_help_panel="Advanced"
+        ),
     ] = 512.0,
 ) -> None:
-    """Make training clips: cut at scene changes, one face tracked, cropped, filtered, annotated, packed in shards, with
-    a report.
+    """Make training clips of videos, with a report.
 
-    A run that was stopped goes on with the same command. A file that cannot be read is listed in the report and stops
-    nothing.
+    Videos are cut at scene changes; in each part one face is tracked and cropped, and what the filters refuse is left
+    out. A run that was stopped goes on with the same command. A file that cannot be read is listed in the report and
+    stops nothing.
     """
     from followyouremoji.apps.output import note, progress_bar, say
     from followyouremoji.data.preparation.report import write_report
@@ -141,12 +160,21 @@ def prepare(
     )
 
 
-@data_app.command()
+@data_app.command(
+    epilog=examples(
+        "fye data inspect clips/",
+        "fye data inspect clips/ --sheet clips.png --rows 40",
+        "fye data inspect clips/ --check  # reads everything",
+    )
+)
 def inspect(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `fye data prepare` made.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that fye data prepare made.")],
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Write a contact sheet: clips with landmarks, metric faces and masks."),
+        typer.Option(
+            help="Write a contact sheet, .png: some clips with landmarks, metric faces and masks.",
+            show_default="none",
+        ),
     ] = None,
     rows: Annotated[int, typer.Option(help="Clips on the sheet.", min=1, max=200)] = 24,
     check: Annotated[
@@ -154,7 +182,7 @@ def inspect(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the sheet if it exists.")] = False,
 ) -> None:
-    """Say what shards hold: clips, frames, lengths, sizes."""
+    """Show what prepared training clips hold: how many there are, their lengths and sizes."""
     import numpy as np
     from PIL import Image
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from followyouremoji.apps import choices
+from followyouremoji.apps.help import examples
 from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.options import options
 from followyouremoji.settings import AnimationSettings
@@ -19,12 +20,12 @@ from followyouremoji.settings import AnimationSettings
 if TYPE_CHECKING:
     from followyouremoji.broadcast.broadcast import Broadcast, Summary
 
-EPILOG = (
-    "[bold]Examples[/]\n\n"
-    "fye live me.jpg  [dim]your first camera moves the portrait, in a window[/]\n\n"
-    "fye live me.jpg --record me.mp4  [dim]and what is seen is kept[/]\n\n"
-    "fye live me.jpg --virtual-camera  [dim]for calls: choose the virtual camera there[/]\n\n"
-    "fye live me.jpg --camera talk.mp4 --size 256  [dim]a clip in place of a camera, smaller pictures[/]"
+EPILOG = examples(
+    "fye live me.jpg  # your first camera moves the portrait, in a window",
+    "fye live me.jpg --record me.mp4  # and what is seen is kept",
+    "fye live me.jpg --page --open  # on a page in the browser",
+    "fye live me.jpg --virtual-camera  # for calls: choose that camera there",
+    "fye live bundled:fox --camera talk.mp4 --size 256  # moved by a clip",
 )
 LIVE = tuple(name for name, _ in options(LiveRequest) if name != "neutral")
 """Without the number of a clip's relaxed frame, which a camera does not have."""
@@ -37,10 +38,10 @@ def live(
     request: Annotated[LiveRequest, LIVE],
     settings: Annotated[AnimationSettings, SETTINGS],
     browse: Annotated[
-        bool, typer.Option("--open", help="Open the page, if there is one, in the browser.")
+        bool, typer.Option("--open", help="Open the page in the browser, where there is one (--page).")
     ] = False,
 ) -> None:
-    """Move PORTRAIT as somebody before a camera does, live.
+    """Move PORTRAIT live, as somebody before a camera moves.
 
     Ctrl-C, or q in the window, ends it and finishes the recording. The space bar calibrates anew: look straight ahead,
     relaxed, for a second.

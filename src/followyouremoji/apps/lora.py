@@ -8,12 +8,18 @@ from typing import Annotated
 
 import typer
 
+from followyouremoji.apps.help import examples
 from followyouremoji.apps.output import note, progress_bar, say
 from followyouremoji.errors import WeightsError, advice_on_gpu_memory
 from followyouremoji.files import write_json
 from followyouremoji.personal.settings import LoraSettings
 
 DEFAULTS = LoraSettings()
+EPILOG = examples(
+    "fye train lora me.jpg me.safetensors  # minutes on two CPU cores",
+    "fye train lora talk.mp4 pictures/ me.safetensors  # the more, the better",
+    "fye animate me.jpg bundled:hello --lora me.safetensors",
+)
 ENDING = ".safetensors"
 SMALL_MODEL = (
     256  # pixels; a GPU's memory holds the activations of larger ones only if they are computed anew
@@ -30,28 +36,41 @@ def lora(
             help="Pictures, clips or folders of them, all of one person or character.",
         ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write, .safetensors.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The LoRA, a file to write; its name ends in .safetensors.")
+    ],
     weights: Annotated[
         str, typer.Option(help="The model to teach: bundled, released, or a checkpoint's folder.")
     ] = "bundled",
     steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = DEFAULTS.steps,
     rank: Annotated[
-        int, typer.Option(help="How much can be learnt; the file grows with it.", min=1, max=256)
+        int,
+        typer.Option(
+            help="How much can be learnt: the rank of the changes. The file grows with it.", min=1, max=256
+        ),
     ] = DEFAULTS.rank,
     alpha: Annotated[
         float | None,
-        typer.Option(help="Factor of the changes, over the rank.", min=0.01, show_default="the rank"),
+        typer.Option(
+            help="How strongly what is learnt acts: a factor, divided by the rank.",
+            min=0.01,
+            show_default="the rank",
+        ),
     ] = None,
     convolutions: Annotated[
-        bool, typer.Option("--convolutions", help="Change convolutions too, not the attentions alone.")
+        bool,
+        typer.Option(
+            "--convolutions",
+            help="Let convolutions learn too, not the attentions alone: more can be learnt, the file is larger.",
+        ),
     ] = DEFAULTS.convolutions,
     learning_rate: Annotated[
-        float, typer.Option(help="AdamW's learning rate.", min=1e-7, max=1.0)
+        float, typer.Option(help="Learning rate of the optimiser AdamW.", min=1e-7, max=1.0)
     ] = DEFAULTS.learning_rate,
     drawn_share: Annotated[
         float | None,
         typer.Option(
-            help="Share of drawn people with true expressions in the training, so that the model keeps its mouths and eyes.",
+            help="Share of drawn people in the training, 0 to 0.9: from them the model keeps how mouths and eyes open.",
             min=0.0,
             max=0.9,
             show_default=f"{DEFAULTS.drawn_share}, or 0 for a model trained on photographs",
@@ -59,20 +78,27 @@ def lora(
     ] = None,
     face: Annotated[
         int | None,
-        typer.Option(help="Which face, 1 is the furthest to the left.", min=1, show_default="the largest"),
+        typer.Option(
+            help="Which face of the pictures and clips, 1 is the furthest to the left.",
+            min=1,
+            show_default="the largest",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same LoRA.", min=0)] = DEFAULTS.seed,
     device: Annotated[
-        str | None, typer.Option(help="cuda, cuda:1, mps or cpu.", show_default="a GPU if there is one")
+        str | None,
+        typer.Option(
+            help="Where it is trained: cuda, cuda:1, mps or cpu.", show_default="a GPU if there is one"
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
-    """Teach a model one person's or character's look, from clips or even a single picture; fye animate --lora OUT then
-    uses it.
+    """Teach a model one person's or character's look, from clips or even a single picture.
 
-    Clips are learnt as they were filmed. A single picture is warped to other expressions, so the model learns how this
-    face looks, not how this person moves. Beside OUT, OUT_views.png shows held-out views before and after, and
-    OUT_lora.json holds the figures. Ctrl-C or SIGTERM leave what is learnt so far in OUT_unfinished.safetensors.
+    fye animate --lora OUT then uses it. Clips are learnt as they were filmed. A single picture is warped to other
+    expressions, so the model learns how this face looks, not how this person moves. Beside OUT, OUT_views.png shows
+    held-out views before and after, and OUT_lora.json holds the figures. Ctrl-C or SIGTERM leave what is learnt so far
+    in OUT_unfinished.safetensors.
     """
     # Names of their own: the portrait may lie beside the LoRA under its very name.
     record, sheet = out.with_name(f"{out.stem}_lora.json"), out.with_name(f"{out.stem}_views.png")
@@ -107,13 +133,15 @@ def lora(
         checkpointing=config.picture_size > SMALL_MODEL,
         seed=seed,
     )
-    person = read_person(sources, person_size(config), seed=seed, face=face)
+    with progress_bar("Reading pictures and clips"):
+        person = read_person(sources, person_size(config), seed=seed, face=face)
     frames = sum(len(take) for take in person.takes)
     if frames == 1:
         note(
             "Note: from one picture the model learns a look, not expressions; clips of the person teach more."
         )
     about = ", ".join(source.name for source in sources)
+    say(f"{out}: learning in {steps} steps from {frames} frame{'s' if frames > 1 else ''} ...")
 
     def keep(learnt: Lora) -> None:
         write_lora(learnt, unfinished, overwrite=True)

@@ -9,25 +9,36 @@ from typing import Annotated
 import typer
 
 from followyouremoji.apps import choices
+from followyouremoji.apps.help import examples
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.requests.request import AnimationRequest, ClipSettings, Output
 from followyouremoji.settings import AnimationSettings
 
 motion_app = typer.Typer(
     no_args_is_help=True,
-    help="Motion files: a clip's face movements, kept for use again.",
-    epilog="fye motion extract talk.mp4 talk.fyemotion  [dim]then: fye animate PORTRAIT talk.fyemotion[/]\n\n"
-    "fye motion preview portrait.png talk.mp4 look.mp4\n\n"
-    "fye motion make keyframes.json mine.fyemotion\n\n"
-    "fye motion info bundled:hello",
+    help="Motion files: the movements of a face, to use again; and a quick look ahead.",
+    epilog=examples(
+        "fye motion extract talk.mp4 talk.fyemotion",
+        "fye animate me.jpg talk.fyemotion  # plays on any portrait",
+        "fye motion preview me.jpg talk.mp4 look.mp4  # landmarks alone, quick",
+    ),
 )
 
 
-@motion_app.command()
+@motion_app.command(
+    epilog=examples(
+        "fye motion extract talk.mp4 talk.fyemotion",
+        "fye motion extract talk.mp4 part.fyemotion --start 2s --duration 3s --face 2",
+    )
+)
 @choices.expanded
 def extract(
     clip: Annotated[
-        str, typer.Argument(metavar="CLIP", help="A clip, or a released motion template (.npy).")
+        str,
+        typer.Argument(
+            metavar="CLIP",
+            help="A clip, a motion that the papers' authors released (.npy), or [bold]bundled:NAME[/].",
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
     *,
@@ -41,7 +52,7 @@ def extract(
         ),
     ] = None,
 ) -> None:
-    """Follow the face in CLIP and keep its motion, which needs a few percent of the clip's size and no tracking."""
+    """Follow the face in CLIP once, and keep its motion as a small file that plays on any portrait."""
     from followyouremoji.apps.output import say
     from followyouremoji.apps.screen import Screen
     from followyouremoji.errors import MotionError
@@ -66,7 +77,13 @@ PREVIEWED = (
 )
 
 
-@motion_app.command()
+@motion_app.command(
+    epilog=examples(
+        "fye motion preview me.jpg talk.mp4 look.mp4",
+        "fye motion preview bundled:ada bundled:hello look.gif --mouth 1.3",
+        "fye motion preview us.jpg talk.mp4 look.mp4 --face all  # every face",
+    )
+)
 @choices.expanded
 def preview(
     request: Annotated[AnimationRequest, PREVIEWED],
@@ -76,7 +93,7 @@ def preview(
     *,
     size: Annotated[int, typer.Option(help="Side of the clip, pixels.", min=64, max=2048)] = 512,
 ) -> None:
-    """Draw the landmarks that a model would follow over the portrait. Quick: no model runs."""
+    """Draw the landmarks that a model would follow over the portrait. Quick, because no model runs."""
     from followyouremoji.apps.output import say
     from followyouremoji.apps.screen import Screen
     from followyouremoji.requests.driving import counted
@@ -88,17 +105,20 @@ def preview(
     say(f"{out}: the landmarks of {counted(outcome.frames)}.")
 
 
-@motion_app.command()
+@motion_app.command(
+    epilog=examples("fye motion make keyframes.json mine.fyemotion", "fye animate me.jpg mine.fyemotion")
+)
 @choices.expanded
 def make(
     keyframes: Annotated[
-        Path, typer.Argument(metavar="KEYFRAMES", help="Poses at moments (.json), see docs/guides/poses.md.")
+        Path,
+        typer.Argument(metavar="KEYFRAMES", help="Poses at moments, a .json file: see docs/guides/poses.md."),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The motion file; its name ends in .fyemotion.")],
     *,
     output: Annotated[Output, ("overwrite",)],
 ) -> None:
-    """Make a motion of keyframes, which plays on any portrait."""
+    """Make a motion, which plays on any portrait, of poses at moments that you write down."""
     from followyouremoji.apps.output import say
     from followyouremoji.errors import MotionError
     from followyouremoji.face.keyframes import read_keyframes
@@ -112,16 +132,17 @@ def make(
     say(f"{out}: {counted(len(motion))}, {motion.duration:.1f} s.")
 
 
-@motion_app.command()
+@motion_app.command(epilog=examples("fye motion info talk.fyemotion", "fye motion info bundled:hello"))
 def info(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="A motion file (.fyemotion, or a released .npy), or bundled:NAME."
+            metavar="FILE",
+            help="A motion file (.fyemotion, or one that the papers' authors released, .npy), or [bold]bundled:NAME[/].",
         ),
     ],
 ) -> None:
-    """What a motion file holds."""
+    """Show what a motion file holds: source, length, size, and where the face was missing."""
     from followyouremoji.apps.output import say
     from followyouremoji.errors import MotionError
     from followyouremoji.face.alignment import neutral_frame

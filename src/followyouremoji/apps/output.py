@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from itertools import chain, repeat
+from threading import Event, Thread
 from typing import Protocol
 
 from rich.console import Console
@@ -18,6 +22,11 @@ from rich.progress import (
 )
 
 from followyouremoji.apps.interrupts import end_if_pressed
+
+FIRST, EVERY = (
+    10.0,
+    30.0,
+)  # seconds to the first line of progress where there is no terminal, and between later ones
 
 
 class Advance(Protocol):
@@ -37,9 +46,13 @@ def note(message: str, style: str = "yellow") -> None:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Advance]:
-    """A bar with the time left on the standard error output; nothing where that is not a terminal. After Ctrl-C,
-    advancing it raises KeyboardInterrupt, in whatever thread."""
+    """A bar with the time left on the standard error output; where that is no terminal, a line now and then. After
+    Ctrl-C, advancing it raises KeyboardInterrupt, in whatever thread."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        with progress_lines(what) as advance:
+            yield advance
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -48,7 +61,7 @@ def progress_bar(what: str) -> Iterator[Advance]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
 
         def advance(done: float, total: float | None, what: str | None = None) -> None:
@@ -56,6 +69,43 @@ def progress_bar(what: str) -> Iterator[Advance]:
             bar.update(task, completed=done, total=total, description=what)
 
         yield advance
+
+
+@contextmanager
+def progress_lines(work: str) -> Iterator[Advance]:
+    """A plain line on the standard error output after `FIRST` seconds and then every `EVERY`, so that a log shows that
+    the work goes on, also while nothing advances."""
+    began, ended = time.monotonic(), Event()
+    before: float | None = None  # done by an earlier run that this one goes on with
+    reached: tuple[str, float, float | None] = work, 0, None
+
+    def advance(done: float, total: float | None, what: str | None = None) -> None:
+        nonlocal before, reached
+        end_if_pressed()
+        before = done if before is None else before
+        reached = what or reached[0], done, total
+
+    def tell() -> None:
+        for pause in chain([FIRST], repeat(EVERY)):
+            if ended.wait(pause):
+                return
+            note(progress_line(*reached, before or 0, time.monotonic() - began), style="")
+
+    telling = Thread(target=tell, name="progress", daemon=True)
+    telling.start()
+    try:
+        yield advance
+    finally:
+        ended.set()
+        telling.join()
+
+
+def progress_line(what: str, done: float, total: float | None, before: float, seconds: float) -> str:
+    """How far the work `what` is after so many seconds, in words; `before` of what is done was done when it began."""
+    line = f"{what}: {f'{done / total:.0%}, ' if total else ''}{timedelta(seconds=round(seconds))} so far"
+    if total and done > before:
+        line += f", about {timedelta(seconds=round(seconds * (total - done) / (done - before)))} left"
+    return line
 
 
 @contextmanager

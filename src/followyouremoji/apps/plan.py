@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from followyouremoji.apps.help import examples
 from followyouremoji.apps.output import say
 
 if TYPE_CHECKING:
     from followyouremoji.training.plan import Plan
     from followyouremoji.training.settings import DenoiserRun
 
+EPILOG = examples(
+    "fye train plan configs/paper/stage1.toml --rate 400  # hours at 400 TFLOP/s",
+    "fye train plan configs/bundled/stage1.toml",
+)
 FULL_SIZE = 512  # pixels, Sec. 4.1
 
 
@@ -28,12 +33,17 @@ def plan(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(help="TFLOP/s that all GPUs reach together, measured; tells the time.", min=1e-6),
+        typer.Option(
+            help="What all GPUs reach together, as you measured it, TFLOP/s: the time is shown too.",
+            show_default="no time is shown",
+            min=1e-6,
+        ),
     ] = None,
 ) -> None:
-    """Count what a denoiser's run takes: parameters, a GPU's memory for networks and optimiser, operations of a step.
+    """Count what a training takes before it is started: parameters, memory, operations of a step.
 
-    Nothing is loaded but the autoencoder's sizes. Activations come on top: `fye train run` logs a GPU's peak memory.
+    No weights and no clips are needed. The memory is that of networks and optimiser; activations come on top, and fye
+    train run logs a GPU's peak memory.
     """
     from followyouremoji.training.config import load_denoiser_run
     from followyouremoji.training.picks import check_size

@@ -8,15 +8,24 @@ from typing import Annotated
 import typer
 
 from followyouremoji.apps import choices
+from followyouremoji.apps.help import examples
 from followyouremoji.requests.request import Output
 from followyouremoji.settings import AnimationSettings
 
 READABLE = 1000  # pixels; smaller pictures are enlarged to about that, for the names on them
 
+EPILOG = examples(
+    "fye points llama.jpg llama.json  # writes the file; now move the points",
+    "fye points llama.jpg llama.json --show look.png  # checks and shows them",
+    "fye animate llama.jpg bundled:hello --points llama.json",
+)
+
 
 @choices.expanded
 def points(
-    portrait: Annotated[str, typer.Argument(metavar="PORTRAIT", help="The picture, or `bundled:NAME`.")],
+    portrait: Annotated[
+        str, typer.Argument(metavar="PORTRAIT", help="The picture, or [bold]bundled:NAME[/].")
+    ],
     file: Annotated[Path, typer.Argument(metavar="POINTS", help="The file of points, .json.")],
     *,
     settings: Annotated[AnimationSettings, ("detector_bundle",)],
@@ -31,14 +40,19 @@ def points(
     ] = None,
     show: Annotated[
         Path | None,
-        typer.Option(metavar="PICTURE", help="Draw wire frame, points and their names over the portrait."),
+        typer.Option(
+            metavar="PICTURE",
+            help="Picture to draw, .png, .jpg or .webp: the portrait with points, their names and a wire frame.",
+            show_default="none",
+        ),
     ] = None,
 ) -> None:
-    """Write points of the face in PORTRAIT to POINTS, or check them if the file exists; fye animate --points takes it.
+    """Place points on a face that is not found, or is found wrongly.
 
-    Where no face is found, the points are those of an ordinary face in the middle of the picture. Move them to their
-    places with an editor, leave out what is hidden, and look at them with --show. What each name
-    means: docs/formats/points_file.md.
+    Writes points of the face in PORTRAIT to the file POINTS, or checks the file if it exists; fye animate --points
+    takes it. Where no face is found, they are those of an ordinary face in the middle of the picture. Move them to
+    their places with an editor, leave out what is hidden, and look at them with --show. What each name means:
+    docs/formats/points_file.md.
     """
     from followyouremoji.apps.output import note, say
     from followyouremoji.errors import PictureError, PointsError

@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from followyouremoji.apps import choices
+from followyouremoji.apps.help import examples
 from followyouremoji.requests.request import ModelChoice
 from followyouremoji.studio.settings import StudioSettings
+
+EPILOG = examples(
+    "fye studio --open  # on this machine, at http://127.0.0.1:7860",
+    "fye studio --weights released  # for photographs, with a GPU",
+    "fye studio --host 0.0.0.0  # for others too: set FYE_STUDIO_PASSWORD first",
+)
 
 
 @choices.expanded
@@ -18,7 +25,7 @@ def studio(
     model: ModelChoice,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """A page in the browser where portraits are animated. Ctrl-C ends it."""
+    """Open a page where portraits are animated in the browser. Ctrl-C ends it."""
     from followyouremoji.apps.output import note, say
     from followyouremoji.errors import SettingsError
     from followyouremoji.serving import address_of, listen, serve

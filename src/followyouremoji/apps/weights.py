@@ -8,10 +8,17 @@ from typing import Annotated
 
 import typer
 
+from followyouremoji.apps.help import examples
+
 weights_app = typer.Typer(
     no_args_is_help=True,
     help="Models: list, download, convert, verify.",
-    epilog="The bundled model draws; the authors' released weights are made for photographs: fye weights download",
+    epilog=examples(
+        "fye weights list",
+        "fye weights download  # several gigabytes; asks first",
+        "fye animate me.jpg smile.mp4 --weights released",
+        more="The bundled model is for drawings and paintings, the released weights of the papers' authors are for photographs.",
+    ),
 )
 
 
@@ -22,13 +29,17 @@ class Form(StrEnum):
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a converted model that is there.")]
 FullPrecision = Annotated[
-    bool, typer.Option("--full-precision", help="Keep 32 bits where the files have them; twice the size.")
+    bool,
+    typer.Option(
+        "--full-precision",
+        help="Keep 32 bits a number where the files have them: twice the size on the disk. By default 16.",
+    ),
 ]
 
 
-@weights_app.command("list")
+@weights_app.command("list", epilog=examples("fye weights list"))
 def list_weights() -> None:
-    """Which models are there, and what `--weights` calls them."""
+    """Show which models are there, under the names that --weights takes."""
     from rich.console import Console
     from rich.table import Column, Table
 
@@ -49,30 +60,46 @@ def list_weights() -> None:
         print("The small decoder of --decoder small is not there: fye weights download --small-decoder")
 
 
-@weights_app.command()
+@weights_app.command(
+    epilog=examples(
+        "fye weights download  # shows files and sizes, and asks",
+        "fye weights download --yes --full-precision",
+        "fye weights download --small-decoder  # 10 MB, for --decoder small",
+    )
+)
 def download(
     form: Annotated[
         Form,
-        typer.Option(help="The converted half-precision files, or the authors' own (twice as large)."),
+        typer.Option(
+            help="What is fetched: files that others converted to half precision (safetensors), or the authors' own, twice as large (original)."
+        ),
     ] = Form.safetensors,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before fetching.")] = False,
     keep: Annotated[
-        bool, typer.Option("--keep-originals", help="Keep the fetched files beside the converted model.")
+        bool,
+        typer.Option(
+            "--keep-originals",
+            help="Keep the fetched files beside the converted model. By default they are deleted.",
+        ),
     ] = False,
     full_precision: FullPrecision = False,
     face_landmarker: Annotated[
         bool,
         typer.Option(
-            "--face-landmarker", help="Fetch Google's face_landmarker.task (4 MB) instead, for --bundle."
+            "--face-landmarker",
+            help="Fetch Google's face_landmarker.task (4 MB) instead, for the option --bundle of other commands.",
         ),
     ] = False,
     small_decoder: Annotated[
         bool,
-        typer.Option("--small-decoder", help="Fetch TAESD (10 MB) instead, for --decoder small."),
+        typer.Option(
+            "--small-decoder", help="Fetch the small decoder TAESD (10 MB) instead, for --decoder small."
+        ),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fetch the authors' released weights, check and convert them. Goes on where it was stopped."""
+    """Fetch the weights that the papers' authors released, check and convert them. The same command goes on where it
+    was stopped."""
     from followyouremoji import checkpoints
     from followyouremoji.apps.output import say
 
@@ -94,24 +121,30 @@ def download(
     say(f"{folder}: ready; use it with --weights released.")
 
 
-@weights_app.command()
+@weights_app.command(
+    epilog=examples(
+        "fye weights convert downloads/  # then: fye animate --weights released",
+        "fye weights convert downloads/ -o my_model  # then: --weights my_model",
+    )
+)
 def convert(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="Folder with unet.pth, referencenet.pth, lmk_guider.pth, vae/ ..."
+            metavar="FOLDER",
+            help="The folder with the authors' files: unet.pth, referencenet.pth, lmk_guider.pth, vae/ and so on.",
         ),
     ],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The model's folder.", show_default="where --weights released looks"
+            "--output", "-o", help="Folder for the model.", show_default="where --weights released looks"
         ),
     ] = None,
     full_precision: FullPrecision = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Convert published files that you already have into a model for `--weights`. Nothing in them is run."""
+    """Convert the authors' files, which you already have, into a model for --weights. No code in them is run."""
     from followyouremoji.apps.output import say
     from followyouremoji.checkpoints import convert_released
 
@@ -119,10 +152,46 @@ def convert(
     say(f"{made}: ready; use it with --weights {'released' if output is None else made}.")
 
 
-@weights_app.command()
+Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="The new folder.")]
+OverwriteFolder = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a folder of this kind that is there.")
+]
+
+
+@weights_app.command("to-diffusers", epilog=examples("fye weights to-diffusers bundled my_pipeline"))
+def convert_to_diffusers(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="bundled, released, or a model's folder.")],
+    output: Output,
+    overwrite: OverwriteFolder = False,
+) -> None:
+    """Write a model as a folder for FollowYourEmojiPipeline of the Python library diffusers. Weights stay the same."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.diffusers_pipeline import to_diffusers
+
+    made = to_diffusers(source, output, overwrite=overwrite)
+    say(f"{made}: ready; load it with FollowYourEmojiPipeline.from_pretrained.")
+
+
+@weights_app.command("from-diffusers", epilog=examples("fye weights from-diffusers my_pipeline my_model"))
+def convert_from_diffusers(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with model_index.json, denoiser/ ...")
+    ],
+    output: Output,
+    overwrite: OverwriteFolder = False,
+) -> None:
+    """Write such a folder as a model for `--weights`. Nothing in it is run."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.diffusers_pipeline import from_diffusers
+
+    made = from_diffusers(folder, output, overwrite=overwrite)
+    say(f"{made}: ready; use it with --weights {made}.")
+
+
+@weights_app.command(epilog=examples("fye weights verify", "fye weights verify released"))
 def verify(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="bundled, released, or a model's folder.")
+        str, typer.Argument(metavar="SOURCE", help="The model: bundled, released, or a model's folder.")
     ] = "bundled",
 ) -> None:
     """Check every file of a model: names, shapes, values and checksums."""

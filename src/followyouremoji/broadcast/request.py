@@ -31,13 +31,13 @@ class LiveRequest:
     )
     mirror: bool | None = option(
         None,
-        "Move as a mirror would, or as others see you.",
-        panel="Motion",
+        "Move as in a mirror, or as others see you.",
+        panel="Result",
         otherwise="a mirror, but not for clips and virtual cameras",
     )
     size: int = option(
         512,
-        "Longer side of the pictures; a larger portrait is scaled down to it first. Smaller is quicker.",
+        "Longer side of the pictures, pixels; a larger portrait is scaled down to it first. Smaller is quicker.",
         panel="Result",
         ge=64,
         le=2048,
@@ -53,11 +53,13 @@ class LiveRequest:
     virtual_camera: bool = option(
         False, "Pass the portrait on as a camera that other programs can choose.", panel="Result"
     )
-    show: bool = option(True, "Show the portrait, or only record it or pass it on.", panel="Page")
+    show: bool = option(
+        True, "Show the portrait, as by default, or only record it or pass it on.", panel="Page"
+    )
     page: bool = option(
         False, "Show it on a page for the browser, also where a window could be opened.", panel="Page"
     )
-    port: int = option(0, "Of the page; 0 takes one that is free.", panel="Page", ge=0, le=65535)
+    port: int = option(0, "The page's port; 0 takes one that is free.", panel="Page", ge=0, le=65535)
     face: int | None = option(
         None,
         "Which face of the portrait moves, 1 is the furthest to the left.",

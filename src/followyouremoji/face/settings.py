@@ -33,39 +33,45 @@ class AlignmentSettings:
         "as they are, not fitted to the portrait.",
         panel="Motion",
     )
-    head_strength: Strength = option(1.0, "How far the head moves.", panel="Motion")
+    head_strength: Strength = option(1.0, "How far the head moves: 1 as in the driving.", panel="Motion")
     expression: Strength = option(
-        1.0, "How strong the expression is; 0 keeps the portrait's own.", panel="Motion"
+        1.0, "How strong the expression is: 1 as in the driving, 0 keeps the portrait's own.", panel="Motion"
     )
-    brows: Strength = option(1.0, "The same for the brows alone.", panel="Motion")
-    eyes: Strength = option(1.0, "The same for the lids alone.", panel="Motion")
-    mouth: Strength = option(1.0, "The same for the mouth alone.", panel="Motion")
+    brows: Strength = option(
+        1.0, "How strongly the brows move, as a factor on the expression.", panel="Motion"
+    )
+    eyes: Strength = option(1.0, "How strongly the lids move, as a factor on the expression.", panel="Motion")
+    mouth: Strength = option(
+        1.0, "How strongly the mouth moves, as a factor on the expression.", panel="Motion"
+    )
     gaze: Strength = option(
-        1.0, "How far the eyes look around; 0 keeps the portrait's own gaze.", panel="Motion"
+        1.0,
+        "How far the eyes look around: 1 as in the driving, 0 keeps the portrait's own gaze.",
+        panel="Motion",
     )
     neutral: int | None = option(
         None,
         "Number of the driving frame with a relaxed face, counted from where the used part begins; all others are measured "
         "from it.",
         panel="Motion",
-        otherwise="found, for each setup of a clip its own",
+        otherwise="found; in a clip of several shots, one for each",
         ge=0,
     )
     portrait_expression: PortraitExpression = option(
         "auto",
         "An expression that the portrait shows itself: `keep` it and add the driving one, `replace` it, or `auto`: replace an "
-        "open mouth, closed eyes and other plain ones.",
+        "open mouth, closed eyes and other strong ones.",
         panel="Motion",
     )
     conjugate_gaze: ConjugateGaze = option(
         "auto",
-        "Both eyes turned by one direction: `auto` where a clip's two pupils disagree more than eyes can, `on`, or `off`: each "
-        "as it was tracked. Crossed eyes stay crossed. Not with the head motions absolute and image.",
+        "Turn both eyes in one direction: `on`, `off` (each as it was tracked), or `auto`: where a clip's two pupils disagree more "
+        "than eyes can. Crossed eyes stay crossed. Not with the head motions absolute and image.",
         panel="Motion",
     )
     pose: Pose | None = option(
         None,
-        "An expression that is added to every frame, such as `smile=0.4,gaze_right=0.2,yaw=-10`: sliders and expressions of "
+        "An expression that is added to every frame, such as `smile=0.4,yaw=-10`: sliders and expressions of "
         "docs/guides/poses.md. Not with the head motions absolute and image.",
         panel="Motion",
         otherwise="none",

@@ -31,19 +31,23 @@ class Output:
 
     path: Path | None = option(
         None,
-        "The result: .mp4, .webm, .gif, .webp, .apng, or a folder of PNGs; a picture where the driving is one.",
+        "The file to write: .mp4, .webm, .gif, .webp, .apng, or a folder of PNGs; a picture where the driving is one.",
         panel="Result",
-        otherwise="PORTRAIT_DRIVING.mp4 in this folder",
+        otherwise="me_smile.mp4 for me.jpg and smile.mp4",
         strict=False,
     )
-    side_by_side: bool = option(False, "Driving, landmarks, portrait and result in a row.", panel="Result")
-    sound: bool = option(True, "Keep the driving clip's sound, or leave it out.", panel="Result")
+    side_by_side: bool = option(
+        False, "Show driving, landmarks, portrait and result in a row.", panel="Result"
+    )
+    sound: bool = option(
+        True, "Keep the driving clip's sound, as by default, or leave it out.", panel="Result"
+    )
     overwrite: bool = option(False, "Replace the output if it exists.", panel="Result")
     max_side: int | None = option(
         None,
-        "Bound of the result's longer side, pixels; the portrait is scaled to it before any work.",
+        "Most pixels of the result's longer side; a larger portrait is scaled down before any work.",
         panel="Result",
-        otherwise="for .mp4, what common players take",
+        otherwise="for .mp4, what common players can show",
         ge=64,
     )
     background: str | None = option(
@@ -74,27 +78,28 @@ class ModelChoice:
     )
     device: str | None = option(
         None,
-        "cuda, cuda:1, mps or cpu; several share a long clip: cuda:0,cuda:1.",
+        "Where the networks run: `cuda`, `cuda:1`, `mps` or `cpu`; several GPUs share a long clip: `cuda:0,cuda:1`.",
         panel="Model",
         otherwise="a GPU if there is one",
     )
     dtype: Precision | None = option(
         None,
-        "Precision of the networks.",
+        "Precision of the networks' numbers; 16 bits need half the memory.",
         panel="Model",
         otherwise="bf16 or fp16 on GPUs, fp32 on CPUs",
     )
     decoder: str = option(
         "full",
-        "What makes pictures of latents: `full`, the model's own; `small`, a much quicker one for previews and live use, for "
-        "models with Stable Diffusion's autoencoder (`fye weights download --small-decoder`); or the file of one that you distilled.",
+        "The network that makes the pictures in the end: `full`, the model's own; `small`, a much quicker one for previews and live "
+        "use, for the released weights and others with Stable Diffusion's autoencoder (`fye weights download --small-decoder` "
+        "fetches it); or the file of one that you distilled.",
         panel="Model",
         min_length=1,
     )
     offload: bool | None = option(
         None,
-        "Hold in memory, on a GPU in the GPU's, only the networks that are at work: those that read the portrait, then the one "
-        "that makes the frames. The result is the same to the bit.",
+        "Save memory: hold only the networks that are at work (on a GPU, in its memory), first those that read the portrait, then "
+        "the one that makes the frames. The result is the same to the bit.",
         panel="Advanced",
         otherwise="where the model is large for the device",
     )
@@ -134,7 +139,8 @@ def loras_option() -> Any:
     """The option for `Loras`."""
     return option(
         (),
-        "A LoRA of one person or character, at full strength or as much as its scale says; there may be several.",
+        "The look of one person or character, a file of `fye train lora`, and how strongly it acts, 1 by default; may be given "
+        "several times.",
         panel="Model",
         otherwise="none",
         strict=False,
@@ -205,14 +211,20 @@ class ClipSettings:
         panel="Motion",
     )
     stop: str | None = option(
-        None, "Where to end; the frame itself is left out.", panel="Motion", otherwise="the end"
+        None,
+        "Where in the driving to end, given in the same ways; that frame is left out.",
+        panel="Motion",
+        otherwise="the end",
     )
     duration: str | None = option(
-        None, "How much of the driving to use, instead of an end.", panel="Motion", otherwise="up to the end"
+        None,
+        "How much of the driving to use, in place of an end: frames, or a time such as 3s.",
+        panel="Motion",
+        otherwise="up to the end",
     )
     smooth: float = option(
         1.0,
-        "How much trembling of a clip's landmarks to take out; 0 is none. A motion file was smoothed when it was made.",
+        "How much trembling of a clip's landmarks to take out, 0 for none. A motion file was smoothed when it was made.",
         panel="Motion",
         ge=0.0,
         le=5.0,
@@ -269,7 +281,7 @@ class AnimationRequest:
     points: Path | None = points_option()
     resume: Path | None = option(
         None,
-        "Keep what is finished in this folder: after a break, even a crash, the same request goes on where it was.",
+        "For long clips: keep what is finished in this folder. After a break, even a crash, the same request goes on from there.",
         panel="Result",
         otherwise="nothing is kept",
         strict=False,

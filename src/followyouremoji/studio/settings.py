@@ -26,25 +26,25 @@ class StudioSettings:
     host: str = option(
         "127.0.0.1", "Address to listen on; 0.0.0.0 lets others in your network in.", panel="Page"
     )
-    port: int = option(7860, "Of the page; 0 takes one that is free.", panel="Page", ge=0, le=65535)
+    port: int = option(7860, "The page's port; 0 takes one that is free.", panel="Page", ge=0, le=65535)
     public_url: str | None = option(
         None,
-        "Where visitors find the page, if a proxy passes it on, such as `https://studio.example.org`.",
+        "Address by which visitors find the page, if a proxy passes it on, such as `https://studio.example.org`.",
         panel="Page",
         otherwise="no proxy",
     )
     password: str | None = option(
         None,
-        "Asked of every visitor; needed where others can reach the page. Better in the environment variable "
+        "Password that every visitor is asked for; needed where others can reach the page. Better in the environment variable "
         "FYE_STUDIO_PASSWORD: other users of a machine see what a command is given.",
         panel="Page",
         otherwise="none is asked on this machine",
     )
     folder: Path | None = option(
         None,
-        "Where results and what visitors give are kept.",
+        "Folder in which results and visitors' files are kept.",
         panel="Page",
-        otherwise="`studio` in the cache folder",
+        otherwise="studio in the cache folder",
         strict=False,
     )
     bench: Path | None = option(
@@ -54,16 +54,22 @@ class StudioSettings:
         otherwise="this folder, where it holds some",
         strict=False,
     )
-    upload_megabytes: int = option(200, "Largest file that is taken.", panel="Limits", ge=1, le=10_000)
-    upload_megapixels: int = option(50, "Largest picture that is taken.", panel="Limits", ge=1, le=1000)
+    upload_megabytes: int = option(
+        200, "Largest file that a visitor may give, megabytes.", panel="Limits", ge=1, le=10_000
+    )
+    upload_megapixels: int = option(
+        50, "Largest picture that a visitor may give, megapixels.", panel="Limits", ge=1, le=1000
+    )
     visitor_gigabytes: int = option(
         2,
-        "Of files that are kept for a visitor; older results have to go then.",
+        "Most that is kept for a visitor, gigabytes; older results have to be deleted then.",
         panel="Limits",
         ge=1,
         le=10_000,
     )
-    clip_seconds: int = option(120, "Longest part of a clip that is animated.", panel="Limits", ge=1, le=3600)
+    clip_seconds: int = option(
+        120, "Longest part of a clip that is animated, seconds.", panel="Limits", ge=1, le=3600
+    )
 
     @property
     def place(self) -> Path:

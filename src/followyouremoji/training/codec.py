@@ -10,8 +10,9 @@ import torch
 from followyouremoji.checkpoints.codec import Codec
 from followyouremoji.checkpoints.encoders import load_clip_image_encoder, load_stable_diffusion_autoencoder
 from followyouremoji.checkpoints.folder import NETWORK_FILES, VAE_FOLDER, read_config
+from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import on_meta, read_network
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import Autoencoder, SmallAutoencoder
 from followyouremoji.training.autoencoder import finished_autoencoder
 from followyouremoji.training.config import load_autoencoder_run
@@ -19,12 +20,29 @@ from followyouremoji.training.run import HALF
 from followyouremoji.training.settings import DenoiserRun
 
 
-def load_autoencoder(source: Path) -> Autoencoder:
-    """The autoencoder that a config names: the TOML file of a finished run, a diffusers folder, or a model's folder.
+def find_autoencoder(source: Path) -> Path:
+    """Where the autoencoder of a config's entry lies: the TOML file of a finished run, a diffusers folder, or a model's
+    folder, which "bundled" and "released" stand for too.
 
-    Raises SettingsError or WeightsError where it is none of these.
+    Raises WeightsError naming the entry where there is none.
     """
-    if not source.is_dir():
+    if source.is_file():
+        return source
+    try:
+        return find_checkpoint(str(source))
+    except WeightsError as error:
+        raise WeightsError(
+            f"`autoencoder`: {error}; it may also be Stable Diffusion's diffusers folder, or the TOML file of a finished autoencoder's run"
+        ) from None
+
+
+def load_autoencoder(source: Path) -> Autoencoder:
+    """The autoencoder that a config names, see `find_autoencoder`.
+
+    Raises SettingsError or WeightsError where there is none.
+    """
+    source = find_autoencoder(source)
+    if source.is_file():
         return finished_autoencoder(load_autoencoder_run(source))
     if not (source / NETWORK_FILES["denoiser"]).exists():
         return load_stable_diffusion_autoencoder(source, "cpu")

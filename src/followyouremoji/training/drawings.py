@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -78,9 +79,14 @@ def _draw_into(index: int, folder: Path, settings: DrawingSettings) -> None:
     pictures[index], points[index] = draw_identity(settings, index)
 
 
-def draw_folder(folder: Path, settings: DrawingSettings, executor: Executor) -> None:
+def draw_folder(
+    folder: Path,
+    settings: DrawingSettings,
+    executor: Executor,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> None:
     """Draw everything into `folder`; does nothing when it already holds the same drawings, and refuses to mix different
-    ones.
+    ones. `progress` is called with how many people are drawn, and of how many.
 
     Raises SettingsError for other drawings there, DataError where a process was killed or `drawings.json` is damaged,
     and OSError where the disk has too little room. Then no half-drawn arrays stay.
@@ -95,8 +101,9 @@ def draw_folder(folder: Path, settings: DrawingSettings, executor: Executor) -> 
         new_array(folder / PICTURES, np.uint8, (*shape, settings.size, settings.size, 3))
         new_array(folder / POINTS, np.float32, (*shape, N_POINTS, 2))
         draw = partial(_draw_into, folder=folder, settings=settings)
-        for outcome in executor.map(draw, range(settings.identities)):
+        for done, outcome in enumerate(executor.map(draw, range(settings.identities)), 1):
             outcome.result()
+            progress(done, settings.identities)
     except BaseException as error:
         for name in (PICTURES, POINTS):
             (folder / name).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.checkpoints.folder import check_free
 from followyouremoji.checkpoints.model import Model, save_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.training.checkpointing import averaged_weights, carries_decoder, check_layout
@@ -43,6 +44,7 @@ def export_model(
     WeightsError : a run has no weights, weights of other settings, or learnt from latents of another autoencoder.
     """
     run = load_denoiser_run(denoiser_run)
+    check_free(folder, overwrite)
     guided = run.reference_dropout > 0
     if guidance_scale > 1 and run.distillation is not None:
         raise SettingsError(

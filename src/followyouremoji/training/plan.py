@@ -18,9 +18,10 @@ from followyouremoji.checkpoints.config import STABLE_DIFFUSION_LATENT_CHANNELS
 from followyouremoji.checkpoints.encoders import StableDiffusionAutoencoder
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES, read_config
 from followyouremoji.checkpoints.tensors import on_meta
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks import Autoencoder, AutoencoderConfig, FollowYourEmoji, SmallAutoencoder
 from followyouremoji.networks.config import LATENT_STRIDE
+from followyouremoji.training.codec import find_autoencoder
 from followyouremoji.training.config import load_autoencoder_run
 from followyouremoji.training.distillation import Teacher
 from followyouremoji.training.example import Example
@@ -138,9 +139,16 @@ def autoencoder_of(run: DenoiserRun) -> AutoencoderConfig | None:
     """
     if run.autoencoder.suffix == ".toml":
         return load_autoencoder_run(run.autoencoder).autoencoder
-    if (run.autoencoder / CONFIG_FILE).is_file() and (run.autoencoder / NETWORK_FILES["denoiser"]).is_file():
-        return read_config(run.autoencoder)[0].autoencoder
-    if run.network.latent_channels != STABLE_DIFFUSION_LATENT_CHANNELS:
+    stable_diffusion = run.network.latent_channels == STABLE_DIFFUSION_LATENT_CHANNELS
+    try:
+        folder = find_autoencoder(run.autoencoder)
+    except WeightsError:
+        if stable_diffusion:
+            return None
+        raise
+    if (folder / CONFIG_FILE).is_file() and (folder / NETWORK_FILES["denoiser"]).is_file():
+        return read_config(folder)[0].autoencoder
+    if not stable_diffusion:
         raise SettingsError(
             f"the autoencoder {run.autoencoder}, whose sizes are counted too, is no model's folder; name one that is there, "
             "or the TOML file of its run, as `autoencoder`"

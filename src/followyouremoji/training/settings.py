@@ -249,8 +249,8 @@ class DecoderRun(PictureRun):
     kind: Literal["decoder"] = "decoder"
     """Marks the config of a decoder's run."""
     autoencoder: Path
-    """The autoencoder to learn from: Stable Diffusion's diffusers folder, a model's folder, or the TOML file of a
-    finished autoencoder's run."""
+    """The autoencoder to learn from: `bundled`, `released`, a model's folder, Stable Diffusion's diffusers folder, or
+    the TOML file of a finished autoencoder's run."""
     decoder: DecoderConfig
     """The table `[decoder]`."""
 
@@ -264,14 +264,15 @@ class DenoiserRun(TrainingRun):
     stage: Literal[1, 2]
     """1: single frames, all but temporal layers; 2: clips, temporal layers."""
     autoencoder: Path
-    """Diffusers folder of Stable Diffusion's, a model's folder, or the TOML file of a finished autoencoder's run."""
+    """`bundled`, `released`, a model's folder, the diffusers folder of Stable Diffusion's, or the TOML file of a
+    finished autoencoder's run."""
     network: NetworkConfig
     """The table `[network]`."""
     image_encoder: Path | None = None
     """Transformers folder of CLIP, for `image_source = "clip"`."""
     initial: Initial | None = None
-    """Weights to start from: a run's output folder, a model's folder, or a table, see above; stage 2 needs it. A
-    distillation starts from its teacher by default."""
+    """Weights to start from: a run's output folder, `bundled`, `released`, a model's folder, or a table, see above;
+    stage 2 needs it. A distillation starts from its teacher by default."""
     references: PositiveInt = 4
     """Portraits in a step, over all processes and parts."""
     targets: PositiveInt = 4
@@ -320,7 +321,7 @@ class DenoiserRun(TrainingRun):
         network = self.network
         if self.stage == 2 and self.start is None:
             raise ValueError(
-                "stage 2 needs `initial`, the output folder of a stage-1 run or a model's folder to start from"
+                "stage 2 needs `initial`, the output folder of a stage-1 run, 'bundled' or a model's folder to start from"
             )
         if self.stage == 2 and self.targets > network.max_frames:
             raise ValueError(f"`targets` must be at most `max_frames`, {network.max_frames}")

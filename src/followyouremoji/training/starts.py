@@ -79,10 +79,11 @@ class StartReport:
 
 
 def start_of(initial: Path | Start) -> Start:
-    """What a config's `initial` names: a path is a model's folder if it is one, else a run's."""
+    """What a config's `initial` names: "bundled", "released" and a model's folder are models, other paths runs."""
     if isinstance(initial, Start):
         return initial
-    is_model = (initial / CONFIG_FILE).exists() and not holds_run(initial)
+    named = str(initial) in ("bundled", "released")
+    is_model = named or ((initial / CONFIG_FILE).exists() and not holds_run(initial))
     return Start(model=str(initial)) if is_model else Start(run=initial)
 
 

@@ -28,6 +28,7 @@ from followyouremoji.training.starts import StartReport, initial_weights
 from followyouremoji.training.validation import Validator, validation_picks
 
 START_FILE = "start.txt"  # what a run's first weights came from
+ALL_NEW = "All networks began with random weights: the config has no `initial`."
 
 
 def has_decoder(run: DenoiserRun) -> bool:
@@ -140,8 +141,8 @@ def train_denoiser(run: DenoiserRun, minutes: float | None = None, report: Repor
     if origin is not None and state.is_main:
         write_origin(run.output, origin)
         write_fingerprint(run.output, encoder)
-    if start_report is not None and state.is_main:
-        (run.output / START_FILE).write_text("\n".join(start_report.lines()) + "\n", encoding="utf-8")
+        lines = [ALL_NEW] if start_report is None else start_report.lines()
+        (run.output / START_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     codec = codec_of(run, codec, networks).to(state.device)
     alphas_cumprod = ddim_schedule(1).alphas_cumprod.to(state.device)
     if teacher is not None:

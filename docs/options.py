@@ -1,16 +1,16 @@
-"""Writes the tables of all entries of a training config into training.md, of all options of an animation into
-options.md, and of all sliders into poses.md: python docs/options.py"""
+"""Tables of the reference, from the declarations that also check the values: all options of an animation, all entries
+of a training config and of a model's, all sliders."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import is_dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from followyouremoji.apps.choices import flags
+from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.config import allowed
 from followyouremoji.data.drawn import DrawnPart
 from followyouremoji.face.sliders import SLIDERS
@@ -30,56 +30,52 @@ from followyouremoji.training.settings import (
 )
 from followyouremoji.training.starts import Start
 
-ANIMATION = Path(__file__).with_name("options.md")
-ANIMATION_HEAD = """# Every option of an animation
-
-Options of `fye animate`, and the names by which a request, or the settings of the Python API, hold the same. `fye batch` has
-all but `--job`, and `--format`; its `--output` is a folder. This page is written by [options.py](options.py) from the
-declarations that also check the values.
-"""
-PAGE = Path(__file__).with_name("training.md")
-BEGIN, END = "<!-- The tables are written by docs/options.py. -->\n", "<!-- End of the tables. -->\n"
-POSES = Path(__file__).with_name("poses.md")
-POSES_BEGIN, POSES_END = "<!-- The table is written by docs/options.py. -->\n", "<!-- End of the table. -->\n"
 TABLES = {
-    "Of every run:": TrainingRun,
-    'Of a run with `kind = "denoiser"`:': DenoiserRun,
-    'Of a run with `kind = "autoencoder"`:': AutoencoderRun,
-    'Of a run with `kind = "decoder"`:': DecoderRun,
-    "`[optimisation]`:": Optimisation,
-    "An entry of `data`:": DataPart,
-    "`drawn`, in an entry of `data`:": DrawnPart,
-    "`initial`, as a table:": Start,
-    "`[landmarks]`:": LandmarkOptions,
-    "`[distillation]`, see [distillation.md](distillation.md):": Distillation,
-    "`[validation]`:": Validation,
-    "`[network]`, by default the released network:": NetworkConfig,
-    "`[network.qformer]`:": QFormerConfig,
-    "`[autoencoder]`:": AutoencoderConfig,
-    "`[decoder]`:": DecoderConfig,
-    "`[decoder.taesd]`:": TaesdConfig,
-    "`[decoder.shuffle]`:": ShuffleConfig,
+    "Every run": TrainingRun,
+    'A run with `kind = "denoiser"`': DenoiserRun,
+    'A run with `kind = "autoencoder"`': AutoencoderRun,
+    'A run with `kind = "decoder"`': DecoderRun,
+    "`[optimisation]`": Optimisation,
+    "An entry of `data`": DataPart,
+    "`drawn`, in an entry of `data`": DrawnPart,
+    "`initial`, as a table": Start,
+    "`[landmarks]`": LandmarkOptions,
+    "`[distillation]`": Distillation,
+    "`[validation]`": Validation,
+    "`[network]`": NetworkConfig,
+    "`[network.qformer]`": QFormerConfig,
+    "`[autoencoder]`": AutoencoderConfig,
+    "`[decoder]`": DecoderConfig,
+    "`[decoder.taesd]`": TaesdConfig,
+    "`[decoder.shuffle]`": ShuffleConfig,
 }
 
 
 def tables() -> str:
-    """All tables, in Markdown."""
+    """The tables of all entries of a training config."""
     common = TypeAdapter(TrainingRun).json_schema()["properties"]
     parts = []
     for title, kind in TABLES.items():
-        schema = TypeAdapter(kind).json_schema()
-        leave_out = (
-            {"kind", *(() if kind is TrainingRun else common)} if issubclass(kind, TrainingRun) else ()
-        )
-        rows = [
-            f"| `{name}` | {allowed(entry, schema.get('$defs', {}))} | {default(entry)} | {meaning(entry)} |"
-            for name, entry in schema["properties"].items()
-            if name not in leave_out
-        ]
-        parts.append(
-            "\n".join([title, "", "| entry | value | default | meaning |", "|---|---|---|---|", *rows])
-        )
-    return "\n\n".join(parts) + "\n"
+        inherited = common if kind is not TrainingRun and issubclass(kind, TrainingRun) else ()
+        leave_out = {"kind", *inherited} if issubclass(kind, TrainingRun) else ()
+        parts.append(f"## {title}\n\n{entries(kind, leave_out)}")
+    return "\n".join(parts)
+
+
+def checkpoint() -> str:
+    """The table of a model's settings in its `config.json`."""
+    return entries(ModelConfig)
+
+
+def entries(kind: Any, leave_out: Collection[str] = ()) -> str:
+    """The table of a class of settings."""
+    schema = TypeAdapter(kind).json_schema()
+    rows = [
+        f"| `{name}` | {allowed(entry, schema.get('$defs', {}))} | {default(entry)} | {meaning(entry)} |"
+        for name, entry in schema["properties"].items()
+        if name not in leave_out
+    ]
+    return "\n".join(["| entry | value | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def default(entry: dict[str, Any]) -> str:
@@ -95,7 +91,7 @@ def meaning(entry: dict[str, Any]) -> str:
 
 
 def animation() -> str:
-    """The page of all options of an animation."""
+    """The tables of all options of an animation."""
     panels = defaultdict(list)
     for place, kind in places(AnimationRequest):
         schema = TypeAdapter(kind).json_schema()
@@ -107,24 +103,16 @@ def animation() -> str:
         panels[entry.get("panel")].append(f"| {' | '.join(cells)} |\n")
     panels.pop(None)  # the portrait and the driving, which are no options
     head = "| option | in a request | value | default | meaning |\n|---|---|---|---|---|\n"
-    return ANIMATION_HEAD + "".join(
-        f"\n## {panel}\n\n{head}{''.join(rows)}" for panel, rows in panels.items()
-    )
+    return "".join(f"\n## {panel}\n\n{head}{''.join(rows)}" for panel, rows in panels.items())
 
 
 def sliders() -> str:
-    """The table of all sliders, in Markdown."""
+    """The table of all sliders."""
     rows = [
         f"| {slider.group} | `{slider.name}` | {slider.low:g} to {slider.high:g} | {slider.label} |"
         for slider in SLIDERS
     ]
     return "\n".join(["| | slider | amounts | what positive ones do |", "|---|---|---|---|", *rows]) + "\n"
-
-
-def with_table(page: Path, begin: str, end: str, table: str) -> str:
-    """The text of a page with another table between its marks."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    return f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
 
 
 def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -134,9 +122,3 @@ def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from places(field.annotation, f"{path}{name}.")
         else:
             yield path + name, kind
-
-
-if __name__ == "__main__":
-    ANIMATION.write_text(animation(), encoding="utf-8")
-    PAGE.write_text(with_table(PAGE, BEGIN, END, tables()), encoding="utf-8")
-    POSES.write_text(with_table(POSES, POSES_BEGIN, POSES_END, sliders()), encoding="utf-8")

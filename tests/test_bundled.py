@@ -32,8 +32,8 @@ def test_it_never_learnt_guidance_and_says_so() -> None:
 
 
 def test_it_follows_people_it_never_saw(tmp_path) -> None:
-    """Inside the face the result is nearer to the truth than the copied portrait is: see docs/bundled_model.md; 0.7 of
-    it asked here of a clip."""
+    """Inside the face the result is nearer to the truth than the copied portrait is: see
+    docs/measurements/bundled_model.md; 0.7 of it is asked here of a clip."""
     pytest.importorskip("skia", reason="drawn portraits need skia-python")
     from followyouremoji.benchmark.drawn import Slice, draw_suite
     from followyouremoji.benchmark.metrics.regions import l1_by_region

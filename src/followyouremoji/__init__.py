@@ -11,6 +11,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+    from followyouremoji.diffusers_pipeline import FollowYourEmojiPipeline
     from followyouremoji.face.fitting import fit_face
     from followyouremoji.face.placed_points import PlacedPoints
     from followyouremoji.face.settings import AlignmentSettings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignmentSettings",
     "AnimationSettings",
+    "FollowYourEmojiPipeline",
     "PlacedPoints",
     "PortraitAnimator",
     "__version__",
@@ -28,6 +30,7 @@ __all__ = [
 MODULES = {
     "AlignmentSettings": "face.settings",
     "AnimationSettings": "settings",
+    "FollowYourEmojiPipeline": "diffusers_pipeline",
     "PlacedPoints": "face.placed_points",
     "PortraitAnimator": "animator",
     "fit_face": "face.fitting",

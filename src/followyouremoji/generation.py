@@ -21,9 +21,10 @@ from followyouremoji.face.between import GeneratedPose, pose_between
 from followyouremoji.face.timeline import Timeline
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.networks.finite import finite
+from followyouremoji.sampling.denoising import denoise
 from followyouremoji.sampling.guidance import ClipConditioning, condition_clip
 from followyouremoji.sampling.residual import onto_warp
-from followyouremoji.sampling.sampler import LatentStore, Progress, Sampled, Tally, sample
+from followyouremoji.sampling.sampler import Denoise, LatentStore, Progress, Sampled, Tally, sample
 from followyouremoji.sampling.settings import SamplingSettings
 
 DECODED_AT_ONCE = 4  # frames
@@ -133,6 +134,7 @@ def generate(
     back: bool = False,
     code_warps: bool = False,
     known: ClipConditioning | None = None,
+    denoise: Denoise = denoise,
 ) -> Generator[Pose, None, None]:
     """Generate each pose of a timeline, in order, as soon as the plan allows.
 
@@ -142,7 +144,7 @@ def generate(
     Parameters
     ----------
     models : the same model on one device or several.
-    progress, store, tally : see `sampling.sampler.sample`.
+    progress, store, tally, denoise : see `sampling.sampler.sample`.
     back : all poses come once more, in reverse order.
     code_warps : what the autoencoder makes of the warped portraits comes too, see `Decoder`.
     known : what the model, which is then a single one, read of the portrait (`read_portrait`); it is not read again.
@@ -169,6 +171,7 @@ def generate(
         loop=course.circular,
         store=store,
         tally=tally,
+        denoise=denoise,
     )
 
     def warped_picture(pose: int) -> np.ndarray:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 from threadpoolctl import ThreadpoolController
 
-_lock = Lock()
+_lock = RLock()  # a forgotten generator may be cleared away while its own thread holds it
 _users = 0
 _had: list[tuple[ThreadpoolController, int]] = []  # libraries, and how many threads each had
 

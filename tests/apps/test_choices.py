@@ -91,17 +91,14 @@ def test_messages_name_flags(fye: Run) -> None:
 
 
 def test_every_slider_and_expression_is_in_the_docs() -> None:
-    page = (DOCS / "poses.md").read_text(encoding="utf-8")
-    assert f"\n\n{runpy.run_path(str(DOCS / 'options.py'))['sliders']()}\n" in page, (
-        "run python docs/options.py"
-    )
+    table = runpy.run_path(str(DOCS / "options.py"))["sliders"]()
+    page = (DOCS / "guides/poses.md").read_text(encoding="utf-8").replace("<!-- table: sliders -->", table)
     names = {*EXPRESSIONS, *NAMED_EXPRESSIONS, *ALIASES, *EASINGS} - {"neutral"}
     assert names <= set(re.findall(r"`(?:bundled:)?(\w+)`", page))
 
 
 def test_every_option_is_in_the_docs() -> None:
-    page = (DOCS / "options.md").read_text(encoding="utf-8")
-    assert runpy.run_path(str(DOCS / "options.py"))["animation"]() == page, "run python docs/options.py"
+    page = runpy.run_path(str(DOCS / "options.py"))["animation"]()
     assert all(
         flags(name)[0].removeprefix(" /").split("/")[0] in page
         for name, _ in options(AnimationRequest)

@@ -243,7 +243,9 @@ def test_real_portraits_and_animals_are_found(detector: FaceDetector, name: str)
     if not path.is_file():
         pytest.skip("the real pictures are not beside this checkout")
     if name in ("s41", "s23") and not has_mesh():
-        pytest.skip("Google's model finds no llama, and the cat's face in another place: docs/inputs.md")
+        pytest.skip(
+            "Google's model finds no llama, and the cat's face in another place: docs/measurements/face_models.md"
+        )
     picture = cv2.imread(str(path))[..., ::-1]
     points = detector.detect(picture).points
     right, left = points[468], points[473]

@@ -1,7 +1,6 @@
 """Run files: every entry is read, a mistake is refused in words that name the file."""
 
 import re
-import runpy
 from itertools import pairwise
 from pathlib import Path
 
@@ -220,12 +219,6 @@ def test_a_config_s_schema_describes_every_entry(kind) -> None:
         assert not table["additionalProperties"]
         for name, entry in table["properties"].items():
             assert entry.get("description"), f"{table['title']}.{name}"
-
-
-def test_the_tables_of_the_page_are_those_of_the_code() -> None:
-    docs = CONFIGS.parent / "docs"
-    tables = runpy.run_path(str(docs / "options.py"))["tables"]()
-    assert tables in (docs / "training.md").read_text(encoding="utf-8"), "run: python docs/options.py"
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:

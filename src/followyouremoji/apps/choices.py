@@ -14,6 +14,7 @@ from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.errors import UserError
 from followyouremoji.options import Panel, bound, extra, options
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.stickers.request import PackRequest, StickerRequest
 from followyouremoji.studio.settings import StudioSettings
 
 FLAGS = {
@@ -38,6 +39,11 @@ FLAGS = {
     "offload": ("--offload/--no-offload",),
     "compiled": ("--compile",),
     "detector_bundle": ("--bundle",),
+    "services": ("--for",),
+    "backdrop": ("--background",),
+    "outline": ("--outline/--no-outline",),
+    "closing": ("--loop",),
+    "expressions": ("--only",),
 }
 """Where they are not the setting's own name."""
 
@@ -59,13 +65,20 @@ METAVARS = {
     "long_clips": "WAY",
     "portrait_expression": "WAY",
     "speed": "LEVEL",
+    "services": "SERVICE",
+    "expressions": "EXPRESSION",
+    "font": "FILE",
 }
 """Where they are not the type's own, which is long where there are many choices; the help names these."""
 
 KNOWN = {
     "scale",
     "face",
-    *(name for kind in (AnimationRequest, LiveRequest, StudioSettings) for name, _ in options(kind)),
+    *(
+        name
+        for kind in (AnimationRequest, LiveRequest, PackRequest, StickerRequest, StudioSettings)
+        for name, _ in options(kind)
+    ),
 }
 
 

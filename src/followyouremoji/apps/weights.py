@@ -152,6 +152,42 @@ def convert(
     say(f"{made}: ready; use it with --weights {'released' if output is None else made}.")
 
 
+Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="The new folder.")]
+OverwriteFolder = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a folder of this kind that is there.")
+]
+
+
+@weights_app.command("to-diffusers", epilog=examples("fye weights to-diffusers bundled my_pipeline"))
+def convert_to_diffusers(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="bundled, released, or a model's folder.")],
+    output: Output,
+    overwrite: OverwriteFolder = False,
+) -> None:
+    """Write a model as a folder for FollowYourEmojiPipeline of the Python library diffusers. Weights stay the same."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.diffusers_pipeline import to_diffusers
+
+    made = to_diffusers(source, output, overwrite=overwrite)
+    say(f"{made}: ready; load it with FollowYourEmojiPipeline.from_pretrained.")
+
+
+@weights_app.command("from-diffusers", epilog=examples("fye weights from-diffusers my_pipeline my_model"))
+def convert_from_diffusers(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with model_index.json, denoiser/ ...")
+    ],
+    output: Output,
+    overwrite: OverwriteFolder = False,
+) -> None:
+    """Write such a folder as a model for `--weights`. Nothing in it is run."""
+    from followyouremoji.apps.output import say
+    from followyouremoji.diffusers_pipeline import from_diffusers
+
+    made = from_diffusers(folder, output, overwrite=overwrite)
+    say(f"{made}: ready; use it with --weights {made}.")
+
+
 @weights_app.command(epilog=examples("fye weights verify", "fye weights verify released"))
 def verify(
     source: Annotated[

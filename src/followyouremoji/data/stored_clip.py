@@ -3,7 +3,8 @@
 A clip with the key ``KEY`` is, in this order, ``KEY.0000.jpg``, ``KEY.0001.jpg``, ... (the frames), ``KEY.npz``
 (the points) and ``KEY.json`` (facts). The key has no dot, so tools that group a tar file's members by what stands
 before the first dot, as WebDataset does, see one sample with the fields ``0000.jpg``, ..., ``npz`` and ``json``.
-Metric faces, masks and landmark pictures are functions of the points and not stored; `docs/data.md` describes all.
+Metric faces, masks and landmark pictures are functions of the points and not stored; `docs/formats/shards.md` describes
+all.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ The *mesh graph* comes with mediapipe up to 0.10.21: 478 landmarks, about 3 ms a
 it runs its landmark network on the place of the previous face and no detector. The *task graph*, which every mediapipe
 can run, takes a bundle of networks. With `MESH_BUNDLE` it runs those of the mesh graph and gives the same landmarks as
 fast; with Google's face-landmarker bundle, another network, it also gives 52 blendshape scores and takes twice as long,
-and its landmarks are 1 to 4 % of the pupil distance away on filmed faces and paintings of people (docs/inputs.md).
+and its landmarks are 1 to 4 % of the pupil distance away on filmed faces and paintings of people
+(docs/measurements/face_models.md).
 
 mediapipe is imported when the first graph is made. Its C++ parts write start-up notes to file descriptor 2, which no
 setting of theirs prevents: a process that minds has to filter them itself.

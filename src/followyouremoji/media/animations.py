@@ -81,10 +81,7 @@ class GifEncoder:
             for frame in self._coloured(palette):
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
-        with plain.open("rb") as file:
-            header = file.read(13)
-        colours = 3 * 2 ** ((header[10] & 0x07) + 1) if header[10] & 0x80 else 0
-        copy_with(plain, self._path, len(header) + colours, _gif_comment(self._comment))
+        add_gif_comment(plain, self._path, self._comment)
 
     def _coloured(self, palette: "av.VideoFrame") -> Iterator["av.VideoFrame"]:
         """The waiting frames in the palette's colours, at their times in hundredths of a second."""
@@ -127,6 +124,14 @@ class GifEncoder:
 
     def close(self) -> None:
         self._waiting.close()
+
+
+def add_gif_comment(plain: Path, path: Path, comment: str) -> None:
+    """Copy a GIF, with a comment in it."""
+    with plain.open("rb") as file:
+        header = file.read(13)
+    colours = 3 * 2 ** ((header[10] & 0x07) + 1) if header[10] & 0x80 else 0
+    copy_with(plain, path, len(header) + colours, _gif_comment(comment))
 
 
 def _gif_comment(comment: str) -> bytes:
@@ -177,23 +182,30 @@ def add_webp_xmp(path: Path, packet: bytes, size: Size, transparent: bool) -> No
 
 
 class ApngEncoder(StreamEncoder):
-    """Animated PNG, without loss, played over and over. Each frame holds what changed since the one before."""
+    """Animated PNG, without loss, played `plays` times, 0 for ever. Each frame holds what changed since the last."""
 
-    def __init__(self, path: Path, rate: Fraction, size: Size, comment: str, transparent: bool) -> None:
+    def __init__(
+        self, path: Path, rate: Fraction, size: Size, comment: str, transparent: bool, plays: int = 0
+    ) -> None:
         self._path, self._comment = path, comment
         self._plain = path.with_name("plain.apng")
-        container = opened_for_writing(self._plain, "apng", plays="0")
+        container = opened_for_writing(self._plain, "apng", plays=str(plays))
         layout = "rgba" if transparent else "rgb24"
         super().__init__(container, "apng", rate, size, layout, {"pred": "mixed"})
 
     def finish(self) -> None:
         super().finish()
-        chunks = (
-            (b"tEXt", b"Comment\0" + self._comment.encode("latin-1", "replace")),
-            (b"tEXt", b"Software\0" + SOFTWARE.encode("latin-1")),
-            (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(self._comment)),
-        )
-        copy_with(self._plain, self._path, _PNG_HEAD, b"".join(_png_chunk(*chunk) for chunk in chunks))
+        add_png_comment(self._plain, self._path, self._comment)
+
+
+def add_png_comment(plain: Path, path: Path, comment: str) -> None:
+    """Copy a PNG, with a comment, the software and an XMP packet in it."""
+    chunks = (
+        (b"tEXt", b"Comment\0" + comment.encode("latin-1", "replace")),
+        (b"tEXt", b"Software\0" + SOFTWARE.encode("latin-1")),
+        (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(comment)),
+    )
+    copy_with(plain, path, _PNG_HEAD, b"".join(_png_chunk(*chunk) for chunk in chunks))
 
 
 def _png_chunk(kind: bytes, data: bytes) -> bytes:

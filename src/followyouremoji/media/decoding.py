@@ -187,7 +187,7 @@ def _decoded(
     assert plan is not None
     with open_container(file) as container:
         stream = container.streams[cast(int, found.pictures)]
-        decoder = _decoder(stream)
+        decoder = picture_decoder(stream)
         latest, lag = -1, None
         whole_only = not is_patchy(container)
         begin = found.packet_before(first)
@@ -226,18 +226,25 @@ def _decoded(
                 yield rank, frame
 
 
-def _decoder(stream: Any) -> Any:
-    """What decodes a picture stream, in as many threads as suit it."""
+def picture_decoder(stream: Any) -> Any:
+    """What decodes a picture stream of an open file, in as many threads as suit it, with its opacity where it says that
+    it has some."""
     import av
 
     decoder = stream.codec_context
     name = _TRANSPARENT_DECODERS.get(decoder.name)
-    if name is not None and stream.metadata.get("alpha_mode") == "1" and name in av.codecs_available:
+    if name is not None and _says_transparent(stream.metadata) and name in av.codecs_available:
         transparent = av.CodecContext.create(name, "r")
         transparent.extradata = decoder.extradata
         return transparent
     decoder.thread_type = "AUTO"
     return decoder
+
+
+def _says_transparent(metadata: dict[str, str]) -> bool:
+    """Whether a WebM's stream has the element AlphaMode: FFmpeg gives it as "alpha_mode", and, since its version 8, as
+    "ALPHA_MODE"."""
+    return any(key.lower() == "alpha_mode" and value == "1" for key, value in metadata.items())
 
 
 class VideoSource:

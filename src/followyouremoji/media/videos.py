@@ -182,14 +182,16 @@ def webm_encoder(
     comment: str,
     transparent: bool,
     quick: bool = False,
+    **options: str,
 ) -> StreamEncoder:
     """VP9 in WebM, with the sound given; transparent frames as yuva420p, whose opacity is a second picture in each
-    block, as browsers play it."""
+    block, as browsers play it. Other `options` of libvpx than the usual ones by name, with underscores for hyphens."""
     container = opened_for_writing(path, "webm", fflags="+bitexact")  # no random number in it
     layout = "yuva420p" if transparent else "yuv420p"
     # Four pixels of opacity share one of colour.
     prepared = spread_colours if transparent else np.asarray
-    options = _VP9_OPTIONS | (_VP9_QUICK if quick else {})
+    named = {name.replace("_", "-"): value for name, value in options.items()}
+    options = _VP9_OPTIONS | (_VP9_QUICK if quick else {}) | named
     encoder = StreamEncoder(
         container, "libvpx-vp9", rate, size, layout, options, sound, prepared, **_CONVERSION
     )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     import numpy as np
 
-StageName = Literal["tracking", "loading", "animating", "drawing"]
+StageName = Literal["tracking", "loading", "animating", "drawing", "encoding"]
 NoteCode = Literal[
     "portrait_scaled",
     "portrait",

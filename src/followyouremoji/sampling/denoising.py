@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -58,28 +59,58 @@ def denoise(
     solver = Solver(noise, schedule, forecast, known, mask)
     for step, timestep in enumerate(schedule.timesteps):
         if step in forecast.computed:
-            velocity = torch.zeros_like(noise)
-            for window, caches in zip(windows, layers, strict=True):
-                inside = slice(window.start, window.stop)
-                for one in caches or ():
-                    one.step = step
-                predicted = predict_velocity(
-                    denoiser,
-                    solver.latents[:, :, inside],
-                    known[:, :, inside],
-                    mask[:, :, inside],
-                    timestep,
-                    landmark_features(window),
-                    conditioning,
-                    caches,
-                )
-                shares = torch.as_tensor(window.shares, dtype=noise.dtype, device=noise.device)
-                velocity[:, :, inside] += shares[:, None, None] * predicted
+            for one in chain.from_iterable(caches or () for caches in layers):
+                one.step = step
+            velocity = blended_velocity(
+                denoiser,
+                conditioning,
+                landmark_features,
+                solver.latents,
+                known,
+                mask,
+                windows,
+                timestep,
+                layers,
+            )
             solver.computed(step, velocity)
         solver.advance(step)
         for _ in windows:
             step_done(step in forecast.computed and whole[step])
     return torch.where(mask == 1, known, solver.latents)
+
+
+def blended_velocity(
+    denoiser: Denoiser,
+    conditioning: ClipConditioning,
+    landmark_features: Callable[[Window], Tensor],
+    latents: Tensor,
+    known: Tensor,
+    mask: Tensor,
+    windows: Sequence[Window],
+    timestep: Tensor,
+    caches: Sequence[tuple[TaylorCache, TaylorCache] | None] = (),
+) -> Tensor:
+    """The guided velocity of all frames at one timestep: what is predicted for each window, by its shares.
+
+    `latents` are noisy, `caches` those of each window, none where there are none; the rest as for `denoise`. Returns
+    (batch, channels, frames, height, width) float32.
+    """
+    velocity = torch.zeros_like(latents)
+    for window, cached in zip(windows, caches or [None] * len(windows), strict=True):
+        inside = slice(window.start, window.stop)
+        predicted = predict_velocity(
+            denoiser,
+            latents[:, :, inside],
+            known[:, :, inside],
+            mask[:, :, inside],
+            timestep,
+            landmark_features(window),
+            conditioning,
+            cached,
+        )
+        shares = torch.as_tensor(window.shares, dtype=latents.dtype, device=latents.device)
+        velocity[:, :, inside] += shares[:, None, None] * predicted
+    return velocity
 
 
 def layer_caches(

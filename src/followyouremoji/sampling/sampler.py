@@ -27,6 +27,9 @@ from followyouremoji.sampling.windows import Window
 Progress = Callable[[int, int], None]
 """Called after each step of each batch with the steps of all windows done and in all; never by two threads at once."""
 
+Denoise = Callable[..., Tensor]
+"""Takes the frames of a segment from noise to clean latents: `denoising.denoise`, or another with its parameters."""
+
 KEPT_BYTES = 1 << 30
 """Of landmark features of windows that lie side by side; those of further windows are computed in each step."""
 
@@ -139,6 +142,7 @@ def sample(
     loop: bool = False,
     store: LatentStore | None = None,
     tally: Tally | None = None,
+    denoise: Denoise = denoise,
 ) -> Generator[Sampled, None, None]:
     """Sample the latents of a clip, yielded in the order of its frames as soon as they are complete.
 
@@ -153,6 +157,7 @@ def sample(
     cuts, loop : see `progressive.plan`.
     store : keeps finished segments and is asked for each before it is made.
     tally : counts passes.
+    denoise : what samples a segment, or several of one length.
 
     Yields
     ------
@@ -168,7 +173,7 @@ def sample(
     segments = list(chain.from_iterable(levels))
     readings = Counter(frame for segment in segments for frame in segment.read)
     made: dict[int, Sampled] = {}  # frames that are yielded or read later
-    make = SegmentMaker(segments, shape, settings, made, readers[0].device, store, progress, tally)
+    make = SegmentMaker(segments, shape, settings, made, readers[0].device, store, progress, tally, denoise)
 
     complete, together = 0, 1 if settings.scenes_at_once else settings.batch
     for level in levels:
@@ -214,10 +219,11 @@ class SegmentMaker:
         store: LatentStore | None,
         progress: Progress | None,
         tally: Tally | None,
+        denoise: Denoise = denoise,
     ) -> None:
         """Of `sample`'s parameters; `made` holds the frames that segments read, results go to `device`."""
         self._settings, self._shape, self._made = settings, shape, made
-        self._device, self._store = device, store
+        self._device, self._store, self._denoise = device, store, denoise
         self._numbers = {segment: number for number, segment in enumerate(segments)}
         self._steps = {segment: settings.steps * len(settings.windows(len(segment))) for segment in segments}
         self._count = StepCount(sum(self._steps.values()), progress, tally)
@@ -236,7 +242,7 @@ class SegmentMaker:
                 for segment in batch
             ]
             mask = torch.tensor([segment.known for segment in batch], dtype=torch.float32)
-            latents = denoise(
+            latents = self._denoise(
                 reader.denoiser,
                 reader.conditioning,
                 WindowFeatures(reader, batch, warped),

@@ -50,6 +50,10 @@ class Schedule:
         turn = self.angles[step] - self.ends[step]
         return float(np.cos(turn)) * latents - float(np.sin(turn)) * velocity
 
+    def clean(self, latents: Tensor, velocity: Tensor, step: int) -> Tensor:
+        """The clean latents that a velocity points to from those at the beginning of a step."""
+        return float(np.cos(self.angles[step])) * latents - float(np.sin(self.angles[step])) * velocity
+
     def noised(self, clean: Tensor, noise: Tensor, step: int) -> Tensor:
         """What clean latents are at the beginning of a step."""
         return float(np.cos(self.angles[step])) * clean + float(np.sin(self.angles[step])) * noise

@@ -47,6 +47,7 @@ class Job:
     began : when the stage began, `time.monotonic`
     frame, number : the latest frame uint8 (height, width, 3 or 4), and its number; -1 before the first
     error : in a user's words, where it failed
+    error_settings : names of those that it is about
     """
 
     id: str
@@ -62,6 +63,7 @@ class Job:
     number: int = -1
     notes: list[Note] = field(default_factory=list)
     error: str | None = None
+    error_settings: tuple[str, ...] = ()
     cancelling: bool = False
 
     @property
@@ -197,7 +199,7 @@ class Jobs:
         except Cancelled:
             job.state = "interrupted" if self._closed else "cancelled"
         except UserError as error:
-            job.error, job.state = str(error), "failed"
+            job.error, job.error_settings, job.state = str(error), error.settings, "failed"
         except Exception as error:  # a fault of ours; others' jobs go on
             log.exception("a job failed")
             job.error, job.state = sentence(error), "failed"

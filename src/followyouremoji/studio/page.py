@@ -14,6 +14,7 @@ from followyouremoji.studio.tabs.expressions import expressions_tab
 from followyouremoji.studio.tabs.history import history_tab
 from followyouremoji.studio.tabs.live import live_tab
 from followyouremoji.studio.tabs.points import points_tab
+from followyouremoji.studio.tabs.stickers import stickers_tab
 from followyouremoji.studio.widget import widget
 from followyouremoji.studio.workshop import Workshop
 
@@ -48,6 +49,8 @@ def build_page(studio: Studio) -> Page:
                 live_tab()
             with gr.Tab("Expressions", id="expressions", render_children=True):
                 expressions_tab()
+            with gr.Tab("Stickers", id="stickers", render_children=True):
+                stickers_tab()
             with gr.Tab("Points", id="points", render_children=True):
                 points_tab()
             with gr.Tab("History", id="history", render_children=True):

@@ -59,7 +59,7 @@ MOST_LETTERS = 100  # of a file's name; its end stays
 PLAIN_ENDING = re.compile(r"\.[a-z0-9]{1,12}")
 BINARY = "application/octet-stream"
 
-Tab = Literal["animate", "expressions", "points"]
+Tab = Literal["animate", "expressions", "points", "stickers"]
 
 
 def studio_of(connection: HTTPConnection) -> Studio:

@@ -30,7 +30,9 @@ from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.routes import AnimationAsked, AtWork, Body, begun, of_kind, told
+from followyouremoji.studio.stickers import StickerControls, begin_sticker
 from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
+from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visiting
 
 if TYPE_CHECKING:
@@ -69,12 +71,26 @@ def again(identity: str, visitor: Visiting, studio: AtWork) -> dict[str, Any]:
     old = visitor.result(identity)
     if old.state in UNDER_WAY:
         raise HTTPException(409, "it is being made")
+    result = (
+        animated_again(old, visitor, studio)
+        if old.kind == "animation"
+        else sticker_again(old, visitor, studio)
+    )
+    visitor.delete_result(identity)
+    return told(result, visitor, studio)
+
+
+def animated_again(old: Result, visitor: Visitor, studio: Studio) -> Result:
     said = dict(old.settings)
     faces = tuple(FaceChoice(**face) for face in said.pop("faces", ()))
     asked = AnimationAsked(portrait=old.portrait, driving=old.driving, faces=faces, controls=Controls(**said))
-    result = begun(asked, visitor, studio, old.batch)
-    visitor.delete_result(identity)
-    return told(result, visitor, studio)
+    return begun(asked, visitor, studio, old.batch)
+
+
+def sticker_again(old: Result, visitor: Visitor, studio: Studio) -> Result:
+    portrait = of_kind("portrait", old.portrait, visitor)
+    driving = of_kind("driving", old.driving, visitor) if old.kind == "sticker" else None
+    return begin_sticker(studio, visitor, portrait, driving, StickerControls(**old.settings))
 
 
 @router.post("/batches", status_code=201)

@@ -15,7 +15,14 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from followyouremoji.errors import UserError
-from followyouremoji.studio import routes_benchmark, routes_history, routes_live, routes_points, routes_poses
+from followyouremoji.studio import (
+    routes_benchmark,
+    routes_history,
+    routes_live,
+    routes_points,
+    routes_poses,
+    routes_stickers,
+)
 from followyouremoji.studio.gradio_start import gradio
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.page import build_page
@@ -56,7 +63,8 @@ def studio_app(studio: Studio) -> FastAPI:
 
     @app.exception_handler(UserError)
     def unusable(request: Request, error: UserError) -> JSONResponse:
-        return JSONResponse({"detail": studio.store.unplaced(str(error))}, 422)
+        about = {"detail": studio.store.unplaced(str(error)), "settings": error.settings}
+        return JSONResponse(about, 422)
 
     @app.exception_handler(OSError)
     def full(request: Request, error: OSError) -> JSONResponse:
@@ -68,6 +76,7 @@ def studio_app(studio: Studio) -> FastAPI:
     app.include_router(routes_points.router)
     app.include_router(routes_poses.router)
     app.include_router(routes_live.router)
+    app.include_router(routes_stickers.router)
     app.include_router(routes_history.router)
     app.include_router(routes_benchmark.router)
     app.mount("/studio/static", StaticFiles(directory=STATIC))

@@ -1,7 +1,8 @@
 """What visitors give and get, on the disk: each has an own folder, found by a token that nobody else knows.
 
     FOLDER/visitors/NAME/materials/ID/   a portrait or a driving that was uploaded: about.json and the file
-    FOLDER/visitors/NAME/results/ID/     an animation that was asked for: result.json and, when it is made, the file
+    FOLDER/visitors/NAME/results/ID/     an animation or a sticker that was asked for: result.json and, when it is made,
+                                         the file
     FOLDER/visitors/NAME/draft.json      what the page showed last
 
 What a request names is looked up among what is there, and never made a path. What a visitor may keep is bounded, and
@@ -35,6 +36,9 @@ from followyouremoji.studio.material import Kind, Material, NotThere
 State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 """Of a result; `interrupted` was at work when the studio ended."""
 
+ResultKind = Literal["animation", "sticker", "pack"]
+"""A pack is of several stickers."""
+
 UNDER_WAY: tuple[State, ...] = ("waiting", "running")
 NAME = re.compile(r"[0-9a-f]{32}")
 
@@ -64,10 +68,11 @@ class About:
 
 @validated
 class Result:
-    """What `result.json` says of an animation.
+    """What `result.json` says of an animation or a sticker.
 
-    `portrait` and `driving` are ids of materials, `settings` what the page's controls said, `outcome` what
-    `requests.events.Outcome` says, without its path. Those that were asked for together share a `batch`.
+    `portrait` and `driving` are ids of materials, the latter empty for a pack of stickers; `settings` are what the
+    page's controls said, `outcome` what `requests.events.Outcome` says, without its path, or `stickers.outcome_of`.
+    Those that were asked for together share a `batch`. `error_settings` are names of those that the error is about.
     """
 
     id: str
@@ -80,7 +85,9 @@ class Result:
     batch: str | None = None
     file: str | None = None
     error: str | None = None
+    error_settings: tuple[str, ...] = ()
     outcome: dict[str, Any] | None = None
+    kind: ResultKind = "animation"
 
 
 class Visitor:
@@ -147,9 +154,15 @@ class Visitor:
     # Results
 
     def new_result(
-        self, title: str, portrait: str, driving: str, settings: Mapping[str, Any], batch: str | None = None
+        self,
+        title: str,
+        portrait: str,
+        driving: str,
+        settings: Mapping[str, Any],
+        batch: str | None = None,
+        kind: ResultKind = "animation",
     ) -> tuple[Result, Path]:
-        """Note an animation that was asked for; also returns its folder. Raises SettingsError without room."""
+        """Note what was asked for; also returns its folder. Raises SettingsError without room."""
         self.room()
         result = Result(
             id=secrets.token_hex(16),
@@ -160,6 +173,7 @@ class Visitor:
             driving=driving,
             settings=dict(settings),
             batch=batch,
+            kind=kind,
         )
         folder = self.folder / "results" / result.id
         folder.mkdir(parents=True)
@@ -168,7 +182,7 @@ class Visitor:
         return result, folder
 
     def change_result(self, identity: str, **changes: Any) -> Result:
-        """Note what became of an animation. Raises NotThere where it was deleted meanwhile."""
+        """Note what became of a result. Raises NotThere where it was deleted meanwhile."""
         with self._lock:
             result = replace(self.result(identity), **changes)
             self._write(self._folder("results", identity), result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -51,6 +51,7 @@ from followyouremoji.studio.placing import FILE, has_points, kept_points
 from followyouremoji.studio.posing import Posing
 from followyouremoji.studio.preview import packed
 from followyouremoji.studio.settings import StudioSettings
+from followyouremoji.studio.stickers import Stills
 from followyouremoji.studio.store import Result, Store, Visitor
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ if TYPE_CHECKING:
 WARM_UP = "bundled:ada"
 NONE: Mapping[int | Literal["all"], Material] = MappingProxyType({})
 REQUEST = "request.json"
-"""In a result's folder: what it was made from."""
+"""In an animation's folder: what it was made from."""
+
+Made = tuple[Path, dict[str, Any]]
+"""A result's file, and its outcome."""
 
 
 class Studio:
@@ -75,6 +79,7 @@ class Studio:
         self.jobs = Jobs()
         self.faces = FaceFinder()
         self.posing = Posing(lambda: self.animator)
+        self.stills = Stills()
         self.live = Live()
         self.aligner = Aligner()
         self.files = DerivedFiles()
@@ -283,8 +288,23 @@ class Studio:
         )
         (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
 
+        def make(on_event: OnEvent) -> Made:
+            outcome = animate(request, on_event, lambda choice: self.animator)
+            return file, outcome.model_dump(mode="json", exclude={"path"})
+
+        return self.begin(visitor, result, (portrait, *drivings), make)
+
+    def begin(
+        self, visitor: Visitor, result: Result, materials: Sequence[Material], make: Callable[[OnEvent], Made]
+    ) -> Result:
+        """Have a noted result made of materials when it is the visitor's turn. `make` returns its file and what is
+        noted as its outcome, which has `notes`.
+
+        Raises UserError where too many of the visitor's wait.
+        """
+
         def in_words(sentence: str) -> str:
-            for material in (portrait, *drivings):
+            for material in materials:
                 sentence = material.in_words(sentence)
             return sentence
 
@@ -297,9 +317,7 @@ class Studio:
                 on_event(event)
 
             visitor.change_result(result.id, state="running")
-            outcome = animate(request, tell, lambda choice: self.animator).model_dump(
-                mode="json", exclude={"path"}
-            )
+            file, outcome = make(tell)
             for note in outcome["notes"]:
                 note["sentence"] = in_words(note["sentence"])
             visitor.change_result(result.id, file=file.name, outcome=outcome)
@@ -307,7 +325,9 @@ class Studio:
         def ended(job: Job) -> None:
             error = None if job.error is None else self.store.unplaced(in_words(job.error))
             with suppress(NotThere):  # deleted while it was made
-                visitor.change_result(result.id, state=job.state, error=error)
+                visitor.change_result(
+                    result.id, state=job.state, error=error, error_settings=job.error_settings
+                )
 
         try:
             self.jobs.submit(result.id, visitor.name, work, ended)
@@ -317,17 +337,18 @@ class Studio:
         return result
 
     def download(self, visitor: Visitor, identity: str, ending: str, beside: bool) -> Path:
-        """A result as a file of an ending, made when it is first asked for; `beside` it are driving, landmarks and
-        portrait.
+        """A result as a file of an ending, made when it is first asked for; `beside` an animation are driving,
+        landmarks and portrait. A sticker is given as it is.
 
         Raises NotThere, and SettingsError for an ending that it has none of.
         """
-        master = visitor.result_file(identity)
-        if ending not in kinds_of(master):
+        master, is_animation = visitor.result_file(identity), visitor.result(identity).kind == "animation"
+        kinds = kinds_of(master) if is_animation else (master.suffix,)
+        if ending not in kinds:
             raise SettingsError(
-                f"this result comes as {', '.join(kinds_of(master))}, not as {ending or 'a file without ending'}"
+                f"this result comes as {', '.join(kinds)}, not as {ending or 'a file without ending'}"
             )
-        if beside:
+        if beside and is_animation:
             request = parse(
                 AnimationRequest, (master.parent / REQUEST).read_bytes(), "the request", SettingsError
             )

@@ -1,5 +1,5 @@
 """The metrics of portrait animation, each usable alone: pure functions in the modules below, and `measure`, which takes
-all of them of one result. docs/metrics.md defines them."""
+all of them of one result. docs/how/metrics.md defines them."""
 
 from __future__ import annotations
 

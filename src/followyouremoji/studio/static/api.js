@@ -9,12 +9,12 @@ async function answer(response) {
 
 function refusal(status, text) {
   let detail = `the studio does not answer as it should (${status}); reload the page`;
+  let settings = [];
   try {
-    detail = JSON.parse(text).detail ?? detail;
+    ({ detail = detail, settings = [] } = JSON.parse(text));
   } catch { /* no JSON: a proxy's page, perhaps */ }
   const error = new Error(typeof detail === "string" ? detail : JSON.stringify(detail));
-  error.status = status;
-  return error;
+  return Object.assign(error, { status, settings }); // names of settings that it is about
 }
 
 async function ask(path, options = {}) {

@@ -22,7 +22,7 @@ export class Card {
     this.bar = make("progress", { max: 1, "aria-label": result.title });
     this.buttons = make("div", { className: "fye-buttons" });
     this.problem = problem();
-    const details = [when(result.created), settings(result.settings, defaults)].filter(Boolean).join(" · ");
+    const details = [when(result.created), said(result, defaults)].filter(Boolean).join(" · ");
     this.element = make("article", { className: "fye-result", "aria-label": result.title }, this.media,
       make("h3", {}, result.title), make("p", { className: "fye-hint" }, details), this.state, this.bar, this.buttons, this.problem.element);
     this.update(result);
@@ -56,9 +56,7 @@ export class Card {
     if (["failed", "cancelled", "interrupted"].includes(result.state)) {
       buttons.push(act("Begin again", () => sendJson(`${path}/again`, {})));
     }
-    const { portrait, driving } = result;
-    const reuse = { portrait, driving, settings: result.settings };
-    buttons.push(act("Use again", () => window.dispatchEvent(new CustomEvent("fye-use-again", { detail: reuse }))));
+    buttons.push(act("Use again", () => window.dispatchEvent(new CustomEvent(isAnimation(result) ? "fye-use-again" : "fye-sticker-again", { detail: result }))));
     if (!UNDER_WAY.includes(result.state)) {
       buttons.push(confirmed("Delete", "Delete it?", () => this.doing(() => sendJson(path, {}, { method: "DELETE" }))));
     }
@@ -97,8 +95,8 @@ export function confirmed(name, question, act) {
 function shown(result) {
   const view = `/studio/materials/${encodeURIComponent(result.portrait)}/view`;
   if (result.state !== "done") return make("img", { src: view, alt: "", loading: "lazy", className: "fye-unfinished" });
-  const file = `/studio/results/${result.id}/file`;
-  if (result.file.endsWith(".png")) return make("img", { src: file, alt: result.title, loading: "lazy" });
+  const file = result.kind === "pack" ? `/studio/stickers/${result.id}/sheet` : `/studio/results/${result.id}/file`;
+  if (!/\.(mp4|webm)$/.test(result.file)) return make("img", { src: file, alt: result.title, loading: "lazy" });
   const clip = make("video", { src: file, poster: view, preload: "none", loop: true, muted: true, playsInline: true, tabIndex: 0, "aria-label": result.title });
   // Its controls would hide the face, so they come when they are wanted.
   for (const name of ["pointerenter", "focus"]) clip.addEventListener(name, () => { clip.controls = true; });
@@ -112,6 +110,7 @@ function words(result) {
   const { job, outcome } = result;
   if (result.state === "done") {
     const length = outcome.frames === 1 ? "one picture" : `${(outcome.frames / outcome.frame_rate).toFixed(1)} s`;
+    if (result.kind === "pack") return `${outcome.count} stickers, made in ${about(outcome.seconds)}`;
     return `${length} of ${outcome.size[0]}×${outcome.size[1]}, made in ${about(outcome.seconds)}`;
   }
   if (result.state === "waiting" && job?.place) return `Waiting: ${job.place} before it`;
@@ -119,13 +118,19 @@ function words(result) {
   return result.state === "failed" ? "" : STATES[result.state];
 }
 
+function isAnimation({ kind }) {
+  return kind === "animation";
+}
+
 function when(seconds) {
   return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
-// What controls said that nobody leaves as they are.
-function settings(said, defaults) {
+// What controls said that nobody leaves as they are; of a sticker, its caption.
+function said(result, defaults) {
+  const { settings } = result;
+  if (!isAnimation(result)) return settings.caption;
   const isChanged = ([name, value]) => name in defaults && JSON.stringify(value) !== JSON.stringify(defaults[name]);
   const inWords = ([name, value]) => (name === "faces" ? `${value.length} faces` : `${name.replaceAll("_", " ")} ${value}`);
-  return Object.entries(said).filter(isChanged).map(inWords).join(", ");
+  return Object.entries(settings).filter(isChanged).map(inWords).join(", ");
 }

@@ -1,0 +1,515 @@
+"""FollowYourEmojiPipeline: the method as users of diffusers know its pipelines."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
+from diffusers.utils import BaseOutput
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+from PIL import Image
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from followyouremoji import model_settings
+from followyouremoji.checkpoints.config import ModelConfig
+from followyouremoji.checkpoints.encoders import StableDiffusionAutoencoder
+from followyouremoji.checkpoints.model import Model, load_model
+from followyouremoji.diffusers_pipeline.assembly import assemble
+from followyouremoji.diffusers_pipeline.conversion import (
+    CARD_FILE,
+    NETWORKS,
+    check_folder,
+    config_of,
+    settings_of,
+)
+from followyouremoji.diffusers_pipeline.driving import driving_motion
+from followyouremoji.diffusers_pipeline.loras import WEIGHTS_NAME, Adapters
+from followyouremoji.diffusers_pipeline.model_card import model_card
+from followyouremoji.diffusers_pipeline.parts import Part, SmallAutoencoderModel
+from followyouremoji.diffusers_pipeline.scheduler import DenoisingByScheduler, FollowYourEmojiScheduler
+from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.timeline import Timeline, timeline
+from followyouremoji.face_finder import FaceFinder
+from followyouremoji.framing import ModelFraming
+from followyouremoji.generation import ModelReader, generate, read_portrait
+from followyouremoji.model_settings import check_size, sampling_settings
+from followyouremoji.networks.config import LATENT_STRIDE
+from followyouremoji.numpy_threads import without_numpy_threads
+from followyouremoji.preparation import prepare
+from followyouremoji.prepared import Prepared
+from followyouremoji.sampling.residual import onto_warp
+from followyouremoji.sampling.sampler import Sampled, sample
+from followyouremoji.sampling.settings import SamplingSettings
+from followyouremoji.settings import AnimationSettings
+from followyouremoji.sources import MotionSource, PortraitSource
+
+OutputType = Literal["pil", "np", "pt", "latent"]
+OUTPUT_TYPES = ("pil", "np", "pt", "latent")
+DOWNLOADING = (
+    "cache_dir",
+    "force_download",
+    "proxies",
+    "local_files_only",
+    "token",
+    "revision",
+    "variant",
+)
+"""Options of `from_pretrained` on fetching a repository."""
+UPLOADING = ("repo_id", "commit_message", "private", "token", "create_pr")
+"""Options of `save_pretrained` on uploading."""
+
+Frames = list[list[Image.Image]] | np.ndarray | Tensor
+
+StepCallback = Callable[[Any, int, Tensor, dict[str, Any]], Mapping[str, Any] | None]
+
+
+@dataclass
+class FollowYourEmojiPipelineOutput(BaseOutput):
+    """What the pipeline makes.
+
+    Attributes
+    ----------
+    frames : of one clip, the only one of its batch. "pil": a list of a list of pictures. "np": float32 (1, frames,
+        height, width, channels) in [0, 1]. "pt": the same as (1, frames, channels, height, width). "latent": float32
+        (1, channels, frames, height / 8, width / 8) of the generated squares, before they are decoded and put back into
+        the portrait.
+    frame_rate : frames a second, those of the motion.
+    """
+
+    frames: Frames
+    frame_rate: float
+
+
+class FollowYourEmojiPipeline(DiffusionPipeline):
+    """Animates portraits, as `PortraitAnimator` does, with schedulers and in the manner of diffusers.
+
+    >>> pipe = FollowYourEmojiPipeline.from_checkpoint("bundled")
+    >>> frames = pipe("portrait.png", "driving.mp4").frames[0]
+
+    Parameters
+    ----------
+    denoiser, appearance_net, landmark_encoder : the networks; see `networks.FollowYourEmoji`.
+    vae : `SmallAutoencoderModel`, or Stable Diffusion's.
+    scheduler : any of diffusers' for networks that predict v.
+    qformer, image_encoder : of the image prompt, where the model has them.
+    model : what the model's config says but for sizes; see `checkpoints.config.ModelConfig`.
+
+    Raises WeightsError for networks that are not of one model.
+    """
+
+    model_cpu_offload_seq = "image_encoder->appearance_net->denoiser"  # type: ignore[assignment]
+    _exclude_from_cpu_offload = ["landmark_encoder", "qformer", "vae"]  # noqa: RUF012 (they are small)
+    _optional_components = ["qformer", "image_encoder"]  # noqa: RUF012
+    _callback_tensor_inputs: ClassVar[list[str]] = ["latents"]
+
+    def __init__(
+        self,
+        denoiser: Part,
+        appearance_net: Part,
+        landmark_encoder: Part,
+        vae: SmallAutoencoderModel | AutoencoderKL,
+        scheduler: SchedulerMixin,
+        qformer: Part | None = None,
+        image_encoder: PreTrainedModel | None = None,
+        model: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            denoiser=denoiser,
+            appearance_net=appearance_net,
+            landmark_encoder=landmark_encoder,
+            vae=vae,
+            scheduler=scheduler,
+            qformer=qformer,
+            image_encoder=image_encoder,
+        )
+        self.register_to_config(model=model or {})
+        self._adapters = Adapters()
+        self._faces = FaceFinder()
+        self._guidance_scale, self._num_timesteps, self._interrupt = 1.0, 0, False
+        self._assembled()  # which says what does not fit
+
+    @classmethod
+    def from_checkpoint(
+        cls, source: str | Path = "bundled", torch_dtype: torch.dtype | None = None
+    ) -> FollowYourEmojiPipeline:
+        """A pipeline of "bundled", "released" or a checkpoint's folder, on the CPU; see `checkpoints.load_model`.
+
+        Raises WeightsError where that is missing, incomplete or damaged.
+        """
+        return cls.from_model(load_model(source, "cpu", torch_dtype or torch.float32))
+
+    @classmethod
+    def from_model(cls, model: Model) -> FollowYourEmojiPipeline:
+        """A pipeline of a model's own networks, which stay shared with it."""
+        if model.turns is not None:
+            raise SettingsError(
+                "networks that take turns in memory cannot be shared: load them without `offload`"
+            )
+        config, parts = model.config, dict[str, Any](model.parts())
+        vae: Any = parts["autoencoder"]
+        is_foreign = isinstance(vae, StableDiffusionAutoencoder)
+        return cls(
+            **{name: NETWORKS[name].of(parts[name], config.network) for name in NETWORKS if name in parts},
+            vae=vae.vae if is_foreign else SmallAutoencoderModel.of(vae, vae.config),
+            image_encoder=parts["image_encoder"].clip if "image_encoder" in parts else None,
+            scheduler=FollowYourEmojiScheduler(),
+            model=settings_of(config),
+        )
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, source: str | Path, **options: Any
+    ) -> Self:
+        """Load a folder of diffusers, or a repository of the hub; see `DiffusionPipeline.from_pretrained`.
+
+        Weights are read from safetensors files alone. Raises WeightsError where a part is missing, damaged or of
+        another model.
+        """
+        options = {"use_safetensors": True, **options}
+        folder = Path(source)
+        if not folder.is_dir():
+            check_repository(str(source))
+            fetching = {name: options.pop(name) for name in DOWNLOADING if name in options}
+            folder = Path(cls.download(str(source), use_safetensors=True, **fetching))
+            if "variant" in fetching:
+                options["variant"] = fetching["variant"]
+        if options.get("variant") is None and not any(folder.glob("*/*.index.json")):
+            check_folder(folder, passed=frozenset(options))
+        return super().from_pretrained(str(folder), **options)
+
+    def save_pretrained(  # type: ignore[override]
+        self, save_directory: str | Path, *arguments: Any, push_to_hub: bool = False, **options: Any
+    ) -> None:
+        """Write a folder of diffusers with a model card; see `DiffusionPipeline.save_pretrained`. LoRAs are left out,
+        and a card that is there stays."""
+        folder = Path(save_directory)
+        upload: dict[str, Any] = {name: options.pop(name) for name in UPLOADING if name in options}
+        with self._adapters.scaled(self._assembled(), 0.0):
+            super().save_pretrained(str(folder), *arguments, **options)
+        if not (folder / CARD_FILE).exists():
+            (folder / CARD_FILE).write_text(
+                model_card(self.model_config, upload.get("repo_id")), encoding="utf-8"
+            )
+        if push_to_hub:
+            self._upload(folder, **{"repo_id": folder.name, **upload})
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        create_pr: bool = False,
+        safe_serialization: bool = True,
+        variant: str | None = None,
+        subfolder: str | None = None,
+    ) -> str:
+        """Upload to the hub; see `PushToHubMixin.push_to_hub`. A model card that the repository has stays."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, safe_serialization=safe_serialization, variant=variant)
+            card = model_card(self.model_config, repo_id)
+            (Path(folder) / CARD_FILE).write_text(card, encoding="utf-8")
+            return self._upload(Path(folder), repo_id, commit_message, private, token, create_pr, subfolder)
+
+    def _upload(
+        self,
+        folder: Path,
+        repo_id: str,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        create_pr: bool = False,
+        subfolder: str | None = None,
+    ) -> str:
+        hub = HfApi(token=token)
+        repository = hub.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        keep_card = subfolder is not None or hub.file_exists(repository, CARD_FILE)
+        return str(
+            hub.upload_folder(
+                repo_id=repository,
+                folder_path=folder,
+                path_in_repo=subfolder,
+                commit_message=commit_message or f"Upload {type(self).__name__}",
+                create_pr=create_pr,
+                ignore_patterns=[CARD_FILE] if keep_card else None,
+            )
+        )
+
+    def load_lora_weights(
+        self, source: str | Path, *, weight_name: str = WEIGHTS_NAME, adapter_name: str | None = None
+    ) -> None:
+        """Add a LoRA of `fye train lora` to the weights: its file, or a folder that holds it as `weight_name`.
+
+        Raises WeightsError where it is no LoRA or belongs to another model.
+        """
+        file = Path(source)
+        file = file / weight_name if file.is_dir() else file
+        self._adapters.load(self._assembled(), file, adapter_name)
+
+    def unload_lora_weights(self) -> None:
+        """Take all LoRAs out: weights are what they were, to the bit."""
+        self._adapters.unload(self._assembled())
+
+    def set_adapters(
+        self, adapter_names: str | Sequence[str], adapter_weights: float | Sequence[float] = 1.0
+    ) -> None:
+        """Use these LoRAs alone, each with its weight: 1 is as it was trained."""
+        names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
+        weights = adapter_weights if isinstance(adapter_weights, Sequence) else [adapter_weights] * len(names)
+        self._adapters.weigh(self._assembled(), names, weights)
+
+    def get_active_adapters(self) -> list[str]:
+        """Names of the LoRAs in use."""
+        return self._adapters.active
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The model's config, as a checkpoint has it. Raises WeightsError for components that are none of a model."""
+        vae = self.vae.config["sizes"] if isinstance(self.vae, SmallAutoencoderModel) else None
+        return config_of(self.config["model"], self.denoiser.config["sizes"], vae, "the pipeline's config")
+
+    @property
+    def guidance_scale(self) -> float:
+        """That of the latest call."""
+        return self._guidance_scale
+
+    @property
+    def num_timesteps(self) -> int:
+        """Steps of a segment in the latest call."""
+        return self._num_timesteps
+
+    @property
+    def interrupt(self) -> bool:
+        """Whether a callback set `_interrupt`, which leaves out all steps that remain."""
+        return self._interrupt
+
+    def __call__(
+        self,
+        image: PortraitSource,
+        motion: MotionSource | Sequence[Image.Image | np.ndarray],
+        *,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        generator: torch.Generator | None = None,
+        face: int | None = None,
+        image_landmarks: Landmarks | None = None,
+        alignment: AlignmentSettings | None = None,
+        settings: AnimationSettings | None = None,
+        output_type: OutputType = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: StepCallback | PipelineCallback | MultiPipelineCallbacks | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        cross_attention_kwargs: Mapping[str, Any] | None = None,
+    ) -> FollowYourEmojiPipelineOutput | tuple[Any]:
+        """Animate a face of a portrait.
+
+        Parameters
+        ----------
+        image : a Pillow image, uint8 (height, width, 3), or (height, width, 4) with opacity, or a path.
+        motion : a Motion, the path of a motion file, clip or picture, a picture, or the frames of a clip, which are at
+            `settings.frame_rate`, by default 25 a second.
+        num_inference_steps, guidance_scale : None is as `settings` say, and then the model's own.
+        generator : decides the noise; None: `settings.seed` does.
+        face : the one that moves, its number from the left; None is the largest.
+        image_landmarks : of its face, which is then not looked for.
+        alignment : how the motion is laid onto the face.
+        settings : how the portrait is framed and long clips are made. Every pass is computed and every pose generated,
+            whatever `speed` they have.
+        output_type : what `frames` are, see `FollowYourEmojiPipelineOutput`.
+        return_dict : False returns a tuple with the frames alone.
+        callback_on_step_end : called with the pipeline, the step's number in its segment, its timestep, and a dict with
+            `callback_on_step_end_tensor_inputs`, of which there is "latents", (segments, channels, frames, height / 8,
+            width / 8); what it returns under these names takes their place. Long clips have several segments.
+        cross_attention_kwargs : {"scale": 0.5} halves the weights of all LoRAs for this call.
+
+        Raises
+        ------
+        UserError : a file, face or setting that cannot be used.
+        """
+        if isinstance(callback_on_step_end, (PipelineCallback, MultiPipelineCallbacks)):
+            callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
+        scale = check_inputs(output_type, callback_on_step_end_tensor_inputs, cross_attention_kwargs)
+        settings = settings or AnimationSettings()
+        settings = replace(
+            settings,
+            steps=settings.steps if num_inference_steps is None else num_inference_steps,
+            guidance_scale=settings.guidance_scale if guidance_scale is None else guidance_scale,
+            seed=settings.seed if generator is None else drawn_seed(generator),
+            speed="exact",
+        )
+        model = self._assembled()
+        check_size(model.config, settings.size)
+        sampling = sampling_settings([model], settings)
+        self._guidance_scale = model_settings.guidance_scale(model.config, settings)
+        self._num_timesteps, self._interrupt = sampling.steps, False
+        denoise = DenoisingByScheduler(
+            self.scheduler,
+            generator or torch.Generator().manual_seed(settings.seed),
+            partial(self._step_done, callback_on_step_end, callback_on_step_end_tensor_inputs),
+            lambda: self._interrupt,
+        )
+        prepared = prepare(
+            image,
+            driving_motion(motion, settings, self._faces),
+            ModelFraming.of(model.config),
+            face=face,
+            alignment=alignment,
+            settings=settings,
+            portrait_landmarks=image_landmarks,
+            faces=self._faces,
+        )
+        course = timeline(prepared.points_in_picture, prepared.loop)
+        make = self._latents if output_type == "latent" else self._pictures
+        with self._adapters.scaled(model, scale), without_numpy_threads():
+            frames = as_output(make(model, prepared, course, sampling, denoise), output_type)
+        self.maybe_free_model_hooks()
+        if not return_dict:
+            return (frames,)
+        return FollowYourEmojiPipelineOutput(frames=frames, frame_rate=prepared.motion.frame_rate)
+
+    def _pictures(
+        self,
+        model: Model,
+        prepared: Prepared,
+        course: Timeline,
+        sampling: SamplingSettings,
+        denoise: DenoisingByScheduler,
+    ) -> list[np.ndarray]:
+        """The finished frames."""
+        finished = {}
+        with self._progress(sampling, course) as progress:
+            for pose, picture, coded_warp in generate(
+                [model],
+                prepared,
+                course,
+                sampling,
+                self._guidance_scale,
+                progress,
+                code_warps=prepared.reads_coded_warp,
+                denoise=denoise,
+            ):
+                finished[pose] = prepared.finish(picture, int(course.frames[pose]), coded_warp)
+        return [finished[int(pose)] for pose in course.shown]
+
+    def _latents(
+        self,
+        model: Model,
+        prepared: Prepared,
+        course: Timeline,
+        sampling: SamplingSettings,
+        denoise: DenoisingByScheduler,
+    ) -> Tensor:
+        """The frames' latents, (1, channels, frames, height, width)."""
+        network, side = model.config.network, prepared.size // LATENT_STRIDE
+        read = read_portrait(model, prepared, self._guidance_scale)
+        with self._progress(sampling, course) as progress, model.using("denoiser"):
+            pieces: list[Sampled] = list(
+                sample(
+                    [ModelReader(model, prepared, course, read)],
+                    len(course),
+                    (network.latent_channels, side, side),
+                    sampling,
+                    progress,
+                    cuts=course.cuts,
+                    loop=course.circular,
+                    denoise=denoise,
+                )
+            )
+        latents = torch.cat(
+            [
+                piece.latents
+                if piece.warped is None
+                else onto_warp(piece.latents, piece.warped, network.residual_scale)
+                for piece in pieces
+            ]
+        )
+        return latents[torch.from_numpy(course.shown).to(latents.device)].transpose(0, 1)[None]
+
+    def _assembled(self) -> Model:
+        """The components as a model. Raises WeightsError where they are not of one."""
+        parts = {name: getattr(self, name) for name in NETWORKS}
+        return assemble(self.model_config, parts, self.vae, self.image_encoder)
+
+    def _step_done(
+        self,
+        callback: StepCallback | None,
+        names: Sequence[str],
+        step: int,
+        timestep: Tensor,
+        latents: Tensor,
+    ) -> Tensor:
+        if callback is None:
+            return latents
+        changed = callback(self, step, timestep, dict.fromkeys(names, latents)) or {}
+        given: Tensor = changed.get("latents", latents)
+        return given
+
+    @contextmanager
+    def _progress(self, sampling: SamplingSettings, course: Timeline) -> Iterator[Callable[[int, int], None]]:
+        """The progress bar, as what the sampler calls."""
+        total = sampling.steps_of(len(course), course.cuts, course.circular)
+        with self.progress_bar(total=total) as bar:
+
+            def advance(done: int, _: int) -> None:
+                bar.update(done - bar.n)
+
+            yield advance
+
+
+def check_repository(name: str) -> None:
+    """Raise WeightsError for what is neither a folder nor a name that a repository of the hub can have."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise WeightsError(
+            f"there is no folder {name}; give a folder that `fye weights to-diffusers` made, or a repository of the hub"
+        ) from error
+
+
+def check_inputs(
+    output_type: str, tensor_inputs: Sequence[str], attention: Mapping[str, Any] | None
+) -> float:
+    """The scale of LoRAs that a call asks for. Raises SettingsError for arguments that cannot be used."""
+    if output_type not in OUTPUT_TYPES:
+        raise SettingsError(f"there is no output type {output_type!r}: use {', '.join(OUTPUT_TYPES)}")
+    unknown = sorted(set(tensor_inputs) - set(FollowYourEmojiPipeline._callback_tensor_inputs))
+    if unknown:
+        raise SettingsError(f"a step has no tensor {unknown[0]!r} for the callback: there is 'latents'")
+    options = dict(attention or {})
+    scale = options.pop("scale", 1.0)
+    if options:
+        raise SettingsError(f"`cross_attention_kwargs` has no {min(options)!r}: there is 'scale', of LoRAs")
+    return float(scale)
+
+
+def drawn_seed(generator: torch.Generator) -> int:
+    """A generator's next number, as a seed."""
+    return int(torch.randint(2**63 - 1, (1,), generator=generator, device=generator.device))
+
+
+def as_output(made: Sequence[np.ndarray] | Tensor, output_type: str) -> Frames:
+    """Finished frames uint8 (height, width, channels), or latents, in the form that a user asks for; see
+    `FollowYourEmojiPipelineOutput`."""
+    if isinstance(made, Tensor):
+        return made
+    if output_type == "pil":
+        return [[Image.fromarray(picture) for picture in made]]
+    levels = np.stack(made)[None].astype(np.float32) / 255
+    return levels if output_type == "np" else torch.from_numpy(levels).permute(0, 1, 4, 2, 3)

@@ -182,7 +182,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             check_repository(str(source))
             fetching: dict[str, Any] = {name: options.pop(name) for name in DOWNLOADING if name in options}
             # `DiffusionPipeline.download` refuses parts whose classes are neither diffusers' nor in the repository.
-            folder = Path(snapshot_download(str(source), allow_patterns=FETCHED, **fetching))
+            folder = Path(snapshot_download(str(source), allow_patterns=list(FETCHED), **fetching))
         if options.get("variant") is None and not any(folder.glob("*/*.index.json")):
             check_folder(folder, passed=frozenset(options))
         return super().from_pretrained(str(folder), **options)

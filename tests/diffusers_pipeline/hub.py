@@ -115,7 +115,9 @@ class Request(BaseHTTPRequestHandler):
         if name in self.server.repositories:
             self._answer(409, {"url": f"{self.server.address}/{name}"})
             return
-        self.server.repositories[name] = Repository(wanted.get("private") or wanted.get("visibility") == "private")
+        self.server.repositories[name] = Repository(
+            wanted.get("private") or wanted.get("visibility") == "private"
+        )
         self._answer(200, {"url": f"{self.server.address}/{name}"})
 
     def _validate_card(self, text: str) -> None:

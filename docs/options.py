@@ -17,6 +17,7 @@ from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 from followyouremoji.networks.decoder import DecoderConfig, ShuffleConfig, TaesdConfig
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.stickers.services import SERVICES, StickerFormat
 from followyouremoji.training.segments import Distillation
 from followyouremoji.training.settings import (
     AutoencoderRun,
@@ -71,11 +72,11 @@ def entries(kind: Any, leave_out: Collection[str] = ()) -> str:
     """The table of a class of settings."""
     schema = TypeAdapter(kind).json_schema()
     rows = [
-        f"| `{name}` | {allowed(entry, schema.get('$defs', {}))} | {default(entry)} | {meaning(entry)} |"
+        f"| `{name}` | {meaning(entry)} | {allowed(entry, schema.get('$defs', {}))} | {default(entry)} |"
         for name, entry in schema["properties"].items()
         if name not in leave_out
     ]
-    return "\n".join(["| entry | value | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| entry | meaning | value | default |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def default(entry: dict[str, Any]) -> str:
@@ -99,10 +100,10 @@ def animation() -> str:
         entry = schema["properties"][name]
         flag = " or ".join(f"`{one.strip()}`" for one in flags(name)[0].split("/") if one.strip())
         otherwise = entry.get("otherwise") or f"`{default(entry)}`"
-        cells = flag, f"`{place}`", allowed(entry, schema.get("$defs", {})), otherwise, meaning(entry)
+        cells = flag, meaning(entry), allowed(entry, schema.get("$defs", {})), otherwise, f"`{place}`"
         panels[entry.get("panel")].append(f"| {' | '.join(cells)} |\n")
     panels.pop(None)  # the portrait and the driving, which are no options
-    head = "| option | in a request | value | default | meaning |\n|---|---|---|---|---|\n"
+    head = "| option | meaning | value | default | in a request |\n|---|---|---|---|---|\n"
     return "".join(f"\n## {panel}\n\n{head}{''.join(rows)}" for panel, rows in panels.items())
 
 
@@ -113,6 +114,32 @@ def sliders() -> str:
         for slider in SLIDERS
     ]
     return "\n".join(["| | slider | amounts | what positive ones do |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def stickers() -> str:
+    """The table of what services take, in Markdown."""
+    return "\n".join(
+        [
+            "| `--for` | file | pixels | bytes | time | documented |",
+            "|---|---|---|---|---|---|",
+            *map(service, SERVICES.values()),
+        ]
+    )
+
+
+def service(format: StickerFormat) -> str:
+    size = "" if format.max_bytes is None else f"{format.max_bytes:,}"
+    times = [] if format.max_seconds is None else [f"at most {format.max_seconds:g} s"]
+    if format.whole_seconds:
+        times.append("whole seconds")
+    if format.max_rate is not None:
+        times.append(f"{format.max_rate:g} frames a second")
+    if format.max_frames is not None:
+        times.append(f"{format.least_frames} to {format.max_frames} frames")
+    sides = f"at most {format.size[0]} a side" if format.sides == "any" else format.sides_in_words()
+    kind = f"{format.container.replace('webm', 'VP9 in webm')}, `{format.ending}`"
+    source = f"[{format.checked}]({format.source})"
+    return f"| `{format.name}` | {kind} | {sides} | {size} | {', '.join(times)} | {source} |"
 
 
 def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:

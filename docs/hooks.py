@@ -36,6 +36,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "training": options.tables,
     "checkpoint": options.checkpoint,
     "sliders": options.sliders,
+    "stickers": options.stickers,
     "commands": commands.commands,
 }
 TABLE = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)

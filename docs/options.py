@@ -17,6 +17,7 @@ from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig, QFormerConfig
 from followyouremoji.networks.decoder import DecoderConfig, ShuffleConfig, TaesdConfig
 from followyouremoji.requests.request import AnimationRequest
+from followyouremoji.stickers.services import SERVICES, StickerFormat
 from followyouremoji.training.segments import Distillation
 from followyouremoji.training.settings import (
     AutoencoderRun,
@@ -113,6 +114,32 @@ def sliders() -> str:
         for slider in SLIDERS
     ]
     return "\n".join(["| | slider | amounts | what positive ones do |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def stickers() -> str:
+    """The table of what services take, in Markdown."""
+    return "\n".join(
+        [
+            "| `--for` | file | pixels | bytes | time | documented |",
+            "|---|---|---|---|---|---|",
+            *map(service, SERVICES.values()),
+        ]
+    )
+
+
+def service(format: StickerFormat) -> str:
+    size = "" if format.max_bytes is None else f"{format.max_bytes:,}"
+    times = [] if format.max_seconds is None else [f"at most {format.max_seconds:g} s"]
+    if format.whole_seconds:
+        times.append("whole seconds")
+    if format.max_rate is not None:
+        times.append(f"{format.max_rate:g} frames a second")
+    if format.max_frames is not None:
+        times.append(f"{format.least_frames} to {format.max_frames} frames")
+    sides = f"at most {format.size[0]} a side" if format.sides == "any" else format.sides_in_words()
+    kind = f"{format.container.replace('webm', 'VP9 in webm')}, `{format.ending}`"
+    source = f"[{format.checked}]({format.source})"
+    return f"| `{format.name}` | {kind} | {sides} | {size} | {', '.join(times)} | {source} |"
 
 
 def places(kind: Any, path: str = "") -> Iterator[tuple[str, Any]]:

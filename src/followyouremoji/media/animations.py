@@ -195,20 +195,20 @@ class ApngEncoder(StreamEncoder):
 
     def finish(self) -> None:
         super().finish()
-        add_png_comment(self._plain, self._path, self._comment)
+        copy_with(self._plain, self._path, _PNG_HEAD, png_comment(self._comment))
 
 
-def add_png_comment(plain: Path, path: Path, comment: str) -> None:
-    """Copy a PNG, with a comment, the software and an XMP packet in it."""
+def png_comment(comment: str) -> bytes:
+    """Chunks of a PNG with a comment, the software and an XMP packet; their place is after its first chunk."""
     chunks = (
         (b"tEXt", b"Comment\0" + comment.encode("latin-1", "replace")),
         (b"tEXt", b"Software\0" + SOFTWARE.encode("latin-1")),
         (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_packet(comment)),
     )
-    copy_with(plain, path, _PNG_HEAD, b"".join(_png_chunk(*chunk) for chunk in chunks))
+    return b"".join(png_chunk(*chunk) for chunk in chunks)
 
 
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
+def png_chunk(kind: bytes, data: bytes) -> bytes:
     """PNG specification, third edition, 5.3."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
 

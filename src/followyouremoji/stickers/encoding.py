@@ -14,20 +14,21 @@ from followyouremoji.errors import UserError
 from followyouremoji.files import atomic_output
 from followyouremoji.media.pictures import resize_picture
 from followyouremoji.media.writing import exact_rate
-from followyouremoji.stickers import indexed, webm, webp
+from followyouremoji.stickers import apng, gif, webm, webp
 from followyouremoji.stickers.checking import StickerFacts, read_facts, violations
-from followyouremoji.stickers.clip import Clip, Level
+from followyouremoji.stickers.clip import Clip, Level, Picture
 from followyouremoji.stickers.services import StickerFormat
 
 _LEVELS: dict[str, Callable[[Clip], list[Level]]] = {
     "webm": webm.levels,
     "webp": webp.levels,
-    "apng": indexed.apng_levels,
-    "gif": indexed.gif_levels,
+    "apng": apng.levels,
+    "gif": gif.levels,
 }
 _THINNING = (Fraction(1), Fraction(3, 4), Fraction(2, 3), Fraction(1, 2), Fraction(2, 5), Fraction(1, 3))
 """Shares of the frames that are tried, while there are `_LEAST_RATE` a second."""
 _LEAST_RATE = 8  # frames a second, below which motion falls into pictures
+_SURELY = 1.05  # times the limit: what is expected to have more bytes is not tried
 _MOST_ENCODINGS = 7  # of one number of frames at one size
 
 
@@ -155,21 +156,37 @@ class _Search:
         loops = format.loops(float(seconds))
         known = (format.aim_bytes, format.max_bytes)
         limits: list[float] = [limit for limit in known if limit is not None] or [math.inf]
-        for size in self._sizes(frames):
-            scaled = frames if size is None else [resize_picture(frame, size) for frame in frames]
-            for count in self._counts(len(frames), seconds):
-                clip = Clip([scaled[index * len(frames) // count] for index in range(count)], seconds, loops)
-                self.transparent = clip.transparent
-                for limit in limits:
-                    found = self._best(clip, _LEVELS[format.container](clip), limit)
-                    if found is not None:
-                        return found.words
-        raise StickerError(self._failure())
+        clips = (
+            Clip([pictures[index * len(frames) // count] for index in range(count)], seconds, loops)
+            for pictures in self._scaled(frames)
+            for count in self._counts(len(frames), seconds)
+        )
+        least = 0.0  # bytes of a frame's pixel, at the worst fair level of the clip before
+        for clip in clips:
+            self.transparent = clip.transparent
+            # Fewer frames differ more from one to the next, and smaller ones from pixel to pixel.
+            if least * len(clip) * math.prod(clip.size) > _SURELY * limits[-1]:
+                continue
+            levels = [level for level in _LEVELS[format.container](clip) if level.fair]
+            for limit in limits:
+                found = self._best(clip, levels, limit)
+                if found is not None:
+                    return found.words
+            least = self.tried[-1].bytes / (len(clip) * math.prod(clip.size))
+        # The last clip is the shortest of the smallest.
+        poor = [level for level in _LEVELS[format.container](clip) if not level.fair]
+        found = self._best(clip, poor, limits[-1])
+        if found is None:
+            raise StickerError(self._failure())
+        return found.words
 
-    def _sizes(self, frames: Sequence[np.ndarray]) -> Iterator[tuple[int, int] | None]:
-        yield None
+    def _scaled(self, frames: Sequence[np.ndarray]) -> Iterator[list[Picture]]:
+        """The frames as they are, then with ever smaller sides, as far as the format allows that."""
+        yield [Picture(frame) for frame in frames]
         side = frames[0].shape[0]
-        yield from ((smaller, smaller) for smaller in self._format.smaller if smaller < side)
+        for smaller in self._format.smaller:
+            if smaller < side:
+                yield [Picture(resize_picture(frame, (smaller, smaller))) for frame in frames]
 
     def _counts(self, frames: int, seconds: Fraction) -> list[int]:
         """Numbers of frames to try, the most first."""
@@ -190,7 +207,7 @@ class _Search:
         """The first of the levels whose file is within the limit, by a search that takes their bytes to fall."""
         too_large, fits = -1, len(levels)
         known: dict[int, float] = {}
-        guess = 0 if math.isinf(limit) else self._start if self._start is not None else len(levels) // 3
+        guess = 0 if math.isinf(limit) else len(levels) // 3 if self._start is None else self._start
         for encoding in range(_MOST_ENCODINGS):
             if fits - too_large <= 1:
                 break
@@ -215,11 +232,11 @@ class _Search:
 
     def _encode(self, clip: Clip, level: Level, limit: float) -> int:
         """The bytes of the clip at a level; the file takes the place of the best one where it is within the limit."""
-        self._progress(f"{level.words}, {len(clip.frames)} frames of {clip.size[0]}x{clip.size[1]}")
+        self._progress(f"{level.words}, {len(clip)} frames of {clip.size[0]}x{clip.size[1]}")
         candidate = self._path.with_name(f"candidate{self._path.suffix}")
         level.write(candidate)
         size = candidate.stat().st_size
-        self.tried.append(Attempt(clip.size, len(clip.frames), level.words, size))
+        self.tried.append(Attempt(clip.size, len(clip), level.words, size))
         if size <= limit:
             candidate.replace(self._path)
         return size
@@ -234,7 +251,7 @@ class _Search:
         )
 
 
-_WHOLE_FALL = 2.5  # of the logarithm of the bytes from the first level to the last, where only one is known
+_WHOLE_FALL = 1.5  # of the logarithm of the bytes from the first level to the last, where only one is known
 
 
 def _crossing(known: dict[int, float], levels: int, target: float, too_large: int, fits: int) -> int:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
 Load = Callable[[ModelChoice], "PortraitAnimator"]
+LEAST_SIDE = 256
+"""Pixels of the head that frames are made at, however small the stickers are: details come out finer."""
 
 
 class StickerOutcome(BaseModel):
@@ -162,12 +164,12 @@ def open_driving(request: StickerRequest) -> tuple[Driving, list[Note]]:
         return driving, []
     parts = ", ".join(f"{seconds / rounds:g} s for {service}" for service, seconds in short.items())
     note = Note(
-        "driving_rate",
+        "driving",
         f"Of the {lasts / rounds:.1f} s of {driving.path} the beginning is used: {parts}. Another part can be chosen.",
         ("start",),
     )
     most = max(used.values()) / rounds + 2 / driving.frame_rate
-    return Driving(source, ClipRange(chosen.start, None, min(most, lasts)), rate), [note]
+    return Driving(source, ClipRange(chosen.start, None, min(most, lasts / rounds)), rate), [note]
 
 
 def opened(
@@ -189,7 +191,7 @@ def opened(
                 tell(Note("portrait", sentence))
             smooth = request.clip.smooth if isinstance(request, StickerRequest) else 0.0
             motion = driving.track(detector, settings.driving_face, smooth, tell)
-        side = max(max(SERVICES[service].size) for service in request.services)
+        side = max(LEAST_SIDE, *(max(SERVICES[service].size) for service in request.services))
         shown = subject.shown(request.look.backdrop == "remove", side)
         if not loading.done():
             tell(Stage("loading", "Loading the model"))
@@ -266,7 +268,14 @@ class Maker:
         format = SERVICES[service]
         self.tell(Stage("encoding", f"Encoding for {service}"))
         composed = self.composed(frames, format, format.size, box)
-        written = write_sticker(composed, rate, format, path, self.request.overwrite)
+        written = write_sticker(
+            composed,
+            rate,
+            format,
+            path,
+            self.request.overwrite,
+            progress=lambda words: self.tell(Progress(0, None)),
+        )
         facts = written.facts
         return StickerOutcome(
             service=service,

@@ -52,7 +52,7 @@ class Timing:
         played = 2 * (seconds - 1 / rate) if closing == "pingpong" else seconds
         played = min(played, longest(format))
         if format.whole_seconds:
-            played = max(1.0, math.floor(played + 1e-6))
+            played = max(1.0, min(round(played), math.floor(longest(format))))
         frames = math.floor(played * rate + 1e-6)
         most = frames if format.max_frames is None else format.max_frames
         if format.whole_seconds or frames > most:

@@ -8,52 +8,68 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-_SAMPLED = 40_000  # pixels that a palette is made of
-_ROUNDS = 12  # of k-means, at most
-_TRANSLUCENT_SHARE = 8  # one of so many entries is for soft edges
+_SAMPLED = 400_000  # pixels that a palette is made of
+_BITS = 5  # of each colour, by which they are counted
+_RARE = 0.5  # power of a colour's count: blue eyes are few pixels, and keep their blue
+_ROUNDS = 12  # of k-means
+_SOFT_SHARE = 8  # one of so many entries is for soft edges
 _LUT_BITS = 6  # of each colour, by which its nearest entry is looked up: two levels at most are lost
-_BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16 - 15 / 32
+_LOST_BITS = 8 - _LUT_BITS
+_UNKNOWN = -1
 _CHUNK = 1 << 16  # colours compared at a time
+_BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16 - 15 / 32
 
 
-def make_palette(frames: Sequence[np.ndarray], colours: int, translucent: bool = True) -> np.ndarray:
-    """The palette of `colours` entries, at most, that suits RGBA frames (height, width, 4): by k-means of their pixels,
-    with a share of the entries for soft edges where `translucent`."""
-    pixels = np.concatenate([_some_of(frame.reshape(-1, 4), _SAMPLED // len(frames)) for frame in frames])
-    alpha = pixels[:, 3]
-    opaque = pixels[alpha >= (255 if translucent else 128)]
-    soft = pixels[(alpha > 0) & (alpha < 255)] if translucent else pixels[:0]
-    for_soft = max(3, colours // _TRANSLUCENT_SHARE) if len(soft) else 0
-    if not len(opaque):
-        for_soft = colours - 1
-    entries = [np.zeros((1, 4), np.uint8)]
-    for_opaque = colours - 1 - for_soft
-    if len(opaque):
-        middles = _means(opaque[:, :3].astype(np.float32), for_opaque)
-        entries.append(np.column_stack([middles, np.full(len(middles), 255.0)]).round().astype(np.uint8))
-    if for_soft:
-        middles = _means(_premultiplied(soft), for_soft)
-        entries.append(_straight(middles))
-    return np.concatenate(entries)
+def make_palette(frames: Sequence[np.ndarray], colours: int, soft: bool = True) -> np.ndarray:
+    """The palette of at most `colours` entries that suits RGBA frames (height, width, 4): k-means of their colours,
+    where rare ones count for more than their pixels; with `soft`, a share of the entries is for soft edges."""
+    pixels = [frame.reshape(-1, 4) for frame in frames]
+    step = max(1, sum(map(len, pixels)) // _SAMPLED)
+    seen = np.concatenate([some[::step] for some in pixels])
+    alpha = seen[:, 3]
+    opaque = seen[alpha >= (255 if soft else 128), :3].astype(np.float32)
+    edges = _premultiplied(seen[(alpha > 0) & (alpha < 255)] if soft else seen[:0])
+    for_edges = 0 if not len(edges) else colours - 1 if not len(opaque) else max(3, colours // _SOFT_SHARE)
+    solid = _means(*_counted(opaque), colours - 1 - for_edges)
+    entries = [
+        np.zeros((1, 4)),
+        np.column_stack([solid, np.full(len(solid), 255.0)]),
+        _straight(_means(*_counted(edges), for_edges)),
+    ]
+    return np.concatenate(entries).round().clip(0, 255).astype(np.uint8)
 
 
-def _some_of(pixels: np.ndarray, count: int) -> np.ndarray:
-    shown = pixels[pixels[:, 3] > 0]
-    return shown[:: max(1, len(shown) // max(1, count))]
+def _counted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different values among rows (n, channels), alike ones as their mean, and what each counts for."""
+    channels = values.shape[1]
+    key = (values.astype(np.int64) >> (8 - _BITS)) @ (1 << _BITS * np.arange(channels))
+    _, place, counts = np.unique(key, return_inverse=True, return_counts=True)
+    sums = [np.bincount(place.ravel(), values[:, channel], len(counts)) for channel in range(channels)]
+    return (np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]).astype(np.float32), counts**_RARE
 
 
-def _means(values: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` means of rows of values; the rows themselves where there are no more."""
-    different = np.unique(values, axis=0)
-    if len(different) <= count:
-        return different
-    cv2.setRNGSeed(0)  # the same palette of the same frames, every time
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, 0.5)
-    _, _, middles = cv2.kmeans(values, count, None, criteria, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
-    return np.asarray(middles)
+def _means(values: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` means (n, channels) of weighted values: k-means, begun at the values that lie farthest from those
+    taken before, which is the same every time."""
+    if len(values) <= count or count < 1:
+        return values[: max(count, 0)]
+    middles = values[[weights.argmax()]]
+    distance = ((values - middles[0]) ** 2).sum(axis=1)
+    for _ in range(count - 1):
+        farthest = values[(weights * distance).argmax()]
+        middles = np.vstack([middles, farthest])
+        distance = np.minimum(distance, ((values - farthest) ** 2).sum(axis=1))
+    for _ in range(_ROUNDS):
+        nearest = _nearest(values, middles)
+        total = np.bincount(nearest, weights, count)
+        sums = [
+            np.bincount(nearest, weights * values[:, channel], count) for channel in range(values.shape[1])
+        ]
+        moved = (np.stack(sums, axis=1) / np.maximum(total, 1e-9)[:, None]).astype(np.float32)
+        middles = np.where(total[:, None] > 0, moved, middles)
+    return middles
 
 
 def _premultiplied(pixels: np.ndarray) -> np.ndarray:
@@ -65,7 +81,7 @@ def _premultiplied(pixels: np.ndarray) -> np.ndarray:
 def _straight(values: np.ndarray) -> np.ndarray:
     colours = values.copy()
     colours[..., :3] *= 255 / np.maximum(values[..., 3:], 1.0)
-    return colours.round().clip(0, 255).astype(np.uint8)
+    return colours
 
 
 class Indexer:
@@ -74,18 +90,14 @@ class Indexer:
     Parameters
     ----------
     palette : as `make_palette` makes it.
-    translucent : whether pixels are compared with their opacity; else those of half opacity or more count as opaque,
+    soft : whether pixels are compared with their opacity; else those of half opacity or more count as opaque,
         and the others as transparent.
     """
 
-    def __init__(self, palette: np.ndarray, translucent: bool = True) -> None:
-        self._palette, self._translucent = palette, translucent
-        self._opaque = np.flatnonzero(palette[:, 3] == 255)
-        step = 1 << (8 - _LUT_BITS)
-        levels = np.arange(0, 256, step, dtype=np.float32) + (step - 1) / 2
-        grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
-        nearest = _nearest(grid, palette[self._opaque, :3].astype(np.float32))
-        self._table = (self._opaque[nearest] if len(self._opaque) else nearest).astype(np.uint8)
+    def __init__(self, palette: np.ndarray, soft: bool = True) -> None:
+        self._palette, self._soft = palette, soft
+        self._solid = np.flatnonzero(palette[:, 3] == 255)
+        self._table = np.full(1 << 3 * _LUT_BITS, _UNKNOWN, np.int16)  # filled as colours come
 
     def __call__(self, frame: np.ndarray, dither: float = 0.0) -> np.ndarray:
         """The places uint8 (height, width) in the palette of a frame uint8 (height, width, 4).
@@ -97,16 +109,29 @@ class Indexer:
         if dither:
             pattern = np.tile(_BAYER, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
             colours = (colours + dither * pattern).round().clip(0, 255).astype(np.uint8)
-        red, green, blue = np.moveaxis(colours.astype(np.int32) >> (8 - _LUT_BITS), -1, 0)
-        places = self._table[(red << 2 * _LUT_BITS) + (green << _LUT_BITS) + blue]
+        red, green, blue = np.moveaxis(colours.astype(np.int32) >> _LOST_BITS, -1, 0)
+        key = (red << 2 * _LUT_BITS) + (green << _LUT_BITS) + blue
+        self._look_up(np.unique(key))
+        places = self._table[key].astype(np.uint8)
         alpha = frame[..., 3]
-        if not self._translucent:
+        if not self._soft:
             return np.where(alpha >= 128, places, 0).astype(np.uint8)
         places[alpha == 0] = 0
-        soft = (alpha > 0) & (alpha < 255)
-        if soft.any():
-            places[soft] = _nearest(_premultiplied(frame[soft]), _premultiplied(self._palette))
+        edge = (alpha > 0) & (alpha < 255)
+        if edge.any():
+            places[edge] = _nearest(_premultiplied(frame[edge]), _premultiplied(self._palette))
         return places
+
+    def _look_up(self, keys: np.ndarray) -> None:
+        """Have the opaque colours of some keys in the table."""
+        keys = keys[self._table[keys] == _UNKNOWN]
+        if len(self._solid):
+            parts = np.stack([keys >> 2 * _LUT_BITS, keys >> _LUT_BITS, keys], axis=1) & (1 << _LUT_BITS) - 1
+            middles = (parts << _LOST_BITS) + ((1 << _LOST_BITS) - 1) / 2
+            entries = self._palette[self._solid, :3].astype(np.float32)
+            self._table[keys] = self._solid[_nearest(middles.astype(np.float32), entries)]
+        else:
+            self._table[keys] = 0
 
 
 def _nearest(values: np.ndarray, entries: np.ndarray) -> np.ndarray:

@@ -22,8 +22,8 @@ _KB = 1000
 
 @dataclass(frozen=True)
 class IconFormat:
-    """A picture that stands for a pack: PNG of exactly `size` (width, height), of at most `max_bytes`, which moves as the
-    stickers do where it is `animated`."""
+    """A picture that stands for a pack: PNG of exactly `size` (width, height), of at most `max_bytes`, which moves
+    as the stickers do where it is `animated`."""
 
     name: str  # of the file, without its ending
     size: Size

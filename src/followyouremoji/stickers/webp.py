@@ -9,34 +9,35 @@ from pathlib import Path
 
 from PIL import Image
 
-from followyouremoji.media.pictures import spread_colours
 from followyouremoji.media.provenance import xmp_packet
 from followyouremoji.stickers.clip import Clip, Level
 
 _CLOCK = Fraction(1, 1000)
-_BEST, _WORST, _STEP = 95, 20, 3  # of libwebp's quality, from 0 to 100
+_BEST, _FAIR, _WORST, _STEP = 92, 44, 8, 3  # of libwebp's quality, from 0 to 100
+_OPACITY = 50  # the same of opacity: a tenth of the bytes less than without loss, 0.05 dB
+# Method 6 takes a hundred times as long as 4, for 3 bytes in 100.
+_METHOD = 4
 
 
 def levels(clip: Clip) -> list[Level]:
-    """From the best quality to the least that is worth sending."""
+    """From the best quality down; the first keeps opacity without loss."""
+    pictures = [Image.fromarray(picture.spread) for picture in clip.pictures]
     return [
-        Level(f"WebP of quality {quality}", partial(_write, clip, quality))
+        Level(f"WebP of quality {quality}", partial(_write, clip, pictures, quality), fair=quality >= _FAIR)
         for quality in range(_BEST, _WORST - 1, -_STEP)
     ]
 
 
-def _write(clip: Clip, quality: int, path: Path) -> None:
-    starts = clip.starts(_CLOCK)
-    pictures = [Image.fromarray(spread_colours(frame)) for frame in clip.frames]
+def _write(clip: Clip, pictures: list[Image.Image], quality: int, path: Path) -> None:
     pictures[0].save(
         path,
         format="WEBP",
         save_all=True,
         append_images=pictures[1:],
-        duration=[after - before for before, after in pairwise(starts)],
+        duration=[end - begin for begin, end in pairwise(clip.starts(_CLOCK))],
         loop=clip.loops,
         quality=quality,
-        alpha_quality=100,
-        method=4,
+        alpha_quality=100 if quality == _BEST else _OPACITY,
+        method=_METHOD,
         xmp=xmp_packet(),
     )

@@ -1,0 +1,161 @@
+"""Stickers as a front end asks for them, with a small model of random weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from followyouremoji.errors import FaceNotFound, MotionError, SettingsError, UserError
+from followyouremoji.media.pictures import write_picture
+from followyouremoji.requests.bundled import portrait_path
+from followyouremoji.requests.events import Event, Note, Stage
+from followyouremoji.requests.request import ClipSettings, ModelChoice
+from followyouremoji.settings import AnimationSettings, Switch
+from followyouremoji.stickers.captions import CaptionError, find_font
+from followyouremoji.stickers.checking import read_facts, read_frames, violations
+from followyouremoji.stickers.encoding import StickerError
+from followyouremoji.stickers.making import make_sticker, open_driving, sticker_places
+from followyouremoji.stickers.request import StickerLook, StickerRequest
+from followyouremoji.stickers.services import SERVICES
+
+pytest.importorskip("skia", reason="drawn portraits need skia")
+
+
+@pytest.fixture
+def asked(model: Path, tmp_path: Path) -> StickerRequest:
+    """For services with small pictures, at 5 frames a second."""
+    return StickerRequest(
+        portrait="bundled:ada",
+        driving="smile",
+        services=("discord-emoji", "line"),
+        path=tmp_path,
+        model=ModelChoice(weights=str(model), device="cpu"),
+        settings=AnimationSettings(steps=1, frame_rate=5.0),
+    )
+
+
+def refused(request: StickerRequest, error: type[UserError], *words: str) -> None:
+    """It is, before a model is loaded, and nothing is written."""
+
+    def never(choice: ModelChoice) -> None:
+        raise AssertionError("a model was loaded")
+
+    with pytest.raises(error) as raised:
+        make_sticker(request, load=never)  # type: ignore[arg-type]
+    for word in words:
+        assert word in str(raised.value)
+    assert request.path is None or not request.path.is_dir() or list(request.path.iterdir()) == []
+
+
+def test_a_sticker_for_two_services(asked: StickerRequest, tmp_path: Path) -> None:
+    events: list[Event] = []
+    outcome = make_sticker(asked, events.append)
+    assert outcome.failed == {}
+    assert [made.service for made in outcome.made] == ["discord-emoji", "line"]
+    assert [made.path.name for made in outcome.made] == ["ada_smile_discord-emoji.gif", "ada_smile_line.png"]
+    for made in outcome.made:
+        facts = read_facts(made.path)
+        assert violations(facts, SERVICES[made.service]) == []
+        assert facts.transparent
+        assert (made.bytes, made.frames, made.size) == (made.path.stat().st_size, facts.frames, facts.size)
+        assert made.seconds == pytest.approx(2.0)
+        frames = read_frames(made.path)
+        assert not np.array_equal(frames[0], frames[len(frames) // 2])
+    assert len(list(tmp_path.iterdir())) == 2
+    stages = [event.name for event in events if isinstance(event, Stage) and event.name != "loading"]
+    assert stages == ["tracking", "animating", "encoding", "encoding"]
+
+    with pytest.raises(StickerError, match="exists already"):
+        make_sticker(asked)
+    assert make_sticker(replace(asked, overwrite=True)).made[0] == outcome.made[0]
+
+
+def test_with_its_background_it_is_a_square(asked: StickerRequest) -> None:
+    kept = replace(asked, services=("webp",), look=StickerLook(backdrop="keep"))
+    (made,) = make_sticker(kept).made
+    first = read_frames(made.path)[0]
+    edge = round(0.03 * first.shape[0])
+    assert first.shape[0] == first.shape[1]
+    assert (first[edge:-edge, edge:-edge, 3] == 255).all()
+
+
+def test_what_is_outlined(asked: StickerRequest) -> None:
+    """The outline is white, and lies around the head, whose hair is dark."""
+
+    def whitest_at_the_edge(outline: Switch) -> int:
+        look = StickerLook(outline=outline)
+        (made,) = make_sticker(replace(asked, services=("apng",), look=look, overwrite=True)).made
+        frame = read_frames(made.path)[0]
+        row = frame[frame.shape[0] // 4]
+        inside = np.flatnonzero(row[:, 3] > 200)
+        return int(row[inside[:10], :3].min(axis=1).max())
+
+    assert whitest_at_the_edge(True) >= 250
+    assert whitest_at_the_edge("auto") < 200
+
+
+def test_a_long_motion_is_cut_and_that_is_told(asked: StickerRequest, clip: Path) -> None:
+    hello = replace(asked, driving="bundled:hello", services=("slack", "telegram"))
+    driving, notes = open_driving(hello)
+    if driving.motion is not None and driving.motion.duration > 3.1:
+        assert notes == [] or "telegram" in notes[0].sentence
+    talk = replace(hello, driving="bundled:talk", services=("telegram",))
+    whole, _ = open_driving(replace(talk, services=("whatsapp",)))
+    part, notes = open_driving(talk)
+    lasts = whole.expected_frames / whole.frame_rate
+    assert (part.expected_frames / part.frame_rate < lasts) == bool(notes) == (lasts > 3.1)
+    assert all(isinstance(note, Note) and note.settings == ("start",) for note in notes)
+    back, notes = open_driving(replace(talk, closing="pingpong"))
+    assert back.expected_frames / back.frame_rate < 1.8
+    assert "1.5 s for telegram" in notes[0].sentence
+
+
+def test_one_service_may_fail(asked: StickerRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SERVICES, "line", replace(SERVICES["line"], least_frames=100, max_frames=None))
+    outcome = make_sticker(asked)
+    assert [made.service for made in outcome.made] == ["discord-emoji"]
+    assert "100" in outcome.failed["line"]
+    assert asked.path is not None
+    assert [path.name for path in asked.path.iterdir()] == ["ada_smile_discord-emoji.gif"]
+    with pytest.raises(StickerError, match="100"):
+        make_sticker(replace(asked, services=("line",)))
+
+
+def test_what_cannot_be_used_is_told_before_a_model_is_loaded(asked: StickerRequest, tmp_path: Path) -> None:
+    refused(replace(asked, path=tmp_path / "a.gif"), StickerError, "2 services", "a folder")
+    refused(replace(asked, path=tmp_path / "a.webp", services=("line",)), StickerError, "must end in .png")
+    picture = str(portrait_path("bundled:max"))
+    refused(replace(asked, driving=picture), MotionError, "one pose")
+    refused(replace(asked, clip=ClipSettings(stop="1")), MotionError, "one pose")
+    with pytest.raises(SettingsError, match="telegram, whatsapp"):
+        replace(asked, services=())
+    with pytest.raises(SettingsError, match="'icq' is not known"):
+        replace(asked, services=("icq",))
+    with pytest.raises(SettingsError, match="leave the face's number out"):
+        replace(asked, face=1, points=tmp_path / "points.json")
+
+
+def test_a_caption_that_does_not_fit(asked: StickerRequest) -> None:
+    try:
+        find_font("word")
+    except CaptionError:
+        pytest.skip("no font is installed")
+    refused(replace(asked, look=StickerLook(caption="word " * 40)), CaptionError, "fit")
+
+
+def test_a_portrait_without_a_face(asked: StickerRequest, tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe")
+    write_picture(tmp_path / "grey.png", np.full((300, 300, 3), 128, np.uint8))
+    out = tmp_path / "out"
+    out.mkdir()
+    refused(replace(asked, portrait=str(tmp_path / "grey.png"), path=out), FaceNotFound, "grey.png")
+    refused(replace(asked, face=2, path=out), FaceNotFound, "Face 2")
+
+
+def test_names_of_the_files() -> None:
+    request = StickerRequest(portrait="a/me.jpg", driving="b/talk.mp4", services=("telegram", "slack"))
+    assert sticker_places(request) == {
+        "telegram": Path("me_talk_telegram.webm"),
+        "slack": Path("me_talk_slack.gif"),
+    }

@@ -159,7 +159,7 @@ def test_a_sticker_is_made_played_and_taken_home(tab: Locator, nod: Path, tmp_pa
     assert facts.transparent
 
     shown = re.sub(r"\s", " ", tab.locator(".fye-bytes").inner_text())
-    assert shown == f"{taken.stat().st_size:,} of 262,144 bytes".replace(",", " ")
+    assert shown == f"{taken.stat().st_size:,} of {SERVICES['telegram'].max_bytes:,} bytes".replace(",", " ")
     expect(tab.locator(".fye-facts")).to_contain_text(f"{facts.size[0]} × {facts.size[1]} pixels")
     for ground in ("light", "dark"):
         video = tab.get_by_label(f"ada, nod, for Telegram, on {ground}")

@@ -119,7 +119,11 @@ def sliders() -> str:
 def stickers() -> str:
     """The table of what services take, in Markdown."""
     return "\n".join(
-        ["| `--for` | file | pixels | bytes | time | documented |", "|---|---|---|---|---|---|", *map(service, SERVICES.values())]
+        [
+            "| `--for` | file | pixels | bytes | time | documented |",
+            "|---|---|---|---|---|---|",
+            *map(service, SERVICES.values()),
+        ]
     )
 
 

@@ -1,6 +1,5 @@
 """How long and how quick stickers are, and with which pose they begin."""
 
-
 import numpy as np
 import pytest
 

@@ -11,7 +11,6 @@ import numpy as np
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from followyouremoji.errors import MotionError
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
 from followyouremoji.face.tracking import track_motion
@@ -196,14 +195,13 @@ class MotionFromImages(io.ComfyNode):
 class LoadMotion(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        files = [*(f"{PREFIX}{name}" for name in motion_names()), *input_files(DRIVING_ENDINGS)]
         return io.Schema(
             node_id="FollowYourEmoji_LoadMotion",
             display_name="Load Motion (Follow Your Emoji)",
             category=CATEGORY,
             description="A motion from a file: a saved motion, a clip or a picture in ComfyUI's input folder, or a bundled one.",
             inputs=[
-                io.Combo.Input("file", options=files, default=f"{PREFIX}hello"),
+                io.Combo.Input("file", options=driving_files(), default=f"{PREFIX}hello"),
                 io.Float.Input(
                     "start", default=0.0, min=0.0, max=86400.0, step=0.1, tooltip="Seconds into the file."
                 ),
@@ -225,13 +223,9 @@ class LoadMotion(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str) -> bool | str:
-        try:
-            source = motion_source(file)
-        except MotionError as error:
-            return str(error)
-        if isinstance(source, Motion) or source.is_file():
+        if file in driving_files():
             return True
-        return f"There is no file {file!r} in ComfyUI's input folder any more. Put it there, or choose another one."
+        return f"There is no {file!r} among the bundled motions and in ComfyUI's input folder. Put it there, or choose another one."
 
     @classmethod
     def fingerprint_inputs(cls, file: str, **others: object) -> object:
@@ -282,8 +276,13 @@ class SaveMotion(io.ComfyNode):
         )
 
 
+def driving_files() -> list[str]:
+    """What Load Motion lists: bundled motions, then files."""
+    return [*(f"{PREFIX}{name}" for name in motion_names()), *input_files(DRIVING_ENDINGS)]
+
+
 def motion_source(file: str) -> Path | Motion:
-    """What an entry of Load Motion's list means. Raises MotionError for a bundled name that does not exist."""
+    """What an entry of `driving_files` means."""
     if file.startswith(PREFIX):
         return driving_source(file)
     return Path(folder_paths.get_annotated_filepath(file))

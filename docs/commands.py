@@ -60,6 +60,8 @@ def plain(text: str) -> str:
 
 
 def examples_of(epilog: str) -> str:
-    """The lines of an epilog; its remarks become comments."""
-    lines = [line for line in cleandoc(epilog).split("\n\n") if not line.startswith("[bold]")]
-    return "\n".join(re.sub(r"\s*\[dim\](.*?)\[/\]", r"  # \1", " ".join(line.split())) for line in lines)
+    """The command lines of an epilog, and its remarks."""
+    lines = [" ".join(line.split()) for line in cleandoc(epilog).split("\n\n")]
+    return "\n".join(
+        re.sub(r" ?\[dim\](.*?)\[/\]", r"  \1", line) for line in lines if not line.startswith("[bold]")
+    )

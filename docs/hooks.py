@@ -46,6 +46,7 @@ ROOT_PAGES = {
     "SECURITY.md": "security.md",
     "CODE_OF_CONDUCT.md": "conduct.md",
 }
+NAMED_PAGE = re.compile(r"\bdocs/([\w/]+\.md)\b")
 NOTEBOOK = "notebooks/first_steps.ipynb"
 LINK = re.compile(r"(?<![!\\])\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 CODE = re.compile(r"^( *)(```|~~~).*?^\1\2", re.MULTILINE | re.DOTALL)
@@ -82,8 +83,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """A page with its formulas in MathML."""
-    return MATHS.sub(lambda match: mathml(match[2], display=match[1] == "["), content)
+    """A page with its formulas in MathML; in the reference, with links to the pages that docstrings name."""
+    content = MATHS.sub(lambda match: mathml(match[2], display=match[1] == "["), content)
+    if not page.file.src_uri.startswith("reference/rooms/"):
+        return content
+
+    def linked(match: re.Match[str]) -> str:
+        named = files.get_file_from_path(match[1])
+        return f'<a href="{named.url_relative_to(page.file)}">{match[0]}</a>' if named else match[0]
+
+    return NAMED_PAGE.sub(linked, content)
 
 
 def rooms() -> dict[str, list[str]]:

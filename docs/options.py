@@ -72,11 +72,11 @@ def entries(kind: Any, leave_out: Collection[str] = ()) -> str:
     """The table of a class of settings."""
     schema = TypeAdapter(kind).json_schema()
     rows = [
-        f"| `{name}` | {allowed(entry, schema.get('$defs', {}))} | {default(entry)} | {meaning(entry)} |"
+        f"| `{name}` | {meaning(entry)} | {allowed(entry, schema.get('$defs', {}))} | {default(entry)} |"
         for name, entry in schema["properties"].items()
         if name not in leave_out
     ]
-    return "\n".join(["| entry | value | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| entry | meaning | value | default |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def default(entry: dict[str, Any]) -> str:
@@ -100,10 +100,10 @@ def animation() -> str:
         entry = schema["properties"][name]
         flag = " or ".join(f"`{one.strip()}`" for one in flags(name)[0].split("/") if one.strip())
         otherwise = entry.get("otherwise") or f"`{default(entry)}`"
-        cells = flag, f"`{place}`", allowed(entry, schema.get("$defs", {})), otherwise, meaning(entry)
+        cells = flag, meaning(entry), allowed(entry, schema.get("$defs", {})), otherwise, f"`{place}`"
         panels[entry.get("panel")].append(f"| {' | '.join(cells)} |\n")
     panels.pop(None)  # the portrait and the driving, which are no options
-    head = "| option | in a request | value | default | meaning |\n|---|---|---|---|---|\n"
+    head = "| option | meaning | value | default | in a request |\n|---|---|---|---|---|\n"
     return "".join(f"\n## {panel}\n\n{head}{''.join(rows)}" for panel, rows in panels.items())
 
 

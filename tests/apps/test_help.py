@@ -46,8 +46,10 @@ def parsed(line: str) -> tuple[Any, dict[str, Any]]:
     words = shlex.split(TORCHRUN.sub("fye ", line.partition(REMARK)[0]))[1:]
     command: Any = FYE
     while hasattr(command, "commands"):
-        command = command.commands[words.pop(0)]
-    return command, command.make_context(command.name, words).params
+        context = command.make_context(command.name, words)
+        _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+    given = command.make_context(command.name, words).params
+    return command, {name: value for name, value in given.items() if value != ()}
 
 
 def checked(line: str) -> None:
@@ -55,7 +57,9 @@ def checked(line: str) -> None:
     command, given = parsed(line)
     for one in inspect.signature(inspect.unwrap(command.callback), eval_str=True).parameters.values():
         kind = get_args(one.annotation)[0] if get_origin(one.annotation) is Annotated else one.annotation
-        if is_dataclass(kind) and all(name in given for name, field in options(kind) if field.is_required()):
+        if is_dataclass(kind) and all(
+            given.get(name) for name, field in options(kind) if field.is_required()
+        ):
             made(kind, given)
     for name in re.findall(r"bundled:\w+", line):
         find = portrait_path if name in (given.get("portrait"), given.get("portraits")) else driving_source

@@ -293,7 +293,7 @@ def node_info(node: type[ComfyNode]) -> dict[str, Any]:
         "description": schema.description,
         "category": schema.category,
         "output_node": schema.is_output_node,
-        "python_module": "nodes" if node in CORE else "custom_nodes.followyouremoji",
+        "python_module": "nodes" if node in CORE else "custom_nodes.follow-your-emoji",
     }
 
 

@@ -56,7 +56,7 @@ def test_workflows_are_valid_and_name_the_pack(comfy: Comfy, file: Any) -> None:
     saved = workflow(file.stem)
     comfy.validate(comfy.prompt_of(saved))
     ours = [node for node in saved["nodes"] if node["type"].startswith("FollowYourEmoji_")]
-    assert {node["properties"]["cnr_id"] for node in ours} == {"followyouremoji"}
+    assert {node["properties"]["cnr_id"] for node in ours} == {"follow-your-emoji"}
 
 
 def test_every_node_is_in_a_workflow(comfy: Comfy) -> None:

@@ -28,9 +28,10 @@ def disc(radius: float) -> np.ndarray:
 
 
 def ground() -> np.ndarray:
-    """Blue to green, float (SIDE, SIDE, 3)."""
+    """A blue that gets lighter to the right, with some noise, float (SIDE, SIDE, 3)."""
     along = np.linspace(0, 1, SIDE)[None, :, None]
-    return np.broadcast_to(along * (40.0, 170.0, 90.0) + (1 - along) * (50.0, 90.0, 190.0), (SIDE, SIDE, 3))
+    noise = np.random.default_rng(0).normal(0, 2, (SIDE, SIDE, 3))
+    return (50.0, 100.0, 170.0) + along * (25.0, 25.0, 25.0) + noise
 
 
 def laid(opacity: np.ndarray, colours: np.ndarray, behind: np.ndarray) -> np.ndarray:
@@ -80,6 +81,23 @@ def test_colours_of_a_known_opacity_are_those_of_the_foreground() -> None:
     assert wrong.max() < 6
     mixed = np.abs(picture - HEAD) * soft[..., None] / 255.0
     assert wrong[soft > 0].mean() < 0.1 * mixed[soft > 0].mean()
+
+
+def test_large_pictures_have_mattes_as_small_ones(no_network, head) -> None:
+    """And nothing of the background stays in the file, not even where it is transparent."""
+    times = 5
+    picture = head[0].repeat(times, axis=0).repeat(times, axis=1)
+    layers = cut_out(picture, times * face())
+    assert layers.shape == (times * SIDE, times * SIDE, 4)
+
+    def shrunk(values: np.ndarray) -> np.ndarray:
+        return values.reshape(SIDE, times, SIDE, times, -1).mean(axis=(1, 3))
+
+    assert np.abs(shrunk(layers[..., 3] / 255.0)[..., 0] - head[1]).mean() < 0.002
+    black = np.zeros(3)
+    shown = shrunk(laid(layers[..., 3] / 255.0, layers[..., :3], black))
+    assert np.abs(shown - laid(head[1], HEAD, black)).max() < 40
+    assert (layers[layers[..., 3] == 0, :3] == 255).all()
 
 
 def test_a_transparent_portrait_keeps_its_own_opacity() -> None:

@@ -51,7 +51,7 @@ sticker_app = typer.Typer(
         "fye sticker me.jpg wink_left --for telegram  # an expression by its name",
         "fye sticker me.jpg talk.mp4 --start 2s --for whatsapp --for signal",
         "fye sticker pack me.jpg --for telegram  # eighteen expressions",
-        more="fye sticker make --help shows all options.",
+        more="All options: fye sticker make --help.",
     ),
 )
 

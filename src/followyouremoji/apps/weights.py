@@ -160,7 +160,9 @@ OverwriteFolder = Annotated[
 
 @weights_app.command("to-diffusers", epilog=examples("fye weights to-diffusers bundled my_pipeline"))
 def convert_to_diffusers(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="bundled, released, or a model's folder.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The model: bundled, released, or a model's folder.")
+    ],
     output: Output,
     overwrite: OverwriteFolder = False,
 ) -> None:
@@ -175,12 +177,15 @@ def convert_to_diffusers(
 @weights_app.command("from-diffusers", epilog=examples("fye weights from-diffusers my_pipeline my_model"))
 def convert_from_diffusers(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder with model_index.json, denoiser/ ...")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="The pipeline's folder, with model_index.json, denoiser/ and so on."
+        ),
     ],
     output: Output,
     overwrite: OverwriteFolder = False,
 ) -> None:
-    """Write such a folder as a model for `--weights`. Nothing in it is run."""
+    """Write a folder of FollowYourEmojiPipeline as a model for --weights. No code in it is run."""
     from followyouremoji.apps.output import say
     from followyouremoji.diffusers_pipeline import from_diffusers
 

@@ -108,6 +108,7 @@ class SmallAutoencoderModel(Part):
 
     @classmethod
     def from_pretrained(cls, source: Any, **options: Any) -> Self:  # type: ignore[override]
+        options.pop("dtype", None)  # its name in newer versions of diffusers
         return super().from_pretrained(source, **(options | {"torch_dtype": torch.float32}))
 
 

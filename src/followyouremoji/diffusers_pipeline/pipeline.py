@@ -17,7 +17,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from diffusers.utils import BaseOutput
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from PIL import Image
@@ -28,7 +28,7 @@ from followyouremoji import model_settings
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.encoders import StableDiffusionAutoencoder
 from followyouremoji.checkpoints.model import Model, load_model
-from followyouremoji.diffusers_pipeline.assembly import assemble
+from followyouremoji.diffusers_pipeline.assembly import assemble, suit_device
 from followyouremoji.diffusers_pipeline.conversion import (
     CARD_FILE,
     NETWORKS,
@@ -61,16 +61,12 @@ from followyouremoji.sources import MotionSource, PortraitSource
 
 OutputType = Literal["pil", "np", "pt", "latent"]
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
-DOWNLOADING = (
-    "cache_dir",
-    "force_download",
-    "proxies",
-    "local_files_only",
-    "token",
-    "revision",
-    "variant",
-)
+DOWNLOADING = ("cache_dir", "force_download", "local_files_only", "token", "revision")
 """Options of `from_pretrained` on fetching a repository."""
+
+FETCHED = ["*.json", "*/*.json", "*/*.safetensors", "image_encoder/pytorch_model.bin"]
+"""Files of a repository that are fetched: no code."""
+
 UPLOADING = ("repo_id", "commit_message", "private", "token", "create_pr")
 """Options of `save_pretrained` on uploading."""
 
@@ -140,6 +136,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             image_encoder=image_encoder,
         )
         self.register_to_config(model=model or {})
+        self._assembly: tuple[tuple[Any, ...], Model] | None = None
         self._adapters = Adapters()
         self._faces = FaceFinder()
         self._guidance_scale, self._num_timesteps, self._interrupt = 1.0, 0, False
@@ -147,13 +144,13 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
 
     @classmethod
     def from_checkpoint(
-        cls, source: str | Path = "bundled", torch_dtype: torch.dtype | None = None
+        cls, source: str | Path = "bundled", dtype: torch.dtype = torch.float32
     ) -> FollowYourEmojiPipeline:
         """A pipeline of "bundled", "released" or a checkpoint's folder, on the CPU; see `checkpoints.load_model`.
 
         Raises WeightsError where that is missing, incomplete or damaged.
         """
-        return cls.from_model(load_model(source, "cpu", torch_dtype or torch.float32))
+        return cls.from_model(load_model(source, "cpu", dtype))
 
     @classmethod
     def from_model(cls, model: Model) -> FollowYourEmojiPipeline:
@@ -179,17 +176,14 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
     ) -> Self:
         """Load a folder of diffusers, or a repository of the hub; see `DiffusionPipeline.from_pretrained`.
 
-        Weights are read from safetensors files alone. Raises WeightsError where a part is missing, damaged or of
-        another model.
+        Raises WeightsError where a part is missing, damaged or of another model.
         """
-        options = {"use_safetensors": True, **options}
         folder = Path(source)
         if not folder.is_dir():
             check_repository(str(source))
-            fetching = {name: options.pop(name) for name in DOWNLOADING if name in options}
-            folder = Path(cls.download(str(source), use_safetensors=True, **fetching))
-            if "variant" in fetching:
-                options["variant"] = fetching["variant"]
+            fetching: dict[str, Any] = {name: options.pop(name) for name in DOWNLOADING if name in options}
+            # `DiffusionPipeline.download` refuses parts whose classes are neither diffusers' nor in the repository.
+            folder = Path(snapshot_download(str(source), allow_patterns=list(FETCHED), **fetching))
         if options.get("variant") is None and not any(folder.glob("*/*.index.json")):
             check_folder(folder, passed=frozenset(options))
         return super().from_pretrained(str(folder), **options)
@@ -443,9 +437,14 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         return latents[torch.from_numpy(course.shown).to(latents.device)].transpose(0, 1)[None]
 
     def _assembled(self) -> Model:
-        """The components as a model. Raises WeightsError where they are not of one."""
-        parts = {name: getattr(self, name) for name in NETWORKS}
-        return assemble(self.model_config, parts, self.vae, self.image_encoder)
+        """The components as a model, the same one while they are the same. Raises WeightsError where they are not of
+        one."""
+        components = tuple(self.components.values())
+        if self._assembly is None or self._assembly[0] != components:
+            parts = {name: getattr(self, name) for name in NETWORKS}
+            self._assembly = components, assemble(self.model_config, parts, self.vae, self.image_encoder)
+        suit_device(self._assembly[1])
+        return self._assembly[1]
 
     def _step_done(
         self,

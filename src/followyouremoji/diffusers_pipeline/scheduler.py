@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler, DDIMSchedulerOutput
+from diffusers.schedulers.scheduling_utils import SchedulerMixin  # noqa: F401 (diffusers looks for it here)
 from torch import Tensor
 
 from followyouremoji.errors import SettingsError

@@ -25,13 +25,16 @@ from followyouremoji.errors import WeightsError
 from followyouremoji.face.face_graphs import has_mesh
 from followyouremoji.face.topology import N_MESH
 from followyouremoji.face.window import WINDOW_SIDE, face_window
+from followyouremoji.media.pictures import BACKGROUND
 
 # Lengths are in centimetres of the mean face, which is 16.5 high, from the middle of the face; y goes down.
 REACH = 27.0  # of what is looked at, to each side
 HEAD_MIDDLE, HEAD_WIDE, HEAD_HIGH = -3.0, 11.0, 13.5  # a usual head with hair and ears: an ellipse
-NECK, SHOULDERS = 3.0, 8.0  # where the neck begins, and half its width
-SLOPE = 0.9  # how much the shoulders spread
-FAR = 2.4  # ellipses: what lies beyond is background
+NECK, NECK_WIDE = 3.0, 6.0  # where the neck begins, and half its width
+SLOPE = 0.65  # how much the shoulders below spread
+BESIDE = 8.0  # down to there the picture's edge shows no shoulder
+START = 0.85  # ellipse within which colours are first taken for the head's
+CLOSE, FAR = 1.25, 2.4  # ellipses beyond which the picture's edge, and all, is background
 BUST_WIDE, BUST_ABOVE, BUST_BELOW = 21.0, 27.0, 15.0  # two half ellipses, which cut off the rest
 LEAST_BUST = 10.5  # the lower one at least, where the picture ends sooner: the chin lies at some 8.5
 SKIN = 1.0  # how far within the outline of the landmarks all surely is of the face
@@ -89,25 +92,27 @@ def head_matte(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def foreground_colours(picture: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     """The colours of a foreground alone, uint8 (height, width, 3), of a picture of that shape and the foreground's
-    `opacity` uint8 (height, width). Where that is full, they are the picture's.
+    `opacity` uint8 (height, width). Where that is full, they are the picture's; where nothing shows, it is white.
 
     From the colours near by on both sides, first of far places and then of near ones (Forte 2021, "Approximate Fast
-    Foreground Colour Estimation"), where pixels that are almost pure count most.
+    Foreground Colour Estimation"), where pixels that are almost pure count most; of large pictures, in `FINEST_SIDE`.
     """
+    colours = np.full_like(picture, BACKGROUND)
     left, top, wide, high = cv2.boundingRect((opacity > 0).astype(np.uint8))
     if wide == 0:
-        return picture
+        return colours
     rows, columns = slice(top, top + high), slice(left, left + wide)
-    image = picture[rows, columns].astype(np.float32)
-    alpha = opacity[rows, columns, None].astype(np.float32) / 255.0
+    part, shown = picture[rows, columns], opacity[rows, columns, None]
+    image = _shrunk(np.ascontiguousarray(part), FINEST_SIDE).astype(np.float32)
+    alpha = _shrunk(np.ascontiguousarray(shown), FINEST_SIDE).reshape(*image.shape[:2], 1) / np.float32(255.0)
     front, behind = image, image
-    for radius in (max(4, max(high, wide) // 12), 4):
+    for radius in (max(4, max(image.shape) // 12), 4):
         front_near, _ = _mean(front, alpha**PURE, radius)
         behind, _ = _mean(behind, (1.0 - alpha) ** PURE, radius)
         rest = image - alpha * front_near - (1.0 - alpha) * behind
         front = np.clip(front_near + alpha * rest, 0.0, 255.0)
-    colours = picture.copy()
-    colours[rows, columns] = np.where(alpha == 1.0, image, np.rint(front)).astype(np.uint8)
+    edge = cv2.resize(np.rint(front).astype(np.uint8), (wide, high), interpolation=cv2.INTER_LINEAR)
+    colours[rows, columns] = np.where(shown == 255, part, np.where(shown == 0, colours[rows, columns], edge))
     return colours
 
 
@@ -218,12 +223,12 @@ def _kinds_by_place(place: _Place) -> np.ndarray:
     background."""
     x, y = place.centimetres()
     head = _usual_head(place)
-    body = (y > NECK) & (np.abs(x) < SHOULDERS + SLOPE * np.maximum(y - 2 * NECK, 0.0))
-    kinds = np.where((head < 1.0) | body, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    body = (y > NECK) & (np.abs(x) < NECK_WIDE + SLOPE * np.maximum(y - 2 * NECK, 0.0))
+    kinds = np.where((head < START) | body, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     edge = np.ones(place.shape, bool)
     wide = max(2, place.pixels(0.5))
     edge[wide:, wide:-wide] = False
-    kinds[edge & (head > 1.25) & (y < SHOULDERS)] = cv2.GC_BGD
+    kinds[edge & (head > CLOSE) & (y < BESIDE)] = cv2.GC_BGD
     kinds[head > FAR] = cv2.GC_BGD
     return kinds
 

@@ -38,7 +38,7 @@ class Stickers {
     this.form = element.querySelector("form");
     this.limits = element.querySelector(".fye-limits");
     this.packFor = element.querySelector(".fye-pack-for");
-    this.grounds = new Grounds(element.querySelectorAll(".fye-ground"));
+    this.grounds = new Grounds(element.querySelector(".fye-grounds"));
     this.state = element.querySelector(".fye-shown");
     this.working = element.querySelector(".fye-sticker-working");
     this.said = this.working.querySelector(".fye-said");
@@ -253,10 +253,10 @@ class Stickers {
     }
   }
 
-  #tell({ state, job }) {
+  #tell({ kind, state, job }) {
     this.#work(true);
     if (!job) return;
-    const left = job.seconds_left == null ? "" : `: ${about(job.seconds_left)} left`;
+    const left = job.seconds_left == null || kind === "pack" ? "" /* that of one sticker */ : `: ${about(job.seconds_left)} left`;
     this.said.textContent = state === "waiting" && job.place > 0 ? `Waiting: ${job.place} before it.` : `${job.stage || "Beginning"}${left} …`;
     if (job.total) this.bar.value = job.done / job.total;
     else this.bar.removeAttribute("value");

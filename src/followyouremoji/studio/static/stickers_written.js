@@ -5,8 +5,9 @@ import { calm, icon, make } from "./dom.js";
 const GROUNDS = ["light", "dark"];
 
 export class Grounds {
-  constructor(elements) {
-    this.elements = [...elements];
+  constructor(element) {
+    this.element = element;
+    this.grounds = [...element.querySelectorAll(".fye-ground")];
   }
 
   // A picture of the sticker at rest, a Blob.
@@ -16,14 +17,15 @@ export class Grounds {
     this.#put((ground) => make("img", { src: this.address, alt: `The sticker at rest, on ${ground}`, draggable: false }));
   }
 
-  // The written file itself.
+  // The written file itself; of a pack the contact sheet, which has a ground of its own.
   play({ id, kind, file, title }) {
     if (this.played === id) return;
     this.clear();
     this.played = id;
+    this.element.classList.toggle("fye-of-pack", kind === "pack");
     const src = kind === "pack" ? `/studio/stickers/${id}/sheet` : `/studio/results/${id}/file`;
     this.#put((ground) => {
-      const label = `${title}, on ${ground}`;
+      const label = kind === "pack" ? title : `${title}, on ${ground}`;
       if (!file.endsWith(".webm")) return make("img", { src, alt: label, draggable: false });
       return make("video", { src, loop: true, muted: true, autoplay: !calm.matches, controls: calm.matches, playsInline: true, "aria-label": label });
     });
@@ -32,15 +34,16 @@ export class Grounds {
   clear() {
     if (this.address) URL.revokeObjectURL(this.address);
     Object.assign(this, { address: null, played: null });
-    for (const element of this.elements) element.replaceChildren();
+    for (const ground of this.grounds) ground.replaceChildren();
+    this.element.classList.remove("fye-of-pack");
   }
 
   wait(isWaiting) {
-    for (const element of this.elements) element.classList.toggle("fye-waiting", isWaiting);
+    for (const ground of this.grounds) ground.classList.toggle("fye-waiting", isWaiting);
   }
 
   #put(made) {
-    this.elements.forEach((element, place) => element.replaceChildren(made(GROUNDS[place])));
+    this.grounds.forEach((ground, place) => ground.replaceChildren(made(GROUNDS[place])));
   }
 }
 
@@ -60,7 +63,7 @@ function measured({ bytes, limits, size, frames, frame_rate: rate, duration, qua
     Sides: `${width} × ${height} pixels`,
     Length: `${of(duration, limits.seconds)} s, ${frames} frames`,
     Rate: `${of(rate, limits.rate)} a second`,
-    Encoding: quality,
+    ...(count ? {} : { Encoding: quality }),
   };
   const list = make("dl", { className: "fye-facts" }, ...Object.entries(facts).map(([name, value]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, value))));

@@ -13,13 +13,13 @@ pytest.importorskip("skia", reason="drawn portraits need skia")
 
 
 def test_a_sticker_without_naming_the_command(fye: Run, model: Path) -> None:
-    options = ("--weights", model, "--steps", 1, "--fps", 4, "--for", "slack")
+    options = ("--weights", model, "--steps", 1, "--fps", 3, "--for", "slack")
     done = fye("sticker", "bundled:ada", "smile", *options)
     assert done.code == 0, done.err
     path = Path("ada_smile_slack.gif")
     size = path.stat().st_size
     assert done.out.startswith(
-        f"{path}: slack, 128x128, 2.0 s at 4 frames a second, {size / 1000:.0f} of 128 kB, GIF of "
+        f"{path}: slack, 128x128, 2.0 s at 3 frames a second, {size / 1000:.0f} of 128 kB, GIF of "
     )
     assert violations(read_facts(path), SERVICES["slack"]) == []
 
@@ -28,7 +28,7 @@ def test_a_sticker_without_naming_the_command(fye: Run, model: Path) -> None:
 
 
 def test_a_pack(fye: Run, model: Path) -> None:
-    options = ("--weights", model, "--steps", 1, "--fps", 4, "--for", "discord-emoji")
+    options = ("--weights", model, "--steps", 1, "--fps", 3, "--for", "discord-emoji")
     done = fye("sticker", "pack", "bundled:ada", *options, "--only", "kiss", "--only", "sad")
     assert done.code == 0, done.err
     folder = Path("ada_stickers/discord-emoji")
@@ -42,11 +42,12 @@ def test_a_pack(fye: Run, model: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_one_service_of_two_that_fails(fye: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     monkeypatch.setitem(SERVICES, "gif", replace(SERVICES["gif"], least_frames=100))
-    options = ("--weights", model, "--steps", 1, "--fps", 4, "--for", "slack", "--for", "gif")
+    options = ("--weights", model, "--steps", 1, "--fps", 3, "--for", "slack", "--for", "gif")
     done = fye("sticker", "bundled:ada", "smile", *options)
     assert done.code == 2
     assert done.out.startswith("ada_smile_slack.gif: slack")

@@ -35,14 +35,14 @@ pytest.importorskip("skia", reason="drawn portraits need skia")
 
 @pytest.fixture
 def asked(model: Path, tmp_path: Path) -> PackRequest:
-    """A small one, at 4 frames a second."""
+    """A small one, at 3 frames a second."""
     return PackRequest(
         portrait="bundled:ada",
         services=("whatsapp", "slack"),
         path=tmp_path / "pack",
         expressions=("smile", "laugh", "wink_left"),
         model=ModelChoice(weights=str(model), device="cpu"),
-        settings=AnimationSettings(steps=1, frame_rate=4.0),
+        settings=AnimationSettings(steps=1, frame_rate=3.0),
     )
 
 
@@ -83,6 +83,7 @@ def test_a_pack_for_two_services(asked: PackRequest, tmp_path: Path) -> None:
         make_pack(replace(asked, overwrite=True))
 
 
+@pytest.mark.slow
 def test_faces_keep_their_size_from_sticker_to_sticker(asked: PackRequest) -> None:
     """The shoulders, which hardly move, lie at the same place in all of them."""
     outcome = make_pack(replace(asked, services=("webp",)))

@@ -85,6 +85,7 @@ def test_what_cannot_be_used_is_said_with_the_setting_that_it_is_about(client: T
     long = {"service": "slack", "caption": 8 * "far too much"[:10]}
     said = refusal(client, "stickers/preview", portrait=ADA, settings=long)
     assert (said["settings"], "shorten it" in said["detail"]) == (["caption"], True)
+    assert said == refusal(client, "stickers", portrait=ADA, driving="bundled:smile", settings=long)
     said = refusal(client, "stickers", portrait=ADA, driving="bundled:smile", settings={"service": "icq"})
     assert "'icq' is not known" in said["detail"]
     dots = client.post("/studio/materials?kind=portrait&name=dots.png", content=faceless()).json()["id"]

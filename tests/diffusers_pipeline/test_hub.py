@@ -103,7 +103,7 @@ def test_the_card_has_entries_that_the_hub_reads(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_snippets_of_the_page_run_as_written(
     hub: Hub,
-    fye: Run,
+    fye: Run,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:

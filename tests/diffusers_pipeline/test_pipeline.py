@@ -319,6 +319,8 @@ def test_offloaded_networks_come_before_they_are_used(
     pipe.remove_all_hooks()
     assert np.array_equal(made(pipe, portrait), plain)
     assert not came
+    pipe.enable_group_offload(onload_device=torch.device("cpu"), offload_type="leaf_level")
+    assert np.array_equal(made(pipe, portrait), plain)
 
 
 def test_parts_share_their_tensors_and_move_together(pipe: FollowYourEmojiPipeline) -> None:
@@ -357,6 +359,12 @@ def test_a_folder_is_loaded_and_saved(
     for name in ("denoiser", "vae"):
         for key, value in getattr(again, name).state_dict().items():
             assert torch.equal(value, getattr(pipe, name).state_dict()[key])
+
+
+def test_another_pipeline_shares_the_components(pipe: FollowYourEmojiPipeline) -> None:
+    other = FollowYourEmojiPipeline.from_pipe(pipe)
+    assert other.denoiser is pipe.denoiser
+    assert other.model_config == pipe.model_config
 
 
 def test_parts_of_different_models_are_refused(pipe: FollowYourEmojiPipeline) -> None:

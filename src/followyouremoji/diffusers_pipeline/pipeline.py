@@ -39,7 +39,13 @@ from followyouremoji.diffusers_pipeline.conversion import (
 from followyouremoji.diffusers_pipeline.driving import driving_motion
 from followyouremoji.diffusers_pipeline.loras import WEIGHTS_NAME, Adapters
 from followyouremoji.diffusers_pipeline.model_card import model_card
-from followyouremoji.diffusers_pipeline.parts import Part, SmallAutoencoderModel
+from followyouremoji.diffusers_pipeline.parts import (
+    AppearanceNetModel,
+    DenoiserModel,
+    LandmarkEncoderModel,
+    QFormerModel,
+    SmallAutoencoderModel,
+)
 from followyouremoji.diffusers_pipeline.scheduler import DenoisingByScheduler, FollowYourEmojiScheduler
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.face.alignment import AlignmentSettings
@@ -116,12 +122,12 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
 
     def __init__(
         self,
-        denoiser: Part,
-        appearance_net: Part,
-        landmark_encoder: Part,
+        denoiser: DenoiserModel,
+        appearance_net: AppearanceNetModel,
+        landmark_encoder: LandmarkEncoderModel,
         vae: SmallAutoencoderModel | AutoencoderKL,
         scheduler: SchedulerMixin,
-        qformer: Part | None = None,
+        qformer: QFormerModel | None = None,
         image_encoder: PreTrainedModel | None = None,
         model: dict[str, Any] | None = None,
     ) -> None:
@@ -162,8 +168,11 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         config, parts = model.config, dict[str, Any](model.parts())
         vae: Any = parts["autoencoder"]
         is_foreign = isinstance(vae, StableDiffusionAutoencoder)
+        own: dict[str, Any] = {
+            name: kind.of(parts[name], config.network) for name, kind in NETWORKS.items() if name in parts
+        }
         return cls(
-            **{name: NETWORKS[name].of(parts[name], config.network) for name in NETWORKS if name in parts},
+            **own,
             vae=vae.vae if is_foreign else SmallAutoencoderModel.of(vae, vae.config),
             image_encoder=parts["image_encoder"].clip if "image_encoder" in parts else None,
             scheduler=FollowYourEmojiScheduler(),

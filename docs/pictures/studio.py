@@ -73,14 +73,16 @@ def write_film(film: Path, opened: Studio) -> None:
             written.write(times * jpeg.getvalue())
 
 
-def take(page: Page, name: str, height: int = 900, most: int = MOST) -> None:
-    """A picture of the page as it is, in as good a quality as its size allows, `most` bytes."""
-    path = HERE / "studio" / f"{name}.jpg"
+def take(page: Page, name: str, height: int = 900, most: int = MOST, scale: float = 1.0) -> None:
+    """A picture of the page as it is, or scaled, in as good a quality as its size allows, `most` bytes."""
+    path = HERE / "studio" / name
     page.set_viewport_size({"width": WIDTH, "height": height})
     page.mouse.move(0, 0)
     page.wait_for_timeout(1500)
+    image = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    image = image.resize((round(scale * WIDTH), round(scale * height)), Image.Resampling.LANCZOS)
     for quality in range(90, 30, -5):
-        page.screenshot(path=path, type="jpeg", quality=quality)
+        image.save(path, quality=quality, method=6)
         if path.stat().st_size < most:
             return
     raise ValueError(f"{path} cannot be made small enough")
@@ -95,7 +97,7 @@ def animate(page: Page) -> None:
     page.locator(".fye-animate").click()
     page.get_by_role("button", name="Download as MP4").wait_for()
     page.get_by_role("slider", name="Place in the animation").fill(str(round(1000 * WINK)))
-    take(page, "animate")
+    take(page, "animate.jpg")
 
 
 def live(page: Page) -> None:
@@ -105,7 +107,7 @@ def live(page: Page) -> None:
     page.get_by_role("button", name="Start the camera").click()
     page.locator("[data-state=live]").wait_for()
     page.wait_for_timeout(6500)
-    take(page, "live", 860, 120_000)
+    take(page, "live.jpg", 860, 120_000)
     print(page.locator(".fye-live-figures").inner_text())
     page.get_by_role("button", name="Stop").click()
 
@@ -123,7 +125,25 @@ def expressions(page: Page) -> None:
         if editor.locator(".fye-keyframe[aria-pressed=true]").count() == 0:
             editor.get_by_role("button", name="Add keyframe").click()
         page.wait_for_timeout(3000)
-    take(page, "expressions", 1240)
+    take(page, "expressions.jpg", 1240)
+
+
+def stickers(page: Page) -> None:
+    """A sticker that was made, as it begins."""
+    open_tab(page, "Stickers")
+    tab = page.locator("#fye-stickers")
+    tab.get_by_role("button", name="Fox").click()
+    tab.get_by_role("button", name="Laugh").click()
+    tab.get_by_label("Caption").fill("Ha!")
+    tab.get_by_role("button", name="Make the sticker").click()
+    tab.get_by_role("link", name="Download the sticker").wait_for()
+    page.evaluate("""() => Promise.all([...document.querySelectorAll("#fye-stickers video")].map((clip) =>
+      new Promise((shown) => {
+        clip.pause();
+        clip.onseeked = shown;
+        clip.currentTime = 0;
+      })))""")
+    take(page, "stickers.webp", 820, 30_000, 0.75)
 
 
 def points(page: Page) -> None:
@@ -132,7 +152,7 @@ def points(page: Page) -> None:
     page.locator("#fye-points").get_by_role("button", name="Fox").click()
     page.locator("#fye-points .fye-handle").first.wait_for()
     page.locator("#fye-points .fye-list").get_by_role("button", name="Tip of the nose").click()
-    take(page, "points")
+    take(page, "points.jpg")
 
 
 def history(page: Page) -> None:
@@ -155,13 +175,14 @@ def history(page: Page) -> None:
         clip.preload = "auto";
         clip.load();
       })))""")
-    take(page, "history")
+    take(page, "history.jpg")
 
 
 TABS: dict[str, Callable[[Page], None]] = {
     "animate": animate,
     "live": live,
     "expressions": expressions,
+    "stickers": stickers,
     "points": points,
     "history": history,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from huggingface_hub.errors import HfHubHTTPError
 from followyouremoji import FollowYourEmojiPipeline
 from followyouremoji.checkpoints import find_checkpoint
 from followyouremoji.checkpoints.folder import read_config
+from followyouremoji.checkpoints.lora import Lora, write_lora
 from followyouremoji.diffusers_pipeline import model_card
 from followyouremoji.errors import WeightsError
+from tests.apps.conftest import Run, fye  # noqa: F401 (a fixture)
 from tests.diffusers_pipeline.hub import TOKEN, Hub, running_hub
 from tests.small_model import small_model
 
@@ -95,3 +98,27 @@ def test_the_card_has_entries_that_the_hub_reads(tmp_path: Path) -> None:
     other = ModelCard(model_card(replace(small_model().config, name="Ada: her model")))
     assert other.data.license is None
     assert "name one as `license`" in other.text
+
+
+@pytest.mark.slow
+def test_the_snippets_of_the_page_run_as_written(
+    hub: Hub,
+    fye: Run,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    text = (Path(__file__).parents[2] / "docs/guides/diffusers.md").read_text(encoding="utf-8")
+    layer = "denoiser.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    lora = {f"{layer}.lora_A.weight": torch.ones(1, 128), f"{layer}.lora_B.weight": torch.ones(128, 1)}
+    write_lora(Lora(lora, 1, 1.0, "bundled"), Path("ada.safetensors"))
+    names: dict[str, object] = {}
+    for language, block in re.findall(r"```(python|sh)\n(.*?)```", text, re.DOTALL):
+        if language == "python":
+            exec(block, names)
+        else:
+            for line in block.splitlines():
+                assert fye(*line.split()[1:]).code == 0, line
+    assert Path("hello.png").is_file()
+    assert not hub.refused

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from followyouremoji.errors import SettingsError
+from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.decoding import _says_transparent
 from followyouremoji.media.pictures import (
     colour,
     off_white,
@@ -170,6 +172,18 @@ def test_a_webm_says_that_it_is_transparent(tmp_path: Path) -> None:
     """In the element AlphaMode (RFC 9559, section 5.1.4.1.28.4), without which browsers show the colours alone."""
     write(tmp_path / "made.webm", [disc()])
     assert bytes.fromhex("53c08101") in (tmp_path / "made.webm").read_bytes()[:2000]
+
+
+@pytest.mark.parametrize("key", ["alpha_mode", "ALPHA_MODE"])
+def test_a_transparent_webm_is_read_on_white(tmp_path: Path, key: str) -> None:
+    """FFmpeg gives the element in small letters, and in capitals since its version 8."""
+    assert _says_transparent({key: "1"})
+    assert not _says_transparent({key: "0"})
+    write(tmp_path / "made.webm", [disc()] * 2)
+    with ClipReader(tmp_path / "made.webm") as clip:
+        for _, shown in clip:
+            assert np.abs(shown - on(disc(), (255, 255, 255))).mean() < 3.0
+            assert shown[:8, :8].min() > 245
 
 
 def test_a_gif_is_opaque_from_half_opacity_on_in_the_colours_of_the_picture(tmp_path: Path) -> None:

@@ -67,15 +67,19 @@ def assemble(
         raise WeightsError(
             f"the model {config.name!r} needs {'an' if image_encoder is None else 'no'} image_encoder"
         )
-    if vae.dtype != torch.float32:
-        vae.to(torch.float32)  # bfloat16 has fewer levels than a picture
     own = vae.network if isinstance(vae, SmallAutoencoderModel) else StableDiffusionAutoencoder(vae)
     encoder = None if image_encoder is None else ClipImageEncoder(image_encoder)
     if encoder is not None and image_encoder is not None:
         components[encoder] = image_encoder
-    codec = Codec(own, encoder).eval()
-    for network in (networks.denoiser, networks.appearance_net, own):
-        with_cpu_kernels(network, networks.device)
-        if networks.device.type == "cuda":  # the layout in which its convolutions compute
+    return Model(config, networks, Codec(own, encoder).eval(), HookedTurns(components))
+
+
+def suit_device(model: Model) -> None:
+    """Have the networks of a pipeline compute in the way that suits where they are now."""
+    autoencoder, device = model.codec.autoencoder, model.device
+    if next(autoencoder.parameters()).dtype != torch.float32:
+        autoencoder.to(torch.float32)  # bfloat16 has fewer levels than a picture
+    for network in (model.networks.denoiser, model.networks.appearance_net, autoencoder):
+        with_cpu_kernels(network, device)
+        if device.type == "cuda":  # the layout in which its convolutions compute
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Model(config, networks, codec, HookedTurns(components))

@@ -19,9 +19,7 @@ A model of [Follow Your Emoji](https://arxiv.org/abs/2406.01900): it animates a 
 
 ## Use
 
-```sh
-pip install followyouremoji
-```
+With the Python packages `followyouremoji` and, for the video, `imageio-ffmpeg`:
 
 ```python
 from diffusers.utils import export_to_video

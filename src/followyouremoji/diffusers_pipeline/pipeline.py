@@ -28,7 +28,7 @@ from followyouremoji import model_settings
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.encoders import StableDiffusionAutoencoder
 from followyouremoji.checkpoints.model import Model, load_model
-from followyouremoji.diffusers_pipeline.assembly import assemble
+from followyouremoji.diffusers_pipeline.assembly import assemble, suit_device
 from followyouremoji.diffusers_pipeline.conversion import (
     CARD_FILE,
     NETWORKS,
@@ -64,7 +64,7 @@ OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 DOWNLOADING = ("cache_dir", "force_download", "local_files_only", "token", "revision")
 """Options of `from_pretrained` on fetching a repository."""
 
-FETCHED = ("*.json", "*/*.json", "*/*.safetensors", "image_encoder/pytorch_model.bin")
+FETCHED = ["*.json", "*/*.json", "*/*.safetensors", "image_encoder/pytorch_model.bin"]
 """Files of a repository that are fetched: no code."""
 
 UPLOADING = ("repo_id", "commit_message", "private", "token", "create_pr")
@@ -136,6 +136,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             image_encoder=image_encoder,
         )
         self.register_to_config(model=model or {})
+        self._assembly: tuple[tuple[Any, ...], Model] | None = None
         self._adapters = Adapters()
         self._faces = FaceFinder()
         self._guidance_scale, self._num_timesteps, self._interrupt = 1.0, 0, False
@@ -436,9 +437,14 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         return latents[torch.from_numpy(course.shown).to(latents.device)].transpose(0, 1)[None]
 
     def _assembled(self) -> Model:
-        """The components as a model. Raises WeightsError where they are not of one."""
-        parts = {name: getattr(self, name) for name in NETWORKS}
-        return assemble(self.model_config, parts, self.vae, self.image_encoder)
+        """The components as a model, the same one while they are the same. Raises WeightsError where they are not of
+        one."""
+        components = tuple(self.components.values())
+        if self._assembly is None or self._assembly[0] != components:
+            parts = {name: getattr(self, name) for name in NETWORKS}
+            self._assembly = components, assemble(self.model_config, parts, self.vae, self.image_encoder)
+        suit_device(self._assembly[1])
+        return self._assembly[1]
 
     def _step_done(
         self,

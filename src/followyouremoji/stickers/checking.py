@@ -168,7 +168,7 @@ def _violations_of_time(facts: StickerFacts, format: StickerFormat) -> Iterator[
     # Times are written in whole steps of the container's clock.
     step = _CLOCK_STEP[format.container] + 1e-6
     if facts.frames < format.least_frames:
-        yield f"it has {facts.frames} frames, fewer than {format.least_frames}"
+        yield f"it has fewer than {format.least_frames} frames: {facts.frames}"
     if format.max_frames is not None and facts.frames > format.max_frames:
         yield f"it has {facts.frames} frames, more than {format.max_frames}"
     if format.max_seconds is not None and facts.seconds > format.max_seconds + 1e-6:

@@ -19,7 +19,7 @@ from followyouremoji.stickers.checking import StickerFacts, read_facts, violatio
 from followyouremoji.stickers.clip import Clip, Level, Picture
 from followyouremoji.stickers.services import StickerFormat
 
-_LEVELS: dict[str, Callable[[Clip], list[Level]]] = {
+LEVELS: dict[str, Callable[[Clip], list[Level]]] = {
     "webm": webm.levels,
     "webp": webp.levels,
     "apng": apng.levels,
@@ -29,7 +29,7 @@ _THINNING = (Fraction(1), Fraction(3, 4), Fraction(2, 3), Fraction(1, 2), Fracti
 """Shares of the frames that are tried, while there are `_LEAST_RATE` a second."""
 _LEAST_RATE = 8  # frames a second, below which motion falls into pictures
 _SURELY = 1.05  # times the limit: what is expected to have more bytes is not tried
-_MOST_ENCODINGS = 7  # of one number of frames at one size
+_MOST_ENCODINGS = 8  # of one number of frames at one size
 
 
 class StickerError(UserError):
@@ -167,14 +167,14 @@ class _Search:
             # Fewer frames differ more from one to the next, and smaller ones from pixel to pixel.
             if least * len(clip) * math.prod(clip.size) > _SURELY * limits[-1]:
                 continue
-            levels = [level for level in _LEVELS[format.container](clip) if level.fair]
+            levels = [level for level in LEVELS[format.container](clip) if level.fair]
             for limit in limits:
                 found = self._best(clip, levels, limit)
                 if found is not None:
                     return found.words
             least = self.tried[-1].bytes / (len(clip) * math.prod(clip.size))
         # The last clip is the shortest of the smallest.
-        poor = [level for level in _LEVELS[format.container](clip) if not level.fair]
+        poor = [level for level in LEVELS[format.container](clip) if not level.fair]
         found = self._best(clip, poor, limits[-1])
         if found is None:
             raise StickerError(self._failure())
@@ -208,23 +208,17 @@ class _Search:
         too_large, fits = -1, len(levels)
         known: dict[int, float] = {}
         guess = 0 if math.isinf(limit) else len(levels) // 3 if self._start is None else self._start
-        for encoding in range(_MOST_ENCODINGS):
-            if fits - too_large <= 1:
-                break
+        for _ in range(_MOST_ENCODINGS):
             index = min(max(guess, too_large + 1), fits - 1)
-            if encoding == _MOST_ENCODINGS - 1 and fits == len(levels):
-                index = fits - 1
             size = self._encode(clip, levels[index], limit)
             known[index] = math.log(size)
             if size <= limit:
                 fits = index
-                if math.isinf(limit):
-                    break
             else:
                 too_large = index
-            guess = _crossing(
-                known, len(levels), math.log(limit) if limit < math.inf else 0.0, too_large, fits
-            )
+            if fits - too_large <= 1 or math.isinf(limit):
+                break
+            guess = _next(known, len(levels), math.log(limit), too_large, fits)
         if fits == len(levels):
             return None
         self._start = fits
@@ -254,13 +248,19 @@ class _Search:
 _WHOLE_FALL = 1.5  # of the logarithm of the bytes from the first level to the last, where only one is known
 
 
-def _crossing(known: dict[int, float], levels: int, target: float, too_large: int, fits: int) -> int:
-    """The level whose bytes are likely to reach the target first: by the line through the levels nearest to it,
-    strictly between those that are known to be too large and to fit."""
-    if too_large >= 0 and fits < levels:
-        slope = (known[fits] - known[too_large]) / (fits - too_large)
-        begin = too_large
+def _next(known: dict[int, float], levels: int, target: float, too_large: int, fits: int) -> int:
+    """The level to try next, strictly between those that are known to be too large and to fit.
+
+    It is the one whose bytes are likely to reach the target first, by the line through both. Every other time it is the
+    middle of them, since that line may lead in small steps; and where one of them is not known yet, the far end.
+    """
+    if too_large < 0 or fits == levels:
+        if len(known) > 1:
+            return 0 if too_large < 0 else levels - 1
+        slope, begin = -_WHOLE_FALL / levels, max(too_large, 0) if fits == levels else fits
+    elif len(known) % 2:
+        return (too_large + fits) // 2
     else:
-        slope, begin = -_WHOLE_FALL / levels, too_large if too_large >= 0 else fits
-    place = begin + (target - known[begin]) / min(slope, -1e-6)
-    return min(max(math.ceil(place), too_large + 1), fits - 1)
+        slope, begin = min((known[fits] - known[too_large]) / (fits - too_large), -1e-6), too_large
+    place = math.ceil(begin + (target - known[begin]) / slope)
+    return min(max(place, too_large + 1), fits - 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from followyouremoji.errors import FaceNotFound, MotionError, SettingsError, UserError
+from followyouremoji.errors import ClipError, FaceNotFound, MotionError, SettingsError, UserError
 from followyouremoji.face.keyframes import Keyframe, keyframe_motion
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.requests.bundled import portrait_path
@@ -126,6 +126,17 @@ def test_one_service_may_fail(asked: StickerRequest, monkeypatch: pytest.MonkeyP
     assert "100" in outcome.failed["webp"]
     assert asked.path is not None
     assert [path.name for path in asked.path.iterdir()] == ["ada_smile_discord-emoji.gif"]
+
+
+def test_a_folder_for_several_is_made_and_stays_only_with_stickers_in_it(
+    asked: StickerRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "new" / "stickers"
+    refused(replace(asked, path=folder, driving="nowhere.mp4"), ClipError, "nowhere.mp4")
+    assert not folder.exists()
+    monkeypatch.setitem(SERVICES, "webp", replace(SERVICES["webp"], least_frames=100))
+    make_sticker(replace(asked, path=folder))
+    assert [path.name for path in folder.iterdir()] == ["ada_smile_discord-emoji.gif"]
 
 
 def test_what_cannot_be_used_is_told_before_a_model_is_loaded(asked: StickerRequest, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,13 +93,15 @@ def make_sticker(
     """
     started = time.monotonic()
     places = sticker_places(request)
-    for service, path in places.items():
-        check_output(path, (SERVICES[service].ending,), request.overwrite, StickerError, "the sticker")
-    captions = drawn_captions(request)
-    driving, notes = open_driving(request)
-    for note in notes:
-        on_event(note)
-    with advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS):
+    with ExitStack() as stack:
+        stack.enter_context(folder_of(places))
+        for service, path in places.items():
+            check_output(path, (SERVICES[service].ending,), request.overwrite, StickerError, "the sticker")
+        captions = drawn_captions(request)
+        driving, notes = open_driving(request)
+        for note in notes:
+            on_event(note)
+        stack.enter_context(advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS))
         maker, motion = opened(request, driving, captions, on_event, load)
         made: dict[str, StickerOutcome] = {}
         failed: dict[str, UserError] = {}
@@ -119,16 +122,39 @@ def make_sticker(
     )
 
 
+@contextmanager
+def folder_of(places: Mapping[str, Path]) -> Iterator[None]:
+    """The folder of several stickers is there meanwhile, and stays if one is written. Raises StickerError where there
+    can be none."""
+    folder = next(iter(places.values())).parent
+    if len(places) == 1 or folder.is_dir():
+        yield
+        return
+    try:
+        folder.mkdir(parents=True)
+    except OSError as reason:
+        raise StickerError(
+            f"cannot make the folder {folder}: {reason.strerror}", settings=("path",)
+        ) from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # which it has where something lies in it
+            folder.rmdir()
+
+
 def sticker_places(request: StickerRequest) -> dict[str, Path]:
-    """Where the sticker for each service will lie. Raises StickerError for a file that several would share."""
+    """Where the sticker for each service will lie: several lie in a folder, which need not exist. Raises StickerError
+    for a file that they would share."""
     path = request.path
     if path is not None and not path.is_dir():
-        if len(request.services) > 1:
+        if len(request.services) == 1:
+            return {request.services[0]: path}
+        if path.exists() or path.suffix:
             raise StickerError(
-                f"{path} is no folder, and there is a file for each of {len(request.services)} services: give a folder that exists",
+                f"{path} is no folder, and there is a file for each of {len(request.services)} services: give a folder",
                 settings=("path", "services"),
             )
-        return {request.services[0]: path}
     stem = f"{portrait_path(request.portrait).stem}_{Path(request.driving.removeprefix(PREFIX)).stem}"
     folder = Path() if path is None else path
     return {service: folder / f"{stem}_{service}{SERVICES[service].ending}" for service in request.services}

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -77,7 +78,11 @@ def in_less_quality(
                     encoder.finish()
             case "webp":
                 pictures = [Image.fromarray(frame) for frame in frames]
-                settings = {"duration": round(1000 / rate), "quality": 90 - 10 * steps, "method": 4}
+                settings: dict[str, Any] = {
+                    "duration": round(1000 / rate),
+                    "quality": 90 - 10 * steps,
+                    "method": 4,
+                }
                 pictures[0].save(path, save_all=True, append_images=pictures[1:], **settings)
             case _:
                 return None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 PATIENCE = 2.0
+AWAKE = 0.5  # seconds after which a signal is seen at the latest
 LOCAL = "127.0.0.1"
 """Where only this machine listens."""
 MOST_MESSAGE = 500_000  # bytes, of a websocket's
@@ -81,7 +82,10 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         # In a thread, uvicorn leaves signals alone: it would raise them anew when it has ended.
         thread = threading.Thread(target=running.run, args=([listening],), name="server", daemon=True)
         thread.start()
-        thread.join()
+        while (
+            thread.is_alive()
+        ):  # a signal that reaches another thread first ends no endless wait of this one
+            thread.join(AWAKE)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

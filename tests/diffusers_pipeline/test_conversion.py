@@ -138,8 +138,9 @@ def test_a_folder_that_is_not_whole(folder: Path, tmp_path: Path, damage: Callab
     with pytest.raises(WeightsError, match=message):
         from_diffusers(broken, tmp_path / "model")
     assert [entry.name for entry in tmp_path.iterdir()] == ["broken"]
-    with pytest.raises(WeightsError, match=message):
-        FollowYourEmojiPipeline.from_pretrained(broken)
+    if damage in (cut_off, without_a_tensor):  # where diffusers alone would tell little or nothing
+        with pytest.raises(WeightsError, match=message):
+            FollowYourEmojiPipeline.from_pretrained(broken)
 
 
 def test_no_folder(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_the_snippets_of_the_page_run_as_written(
     lora = {f"{layer}.lora_A.weight": torch.ones(1, 128), f"{layer}.lora_B.weight": torch.ones(128, 1)}
     write_lora(Lora(lora, 1, 1.0, "bundled"), Path("ada.safetensors"))
     names: dict[str, object] = {}
-    for language, block in re.findall(r"```(python|sh)\n(.*?)```", text, re.DOTALL):
+    for language, block in re.findall(r"```(python|sh)(?: title=.*?)?\n(.*?)```", text, re.DOTALL):
         if language == "python":
             exec(block, names)
         else:

@@ -110,6 +110,7 @@ def test_schedulers_of_the_first_order_make_the_same_frames(portrait: DrawnPortr
         assert furthest(result, frames) <= 2, type(pipe.scheduler).__name__
 
 
+@pytest.mark.slow
 def test_schedulers_of_higher_order_come_close_with_many_steps(portrait: DrawnPortrait) -> None:
     pipe = quiet(small_model())
     few = made(pipe, portrait, num_inference_steps=2).astype(int)
@@ -319,6 +320,8 @@ def test_offloaded_networks_come_before_they_are_used(
     pipe.remove_all_hooks()
     assert np.array_equal(made(pipe, portrait), plain)
     assert not came
+    pipe.enable_group_offload(onload_device=torch.device("cpu"), offload_type="leaf_level")
+    assert np.array_equal(made(pipe, portrait), plain)
 
 
 def test_parts_share_their_tensors_and_move_together(pipe: FollowYourEmojiPipeline) -> None:
@@ -338,8 +341,8 @@ def test_half_precision(portrait: DrawnPortrait, folder: Path) -> None:
     assert pipe.denoiser.dtype == torch.bfloat16
     assert pipe.vae.dtype == torch.float32
     assert np.abs(made(pipe, portrait).astype(int) - made(quiet(small_model()), portrait)).mean() < 2
-    moved = quiet(small_model()).to("cpu", torch.bfloat16)
-    assert made(moved, portrait).shape == (2, 96, 96, 3)
+    pipe.to("cpu", torch.float16)
+    assert pipe._assembled().codec.encode(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)).dtype == torch.float32
 
 
 def test_a_folder_is_loaded_and_saved(
@@ -357,6 +360,12 @@ def test_a_folder_is_loaded_and_saved(
     for name in ("denoiser", "vae"):
         for key, value in getattr(again, name).state_dict().items():
             assert torch.equal(value, getattr(pipe, name).state_dict()[key])
+
+
+def test_another_pipeline_shares_the_components(pipe: FollowYourEmojiPipeline) -> None:
+    other = FollowYourEmojiPipeline.from_pipe(pipe)
+    assert other.denoiser is pipe.denoiser
+    assert other.model_config == pipe.model_config
 
 
 def test_parts_of_different_models_are_refused(pipe: FollowYourEmojiPipeline) -> None:

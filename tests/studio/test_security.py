@@ -75,6 +75,9 @@ def bodies(portrait: str, driving: str) -> dict[str, Any]:
         "POST /studio/points/file": {"portrait": portrait, "name": "x", "text": "{}"},
         "PUT /studio/materials/{identity}/points": points,
         "POST /studio/batches": {"portraits": [portrait], "drivings": [driving]},
+        "POST /studio/stickers": both,
+        "POST /studio/stickers/preview": {"portrait": portrait},
+        "POST /studio/stickers/packs": {"portrait": portrait},
     }
 
 

@@ -85,6 +85,7 @@ def test_what_cannot_be_used_is_said_with_the_setting_that_it_is_about(client: T
     long = {"service": "slack", "caption": 8 * "far too much"[:10]}
     said = refusal(client, "stickers/preview", portrait=ADA, settings=long)
     assert (said["settings"], "shorten it" in said["detail"]) == (["caption"], True)
+    assert said == refusal(client, "stickers", portrait=ADA, driving="bundled:smile", settings=long)
     said = refusal(client, "stickers", portrait=ADA, driving="bundled:smile", settings={"service": "icq"})
     assert "'icq' is not known" in said["detail"]
     dots = client.post("/studio/materials?kind=portrait&name=dots.png", content=faceless()).json()["id"]
@@ -159,7 +160,7 @@ def test_a_sticker_is_made_played_and_taken_home(tab: Locator, nod: Path, tmp_pa
     assert facts.transparent
 
     shown = re.sub(r"\s", " ", tab.locator(".fye-bytes").inner_text())
-    assert shown == f"{taken.stat().st_size:,} of 262,144 bytes".replace(",", " ")
+    assert shown == f"{taken.stat().st_size:,} of {SERVICES['telegram'].max_bytes:,} bytes".replace(",", " ")
     expect(tab.locator(".fye-facts")).to_contain_text(f"{facts.size[0]} × {facts.size[1]} pixels")
     for ground in ("light", "dark"):
         video = tab.get_by_label(f"ada, nod, for Telegram, on {ground}")

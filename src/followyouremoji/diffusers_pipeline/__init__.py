@@ -2,7 +2,8 @@
 
 from followyouremoji.diffusers_pipeline.conversion import from_diffusers, to_diffusers
 from followyouremoji.diffusers_pipeline.model_card import model_card
-from followyouremoji.diffusers_pipeline.pipeline import FollowYourEmojiPipeline, FollowYourEmojiPipelineOutput
+from followyouremoji.diffusers_pipeline.outputs import FollowYourEmojiPipelineOutput
+from followyouremoji.diffusers_pipeline.pipeline import FollowYourEmojiPipeline
 from followyouremoji.diffusers_pipeline.scheduler import FollowYourEmojiScheduler
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,10 +16,6 @@ from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from diffusers.utils import BaseOutput
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
 from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -37,11 +33,24 @@ from followyouremoji.diffusers_pipeline.conversion import (
     settings_of,
 )
 from followyouremoji.diffusers_pipeline.driving import driving_motion
+from followyouremoji.diffusers_pipeline.hub import fetch, upload
 from followyouremoji.diffusers_pipeline.loras import WEIGHTS_NAME, Adapters
 from followyouremoji.diffusers_pipeline.model_card import model_card
-from followyouremoji.diffusers_pipeline.parts import Part, SmallAutoencoderModel
+from followyouremoji.diffusers_pipeline.outputs import (
+    OUTPUT_TYPES,
+    FollowYourEmojiPipelineOutput,
+    OutputType,
+    as_output,
+)
+from followyouremoji.diffusers_pipeline.parts import (
+    AppearanceNetModel,
+    DenoiserModel,
+    LandmarkEncoderModel,
+    QFormerModel,
+    SmallAutoencoderModel,
+)
 from followyouremoji.diffusers_pipeline.scheduler import DenoisingByScheduler, FollowYourEmojiScheduler
-from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.errors import SettingsError
 from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.timeline import Timeline, timeline
@@ -59,37 +68,10 @@ from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import MotionSource, PortraitSource
 
-OutputType = Literal["pil", "np", "pt", "latent"]
-OUTPUT_TYPES = ("pil", "np", "pt", "latent")
-DOWNLOADING = ("cache_dir", "force_download", "local_files_only", "token", "revision")
-"""Options of `from_pretrained` on fetching a repository."""
-
-FETCHED = ["*.json", "*/*.json", "*/*.safetensors", "image_encoder/pytorch_model.bin"]
-"""Files of a repository that are fetched: no code."""
-
 UPLOADING = ("repo_id", "commit_message", "private", "token", "create_pr")
 """Options of `save_pretrained` on uploading."""
 
-Frames = list[list[Image.Image]] | np.ndarray | Tensor
-
 StepCallback = Callable[[Any, int, Tensor, dict[str, Any]], Mapping[str, Any] | None]
-
-
-@dataclass
-class FollowYourEmojiPipelineOutput(BaseOutput):
-    """What the pipeline makes.
-
-    Attributes
-    ----------
-    frames : of one clip, the only one of its batch. "pil": a list of a list of pictures. "np": float32 (1, frames,
-        height, width, channels) in [0, 1]. "pt": the same as (1, frames, channels, height, width). "latent": float32
-        (1, channels, frames, height / 8, width / 8) of the generated squares, before they are decoded and put back into
-        the portrait.
-    frame_rate : frames a second, those of the motion.
-    """
-
-    frames: Frames
-    frame_rate: float
 
 
 class FollowYourEmojiPipeline(DiffusionPipeline):
@@ -116,12 +98,12 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
 
     def __init__(
         self,
-        denoiser: Part,
-        appearance_net: Part,
-        landmark_encoder: Part,
+        denoiser: DenoiserModel,
+        appearance_net: AppearanceNetModel,
+        landmark_encoder: LandmarkEncoderModel,
         vae: SmallAutoencoderModel | AutoencoderKL,
         scheduler: SchedulerMixin,
-        qformer: Part | None = None,
+        qformer: QFormerModel | None = None,
         image_encoder: PreTrainedModel | None = None,
         model: dict[str, Any] | None = None,
     ) -> None:
@@ -162,8 +144,11 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         config, parts = model.config, dict[str, Any](model.parts())
         vae: Any = parts["autoencoder"]
         is_foreign = isinstance(vae, StableDiffusionAutoencoder)
+        own: dict[str, Any] = {
+            name: kind.of(parts[name], config.network) for name, kind in NETWORKS.items() if name in parts
+        }
         return cls(
-            **{name: NETWORKS[name].of(parts[name], config.network) for name in NETWORKS if name in parts},
+            **own,
             vae=vae.vae if is_foreign else SmallAutoencoderModel.of(vae, vae.config),
             image_encoder=parts["image_encoder"].clip if "image_encoder" in parts else None,
             scheduler=FollowYourEmojiScheduler(),
@@ -180,10 +165,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         """
         folder = Path(source)
         if not folder.is_dir():
-            check_repository(str(source))
-            fetching: dict[str, Any] = {name: options.pop(name) for name in DOWNLOADING if name in options}
-            # `DiffusionPipeline.download` refuses parts whose classes are neither diffusers' nor in the repository.
-            folder = Path(snapshot_download(str(source), allow_patterns=list(FETCHED), **fetching))
+            folder = fetch(str(source), options)
         if options.get("variant") is None and not any(folder.glob("*/*.index.json")):
             check_folder(folder, passed=frozenset(options))
         return super().from_pretrained(str(folder), **options)
@@ -194,15 +176,15 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         """Write a folder of diffusers with a model card; see `DiffusionPipeline.save_pretrained`. LoRAs are left out,
         and a card that is there stays."""
         folder = Path(save_directory)
-        upload: dict[str, Any] = {name: options.pop(name) for name in UPLOADING if name in options}
+        uploading: dict[str, Any] = {name: options.pop(name) for name in UPLOADING if name in options}
         with self._adapters.scaled(self._assembled(), 0.0):
             super().save_pretrained(str(folder), *arguments, **options)
         if not (folder / CARD_FILE).exists():
             (folder / CARD_FILE).write_text(
-                model_card(self.model_config, upload.get("repo_id")), encoding="utf-8"
+                model_card(self.model_config, uploading.get("repo_id")), encoding="utf-8"
             )
         if push_to_hub:
-            self._upload(folder, **{"repo_id": folder.name, **upload})
+            upload(folder, **{"repo_id": folder.name, **uploading})
 
     def push_to_hub(
         self,
@@ -220,31 +202,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             self.save_pretrained(folder, safe_serialization=safe_serialization, variant=variant)
             card = model_card(self.model_config, repo_id)
             (Path(folder) / CARD_FILE).write_text(card, encoding="utf-8")
-            return self._upload(Path(folder), repo_id, commit_message, private, token, create_pr, subfolder)
-
-    def _upload(
-        self,
-        folder: Path,
-        repo_id: str,
-        commit_message: str | None = None,
-        private: bool | None = None,
-        token: str | None = None,
-        create_pr: bool = False,
-        subfolder: str | None = None,
-    ) -> str:
-        hub = HfApi(token=token)
-        repository = hub.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        keep_card = subfolder is not None or hub.file_exists(repository, CARD_FILE)
-        return str(
-            hub.upload_folder(
-                repo_id=repository,
-                folder_path=folder,
-                path_in_repo=subfolder,
-                commit_message=commit_message or f"Upload {type(self).__name__}",
-                create_pr=create_pr,
-                ignore_patterns=[CARD_FILE] if keep_card else None,
-            )
-        )
+            return upload(Path(folder), repo_id, commit_message, private, token, create_pr, subfolder)
 
     def load_lora_weights(
         self, source: str | Path, *, weight_name: str = WEIGHTS_NAME, adapter_name: str | None = None
@@ -472,16 +430,6 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             yield advance
 
 
-def check_repository(name: str) -> None:
-    """Raise WeightsError for what is neither a folder nor a name that a repository of the hub can have."""
-    try:
-        validate_repo_id(name)
-    except HFValidationError as error:
-        raise WeightsError(
-            f"there is no folder {name}; give a folder that `fye weights to-diffusers` made, or a repository of the hub"
-        ) from error
-
-
 def check_inputs(
     output_type: str, tensor_inputs: Sequence[str], attention: Mapping[str, Any] | None
 ) -> float:
@@ -501,14 +449,3 @@ def check_inputs(
 def drawn_seed(generator: torch.Generator) -> int:
     """A generator's next number, as a seed."""
     return int(torch.randint(2**63 - 1, (1,), generator=generator, device=generator.device))
-
-
-def as_output(made: Sequence[np.ndarray] | Tensor, output_type: str) -> Frames:
-    """Finished frames uint8 (height, width, channels), or latents, in the form that a user asks for; see
-    `FollowYourEmojiPipelineOutput`."""
-    if isinstance(made, Tensor):
-        return made
-    if output_type == "pil":
-        return [[Image.fromarray(picture) for picture in made]]
-    levels = np.stack(made)[None].astype(np.float32) / 255
-    return levels if output_type == "np" else torch.from_numpy(levels).permute(0, 1, 4, 2, 3)

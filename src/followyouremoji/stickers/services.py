@@ -183,7 +183,7 @@ _FORMATS = (
         "longest",
         _TELEGRAM,
         _READ,
-        max_bytes=256 * _KIB,
+        max_bytes=256 * _KB,
         max_seconds=3.0,
         max_rate=30.0,
         pack=_TELEGRAM_PACK,

@@ -14,7 +14,7 @@ from fractions import Fraction
 import av
 import pytest
 
-from followyouremoji.apps.interrupts import AGAIN, CLOCK, PRESSED, interrupts
+from followyouremoji.apps.interrupts import AGAIN, CLOCK, end_if_pressed, interrupts
 from followyouremoji.apps.output import progress_bar
 
 pytestmark = pytest.mark.skipif(not CLOCK, reason="needs a timer that the system has not")
@@ -26,7 +26,7 @@ def as_in_a_terminal() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     hooks = sys.excepthook, sys.unraisablehook
     yield
-    PRESSED.came = False  # for the tests after, in this process
+    end_if_pressed()  # does nothing where the block has ended
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert (sys.excepthook, sys.unraisablehook) == hooks

@@ -43,12 +43,13 @@ def ignore(*lost: object) -> None:
     """Instead of printing the traceback of an interruption that got lost, which is raised again."""
 
 
-PRESSED = Interrupts()
+_at_hand = Interrupts()
+"""Of the block that is run."""
 
 
 def end_if_pressed() -> None:
     """Raise KeyboardInterrupt where Ctrl-C has come: in a thread that works, which does not hear of it by itself."""
-    if PRESSED.came:
+    if _at_hand.came:
         raise KeyboardInterrupt
 
 
@@ -58,20 +59,23 @@ def interrupts() -> Iterator[Interrupts]:
 
     Nothing changes outside the main thread, and where somebody else handles Ctrl-C or has it ignored, as `nohup` does.
     """
-    PRESSED.came = False
+    global _at_hand
+    pressed = Interrupts()
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     ):
-        yield PRESSED
+        yield pressed
         return
     hooks = sys.excepthook, sys.unraisablehook
-    before = {signal.SIGINT: signal.signal(signal.SIGINT, PRESSED.first)}
+    _at_hand = pressed
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, pressed.first)}
     if CLOCK:
-        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, PRESSED.again)
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, pressed.again)
     try:
-        yield PRESSED
+        yield pressed
     finally:
+        _at_hand = Interrupts()
         if CLOCK:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
         for number, handler in before.items():

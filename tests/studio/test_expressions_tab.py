@@ -34,9 +34,16 @@ def opened(page: Page) -> Page:
 
 
 def turn_to(page: Page, slider: str, amount: float) -> None:
+    """In a panel that has just opened Gradio may put a field's value into it once more, a moment later."""
     field = page.locator(f"#fye-pose-{slider} input[type=number]")
-    field.fill(str(amount))
-    field.press("Tab")
+
+    def stays() -> bool:
+        field.fill(str(amount))
+        field.press("Tab")
+        page.wait_for_timeout(100)
+        return float(field.input_value()) == amount
+
+    assert any(stays() for _ in range(20))
 
 
 def press(page: Page, key: str, times: int) -> None:
@@ -76,6 +83,7 @@ def test_two_keyframes_become_a_motion_and_a_clip(editor: Page, tmp_path: Path) 
     editor.get_by_label("Length").fill("0.4")
     editor.get_by_label("Length").press("Tab")
     editor.get_by_label("Time", exact=True).fill("0.36")
+    editor.locator(".fye-time", has_text="0.36 s of").wait_for()
     editor.get_by_role("button", name=re.compile(r"^Mouth\W*$")).click()
     for slider, amount in SMILE.items():
         turn_to(editor, slider, amount)

@@ -60,7 +60,7 @@ def test_it_tells_parameters_memory_operations_and_time(fye: Run) -> None:
 def test_what_cannot_be_counted_is_told_in_a_line(fye: Run) -> None:
     write("nowhere", 8)
     for arguments, words in (
-        (("run.toml",), "the autoencoder nowhere, whose sizes are counted too, is no model's folder"),
+        (("run.toml",), "`autoencoder`: there is no checkpoint 'nowhere'"),
         (("run.toml", "--size", "72"), "a multiple of 16"),
         ((str(CONFIGS / "bundled/autoencoder.toml"),), "does not describe a denoiser's run"),
     ):

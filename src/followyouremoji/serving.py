@@ -82,9 +82,8 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         # In a thread, uvicorn leaves signals alone: it would raise them anew when it has ended.
         thread = threading.Thread(target=running.run, args=([listening],), name="server", daemon=True)
         thread.start()
-        while (
-            thread.is_alive()
-        ):  # a signal that reaches another thread first ends no endless wait of this one
+        # A signal that reaches another thread first would end no endless wait of this one.
+        while thread.is_alive():
             thread.join(AWAKE)
     finally:
         for number, handler in before.items():

@@ -13,7 +13,7 @@ from followyouremoji.face.placed_points import LARGEST_FILE, POINTS, PlacedPoint
 from followyouremoji.face.shapes import face_shapes
 from followyouremoji.face.topology import N_MESH
 
-PAGE = Path(__file__).parents[2] / "docs" / "points.md"
+PAGE = Path(__file__).parents[2] / "docs" / "formats" / "points_file.md"
 
 
 @pytest.fixture

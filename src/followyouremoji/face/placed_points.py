@@ -1,7 +1,7 @@
 """Points that a person places on a face by hand, and the file that keeps them.
 
 A few points are enough for `fitting.fit_face` to find all 478 landmarks, where no detector finds the face. "Right" is
-the person's right, which is left in the picture. `docs/guides/points.md` describes the file for users.
+the person's right, which is left in the picture. `docs/formats/points_file.md` describes the file for users.
 """
 
 from __future__ import annotations

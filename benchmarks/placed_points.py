@@ -1,4 +1,4 @@
-"""How near a face fitted to its named points comes to the true landmarks, for points.md.
+"""How near a face fitted to its named points comes to the true landmarks, for docs/formats/points_file.md.
 
 python benchmarks/placed_points.py [--faces 40]
 

@@ -18,7 +18,7 @@ PROFILE = Path(__file__).parents[2] / "docs" / "pictures" / "profile.json"
 
 @pytest.fixture
 def profile() -> Path:
-    """The drawn profile of the guide on points, which no detector finds, beside the points that were placed on it by eye."""
+    """The drawn profile of the guide on points, which no detector finds, beside the points placed on it by eye."""
     pytest.importorskip("skia", reason="drawn portraits need skia")
     from followyouremoji.portraits import Performance, draw_portrait, random_identity
 

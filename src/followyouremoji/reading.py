@@ -11,7 +11,7 @@ import math
 import os
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from followyouremoji.errors import shown
 
@@ -21,17 +21,24 @@ DEEPEST = 64  # lists and objects of a JSON text within each other
 LONGEST_INTEGER = 20  # digits, those of 64 bits
 
 
-def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a file.
+def regular_file(path: Path) -> BinaryIO:
+    """A file, opened for reading.
 
-    Raises OSError where it cannot be read or is no regular file, such as a pipe or a device, that may never end; and
-    ValueError where it is longer than `most` bytes.
+    Raises OSError where it cannot be, or is no regular file, such as a pipe or a device, that may never end.
     """
     # Without O_NONBLOCK, to open a pipe would wait for somebody to write to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return file
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a regular file. Raises OSError as `regular_file`, and ValueError where it is longer than `most`
+    bytes."""
+    with regular_file(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise ValueError(f"it is longer than {most >> 20} MiB")
@@ -65,20 +72,25 @@ def json_object(text: bytes | str) -> dict[str, Any]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """What a text of a file names in a folder, by a path with `/` as in POSIX, on every system.
-
-    Raises ValueError for an absolute path, one with `..`, and one that a link leads out of the folder by.
-    """
-    pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts or set(name) & set("\\:\0") or not pure.parts:
-        raise ValueError(f"{shown(repr(name))} is no path inside its folder")
+    """What a text of a file names in a folder. Raises ValueError as `relative`, and where a link leads out of the
+    folder."""
+    path = folder / relative(name)
     try:
-        leads_inside = (folder / pure).resolve().is_relative_to(folder.resolve())
+        leads_inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a link that leads to itself
         leads_inside = False
     if not leads_inside:
         raise ValueError(f"{shown(repr(name))} leads out of its folder")
-    return folder / pure
+    return path
+
+
+def relative(name: str) -> PurePosixPath:
+    """The path that a text of a file names, with `/` as in POSIX, on every system. Raises ValueError for an absolute
+    path, and one with `..`."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or set(name) & set("\\:\0") or not path.parts:
+        raise ValueError(f"{shown(repr(name))} is no path inside its folder")
+    return path
 
 
 def _finite(text: str) -> float:

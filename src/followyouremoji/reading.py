@@ -11,7 +11,7 @@ import math
 import os
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from followyouremoji.errors import shown
 
@@ -21,17 +21,24 @@ DEEPEST = 64  # lists and objects of a JSON text within each other
 LONGEST_INTEGER = 20  # digits, those of 64 bits
 
 
-def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a file.
+def regular_file(path: Path) -> BinaryIO:
+    """A file, opened for reading.
 
-    Raises OSError where it cannot be read or is no regular file, such as a pipe or a device, that may never end; and
-    ValueError where it is longer than `most` bytes.
+    Raises OSError where it cannot be, or is no regular file, such as a pipe or a device, that may never end.
     """
     # Without O_NONBLOCK, to open a pipe would wait for somebody to write to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return file
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a regular file. Raises OSError as `regular_file`, and ValueError where it is longer than `most`
+    bytes."""
+    with regular_file(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise ValueError(f"it is longer than {most >> 20} MiB")

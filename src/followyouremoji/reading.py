@@ -46,7 +46,7 @@ def read_bytes(path: Path, most: int) -> bytes:
             chunks.append(chunk)
             left -= len(chunk)
     if not left:
-        raise ValueError(f"it is longer than {most >> 20} MiB")
+        raise ValueError(f"it is longer than {most >> 10} KiB")
     return b"".join(chunks)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt, TypeAdapter
+from pydantic import Field, NonNegativeInt, PositiveInt, TypeAdapter
 
 from followyouremoji.data.preparation.discovery import Unit
 from followyouremoji.data.preparation.statistics import Histograms, are_complete
@@ -16,6 +17,8 @@ from followyouremoji.reading import read_bytes
 MOST_BYTES = 1 << 26
 """Of a record: those of an hour of film that is cut into pieces have a tenth of it."""
 
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 @dataclass(frozen=True)
 class ClipEntry:
@@ -23,7 +26,7 @@ class ClipEntry:
 
     key: str
     frames: PositiveInt
-    seconds: NonNegativeFloat
+    seconds: Seconds
     offset: NonNegativeInt
     length: PositiveInt
 
@@ -47,7 +50,7 @@ class UnitRecord:
     failure: str | None = None
     damage: str | None = None
     frames: NonNegativeInt = 0
-    seconds: NonNegativeFloat = 0.0
+    seconds: Seconds = 0.0
     dropped_frames: dict[str, NonNegativeInt] = field(default_factory=dict)
     dropped_pieces: dict[str, NonNegativeInt] = field(default_factory=dict)
     clips: tuple[ClipEntry, ...] = ()

@@ -88,9 +88,10 @@ def shown(text: str, length: int = QUOTED) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, without the lines for programmers below it; the name of its class where it
-    says nothing."""
-    return shown((str(error).strip().splitlines() or [type(error).__name__])[0], SAID)
+    """What another library's error says, without the lines for programmers below it, and the system's without the name
+    of the file; the name of its class where it says nothing."""
+    said = getattr(error, "strerror", None) or str(error)
+    return shown((said.strip().splitlines() or [type(error).__name__])[0], SAID)
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from followyouremoji.benchmark.metrics import Measured
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.suite import Case
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError, SettingsError, first_line
+from followyouremoji.errors import DataError, SettingsError, first_line, shown
 from followyouremoji.files import atomic, clear_stale, lock
 
 try:
@@ -131,14 +131,14 @@ class Results:
             there = cls.read(folder).run
             if there.fingerprint != run.fingerprint:
                 raise DataError(
-                    f"{folder} holds results of the suite {there.suite!r} in another version or of another suite; measure into a new folder."
+                    f"{folder} holds results of the suite {shown(repr(there.suite))} in another version or of another suite; measure into a new folder."
                 )
             run.protocol.check_same(there.protocol, str(folder))
             known = {system.name: system for system in there.systems}
             for system in run.systems:
                 if known.get(system.name, system).fingerprint != system.fingerprint:
                     raise DataError(
-                        f"{folder} holds results of another {system.name!r}: {known[system.name].described}. Give this one another name, "
+                        f"{folder} holds results of another {system.name!r}: {shown(known[system.name].described)}. Give this one another name, "
                         "NAME=SYSTEM, or measure into a new folder."
                     )
             run = replace(run, systems=list({**known, **{one.name: one for one in run.systems}}.values()))

@@ -24,7 +24,7 @@ from pydantic import Field, TypeAdapter
 
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError
+from followyouremoji.errors import DataError, shown
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import checksum
@@ -329,10 +329,10 @@ def check_inside(path: str, manifest: Path) -> None:
     """Raise DataError where a manifest's path leads out of its folder."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or set(path) & set("\\:\0") or not pure.parts:
-        raise DataError(f"{manifest} names {path!r}, which is no path inside its folder.")
+        raise DataError(f"{manifest} names {shown(repr(path))}, which is no path inside its folder.")
     try:
         inside = (manifest.parent / pure).resolve().is_relative_to(manifest.parent.resolve())
     except (OSError, RuntimeError):  # a link that leads to itself
         inside = False
     if not inside:
-        raise DataError(f"{manifest} names {path!r}, which leads out of its folder.")
+        raise DataError(f"{manifest} names {shown(repr(path))}, which leads out of its folder.")

@@ -18,7 +18,7 @@ STABLE_DIFFUSION_LATENT_CHANNELS = 4
 class ModelConfig:
     """A model's networks and the settings that it was trained for."""
 
-    name: Annotated[str, StringConstraints(pattern=r"\S")]
+    name: Annotated[str, StringConstraints(pattern=r"\S", max_length=100)]
     """The model's name."""
     network: NetworkConfig
     """Sizes of its networks."""

@@ -18,7 +18,7 @@ from torch import nn
 from followyouremoji.cache import small_decoder_file
 from followyouremoji.checkpoints.tensors import on_meta, read_network, write_tensors
 from followyouremoji.config import parse
-from followyouremoji.errors import WeightsError, first_line
+from followyouremoji.errors import WeightsError, first_line, shown
 from followyouremoji.files import atomic_output
 from followyouremoji.networks.decoder import TAESD, DecoderConfig, build_decoder, build_taesd
 
@@ -90,7 +90,7 @@ def _read_config(file: Path) -> DecoderConfig | None:
         return None
     if header.get("format") != FORMAT:
         raise WeightsError(
-            f"{file} cannot be used: its format is {header.get('format')!r}, this version reads {FORMAT!r}; "
+            f"{file} cannot be used: its format is {shown(repr(header.get('format')))}, this version reads {FORMAT!r}; "
             "a file of a newer format needs a newer followyouremoji"
         )
     return parse(DecoderConfig, header["decoder"], file, WeightsError)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line, shown
 from followyouremoji.files import AtomicOutput, atomic_output, checksum
 
 CONFIG_FILE = "config.json"
@@ -69,13 +69,13 @@ def read_config(folder: Path) -> tuple[ModelConfig, dict[str, FileRecord]]:
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(
-            f"{file} cannot be read as JSON ({error}); fetch or save the checkpoint again"
+            f"{file} cannot be read as JSON ({first_line(error)}); fetch or save the checkpoint again"
         ) from error
     if not isinstance(values, dict):
         raise WeightsError(f"{file} cannot be used: it does not hold a JSON object")
     if (found := values.pop("format", None)) != FORMAT:
         raise WeightsError(
-            f"{file} cannot be used: its format is {found!r}, this version reads format {FORMAT}; "
+            f"{file} cannot be used: its format is {shown(repr(found))}, this version reads format {FORMAT}; "
             "a file of a newer format needs a newer followyouremoji"
         )
     records = json.dumps(values.pop("files", {}))

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.checkpoints.tensors import write_tensors
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, shown
 from followyouremoji.files import atomic_output
 
 FORMAT = "followyouremoji-lora-1"
@@ -90,7 +90,7 @@ def read_lora(file: Path) -> Lora:
         raise WeightsError(f"{file} is damaged or no safetensors file; copy or make it again") from error
     if header.get("format") != FORMAT:
         raise WeightsError(
-            f"{file} is not a LoRA of this program: its header says {header.get('format')!r} instead of {FORMAT!r}. "
+            f"{file} is not a LoRA of this program: its header says {shown(repr(header.get('format')))} instead of {FORMAT!r}. "
             "LoRAs for text-to-image models do not fit"
         )
     try:
@@ -158,7 +158,7 @@ def check_fits(model: Model, lora: Lora, origin: str) -> None:
         if layer is None or tuple(layer.weight.shape) != wanted:
             there = "has no such layer" if layer is None else f"has one of {tuple(layer.weight.shape)}"
             raise WeightsError(
-                f"{origin} does not fit the model {model.config.name!r}: it was trained on {lora.base!r} and changes "
+                f"{origin} does not fit the model {model.config.name!r}: it was trained on {shown(repr(lora.base))} and changes "
                 f"{target} of {wanted}, where this model {there}; use the model that it was trained on"
             )
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from followyouremoji.config import parse
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, first_line, shown
 from followyouremoji.training.settings import AutoencoderRun, DecoderRun, DenoiserRun, RunSettings
 
 
@@ -20,7 +20,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not a TOML file: {error}.") from None
+        raise SettingsError(f"{path} is not a TOML file: {first_line(error)}.") from None
 
 
 def load_run(path: Path) -> RunSettings:
@@ -35,7 +35,7 @@ def load_run(path: Path) -> RunSettings:
             return parse(DenoiserRun, to_json(values), path)
         case other:
             raise SettingsError(
-                f"{path}: `kind` must be 'autoencoder', 'decoder' or 'denoiser', not {other!r}"
+                f"{path}: `kind` must be 'autoencoder', 'decoder' or 'denoiser', not {shown(repr(other))}"
             )
 
 

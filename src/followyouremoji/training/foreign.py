@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES
 from followyouremoji.checkpoints.tensors import read_tensors
-from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.errors import SettingsError, WeightsError, first_line, shown
 from followyouremoji.networks import Denoiser, NetworkConfig
 from followyouremoji.training.copying import Copied, copy_tensors
 
@@ -166,7 +166,9 @@ def _diffusers_file(folder: Path, names: tuple[str, ...], kind: str, what: str) 
         raise WeightsError(f"{folder} is not {what} as diffusers saves it: it has no {CONFIG_FILE}")
     found = _json(folder / CONFIG_FILE).get("_class_name")
     if found != kind:
-        raise WeightsError(f"{folder} is not {what}: its {CONFIG_FILE} says {found!r} instead of {kind!r}")
+        raise WeightsError(
+            f"{folder} is not {what}: its {CONFIG_FILE} says {shown(repr(found))} instead of {kind!r}"
+        )
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -177,7 +179,7 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} cannot be read as JSON ({error}); fetch it again") from error
+        raise WeightsError(f"{file} cannot be read as JSON ({first_line(error)}); fetch it again") from error
     if not isinstance(values, dict):
         raise WeightsError(f"{file} does not hold a JSON object; fetch it again")
     return values

@@ -9,7 +9,7 @@ from pathlib import Path
 from followyouremoji.checkpoints.folder import NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line
 from followyouremoji.files import write_json
 from followyouremoji.training.settings import DenoiserRun
 
@@ -89,4 +89,4 @@ def read_origin(folder: Path) -> Origin | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise WeightsError(f"{file} cannot be read ({error}); {MEND}") from error
+        raise WeightsError(f"{file} cannot be read ({first_line(error)}); {MEND}") from error

@@ -12,7 +12,19 @@ from collections.abc import Callable, Iterator
 
 EXTREMES = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 PNG = b"\x89PNG\r\n\x1a\n"
-BOXES_OF_BOXES = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"mvex", b"iprp", b"ipco")
+BOXES_OF_BOXES = (
+    b"moov",
+    b"trak",
+    b"mdia",
+    b"minf",
+    b"stbl",
+    b"edts",
+    b"moof",
+    b"traf",
+    b"mvex",
+    b"iprp",
+    b"ipco",
+)
 Mutation = Callable[[bytearray, random.Random], bytearray]
 
 

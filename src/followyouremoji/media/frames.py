@@ -17,8 +17,8 @@ _NAMED_PROFILES = ("png", "apng")
 """Codecs that name the colour profile beside a frame. PyAV frees the name twice where it gives what is beside one."""
 
 Matrix = tuple[int, int, int, int]
-"""The turning and mirroring part (a, b, c, d) of the display matrix that phones write beside their frames: source (p, q)
-is shown at (a p + c q, b p + d q)."""
+"""The turning and mirroring part (a, b, c, d) of the display matrix that phones write beside their frames: source
+(p, q) is shown at (a p + c q, b p + d q)."""
 UPRIGHT: Matrix = (1, 0, 0, 1)
 
 

@@ -13,8 +13,8 @@ from followyouremoji.media.inputs import InputFile
 
 MOST_BOXES = 1_000_000
 SAMPLES_PER_BYTE, SPARE_SAMPLES = 4, 1_000_000
-"""What an MP4 may promise: of each of its bytes so many samples, and some beside. FFmpeg keeps 24 bytes for each, whether
-it is there or not. A whole file has less than one a byte; one of which the end is missing has more."""
+"""What an MP4 may promise: so many samples for each of its bytes, and some beside. FFmpeg keeps 24 bytes for each,
+whether it is there or not. A whole file has less than one a byte; one of which the end is missing has more."""
 
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 
@@ -50,9 +50,8 @@ def is_heic(file: InputFile) -> bool:
 def check_samples(file: InputFile, error: type[UserError]) -> None:
     """Raise `error` where an MP4 promises more samples than its bytes can hold; other files pass. Raises OSError."""
     with file.open() as opened:
-        size, samples, edits, boxes = _length(opened), 0, 1, 0
-        for kind, begin, _ in _all_boxes(opened, 0, size):
-            boxes += 1
+        size, samples, edits = _length(opened), 0, 1
+        for number, (kind, begin, _) in enumerate(_all_boxes(opened, 0, size)):
             if kind in (b"stsz", b"stz2", b"trun", b"elst"):
                 opened.seek(begin)
                 numbers = struct.unpack(">3I", opened.read(12).ljust(12, b"\0"))
@@ -61,7 +60,7 @@ def check_samples(file: InputFile, error: type[UserError]) -> None:
                 else:
                     samples += numbers[1 if kind == b"trun" else 2]
             packed = kind == b"cmov"  # of another age, and as large as it likes when it is unpacked
-            if packed or boxes > MOST_BOXES or samples * edits > SAMPLES_PER_BYTE * size + SPARE_SAMPLES:
+            if packed or number > MOST_BOXES or samples * edits > SAMPLES_PER_BYTE * size + SPARE_SAMPLES:
                 raise error(
                     f"{file} cannot be read as a clip: its index promises more than the file can hold"
                 )

@@ -23,46 +23,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-FORMATS = tuple(
-    [
-        "mov",
-        "matroska",
-        "webm",
-        "avi",
-        "mpegts",
-        "mpeg",
-        "mpegvideo",
-        "h264",
-        "hevc",
-        "m4v",
-        "av1",
-        "obu",
-        "ivf",
-        "flv",
-        "asf",
-        "ogg",
-        "mxf",
-        "nut",
-        "dv",
-        "gif",
-        "mp3",
-        "aac",
-        "wav",
-        "w64",
-        "flac",
-        "aiff",
-        "caf",
-        "amr",
-        "ac3",
-        "eac3",
-    ]
-)
-"""What FFmpeg reads here, by its names. None of them leads to another file, as playlists do, nor to a device."""
-BOUNDS = {"max_pixels": str(LARGEST_PIXELS)}
-"""Of FFmpeg's decoders: a frame of more is not decoded, whatever the file's header says."""
-MOST_PACKETS = 10_000_000  # a day of video at 60 frames a second with its sound
-
-_UNTIMED_FORMATS = (
+FORMATS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,av1,obu,ivf,flv,asf,ogg,mxf,nut,dv,gif,"
     "mp3,aac,wav,w64,flac,aiff,caf,amr,ac3,eac3"
 )
@@ -146,7 +107,7 @@ def open_container(file: InputFile) -> "InputContainer":
     """The file as FFmpeg opens it, where it is of one of `FORMATS`; raises `ClipError`."""
     import av
 
-    place = file.open() if file.path is None else f"file:{file.path}"
+    place: Any = file.open() if file.path is None else f"file:{file.path}"
     allowed = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         check_samples(file, ClipError)

@@ -23,8 +23,8 @@ from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE, xmp_pa
 
 LEAST_SIDE = 16  # pixels; no face can be recognised in less
 LARGEST_PIXELS = 100_000_000  # checked from the header, before anything is decoded
-PICTURE_FORMATS = tuple(
-    [
+PICTURE_FORMATS = (
+    *(
         "PNG",
         "JPEG",
         "WEBP",
@@ -39,10 +39,8 @@ PICTURE_FORMATS = tuple(
         "TGA",
         "DDS",
         "QOI",
-        "SGI",
-        "ICO",
-        "ICNS",
-    ]
+    ),
+    *("SGI", "ICO", "ICNS"),
 )
 """By Pillow's names, those that are read, HEIF besides. Pillow knows more, of which it has EPS run as a program."""
 MOST_SCANS = 300  # of a JPEG, each of which is a pass over all its pixels; cameras and editors write 10 or so

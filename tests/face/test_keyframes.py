@@ -168,6 +168,8 @@ def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, words: str) ->
 def test_missing_files_and_bad_keyframes_in_python(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match=r"absent\.json cannot be read"):
         read_keyframes(tmp_path / "absent.json")
+    with pytest.raises(MotionError, match="cannot be read: it is no regular file"):
+        read_keyframes(Path("/dev/zero"))
     with pytest.raises(SettingsError):
         keyframe_motion([])
     with pytest.raises(SettingsError, match="frame_rate"):

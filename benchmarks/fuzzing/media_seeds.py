@@ -1,12 +1,15 @@
-"""Small pictures and clips of every kind that is read, made by the project's own libraries: what `media_mutations` breaks."""
+"""Small pictures and clips of every kind that is read, made by the project's own libraries: what
+`media_mutations` breaks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import av
@@ -14,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 SIDE = 64  # pixels; small, for many reads a second, and as many as the encoder of HEVC needs
-FRAMES, RATE, SAMPLE_RATE = 12, 24, 8000
+FRAMES, RATE = 12, 24
 
 
 def picture(number: int = 0, mode: str = "RGB") -> Image.Image:
@@ -45,80 +48,90 @@ def _exif() -> bytes:
     return exif.tobytes()
 
 
-def pictures() -> Iterator[tuple[str, bytes]]:
-    """Name and content of each picture."""
+def pictures() -> Iterator[bytes]:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    yield "rgb.png", _saved(picture(), "PNG", icc_profile=profile, exif=_exif())
-    yield "opacity.png", _saved(picture(mode="RGBA"), "PNG")
-    yield "palette.png", _saved(picture(mode="P"), "PNG", transparency=3)
-    yield "deep.png", _saved(picture(mode="L").convert("I;16"), "PNG")
-    yield "moving.png", _moving("PNG", "RGBA", disposal=1, blend=1)
-    yield "photo.jpg", _saved(picture(), "JPEG", exif=_exif(), icc_profile=profile, comment=b"a comment")
-    yield "progressive.jpg", _saved(picture(), "JPEG", progressive=True)
-    yield "print.jpg", _saved(picture(mode="CMYK"), "JPEG")
-    yield "phone.mpo", _saved(picture(), "MPO", save_all=True, append_images=[picture(1)])
-    yield "lossy.webp", _saved(picture(mode="RGBA"), "WEBP", exif=_exif(), icc_profile=profile)
-    yield "lossless.webp", _saved(picture(mode="RGBA"), "WEBP", lossless=True)
-    yield "moving.webp", _moving("WEBP", "RGBA")
-    yield "still.gif", _saved(picture(mode="P"), "GIF")
-    yield "moving.gif", _moving("GIF", "RGBA", disposal=2, loop=0)
+    yield _saved(picture(), "PNG", icc_profile=profile, exif=_exif())
+    small = _saved(picture(mode="RGBA"), "PNG")
+    yield small
+    yield _saved(picture(mode="P"), "PNG", transparency=3)
+    yield _saved(picture(mode="L").convert("I;16"), "PNG")
+    yield _moving("PNG", "RGBA", disposal=1, blend=1)
+    yield _saved(picture(), "JPEG", exif=_exif(), icc_profile=profile, comment=b"a comment")
+    yield _saved(picture(), "JPEG", progressive=True)
+    yield _saved(picture(mode="CMYK"), "JPEG")
+    yield _saved(picture(), "MPO", save_all=True, append_images=[picture(1)])
+    yield _saved(picture(mode="RGBA"), "WEBP", exif=_exif(), icc_profile=profile)
+    yield _saved(picture(mode="RGBA"), "WEBP", lossless=True)
+    yield _moving("WEBP", "RGBA")
+    yield _saved(picture(mode="P"), "GIF")
+    yield _moving("GIF", "RGBA", disposal=2, loop=0)
     for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
-        yield f"{compression}.tif", _saved(picture(), "TIFF", compression=compression)
-    yield "deep.tif", _saved(picture(mode="F"), "TIFF")
-    yield "picture.bmp", _saved(picture(), "BMP")
-    yield "icon.ico", _saved(picture(mode="RGBA"), "ICO", sizes=[(32, 32), (48, 48)])
-    yield "icon.icns", _saved(picture(mode="RGBA"), "ICNS", sizes=[(64, 64)])
-    yield "picture.jp2", _saved(picture(), "JPEG2000")
+        yield _saved(picture(), "TIFF", compression=compression)
+    yield _saved(picture(mode="F"), "TIFF")
+    yield _saved(picture(), "BMP")
+    yield _saved(picture(mode="RGBA"), "ICO", sizes=[(32, 32), (48, 48)])
+    icon = b"icp6" + struct.pack(">I", 8 + len(small)) + small  # 64x64
+    yield b"icns" + struct.pack(">I", 8 + len(icon)) + icon
+    yield _saved(picture(), "JPEG2000")
     for kind in ("TGA", "DDS", "SGI", "PCX", "PPM", "QOI"):
-        yield f"picture.{kind.lower()}", _saved(picture(), kind)
-    yield "still.avif", _saved(picture(mode="RGBA"), "AVIF", exif=_exif(), speed=10)
-    yield "moving.avif", _moving("AVIF", "RGB", speed=10)
+        yield _saved(picture(), kind)
+    yield _saved(picture(mode="RGBA"), "AVIF", exif=_exif(), speed=10)
+    yield _moving("AVIF", "RGB", speed=10)
     with suppress(ImportError):
         from pillow_heif import register_heif_opener
 
         register_heif_opener()
-        yield "phone.heic", _saved(picture(), "HEIF", exif=_exif())
+        yield _saved(picture(), "HEIF", exif=_exif())
 
 
-CLIPS: tuple[tuple[str, str, str, str | None, dict[str, str]], ...] = (
-    ("whole.mp4", "mp4", "libx264", "aac", {}),
-    ("turned.mp4", "mp4", "libx264", None, {"movflags": "+faststart"}),
-    ("fragments.mp4", "mp4", "libx264", "aac", {"movflags": "frag_keyframe+empty_moov"}),
-    ("hevc.mp4", "mp4", "libx265", None, {}),
-    ("jpegs.mov", "mov", "mjpeg", "pcm_s16le", {}),
-    ("vp8.webm", "webm", "libvpx", "libopus", {}),
-    ("vp9.webm", "webm", "libvpx-vp9", None, {}),
-    ("whole.mkv", "matroska", "libx264", "flac", {}),
-    ("lossless.mkv", "matroska", "ffv1", None, {}),
-    ("whole.avi", "avi", "mpeg4", "libmp3lame", {}),
-    ("jpegs.avi", "avi", "mjpeg", "pcm_s16le", {}),
-    ("whole.ts", "mpegts", "mpeg2video", "mp2", {}),
-    ("whole.mpg", "mpeg", "mpeg2video", None, {}),
-    ("whole.flv", "flv", "libx264", "aac", {}),
-    ("raw.h264", "h264", "libx264", None, {}),
-    ("whole.gif", "gif", "gif", None, {}),
+CLIPS: tuple[tuple[Any, ...], ...] = (
+    ("mp4", "libx264", "aac"),
+    ("mp4", "libx264", None, 90, {"movflags": "+faststart"}),
+    ("mp4", "libx264", "aac", 0, {"movflags": "frag_keyframe+empty_moov"}),
+    ("mp4", "libx265"),
+    ("mov", "mjpeg", "pcm_s16le"),
+    ("mov", "png"),
+    ("webm", "libvpx", "libopus"),
+    ("webm", "libvpx-vp9"),
+    ("matroska", "libx264", "flac"),
+    ("matroska", "ffv1"),
+    ("avi", "mpeg4", "libmp3lame"),
+    ("avi", "mjpeg", "pcm_s16le"),
+    ("mpegts", "mpeg2video", "mp2"),
+    ("mpeg", "mpeg2video"),
+    ("flv", "libx264", "aac"),
+    ("h264", "libx264"),
+    ("gif", "gif"),
 )
-"""Name, container, codecs of pictures and sound, and options of the container."""
+"""Container, codecs of pictures and sound, degrees of rotation, and options of the container."""
 
 
-def clips(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each clip, written in `folder`; those whose encoder this FFmpeg lacks are left out."""
-    for name, container, codec, sound, options in CLIPS:
-        with suppress(av.codec.codec.UnknownCodecError):
-            _write_clip(folder / name, container, codec, sound, options)
-            yield name, (folder / name).read_bytes()
+def clips() -> Iterator[bytes]:
+    """Those whose encoder this FFmpeg lacks are left out."""
+    for one in CLIPS:
+        # For the index at the front FFmpeg opens a file anew.
+        with suppress(av.codec.codec.UnknownCodecError), TemporaryDirectory() as folder:
+            _write_clip(Path(folder) / "clip", *one)
+            yield (Path(folder) / "clip").read_bytes()
 
 
-def _write_clip(path: Path, kind: str, codec: str, sound: str | None, options: dict[str, str]) -> None:
-    layouts = {"gif": "rgb8", "mjpeg": "yuvj420p"}
+def _write_clip(
+    path: Path,
+    kind: str,
+    codec: str,
+    sound: str | None = None,
+    turned: int = 0,
+    options: dict[str, str] | None = None,
+) -> None:
+    layouts = {"gif": "rgb8", "mjpeg": "yuvj420p", "png": "rgb24"}
     with av.open(str(path), "w", format=kind, options=options) as container:
         stream: Any = container.add_stream(codec, rate=RATE)
         stream.width = stream.height = SIDE
         stream.pix_fmt = layouts.get(codec, "yuv420p")
         if codec.startswith("libx26"):
             stream.options = {"preset": "ultrafast", "x265-params": "log-level=error"}
-        if path.name == "turned.mp4":
-            stream.set_display_rotation(90)
+        if turned:
+            stream.set_display_rotation(turned)
         heard = None if sound is None else _add_sound(container, sound)
         for number in range(FRAMES):
             frame = av.VideoFrame.from_image(picture(number))
@@ -131,7 +144,7 @@ def _write_clip(path: Path, kind: str, codec: str, sound: str | None, options: d
 
 
 def _add_sound(container: Any, codec: str) -> Any:
-    rate = {"mp2": 16000, "libmp3lame": 16000}.get(codec, SAMPLE_RATE)
+    rate = 16000 if codec in ("mp2", "libmp3lame") else 8000
     return container.add_stream(codec, rate=rate, layout="mono")
 
 
@@ -147,6 +160,3 @@ def _tone(stream: Any) -> list[Any]:
         for one in resampler.resample(frame):
             packets += stream.encode(one)
     return packets
-
-
-Seeds = Callable[[Path], Iterator[tuple[str, bytes]]]

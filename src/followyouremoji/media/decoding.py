@@ -7,6 +7,7 @@ frame, so that frames outside a range cost no conversion. Neither holds more tha
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from followyouremoji.errors import ClipError, first_line
 from followyouremoji.media.colour import ToneMap
-from followyouremoji.media.frames import display_matrix, fitted, frame_picture, shown_size
+from followyouremoji.media.frames import Matrix, display_matrix, fitted, frame_picture, shown_size
 from followyouremoji.media.headers import iso_boxes
 from followyouremoji.media.inputs import InputFile, remembered
 from followyouremoji.media.packets import (
@@ -38,8 +39,8 @@ _MOVING_FORMATS = ANIMATION_FORMATS[:-1]
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
 _LONGEST_DELAY = 60.0
-MOST_ANIMATED = 20_000_000_000
-"""Pixels of all frames of an animated picture, which are decoded to know their times: 20 000 frames of a megapixel."""
+MOST_ANIMATED = 5_000_000_000
+"""Pixels of all frames of an animated picture, which are decoded to know their times: 5000 frames of a megapixel."""
 _TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The decoders that see the transparency which WebM keeps beside its pictures; FFmpeg's own do not."""
 
@@ -333,9 +334,7 @@ class VideoSource:
             yield (
                 time,
                 float(self.clock.durations[rank]),
-                lambda frame=frame, matrix=matrix, inner=inner, shape=shape: frame_picture(  # type: ignore[misc]
-                    frame, matrix, inner, shape, tones
-                ),
+                partial(self._picture, frame, matrix, inner, shape, tones, time),
             )
         self.damage = self._contents.damage
         if failures and (latest is None or latest < len(self.clock) - 1):
@@ -346,6 +345,24 @@ class VideoSource:
                 "lost",
                 f"{counted} of {self._file} cannot be decoded ({failures[0]}): the one before is held instead.",
             )
+
+    def _picture(
+        self,
+        frame: "av.VideoFrame",
+        matrix: Matrix,
+        inner: tuple[int, int],
+        shape: tuple[int, int],
+        tones: ToneMap,
+        time: float,
+    ) -> np.ndarray:
+        import av
+
+        try:
+            return frame_picture(frame, matrix, inner, shape, tones)
+        except (av.FFmpegError, ValueError) as reason:
+            raise ClipError(
+                f"{self._file} is damaged: its frame at {time:.2f} s cannot be shown ({in_words(reason)})"
+            ) from reason
 
     def _say(self, about: str, sentence: str) -> None:
         self._said.setdefault(about, sentence)

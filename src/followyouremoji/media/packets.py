@@ -257,7 +257,7 @@ def _hidden_test(stream: Any) -> Callable[["Packet"], bool]:
     return lambda packet: not memoryview(packet)[0] & _VP8_SHOWN
 
 
-def _from_first_key(pictures: Packets, keys: array[int]) -> Packets:
+def _from_first_key(pictures: Packets, keys: "array[int]") -> Packets:
     """Packets before the first key frame show nothing that can be decoded."""
     shown = pictures.shown.copy()
     if any(keys):

@@ -43,7 +43,8 @@ PICTURE_FORMATS = (
     *("SGI", "ICO", "ICNS"),
 )
 """By Pillow's names, those that are read, HEIF besides. Pillow knows more, of which it has EPS run as a program."""
-MOST_SCANS = 300  # of a JPEG, each of which is a pass over all its pixels; cameras and editors write 10 or so
+MOST_SCANNED = 4_000_000_000
+"""Pixels of all scans of a JPEG, each of which is a pass over the whole of it: cameras and editors write 10 at most."""
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 TRANSPARENT_ENDINGS = (".png", ".webp")  # of them; the others lie on a background
 Colour = tuple[int, int, int]
@@ -107,9 +108,10 @@ def open_image(
             ) from reason
         with image:
             check_size(file, image.size, error)
-            if image.format in ("JPEG", "MPO") and jpeg_scans(file, MOST_SCANS) > MOST_SCANS:
+            most = MOST_SCANNED // (image.width * image.height)
+            if image.format in ("JPEG", "MPO") and jpeg_scans(file, most) > most:
                 raise error(
-                    f"{file} is a JPEG of more than {MOST_SCANS} scans, as no camera writes it; save it anew"
+                    f"{file} is a JPEG of more than {most} scans, as no camera writes it; save it anew"
                 )
             yield image
 
@@ -124,12 +126,13 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _sixteen_bit_to_eight(image: Image.Image) -> Image.Image:
     """Greyscale of more than 8 bits: integers span 0..65535; floats 0..1, 0..255 or 0..their maximum."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    values = np.nan_to_num(np.array(image, dtype=np.float32), copy=False)
     top = 65535.0
     if image.mode == "F":
         largest = float(values.max())
         top = 1.0 if largest <= 1.0 else 255.0 if largest <= 255.0 else largest
-    return Image.fromarray(np.rint(np.clip(values / top, 0.0, 1.0) * 255.0).astype(np.uint8))
+    values *= 255.0 / top
+    return Image.fromarray(np.rint(np.clip(values, 0.0, 255.0, out=values), out=values).astype(np.uint8))
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

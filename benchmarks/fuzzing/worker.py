@@ -10,8 +10,10 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from random import Random
 
 import atheris
 
@@ -67,6 +69,11 @@ class Fuzzing:
         (self.faults / f"{stem}.txt").write_text(details, errors="backslashreplace")
 
 
+def in_format(mutate: Callable[[bytes, Random], bytes]) -> Callable[[bytes, int, int], bytes]:
+    """A reader's mutation as libFuzzer calls it."""
+    return lambda content, most, seed: mutate(content, Random(seed))[:most]
+
+
 def main(name: str, inputs: str, folder: str, faults: str, report: str) -> None:
     with atheris.instrument_imports(include=["followyouremoji"]):
         fuzzed = reader(name)
@@ -78,8 +85,9 @@ def main(name: str, inputs: str, folder: str, faults: str, report: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     options = [f"-timeout={HANG}", "-rss_limit_mb=0", f"-artifact_prefix={faults}/{name.replace('/', '-')}-"]
     fuzzing = Fuzzing(fuzzed, int(inputs), Path(faults), Path(report))
+    mutator = {} if fuzzed.mutate is None else {"custom_mutator": in_format(fuzzed.mutate)}
     with checksums_passed_over():
-        atheris.Setup([sys.argv[0], *options, folder], fuzzing.try_input)
+        atheris.Setup([sys.argv[0], *options, folder], fuzzing.try_input, **mutator)
         atheris.Fuzz()
 
 

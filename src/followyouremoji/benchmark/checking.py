@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from followyouremoji.arrays import ArraysError, read_array
 from followyouremoji.benchmark.building import OVERVIEW, REFUSED, share_inside
 from followyouremoji.benchmark.suite import (
     MANIFEST,
@@ -19,7 +20,7 @@ from followyouremoji.benchmark.suite import (
     check_inside,
     read_manifest,
 )
-from followyouremoji.errors import DataError, UserError
+from followyouremoji.errors import DataError, UserError, first_line
 from followyouremoji.executors import Executor, Local
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import checksum
@@ -153,9 +154,9 @@ def _motion_problems(motion: Motion, file: SuiteFile, frames: int) -> Iterator[s
 
 def _gaze_problems(file: SuiteFile, folder: Path, frames: int) -> Iterator[str]:
     try:
-        gaze = np.load(folder / file.path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as reason:
-        yield f"{file.path} is no array ({reason})"
+        gaze = read_array(folder / file.path)
+    except (OSError, ArraysError) as reason:
+        yield f"{file.path} is no array ({first_line(reason)})"
         return
     if gaze.shape != (frames, 2, 2) or gaze.dtype.kind != "f" or np.isinf(gaze).any():
         yield f"{file.path} must be {frames} frames of 2x2 angles; it is {gaze.shape} of {gaze.dtype}"

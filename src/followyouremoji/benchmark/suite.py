@@ -23,6 +23,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, TypeAdapter
 
+from followyouremoji.arrays import ArraysError, read_array
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, first_line
@@ -241,7 +242,13 @@ class Case:
         footage = self.clip.footage if self.mode == "self" else self.pair.truth
         if footage is None or footage.gaze is None:
             return None
-        gaze = np.load(self._path(footage.gaze), allow_pickle=False)
+        path = self._path(footage.gaze)
+        try:
+            gaze = read_array(path)
+        except (OSError, ArraysError) as reason:
+            raise DataError(f"{path} is no array ({first_line(reason)}).") from None
+        if gaze.shape[1:] != (2, 2) or len(gaze) < self.frames or gaze.dtype.kind != "f":
+            raise DataError(f"{path} must be {self.frames} frames of 2x2 angles, or more.")
         return np.asarray(gaze[: self.frames], np.float32)
 
     @cached_property

@@ -22,6 +22,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, TypeAdapter
 
+from followyouremoji.arrays import ArraysError, read_array
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, first_line
@@ -240,7 +241,15 @@ class Case:
         footage = self.clip.footage if self.mode == "self" else self.pair.truth
         if footage is None or footage.gaze is None:
             return None
-        gaze = np.load(self._path(footage.gaze), allow_pickle=False)
+        path = self._path(footage.gaze)
+        try:
+            gaze = read_array(path)
+        except (OSError, ArraysError) as reason:
+            raise DataError(f"{path} of the suite is no array ({first_line(reason)}).") from reason
+        if gaze.shape[1:] != (2, 2) or gaze.dtype.kind != "f":
+            raise DataError(
+                f"{path} of the suite must be 2x2 angles a frame; it is {gaze.shape} of {gaze.dtype}."
+            )
         return np.asarray(gaze[: self.frames], np.float32)
 
     @cached_property

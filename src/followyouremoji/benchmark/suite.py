@@ -12,6 +12,7 @@ itself is the truth. *Cross-reenactment*: a pair of a portrait and another face'
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -129,8 +130,8 @@ class Manifest:
 
     def __post_init__(self) -> None:
         for what, items in (("portrait", self.portraits), ("clip", self.clips), ("pair", self.pairs)):
-            names = [item.name for item in items]
-            if double := [name for name in names if names.count(name) > 1]:
+            counts = Counter(item.name.lower() for item in items)  # many file systems tell no small letters
+            if double := [item.name for item in items if counts[item.name.lower()] > 1]:
                 raise ValueError(f"two {what}s are called {double[0]}")
         portraits, clips = {item.name for item in self.portraits}, {item.name for item in self.clips}
         for pair in self.pairs:

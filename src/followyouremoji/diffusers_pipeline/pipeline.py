@@ -51,8 +51,8 @@ from followyouremoji.diffusers_pipeline.parts import (
 )
 from followyouremoji.diffusers_pipeline.scheduler import DenoisingByScheduler, FollowYourEmojiScheduler
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.timeline import Timeline, timeline
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
@@ -108,7 +108,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         model: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.register_modules(
+        self.register_modules(  # type: ignore[no-untyped-call]
             denoiser=denoiser,
             appearance_net=appearance_net,
             landmark_encoder=landmark_encoder,
@@ -117,7 +117,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             qformer=qformer,
             image_encoder=image_encoder,
         )
-        self.register_to_config(model=model or {})
+        self.register_to_config(model=model or {})  # type: ignore[no-untyped-call]
         self._assembly: tuple[tuple[Any, ...], Model] | None = None
         self._adapters = Adapters()
         self._faces = FaceFinder()
@@ -331,7 +331,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         make = self._latents if output_type == "latent" else self._pictures
         with self._adapters.scaled(model, scale), without_numpy_threads():
             frames = as_output(make(model, prepared, course, sampling, denoise), output_type)
-        self.maybe_free_model_hooks()
+        self.maybe_free_model_hooks()  # type: ignore[no-untyped-call]
         if not return_dict:
             return (frames,)
         return FollowYourEmojiPipelineOutput(frames=frames, frame_rate=prepared.motion.frame_rate)

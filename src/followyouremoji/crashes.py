@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from followyouremoji.cache import cache_folder
+from followyouremoji.errors import SAID, shown
 from followyouremoji.version import __version__
 
 KEPT = 20  # reports; older ones go
@@ -21,7 +22,7 @@ KEPT = 20  # reports; older ones go
 
 def sentence(error: BaseException) -> str:
     """The sentence for a user on an error that nobody foresaw, once its report is written. Never fails."""
-    what = traceback.format_exception_only(error)[0].splitlines()[0]
+    what = shown(traceback.format_exception_only(error)[0].splitlines()[0], SAID)
     report = write_report(error)
     where = (
         "no report could be written" if report is None else f"{report} says more; send it with your report"

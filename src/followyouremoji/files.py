@@ -18,12 +18,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from followyouremoji.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LOCK = "lock"  # in a workspace
 REPLACED = "replaced"  # in a workspace: an earlier folder, until the new one is in place
@@ -45,6 +49,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     with atomic(path) as temporary:
         # In ASCII: a file name that is no valid text in any encoding still makes a valid JSON text.
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
+    """Write NumPy's archive of arrays, whole or not at all. Raises OSError where it cannot be written."""
+    import numpy as np
+
+    written = BytesIO()  # of a file on a full disk, zipfile complains once more when it is forgotten
+    (np.savez_compressed if compressed else np.savez)(written, **arrays)  # type: ignore[arg-type]
+    with atomic(path) as temporary:
+        temporary.write_bytes(written.getbuffer())
 
 
 class AtomicOutput:

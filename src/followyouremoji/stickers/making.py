@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from followyouremoji.errors import MotionError, UserError, advice_on_gpu_memory
+from followyouremoji.errors import MotionError, UserError, advice_on_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.kinds import Size
@@ -29,8 +29,9 @@ from followyouremoji.requests.animation import (
 from followyouremoji.requests.bundled import PREFIX, portrait_path
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import Note, OnEvent, Progress, Stage, ignore
-from followyouremoji.requests.request import ModelChoice
+from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.result import check_output
+from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Portrait
 from followyouremoji.stickers.captions import draw_caption
 from followyouremoji.stickers.composing import Box, arrange, finish, opaque_box
@@ -43,7 +44,6 @@ from followyouremoji.stickers.subject import Subject
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
-Load = Callable[[ModelChoice], "PortraitAnimator"]
 LEAST_SIDE = 256
 """Pixels of the head that frames are made at, however small the stickers are: details come out finer."""
 
@@ -101,7 +101,7 @@ def make_sticker(
         driving, notes = open_driving(request)
         for note in notes:
             on_event(note)
-        stack.enter_context(advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS))
+        stack.enter_context(advice_on_memory(GPU_MEMORY, *GPU_SETTINGS))
         maker, motion = opened(request, driving, captions, on_event, load)
         made: dict[str, StickerOutcome] = {}
         failed: dict[str, UserError] = {}
@@ -212,7 +212,8 @@ def opened(
     try:
         with FaceDetector(settings.detector_bundle) as detector:
             subject = Subject.read(request, detector)
-            loading = loader.submit(ready_animator, animation, load)
+            model = FittingModel(animation.model, load)
+            loading = loader.submit(ready_animator, animation, model, tell)
             for sentence in subject.portrait.notes([subject.number]):
                 tell(Note("portrait", sentence))
             smooth = request.clip.smooth if isinstance(request, StickerRequest) else 0.0
@@ -226,7 +227,7 @@ def opened(
         loader.shutdown(wait=False)
     for note in notes_on_model(animator, animation):
         tell(note)
-    return Maker(request, shown, animator, captions, tell), motion
+    return Maker(request, shown, model, captions, tell), motion
 
 
 def by_timing(services: Iterable[str], motion: Motion, closing: Closing) -> dict[Timing, list[str]]:
@@ -250,13 +251,13 @@ class Maker:
 
     request: PortraitRequest
     portrait: Portrait
-    animator: PortraitAnimator
+    model: FittingModel
     captions: dict[str, np.ndarray | None]
     tell: OnEvent
 
     def prepare(self, motion: Motion, closing: Closing) -> Prepared:
         """The portrait's face with a motion, which is closed to a loop. Raises MotionError."""
-        return self.animator.prepare(
+        return self.model.loaded(self.tell).prepare(
             self.portrait,
             motion,
             alignment=self.request.alignment,
@@ -274,14 +275,18 @@ class Maker:
 
     def frames(self, prepared: Prepared, what: str) -> list[np.ndarray]:
         """The loop's frames from the liveliest on: uint8 (height, width, 4)."""
-        self.tell(Stage("animating", what))
-        made = self.animator.frames(
-            prepared,
-            replace(self.request.settings, loop=prepared.loop),
-            loras=[(lora.file, lora.scale) for lora in self.request.loras],
-            progress=lambda done, total: self.tell(Progress(done, total)),
-        )
-        frames = [opaque(frame) for frame in made]
+
+        def attempt(animator: PortraitAnimator, settings: AnimationSettings) -> list[np.ndarray]:
+            self.tell(Stage("animating", what))
+            made = animator.frames(
+                prepared,
+                settings,
+                loras=[(lora.file, lora.scale) for lora in self.request.loras],
+                progress=lambda done, total: self.tell(Progress(done, total)),
+            )
+            return [opaque(frame) for frame in made]
+
+        frames = self.model.make(replace(self.request.settings, loop=prepared.loop), self.tell, attempt)
         points = prepared.in_portrait(prepared.points_in_picture)
         first = liveliest(points, prepared.landmarks.points)
         return frames[first:] + frames[:first]

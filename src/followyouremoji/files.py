@@ -56,7 +56,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bo
     import numpy as np
 
     written = BytesIO()  # of a file on a full disk, zipfile complains once more when it is forgotten
-    (np.savez_compressed if compressed else np.savez)(written, **arrays)  # type: ignore[arg-type]
+    (np.savez_compressed if compressed else np.savez)(written, **arrays)
     with atomic(path) as temporary:
         temporary.write_bytes(written.getbuffer())
 

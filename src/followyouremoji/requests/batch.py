@@ -242,6 +242,9 @@ class Run:
     @advice_on_memory(GPU_MEMORY, *GPU_SETTINGS)
     def _made(self, job: Job, face: Face, detector: FaceDetector) -> Outcome:
         request, pair = job.request, job.pair
+        made_of = (
+            job.recipe()
+        )  # before anything is read: of a file that changes meanwhile, the note is of before
         with self._blaming(pair.portrait):
             layers = face.layers()
         work = Work.open(request, self._teller, layers)
@@ -262,7 +265,7 @@ class Run:
         del animator  # which may leave for one that fits into memory
         work.tell_notes(found, prepared)
         file = work.destination.path.name
-        note_made = partial(self._folder.note_made, file, job.recipe())
+        note_made = partial(self._folder.note_made, file, made_of)
         return write_frames(work, self._model, prepared, note_made)
 
     def _motion(self, driving: Driving, work: Work, detector: FaceDetector) -> Motion:

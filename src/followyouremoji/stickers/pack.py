@@ -195,7 +195,11 @@ class PackWriter:
             for one in made.values()
         ]
         write_picture(folder / SHEET, contact_sheet(first, COLUMNS))
-        with zipfile.ZipFile(self._folder / f"{service}.zip", "w", zipfile.ZIP_STORED) as archive:
+        # A clock that went back to before 1980 is no fault.
+        zipped = zipfile.ZipFile(
+            self._folder / f"{service}.zip", "w", zipfile.ZIP_STORED, strict_timestamps=False
+        )
+        with zipped as archive:
             for path in sorted(folder.iterdir()):
                 if service != "line" or (path.suffix == ".png" and path.name != SHEET):
                     archive.write(path, path.name)

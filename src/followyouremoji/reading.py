@@ -10,8 +10,9 @@ import json
 import math
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from followyouremoji.errors import shown
 
@@ -21,7 +22,7 @@ DEEPEST = 64  # lists and objects of a JSON text within each other
 LONGEST_INTEGER = 20  # digits, those of 64 bits
 
 
-def regular_file(path: Path) -> BinaryIO:
+def regular_file(path: Path) -> BufferedReader:
     """A file, opened for reading.
 
     Raises OSError where it cannot be, or is no regular file, such as a pipe or a device, that may never end.

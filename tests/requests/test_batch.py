@@ -158,6 +158,20 @@ def test_what_differs_is_named_and_replaced_only_on_demand(asked: BatchRequest, 
     assert run_batch(asked).made_before == 2
 
 
+def test_a_result_is_not_taken_for_that_of_a_portrait_that_was_changed_while_it_was_made(
+    asked: BatchRequest, clip: Path, faces: Path
+) -> None:
+    asked = replace(asked, portraits=(str(faces / "1.png"),), motions=(str(clip),))
+
+    def change(event: BatchEvent) -> None:
+        if isinstance(event, Stage) and event.name == "tracking":  # the portrait has been read
+            shutil.copy(EXAMPLES / "emoji.png", faces / "1.png")
+
+    assert run_batch(asked, change).made == 1
+    with pytest.raises(BatchError, match=r"1_smile\.mp4 exists already.*another portrait"):
+        run_batch(asked)
+
+
 def test_a_file_of_somebody_else_stays(asked: BatchRequest) -> None:
     folder = asked.output.path
     folder.mkdir()

@@ -15,7 +15,7 @@ from followyouremoji.broadcast.relay import Relayed, relay
 from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.broadcast.virtual_camera import VirtualCamera, required
 from followyouremoji.broadcast.window import Window, can_open
-from followyouremoji.errors import CameraError, ClipError, SettingsError, advice_on_gpu_memory
+from followyouremoji.errors import CameraError, ClipError, SettingsError, advice_on_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.placed_points import PlacedPoints
 from followyouremoji.media.cameras import Camera, ClipAtItsSpeed, LivePictures
@@ -88,7 +88,7 @@ class Broadcast:
             required()
         self.shown = place_to_show(request)
 
-    @advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS)
+    @advice_on_memory(GPU_MEMORY, *GPU_SETTINGS)
     def __enter__(self) -> Self:
         request = self._request
         with ExitStack() as stack:
@@ -154,7 +154,7 @@ class Broadcast:
             size=request.size,
         )
 
-    @advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS)
+    @advice_on_memory(GPU_MEMORY, *GPU_SETTINGS)
     def run(
         self, stopped: Callable[[], bool] = lambda: False, on_figures: Callable[[LiveFigures], None] = ignore
     ) -> Summary:

@@ -16,7 +16,7 @@ import numpy as np
 
 from followyouremoji.data.stored_clip import BLOCK, frame_field
 from followyouremoji.errors import DataError
-from followyouremoji.files import atomic
+from followyouremoji.files import write_arrays
 
 INDEX_ENDING = ".index.npz"
 OTHERS = ("npz", "json")
@@ -69,7 +69,7 @@ def shard_index(shard: Path) -> ShardIndex:
     index = _built_index(shard, size)
     # A folder that may only be read is as good, just slower to open.
     with suppress(OSError):
-        _save(index_path(shard), index)
+        write_arrays(index_path(shard), vars(index))
     return index
 
 
@@ -84,11 +84,6 @@ def _saved_index(shard: Path, size: int) -> ShardIndex | None:
     except Exception:  # an index is only a copy: whatever is wrong with it, a new one is made
         return None
     return index if index.bytes == size else None
-
-
-def _save(path: Path, index: ShardIndex) -> None:
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **vars(index))
 
 
 def _built_index(shard: Path, size: int) -> ShardIndex:

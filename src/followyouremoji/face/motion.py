@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from followyouremoji.files import atomic
+from followyouremoji.files import write_arrays
 
 from ..errors import MotionError
 from .arrays import TooLarge, read_arrays
@@ -229,8 +229,7 @@ class Motion:
         if self.rest is not None:
             arrays["rest"] = self.rest.astype(np.float32)
         try:
-            with atomic(path) as temporary, temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)
+            write_arrays(path, arrays, compressed=True)
         except OSError as error:
             raise MotionError(f"{path} cannot be written: {error.strerror or error}.") from error
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from followyouremoji.errors import advice_on_gpu_memory
+from followyouremoji.errors import advice_on_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
@@ -19,16 +19,18 @@ from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
+from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.resume import ResumeFolder, recipe
 from followyouremoji.requests.work import Work
+from followyouremoji.settings import AnimationSettings
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.sampling.sampler import LatentStore
 
-GPU_MEMORY = "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else uses the GPU"
+GPU_MEMORY = "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else uses that memory"
 GPU_SETTINGS = ("offload", "batch", "window", "size")
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 DRAWN_MODEL = Note(
@@ -59,15 +61,17 @@ def load_animator(choice: ModelChoice) -> PortraitAnimator:
 def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
-    load: Callable[[ModelChoice], PortraitAnimator] = load_animator,
+    load: Load = load_animator,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
-    `load` gives the model; a front end that keeps models between calls gives its own. Raises UserError for whatever
-    cannot be used, and what `on_event` raises.
+    `load` gives the model; a front end that keeps models between calls gives its own. It is asked for another one where
+    memory does not suffice, see `FittingModel`. Raises UserError for whatever cannot be used, and what `on_event`
+    raises.
     """
+    model = FittingModel(request.model, load)
     with (
-        advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
+        advice_on_memory(GPU_MEMORY, *GPU_SETTINGS),
         ExitStack() as stack,
     ):
         work = Work.open(request, on_event)
@@ -80,10 +84,10 @@ def animate(
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
-        animator, prepared = prepare(work, kept, load)
+        prepared = prepare(work, kept, model)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
-        return write_frames(work, animator, prepared, note_made, stores)
+        return write_frames(work, model, prepared, note_made, stores)
 
 
 def resume_folder(work: Work, folder: Path) -> ResumeFolder:
@@ -108,9 +112,7 @@ def check_destination(work: Work) -> None:
         work.tell(destination.note_on_bound(work.portrait, work.scaled))
 
 
-def prepare(
-    work: Work, kept: ResumeFolder | None, load: Callable[[ModelChoice], PortraitAnimator]
-) -> tuple[PortraitAnimator, PreparedGroup]:
+def prepare(work: Work, kept: ResumeFolder | None, model: FittingModel) -> PreparedGroup:
     """Find the faces while the model is loaded, and prepare the one for the other."""
     request = work.request
     settings = request.settings
@@ -118,7 +120,7 @@ def prepare(
     try:
         with FaceDetector(settings.detector_bundle) as detector:
             found = work.find_portrait(detector)
-            loading = loader.submit(ready_animator, request, load)
+            loading = loader.submit(ready_animator, request, model, work.tell)
 
             def tell_beside_loading(event: Event) -> None:
                 work.tell(event)
@@ -151,14 +153,12 @@ def prepare(
         found, work.drivings.motions(motions), alignment=request.alignment, settings=settings
     )
     work.tell_notes(found, prepared)
-    return animator, prepared
+    return prepared
 
 
-def ready_animator(
-    request: AnimationRequest, load: Callable[[ModelChoice], PortraitAnimator]
-) -> PortraitAnimator:
+def ready_animator(request: AnimationRequest, model: FittingModel, tell: OnEvent) -> PortraitAnimator:
     """The model of a request. Raises UserError where its settings or LoRAs do not fit it."""
-    animator = load(request.model)
+    animator = model.loaded(tell)
     animator.check(request.settings, loras_of(request))
     return animator
 
@@ -170,18 +170,33 @@ def loras_of(request: AnimationRequest | BatchRequest) -> list[tuple[Path, float
 
 def write_frames(
     work: Work,
-    animator: PortraitAnimator,
+    model: FittingModel,
     prepared: PreparedGroup,
     note_made: Callable[[Outcome], None] | None = None,
     stores: Sequence[LatentStore] = (),
 ) -> Outcome:
-    """Generate the frames and write them as they come; `stores` keep what is finished of each
-    face.
+    """Generate the frames and write them as they come, from the first again where memory runs out; `stores` keep what
+    is finished of each face.
 
     `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
     gets its name: after a kill between the two, a note without a file is written again, while a file without a note
     would be taken for somebody else's.
     """
+
+    def attempt(animator: PortraitAnimator, settings: AnimationSettings) -> Outcome:
+        return _write_frames(work, animator, settings, prepared, note_made, stores)
+
+    return model.make(work.request.settings, work.tell, attempt)
+
+
+def _write_frames(
+    work: Work,
+    animator: PortraitAnimator,
+    settings: AnimationSettings,
+    prepared: PreparedGroup,
+    note_made: Callable[[Outcome], None] | None,
+    stores: Sequence[LatentStore],
+) -> Outcome:
     from followyouremoji.sampling.sampler import Tally
 
     destination, output, tally = work.destination, work.request.output, Tally()
@@ -192,7 +207,7 @@ def write_frames(
 
     making = animator.frames(
         prepared,
-        work.request.settings,
+        settings,
         loras=loras_of(work.request),
         progress=advance,
         stores=stores,

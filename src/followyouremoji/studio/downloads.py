@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,13 @@ from followyouremoji.media.pictures import BACKGROUND, read_layers, resize_pictu
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.requests.animation import prepare
 from followyouremoji.requests.events import Outcome, ignore
-from followyouremoji.requests.request import AnimationRequest, ModelChoice, Output
+from followyouremoji.requests.memory import FittingModel, Load
+from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.work import Work
 
 if TYPE_CHECKING:
-    from followyouremoji.animator import PortraitAnimator
+    pass
 
 CLIP_KINDS, PICTURE_KINDS = (".mp4", ".gif", ".webp", ".webm"), (".png", ".jpg", ".webp")
 LARGEST_SIDES = {".gif": 640, ".webp": 1024}
@@ -70,15 +71,13 @@ def with_opacity(path: Path) -> Iterator[np.ndarray]:
                 yield frame.reformat(format="rgba", src_colorspace="ITU709").to_ndarray()
 
 
-def write_beside(
-    request: AnimationRequest, master: Path, target: Path, load: Callable[[ModelChoice], PortraitAnimator]
-) -> None:
+def write_beside(request: AnimationRequest, master: Path, target: Path, load: Load) -> None:
     """Write driving, landmarks, portrait and a finished result in a row. No network runs.
 
     Raises UserError where the portrait or the driving is not there any more, or goes backwards.
     """
     work = Work.open(replace(request, output=Output(path=target, side_by_side=True)), ignore)
-    _, prepared = prepare(work, None, load)
+    prepared = prepare(work, None, FittingModel(request.model, load))
     size = work.destination.fitting(row_size(work.drivings, prepared))
 
     def made(sound: bool) -> Outcome:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import TypeAdapter
 
+from followyouremoji.arrays import read_arrays
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
-from followyouremoji.face.arrays import read_arrays
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion

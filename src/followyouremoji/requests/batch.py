@@ -49,6 +49,7 @@ from followyouremoji.requests.events import (
     Stage,
     ignore,
 )
+from followyouremoji.requests.marking import Marks
 from followyouremoji.requests.pairs import BatchError, Pair, Pairs, Source
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice, Output
 from followyouremoji.requests.resume import Recipe, differences, fingerprint, recipe
@@ -77,6 +78,7 @@ def run_batch(
     check_row(batch.output, batch.settings)
     pairs = Pairs.of(batch.portraits, batch.motions)
     check_apart(batch)
+    Marks.of(batch.output, "" if batch.output.format == "frames" else f".{batch.output.format}")
     weights = find_checkpoint(batch.model.weights)
     with BatchFolder(batch.output.path) as folder:
         plan = Plan.of(batch, pairs.pairs, folder, weights)
@@ -265,8 +267,9 @@ class Run:
         )
         work.tell_notes(found, prepared)
         file = work.destination.path.name
-        note_made = partial(self._folder.note_made, file, job.recipe())
-        return write_frames(work, animator, prepared, note_made)
+        made_of = job.recipe()
+        note_made = partial(self._folder.note_made, file, made_of)
+        return write_frames(work, animator, prepared, made_of, note_made)
 
     def _motion(self, driving: Driving, work: Work, detector: FaceDetector) -> Motion:
         """A driving's motion, followed once."""

@@ -3,7 +3,7 @@
     python benchmarks/watermark.py [FILE ...] --output FOLDER [--size 512] [--methods rivagan,dwtDct,dwtDctSvd]
 
 Of each clip or picture, by default the bundled portraits, a few frames of a longer side of `size` pixels are marked,
-treated, and searched: in the first frame alone, and in all of them together. `dwtDct` and `dwtDctSvd` are the methods
+treated, and searched: in the first frame alone, and where that fails in all of them together. `dwtDct` and `dwtDctSvd` are the methods
 without networks of the library invisible-watermark, as it offers them, with majority votes over frames. Unmarked frames
 are searched too: how many of 32 bits are right there, at each size that is searched. Writes `watermark.md`,
 `watermark.json` and, for eyes, `marked.png` and `difference.png` (16 times) of the first file.
@@ -205,7 +205,7 @@ def measured(
     method: Rivagan | Transform, files: Sequence[Path], options: argparse.Namespace
 ) -> dict[str, object]:
     """PSNR and SSIM of the marks, and for each treatment in how many files the mark is found: in the first frame, in
-    all frames."""
+    that or all frames together."""
     fidelity: list[tuple[float, float]] = []
     found = {name: [0, 0] for name in TREATMENTS}
     for number, file in enumerate(files):
@@ -218,7 +218,7 @@ def measured(
             treated = treat(marked)
             first = method.found(treated[:1])
             found[name][0] += first
-            found[name][1] += first if len(treated) == 1 else method.found(treated)
+            found[name][1] += first or (len(treated) > 1 and method.found(treated))
         print(f"{file.name}: done", file=sys.stderr)
     levels = np.asarray(fidelity)
     return {

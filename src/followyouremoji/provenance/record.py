@@ -151,4 +151,4 @@ def xmp_packet(comment: str = GENERATED_COMMENT) -> bytes:
 
 def states_source_type(text: str) -> bool:
     """Whether a comment or an XMP packet, of whatever program, names the source type of generated media."""
-    return re.search(r"digitalsourcetype/(composite\w*)?trainedAlgorithmicMedia\b", text, re.I) is not None
+    return re.search(r"digitalsourcetype/trainedAlgorithmicMedia\b", text, re.I) is not None

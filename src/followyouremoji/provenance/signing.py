@@ -27,7 +27,7 @@ MIME = {
 }
 """Kinds of files that can carry a manifest, by their endings."""
 RECORD_LABEL = "io.github.followyouremoji.record"
-LONGEST_PEM = 1 << 20  # bytes
+LONGEST_PEM, LONGEST_TEXT = 1 << 20, 200  # bytes of a file of certificates; characters of a manifest's texts
 INSTALL = "pip install 'followyouremoji[provenance]'"
 _SETTINGS = ("certificate", "private_key")
 _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
@@ -138,12 +138,15 @@ def _claim(record: Record | None) -> dict[str, Any]:
 
 
 def read_manifest(file: Path, mime: str, authorities: str | None = None) -> Manifest | None:
-    """The manifest in a file of a type in `MIME`; None where there is none. Nothing is fetched.
+    """The manifest in a file of that MIME type; None where there is none, as in types that have none. Nothing is
+    fetched.
 
     `authorities` are certificates, PEM, whose signers are trusted. Raises SettingsError where c2pa-python is missing
     or the authorities are none, and ValueError where the file is too damaged to tell.
     """
     c2pa = _library()
+    if mime not in c2pa.Reader.get_supported_mime_types():
+        return None
     trust = {} if authorities is None else {"trust": {"user_anchors": authorities}}
     try:
         context = c2pa.Context.from_dict(_OFFLINE | trust)
@@ -163,29 +166,39 @@ def read_manifest(file: Path, mime: str, authorities: str | None = None) -> Mani
 
 def _manifest(found: dict[str, Any], state: str | None) -> Manifest:
     active = found.get("manifests", {}).get(found.get("active_manifest"), {})
-    failures = [str(one.get("code")) for one in found.get("validation_status", [])]
+    failures = [_short(one.get("code")) for one in _entries(found.get("validation_status"))]
     validity: Validity = {"Trusted": "trusted", "Valid": "untrusted"}.get(str(state), "invalid")  # type: ignore[assignment]
     signature = active.get("signature_info") or {}
-    generators = active.get("claim_generator_info") or [{}]
+    generator = next(iter(_entries(active.get("claim_generator_info"))), {})
     types, record = list[str](), None
-    for assertion in active.get("assertions", []):
+    for assertion in _entries(active.get("assertions")):
         label, data = str(assertion.get("label")), assertion.get("data")
         if not isinstance(data, dict):
             continue
         if label.startswith("c2pa.actions"):
-            actions = [one for one in data.get("actions", []) if isinstance(one, dict)]
-            types += [str(one["digitalSourceType"]) for one in actions if "digitalSourceType" in one]
+            actions = _entries(data.get("actions"))
+            types += [_short(one["digitalSourceType"]) for one in actions if "digitalSourceType" in one]
         elif label == RECORD_LABEL:
             record = read_record(str(data.get("record")))
     return Manifest(
         validity,
         tuple(dict.fromkeys(failures))[:5],
-        signature.get("common_name") or signature.get("issuer"),
-        signature.get("time"),
-        " ".join(str(generators[0][key]) for key in ("name", "version") if key in generators[0]) or None,
+        _short(signature.get("common_name") or signature.get("issuer")) or None,
+        _short(signature.get("time")) or None,
+        _short(" ".join(str(generator.get(key, "")) for key in ("name", "version"))).strip() or None,
         tuple(dict.fromkeys(types))[:5],
         record,
     )
+
+
+def _entries(value: object) -> list[dict[str, Any]]:
+    """The tables in a list, where it is one: manifests are what their authors want."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _short(text: object) -> str:
+    """A text of a manifest, bounded; "" for None."""
+    return "" if text is None else str(text)[:LONGEST_TEXT]
 
 
 def authorities_of(file: Path) -> str:

@@ -5,7 +5,7 @@
 Of each clip or picture, by default the bundled portraits, a few frames of a longer side of `size` pixels are marked,
 treated, and searched: in the first frame alone, and where that fails in all of them together. `dwtDct` and `dwtDctSvd`
 are the methods without networks of the library invisible-watermark, as it offers them, with majority votes over frames.
-Unmarked frames are searched too: how many of 32 bits are right there, at each size that is searched. Writes `watermark.md`,
+Unmarked frames are searched too: how many of 32 bits are right there. Writes `watermark.md`,
 `watermark.json` and, for eyes, `marked.png` and `difference.png` (16 times) of the first file.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,11 @@ from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
+from followyouremoji.requests.marking import record_of
 from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
-from followyouremoji.requests.resume import ResumeFolder, recipe
+from followyouremoji.requests.resume import Recipe, ResumeFolder, recipe
 from followyouremoji.requests.work import Work
 from followyouremoji.settings import AnimationSettings
 
@@ -76,9 +77,10 @@ def animate(
     ):
         work = Work.open(request, on_event)
         described = work.destination.described()
+        made_of = cache(partial(recipe_of, work))
         kept = None
         if request.resume is not None:
-            kept = stack.enter_context(resume_folder(work, request.resume))
+            kept = stack.enter_context(ResumeFolder(request.resume, made_of()))
             clear_stale(work.destination.path.parent, work.destination.path.name)
             earlier = kept.outcome(described)
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
@@ -87,16 +89,15 @@ def animate(
         prepared = prepare(work, kept, model)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
-        return write_frames(work, model, prepared, note_made, stores)
+        return write_frames(work, model, prepared, made_of(), note_made, stores)
 
 
-def resume_folder(work: Work, folder: Path) -> ResumeFolder:
-    """The folder of a request, not yet entered."""
+def recipe_of(work: Work) -> Recipe:
+    """What the frames of a request depend on."""
     from followyouremoji.checkpoints.sources import find_checkpoint
 
     weights = find_checkpoint(work.request.model.weights)
-    sources = work.drivings.sources
-    return ResumeFolder(folder, recipe(work.request, work.portrait, sources, weights, work.scaled))
+    return recipe(work.request, work.portrait, work.drivings.sources, weights, work.scaled)
 
 
 def check_destination(work: Work) -> None:
@@ -172,11 +173,12 @@ def write_frames(
     work: Work,
     model: FittingModel,
     prepared: PreparedGroup,
+    made_of: Recipe,
     note_made: Callable[[Outcome], None] | None = None,
     stores: Sequence[LatentStore] = (),
 ) -> Outcome:
-    """Generate the frames and write them as they come, from the first again where memory runs out; `stores` keep what
-    is finished of each face.
+    """Generate the frames and write them as they come, from the first again where memory runs out; `made_of` is what
+    they depend on, and `stores` keep what is finished of each face.
 
     `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
     gets its name: after a kill between the two, a note without a file is written again, while a file without a note
@@ -184,7 +186,7 @@ def write_frames(
     """
 
     def attempt(animator: PortraitAnimator, settings: AnimationSettings) -> Outcome:
-        return _write_frames(work, animator, settings, prepared, note_made, stores)
+        return _write_frames(work, animator, settings, prepared, made_of, note_made, stores)
 
     return model.make(work.request.settings, work.tell, attempt)
 
@@ -194,6 +196,7 @@ def _write_frames(
     animator: PortraitAnimator,
     settings: AnimationSettings,
     prepared: PreparedGroup,
+    made_of: Recipe,
     note_made: Callable[[Outcome], None] | None,
     stores: Sequence[LatentStore],
 ) -> Outcome:
@@ -233,7 +236,8 @@ def _write_frames(
                 note_made(outcome)
             return outcome
 
-        outcome = work.write(rows, prepared, fitting, made)
+        record = record_of(made_of, animator.model.config.name)
+        outcome = work.write(rows, prepared, fitting, made, record)
         if note_made is not None and replaces:
             note_made(outcome)
         return outcome

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from followyouremoji.studio.store import UNDER_WAY
+from followyouremoji.jobs.work import UNDER_WAY
 from tests.studio.conftest import Served
 from tests.studio.test_points import faceless
 

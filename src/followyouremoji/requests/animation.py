@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from followyouremoji.errors import advice_on_gpu_memory
-from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
+from followyouremoji.requests.finding import Finder
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.resume import ResumeFolder, recipe
@@ -60,11 +60,12 @@ def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
     load: Callable[[ModelChoice], PortraitAnimator] = load_animator,
+    finder: Finder | None = None,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
-    `load` gives the model; a front end that keeps models between calls gives its own. Raises UserError for whatever
-    cannot be used, and what `on_event` raises.
+    `load` gives the model and `finder` finds the faces; a front end that keeps these between calls gives its own.
+    Raises UserError for whatever cannot be used, and what `on_event` raises.
     """
     with (
         advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
@@ -80,7 +81,7 @@ def animate(
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
-        animator, prepared = prepare(work, kept, load)
+        animator, prepared = prepare(work, kept, load, finder)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
         return write_frames(work, animator, prepared, note_made, stores)
@@ -109,15 +110,18 @@ def check_destination(work: Work) -> None:
 
 
 def prepare(
-    work: Work, kept: ResumeFolder | None, load: Callable[[ModelChoice], PortraitAnimator]
+    work: Work,
+    kept: ResumeFolder | None,
+    load: Callable[[ModelChoice], PortraitAnimator],
+    finder: Finder | None = None,
 ) -> tuple[PortraitAnimator, PreparedGroup]:
     """Find the faces while the model is loaded, and prepare the one for the other."""
     request = work.request
     settings = request.settings
     loader = ThreadPoolExecutor(1, "loading")
     try:
-        with FaceDetector(settings.detector_bundle) as detector:
-            found = work.find_portrait(detector)
+        with Finder(settings.detector_bundle) if finder is None else nullcontext(finder) as looking:
+            found = looking.portrait(work)
             loading = loader.submit(ready_animator, request, load)
 
             def tell_beside_loading(event: Event) -> None:
@@ -131,7 +135,7 @@ def prepare(
                 motion = kept.motion(number) if kept is not None else None
                 if motion is None:
                     face, smooth = settings.driving_face, request.clip.smooth
-                    motion = driving.track(detector, face, smooth, tell_beside_loading)
+                    motion = looking.motion(driving, face, smooth, tell_beside_loading)
                     tracked.append(number)
                 else:
                     for note in driving.notes:

@@ -125,6 +125,17 @@ def test_a_released_job_is_the_next_and_no_death_is_counted(queue: Queue) -> Non
     assert queue.counts() == {"cancelled": 1, "waiting": 2}
 
 
+def test_what_a_killed_server_left_waits_again_in_its_order(queue: Queue) -> None:
+    for identity, owner in (("a1", "ada"), ("b1", "bob"), ("a2", "ada")):
+        queue.submit(identity, owner, anything)
+    assert [claimed(queue, f"w{number}").id for number in range(2)] == ["a1", "b1"]
+    queue.cancel("b1", "bob")
+    queue.release_all()
+    assert queue.counts() == {"cancelled": 1, "waiting": 2}
+    again = claimed(queue)
+    assert (again.id, again.deaths) == ("a1", 0)
+
+
 def test_a_key_gives_the_same_job_whoever_is_quicker(tmp_path: Path) -> None:
     """Of clients that submit at once with the same key, one is new; another owner's key is another."""
     found, together = list[tuple[str, bool]](), threading.Barrier(8)

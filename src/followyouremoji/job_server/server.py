@@ -85,6 +85,7 @@ class JobServer:
 
     def start(self) -> None:
         """Have workers work, and what is too old removed."""
+        self.queue.release_all()  # of a server that was killed, with its workers
         self._forget_leftovers()
         self.workers = Supervisor(self.settings, self.model)
         threading.Thread(target=self._tidy, name="tidying", daemon=True).start()

@@ -209,13 +209,14 @@ class Queue:
         """Give a claimed job back: it waits, the first of all."""
         with self._transaction() as database:
             entry = self._one("id = ? AND worker = ? AND state = 'running'", (identity, worker), database)
-            if entry is not None and entry.cancelling:
-                self._end(entry, "cancelled", entry.told, database)
-            elif entry is not None:
-                database.execute(
-                    "UPDATE jobs SET state = 'waiting', worker = NULL, lease = NULL WHERE id = ?", (identity,)
-                )
-                database.execute(f"INSERT OR REPLACE INTO turns VALUES (?, {FIRST})", (entry.owner,))
+            if entry is not None:
+                self._take_back(entry, database)
+
+    def release_all(self) -> None:
+        """Give all claimed jobs back, where no worker is alive."""
+        with self._transaction() as database:
+            for entry in reversed(self._all("state = 'running' ORDER BY number", (), database)):
+                self._take_back(entry, database)
 
     # Looking and changing
 
@@ -306,6 +307,15 @@ class Queue:
                 "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'waiting' AND owner = ?)", (owner,)
             ).fetchone()[0]
         )
+
+    def _take_back(self, entry: Entry, database: sqlite3.Connection) -> None:
+        if entry.cancelling:
+            self._end(entry, "cancelled", entry.told, database)
+            return
+        database.execute(
+            "UPDATE jobs SET state = 'waiting', worker = NULL, lease = NULL WHERE id = ?", (entry.id,)
+        )
+        database.execute(f"INSERT OR REPLACE INTO turns VALUES (?, {FIRST})", (entry.owner,))
 
     def _begin(
         self, entry: Entry, worker: str, lease: float, deaths: int, database: sqlite3.Connection

@@ -118,13 +118,15 @@ class Supervisor:
             one.ready, one.deaths = False, one.deaths + 1
             pause = min(2.0 ** (one.deaths - 1), LONGEST_PAUSE)
             one.again = time.monotonic() + pause
-            log.error("%s ended with code %s; another starts", one.post.name, one.process.exitcode)
+            if not self.refused:
+                log.error("%s ended with code %s; another starts", one.post.name, one.process.exitcode)
             return
         if said == "ready":
             one.ready, one.deaths, self.refusal = True, 0, None
         else:
             self.refusal = said
-            log.error("%s cannot work: %s", one.post.name, said)
+            if not self.refused:  # which ends the server, that says it
+                log.error("%s cannot work: %s", one.post.name, said)
 
     @staticmethod
     def _started(post: Post, workers: int) -> Running:

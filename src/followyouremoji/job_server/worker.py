@@ -50,7 +50,6 @@ BEAT = 0.5
 """Seconds between words of a job under way."""
 IDLE = 0.1
 """Seconds between looks for a job."""
-NICE = 5  # so that the server answers at once, however busy the workers are
 FAULT = "something went wrong that nobody foresaw; the server's log says more"
 
 log = logging.getLogger(__name__)
@@ -97,8 +96,6 @@ def serve(post: Post, connection: Connection) -> None:
     cannot be."""
     for number in (signal.SIGINT, signal.SIGTERM):  # of a terminal or a service, to all its processes
         signal.signal(number, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(NICE)
     orders = Orders(connection)
     place = post.settings.place
     while (held := lock(place / f"{post.name}.lock")) is None:  # one of a killed server is at its end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from followyouremoji.errors import advice_on_memory
-from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
+from followyouremoji.requests.finding import Finder
 from followyouremoji.requests.marking import record_of
 from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
@@ -63,12 +63,13 @@ def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
     load: Load = load_animator,
+    finder: Finder | None = None,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
-    `load` gives the model; a front end that keeps models between calls gives its own. It is asked for another one where
-    memory does not suffice, see `FittingModel`. Raises UserError for whatever cannot be used, and what `on_event`
-    raises.
+    `load` gives the model and `finder` finds the faces; a front end that keeps these between calls gives its own.
+    `load` is asked for another model where memory does not suffice, see `FittingModel`. Raises UserError for whatever
+    cannot be used, and what `on_event` raises.
     """
     model = FittingModel(request.model, load)
     with (
@@ -86,7 +87,7 @@ def animate(
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
-        prepared = prepare(work, kept, model)
+        prepared = prepare(work, kept, model, finder)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
         return write_frames(work, model, prepared, made_of(), note_made, stores)
@@ -113,14 +114,16 @@ def check_destination(work: Work) -> None:
         work.tell(destination.note_on_bound(work.portrait, work.scaled))
 
 
-def prepare(work: Work, kept: ResumeFolder | None, model: FittingModel) -> PreparedGroup:
+def prepare(
+    work: Work, kept: ResumeFolder | None, model: FittingModel, finder: Finder | None = None
+) -> PreparedGroup:
     """Find the faces while the model is loaded, and prepare the one for the other."""
     request = work.request
     settings = request.settings
     loader = ThreadPoolExecutor(1, "loading")
     try:
-        with FaceDetector(settings.detector_bundle) as detector:
-            found = work.find_portrait(detector)
+        with Finder(settings.detector_bundle) if finder is None else nullcontext(finder) as looking:
+            found = looking.portrait(work)
             loading = loader.submit(ready_animator, request, model, work.tell)
 
             def tell_beside_loading(event: Event) -> None:
@@ -134,7 +137,7 @@ def prepare(work: Work, kept: ResumeFolder | None, model: FittingModel) -> Prepa
                 motion = kept.motion(number) if kept is not None else None
                 if motion is None:
                     face, smooth = settings.driving_face, request.clip.smooth
-                    motion = driving.track(detector, face, smooth, tell_beside_loading)
+                    motion = looking.motion(driving, face, smooth, tell_beside_loading)
                     tracked.append(number)
                 else:
                     for note in driving.notes:

@@ -65,14 +65,24 @@ class DataError(UserError):
 
 
 @contextmanager
-def advice_on_gpu_memory(advice: str, *settings: str) -> Iterator[None]:
-    """A GPU's lack of memory as a SettingsError with advice, wherever it shows; as a block or as a decorator."""
+def advice_on_memory(advice: str, *settings: str) -> Iterator[None]:
+    """A lack of memory as a SettingsError with advice, wherever it shows; as a block or as a decorator."""
     try:
         yield
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for its name alone
+    except (RuntimeError, MemoryError) as error:
+        lacking = lack_of_memory(error)
+        if lacking is None:
             raise
-        raise SettingsError(f"the GPU has too little free memory: {advice}", settings=settings) from error
+        raise SettingsError(f"{lacking} has too little free memory: {advice}", settings=settings) from error
+
+
+def lack_of_memory(error: BaseException) -> str | None:
+    """What has too little memory, "the GPU" or "the computer"; None for other errors."""
+    if type(error).__name__ == "OutOfMemoryError" or str(error).startswith("MPS backend out of memory"):
+        return "the GPU"  # torch is not imported for its name alone
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error):
+        return "the computer"
+    return None
 
 
 def escaped(text: str) -> str:
@@ -88,9 +98,10 @@ def shown(text: str, length: int = QUOTED) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, without the lines for programmers below it; the name of its class where it
-    says nothing."""
-    return shown((str(error).strip().splitlines() or [type(error).__name__])[0], SAID)
+    """What another library's error says, without the lines for programmers below it, and the system's without the name
+    of the file; the name of its class where it says nothing."""
+    said = getattr(error, "strerror", None) or str(error)
+    return shown((said.strip().splitlines() or [type(error).__name__])[0], SAID)
 
 
 def some_of(names: Sequence[str]) -> str:

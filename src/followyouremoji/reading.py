@@ -10,8 +10,9 @@ import json
 import math
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from followyouremoji.errors import shown
 
@@ -22,7 +23,7 @@ CHUNK = 1 << 20
 LONGEST_INTEGER = 20  # digits, those of 64 bits
 
 
-def regular_file(path: Path) -> BinaryIO:
+def regular_file(path: Path) -> BufferedReader:
     """A file, opened for reading.
 
     Raises OSError where it cannot be, or is no regular file, such as a pipe or a device, that may never end.
@@ -46,7 +47,7 @@ def read_bytes(path: Path, most: int) -> bytes:
             chunks.append(chunk)
             left -= len(chunk)
     if not left:
-        raise ValueError(f"it is longer than {most >> 20} MiB")
+        raise ValueError(f"it is longer than {most >> 10} KiB")
     return b"".join(chunks)
 
 
@@ -77,20 +78,25 @@ def json_object(text: bytes | str) -> dict[str, Any]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """What a text of a file names in a folder, by a path with `/` as in POSIX, on every system.
-
-    Raises ValueError for an absolute path, one with `..`, and one that a link leads out of the folder by.
-    """
-    pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts or set(name) & set("\\:\0") or not pure.parts:
-        raise ValueError(f"{shown(repr(name))} is no path inside its folder")
+    """What a text of a file names in a folder. Raises ValueError as `relative`, and where a link leads out of the
+    folder."""
+    path = folder / relative(name)
     try:
-        leads_inside = (folder / pure).resolve().is_relative_to(folder.resolve())
+        leads_inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a link that leads to itself
         leads_inside = False
     if not leads_inside:
         raise ValueError(f"{shown(repr(name))} leads out of its folder")
-    return folder / pure
+    return path
+
+
+def relative(name: str) -> PurePosixPath:
+    """The path that a text of a file names, with `/` as in POSIX, on every system. Raises ValueError for an absolute
+    path, and one with `..`."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or set(name) & set("\\:\0") or not path.parts:
+        raise ValueError(f"{shown(repr(name))} is no path inside its folder")
+    return path
 
 
 def _finite(text: str) -> float:

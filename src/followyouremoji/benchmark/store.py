@@ -27,6 +27,7 @@ from followyouremoji.benchmark.suite import Case
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, SettingsError, first_line, shown
 from followyouremoji.files import atomic, clear_stale, lock
+from followyouremoji.reading import MOST_JSON, read_bytes
 
 try:
     import pyarrow as pa
@@ -113,10 +114,10 @@ class Results:
         """Raises DataError where there are none."""
         path = folder / RUN
         try:
-            text = path.read_bytes()
-        except OSError as reason:
+            text = read_bytes(path, MOST_JSON)
+        except (OSError, ValueError) as reason:
             raise DataError(
-                f"{folder} holds no results: its {RUN} cannot be read ({reason.strerror})."
+                f"{folder} holds no results: its {RUN} cannot be read ({first_line(reason)})."
             ) from None
         return cls(folder, parse(Run, text, path, DataError))
 

@@ -6,6 +6,7 @@ import platform
 import shlex
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import distributions
@@ -33,15 +34,17 @@ def write_report(error: BaseException) -> Path | None:
     """Write the traceback, the command and the versions of all packages to a new file: in `crashes` in the cache
     folder, or else in the temporary folder. None where neither can be written. Never fails."""
     now = datetime.now()
-    for folder in (lambda: cache_folder() / "crashes", lambda: Path(gettempdir())):
+    folders: tuple[Callable[[], Path], ...] = (lambda: cache_folder() / "crashes", lambda: Path(gettempdir()))
+    for folder in folders:
         with suppress(Exception):  # it must not hide the error that it reports
             file = folder() / f"fye-crash-{now:%Y%m%d-%H%M%S-%f}.txt"
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("x", encoding="utf-8", errors="backslashreplace") as opened:
                 opened.write(report(error, now))
             for old in sorted(file.parent.glob("fye-crash-*.txt"))[:-KEPT]:
-                with suppress(OSError):  # another's, in a temporary folder that all share
-                    old.unlink()
+                if old != file:  # the oldest, by a clock that went back
+                    with suppress(OSError):  # another's, in a temporary folder that all share
+                        old.unlink()
             return file
     return None
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from followyouremoji.arrays import ArraysError, TooLarge, read_arrays
-from followyouremoji.files import atomic
+from followyouremoji.files import write_arrays
 from followyouremoji.reading import json_object
 
 from ..errors import MotionError, first_line, shown
@@ -244,8 +244,7 @@ class Motion:
         if self.rest is not None:
             arrays["rest"] = self.rest.astype(np.float32)
         try:
-            with atomic(path) as temporary, temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)
+            write_arrays(path, arrays, compressed=True)
         except OSError as error:
             raise MotionError(f"{path} cannot be written: {error.strerror or error}.") from error
 

@@ -8,6 +8,7 @@ from itertools import islice
 from followyouremoji.errors import ClipError
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.inputs import InputFile
+from followyouremoji.media.metadata import read_metadata
 from followyouremoji.media.pictures import read_layers
 from followyouremoji.media.sound import open_sound
 
@@ -42,6 +43,7 @@ def all_seeds() -> Iterator[bytes]:
 READERS = (
     Reader("media/picture", pictures, read_layers, memory=600, mutate=mutated),
     Reader("media/clip", all_seeds, read_clip, memory=600, seconds=20.0, mutate=mutated),
+    Reader("media/metadata", all_seeds, lambda content: read_metadata(content).record, mutate=mutated),
     Reader("media/sound", clips, read_sound, memory=600, mutate=mutated),
 )
 """Of memory, as much as a picture near the largest takes while it is read."""

@@ -16,7 +16,7 @@ from random import Random
 from resource import RUSAGE_SELF, getrusage
 from unittest.mock import patch
 
-LONGEST_MESSAGE = 600
+LONGEST_MESSAGE = 1000
 """Characters of an error's message, the path of a temporary file among them."""
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from followyouremoji.arrays import ArraysError, read_arrays
 from followyouremoji.data.stored_clip import BLOCK, frame_field
 from followyouremoji.errors import DataError, first_line, shown, some_of
-from followyouremoji.files import atomic
+from followyouremoji.files import write_arrays
 
 INDEX_ENDING = ".index.npz"
 OTHERS = ("npz", "json")
@@ -74,7 +74,7 @@ def shard_index(shard: Path) -> ShardIndex:
     index = _built_index(shard, size)
     # A folder that may only be read is as good, just slower to open.
     with suppress(OSError):
-        _save(index_path(shard), index)
+        write_arrays(index_path(shard), vars(index))
     return index
 
 
@@ -108,11 +108,6 @@ def _fits(index: ShardIndex) -> bool:
     return bool(
         ((offsets >= 0) & (sizes >= 0) & (sizes <= index.bytes) & (offsets <= index.bytes - sizes)).all()
     )
-
-
-def _save(path: Path, index: ShardIndex) -> None:
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **vars(index))
 
 
 def _built_index(shard: Path, size: int) -> ShardIndex:

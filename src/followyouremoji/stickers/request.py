@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from followyouremoji.config import validated
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, shown
 from followyouremoji.face.expressions import EXPRESSIONS, NAMED_EXPRESSIONS
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.options import option
@@ -95,7 +95,7 @@ class PortraitRequest:
             raise ValueError(f"say what the result is for: {known}")
         for service in services:
             if service not in SERVICES:
-                raise ValueError(f"{service!r} is not known; known are {known}")
+                raise ValueError(f"{shown(repr(service))} is not known; known are {known}")
         return tuple(dict.fromkeys(services))
 
     @model_validator(mode="after")
@@ -122,6 +122,18 @@ class PortraitRequest:
 
 
 @validated
+class StickerClip(ClipSettings):
+    """As of any animation, but that the beginning of a long motion is used only where it is named."""
+
+    start: str | None = option(
+        None,
+        "Where in the driving to begin: the number of a frame from 0 on, or a time such as 1.5s or 0:12.",
+        panel="Motion",
+        otherwise="where it is liveliest, if it is longer than the service takes",
+    )
+
+
+@validated
 class StickerRequest(PortraitRequest):
     """A portrait and a motion, as a sticker for one service or several.
 
@@ -141,7 +153,7 @@ class StickerRequest(PortraitRequest):
         otherwise="PORTRAIT_MOTION_SERVICE in this folder",
         strict=False,
     )
-    clip: ClipSettings = field(default_factory=ClipSettings)
+    clip: StickerClip = field(default_factory=StickerClip)
     closing: Closing = option(
         "blend",
         "How the sticker goes on with its beginning: `blend` leads the last half second back into the first pose, `pingpong` "
@@ -180,5 +192,7 @@ class PackRequest(PortraitRequest):
     def _are_expressions(cls, expressions: tuple[str, ...]) -> tuple[str, ...]:
         for name in expressions:
             if name not in EXPRESSIONS:
-                raise ValueError(f"there is no expression {name!r}; there are {', '.join(EXPRESSIONS)}")
+                raise ValueError(
+                    f"there is no expression {shown(repr(name))}; there are {', '.join(EXPRESSIONS)}"
+                )
         return tuple(dict.fromkeys(expressions))

@@ -42,8 +42,9 @@ def write_report(error: BaseException) -> Path | None:
             with file.open("x", encoding="utf-8", errors="backslashreplace") as opened:
                 opened.write(report(error, now))
             for old in sorted(file.parent.glob("fye-crash-*.txt"))[:-KEPT]:
-                with suppress(OSError):  # another's, in a temporary folder that all share
-                    old.unlink()
+                if old != file:  # the oldest, by a clock that went back
+                    with suppress(OSError):  # another's, in a temporary folder that all share
+                        old.unlink()
             return file
     return None
 

@@ -65,14 +65,24 @@ class DataError(UserError):
 
 
 @contextmanager
-def advice_on_gpu_memory(advice: str, *settings: str) -> Iterator[None]:
-    """A GPU's lack of memory as a SettingsError with advice, wherever it shows; as a block or as a decorator."""
+def advice_on_memory(advice: str, *settings: str) -> Iterator[None]:
+    """A lack of memory as a SettingsError with advice, wherever it shows; as a block or as a decorator."""
     try:
         yield
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported for its name alone
+    except (RuntimeError, MemoryError) as error:
+        lacking = lack_of_memory(error)
+        if lacking is None:
             raise
-        raise SettingsError(f"the GPU has too little free memory: {advice}", settings=settings) from error
+        raise SettingsError(f"{lacking} has too little free memory: {advice}", settings=settings) from error
+
+
+def lack_of_memory(error: BaseException) -> str | None:
+    """What has too little memory, "the GPU" or "the computer"; None for other errors."""
+    if type(error).__name__ == "OutOfMemoryError" or str(error).startswith("MPS backend out of memory"):
+        return "the GPU"  # torch is not imported for its name alone
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error):
+        return "the computer"
+    return None
 
 
 def escaped(text: str) -> str:

@@ -18,13 +18,17 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 from followyouremoji.errors import UserError
 from followyouremoji.reading import regular_file
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LOCK = "lock"  # in a workspace
 REPLACED = "replaced"  # in a workspace: an earlier folder, until the new one is in place
@@ -54,6 +58,16 @@ def make_folder(path: Path) -> None:
     path.mkdir(exist_ok=True)
     if path.is_symlink():
         raise OSError(errno.ELOOP, "it is a link, which may lead elsewhere", str(path))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
+    """Write NumPy's archive of arrays, whole or not at all. Raises OSError where it cannot be written."""
+    import numpy as np
+
+    written = BytesIO()  # of a file on a full disk, zipfile complains once more when it is forgotten
+    (np.savez_compressed if compressed else np.savez)(written, **arrays)
+    with atomic(path) as temporary:
+        temporary.write_bytes(written.getbuffer())
 
 
 class AtomicOutput:

@@ -49,7 +49,7 @@ PREPARED = (
 class Stage(ModularPipelineBlocks):
     """A block that has all components; `takes` and `gives` are its inputs and outputs."""
 
-    model_name = "follow-your-emoji"
+    model_name = "follow-your-emoji"  # type: ignore[assignment]
     takes: ClassVar[tuple[InputParam, ...]] = PREPARED
     gives: ClassVar[tuple[OutputParam, ...]]
 
@@ -79,7 +79,7 @@ class Stage(ModularPipelineBlocks):
         suit_device(model)
         with without_numpy_threads():
             self.run(components, model, values)
-        self.set_block_state(state, values)
+        self.set_block_state(state, values)  # type: ignore[arg-type]
         return components, state
 
     def run(self, components: Any, model: Any, values: Any) -> None:
@@ -187,5 +187,5 @@ class FollowYourEmojiBlocks(SequentialPipelineBlocks):
     """
 
     model_name = "follow-your-emoji"
-    block_classes: ClassVar[list[type[Stage]]] = [PrepareStep, ReadPortraitStep, DenoiseStep, DecodeStep]
-    block_names: ClassVar[list[str]] = ["prepare", "read_portrait", "denoise", "decode"]
+    block_classes = [PrepareStep, ReadPortraitStep, DenoiseStep, DecodeStep]  # noqa: RUF012
+    block_names = ["prepare", "read_portrait", "denoise", "decode"]  # noqa: RUF012

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from followyouremoji.errors import MotionError, UserError, advice_on_gpu_memory
+from followyouremoji.errors import MotionError, UserError, advice_on_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.kinds import Size
@@ -30,8 +31,10 @@ from followyouremoji.requests.animation import (
 from followyouremoji.requests.bundled import PREFIX, portrait_path
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import Note, OnEvent, Progress, Stage, ignore
-from followyouremoji.requests.request import ModelChoice
+from followyouremoji.requests.marking import model_record
+from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.result import check_output
+from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Portrait
 from followyouremoji.stickers.captions import draw_caption
 from followyouremoji.stickers.composing import Box, arrange, finish, opaque_box
@@ -51,7 +54,6 @@ from followyouremoji.stickers.subject import Subject
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
 
-Load = Callable[[ModelChoice], "PortraitAnimator"]
 LOOKED_THROUGH = 60.0
 """Seconds of a long motion in which its liveliest part is looked for."""
 
@@ -113,7 +115,7 @@ def make_sticker(
             check_output(path, (SERVICES[service].ending,), request.overwrite, StickerError, "the sticker")
         captions = drawn_captions(request)
         driving, lasts = open_driving(request)
-        stack.enter_context(advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS))
+        stack.enter_context(advice_on_memory(GPU_MEMORY, *GPU_SETTINGS))
         maker, motion = opened(request, driving, captions, on_event, load)
         made: dict[str, StickerOutcome] = {}
         failed: dict[str, UserError] = {}
@@ -245,7 +247,8 @@ def opened(
     try:
         with FaceDetector(settings.detector_bundle) as detector:
             subject = Subject.read(request, detector)
-            loading = loader.submit(ready_animator, animation, load)
+            model = FittingModel(animation.model, load)
+            loading = loader.submit(ready_animator, animation, model, tell)
             for sentence in subject.portrait.notes([subject.number]):
                 tell(Note("portrait", sentence))
             smooth = request.clip.smooth if isinstance(request, StickerRequest) else 0.0
@@ -259,7 +262,7 @@ def opened(
         loader.shutdown(wait=False)
     for note in notes_on_model(animator, animation):
         tell(note)
-    return Maker(request, shown, animator, captions, tell), motion
+    return Maker(request, shown, model, captions, tell), motion
 
 
 def by_timing(services: Iterable[str], motion: Motion, closing: Closing) -> dict[Timing, list[str]]:
@@ -283,13 +286,19 @@ class Maker:
 
     request: PortraitRequest
     portrait: Portrait
-    animator: PortraitAnimator
+    model: FittingModel
     captions: dict[str, np.ndarray | None]
     tell: OnEvent
 
+    @cached_property
+    def comment(self) -> str:
+        """What its stickers say about themselves, in short."""
+        name, seed = self.model.loaded(self.tell).model.config.name, self.request.settings.seed
+        return model_record(self.request.model, name, seed=seed).brief()
+
     def prepare(self, motion: Motion, closing: Closing) -> Prepared:
         """The portrait's face with a motion, which is closed to a loop. Raises MotionError."""
-        return self.animator.prepare(
+        return self.model.loaded(self.tell).prepare(
             self.portrait,
             motion,
             alignment=self.request.alignment,
@@ -307,14 +316,18 @@ class Maker:
 
     def frames(self, prepared: Prepared, what: str) -> list[np.ndarray]:
         """The loop's frames from the liveliest on: uint8 (height, width, 4)."""
-        self.tell(Stage("animating", what))
-        made = self.animator.frames(
-            prepared,
-            replace(self.request.settings, loop=prepared.loop),
-            loras=[(lora.file, lora.scale) for lora in self.request.loras],
-            progress=lambda done, total: self.tell(Progress(done, total)),
-        )
-        frames = [opaque(frame) for frame in made]
+
+        def attempt(animator: PortraitAnimator, settings: AnimationSettings) -> list[np.ndarray]:
+            self.tell(Stage("animating", what))
+            made = animator.frames(
+                prepared,
+                settings,
+                loras=[(lora.file, lora.scale) for lora in self.request.loras],
+                progress=lambda done, total: self.tell(Progress(done, total)),
+            )
+            return [opaque(frame) for frame in made]
+
+        frames = self.model.make(replace(self.request.settings, loop=prepared.loop), self.tell, attempt)
         points = prepared.in_portrait(prepared.points_in_picture)
         first = liveliest(points, prepared.landmarks.points)
         return frames[first:] + frames[:first]
@@ -334,6 +347,7 @@ class Maker:
             path,
             self.request.overwrite,
             progress=lambda words: self.tell(Progress(0, None)),
+            comment=self.comment,
         )
         facts = written.facts
         return StickerOutcome(

@@ -154,7 +154,7 @@ def begin_sticker(
 def sticker_made(studio: Studio, request: StickerRequest, format: StickerFormat, tell: OnEvent) -> Made:
     """Make a sticker; see `outcome_of`."""
     noting = Noting(tell)
-    outcome = make_sticker(request, noting, lambda choice: studio.animator)
+    outcome = make_sticker(request, noting, studio.animator_of)
     (made,) = outcome.made
     return made.path, outcome_of(made, format, outcome.seconds, noting.notes)
 
@@ -162,7 +162,7 @@ def sticker_made(studio: Studio, request: StickerRequest, format: StickerFormat,
 def pack_made(studio: Studio, request: PackRequest, format: StickerFormat, tell: OnEvent) -> Made:
     """Make a pack, of which the ZIP and the contact sheet are kept; see `outcome_of`."""
     noting = Noting(tell)
-    outcome = make_pack(request, noting, lambda choice: studio.animator)
+    outcome = make_pack(request, noting, studio.animator_of)
     kept = outcome.folder.parent
     archive = (outcome.folder / f"{format.name}.zip").rename(kept / "result.zip")
     (outcome.folder / format.name / SHEET).rename(kept / SHEET)

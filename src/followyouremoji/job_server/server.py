@@ -10,14 +10,13 @@ import secrets
 import shutil
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import TypeAdapter
 
 from followyouremoji.config import parse
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, first_line
 from followyouremoji.files import lock
 from followyouremoji.job_server.keys import Client, Keys
 from followyouremoji.job_server.problems import Refused
@@ -156,8 +155,10 @@ class JobServer:
 
     def _tidy(self) -> None:
         while not self._stopped.wait(TIDY_EVERY):
-            with suppress(OSError):
+            try:
                 self.forget_old()
+            except Exception as reason:  # of whatever reaches the store; it is tried again
+                log.error("old jobs cannot be removed: %s", first_line(reason))
 
     def forget_old(self) -> None:
         """Remove jobs that ended longer ago than they are kept, with their results."""

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -191,7 +192,11 @@ class Worker:
 
         def tell() -> None:
             while not ended.wait(BEAT):
-                wanted = self.queue.renew(job.id, self.post.name, told(job, {}, self.post.settings.place))
+                try:
+                    wanted = self.queue.renew(job.id, self.post.name, told(job, {}, self.post.settings.place))
+                except sqlite3.OperationalError as reason:  # a full disk, perhaps: the lease lasts a while
+                    log.error("how far a job is cannot be noted: %s", reason)
+                    continue
                 if wanted is None:
                     lost.set()
                 if wanted is not False or self.orders.saving.is_set():

@@ -70,6 +70,9 @@ METAVARS = {
     "services": "SERVICE",
     "expressions": "EXPRESSION",
     "font": "FILE",
+    "certificate": "FILE",
+    "private_key": "FILE",
+    "timestamp_authority": "URL",
 }
 """Where they are not the type's own, which is long where there are many choices; the help names these."""
 

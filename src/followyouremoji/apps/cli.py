@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps import batch, choices, live, lora, plan, points, studio
+from followyouremoji.apps import batch, choices, inspect, live, lora, plan, points, studio
 from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.help import examples, reflow
@@ -92,6 +92,7 @@ app.command(epilog=live.EPILOG)(live.live)
 app.command(epilog=studio.EPILOG)(studio.studio)
 app.add_typer(serve_app, name="serve")
 app.command(epilog=points.EPILOG)(points.points)
+app.command(epilog=inspect.EPILOG)(inspect.inspect)
 app.add_typer(motion_app, name="motion")
 app.add_typer(sticker_app, name="sticker")
 

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from followyouremoji.checkpoints.sources import find_checkpoint
-from followyouremoji.errors import UserError, advice_on_gpu_memory
+from followyouremoji.errors import UserError, advice_on_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import is_taken
@@ -49,20 +48,19 @@ from followyouremoji.requests.events import (
     Stage,
     ignore,
 )
+from followyouremoji.requests.marking import Marks
+from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.pairs import BatchError, Pair, Pairs, Source
-from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice, Output
+from followyouremoji.requests.request import AnimationRequest, BatchRequest, Output
 from followyouremoji.requests.resume import Recipe, differences, fingerprint, recipe
 from followyouremoji.requests.work import Work, check_row
 from followyouremoji.sources import Portrait
-
-if TYPE_CHECKING:
-    from followyouremoji.animator import PortraitAnimator
 
 
 def run_batch(
     batch: BatchRequest,
     on_event: OnBatchEvent = ignore,
-    load: Callable[[ModelChoice], PortraitAnimator] = load_animator,
+    load: Load = load_animator,
 ) -> BatchOutcome:
     """Animate every portrait by every motion, but those whose result is there as it is asked for.
 
@@ -77,6 +75,7 @@ def run_batch(
     check_row(batch.output, batch.settings)
     pairs = Pairs.of(batch.portraits, batch.motions)
     check_apart(batch)
+    Marks.of(batch.output, "" if batch.output.format == "frames" else f".{batch.output.format}")
     weights = find_checkpoint(batch.model.weights)
     with BatchFolder(batch.output.path) as folder:
         plan = Plan.of(batch, pairs.pairs, folder, weights)
@@ -86,9 +85,9 @@ def run_batch(
         if plan.jobs:
             teller = Teller(on_event, sum(job.frames for job in plan.jobs))
             teller(Stage("loading", "Loading the model"))
-            animator = load(batch.model)
-            animator.check(batch.settings, loras_of(batch))
-            results |= Run(batch, folder, animator, teller).all(plan.jobs)
+            model = FittingModel(batch.model, load)
+            model.loaded(teller).check(batch.settings, loras_of(batch))
+            results |= Run(batch, folder, model, teller).all(plan.jobs)
         folder.forget_motions()
     made = tuple(results[pair] for pair in pairs.pairs)
     return BatchOutcome(folder=batch.output.path, pairs=made, seconds=time.monotonic() - started)
@@ -214,10 +213,8 @@ class Teller:
 class Run:
     """Makes the jobs of a plan, one after the other."""
 
-    def __init__(
-        self, batch: BatchRequest, folder: BatchFolder, animator: PortraitAnimator, teller: Teller
-    ) -> None:
-        self._batch, self._folder, self._animator, self._teller = batch, folder, animator, teller
+    def __init__(self, batch: BatchRequest, folder: BatchFolder, model: FittingModel, teller: Teller) -> None:
+        self._batch, self._folder, self._model, self._teller = batch, folder, model, teller
         self._faults: dict[Source, UserError] = {}  # of portraits and motions that cannot be used
 
     def all(self, jobs: list[Job]) -> dict[Pair, PairResult]:
@@ -244,9 +241,12 @@ class Run:
                 fault = error
         return failed(pair, fault)
 
-    @advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS)
+    @advice_on_memory(GPU_MEMORY, *GPU_SETTINGS)
     def _made(self, job: Job, face: Face, detector: FaceDetector) -> Outcome:
-        request, animator, pair = job.request, self._animator, job.pair
+        request, pair = job.request, job.pair
+        made_of = (
+            job.recipe()
+        )  # before anything is read: of a file that changes meanwhile, the note is of before
         with self._blaming(pair.portrait):
             layers = face.layers()
         work = Work.open(request, self._teller, layers)
@@ -255,6 +255,7 @@ class Run:
             found = face.found(work)
         with self._blaming(pair.motion):
             motions = [self._motion(driving, work, detector) for driving in work.drivings.files]
+        animator = self._model.loaded(work.tell)
         for note in notes_on_model(animator, request):
             work.tell(note)
         prepared = animator.prepare_faces(
@@ -263,10 +264,11 @@ class Run:
             alignment=request.alignment,
             settings=request.settings,
         )
+        del animator  # which may leave for one that fits into memory
         work.tell_notes(found, prepared)
         file = work.destination.path.name
-        note_made = partial(self._folder.note_made, file, job.recipe())
-        return write_frames(work, animator, prepared, note_made)
+        note_made = partial(self._folder.note_made, file, made_of)
+        return write_frames(work, self._model, prepared, made_of, note_made)
 
     def _motion(self, driving: Driving, work: Work, detector: FaceDetector) -> Motion:
         """A driving's motion, followed once."""

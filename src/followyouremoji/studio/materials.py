@@ -20,6 +20,7 @@ import numpy as np
 from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
+from followyouremoji.files import write_arrays
 from followyouremoji.jobs.bounds import check_clip, check_picture
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.inputs import InputFile
@@ -57,7 +58,7 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
         pass  # the page says so, and where points are placed
     height, width = layers.shape[:2]
     faces = np.array([face.normalised for face in landmarks], np.float32).reshape(-1, 478, 3)
-    np.savez(path.parent / "faces.npz", landmarks=faces)
+    write_arrays(path.parent / "faces.npz", {"landmarks": faces})
     write_picture(path.parent / PICTURE_VIEW, resize_picture(layers, within((width, height), PICTURE_SIDE)))
     return {
         "size": [width, height],

@@ -152,7 +152,7 @@ def zipped(files: dict[str, Path]) -> Iterator[bytes]:
     pieces = Pieces()
     with ZipFile(pieces, "w", ZIP_STORED) as archive:
         for name, path in files.items():
-            info = ZipInfo.from_file(path, name.replace("/", "_"))
+            info = ZipInfo.from_file(path, name.replace("/", "_"), strict_timestamps=False)
             with path.open("rb") as source, archive.open(info, "w") as target:
                 while piece := source.read(PIECE):
                     target.write(piece)

@@ -328,6 +328,11 @@ class Store:
             clear_stale(visitor.folder / "results" / result.id)
             if result.state in UNDER_WAY:
                 visitor.change_result(result.id, state="interrupted")
+                for made in (visitor.folder / "results" / result.id).iterdir():
+                    if made.is_dir():
+                        shutil.rmtree(made, ignore_errors=True)
+                    elif made.name != "result.json":
+                        made.unlink()
 
 
 def _age(path: Path) -> float:

@@ -169,7 +169,7 @@ class Worker:
                 shutil.rmtree(made.parent, ignore_errors=True)  # of a worker that was killed
             made.parent.mkdir(exist_ok=True)
             request = animation_request(asked, folder, made, self.post.model, kept)
-            return animate(request, on_event, lambda choice: self.animator, self.finder)
+            return animate(request, on_event, self._model, self.finder)
 
         try:
             outcome = make()
@@ -183,6 +183,12 @@ class Worker:
         size = self.results.publish(made, name)
         about |= outcome.model_dump(mode="json", include={"frames", "size", "frame_rate", "sound"})
         about |= {"name": name, "bytes": size}
+
+    def _model(self, choice: ModelChoice) -> PortraitAnimator:
+        from followyouremoji.requests.animation import load_animator
+
+        # Another is asked for where a device's memory does not suffice.
+        return self.animator if choice == self.post.model else load_animator(choice)
 
     @contextmanager
     def _telling(self, job: Job) -> Iterator[threading.Event]:

@@ -44,6 +44,11 @@ class JobSettings:
         named = next(_paths(self), None)
         if named is not None:
             raise SettingsError(f"`{named}` would name a file of the server: leave it out", settings=[named])
+        if self.output.timestamp_authority is not None:
+            raise SettingsError(
+                "`timestamp_authority` is the server's to choose: leave it out",
+                settings=["timestamp_authority"],
+            )
         if self.settings.size is not None and self.settings.size > LARGEST_SIZE:
             raise SettingsError(
                 f"a `size` of {self.settings.size} pixels is too large: up to {LARGEST_SIZE} are taken here",
@@ -68,7 +73,8 @@ def settings_schema(definitions: str) -> dict[str, Any]:
         entries = kind.get("properties", {})
         for name in [name for name, entry in entries.items() if _is_path(entry)]:
             del entries[name]
-    schema["$defs"]["Output"]["properties"].pop("overwrite")
+    for name in ("overwrite", "timestamp_authority"):
+        del schema["$defs"]["Output"]["properties"][name]
     return schema
 
 

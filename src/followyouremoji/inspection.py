@@ -107,8 +107,8 @@ class Findings:
         mark = self.watermark
         if mark is not None and mark.found:
             yield (
-                f"The pictures bear the invisible watermark: {mark.bits} of {BITS} bits are right, which chance brings about in "
-                f"{mark.false_alarm:.0e} of unmarked files. The mark is no secret: it may have been put there by others."
+                f"The pictures bear the invisible watermark: {mark.bits} of {BITS} bits are right, and chance brings about as much "
+                f"in {mark.false_alarm:.0e} of unmarked files. The mark is no secret: it may have been put there by others."
             )
 
 

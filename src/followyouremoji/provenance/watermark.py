@@ -85,7 +85,7 @@ def find_watermark(pictures: Iterable[np.ndarray]) -> Detection:
     inputs = [[_network_input(picture, scale) for scale in SCALES] for picture in pictures]
     if not inputs:
         raise ValueError("there is no picture to look at")
-    best = Detection(False, 0, 1.0, len(inputs))
+    best = Detection(False, 0, math.inf, len(inputs))
     for at_scale in zip(*inputs, strict=True):
         evidence = sum(decoder.run(None, {"frame": one})[0][0] for one in at_scale)
         chance, bits = false_alarm(evidence), int(((evidence > 0) == key()).sum())

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.errors import UserError
+from followyouremoji.executors.settings import ClusterChoice
 from followyouremoji.options import Panel, bound, extra, options
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.stickers.request import PackRequest, StickerRequest
@@ -56,6 +57,7 @@ METAVARS = {
     "frame_rate": "N|auto",
     "resume": "FOLDER",
     "points": "FILE",
+    "cluster": "ADDRESS",
     "background": "COLOUR",
     "max_side": "PIXELS",
     "pose": "NAME=AMOUNT",
@@ -76,7 +78,14 @@ KNOWN = {
     "face",
     *(
         name
-        for kind in (AnimationRequest, LiveRequest, PackRequest, StickerRequest, StudioSettings)
+        for kind in (
+            AnimationRequest,
+            ClusterChoice,
+            LiveRequest,
+            PackRequest,
+            StickerRequest,
+            StudioSettings,
+        )
         for name, _ in options(kind)
     ),
 }

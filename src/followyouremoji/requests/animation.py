@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from followyouremoji.errors import advice_on_gpu_memory
+from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
@@ -22,6 +23,7 @@ from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progr
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.resume import ResumeFolder, recipe
+from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.requests.work import Work
 
 if TYPE_CHECKING:
@@ -39,14 +41,16 @@ DRAWN_MODEL = Note(
 )
 
 
-def load_animator(choice: ModelChoice) -> PortraitAnimator:
-    """A model as it is asked for. Raises UserError where there is none or it cannot be used."""
+def load_animator(choice: ModelChoice, on_workers: bool = False) -> PortraitAnimator:
+    """A model as it is asked for, whose weights only workers hold where that is said. Raises UserError where there is
+    none or it cannot be used."""
     import torch
 
     from followyouremoji.animator import PortraitAnimator
 
     types = {None: None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    return PortraitAnimator.from_pretrained(
+    load = PortraitAnimator.on_workers if on_workers else PortraitAnimator.from_pretrained
+    return load(
         choice.weights,
         choice.device,
         types[choice.dtype],
@@ -56,16 +60,25 @@ def load_animator(choice: ModelChoice) -> PortraitAnimator:
     )
 
 
+def loader(executor: Executor | None) -> Callable[[ModelChoice], PortraitAnimator]:
+    """What loads a model for work in this process or on workers."""
+    return partial(load_animator, on_workers=executor is not None)
+
+
 def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
-    load: Callable[[ModelChoice], PortraitAnimator] = load_animator,
+    load: Callable[[ModelChoice], PortraitAnimator] | None = None,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
-    `load` gives the model; a front end that keeps models between calls gives its own. Raises UserError for whatever
-    cannot be used, and what `on_event` raises.
+    `load` gives the model; a front end that keeps models between calls gives its own. The workers of an `executor` make
+    the segments of a long clip beside each other (`PortraitAnimator.frames`); they read weights and LoRAs, all else is
+    done here. Raises UserError for whatever cannot be used, and what `on_event` raises.
     """
+    if executor is not None:
+        request = with_whole_paths(request)
     with (
         advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
         ExitStack() as stack,
@@ -80,10 +93,10 @@ def animate(
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
-        animator, prepared = prepare(work, kept, load)
+        animator, prepared = prepare(work, kept, load or loader(executor))
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
-        return write_frames(work, animator, prepared, note_made, stores)
+        return write_frames(work, animator, prepared, note_made, stores, executor)
 
 
 def resume_folder(work: Work, folder: Path) -> ResumeFolder:
@@ -174,9 +187,10 @@ def write_frames(
     prepared: PreparedGroup,
     note_made: Callable[[Outcome], None] | None = None,
     stores: Sequence[LatentStore] = (),
+    executor: Executor | None = None,
 ) -> Outcome:
-    """Generate the frames and write them as they come; `stores` keep what is finished of each
-    face.
+    """Generate the frames, on an `executor`'s workers where there is one, and write them as they come; `stores` keep
+    what is finished of each face.
 
     `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
     gets its name: after a kill between the two, a note without a file is written again, while a file without a note
@@ -197,6 +211,7 @@ def write_frames(
         progress=advance,
         stores=stores,
         tally=tally,
+        executor=executor,
     )
     with closing(making) as frames:
         rows: Iterator[np.ndarray] = frames

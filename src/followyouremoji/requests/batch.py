@@ -7,30 +7,20 @@ motions are kept as files. What is held in memory does not grow with the number 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
-
 from followyouremoji.checkpoints.sources import find_checkpoint
-from followyouremoji.errors import UserError, advice_on_gpu_memory
+from followyouremoji.errors import UserError
+from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.face.motion import Motion
 from followyouremoji.files import is_taken
-from followyouremoji.media.pictures import read_layers
 from followyouremoji.requests.animation import (
-    GPU_MEMORY,
-    GPU_SETTINGS,
-    check_destination,
-    load_animator,
+    loader,
     loras_of,
-    notes_on_model,
-    write_frames,
 )
 from followyouremoji.requests.batch_folder import BatchFolder
 from followyouremoji.requests.bundled import driving_source
@@ -41,7 +31,6 @@ from followyouremoji.requests.events import (
     Event,
     Note,
     OnBatchEvent,
-    Outcome,
     PairBegins,
     PairEnds,
     PairResult,
@@ -49,11 +38,13 @@ from followyouremoji.requests.events import (
     Stage,
     ignore,
 )
+from followyouremoji.requests.on_workers import make_pairs
+from followyouremoji.requests.pair_maker import Job, PairMaker, failed, recipe_of, result_of
 from followyouremoji.requests.pairs import BatchError, Pair, Pairs, Source
-from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice, Output
-from followyouremoji.requests.resume import Recipe, differences, fingerprint, recipe
-from followyouremoji.requests.work import Work, check_row
-from followyouremoji.sources import Portrait
+from followyouremoji.requests.request import BatchRequest, ModelChoice
+from followyouremoji.requests.resume import differences, fingerprint
+from followyouremoji.requests.whole_paths import with_whole_paths
+from followyouremoji.requests.work import check_row
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
@@ -62,18 +53,22 @@ if TYPE_CHECKING:
 def run_batch(
     batch: BatchRequest,
     on_event: OnBatchEvent = ignore,
-    load: Callable[[ModelChoice], PortraitAnimator] = load_animator,
+    load: Callable[[ModelChoice], PortraitAnimator] | None = None,
+    executor: Executor | None = None,
 ) -> BatchOutcome:
     """Animate every portrait by every motion, but those whose result is there as it is asked for.
 
     A pair that cannot be animated is noted in the outcome, and the others are made. What is finished stays, however the
-    batch ends, and the same request goes on from there. `load` gives the model, see `animation.animate`.
+    batch ends, and the same request goes on from there. `load` gives the model, see `animation.animate`. The workers of
+    an `executor` make pairs beside each other, see `on_workers`, and of these the notes alone are told.
 
     Raises UserError, before anything is made, for what concerns all pairs: nothing to animate, a model or settings that
     cannot be used, results in the folder that are not as asked for and may not be replaced. What `on_event` raises, if
     it is no UserError, ends the batch.
     """
     started = time.monotonic()
+    if executor is not None:
+        batch = with_whole_paths(batch)
     check_row(batch.output, batch.settings)
     pairs = Pairs.of(batch.portraits, batch.motions)
     check_apart(batch)
@@ -86,9 +81,12 @@ def run_batch(
         if plan.jobs:
             teller = Teller(on_event, sum(job.frames for job in plan.jobs))
             teller(Stage("loading", "Loading the model"))
-            animator = load(batch.model)
+            animator = (load or loader(executor))(batch.model)
             animator.check(batch.settings, loras_of(batch))
-            results |= Run(batch, folder, animator, teller).all(plan.jobs)
+            if executor is None:
+                results |= make_here(batch, folder, animator, plan.jobs, teller)
+            else:
+                results |= make_elsewhere(batch, executor, plan.jobs, teller)
         folder.forget_motions()
     made = tuple(results[pair] for pair in pairs.pairs)
     return BatchOutcome(folder=batch.output.path, pairs=made, seconds=time.monotonic() - started)
@@ -102,16 +100,6 @@ def check_apart(batch: BatchRequest) -> None:
             f"{folder} holds what is to be animated, and results there would be taken for that: give another folder",
             settings=("path",),
         )
-
-
-@dataclass(frozen=True)
-class Job:
-    """A pair that is to be made: its request, what the result depends on, and how many frames it has."""
-
-    pair: Pair
-    request: AnimationRequest
-    frames: int
-    recipe: Callable[[], Recipe]
 
 
 @dataclass(frozen=True)
@@ -173,15 +161,6 @@ def ending_of(batch: BatchRequest, frames: int) -> str:
     return ".png" if frames == 1 else f".{batch.output.format}"
 
 
-def recipe_of(
-    request: AnimationRequest, pair: Pair, weights: Path, fingerprint: Callable[[Path], str]
-) -> Recipe:
-    """What a result depends on."""
-    output = TypeAdapter(Output).dump_python(request.output, mode="json", exclude={"path", "overwrite"})
-    drivings = [driving_source(driving) for driving in request.driven.values()]
-    return recipe(request, pair.portrait.path, drivings, weights, None, fingerprint) | output
-
-
 class Teller:
     """Passes a pair's events on, of equal notes the first, and tells how much of the batch is done."""
 
@@ -211,110 +190,34 @@ class Teller:
             self.tell(BatchProgress(self._done + self._frames * event.done / event.total, self._total))
 
 
-class Run:
-    """Makes the jobs of a plan, one after the other."""
-
-    def __init__(
-        self, batch: BatchRequest, folder: BatchFolder, animator: PortraitAnimator, teller: Teller
-    ) -> None:
-        self._batch, self._folder, self._animator, self._teller = batch, folder, animator, teller
-        self._faults: dict[Source, UserError] = {}  # of portraits and motions that cannot be used
-
-    def all(self, jobs: list[Job]) -> dict[Pair, PairResult]:
-        """What came of each."""
-        results: dict[Pair, PairResult] = {}
-        with FaceDetector(self._batch.settings.detector_bundle) as detector:
-            for portrait, its in groupby(jobs, lambda job: job.pair.portrait):
-                face = Face(portrait, detector)
-                for job in its:
-                    self._teller.tell(PairBegins(job.pair.name, len(results) + 1, len(jobs)))
-                    self._teller.begin(job.frames)
-                    results[job.pair] = self._result(job, face, detector)
-                    self._teller.end()
-                    self._teller.tell(PairEnds(results[job.pair]))
-        return results
-
-    def _result(self, job: Job, face: Face, detector: FaceDetector) -> PairResult:
-        pair = job.pair
-        fault = self._faults.get(pair.portrait) or self._faults.get(pair.motion)
-        if fault is None:
-            try:
-                return result_of(pair, outcome=self._made(job, face, detector))
-            except UserError as error:
-                fault = error
-        return failed(pair, fault)
-
-    @advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS)
-    def _made(self, job: Job, face: Face, detector: FaceDetector) -> Outcome:
-        request, animator, pair = job.request, self._animator, job.pair
-        with self._blaming(pair.portrait):
-            layers = face.layers()
-        work = Work.open(request, self._teller, layers)
-        check_destination(work)
-        with self._blaming(pair.portrait):
-            found = face.found(work)
-        with self._blaming(pair.motion):
-            motions = [self._motion(driving, work, detector) for driving in work.drivings.files]
-        for note in notes_on_model(animator, request):
-            work.tell(note)
-        prepared = animator.prepare_faces(
-            found,
-            work.drivings.motions(motions),
-            alignment=request.alignment,
-            settings=request.settings,
-        )
-        work.tell_notes(found, prepared)
-        file = work.destination.path.name
-        note_made = partial(self._folder.note_made, file, job.recipe())
-        return write_frames(work, animator, prepared, note_made)
-
-    def _motion(self, driving: Driving, work: Work, detector: FaceDetector) -> Motion:
-        """A driving's motion, followed once."""
-        clip, settings = self._batch.clip, self._batch.settings
-        if driving.motion is not None:
-            return driving.track(detector, None, clip.smooth, work.tell)
-        how = TypeAdapter(type(clip)).dump_python(clip, mode="json")
-        bundle = settings.detector_bundle
-        key = [fingerprint(driving.path), how, settings.driving_face, settings.frame_rate, str(bundle)]
-        kept = self._folder.motion(key)
-        if kept is None:
-            followed = driving.track(detector, settings.driving_face, clip.smooth, work.tell)
-            return self._folder.keep_motion(key, followed)
-        for note in driving.notes:
-            work.tell(note)
-        return kept
-
-    @contextmanager
-    def _blaming(self, source: Source) -> Iterator[None]:
-        """Remembers of a source that it cannot be used."""
-        try:
-            yield
-        except UserError as error:
-            self._faults[source] = UserError(str(error), settings=error.settings)  # which holds no pictures
-            raise
+def make_here(
+    batch: BatchRequest, folder: BatchFolder, animator: PortraitAnimator, jobs: list[Job], teller: Teller
+) -> dict[Pair, PairResult]:
+    """What came of each job, made in this process one after the other."""
+    results: dict[Pair, PairResult] = {}
+    with FaceDetector(batch.settings.detector_bundle) as detector:
+        maker = PairMaker(batch, folder, animator, detector, teller)
+        for job in jobs:
+            teller.tell(PairBegins(job.pair.name, len(results) + 1, len(jobs)))
+            teller.begin(job.frames)
+            results[job.pair] = maker.result(job)
+            teller.end()
+            teller.tell(PairEnds(results[job.pair]))
+    return results
 
 
-class Face:
-    """A portrait's picture and face, each found when it is first needed."""
-
-    def __init__(self, portrait: Source, detector: FaceDetector) -> None:
-        self.layers = cache(partial(read_layers, portrait.path))
-        self._detector = detector
-        self._found: dict[tuple[int, ...], Portrait] = {}
-
-    def found(self, work: Work) -> Portrait:
-        """The face in the picture as the work is done on it, whose size the motion's frame rate may bound."""
-        size = work.picture.shape
-        if size not in self._found:
-            self._found[size] = work.find_portrait(self._detector)
-        return self._found[size]
-
-
-def result_of(pair: Pair, **came: object) -> PairResult:
-    return PairResult.model_validate(
-        {"name": pair.name, "portrait": pair.portrait.given, "motion": pair.motion.given, **came}
-    )
-
-
-def failed(pair: Pair, error: UserError) -> PairResult:
-    return result_of(pair, error=str(error), settings=error.settings)
+def make_elsewhere(
+    batch: BatchRequest, executor: Executor, jobs: list[Job], teller: Teller
+) -> dict[Pair, PairResult]:
+    """What came of each job, made by workers."""
+    results: dict[Pair, PairResult] = {}
+    teller(Stage("animating", "Animating"))
+    for job, made in make_pairs(executor, batch, jobs):
+        teller.tell(PairBegins(job.pair.name, len(results) + 1, len(jobs)))
+        teller.begin(job.frames)
+        for note in made.notes:
+            teller(note)
+        results[job.pair] = made.result
+        teller.end()
+        teller.tell(PairEnds(made.result))
+    return results

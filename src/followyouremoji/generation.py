@@ -404,4 +404,4 @@ class Decoder:
             return [(picture, None) for picture in to_pictures(finite(codec.decode(latents), "autoencoder"))]
         latents = torch.cat([latents, group.warped[self._warps.read(count)]])
         pictures = to_pictures(finite(codec.decode(latents), "autoencoder"))
-        return list(zip(pictures[:count], self._warps.of(warps, pictures[count:]), strict=True))
+        return list(zip(pictures[:count], self._warps.of(warps, list(pictures[count:])), strict=True))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from followyouremoji.errors import SettingsError, first_line
@@ -49,16 +50,8 @@ class RayCluster(Pool["Actor"]):
         self._shared: tuple[Job, Any] | None = None
 
     def __enter__(self) -> Self:
-        try:
-            import ray
-        except ModuleNotFoundError as reason:
-            raise SettingsError(
-                "working on a cluster needs Ray: pip install 'followyouremoji[cluster]'"
-            ) from reason
-        self._ray: Any = ray
-        self._connected_here = not ray.is_initialized()
-        if self._connected_here:
-            _connect(ray, self._address)
+        self._connection = ExitStack()
+        ray = self._ray = self._connection.enter_context(connected(self._address))
         there = ray.cluster_resources()
         if self._gpus is None:
             self._gpus = 1 if there.get("GPU") else 0
@@ -73,8 +66,7 @@ class RayCluster(Pool["Actor"]):
     def __exit__(self, *error: object) -> None:
         super().__exit__()
         self._shared = None
-        if self._connected_here:
-            self._ray.shutdown()
+        self._connection.close()
 
     def _start(self) -> Actor:
         return Actor(self._ray, self._gpus or 0, self._share)
@@ -118,7 +110,19 @@ class Actor:
         self._ray.kill(self._actor)
 
 
-def _connect(ray: Any, address: str) -> None:
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Ray, connected to a cluster while the block lasts, as `RayCluster` describes; where this process is connected
+    already, it stays so. Raises SettingsError."""
+    try:
+        import ray
+    except ModuleNotFoundError as reason:
+        raise SettingsError(
+            "working on a cluster needs Ray: pip install 'followyouremoji[cluster]'"
+        ) from reason
+    if ray.is_initialized():
+        yield ray
+        return
     try:
         _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -127,6 +131,10 @@ def _connect(ray: Any, address: str) -> None:
             f"No Ray cluster was found at `{address}` ({first_line(reason)}). Start one with `ray start --head`, give its "
             f"address, or `{LOCAL}` to try it on this machine."
         ) from reason
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
 def _reach(address: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from followyouremoji.requests.bundled import PREFIX
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
@@ -15,14 +15,16 @@ Request = TypeVar("Request", AnimationRequest, BatchRequest)
 def with_whole_paths(request: Request) -> Request:
     """A request that means the same in whatever folder a worker runs."""
     bundle, output = request.settings.detector_bundle, request.output
-    same = {
+    same: dict[str, Any] = {
         "output": output if output.path is None else replace(output, path=output.path.absolute()),
         "model": whole_model(request.model),
         "loras": tuple(replace(lora, file=lora.file.absolute()) for lora in request.loras),
         "settings": replace(request.settings, detector_bundle=bundle and bundle.absolute()),
     }
     if isinstance(request, BatchRequest):
-        lists = {name: tuple(map(whole, getattr(request, name))) for name in ("portraits", "motions")}
+        lists: dict[str, Any] = {
+            name: tuple(map(whole, getattr(request, name))) for name in ("portraits", "motions")
+        }
         return replace(request, **same, **lists)
     return replace(request, **same)
 

@@ -127,7 +127,7 @@ class Replicas:
         waiting: int = 100,
     ) -> None:
         self._model, self._address = model or ModelChoice(), address
-        self._how = {
+        self._how: dict[str, Any] = {
             "num_replicas": count,
             "max_ongoing_requests": 1,
             "max_queued_requests": waiting,

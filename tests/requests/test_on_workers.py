@@ -9,9 +9,10 @@ from followyouremoji.errors import WeightsError
 from followyouremoji.executors import Local
 from followyouremoji.requests.animation import animate
 from followyouremoji.requests.batch import run_batch
+from followyouremoji.requests.bundled import EXAMPLES
 from followyouremoji.requests.events import BatchEvent, BatchProgress, Note, PairBegins, PairEnds
 from followyouremoji.requests.on_workers import Order, make_pair, worker
-from followyouremoji.requests.pairs import Pairs
+from followyouremoji.requests.pairs import BatchError, Pairs
 from followyouremoji.requests.request import (
     AnimationRequest,
     BatchOutput,
@@ -22,6 +23,7 @@ from followyouremoji.requests.request import (
 )
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.settings import AnimationSettings
+from followyouremoji.storage import deliver, names_in
 
 
 @pytest.fixture
@@ -119,6 +121,53 @@ def test_an_animation_on_workers_is_that_of_this_machine(asked: BatchRequest, tm
     assert (tmp_path / "there.apng").read_bytes() == here.path.read_bytes()
     kept = sorted((tmp_path / "job" / "latents").iterdir())
     assert len(kept) > 1
+
+
+def test_files_and_results_may_lie_elsewhere(
+    asked: BatchRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Portraits, motions, weights and results at addresses, with one worker and another cache folder for it."""
+    there = f"file://{tmp_path}/there"
+    deliver(EXAMPLES / "ada.png", f"{there}/in/ada.png")
+    deliver(Path(asked.motions[1]), f"{there}/in/smile.mp4")
+    deliver(Path(asked.model.weights), f"{there}/model")
+    given = replace(
+        asked,
+        portraits=(f"{there}/in",),
+        motions=(f"{there}/in/smile.mp4", "bundled:hello"),
+        output=replace(asked.output, path=Path(f"{there}/out")),
+        model=replace(asked.model, weights=f"{there}/model"),
+    )
+    monkeypatch.setenv("FYE_HOME", str(tmp_path / "driver"))
+    made = run_batch(given, executor=WithCache(tmp_path / "worker"))
+    assert made.failed == ()
+    out = tmp_path / "there" / "out"
+    assert sorted(names_in(f"{there}/out") or ()) == ["ada_hello.mp4", "ada_smile.mp4"]
+    assert [pair.outcome and pair.outcome.path for pair in made.pairs] == [
+        Path(f"{there}/out/ada_smile.mp4"),
+        Path(f"{there}/out/ada_hello.mp4"),
+    ]
+    assert not list((tmp_path / "driver" / "batches").glob("*/*.mp4"))
+    animate(asked.pair(f"{there}/in/ada.png", given.motions[0], Path(f"{there}/alone.mp4")))
+    assert (tmp_path / "there" / "alone.mp4").read_bytes() == (out / "ada_smile.mp4").read_bytes()
+    (out / "ada_hello.mp4").unlink()
+    again = run_batch(given)  # in this process
+    assert (again.made, again.made_before) == (1, 1)
+    with pytest.raises(BatchError, match=r"there/out/ada_smile\.mp4 exists already.*steps was 1, now 2"):
+        run_batch(replace(given, settings=AnimationSettings(steps=2)))
+
+
+class WithCache(Local):
+    """Works with a cache folder of its own, as on another machine."""
+
+    def __init__(self, cache: Path) -> None:
+        super().__init__()
+        self._cache = cache
+
+    def map(self, *given, **more):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FYE_HOME", str(self._cache))
+            yield from super().map(*given, **more)
 
 
 def test_what_all_workers_would_refuse_is_told_before_they_begin(asked: BatchRequest, tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from followyouremoji.errors import advice_on_gpu_memory
+from followyouremoji.errors import ClipError, advice_on_gpu_memory
 from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
@@ -25,6 +27,7 @@ from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.resume import ResumeFolder, recipe
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.requests.work import Work
+from followyouremoji.storage import address_of, deliver, fetch, is_address, is_there
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
@@ -79,6 +82,9 @@ def animate(
     """
     if executor is not None:
         request = with_whole_paths(request)
+    request = fetched(request)
+    if (address := address_of(request.output.path)) is not None:
+        return animate_elsewhere(request, address, on_event, load, executor)
     with (
         advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
         ExitStack() as stack,
@@ -97,6 +103,39 @@ def animate(
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
         return write_frames(work, animator, prepared, note_made, stores, executor)
+
+
+def fetched(request: AnimationRequest) -> AnimationRequest:
+    """A request whose portrait and drivings are on this machine. Raises StorageError."""
+
+    def here(given: str | None) -> str | None:
+        return str(fetch(given)) if given is not None and is_address(given) else given
+
+    faces = tuple(replace(face, driving=here(face.driving)) for face in request.faces)
+    portrait, driving = here(request.portrait) or "", here(request.driving)
+    return replace(request, portrait=portrait, driving=driving, faces=faces)
+
+
+def animate_elsewhere(
+    request: AnimationRequest,
+    address: str,
+    on_event: OnEvent,
+    load: Callable[[ModelChoice], PortraitAnimator] | None,
+    executor: Executor | None,
+) -> Outcome:
+    """As `animate`, with a result that is written here and then delivered to an address."""
+    path = Path(address)
+    if not request.output.overwrite and is_there(address):
+        raise ClipError(
+            f"{address} exists already; give another name, or have it replaced", settings=("overwrite",)
+        )
+    with TemporaryDirectory(prefix="fye-") as folder:
+        written = Path(folder) / path.name
+        made = animate(
+            replace(request, output=replace(request.output, path=written)), on_event, load, executor
+        )
+        deliver(written, address)
+    return made.model_copy(update={"path": path})
 
 
 def resume_folder(work: Work, folder: Path) -> ResumeFolder:

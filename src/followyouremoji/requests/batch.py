@@ -17,11 +17,11 @@ from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import UserError
 from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.files import is_taken
 from followyouremoji.requests.animation import (
     loader,
     loras_of,
 )
+from followyouremoji.requests.batch_elsewhere import open_folder
 from followyouremoji.requests.batch_folder import BatchFolder
 from followyouremoji.requests.bundled import driving_source
 from followyouremoji.requests.driving import Driving
@@ -73,7 +73,7 @@ def run_batch(
     pairs = Pairs.of(batch.portraits, batch.motions)
     check_apart(batch)
     weights = find_checkpoint(batch.model.weights)
-    with BatchFolder(batch.output.path) as folder:
+    with open_folder(batch.output.path) as folder:
         plan = Plan.of(batch, pairs.pairs, folder, weights)
         for note in pairs.notes:
             on_event(note)
@@ -124,10 +124,10 @@ class Plan:
                 results[pair] = failed(pair, error)
                 continue
             path = folder.path / f"{pair.name}{ending_of(batch, frames)}"
-            request = batch.pair(pair.portrait.given, pair.motion.given, path)
+            request = batch.pair(pair.portrait.here, pair.motion.here, path)
             wanted = cache(partial(recipe_of, request, pair, weights, known))
             job = Job(pair, request, frames, wanted)
-            if not is_taken(path):
+            if not folder.is_taken(path.name):
                 jobs.append(job)
                 continue
             earlier = folder.made(path.name)
@@ -138,7 +138,7 @@ class Plan:
                 jobs.append(job)
             else:
                 why = "no batch made it here" if changed is None else "; ".join(changed)
-                refused.append(f"{path} exists already, and is not what is asked for: {why}")
+                refused.append(f"{folder.named(path)} exists already, and is not what is asked for: {why}")
         if refused:
             more = f". So it is with {len(refused) - 1} more" if len(refused) > 1 else ""
             raise BatchError(
@@ -150,7 +150,7 @@ class Plan:
 
 def frames_of(batch: BatchRequest, motion: Source) -> int:
     """How many frames the results of a motion have. Raises UserError where it cannot be used."""
-    source = driving_source(motion.given)
+    source = driving_source(motion.here)
     return Driving(source, batch.clip.range, batch.settings.frame_rate).expected_frames
 
 

@@ -22,7 +22,7 @@ from filelock import BaseFileLock
 
 from followyouremoji.errors import MotionError
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import clear_stale, lock, write_json
+from followyouremoji.files import clear_stale, is_taken, lock, write_json
 from followyouremoji.requests.events import Outcome
 from followyouremoji.requests.pairs import BatchError
 from followyouremoji.requests.resume import Recipe
@@ -57,8 +57,8 @@ class BatchFolder:
             self._lock = lock(self._hidden / LOCK)
             if self._lock is None:
                 raise BatchError(f"another batch is being made in {path}; wait for it or end it")
+            self.make()
             for name in (RESULTS, MOTIONS):
-                (self._hidden / name).mkdir(exist_ok=True)
                 clear_stale(self._hidden / name)
             clear_stale(path)
         except OSError as reason:
@@ -75,15 +75,34 @@ class BatchFolder:
                 with suppress(OSError):  # somebody's files lie in it
                     self.path.rmdir()
 
+    def make(self) -> None:
+        """Make the folders; for a worker, which enters none of them. Raises OSError."""
+        for name in (RESULTS, MOTIONS):
+            (self._hidden / name).mkdir(parents=True, exist_ok=True)
+
+    def is_taken(self, file: str) -> bool:
+        """Whether there is a result, or anything else, of this name."""
+        return is_taken(self.path / file)
+
+    def named(self, path: Path) -> Path:
+        """What a user knows the result at `path` by."""
+        return path
+
+    def deliver(self, file: str) -> None:
+        """Called when the result is written at `path`: it is where it should be."""
+
     def made(self, file: str) -> tuple[Recipe, Outcome] | None:
         """What a result was made of, and its outcome; None where that is not known."""
         try:
-            kept = json.loads((self._hidden / RESULTS / f"{file}.json").read_bytes())
+            kept = json.loads(self._note(file))
             if kept["format"] == FORMAT:
                 return dict(kept["recipe"]), Outcome(**{**kept["outcome"], "made_before": True})
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return None
+
+    def _note(self, file: str) -> bytes:
+        return (self._hidden / RESULTS / f"{file}.json").read_bytes()
 
     def note_made(self, file: str, recipe: Recipe, outcome: Outcome) -> None:
         """Note what a result is made of."""

@@ -1,21 +1,23 @@
 """The pairs of a batch made by an executor's workers, each of which loads the model once.
 
 Results appear whole and under their own names, with a note of what each was made of (`BatchFolder`), so a pair whose
-worker was lost is made once more at most, and counted once. All machines see the files under the same paths.
+worker was lost is made once more at most, and counted once. All machines see the files under the same paths, or at
+addresses elsewhere (`storage`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from followyouremoji.checkpoints.sources import find_checkpoint
+from followyouremoji.errors import UserError
 from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.requests.animation import load_animator
-from followyouremoji.requests.batch_folder import BatchFolder
+from followyouremoji.requests.batch_elsewhere import open_folder
 from followyouremoji.requests.events import Event, Note, PairResult
 from followyouremoji.requests.pair_maker import Job, PairMaker, failed, recipe_of
 from followyouremoji.requests.pairs import Pair
@@ -45,15 +47,31 @@ class Worker:
 
     def __init__(self, batch: BatchRequest, detector: FaceDetector) -> None:
         self._notes: list[Note] = []
-        folder, animator = BatchFolder(batch.output.path), load_animator(batch.model)
+        folder, animator = open_folder(batch.output.path), load_animator(batch.model)
+        folder.make()
+        self._folder = folder
         self._maker = PairMaker(batch, folder, animator, detector, self._note)
         self._weights = find_checkpoint(batch.model.weights)
         self._known = cache(fingerprint)  # each file is read once
 
     def make(self, order: Order) -> PairMade:
         self._notes.clear()
-        recipe = partial(recipe_of, order.request, order.pair, self._weights, self._known)
-        result = self._maker.result(Job(order.pair, order.request, order.frames, recipe))
+        try:
+            pair = replace(
+                order.pair, portrait=order.pair.portrait.fetched(), motion=order.pair.motion.fetched()
+            )
+        except UserError as error:
+            return PairMade(failed(order.pair, error))
+        request, path = order.request, order.request.output.path
+        assert path is not None
+        request = replace(
+            request,
+            portrait=pair.portrait.here,
+            driving=pair.motion.here,
+            output=replace(request.output, path=self._folder.path / path.name),
+        )
+        recipe = partial(recipe_of, request, pair, self._weights, self._known)
+        result = self._maker.result(Job(pair, request, order.frames, recipe))
         return PairMade(result, tuple(self._notes))
 
     def _note(self, event: Event) -> None:

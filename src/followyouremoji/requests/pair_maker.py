@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from followyouremoji.errors import UserError, advice_on_gpu_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import is_taken
 from followyouremoji.media.pictures import read_layers
 from followyouremoji.requests.animation import (
     GPU_MEMORY,
@@ -78,7 +77,7 @@ class PairMaker:
         """What a worker made that was lost before it could tell."""
         path = job.request.output.path
         assert path is not None
-        earlier = self._folder.made(path.name) if is_taken(path) else None
+        earlier = self._folder.made(path.name) if self._folder.is_taken(path.name) else None
         if earlier is None or differences(earlier[0], job.recipe()):
             return None
         return earlier[1].model_copy(update={"made_before": False})
@@ -107,7 +106,9 @@ class PairMaker:
         work.tell_notes(found, prepared)
         file = work.destination.path.name
         note_made = partial(self._folder.note_made, file, job.recipe())
-        return write_frames(work, animator, prepared, note_made)
+        outcome = write_frames(work, animator, prepared, note_made)
+        self._folder.deliver(file)
+        return outcome.model_copy(update={"path": self._folder.named(outcome.path)})
 
     def _motion(self, driving: Driving, work: Work) -> Motion:
         """A driving's motion, followed once."""

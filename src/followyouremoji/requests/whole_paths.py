@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from followyouremoji.requests.bundled import PREFIX
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
+from followyouremoji.storage import address_of, is_address
 
 Request = TypeVar("Request", AnimationRequest, BatchRequest)
 
@@ -16,7 +17,7 @@ def with_whole_paths(request: Request) -> Request:
     """A request that means the same in whatever folder a worker runs."""
     bundle, output = request.settings.detector_bundle, request.output
     same: dict[str, Any] = {
-        "output": output if output.path is None else replace(output, path=output.path.absolute()),
+        "output": output if output.path is None else replace(output, path=whole_path(output.path)),
         "model": whole_model(request.model),
         "loras": tuple(replace(lora, file=lora.file.absolute()) for lora in request.loras),
         "settings": replace(request.settings, detector_bundle=bundle and bundle.absolute()),
@@ -40,5 +41,9 @@ def whole_model(choice: ModelChoice) -> ModelChoice:
     )
 
 
+def whole_path(path: Path) -> Path:
+    return path if address_of(path) else path.absolute()
+
+
 def whole(given: str) -> str:
-    return given if given.startswith(PREFIX) else str(Path(given).absolute())
+    return given if given.startswith(PREFIX) or is_address(given) else str(Path(given).absolute())

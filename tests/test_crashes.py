@@ -43,6 +43,18 @@ def test_few_reports_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert sorted((tmp_path / "crashes").iterdir()) == written[3:]
 
 
+def test_a_report_stays_that_is_older_than_all_others_by_a_clock_that_went_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FYE_HOME", str(tmp_path))
+    (tmp_path / "crashes").mkdir()
+    for number in range(KEPT):
+        (tmp_path / "crashes" / f"fye-crash-29990101-000000-{number:06d}.txt").touch()
+    report = write_report(ValueError())
+    assert report is not None
+    assert report.exists()
+
+
 def test_where_no_report_can_be_written_the_error_is_told_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,8 +47,9 @@ def test_files_and_result_travel_as_bytes_and_names_are_no_paths(small: Portrait
     [
         ({"portrait": str(EXAMPLES / "ada.png")}, SettingsError, "not among the files"),
         ({"driving": "/etc/passwd"}, SettingsError, "/etc/passwd is not among the files"),
-        ({"loras": (Lora(file=Path("/etc/passwd")),)}, SettingsError, "no other files"),
-        ({"resume": Path("/tmp/job")}, SettingsError, "no other files"),
+        ({"loras": (Lora(file=Path("/etc/passwd")),)}, SettingsError, "neither other files"),
+        ({"resume": Path("/tmp/job")}, SettingsError, "neither other files"),
+        ({"output": Output(certificate=Path("/etc/passwd"))}, SettingsError, "neither other files"),
         ({"output": Output(path=Path("frames"))}, SettingsError, "one file"),
         ({"portrait": "broken.png"}, PictureError, "not a picture"),
     ],

@@ -22,8 +22,8 @@ from followyouremoji.checkpoints.model import (
 from followyouremoji.distribution import Distribution
 from followyouremoji.errors import SettingsError
 from followyouremoji.executors import Executor
-from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.finishing import finished_frames
 from followyouremoji.framing import ModelFraming

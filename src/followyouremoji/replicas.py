@@ -58,8 +58,10 @@ def animation(request: AnimationRequest, files: Mapping[str, bytes], load: Any) 
     No path that it names is read: files are written into a folder of their own, under numbers and their endings. A
     result must be one file. Raises UserError.
     """
-    if request.loras or request.points or request.resume or request.settings.detector_bundle:
-        raise SettingsError("replicas take pictures and motions, and no other files")
+    output = request.output
+    others = (request.loras, request.points, request.resume, request.settings.detector_bundle)
+    if any((*others, output.certificate, output.private_key, output.timestamp_authority)):
+        raise SettingsError("replicas take pictures and motions, and neither other files nor addresses")
     with tempfile.TemporaryDirectory(prefix="fye-") as made:
         folder = Path(made)
         paths: dict[str, str] = {}
@@ -68,7 +70,7 @@ def animation(request: AnimationRequest, files: Mapping[str, bytes], load: Any) 
             path.write_bytes(content)
             paths[name] = str(path)
         find = partial(_found, paths)
-        name = Path(request.output.path or "animation.mp4").name
+        name = Path(output.path or "animation.mp4").name
         written = folder / f"result{Path(name).suffix}"
         outcome = animate(
             replace(
@@ -79,7 +81,7 @@ def animation(request: AnimationRequest, files: Mapping[str, bytes], load: Any) 
                     face if face.driving is None else replace(face, driving=find(face.driving))
                     for face in request.faces
                 ),
-                output=replace(request.output, path=written),
+                output=replace(output, path=written),
             ),
             load=load,
         )

@@ -1,9 +1,11 @@
 """An animation as a front end runs it: what it is told, what comes out, and how it is stopped."""
 
+import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
@@ -95,7 +97,9 @@ def test_what_a_front_end_raises_ends_the_work(model: Path, clip: Path, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_serves_many_requests(model: Path, tmp_path: Path) -> None:
+def test_a_model_serves_many_requests(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And makes the same bytes, but for the time."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     load = cache(load_animator)
     for name in ("a.webp", "b.webp"):
         animate(asked(model, tmp_path / name), load=load)
@@ -164,3 +168,44 @@ def test_a_preview_draws_lines_over_the_portrait(tmp_path: Path) -> None:
     )
     assert (outcome.frames, outcome.size) == (2, (128, 128))
     assert [picture.shape for picture in pictures] == [(128, 128, 3)] * 2
+
+
+def at_the_first_step(act: Callable[[], object]) -> Callable[[Event], None]:
+    """Does something when all files were read and frames are about to be made."""
+    todo = [act]
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Stage) and event.name == "animating" and todo:
+            todo.pop()()
+
+    return on_event
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_driving_that_is_removed_meanwhile_is_told(
+    model: Path, clip: Path, tmp_path: Path, side_by_side: bool
+) -> None:
+    driving = Path(shutil.copy(clip, tmp_path / "driving.mp4"))
+    request = asked(model, tmp_path / "a.mp4", driving)
+    request = replace(
+        request, output=replace(request.output, side_by_side=side_by_side, sound=not side_by_side)
+    )
+    with pytest.raises(UserError, match=r"driving\.mp4"):
+        animate(request, at_the_first_step(driving.unlink))
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_two_runs_with_one_output_the_first_to_end_has_it(model: Path, clip: Path, tmp_path: Path) -> None:
+    request = asked(model, tmp_path / "a.mp4", clip)
+    written = []
+
+    def run_another() -> None:
+        animate(request)
+        written.append((tmp_path / "a.mp4").read_bytes())
+
+    with pytest.raises(UserError, match=r"a\.mp4 exists already"):
+        animate(request, at_the_first_step(run_another))
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == written
+    replacing = replace(request, output=replace(request.output, overwrite=True))
+    animate(replacing, at_the_first_step(partial(animate, replacing)))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

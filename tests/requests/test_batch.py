@@ -112,8 +112,11 @@ def test_every_pair_is_made_or_said_why_not(
     assert len(sentences) == len(set(sentences))
 
 
-def test_a_result_is_that_of_a_single_animation(asked: BatchRequest, clip: Path, tmp_path: Path) -> None:
-    """To the byte, of a clip whose motion was kept as a file, and with another portrait before it."""
+def test_a_result_is_that_of_a_single_animation(
+    asked: BatchRequest, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the byte but for the time, of a clip whose motion was kept as a file, and with another portrait before it."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     run_batch(good(asked))
     animate(asked.pair("bundled:max", str(clip), tmp_path / "alone.mp4"))
     assert (asked.output.path / "max_smile.mp4").read_bytes() == (tmp_path / "alone.mp4").read_bytes()
@@ -156,6 +159,20 @@ def test_what_differs_is_named_and_replaced_only_on_demand(asked: BatchRequest, 
     assert (outcome.made, outcome.made_before) == (1, 1)
     assert files(asked.output.path)["1_hello.mp4"] == before["1_hello.mp4"]
     assert run_batch(asked).made_before == 2
+
+
+def test_a_result_is_not_taken_for_that_of_a_portrait_that_was_changed_while_it_was_made(
+    asked: BatchRequest, clip: Path, faces: Path
+) -> None:
+    asked = replace(asked, portraits=(str(faces / "1.png"),), motions=(str(clip),))
+
+    def change(event: BatchEvent) -> None:
+        if isinstance(event, Stage) and event.name == "tracking":  # the portrait has been read
+            shutil.copy(EXAMPLES / "emoji.png", faces / "1.png")
+
+    assert run_batch(asked, change).made == 1
+    with pytest.raises(BatchError, match=r"1_smile\.mp4 exists already.*another portrait"):
+        run_batch(asked)
 
 
 def test_a_file_of_somebody_else_stays(asked: BatchRequest) -> None:

@@ -191,9 +191,7 @@ def little_room() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # zipfile's, of the file it could not end
+@pytest.mark.filterwarnings("error")  # also of errors that nobody can catch
 def test_a_full_disc_is_told_and_leaves_no_half_of_a_file(folder: Path, little_room: None) -> None:
     with ResumeFolder(folder, RECIPE) as kept:
         kept.latents().save(0, LATENTS)

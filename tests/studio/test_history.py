@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import pytest
 
-from followyouremoji.studio.store import UNDER_WAY
+from followyouremoji.jobs.work import UNDER_WAY
+from followyouremoji.studio.routes_history import zipped
 from tests.studio.conftest import Served
 from tests.studio.test_points import faceless
 
@@ -50,6 +53,14 @@ def test_a_batch_is_each_with_each(client: TestClient) -> None:
         assert archive.namelist() == [f"{one['title']}.mp4" for one in reversed(results)]
         first = archive.read(archive.namelist()[0])
     assert first == client.get(f"/studio/results/{results[-1]['id']}/file").content
+
+
+def test_a_file_that_was_written_before_1980_by_a_wrong_clock_is_zipped(tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4"
+    file.write_bytes(b"frames")
+    os.utime(file, (0, 0))
+    with ZipFile(BytesIO(b"".join(zipped({"a.mp4": file})))) as archive:
+        assert archive.read("a.mp4") == b"frames"
 
 
 def test_what_cannot_be_made_does_not_hold_up_a_batch(client: TestClient) -> None:

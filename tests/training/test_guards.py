@@ -227,6 +227,19 @@ def test_rows_after_the_checkpoint_a_run_goes_on_from_come_once(tmp_path) -> Non
     assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
 
 
+def test_a_row_after_a_stop_is_of_the_steps_before_it_too(tmp_path) -> None:
+    logs = []
+    for name, stopped in (("whole", False), ("stopped", True)):
+        run = run_of(tmp_path / name, steps=6, log_every=3, save_every=4)
+        if stopped:
+            Quick(dataclasses.replace(run, save_every=2)).train()
+            checkpoints(run.output)[-1].unlink()  # as if killed at step 6
+        Quick(run, broken=range(4, 5)).train()
+        (row,) = (row for row in csv.DictReader((run.output / "log.csv").open()) if row["step"] == "6")
+        logs.append({name: row[name] for name in ("total", "gradient_norm", "skipped")})
+    assert logs[0] == logs[1]
+
+
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
     with pytest.raises(
         SettingsError, match="4 samples a step cannot be shared evenly by 1 processes in 3 parts"

@@ -10,7 +10,7 @@ import typer
 
 from followyouremoji.apps.help import examples
 from followyouremoji.apps.output import note, progress_bar, say
-from followyouremoji.errors import WeightsError, advice_on_gpu_memory
+from followyouremoji.errors import WeightsError, advice_on_memory
 from followyouremoji.files import write_json
 from followyouremoji.personal.settings import LoraSettings
 
@@ -27,7 +27,7 @@ SMALL_MODEL = (
 LESS_MEMORY = "give a smaller --rank, leave out --convolutions, or take another --device"
 
 
-@advice_on_gpu_memory(LESS_MEMORY)
+@advice_on_memory(LESS_MEMORY)
 def lora(
     sources: Annotated[
         list[Path],

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from followyouremoji.apps.help import examples
-from followyouremoji.errors import advice_on_gpu_memory
+from followyouremoji.errors import advice_on_memory
 
 LESS_MEMORY = (
     "in [optimisation] give a larger `accumulation` (a batch in more parts), `checkpointing = true` (a denoiser's run), fewer "
@@ -86,7 +86,7 @@ def sheet(
         "2 for what cannot be used.",
     )
 )
-@advice_on_gpu_memory(LESS_MEMORY)
+@advice_on_memory(LESS_MEMORY)
 def run(
     config: Annotated[
         Path,

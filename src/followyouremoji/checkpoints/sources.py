@@ -7,10 +7,11 @@ from pathlib import Path
 
 from followyouremoji.cache import cache_folder
 from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, shown
 from followyouremoji.networks.config import Layout
 from followyouremoji.storage import fetch_folder, is_address
 
+STATED = 400  # characters of a model's statement about its origin that a list shows
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -84,5 +85,5 @@ def _row(name: str, folder: Path) -> CheckpointRow:
     except WeightsError as error:
         return CheckpointRow(name, folder, size, present=False, layout=None, note=str(error))
     return CheckpointRow(
-        name, folder, size, present=True, layout=config.network.layout, note=config.provenance
+        name, folder, size, present=True, layout=config.network.layout, note=shown(config.provenance, STATED)
     )

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from followyouremoji.errors import ClipError, advice_on_gpu_memory
+from followyouremoji.errors import ClipError, advice_on_memory
 from followyouremoji.executors import Executor
-from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
+from followyouremoji.requests.finding import Finder
+from followyouremoji.requests.marking import record_of
+from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
-from followyouremoji.requests.resume import ResumeFolder, recipe
+from followyouremoji.requests.resume import Recipe, ResumeFolder, recipe
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.requests.work import Work
+from followyouremoji.settings import AnimationSettings
 from followyouremoji.storage import address_of, deliver, fetch, is_address, is_there
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
     from followyouremoji.sampling.sampler import LatentStore
 
-GPU_MEMORY = "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else uses the GPU"
+GPU_MEMORY = "hold only the networks that are at work, make fewer parts or frames at once or smaller ones, or end what else uses that memory"
 GPU_SETTINGS = ("offload", "batch", "window", "size")
 LARGE_PICTURE = 256  # pixels; above it a CPU is slow
 DRAWN_MODEL = Note(
@@ -63,7 +66,7 @@ def load_animator(choice: ModelChoice, on_workers: bool = False) -> PortraitAnim
     )
 
 
-def loader(executor: Executor | None) -> Callable[[ModelChoice], PortraitAnimator]:
+def loader(executor: Executor | None) -> Load:
     """What loads a model for work in this process or on workers."""
     return partial(load_animator, on_workers=executor is not None)
 
@@ -71,38 +74,42 @@ def loader(executor: Executor | None) -> Callable[[ModelChoice], PortraitAnimato
 def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
-    load: Callable[[ModelChoice], PortraitAnimator] | None = None,
+    load: Load | None = None,
+    finder: Finder | None = None,
     executor: Executor | None = None,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
-    `load` gives the model; a front end that keeps models between calls gives its own. The workers of an `executor` make
-    the segments of a long clip beside each other (`PortraitAnimator.frames`); they read weights and LoRAs, all else is
-    done here. Raises UserError for whatever cannot be used, and what `on_event` raises.
+    `load` gives the model and `finder` finds the faces; a front end that keeps these between calls gives its own.
+    `load` is asked for another model where memory does not suffice, see `FittingModel`. The workers of an `executor`
+    make the segments of a long clip beside each other (`PortraitAnimator.frames`); they read weights and LoRAs, all
+    else is done here. Raises UserError for whatever cannot be used, and what `on_event` raises.
     """
     if executor is not None:
         request = with_whole_paths(request)
     request = fetched(request)
     if (address := address_of(request.output.path)) is not None:
-        return animate_elsewhere(request, address, on_event, load, executor)
+        return animate_elsewhere(request, address, on_event, load, finder, executor)
+    model = FittingModel(request.model, load or loader(executor))
     with (
-        advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
+        advice_on_memory(GPU_MEMORY, *GPU_SETTINGS),
         ExitStack() as stack,
     ):
         work = Work.open(request, on_event)
         described = work.destination.described()
+        made_of = cache(partial(recipe_of, work))
         kept = None
         if request.resume is not None:
-            kept = stack.enter_context(resume_folder(work, request.resume))
+            kept = stack.enter_context(ResumeFolder(request.resume, made_of()))
             clear_stale(work.destination.path.parent, work.destination.path.name)
             earlier = kept.outcome(described)
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
-        animator, prepared = prepare(work, kept, load or loader(executor))
+        prepared = prepare(work, kept, model, finder)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
-        return write_frames(work, animator, prepared, note_made, stores, executor)
+        return write_frames(work, model, prepared, made_of(), note_made, stores, executor)
 
 
 def fetched(request: AnimationRequest) -> AnimationRequest:
@@ -120,7 +127,8 @@ def animate_elsewhere(
     request: AnimationRequest,
     address: str,
     on_event: OnEvent,
-    load: Callable[[ModelChoice], PortraitAnimator] | None,
+    load: Load | None,
+    finder: Finder | None,
     executor: Executor | None,
 ) -> Outcome:
     """As `animate`, with a result that is written here and then delivered to an address."""
@@ -132,19 +140,18 @@ def animate_elsewhere(
     with TemporaryDirectory(prefix="fye-") as folder:
         written = Path(folder) / path.name
         made = animate(
-            replace(request, output=replace(request.output, path=written)), on_event, load, executor
+            replace(request, output=replace(request.output, path=written)), on_event, load, finder, executor
         )
         deliver(written, address)
     return made.model_copy(update={"path": path})
 
 
-def resume_folder(work: Work, folder: Path) -> ResumeFolder:
-    """The folder of a request, not yet entered."""
+def recipe_of(work: Work) -> Recipe:
+    """What the frames of a request depend on."""
     from followyouremoji.checkpoints.sources import find_checkpoint
 
     weights = find_checkpoint(work.request.model.weights)
-    sources = work.drivings.sources
-    return ResumeFolder(folder, recipe(work.request, work.portrait, sources, weights, work.scaled))
+    return recipe(work.request, work.portrait, work.drivings.sources, weights, work.scaled)
 
 
 def check_destination(work: Work) -> None:
@@ -161,16 +168,16 @@ def check_destination(work: Work) -> None:
 
 
 def prepare(
-    work: Work, kept: ResumeFolder | None, load: Callable[[ModelChoice], PortraitAnimator]
-) -> tuple[PortraitAnimator, PreparedGroup]:
+    work: Work, kept: ResumeFolder | None, model: FittingModel, finder: Finder | None = None
+) -> PreparedGroup:
     """Find the faces while the model is loaded, and prepare the one for the other."""
     request = work.request
     settings = request.settings
     loader = ThreadPoolExecutor(1, "loading")
     try:
-        with FaceDetector(settings.detector_bundle) as detector:
-            found = work.find_portrait(detector)
-            loading = loader.submit(ready_animator, request, load)
+        with Finder(settings.detector_bundle) if finder is None else nullcontext(finder) as looking:
+            found = looking.portrait(work)
+            loading = loader.submit(ready_animator, request, model, work.tell)
 
             def tell_beside_loading(event: Event) -> None:
                 work.tell(event)
@@ -183,7 +190,7 @@ def prepare(
                 motion = kept.motion(number) if kept is not None else None
                 if motion is None:
                     face, smooth = settings.driving_face, request.clip.smooth
-                    motion = driving.track(detector, face, smooth, tell_beside_loading)
+                    motion = looking.motion(driving, face, smooth, tell_beside_loading)
                     tracked.append(number)
                 else:
                     for note in driving.notes:
@@ -203,14 +210,12 @@ def prepare(
         found, work.drivings.motions(motions), alignment=request.alignment, settings=settings
     )
     work.tell_notes(found, prepared)
-    return animator, prepared
+    return prepared
 
 
-def ready_animator(
-    request: AnimationRequest, load: Callable[[ModelChoice], PortraitAnimator]
-) -> PortraitAnimator:
+def ready_animator(request: AnimationRequest, model: FittingModel, tell: OnEvent) -> PortraitAnimator:
     """The model of a request. Raises UserError where its settings or LoRAs do not fit it."""
-    animator = load(request.model)
+    animator = model.loaded(tell)
     animator.check(request.settings, loras_of(request))
     return animator
 
@@ -222,19 +227,37 @@ def loras_of(request: AnimationRequest | BatchRequest) -> list[tuple[Path, float
 
 def write_frames(
     work: Work,
-    animator: PortraitAnimator,
+    model: FittingModel,
     prepared: PreparedGroup,
+    made_of: Recipe,
     note_made: Callable[[Outcome], None] | None = None,
     stores: Sequence[LatentStore] = (),
     executor: Executor | None = None,
 ) -> Outcome:
-    """Generate the frames, on an `executor`'s workers where there is one, and write them as they come; `stores` keep
-    what is finished of each face.
+    """Generate the frames, on an `executor`'s workers where there is one, and write them as they come, from the first
+    again where memory runs out; `made_of` is what they depend on, and `stores` keep what is finished of each face.
 
     `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
     gets its name: after a kill between the two, a note without a file is written again, while a file without a note
     would be taken for somebody else's.
     """
+
+    def attempt(animator: PortraitAnimator, settings: AnimationSettings) -> Outcome:
+        return _write_frames(work, animator, settings, prepared, made_of, note_made, stores, executor)
+
+    return model.make(work.request.settings, work.tell, attempt)
+
+
+def _write_frames(
+    work: Work,
+    animator: PortraitAnimator,
+    settings: AnimationSettings,
+    prepared: PreparedGroup,
+    made_of: Recipe,
+    note_made: Callable[[Outcome], None] | None,
+    stores: Sequence[LatentStore],
+    executor: Executor | None,
+) -> Outcome:
     from followyouremoji.sampling.sampler import Tally
 
     destination, output, tally = work.destination, work.request.output, Tally()
@@ -245,7 +268,7 @@ def write_frames(
 
     making = animator.frames(
         prepared,
-        work.request.settings,
+        settings,
         loras=loras_of(work.request),
         progress=advance,
         stores=stores,
@@ -272,7 +295,8 @@ def write_frames(
                 note_made(outcome)
             return outcome
 
-        outcome = work.write(rows, prepared, fitting, made)
+        record = record_of(made_of, animator.model.config.name)
+        outcome = work.write(rows, prepared, fitting, made, record)
         if note_made is not None and replaces:
             note_made(outcome)
         return outcome

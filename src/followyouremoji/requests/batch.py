@@ -7,11 +7,10 @@ motions are kept as files. What is held in memory does not grow with the number 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import UserError
@@ -38,22 +37,21 @@ from followyouremoji.requests.events import (
     Stage,
     ignore,
 )
+from followyouremoji.requests.marking import Marks
+from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.on_workers import make_pairs
 from followyouremoji.requests.pair_maker import Job, PairMaker, failed, recipe_of, result_of
 from followyouremoji.requests.pairs import BatchError, Pair, Pairs, Source
-from followyouremoji.requests.request import BatchRequest, ModelChoice
+from followyouremoji.requests.request import BatchRequest
 from followyouremoji.requests.resume import differences, fingerprint
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.requests.work import check_row
-
-if TYPE_CHECKING:
-    from followyouremoji.animator import PortraitAnimator
 
 
 def run_batch(
     batch: BatchRequest,
     on_event: OnBatchEvent = ignore,
-    load: Callable[[ModelChoice], PortraitAnimator] | None = None,
+    load: Load | None = None,
     executor: Executor | None = None,
 ) -> BatchOutcome:
     """Animate every portrait by every motion, but those whose result is there as it is asked for.
@@ -72,6 +70,7 @@ def run_batch(
     check_row(batch.output, batch.settings)
     pairs = Pairs.of(batch.portraits, batch.motions)
     check_apart(batch)
+    Marks.of(batch.output, "" if batch.output.format == "frames" else f".{batch.output.format}")
     weights = find_checkpoint(batch.model.weights)
     with open_folder(batch.output.path) as folder:
         plan = Plan.of(batch, pairs.pairs, folder, weights)
@@ -81,10 +80,10 @@ def run_batch(
         if plan.jobs:
             teller = Teller(on_event, sum(job.frames for job in plan.jobs))
             teller(Stage("loading", "Loading the model"))
-            animator = (load or loader(executor))(batch.model)
-            animator.check(batch.settings, loras_of(batch))
+            model = FittingModel(batch.model, load or loader(executor))
+            model.loaded(teller).check(batch.settings, loras_of(batch))
             if executor is None:
-                results |= make_here(batch, folder, animator, plan.jobs, teller)
+                results |= make_here(batch, folder, model, plan.jobs, teller)
             else:
                 results |= make_elsewhere(batch, executor, plan.jobs, teller)
         folder.forget_motions()
@@ -191,12 +190,12 @@ class Teller:
 
 
 def make_here(
-    batch: BatchRequest, folder: BatchFolder, animator: PortraitAnimator, jobs: list[Job], teller: Teller
+    batch: BatchRequest, folder: BatchFolder, model: FittingModel, jobs: list[Job], teller: Teller
 ) -> dict[Pair, PairResult]:
     """What came of each job, made in this process one after the other."""
     results: dict[Pair, PairResult] = {}
     with FaceDetector(batch.settings.detector_bundle) as detector:
-        maker = PairMaker(batch, folder, animator, detector, teller)
+        maker = PairMaker(batch, folder, model, detector, teller)
         for job in jobs:
             teller.tell(PairBegins(job.pair.name, len(results) + 1, len(jobs)))
             teller.begin(job.frames)

@@ -22,7 +22,8 @@ from filelock import BaseFileLock
 
 from followyouremoji.errors import MotionError
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import clear_stale, is_taken, lock, write_json
+from followyouremoji.files import clear_stale, is_taken, lock, make_folder, write_json
+from followyouremoji.reading import MOST_JSON, json_object, read_bytes
 from followyouremoji.requests.events import Outcome
 from followyouremoji.requests.pairs import BatchError
 from followyouremoji.requests.resume import Recipe
@@ -53,7 +54,7 @@ class BatchFolder:
             )
         try:
             path.mkdir(exist_ok=True)
-            self._hidden.mkdir(exist_ok=True)
+            make_folder(self._hidden)
             self._lock = lock(self._hidden / LOCK)
             if self._lock is None:
                 raise BatchError(f"another batch is being made in {path}; wait for it or end it")
@@ -77,8 +78,9 @@ class BatchFolder:
 
     def make(self) -> None:
         """Make the folders; for a worker, which enters none of them. Raises OSError."""
-        for name in (RESULTS, MOTIONS):
-            (self._hidden / name).mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name in ("", RESULTS, MOTIONS):
+            make_folder(self._hidden / name)
 
     def is_taken(self, file: str) -> bool:
         """Whether there is a result, or anything else, of this name."""
@@ -94,7 +96,7 @@ class BatchFolder:
     def made(self, file: str) -> tuple[Recipe, Outcome] | None:
         """What a result was made of, and its outcome; None where that is not known."""
         try:
-            kept = json.loads(self._note(file))
+            kept = json_object(self._note(file))
             if kept["format"] == FORMAT:
                 return dict(kept["recipe"]), Outcome(**{**kept["outcome"], "made_before": True})
         except (OSError, ValueError, KeyError, TypeError):
@@ -102,7 +104,7 @@ class BatchFolder:
         return None
 
     def _note(self, file: str) -> bytes:
-        return (self._hidden / RESULTS / f"{file}.json").read_bytes()
+        return read_bytes(self._hidden / RESULTS / f"{file}.json", MOST_JSON)
 
     def note_made(self, file: str, recipe: Recipe, outcome: Outcome) -> None:
         """Note what a result is made of."""

@@ -26,6 +26,7 @@ NoteCode = Literal[
     "scenes_at_once",
     "speed_unmeasured",
     "left_out",
+    "less_memory",
 ]
 
 

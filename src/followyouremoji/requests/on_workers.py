@@ -19,6 +19,7 @@ from followyouremoji.face.detection import FaceDetector
 from followyouremoji.requests.animation import load_animator
 from followyouremoji.requests.batch_elsewhere import open_folder
 from followyouremoji.requests.events import Event, Note, PairResult
+from followyouremoji.requests.memory import FittingModel
 from followyouremoji.requests.pair_maker import Job, PairMaker, failed, recipe_of
 from followyouremoji.requests.pairs import Pair
 from followyouremoji.requests.request import AnimationRequest, BatchRequest
@@ -47,10 +48,11 @@ class Worker:
 
     def __init__(self, batch: BatchRequest, detector: FaceDetector) -> None:
         self._notes: list[Note] = []
-        folder, animator = open_folder(batch.output.path), load_animator(batch.model)
+        folder, model = open_folder(batch.output.path), FittingModel(batch.model, load_animator)
         folder.make()
         self._folder = folder
-        self._maker = PairMaker(batch, folder, animator, detector, self._note)
+        model.loaded(self._note)
+        self._maker = PairMaker(batch, folder, model, detector, self._note)
         self._weights = find_checkpoint(batch.model.weights)
         self._known = cache(fingerprint)  # each file is read once
 

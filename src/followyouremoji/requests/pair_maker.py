@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from followyouremoji.errors import UserError, advice_on_gpu_memory
+from followyouremoji.errors import UserError, advice_on_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.media.pictures import read_layers
@@ -26,14 +25,12 @@ from followyouremoji.requests.batch_folder import BatchFolder
 from followyouremoji.requests.bundled import driving_source
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import OnEvent, Outcome, PairResult
+from followyouremoji.requests.memory import FittingModel
 from followyouremoji.requests.pairs import Pair, Source
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, Output
 from followyouremoji.requests.resume import Recipe, differences, fingerprint, recipe
 from followyouremoji.requests.work import Work
 from followyouremoji.sources import Portrait
-
-if TYPE_CHECKING:
-    from followyouremoji.animator import PortraitAnimator
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,11 @@ class PairMaker:
         self,
         batch: BatchRequest,
         folder: BatchFolder,
-        animator: PortraitAnimator,
+        model: FittingModel,
         detector: FaceDetector,
         tell: OnEvent,
     ) -> None:
-        self._batch, self._folder, self._animator, self._tell = batch, folder, animator, tell
+        self._batch, self._folder, self._model, self._tell = batch, folder, model, tell
         self._detector = detector
         self._face: Face | None = None
         self._faults: dict[Source, UserError] = {}  # of portraits and motions that cannot be used
@@ -82,9 +79,12 @@ class PairMaker:
             return None
         return earlier[1].model_copy(update={"made_before": False})
 
-    @advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS)
+    @advice_on_memory(GPU_MEMORY, *GPU_SETTINGS)
     def _made(self, job: Job) -> Outcome:
-        request, animator, pair = job.request, self._animator, job.pair
+        request, pair = job.request, job.pair
+        made_of = (
+            job.recipe()
+        )  # before anything is read: of a file that changes meanwhile, the note is of before
         if self._face is None or self._face.source != pair.portrait:
             self._face = Face(pair.portrait, self._detector)
         with self._blaming(pair.portrait):
@@ -95,6 +95,7 @@ class PairMaker:
             found = self._face.found(work)
         with self._blaming(pair.motion):
             motions = [self._motion(driving, work) for driving in work.drivings.files]
+        animator = self._model.loaded(work.tell)
         for note in notes_on_model(animator, request):
             work.tell(note)
         prepared = animator.prepare_faces(
@@ -103,10 +104,11 @@ class PairMaker:
             alignment=request.alignment,
             settings=request.settings,
         )
+        del animator  # which may leave for one that fits into memory
         work.tell_notes(found, prepared)
         file = work.destination.path.name
-        note_made = partial(self._folder.note_made, file, job.recipe())
-        outcome = write_frames(work, animator, prepared, note_made)
+        note_made = partial(self._folder.note_made, file, made_of)
+        outcome = write_frames(work, self._model, prepared, made_of, note_made)
         self._folder.deliver(file)
         return outcome.model_copy(update={"path": self._folder.named(outcome.path)})
 

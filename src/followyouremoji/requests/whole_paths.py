@@ -17,7 +17,10 @@ def with_whole_paths(request: Request) -> Request:
     """A request that means the same in whatever folder a worker runs."""
     bundle, output = request.settings.detector_bundle, request.output
     same: dict[str, Any] = {
-        "output": output if output.path is None else replace(output, path=whole_path(output.path)),
+        "output": replace(
+            output,
+            **{name: whole_path(getattr(output, name)) for name in ("path", "certificate", "private_key")},
+        ),
         "model": whole_model(request.model),
         "loras": tuple(replace(lora, file=lora.file.absolute()) for lora in request.loras),
         "settings": replace(request.settings, detector_bundle=bundle and bundle.absolute()),
@@ -41,8 +44,8 @@ def whole_model(choice: ModelChoice) -> ModelChoice:
     )
 
 
-def whole_path(path: Path) -> Path:
-    return path if address_of(path) else path.absolute()
+def whole_path(path: Path | None) -> Path | None:
+    return path if path is None or address_of(path) else path.absolute()
 
 
 def whole(given: str) -> str:

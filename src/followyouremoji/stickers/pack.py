@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from followyouremoji.errors import advice_on_gpu_memory
+from followyouremoji.errors import advice_on_memory
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import atomic_output
 from followyouremoji.media.kinds import Size
@@ -25,10 +25,11 @@ from followyouremoji.requests.animation import GPU_MEMORY, GPU_SETTINGS, load_an
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import Note, OnEvent, ignore
+from followyouremoji.requests.memory import Load
 from followyouremoji.stickers.checking import read_frames
 from followyouremoji.stickers.composing import Box, opaque_box
 from followyouremoji.stickers.encoding import StickerError, write_sticker
-from followyouremoji.stickers.making import Load, Maker, StickerOutcome, by_timing, drawn_captions, opened
+from followyouremoji.stickers.making import Maker, StickerOutcome, by_timing, drawn_captions, opened
 from followyouremoji.stickers.motions import expression_loop, fitted
 from followyouremoji.stickers.request import Closing, PackRequest
 from followyouremoji.stickers.services import SERVICES, IconFormat
@@ -96,7 +97,7 @@ def make_pack(request: PackRequest, on_event: OnEvent = ignore, load: Load = loa
             on_event(Note("left_out", sentence, ("expressions",)))
     captions = drawn_captions(request)
     with (
-        advice_on_gpu_memory(GPU_MEMORY, *GPU_SETTINGS),
+        advice_on_memory(GPU_MEMORY, *GPU_SETTINGS),
         atomic_output(folder, request.overwrite, StickerError, entries=is_of_pack) as temporary,
     ):
         rate = request.settings.frame_rate or RATE
@@ -175,7 +176,8 @@ class PackWriter:
             path = self._folder / service / f"{icon.name}.png"
             if icon.animated:
                 small = replace(format, size=icon.size, sides="exact", least_side=1, max_bytes=icon.max_bytes)
-                write_sticker(self._maker.composed(frames, format, icon.size, box), rate, small, path)
+                composed = self._maker.composed(frames, format, icon.size, box)
+                write_sticker(composed, rate, small, path, comment=self._maker.comment)
             else:
                 (picture,) = self._maker.composed(frames[:1], format, icon.size, box)
                 path.write_bytes(small_png(picture, icon))
@@ -193,8 +195,12 @@ class PackWriter:
             on_background(resize_picture(read_frames(one.path)[0], tile(one.size)), GROUND)
             for one in made.values()
         ]
-        write_picture(folder / SHEET, contact_sheet(first, COLUMNS))
-        with zipfile.ZipFile(self._folder / f"{service}.zip", "w", zipfile.ZIP_STORED) as archive:
+        write_picture(folder / SHEET, contact_sheet(first, COLUMNS), comment=self._maker.comment)
+        # A clock that went back to before 1980 is no fault.
+        zipped = zipfile.ZipFile(
+            self._folder / f"{service}.zip", "w", zipfile.ZIP_STORED, strict_timestamps=False
+        )
+        with zipped as archive:
             for path in sorted(folder.iterdir()):
                 if service != "line" or (path.suffix == ".png" and path.name != SHEET):
                     archive.write(path, path.name)

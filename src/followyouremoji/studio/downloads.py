@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.metadata import read_metadata
 from followyouremoji.media.pictures import BACKGROUND, read_layers, resize_picture, write_picture
 from followyouremoji.media.writing import ClipWriter
+from followyouremoji.provenance.record import GENERATED_COMMENT
 from followyouremoji.requests.animation import prepare
 from followyouremoji.requests.events import Outcome, ignore
-from followyouremoji.requests.request import AnimationRequest, ModelChoice, Output
+from followyouremoji.requests.marking import Marks
+from followyouremoji.requests.memory import FittingModel, Load
+from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.work import Work
 
 if TYPE_CHECKING:
-    from followyouremoji.animator import PortraitAnimator
+    pass
 
 CLIP_KINDS, PICTURE_KINDS = (".mp4", ".gif", ".webp", ".webm"), (".png", ".jpg", ".webp")
 LARGEST_SIDES = {".gif": 640, ".webp": 1024}
@@ -32,15 +36,20 @@ def kinds_of(master: Path) -> tuple[str, ...]:
 
 
 def convert(master: Path, target: Path) -> None:
-    """Write a result as another kind of file, with its rate, sound and opacity as far as that kind has them."""
+    """Write a result as another kind of file, with its rate, sound and opacity as far as that kind has them, and its
+    record."""
+    record = read_metadata(master).record
+    comment, seal = GENERATED_COMMENT, None
+    if record is not None:
+        comment, seal = record.comment(), Marks.from_environment(target.suffix).seal(target.suffix, record)
     if master.suffix == ".png":
-        write_picture(target, read_layers(master))
+        write_picture(target, read_layers(master), comment=comment, seal=seal)
         return
     with ClipReader(master) as clip:
         rate, size = clip.info.frame_rate, clip.info.size
         within = LARGEST_SIDES.get(target.suffix, max(size))
         width, height = (max(2, round(side * min(1.0, within / max(size)))) for side in size)
-    with ClipWriter(target, rate, (width, height), sound_from=master) as writer:
+    with ClipWriter(target, rate, (width, height), sound_from=master, comment=comment, seal=seal) as writer:
         for frame in frames_of(master):
             writer.write(resize_picture(frame, (width, height)))
 
@@ -70,20 +79,19 @@ def with_opacity(path: Path) -> Iterator[np.ndarray]:
                 yield frame.reformat(format="rgba", src_colorspace="ITU709").to_ndarray()
 
 
-def write_beside(
-    request: AnimationRequest, master: Path, target: Path, load: Callable[[ModelChoice], PortraitAnimator]
-) -> None:
+def write_beside(request: AnimationRequest, master: Path, target: Path, load: Load) -> None:
     """Write driving, landmarks, portrait and a finished result in a row. No network runs.
 
     Raises UserError where the portrait or the driving is not there any more, or goes backwards.
     """
     work = Work.open(replace(request, output=Output(path=target, side_by_side=True)), ignore)
-    _, prepared = prepare(work, None, load)
+    prepared = prepare(work, None, FittingModel(request.model, load))
     size = work.destination.fitting(row_size(work.drivings, prepared))
 
     def made(sound: bool) -> Outcome:
         return work.outcome(prepared, size, sound)
 
+    record = read_metadata(master).record or GENERATED_COMMENT
     results = (resize_picture(frame, prepared.output_size) for frame in frames_of(master))
     rows = rows_beside(work.drivings, prepared, results, BACKGROUND)
-    work.write((resize_picture(row, size) for row in rows), prepared, size, made)
+    work.write((resize_picture(row, size) for row in rows), prepared, size, made, record)

@@ -13,16 +13,17 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
 from pydantic import TypeAdapter
 
+from followyouremoji.arrays import read_arrays
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
-from followyouremoji.face.arrays import read_arrays
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.face_finder import FaceFinder
+from followyouremoji.files import atomic, write_arrays
+from followyouremoji.jobs.work import Job
 from followyouremoji.media.pictures import on_background, read_layers, write_picture
 from followyouremoji.preparation import check_reach, room_in
 from followyouremoji.requests.animation import animate, load_animator
@@ -35,7 +36,7 @@ from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.derived import DerivedFiles
 from followyouremoji.studio.downloads import convert, kinds_of, write_beside
 from followyouremoji.studio.examples import view_of
-from followyouremoji.studio.jobs import Job, Jobs
+from followyouremoji.studio.jobs import Jobs
 from followyouremoji.studio.live import Live
 from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.materials import (
@@ -124,6 +125,10 @@ class Studio:
         """The model, once it is loaded. Raises UserError where it cannot be."""
         return self.load().result()
 
+    def animator_of(self, choice: ModelChoice) -> PortraitAnimator:
+        """The model for a job: the studio's own, or where memory does not suffice for that, one for this job alone."""
+        return self.animator if choice == self.model else load_animator(choice)
+
     def examine(self, visitor: Visitor, kind: Kind, name: str, incoming: Path) -> Future[Material]:
         """`add_material` in its turn: as many at once as there are cores, for each takes memory."""
         return self._examiners.submit(self.add_material, visitor, kind, name, incoming)
@@ -162,7 +167,7 @@ class Studio:
         layers, landmarks = read_layers(path), portrait_landmarks(path)
         assert landmarks is not None
         shutil.copyfile(path, folder / path.name)
-        np.savez(folder / "faces.npz", landmarks=landmarks[None])
+        write_arrays(folder / "faces.npz", {"landmarks": landmarks[None]})
         write_picture(folder / PICTURE_VIEW, layers)
         return visitor.keep_material(folder, "portrait", example.name, path.name, example.details)
 
@@ -286,10 +291,11 @@ class Studio:
             settings=controls.animation(),
             points=points,
         )
-        (folder / REQUEST).write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
+        with atomic(folder / REQUEST) as temporary:
+            temporary.write_bytes(TypeAdapter(AnimationRequest).dump_json(request))
 
         def make(on_event: OnEvent) -> Made:
-            outcome = animate(request, on_event, lambda choice: self.animator)
+            outcome = animate(request, on_event, self.animator_of)
             return file, outcome.model_dump(mode="json", exclude={"path"})
 
         return self.begin(visitor, result, (portrait, *drivings), make)
@@ -353,9 +359,7 @@ class Studio:
                 AnimationRequest, (master.parent / REQUEST).read_bytes(), "the request", SettingsError
             )
             row = master.with_name(f"beside{'.png' if master.suffix == '.png' else '.mp4'}")
-            master = self.files.get(
-                row, lambda: write_beside(request, master, row, lambda choice: self.animator)
-            )
+            master = self.files.get(row, lambda: write_beside(request, master, row, self.animator_of))
         target = master.with_suffix(ending)
         return self.files.get(target, lambda: convert(master, target))
 

@@ -31,6 +31,7 @@ ENTRIES: Mapping[str, type] = {
     "seconds": float,
     "skipped": int,
 }
+"""Beside `recent`, see `recent.Recent`, which the first checkpoints of this format have not."""
 OLD_ENTRIES = ("module", "step")  # of an `OLD_FILE`, whose weights may still be begun from
 
 
@@ -105,11 +106,15 @@ def read_checkpoint(file: Path) -> State:
         for name in OLD_ENTRIES if old else ENTRIES:
             if not isinstance(state[name], ENTRIES[name]):
                 raise TypeError(name)
+        if not isinstance(state.get("recent", {}), dict):
+            raise TypeError("recent")
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{file} is refused: it holds more than tensors, and reading it could run code."
         ) from error
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError, TypeError) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # damaged files fail in many ways inside zipfile, pickle and torch
         raise WeightsError(
             f"{file} is damaged or no checkpoint of a training run; delete it to go on from the one before it."
         ) from error

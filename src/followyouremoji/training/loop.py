@@ -3,11 +3,10 @@ signal says so."""
 
 from __future__ import annotations
 
-import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +16,10 @@ from torch import Tensor
 from followyouremoji.errors import UserError, WeightsError
 from followyouremoji.training.feed import feed
 from followyouremoji.training.interruption import listening
+from followyouremoji.training.recent import Means
 from followyouremoji.training.run import Diverged, Run
 from followyouremoji.training.settings import RunSettings
 
-Means = dict[str, float]
 OUT_OF_TIME = 1  # a wish to stop, as are the numbers of the signals that are listened to, all higher
 
 
@@ -61,45 +60,6 @@ class Outcome:
         return f"saved at step {self.step} ({why}); the same command goes on from there."
 
 
-class Recent:
-    """Losses, gradient norms and time since the last row of the log. Skipped steps, whose losses are not finite, are
-    left out."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.parts: list[Tensor] = []
-        self.norms: list[float] = []
-        self.steps, self.since = 0, time.monotonic()
-        self.seconds_a_step = 0.0
-
-    def add(self, named: Mapping[str, Tensor], parts: list[Tensor], norm: float) -> None:
-        self.names, self.steps = list(named), self.steps + 1
-        if math.isfinite(norm):
-            self.parts += parts
-            self.norms.append(norm)
-
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Around what is not training and shall not count as its time."""
-        begun = time.monotonic()
-        yield
-        self.since += time.monotonic() - begun
-
-    def row(self, state: Run, figures: Callable[[Means], Means]) -> Means:
-        """The figures of the log's next row, and begin anew; `gpu_gib` is the most that this process's GPU held so
-        far."""
-        means = torch.stack(self.parts).mean(dim=0) if self.parts else torch.full([len(self.names)], math.nan)
-        norm = sum(self.norms) / len(self.norms) if self.norms else math.nan
-        now = time.monotonic()
-        self.seconds_a_step = (now - self.since) / self.steps
-        self.steps, self.since, self.parts, self.norms = 0, now, [], []
-        shown = figures(state.mean(dict(zip(self.names, means.tolist(), strict=True))))
-        row = {**shown, "gradient_norm": norm, "seconds_a_step": self.seconds_a_step}
-        if state.device.type == "cuda":
-            row["gpu_gib"] = torch.cuda.max_memory_allocated(state.device) / 2**30
-        return row
-
-
 def train(
     state: Run,
     run: RunSettings,
@@ -124,7 +84,8 @@ def train(
         nothing learnt is lost.
     """
     batches = feed(make, join, state.share, state.step_number, run.optimisation.steps, run.workers, pin)
-    recent, shown, begun = Recent(), Means(), time.monotonic()
+    recent, shown, begun = state.recent, Means(), time.monotonic()
+    recent.begin()
     reason: str | signal.Signals = "finished"
     with closing(batches), listening(announce=state.is_main) as interruption:
         try:
@@ -139,7 +100,9 @@ def train(
                 recent.add(named, parts, state.update())
                 step = state.step_number
                 if step % run.log_every == 0:
-                    shown = recent.row(state, figures)
+                    shown = recent.row(state.mean, figures)
+                    if state.device.type == "cuda":  # the most that this process's GPU held so far
+                        shown["gpu_gib"] = torch.cuda.max_memory_allocated(state.device) / 2**30
                     state.log(shown)
                 out_of_time = minutes is not None and time.monotonic() - begun > 60 * minutes
                 stop = state.processes.highest(interruption.signal or OUT_OF_TIME * out_of_time)

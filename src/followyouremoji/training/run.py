@@ -40,6 +40,7 @@ from followyouremoji.training.feed import Share
 from followyouremoji.training.journal import LOG, Journal
 from followyouremoji.training.optimiser import first_moment, make_optimiser
 from followyouremoji.training.processes import Processes, join_processes
+from followyouremoji.training.recent import Recent
 from followyouremoji.training.settings import Optimisation
 
 LOCK = ".lock"  # in a run's folder
@@ -108,7 +109,7 @@ class Run:
         self.optimiser = make_optimiser(settings, module, rates)
         self.scaler = torch.amp.GradScaler(enabled=settings.precision == "fp16")
         self.trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        self.average = Average(module, settings.ema)
+        self.average, self.recent = Average(module, settings.ema), Recent()
         self.step_number, self.seconds = 0, 0.0
         self.skipped = self.skipped_in_a_row = 0
         self.saved_step = -1
@@ -222,6 +223,7 @@ class Run:
             "module": self.gathered(self.module.state_dict()),
             "average": self.gathered(self.average.values),
             "optimiser": {name: self.gathered(values) for name, values in moments.items()},
+            "recent": self.recent.state(self.processes),
         }
         if not self.is_main:
             return {}
@@ -336,6 +338,8 @@ class Run:
             self.scaler.load_state_dict(state["scaler"])
         self.step_number = self.saved_step = state["step"]
         self.seconds, self.skipped = state["seconds"], state["skipped"]
+        if "recent" in state:  # earlier versions kept nothing of it
+            self.recent.restore(state["recent"], self.device)
 
     def close(self) -> None:
         """Finish the logs, leave the folder and the other processes."""

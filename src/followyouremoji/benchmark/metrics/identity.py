@@ -38,6 +38,7 @@ from followyouremoji.face.topology import (
     RIGHT_IRIS,
     mean_face,
 )
+from followyouremoji.files import write_arrays
 from followyouremoji.portraits import STYLES, Performance, random_identity
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class IdentityScale:
         return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
     def save(self, path: Path) -> None:
-        np.savez(path, mean=self.mean, spread=self.spread)
+        write_arrays(path, {"mean": self.mean, "spread": self.spread})
 
     @classmethod
     def load(cls, path: Path) -> IdentityScale:

@@ -26,7 +26,7 @@ from followyouremoji.benchmark.metrics.published import (
     networks_folder,
     read_checked,
 )
-from followyouremoji.errors import WeightsError, advice_on_gpu_memory, first_line
+from followyouremoji.errors import WeightsError, advice_on_memory, first_line
 
 if TYPE_CHECKING:
     from followyouremoji.benchmark.observation import Observation
@@ -188,7 +188,7 @@ class Networks:
         """Perceptual distance of each frame to its truth, (T,); both uint8 (T, S, S, 3)."""
         return self.perceptual(frames, truth)[0]
 
-    @advice_on_gpu_memory(SMALLER)
+    @advice_on_memory(SMALLER)
     def perceptual(self, frames: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """LPIPS to the truth (T,), and temporal LPIPS (T - 1,): |LPIPS(f_t, f_t-1) - LPIPS(g_t, g_t-1)| of the frames f
         and the truth g (Chu et al. 2020). Pictures are compared at the size they have.
@@ -215,7 +215,7 @@ class Networks:
             changes.append((both[0][1] - both[1][1]).abs())
         return _array(torch.cat(distances)), _array(torch.cat(changes))
 
-    @advice_on_gpu_memory(SMALLER)
+    @advice_on_memory(SMALLER)
     def fid_features(self, frames: np.ndarray) -> np.ndarray:
         """Inception's last pooled features of each frame, float32 (T, 2048). The file scales pictures to 299x299 by
         itself, as the network of 2015 does."""
@@ -233,7 +233,7 @@ class Networks:
         ]
         return _array(torch.cat(features))
 
-    @advice_on_gpu_memory(SMALLER)
+    @advice_on_memory(SMALLER)
     def fvd_features(self, frames: np.ndarray) -> np.ndarray:
         """I3D's logits of a clip, their mean over time, float32 (1, 400); (0, 400) of fewer than 10 frames.
 
@@ -276,7 +276,7 @@ class Networks:
         cosines[there] = self._embeddings(network, faces) @ own[0]
         return cosines
 
-    @advice_on_gpu_memory(SMALLER)
+    @advice_on_memory(SMALLER)
     def image_quality(self, frames: np.ndarray) -> np.ndarray:
         """HyperIQA's score of each frame, (T,), about 0 to 100: pyiqa's of 25 even crops of 224x224, times 100."""
         scores = [

@@ -1,0 +1,47 @@
+"""Whatever moment a command is killed at, or finds no room at: what has a final name is whole, what is finished is gone
+on with and not made again, and the next run clears the rest away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("skia", reason="inputs are drawn, which needs skia")
+
+from tests.kills.commands import COMMANDS, Command
+from tests.kills.trials import Unbroken, killed, without_room
+
+BY_NAME = {command.name: command for command in COMMANDS}
+
+
+def test_a_training_that_is_killed_again_and_again(tmp_path: Path) -> None:
+    tally = killed(Unbroken(BY_NAME["train"], tmp_path / "trials"), 3)
+    assert tally.faults == []
+    assert (tally.broken, tally.resumed + tally.absent) == (3, 3)
+    assert tally.ends >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS, ids=list(BY_NAME))
+def test_every_command(command: Command, tmp_path: Path) -> None:
+    unbroken = Unbroken(command, tmp_path / "trials")
+    tally = killed(unbroken, 10)
+    assert tally.faults == []
+    assert tally.broken == 10
+    if os.geteuid() == 0 and shutil.which("mount"):
+        tally = without_room(unbroken, 4)
+        assert tally.faults == []
+        assert tally.broken > 0
+
+
+@pytest.mark.slow
+def test_a_studio(tmp_path: Path) -> None:
+    pytest.importorskip("gradio", reason="the studio needs Gradio")
+    from tests.kills.studio import killed_studio
+
+    tally = killed_studio(tmp_path / "trials", 5)
+    assert tally.faults == []
+    assert tally.broken == 5

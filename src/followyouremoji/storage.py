@@ -19,6 +19,7 @@ from filelock import FileLock
 from followyouremoji.cache import cache_folder
 from followyouremoji.errors import UserError, first_line
 from followyouremoji.files import atomic
+from followyouremoji.reading import relative
 
 SCHEMES = ("s3", "gs", "gcs", "az", "abfs", "abfss", "hf", "file", "memory")
 """Not http: what a page answers is no file, and need not come over TLS."""
@@ -57,13 +58,10 @@ def fetch(address: str) -> Path:
 def fetch_folder(address: str) -> Path:
     """A copy of a folder in the cache folder. Raises StorageError."""
     with _reaching(address) as (system, inner):
-        files = {
-            PurePosixPath(file).relative_to(PurePosixPath(inner)): file for file in sorted(system.find(inner))
-        }
+        start = len(inner.rstrip("/")) + 1
+        files = {relative(file[start:]): file for file in sorted(system.find(inner))}
         if not files:
             raise StorageError(f"there is no folder {address}, or nothing in it")
-        if any(".." in name.parts for name in files):
-            raise StorageError(f"{address} holds a file whose name leads out of it")
 
         def copy(place: Path) -> None:
             for name, file in files.items():

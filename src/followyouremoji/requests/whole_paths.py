@@ -16,11 +16,11 @@ Request = TypeVar("Request", AnimationRequest, BatchRequest)
 def with_whole_paths(request: Request) -> Request:
     """A request that means the same in whatever folder a worker runs."""
     bundle, output = request.settings.detector_bundle, request.output
+    paths: dict[str, Any] = {
+        name: whole_path(getattr(output, name)) for name in ("path", "certificate", "private_key")
+    }
     same: dict[str, Any] = {
-        "output": replace(
-            output,
-            **{name: whole_path(getattr(output, name)) for name in ("path", "certificate", "private_key")},
-        ),
+        "output": replace(output, **paths),
         "model": whole_model(request.model),
         "loras": tuple(replace(lora, file=lora.file.absolute()) for lora in request.loras),
         "settings": replace(request.settings, detector_bundle=bundle and bundle.absolute()),

@@ -165,7 +165,7 @@ def make_part(part: Part, worker: Worker) -> PartMade:
 
 
 class Distribution:
-    """Generates courses on an executor's workers, which `load` the model; all advance together. Parameters as of
+    """Generates courses on an executor's workers, which `load` the model once; all advance together. Parameters as of
     `generation.Generation`.
 
     Parts are given out no further ahead of what is taken from `poses` than the executor has workers. Pictures of a pose
@@ -184,7 +184,8 @@ class Distribution:
         tally: Tally | None,
     ) -> None:
         self._executor, self._steps, self._stores = executor, steps, stores
-        self._shared = Shared(load, tuple(courses), sampling, guidance_scale)
+        self._sampling = sampling
+        self._resource = partial(worker, Shared(load, tuple(courses), sampling, guidance_scale))
         self._tally = tally or Tally()
         self._clips = [ClipMade(course, sampling) for course in courses]
         self._waiting: list[deque[Pose]] = [deque() for _ in courses]
@@ -211,8 +212,7 @@ class Distribution:
             parts = [(number, segments) for number, batches in enumerate(level) for segments in batches]
             parts.sort(key=lambda part: part[1][0].frames[0])  # all clips from their start on
             items = (self._part(number, segments) for number, segments in parts)
-            resource = partial(worker, self._shared)
-            for outcome in self._executor.map(make_part, items, resource):
+            for outcome in self._executor.map(make_part, items, self._resource):
                 made, number = outcome.result(), outcome.item.course
                 self._keep(outcome.item, made)
                 yield number, list(self._clips[number].take(outcome.item.segments, made))
@@ -236,8 +236,8 @@ class Distribution:
                 self._stores[part.course].save(clip.numbers[segment], latents)
         self._tally.computed += made.tally.computed
         self._tally.forecast += made.tally.forecast
-        windows = self._shared.sampling.windows
-        clip.steps += sum(self._shared.sampling.steps * len(windows(len(one))) for one in part.segments)
+        sampling = self._sampling
+        clip.steps += sum(sampling.steps * len(sampling.windows(len(one))) for one in part.segments)
         self._steps(part.course, clip.steps)
 
 

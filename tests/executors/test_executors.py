@@ -70,11 +70,21 @@ class Unpicklable(Exception):
         super().__init__(one + other)
 
 
-@contextmanager
-def opened(folder: Path) -> Iterator[str]:
-    with (folder / "opened").open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    yield "resource"
+class Opening:
+    """Opens a resource, and is another each time that it is pickled, as what keeps what it computed is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.pickled = folder, 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.pickled += 1
+        return self.__dict__
+
+    @contextmanager
+    def __call__(self) -> Iterator[str]:
+        with (self.folder / "opened").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        yield "resource"
 
 
 def with_resource(item: int, resource: str) -> tuple[int, str, int]:
@@ -137,7 +147,7 @@ def test_a_killed_worker_is_replaced_and_its_item_tried_again(executor: Pool[Any
 def test_a_worker_keeps_its_resource_from_item_to_item_and_from_map_to_map(
     executor: Executor, tmp_path: Path
 ) -> None:
-    make = partial(opened, tmp_path)
+    make = Opening(tmp_path)
     for _ in range(2):
         done = [outcome.result() for outcome in executor.map(with_resource, range(6), make)]
         assert sorted((item, resource) for item, resource, _ in done) == [(k, "resource") for k in range(6)]

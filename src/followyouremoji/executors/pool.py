@@ -63,6 +63,7 @@ class Pool(ABC, Generic[Handle]):
         self._count = count
         self._idle: list[Handle] = []
         self._workers: list[Handle] = []
+        self._resource: tuple[Resource | None, bytes] = None, pickle.dumps(None)  # and pickled, once
 
     @abstractmethod
     def _start(self) -> Handle:
@@ -82,7 +83,9 @@ class Pool(ABC, Generic[Handle]):
         self, function: Callable[..., Result], items: Iterable[Item], resource: Resource | None = None
     ) -> Iterator[Outcome[Item, Result]]:
         """See `Executor.map`. Raises WorkerLost where workers end before they are ready."""
-        job, rest = Job(pickle.dumps(function), pickle.dumps(resource)), iter(items)
+        if resource is not self._resource[0]:
+            self._resource = resource, pickle.dumps(resource)
+        job, rest = Job(pickle.dumps(function), self._resource[1]), iter(items)
         tasks: deque[Task[Item]] = deque()
         busy: dict[Handle, Task[Item] | None] = {}  # None: a worker that starts
         done: deque[Outcome[Item, Result]] = deque()

@@ -16,10 +16,7 @@ from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.errors import UserError
 from followyouremoji.executors import Executor
 from followyouremoji.face.detection import FaceDetector
-from followyouremoji.requests.animation import (
-    loader,
-    loras_of,
-)
+from followyouremoji.requests.animation import loader, loras_of
 from followyouremoji.requests.batch_elsewhere import open_folder
 from followyouremoji.requests.batch_folder import BatchFolder
 from followyouremoji.requests.bundled import driving_source

@@ -32,6 +32,16 @@ NAMES = [name for name in EXPRESSIONS if name not in {slider.name for slider in 
 """Expressions that a pose can name; a slider goes before an expression of the same name."""
 NO_EXPRESSION = "none"
 
+ALIGNMENT = (
+    *("head", "head_strength", "expression", "brows", "eyes", "mouth", "gaze"),
+    *("portrait_expression", "conjugate_gaze"),
+)
+ANIMATION = (
+    *("seed", "steps", "speed", "guidance_scale", "frame_rate", "loop", "crop", "paste_back"),
+    *("size", "window", "batch"),
+)
+"""Settings that are inputs of Align and of Animate."""
+
 
 @dataclass(frozen=True)
 class Aligned:
@@ -55,11 +65,7 @@ class Align(io.ComfyNode):
                 PortraitType.Input("portrait"),
                 MotionType.Input("motion"),
                 PoseType.Input("pose", optional=True, tooltip="An expression that is added to every frame."),
-                *widgets(
-                    AlignmentSettings,
-                    *("head", "head_strength", "expression", "brows", "eyes", "mouth", "gaze"),
-                    *("portrait_expression", "conjugate_gaze"),
-                ),
+                *widgets(AlignmentSettings, *ALIGNMENT),
                 io.Int.Input(
                     "preview_frames",
                     default=9,
@@ -83,34 +89,12 @@ class Align(io.ComfyNode):
         cls,
         portrait: ChosenFace,
         motion: Motion,
-        head: str,
-        head_strength: float,
-        expression: float,
-        brows: float,
-        eyes: float,
-        mouth: float,
-        gaze: float,
-        portrait_expression: str,
-        conjugate_gaze: str,
         preview_frames: int,
         preview_size: int,
         pose: dict[str, float] | None = None,
+        **given: Any,
     ) -> io.NodeOutput:
-        alignment = settings_of(
-            AlignmentSettings,
-            {
-                "head": head,
-                "head_strength": head_strength,
-                "expression": expression,
-                "brows": brows,
-                "eyes": eyes,
-                "mouth": mouth,
-                "gaze": gaze,
-                "portrait_expression": portrait_expression,
-                "conjugate_gaze": conjugate_gaze,
-            },
-            pose=pose or None,
-        )
+        alignment = settings_of(AlignmentSettings, given, pose=pose or None)
         aligned = Aligned(portrait, motion, alignment)
         return io.NodeOutput(aligned, to_images(landmark_frames(aligned, preview_frames, preview_size))[0])
 
@@ -203,11 +187,7 @@ class Animate(io.ComfyNode):
             inputs=[
                 ModelType.Input("model"),
                 AlignedType.Input("aligned"),
-                *widgets(
-                    AnimationSettings,
-                    *("seed", "steps", "speed", "guidance_scale", "frame_rate", "loop", "crop", "paste_back"),
-                    *("size", "window", "batch"),
-                ),
+                *widgets(AnimationSettings, *ANIMATION),
             ],
             outputs=[
                 io.Image.Output("images", display_name="images"),
@@ -218,35 +198,7 @@ class Animate(io.ComfyNode):
 
     @classmethod
     @in_words
-    def execute(
-        cls,
-        model: PortraitAnimator,
-        aligned: Aligned,
-        seed: int,
-        steps: int,
-        speed: str,
-        guidance_scale: float,
-        frame_rate: float,
-        loop: str,
-        crop: str,
-        paste_back: str,
-        size: int,
-        window: int,
-        batch: int,
-    ) -> io.NodeOutput:
-        given: dict[str, Any] = {
-            "seed": seed,
-            "steps": steps,
-            "speed": speed,
-            "guidance_scale": guidance_scale,
-            "frame_rate": frame_rate,
-            "loop": loop,
-            "crop": crop,
-            "paste_back": paste_back,
-            "size": size,
-            "window": window,
-            "batch": batch,
-        }
+    def execute(cls, model: PortraitAnimator, aligned: Aligned, **given: Any) -> io.NodeOutput:
         settings = settings_of(AnimationSettings, given)
         model.check(settings)
         motion = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from followyouremoji.errors import first_line, some_of
+from followyouremoji.errors import UserError, first_line, shown, some_of
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,22 @@ def test_an_error_is_told_by_its_first_line_or_its_name(error: Exception, said: 
 )
 def test_many_names_are_told_by_a_few(names: str, said: str) -> None:
     assert some_of(list(names)) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Zoë's smile 🙂", "Zoë's smile 🙂"),
+        ("\x1b[2J\x1b]0;mine\x07", r"\x1b[2J\x1b]0;mine\x07"),
+        ("one\r\ntwo\u2028three", r"one\r\ntwo\u2028three"),
+        ("png.\u202egpj \ud800", r"png.\u202egpj \ud800"),
+        ("a" * 80, "a" * 80),
+        ("a" * 1_000_000, "a" * 77 + "..."),
+    ],
+)
+def test_a_quoted_text_is_short_and_steers_no_terminal(text: str, said: str) -> None:
+    assert shown(text) == said
+
+
+def test_an_error_s_message_steers_no_terminal() -> None:
+    assert str(UserError("motion\x1b[31m.npy")) == r"motion\x1b[31m.npy"

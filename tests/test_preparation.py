@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from followyouremoji.errors import ClipError, FaceNotFound, MotionError, PictureError, SettingsError
-from followyouremoji.face.alignment import AlignmentSettings, after_mean_face
+from followyouremoji.face.alignment import after_mean_face
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.face.expressions import EXPRESSIONS
 from followyouremoji.face.geometry import iris_places, solve_metric_faces
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.topology import INNER_LIPS_LOOP, mean_face
 from followyouremoji.framing import ModelFraming, choose_crop
 from followyouremoji.media.pictures import on_background, write_picture

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from followyouremoji.errors import FaceNotFound
-from followyouremoji.face.alignment import AlignmentSettings, SolvedMotion
+from followyouremoji.face.alignment import SolvedMotion
 from followyouremoji.face.detection import FaceDetector, Landmarks
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
 from followyouremoji.media.pictures import write_picture

@@ -15,8 +15,8 @@ import torch
 from followyouremoji.checkpoints.lora import read_lora, with_loras
 from followyouremoji.checkpoints.model import Model, choose_device, load_model, split_devices
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.timeline import timeline
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
-from followyouremoji.errors import NAMED, SettingsError, UserError
+from followyouremoji.errors import NAMED, SettingsError, UserError, shown
 
 Config = TypeVar("Config")
 JsonSchema = Mapping[str, Any]
@@ -28,7 +28,6 @@ RANGE = {
     "exclusiveMaximum": " to below {:g}",
     "multipleOf": ", a multiple of {:g}",
 }
-SHOWN = 60  # characters of a wrong value that a message repeats
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -127,10 +126,11 @@ def _mistake(schema: JsonSchema, error: ErrorDetails) -> str:
         known = {name: one for table in options for name, one in table.get("properties", {}).items()}
         any_name = [more for one in options if isinstance(more := one.get("additionalProperties"), dict)]
         if part in known or any_name:  # else it is unknown, or the name of a union's member
-            path, at = f"{path}.{part}" if path else part, known.get(part) or any_name[0]
+            at = known.get(part) or any_name[0]
+            path = f"{path}.{shown(part)}" if path else shown(part)
     match error["type"]:
         case "unexpected_keyword_argument":
-            name = str(error["loc"][-1])
+            name = shown(str(error["loc"][-1]))
             close = get_close_matches(name, known, 1)
             hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
             return f"unknown entry `{f'{path}.{name}' if path else name}`; {hint}"
@@ -144,6 +144,5 @@ def _mistake(schema: JsonSchema, error: ErrorDetails) -> str:
         case "json_invalid":
             return f"it is no JSON text ({error['ctx']['error']})"
     value = error["input"]
-    shown = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    shown = shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 3]}..."
-    return f"{f'`{path}`' if path else 'it'} must be {allowed(at, definitions)}, not {shown}"
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    return f"{f'`{path}`' if path else 'it'} must be {allowed(at, definitions)}, not {shown(text)}"

@@ -6,6 +6,7 @@ import platform
 import shlex
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import distributions
@@ -13,6 +14,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from followyouremoji.cache import cache_folder
+from followyouremoji.errors import SAID, shown
 from followyouremoji.version import __version__
 
 KEPT = 20  # reports; older ones go
@@ -20,7 +22,7 @@ KEPT = 20  # reports; older ones go
 
 def sentence(error: BaseException) -> str:
     """The sentence for a user on an error that nobody foresaw, once its report is written. Never fails."""
-    what = traceback.format_exception_only(error)[0].splitlines()[0]
+    what = shown(traceback.format_exception_only(error)[0].splitlines()[0], SAID)
     report = write_report(error)
     where = (
         "no report could be written" if report is None else f"{report} says more; send it with your report"
@@ -32,7 +34,8 @@ def write_report(error: BaseException) -> Path | None:
     """Write the traceback, the command and the versions of all packages to a new file: in `crashes` in the cache
     folder, or else in the temporary folder. None where neither can be written. Never fails."""
     now = datetime.now()
-    for folder in (lambda: cache_folder() / "crashes", lambda: Path(gettempdir())):
+    folders: tuple[Callable[[], Path], ...] = (lambda: cache_folder() / "crashes", lambda: Path(gettempdir()))
+    for folder in folders:
         with suppress(Exception):  # it must not hide the error that it reports
             file = folder() / f"fye-crash-{now:%Y%m%d-%H%M%S-%f}.txt"
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 
 from followyouremoji.errors import PictureError
-from followyouremoji.face.alignment import Aligned, AlignmentSettings, SolvedMotion, align, measure
+from followyouremoji.face.alignment import Aligned, SolvedMotion, align, measure
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.settings import Loop
+from followyouremoji.face.settings import AlignmentSettings, Loop
 from followyouremoji.face.timeline import looped
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.ranges import ClipRange

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 from filelock import BaseFileLock, FileLock, Timeout
 
 from followyouremoji.errors import UserError
+from followyouremoji.reading import regular_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +50,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     with atomic(path) as temporary:
         # In ASCII: a file name that is no valid text in any encoding still makes a valid JSON text.
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of the program's own, where there is none. Raises OSError, also for a link: what is written there
+    would lie elsewhere."""
+    path.mkdir(exist_ok=True)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, which may lead elsewhere", str(path))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
@@ -166,8 +175,8 @@ def atomic_output(
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits. Raises OSError."""
-    with path.open("rb") as file:
+    """SHA-256 of a regular file, in hexadecimal digits. Raises OSError."""
+    with regular_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -195,7 +204,7 @@ def workspaces(folder: Path, name: str | None = None) -> list[Path]:
     if name is not None:
         stem, ending = re.escape(_shortened(Path(name).stem)), re.escape(Path(name).suffix)
     named = re.compile(rf"\.{stem}\.[0-9a-f]{{8}}\.part{ending}")
-    return [path for path in folder.iterdir() if named.fullmatch(path.name)]
+    return [path for path in folder.iterdir() if named.fullmatch(path.name) and not path.is_symlink()]
 
 
 def clear_stale(folder: Path, name: str | None = None) -> None:

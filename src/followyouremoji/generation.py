@@ -177,7 +177,7 @@ def generate(
     def warped_picture(pose: int) -> np.ndarray:
         return clip.warped_picture(int(course.frames[pose]))
 
-    return _decoded(models, sampled, back, warped_picture if code_warps else None)
+    return decoded(models, sampled, back=back, warped_picture=warped_picture if code_warps else None)
 
 
 def with_those_between(
@@ -234,13 +234,15 @@ def shown_together(
 
 
 @torch.inference_mode()
-def _decoded(
+def decoded(
     models: Sequence[Model],
     sampled: Generator[Sampled, None, None],
-    back: bool,
-    warped_picture: Callable[[int], np.ndarray] | None,
+    *,
+    back: bool = False,
+    warped_picture: Callable[[int], np.ndarray] | None = None,
 ) -> Generator[Pose, None, None]:
-    """The poses of `generate`, of latents as they come."""
+    """The poses of `generate`, of latents as they come; `warped_picture` gives the warped portrait of a pose, which the
+    autoencoder then shows too."""
     decoder = Decoder(models[0])
     kept: list[tuple[int, Sampled, list[np.ndarray | None]]] = []
     pose = 0
@@ -250,10 +252,10 @@ def _decoded(
         pieces = stack.enter_context(closing(sampled))
         for part in in_groups(pieces, DECODED_AT_ONCE, whole=warped_picture is not None):
             poses = range(pose, pose + len(part))
-            decoded = decoder(part, [warped_picture(one) for one in poses] if warped_picture else None)
+            made = decoder(part, [warped_picture(one) for one in poses] if warped_picture else None)
             if back:
-                kept.append((pose, part.to("cpu"), [coded for _, coded in decoded]))
-            for number, pictures in enumerate(decoded, pose):
+                kept.append((pose, part.to("cpu"), [coded for _, coded in made]))
+            for number, pictures in enumerate(made, pose):
                 yield number, *pictures
             pose += len(part)
     for first, part, coded in reversed(kept):

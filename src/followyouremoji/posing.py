@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from followyouremoji.animator import Loras, PortraitAnimator
-from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.timeline import timeline
 from followyouremoji.framing import ModelFraming
 from followyouremoji.generation import generate, read_portrait

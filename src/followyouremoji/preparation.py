@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from followyouremoji.errors import MotionError, SettingsError
-from followyouremoji.face.alignment import Aligned, AlignmentSettings, align_in_picture
+from followyouremoji.face.alignment import Aligned, align_in_picture
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.sharing import shares
 from followyouremoji.face.topology import N_LANDMARKS
 from followyouremoji.face_finder import FaceFinder

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.framing import ModelFraming
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS
 from followyouremoji.media.pictures import write_picture

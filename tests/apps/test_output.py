@@ -5,7 +5,7 @@ import time
 import pytest
 
 from followyouremoji.apps import output
-from followyouremoji.apps.output import progress_bar, progress_line
+from followyouremoji.apps.output import note, progress_bar, progress_line, say, say_table
 
 
 @pytest.fixture
@@ -42,3 +42,14 @@ def test_the_time_left_is_that_of_what_this_run_has_to_do() -> None:
     assert progress_line("Clips", 25, 100, 0, 30) == "Clips: 25%, 0:00:30 so far, about 0:01:30 left"
     assert progress_line("Clips", 75, 100, 50, 30) == "Clips: 75%, 0:00:30 so far, about 0:00:30 left"
     assert progress_line("Clips", 50, 100, 50, 30) == "Clips: 50%, 0:00:30 so far"
+
+
+def test_no_text_of_a_file_steers_the_terminal_or_is_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\x1b[2J[red]:heart:[/red]\x9b1m"
+    say(f"{text}\nsecond line")
+    note(text)
+    say_table(("name",), [(text,)])
+    printed = capsys.readouterr()
+    safe = r"\x1b[2J[red]:heart:[/red]\x9b1m"
+    assert [line.rstrip() for line in printed.out.splitlines()] == [safe, "second line", "name", safe]
+    assert printed.err.rstrip() == safe

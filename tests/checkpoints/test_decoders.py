@@ -155,7 +155,7 @@ def test_one_s_own_is_read_as_it_was_written(structure: str, tmp_path: Path) -> 
         (2, "{}", r"its format is 'followyouremoji-decoder-2'.* needs a newer followyouremoji"),
         (1, "{", "it is no JSON text"),
         (1, "{}", "either the structure `taesd` or `shuffle`"),
-        (1, '{"shuffle": {"blocks": 0}}', r"`shuffle\.blocks` must be a whole number from 1 to 65536, not 0"),
+        (1, '{"shuffle": {"blocks": 0}}', r"`shuffle\.blocks` must be a whole number from 1 to 32, not 0"),
     ],
 )
 def test_headers_that_say_no_sizes_are_refused(version: int, sizes: str, words: str, tmp_path: Path) -> None:

@@ -130,8 +130,8 @@ def test_files_that_are_no_loras_are_refused(tmp_path) -> None:
     tensors = load_file(file)
     cases: dict[str, tuple[bytes | None, str]] = {
         "missing": (None, "there is no LoRA file"),
-        "cut": (file.read_bytes()[:200], "damaged or no safetensors file"),
-        "text": (b"not a LoRA", "damaged or no safetensors file"),
+        "cut": (file.read_bytes()[:200], "damaged or not a whole safetensors file"),
+        "text": (b"not a LoRA", "damaged or not a whole safetensors file"),
     }
     for name, (contents, message) in cases.items():
         path = tmp_path / f"{name}.safetensors"

@@ -1,4 +1,4 @@
-"""Every block of commands or Python in the guides runs as it is written."""
+"""Every block of commands or Python in the pages that tell how to do something runs as it is written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from tests.docs.snippets import DOCS, NEEDS, SLOW, run, snippets
 
-PAGES = sorted([DOCS / "index.md", *DOCS.glob("guides/*.md"), *DOCS.glob("formats/*.md")])
+FOLDERS = ("guides", "how", "formats")
+PAGES = [DOCS / "index.md", *sorted(page for folder in FOLDERS for page in DOCS.glob(f"{folder}/*.md"))]
 
 
 def pages(*, slow: bool) -> list[object]:

@@ -8,7 +8,6 @@ import pytest
 
 from followyouremoji.errors import MotionError, SettingsError
 from followyouremoji.face.alignment import (
-    AlignmentSettings,
     after_mean_face,
     align,
     align_in_picture,
@@ -20,6 +19,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.geometry import iris_places, irises_at
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.regions import REGIONS, region_weights
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.topology import (
     FACE_OVAL_LOOP,
     INNER_LIPS_LOOP,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.alignment import AlignmentSettings, align_motion
+from followyouremoji.face.alignment import align_motion
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.gaze import (
     LOWER_LIDS,
@@ -23,6 +23,7 @@ from followyouremoji.face.gaze import (
 )
 from followyouremoji.face.geometry import iris_places, project, solve_metric_faces
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.topology import mean_face
 from tests.face.synthetic import screen_landmarks, turn
 

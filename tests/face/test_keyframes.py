@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from followyouremoji.errors import MotionError, SettingsError
-from followyouremoji.face.alignment import AlignmentSettings, align, align_motion
+from followyouremoji.face.alignment import align, align_motion
 from followyouremoji.face.expressions import EXPRESSIONS, NAMED_EXPRESSIONS
 from followyouremoji.face.gaze import eye_openings
 from followyouremoji.face.geometry import eye_distance
@@ -24,6 +24,7 @@ from followyouremoji.face.keyframes import (
     write_keyframes,
 )
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.sliders import SLIDERS
 from followyouremoji.face.timeline import looped
 from tests.face.test_poses import PORTRAITS, portrait

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followyouremoji.face.alignment import AlignmentSettings, align_motion
+from followyouremoji.face.alignment import align_motion
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.gaze import LOWER_LIDS, UPPER_LIDS
 from followyouremoji.face.geometry import project
 from followyouremoji.face.lids import RIMS, uncrossed
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.topology import mean_face
 from tests.face.synthetic import screen_landmarks, turn
 

@@ -5,13 +5,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from followyouremoji.face.alignment import AlignmentSettings, align, align_motion
+from followyouremoji.face.alignment import align, align_motion
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.expressions import CONTROLS
 from followyouremoji.face.gaze import eye_openings
 from followyouremoji.face.geometry import eye_distance
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.poses import Moves, lid_heights, neutral_face, summed
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.sliders import EFFECTS, SLIDERS
 from followyouremoji.face.topology import FACE_OVAL_LOOP, LEFT_IRIS, N_MESH, RIGHT_IRIS
 from followyouremoji.requests.bundled import EXAMPLES, bundled_motion, portrait_landmarks

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.alignment import AlignmentSettings, align
+from followyouremoji.face.alignment import align
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.geometry import eye_distance
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.framing import ModelFraming
 from followyouremoji.live.motion import LiveMotion, check_alignment
 from followyouremoji.live.pacing import LiveState

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from followyouremoji.face.alignment import AlignmentSettings, align_motion
+from followyouremoji.face.alignment import align_motion
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.geometry import rotations_and_scales, solve_metric_faces
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.topology import LEFT_IRIS, RIGHT_IRIS
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.portraits.truth import exact_gaze, exact_landmarks

@@ -73,6 +73,7 @@ def test_more_than_fits_is_refused_with_how_much_does() -> None:
     text = "WORD " * 40
     with pytest.raises(CaptionError, match="199 letters, of which about") as refused:
         draw_caption(SIZE, text)
+    assert refused.value.settings == ("caption",)
     fitting = int(str(refused.value).split("about ")[1].split()[0])
     assert 10 < fitting < 150
     draw_caption(SIZE, text[:fitting])
@@ -138,8 +139,9 @@ def test_the_font_has_all_letters() -> None:
 
 
 def test_a_given_font_that_cannot_be_used(tmp_path: Path) -> None:
-    with pytest.raises(CaptionError, match="there is no font file"):
+    with pytest.raises(CaptionError, match="there is no font file") as refused:
         draw_caption(SIZE, "A", font=tmp_path / "none.ttf")
+    assert refused.value.settings == ("caption", "font")
     (tmp_path / "text.ttf").write_text("not a font")
     with pytest.raises(CaptionError, match="is not a font"):
         draw_caption(SIZE, "A", font=tmp_path / "text.ttf")

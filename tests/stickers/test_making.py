@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,20 @@ from followyouremoji.face.keyframes import Keyframe, keyframe_motion
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.requests.events import Event, Stage
-from followyouremoji.requests.request import ClipSettings, ModelChoice
+from followyouremoji.requests.request import ModelChoice
 from followyouremoji.settings import AnimationSettings, Switch
 from followyouremoji.stickers.captions import CaptionError, find_font
 from followyouremoji.stickers.checking import read_facts, read_frames, violations
 from followyouremoji.stickers.encoding import StickerError
-from followyouremoji.stickers.making import make_sticker, open_driving, sticker_places
-from followyouremoji.stickers.request import StickerLook, StickerRequest
+from followyouremoji.stickers.making import (
+    make_sticker,
+    note_on_part,
+    open_driving,
+    sticker_places,
+    used_part,
+)
+from followyouremoji.stickers.motions import Timing
+from followyouremoji.stickers.request import StickerClip, StickerLook, StickerRequest
 from followyouremoji.stickers.services import SERVICES
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
@@ -95,28 +103,40 @@ def test_what_is_outlined(asked: StickerRequest) -> None:
     assert whitest_at_the_edge("auto") < 190
 
 
-def test_a_long_motion_is_cut_and_that_is_told(asked: StickerRequest, tmp_path: Path) -> None:
-    long = keyframe_motion([Keyframe(seconds=0.0), Keyframe(seconds=8.0, pose={"smile": 1.0})])
+def test_of_a_long_motion_the_liveliest_part_is_used_and_that_is_told(
+    asked: StickerRequest, tmp_path: Path
+) -> None:
+    """Eight seconds of which the face moves from 4 to 5.6; a blink's way before that is no reason to begin there."""
+    open_mouth, shut = {"jaw_open": 1.0}, dict[str, float]()
+    keyframes = ((0.0, shut), (1.0, {"blink": 1.0}), (1.3, shut), (4.0, shut), (4.4, open_mouth), (4.8, shut))
+    keyframes += ((5.2, open_mouth), (5.6, shut), (8.0, shut))
+    long = keyframe_motion([Keyframe(seconds=seconds, pose=pose) for seconds, pose in keyframes])
     long.save(tmp_path / "long.fyemotion")
-    request = replace(
-        asked,
-        driving=str(tmp_path / "long.fyemotion"),
-        services=("telegram", "whatsapp"),
-        settings=AnimationSettings(),
-    )
-    whole, notes = open_driving(replace(request, services=("whatsapp",)))
-    assert (whole.expected_frames, notes) == (201, [])
-    part, (note,) = open_driving(replace(request, services=("telegram",)))
-    assert 75 <= part.expected_frames <= 78
-    assert ("3 s for telegram" in note.sentence, note.settings) == (True, ("start",))
-    both, (note,) = open_driving(request)
-    assert both.expected_frames == 201
-    assert "whatsapp" not in note.sentence
-    back, (note,) = open_driving(replace(request, services=("telegram",), closing="pingpong"))
-    assert 38 <= back.expected_frames <= 41
-    assert "1.5 s for telegram" in note.sentence
-    chosen = replace(request, services=("telegram",), closing="pingpong", clip=ClipSettings(start="6s"))
-    assert open_driving(chosen)[0].expected_frames <= 41
+    request = replace(asked, driving=str(tmp_path / "long.fyemotion"), settings=AnimationSettings())
+
+    def used(service: str, **choice: Any) -> tuple[float, float, str]:
+        """From where to where, and the note."""
+        chosen = replace(request, services=(service,), **choice)
+        driving, lasts = open_driving(chosen)
+        assert driving.motion is not None
+        timing = Timing.fitting(
+            SERVICES[service], driving.motion.duration, driving.frame_rate, chosen.closing
+        )
+        part = used_part(chosen, driving.motion, timing)
+        note = note_on_part(chosen, driving.path, lasts, part, driving.motion, [service])
+        begin = float(part.timestamps[0])
+        return begin, begin + part.duration, note.sentence
+
+    begin, end, note = used("telegram")
+    assert 2.5 < begin <= 4.0 < 5.6 <= end
+    assert end - begin == pytest.approx(3.0)
+    assert f"the liveliest 3.0 s, from {begin:.1f} s on, are used for telegram" in note
+    assert used("whatsapp")[:2] == (0.0, pytest.approx(8.04))
+    begin, end, _ = used("telegram", closing="pingpong")
+    assert 3.5 < begin < end < 6.0
+    begin, end, note = used("telegram", clip=StickerClip(start="1s"))
+    assert (begin, end) == (1.0, pytest.approx(4.0))
+    assert "the first 3.0 s are used for telegram" in note
 
 
 def test_one_service_may_fail(asked: StickerRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +164,7 @@ def test_what_cannot_be_used_is_told_before_a_model_is_loaded(asked: StickerRequ
     refused(replace(asked, path=tmp_path / "a.webp", services=("line",)), StickerError, "must end in .png")
     picture = str(portrait_path("bundled:max"))
     refused(replace(asked, driving=picture), MotionError, "one pose")
-    refused(replace(asked, clip=ClipSettings(stop="1")), MotionError, "one pose")
+    refused(replace(asked, clip=StickerClip(stop="1")), MotionError, "one pose")
     with pytest.raises(SettingsError, match="telegram, whatsapp"):
         replace(asked, services=())
     with pytest.raises(SettingsError, match="'icq' is not known"):

@@ -16,8 +16,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from followyouremoji.face.alignment import AlignmentSettings, align_motion
+from followyouremoji.face.alignment import align_motion
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.timeline import looped
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_layers

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from followyouremoji.face.alignment import AlignmentSettings, align
+from followyouremoji.face.alignment import align
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.media.clips import ClipReader
 from tests.studio.test_poses import SMILE, ada
 

@@ -18,7 +18,7 @@ from PIL import Image
 from starlette.testclient import WebSocketTestSession
 
 from followyouremoji.errors import PictureError, SettingsError
-from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.posing import PoseSession
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.serving import MOST_MESSAGE

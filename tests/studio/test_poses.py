@@ -16,11 +16,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from followyouremoji.config import parse
-from followyouremoji.face.alignment import AlignmentSettings, align
+from followyouremoji.face.alignment import align
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.drawing import PARTS
 from followyouremoji.face.keyframes import Keyframes
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.topology import LEFT_IRIS, RIGHT_IRIS
 from followyouremoji.media.pictures import read_layers
 from followyouremoji.requests.bundled import portrait_landmarks, portrait_path

@@ -93,10 +93,7 @@ def came(result: PairResult) -> str:
 
 def summarise(outcome: BatchOutcome) -> None:
     """Print what was made, and a table of what was not."""
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    from followyouremoji.apps.output import say
+    from followyouremoji.apps.output import say, say_table
 
     counts = {
         "made": outcome.made,
@@ -107,11 +104,7 @@ def summarise(outcome: BatchOutcome) -> None:
         reasons = defaultdict(list)
         for pair in outcome.failed:
             reasons[came(pair)].append(pair.name)
-        columns = [Column(name, overflow="fold") for name in ("failed", "why")]
-        table = Table(*columns, box=None, pad_edge=False)
-        for why, names in reasons.items():
-            table.add_row(some_of(names), why)
-        Console(highlight=False, markup=False).print(table)
+        say_table(("failed", "why"), [(some_of(names), why) for why, names in reasons.items()])
         say("")
     told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     say(f"{outcome.folder}: {told}; {outcome.seconds:.0f} s.")

@@ -37,16 +37,11 @@ def weights(download: Download = None, yes: Yes = False) -> None:
 
 
 def print_networks() -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
+    from followyouremoji.apps.output import say, say_table
     from followyouremoji.benchmark.metrics.published import NETWORKS, networks_folder
     from followyouremoji.errors import WeightsError
 
-    columns = [
-        Column(name, overflow="fold") for name in ("name", "there", "MB", "commercial", "columns", "licence")
-    ]
-    table, folder, problems = Table(*columns, box=None, pad_edge=False), networks_folder(), []
+    rows, folder, problems = [], networks_folder(), []
     for network in NETWORKS:
         try:
             there: str = network.state(folder)
@@ -54,13 +49,13 @@ def print_networks() -> None:
             there = "another file"
             problems.append(str(error))
         size = "" if network.size is None else f"{network.size / 1e6:.0f}"
-        table.add_row(
-            network.name, there, size, network.commercial, ", ".join(network.metrics), network.licence
+        rows.append(
+            (network.name, there, size, network.commercial, ", ".join(network.metrics), network.licence)
         )
-    Console(highlight=False, markup=False).print(table)
-    print(f"\nThey lie in {folder}. Whether their licences allow your use is for you to check.")
+    say_table(("name", "there", "MB", "commercial", "columns", "licence"), rows)
+    say(f"\nThey lie in {folder}. Whether their licences allow your use is for you to check.")
     for problem in problems:
-        print(problem)
+        say(problem)
 
 
 def fetch_networks(networks: list[PublishedNetwork], folder: Path, yes: bool) -> None:

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 from rich.table import Table
 
+from followyouremoji.errors import escaped
+
 NEEDED = ("torch", "diffusers", "transformers", "safetensors", "mediapipe", "numpy", "av", "pillow")
 OPTIONAL = {
     "skia-python": "drawn portraits and training",
@@ -20,7 +22,7 @@ OPTIONAL = {
 
 def examine() -> bool:
     """Print the state of this installation; returns whether `fye animate` can run with the bundled model."""
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     packages = package_rows()
     device = device_rows()
     weights, bundled = weight_rows()
@@ -32,7 +34,7 @@ def examine() -> bool:
     ):
         table = Table.grid(padding=(0, 2))
         for name, state in rows:
-            table.add_row(f"  {name}", state)
+            table.add_row(f"  {escaped(name)}", escaped(state))
         console.print(title, style="bold")
         console.print(table)
     missing = [name for name in NEEDED if installed(name) is None]

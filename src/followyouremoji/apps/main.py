@@ -58,7 +58,7 @@ def tell(error: Exception) -> int:
     """Tell a user of an error in one line; returns the exit code."""
     from followyouremoji.apps.choices import with_flags
     from followyouremoji.crashes import sentence
-    from followyouremoji.errors import UserError
+    from followyouremoji.errors import UserError, escaped
 
     code = BAD_INPUT
     if isinstance(error, UserError):
@@ -70,7 +70,7 @@ def tell(error: Exception) -> int:
         message = f"{error.filename}: {error.strerror}"
     else:
         message, code = sentence(error), UNFORESEEN
-    print(f"Error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"Error: {escaped(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 

@@ -144,7 +144,7 @@ def info(
 ) -> None:
     """Show what a motion file holds: source, length, size, and where the face was missing."""
     from followyouremoji.apps.output import say
-    from followyouremoji.errors import MotionError
+    from followyouremoji.errors import MotionError, shown
     from followyouremoji.face.alignment import neutral_frame
     from followyouremoji.face.motion import MOTION_ENDINGS, Motion
     from followyouremoji.requests.bundled import driving_source
@@ -157,7 +157,7 @@ def info(
             )
         motion = Motion.read(motion)
     missing = len(motion) - int(motion.found.sum())
-    say(f"source       {motion.source}")
+    say(f"source       {shown(motion.source)}")
     say(f"frames       {len(motion)}, {motion.duration:.2f} s at {motion.frame_rate:g} frames a second")
     say(f"seen in      pictures of {motion.size[0]}x{motion.size[1]} pixels")
     say(f"face         {f'missing in {missing} frames, filled in' if missing else 'found in every frame'}")

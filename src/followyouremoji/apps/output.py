@@ -1,9 +1,13 @@
-"""What the user sees: lines, notes, and bars while something is done."""
+"""What the user sees: lines, notes, tables, and bars while something is done.
+
+Texts that come from files cannot steer the terminal: their control characters are escaped, and nothing in them is
+markup.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import chain, repeat
@@ -11,7 +15,6 @@ from threading import Event, Thread
 from typing import Protocol
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -20,8 +23,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column, Table
+from rich.text import Text
 
 from followyouremoji.apps.interrupts import end_if_pressed
+from followyouremoji.errors import escaped
 
 FIRST, EVERY = (
     10.0,
@@ -36,12 +42,24 @@ class Advance(Protocol):
 
 def say(message: str) -> None:
     """A line for the user, on the standard output."""
-    print(message, flush=True)
+    print(_lines(message), flush=True)
 
 
 def note(message: str, style: str = "yellow") -> None:
     """A remark beside the result, on the standard error output."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False, style=style)
+    Console(stderr=True, soft_wrap=True).print(Text(_lines(message), style))
+
+
+def say_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table for the user, on the standard output: the names of its columns, and a text for each in every row."""
+    table = Table(*(Column(name, overflow="fold") for name in names), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(_lines(cell)) for cell in row))
+    Console().print(table)
+
+
+def _lines(message: str) -> str:
+    return "\n".join(map(escaped, message.split("\n")))
 
 
 @contextmanager
@@ -54,7 +72,7 @@ def progress_bar(what: str) -> Iterator[Advance]:
             yield advance
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
@@ -62,11 +80,11 @@ def progress_bar(what: str) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(escaped(what), total=None)
 
         def advance(done: float, total: float | None, what: str | None = None) -> None:
             end_if_pressed()  # networks have a thread of their own, and may be far from their next frame
-            bar.update(task, completed=done, total=total, description=what)
+            bar.update(task, completed=done, total=total, description=what and escaped(what))
 
         yield advance
 
@@ -112,9 +130,9 @@ def progress_line(what: str, done: float, total: float | None, before: float, se
 def status_line() -> Iterator[Callable[[str], None]]:
     """A line on the standard error output that is written again and again, and vanishes in the end; nothing where that
     is not a terminal."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda line: None
         return
     with console.status("") as status:
-        yield lambda line: status.update(escape(line))
+        yield lambda line: status.update(Text(escaped(line)))

@@ -40,24 +40,25 @@ FullPrecision = Annotated[
 @weights_app.command("list", epilog=examples("fye weights list"))
 def list_weights() -> None:
     """Show which models are there, under the names that --weights takes."""
-    from rich.console import Console
-    from rich.table import Column, Table
-
+    from followyouremoji.apps.output import say, say_table
     from followyouremoji.checkpoints import cache_folder, list_checkpoints, small_decoder_file
 
-    columns = [Column(name, overflow="fold") for name in ("name", "there", "MB", "layout", "what it is")]
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in list_checkpoints():
-        there = "yes" if row.present else "no"
-        table.add_row(
-            row.name, there, f"{row.size / 1e6:.0f}" if row.size else "", row.layout or "", row.note
+    rows = [
+        (
+            row.name,
+            "yes" if row.present else "no",
+            f"{row.size / 1e6:.0f}" if row.size else "",
+            row.layout or "",
+            row.note,
         )
-    Console(highlight=False, markup=False).print(table)
-    print(f"\nModels of your own in {cache_folder()} are listed too.")
+        for row in list_checkpoints()
+    ]
+    say_table(("name", "there", "MB", "layout", "what it is"), rows)
+    say(f"\nModels of your own in {cache_folder()} are listed too.")
     if small_decoder_file().is_file():
-        print(f"The small decoder of --decoder small: {small_decoder_file()}")
+        say(f"The small decoder of --decoder small: {small_decoder_file()}")
     else:
-        print("The small decoder of --decoder small is not there: fye weights download --small-decoder")
+        say("The small decoder of --decoder small is not there: fye weights download --small-decoder")
 
 
 @weights_app.command(

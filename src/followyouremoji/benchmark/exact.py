@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from followyouremoji.animator import PortraitAnimator
-from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.prepared import Prepared
 from followyouremoji.settings import AnimationSettings
 

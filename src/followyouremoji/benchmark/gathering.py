@@ -12,7 +12,7 @@ from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from followyouremoji.errors import DataError
+from followyouremoji.errors import DataError, first_line, shown
 
 Kind = Literal["portrait", "clip"]
 
@@ -125,7 +125,7 @@ def read_labels(folder: Path, kind: Kind) -> dict[str, dict[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as reason:
-        raise DataError(f"{path} cannot be read as a CSV table in UTF-8 ({reason}).") from None
+        raise DataError(f"{path} cannot be read as a CSV table in UTF-8 ({first_line(reason)}).") from None
     header = text.partition("\n")[0]
     comma = (
         ";" if ";" in header and "," not in header else ","
@@ -134,7 +134,7 @@ def read_labels(folder: Path, kind: Kind) -> dict[str, dict[str, str]]:
     known = COLUMNS[kind]
     unknown = [name for name in rows.fieldnames or () if name not in known]
     if unknown or "file" not in (rows.fieldnames or ()):
-        wrong = f"an unknown column {unknown[0]!r}" if unknown else "no column `file`"
+        wrong = f"an unknown column {shown(repr(unknown[0]))}" if unknown else "no column `file`"
         raise DataError(
             f"{path} has {wrong}; its columns are {', '.join(known)}, of which `file` must be there."
         )
@@ -143,16 +143,16 @@ def read_labels(folder: Path, kind: Kind) -> dict[str, dict[str, str]]:
         for row in rows:
             _add_row({name: (text or "").strip() for name, text in row.items() if name}, labels, folder)
     except csv.Error as reason:
-        raise DataError(f"{path} is no CSV table: line {rows.line_num}: {reason}.") from None
+        raise DataError(f"{path} is no CSV table: line {rows.line_num}: {first_line(reason)}.") from None
     return labels
 
 
 def _add_row(row: dict[str, str], labels: dict[str, dict[str, str]], folder: Path) -> None:
     file = str(PurePosixPath(row["file"].replace("\\", "/")))
     if not (folder / file).is_file():
-        raise DataError(f"{folder / LABELS} names {row['file']!r}, which is not in its folder.")
+        raise DataError(f"{folder / LABELS} names {shown(repr(row['file']))}, which is not in its folder.")
     if file in labels:
-        raise DataError(f"{folder / LABELS} names {row['file']!r} twice.")
+        raise DataError(f"{folder / LABELS} names {shown(repr(row['file']))} twice.")
     labels[file] = row
 
 

@@ -25,7 +25,7 @@ from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.store import SECONDS, Results, Run, SystemItem, locked
 from followyouremoji.benchmark.suite import Case, Suite
 from followyouremoji.benchmark.systems import Remark, System, make_system
-from followyouremoji.errors import DataError, SettingsError, UserError, first_line
+from followyouremoji.errors import DataError, SettingsError, UserError, first_line, shown
 from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.executors.base import Resource
 from followyouremoji.media.writing import ClipWriter
@@ -133,7 +133,7 @@ def chosen_cases(suite: Suite, protocol: Protocol, pairs: Sequence[str] | None) 
     cases = suite.cases(protocol, pairs)
     known = {case.name for case in cases}
     if unknown := [name for name in pairs or () if name not in known]:
-        raise SettingsError(f"The suite {suite.manifest.name!r} has no pair {unknown[0]!r}.")
+        raise SettingsError(f"The suite {shown(repr(suite.manifest.name))} has no pair {unknown[0]!r}.")
     return cases
 
 

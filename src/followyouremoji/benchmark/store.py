@@ -25,8 +25,9 @@ from followyouremoji.benchmark.metrics import Measured
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.benchmark.suite import Case
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError, SettingsError, first_line
+from followyouremoji.errors import DataError, SettingsError, first_line, shown
 from followyouremoji.files import atomic, clear_stale, lock
+from followyouremoji.reading import MOST_JSON, read_bytes
 
 try:
     import pyarrow as pa
@@ -113,10 +114,10 @@ class Results:
         """Raises DataError where there are none."""
         path = folder / RUN
         try:
-            text = path.read_bytes()
-        except OSError as reason:
+            text = read_bytes(path, MOST_JSON)
+        except (OSError, ValueError) as reason:
             raise DataError(
-                f"{folder} holds no results: its {RUN} cannot be read ({reason.strerror})."
+                f"{folder} holds no results: its {RUN} cannot be read ({first_line(reason)})."
             ) from None
         return cls(folder, parse(Run, text, path, DataError))
 
@@ -131,14 +132,14 @@ class Results:
             there = cls.read(folder).run
             if there.fingerprint != run.fingerprint:
                 raise DataError(
-                    f"{folder} holds results of the suite {there.suite!r} in another version or of another suite; measure into a new folder."
+                    f"{folder} holds results of the suite {shown(repr(there.suite))} in another version or of another suite; measure into a new folder."
                 )
             run.protocol.check_same(there.protocol, str(folder))
             known = {system.name: system for system in there.systems}
             for system in run.systems:
                 if known.get(system.name, system).fingerprint != system.fingerprint:
                     raise DataError(
-                        f"{folder} holds results of another {system.name!r}: {known[system.name].described}. Give this one another name, "
+                        f"{folder} holds results of another {system.name!r}: {shown(known[system.name].described)}. Give this one another name, "
                         "NAME=SYSTEM, or measure into a new folder."
                     )
             run = replace(run, systems=list({**known, **{one.name: one for one in run.systems}}.values()))

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -24,12 +24,13 @@ from pydantic import Field, TypeAdapter
 
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import DataError
+from followyouremoji.errors import DataError, first_line
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import checksum
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_picture, resize_picture
+from followyouremoji.reading import MOST_JSON, inside, read_bytes
 
 MANIFEST = "manifest.json"
 Mode = Literal["self", "cross"]
@@ -319,20 +320,17 @@ def read_manifest(folder: Path) -> Manifest:
     be used."""
     path = folder / MANIFEST
     try:
-        text = path.read_bytes()
-    except OSError as reason:
-        raise DataError(f"{folder} is no suite: its {MANIFEST} cannot be read ({reason.strerror}).") from None
+        text = read_bytes(path, MOST_JSON)
+    except (OSError, ValueError) as reason:
+        raise DataError(
+            f"{folder} is no suite: its {MANIFEST} cannot be read ({first_line(reason)})."
+        ) from None
     return parse(Manifest, text, path, DataError)
 
 
 def check_inside(path: str, manifest: Path) -> None:
     """Raise DataError where a manifest's path leads out of its folder."""
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or set(path) & set("\\:\0") or not pure.parts:
-        raise DataError(f"{manifest} names {path!r}, which is no path inside its folder.")
     try:
-        inside = (manifest.parent / pure).resolve().is_relative_to(manifest.parent.resolve())
-    except (OSError, RuntimeError):  # a link that leads to itself
-        inside = False
-    if not inside:
-        raise DataError(f"{manifest} names {path!r}, which leads out of its folder.")
+        inside(manifest.parent, path)
+    except ValueError as reason:
+        raise DataError(f"{manifest} cannot be used: {reason}.") from None

@@ -36,8 +36,9 @@ import numpy as np
 from followyouremoji.benchmark.suite import Case
 from followyouremoji.benchmark.warps import mesh_warp
 from followyouremoji.errors import ClipError, DataError, SettingsError, WeightsError
-from followyouremoji.face.alignment import AlignmentSettings, align
+from followyouremoji.face.alignment import align
 from followyouremoji.face.blending import blend_face
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.warping import warp_portrait
 from followyouremoji.face.window import face_window
 from followyouremoji.files import checksum

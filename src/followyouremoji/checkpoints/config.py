@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from followyouremoji.config import Share, validated
 from followyouremoji.face.drawing import LandmarkStyle
 from followyouremoji.networks import AutoencoderConfig, NetworkConfig
-from followyouremoji.networks.config import Size
+from followyouremoji.networks.config import Frames
 
 STABLE_DIFFUSION_LATENT_CHANNELS = 4
 
@@ -18,13 +18,13 @@ STABLE_DIFFUSION_LATENT_CHANNELS = 4
 class ModelConfig:
     """A model's networks and the settings that it was trained for."""
 
-    name: Annotated[str, StringConstraints(pattern=r"\S")]
+    name: Annotated[str, StringConstraints(pattern=r"\S", max_length=100)]
     """The model's name."""
     network: NetworkConfig
     """Sizes of its networks."""
     autoencoder: AutoencoderConfig | None = None
     """Sizes of a small autoencoder; without it, Stable Diffusion's in a diffusers folder `vae/`."""
-    picture_size: Size = 512
+    picture_size: Annotated[int, Field(ge=1, le=4096)] = 512
     """Height and width of the pictures, pixels."""
     antialiased_landmarks: bool = False
     """Whether the landmark pictures that it learnt from have soft edges."""
@@ -36,13 +36,13 @@ class ModelConfig:
     """Where landmarks are aligned: in metric space (Sec. 3.1), or in the picture alone."""
     framing: Literal["picture", "window"] = "picture"
     """What it generates: the picture, or the face alone in its window."""
-    steps: Size = 30
+    steps: Annotated[int, Field(ge=1, le=1000)] = 30
     """Steps of DDIM."""
     guidance_scale: Annotated[float, Field(ge=1, le=100)] = 3.5
     """Strength of the classifier-free guidance; 1 is none."""
     shared_noise: Share = 0.0
     """0: every frame has its own noise, 1: all frames share one."""
-    window: Size = 16
+    window: Frames = 16
     """Frames sampled at once."""
     known_frames: bool = True
     """Whether a paper-layout network learnt to heed known frames (Sec. 3.3)."""

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 from pydantic_core import to_json
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import nn
 
 from followyouremoji.cache import small_decoder_file
-from followyouremoji.checkpoints.tensors import on_meta, read_network, write_tensors
+from followyouremoji.checkpoints.tensors import on_meta, open_tensors, read_network, write_tensors
 from followyouremoji.config import parse
-from followyouremoji.errors import WeightsError, first_line
+from followyouremoji.errors import WeightsError, shown
 from followyouremoji.files import atomic_output
 from followyouremoji.networks.decoder import TAESD, DecoderConfig, build_decoder, build_taesd
 
@@ -79,18 +79,13 @@ def write_decoder(decoder: nn.Module, config: DecoderConfig, file: Path, *, over
 
 def _read_config(file: Path) -> DecoderConfig | None:
     """The sizes in a file's header; None where it has none, as TAESD's."""
-    try:
-        with safe_open(file, framework="pt") as opened:
-            header = opened.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{file} is damaged or not a whole safetensors file ({first_line(error)}); fetch or export it again"
-        ) from error
+    with open_tensors(file) as opened:
+        header = opened.metadata() or {}
     if "decoder" not in header:
         return None
     if header.get("format") != FORMAT:
         raise WeightsError(
-            f"{file} cannot be used: its format is {header.get('format')!r}, this version reads {FORMAT!r}; "
+            f"{file} cannot be used: its format is {shown(repr(header.get('format')))}, this version reads {FORMAT!r}; "
             "a file of a newer format needs a newer followyouremoji"
         )
     return parse(DecoderConfig, header["decoder"], file, WeightsError)

@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 from safetensors import SafetensorError
 
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line, shown
 from followyouremoji.files import AtomicOutput, atomic_output, checksum
+from followyouremoji.reading import read_json, relative
 
 CONFIG_FILE = "config.json"
 FORMAT = 1  # of config.json; a newer number means that this version cannot read the checkpoint
@@ -38,7 +40,7 @@ class FileRecord:
 
     size: NonNegativeInt
     """Bytes."""
-    sha256: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """The SHA-256 sum, hexadecimal."""
 
 
@@ -61,28 +63,30 @@ def read_config(folder: Path) -> tuple[ModelConfig, dict[str, FileRecord]]:
             f"there is no folder {folder}; give a checkpoint's folder, 'bundled' or 'released'"
         )
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_json(file)
     except FileNotFoundError as error:
         raise WeightsError(
             f"{folder} is not a checkpoint: it has no {CONFIG_FILE}; weights as the authors published them are made one by "
             "`fye weights convert`"
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise WeightsError(
-            f"{file} cannot be read as JSON ({error}); fetch or save the checkpoint again"
+            f"{file} cannot be read as JSON ({first_line(error)}); fetch or save the checkpoint again"
         ) from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{file} cannot be used: it does not hold a JSON object")
     if (found := values.pop("format", None)) != FORMAT:
         raise WeightsError(
-            f"{file} cannot be used: its format is {found!r}, this version reads format {FORMAT}; "
+            f"{file} cannot be used: its format is {shown(repr(found))}, this version reads format {FORMAT}; "
             "a file of a newer format needs a newer followyouremoji"
         )
-    records = json.dumps(values.pop("files", {}))
-    return (
-        parse(ModelConfig, json.dumps(values), file, WeightsError),
-        parse(dict[str, FileRecord], records, f"{file}, `files`", WeightsError),
-    )
+    said = json.dumps(values.pop("files", {}))
+    config = parse(ModelConfig, json.dumps(values), file, WeightsError)
+    records = parse(dict[str, FileRecord], said, f"{file}, `files`", WeightsError)
+    try:
+        for name in records:
+            relative(name)
+    except ValueError as error:
+        raise WeightsError(f"{file} cannot be used: in its `files`, {error}") from None
+    return config, records
 
 
 def write_config(config: ModelConfig, folder: Path) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from followyouremoji.cache import cache_folder, face_landmarker_file, small_decoder_file
+from followyouremoji.checkpoints.encoders import CLIP_WEIGHTS
 from followyouremoji.checkpoints.folder import IMAGE_ENCODER_FOLDER, VAE_FOLDER, check_free
 from followyouremoji.checkpoints.released import (
     AUTHORS_REPOSITORY,
     CLIP_FILE,
     CLIP_REPOSITORY,
-    CLIP_WEIGHTS,
     PUBLISHED_FILES,
     SAFETENSORS_REPOSITORY,
     VAE_REPOSITORY,

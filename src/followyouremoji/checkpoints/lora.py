@@ -10,20 +10,22 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic import Field
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from followyouremoji.checkpoints.model import Model
-from followyouremoji.checkpoints.tensors import write_tensors
-from followyouremoji.errors import WeightsError
+from followyouremoji.checkpoints.tensors import open_tensors, write_tensors
+from followyouremoji.config import parse, validated
+from followyouremoji.errors import WeightsError, shown
 from followyouremoji.files import atomic_output
 
 FORMAT = "followyouremoji-lora-1"
@@ -71,6 +73,16 @@ class Lora:
         return (self.alpha / self.rank) * product.view(self.shape(target))
 
 
+@validated
+class _Header:
+    """What a file's header says of a LoRA."""
+
+    rank: Annotated[int, Field(ge=1, le=65_536)]
+    alpha: Annotated[float, Field(gt=0, le=65_536)]
+    base: str
+    about: str
+
+
 def check_scale(scale: float) -> None:
     if not abs(scale) <= LARGEST_SCALE:  # also where it is NaN
         raise WeightsError(
@@ -82,24 +94,16 @@ def read_lora(file: Path) -> Lora:
     """Read a LoRA file. Raises WeightsError where it is missing, damaged or something else."""
     if not file.is_file():
         raise WeightsError(f"there is no LoRA file {file}; make one with `fye train lora`")
-    try:
-        with safe_open(file, framework="pt") as opened:
-            header = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{file} is damaged or no safetensors file; copy or make it again") from error
+    with open_tensors(file) as opened:
+        header = opened.metadata() or {}
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a mapping)
     if header.get("format") != FORMAT:
         raise WeightsError(
-            f"{file} is not a LoRA of this program: its header says {header.get('format')!r} instead of {FORMAT!r}. "
+            f"{file} is not a LoRA of this program: its header says {shown(repr(header.get('format')))} instead of {FORMAT!r}. "
             "LoRAs for text-to-image models do not fit"
         )
-    try:
-        values = json.loads(header["lora"])
-        lora = Lora(
-            tensors, int(values["rank"]), float(values["alpha"]), str(values["base"]), str(values["about"])
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{file} has a damaged header; copy or make it again") from error
+    said = parse(_Header, header.get("lora", ""), f"the header of {file}", WeightsError)
+    lora = Lora(tensors, said.rank, said.alpha, said.base, said.about)
     _check(lora, file)
     return lora
 
@@ -158,8 +162,8 @@ def check_fits(model: Model, lora: Lora, origin: str) -> None:
         if layer is None or tuple(layer.weight.shape) != wanted:
             there = "has no such layer" if layer is None else f"has one of {tuple(layer.weight.shape)}"
             raise WeightsError(
-                f"{origin} does not fit the model {model.config.name!r}: it was trained on {lora.base!r} and changes "
-                f"{target} of {wanted}, where this model {there}; use the model that it was trained on"
+                f"{origin} does not fit the model {model.config.name!r}: it was trained on {shown(repr(lora.base))} and changes "
+                f"{shown(target)} of {wanted}, where this model {there}; use the model that it was trained on"
             )
 
 
@@ -176,22 +180,22 @@ def _layer(model: Model, target: str) -> nn.Linear | nn.Conv2d | None:
 
 def _check(lora: Lora, file: Path) -> None:
     def problems() -> Iterator[str]:
-        if lora.rank < 1 or not (math.isfinite(lora.alpha) and lora.alpha > 0):
-            yield f"rank {lora.rank} with alpha {lora.alpha}"
         if not lora.targets:
             yield "no layers"
         known = {target + end for target in lora.targets for end in (DOWN, UP)}
         for name in sorted(set(lora.tensors) ^ known):
-            yield f"{name} without its counterpart"
+            yield f"{shown(name)} without its counterpart"
         for target in lora.targets:
             if target + UP not in lora.tensors:
                 continue
             down, up = lora.tensors[target + DOWN], lora.tensors[target + UP]
             fits = down.ndim in (2, 4) and up.ndim == down.ndim and down.shape[0] == lora.rank == up.shape[1]
-            if not fits:
-                yield f"{target} of the shapes {tuple(down.shape)} and {tuple(up.shape)}"
+            if not (down.is_floating_point() and up.is_floating_point()):
+                yield f"{shown(target)} of {down.dtype} and {up.dtype}"
+            elif not fits:
+                yield f"{shown(target)} of the shapes {tuple(down.shape)} and {tuple(up.shape)}"
             elif not (bool(torch.isfinite(down).all()) and bool(torch.isfinite(up).all())):
-                yield f"{target} with values that are not finite"
+                yield f"{shown(target)} with values that are not finite"
 
     for problem in problems():
         raise WeightsError(f"{file} is damaged: it holds {problem}; copy or make it again")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from followyouremoji.cache import cache_folder
 from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, shown
 from followyouremoji.networks.config import Layout
 
+STATED = 400  # characters of a model's statement about its origin that a list shows
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -79,5 +80,5 @@ def _row(name: str, folder: Path) -> CheckpointRow:
     except WeightsError as error:
         return CheckpointRow(name, folder, size, present=False, layout=None, note=str(error))
     return CheckpointRow(
-        name, folder, size, present=True, layout=config.network.layout, note=config.provenance
+        name, folder, size, present=True, layout=config.network.layout, note=shown(config.provenance, STATED)
     )

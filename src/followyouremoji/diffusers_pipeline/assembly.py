@@ -15,6 +15,7 @@ from followyouremoji.checkpoints.encoders import ClipImageEncoder, StableDiffusi
 from followyouremoji.checkpoints.model import Model, with_cpu_kernels
 from followyouremoji.checkpoints.offloading import Turns
 from followyouremoji.checkpoints.tensors import on_meta
+from followyouremoji.diffusers_pipeline.conversion import NETWORKS, config_of
 from followyouremoji.diffusers_pipeline.parts import Part, SmallAutoencoderModel
 from followyouremoji.errors import WeightsError
 from followyouremoji.networks import FollowYourEmoji
@@ -40,21 +41,25 @@ class HookedTurns(Turns):
         yield
 
 
-def assemble(
-    config: ModelConfig,
-    parts: Mapping[str, Part | None],
-    vae: Any,
-    image_encoder: nn.Module | None,
-) -> Model:
-    """The model of a pipeline's components, whose tensors it shares.
+def config_of_components(pipeline: Any) -> ModelConfig:
+    """The config of the model whose components a pipeline has, as a checkpoint has it. Raises WeightsError for
+    components that are none of a model."""
+    vae = pipeline.vae.config["sizes"] if isinstance(pipeline.vae, SmallAutoencoderModel) else None
+    return config_of(
+        pipeline.config["model"], pipeline.denoiser.config["sizes"], vae, "the pipeline's config"
+    )
 
-    `parts` by their names in `FollowYourEmoji`; `vae` is a `SmallAutoencoderModel` or diffusers' `AutoencoderKL`.
+
+def assemble(pipeline: Any) -> Model:
+    """The model of a pipeline's components, whose tensors it shares; of a modular pipeline's too.
 
     Raises WeightsError where they are not those of one model.
     """
+    config, vae, image_encoder = config_of_components(pipeline), pipeline.vae, pipeline.image_encoder
     networks = on_meta(lambda: FollowYourEmoji(config.network)).eval()
     components: dict[nn.Module, nn.Module] = {}
-    for name, part in parts.items():
+    for name in NETWORKS:
+        part: Part | None = getattr(pipeline, name)
         if (part is None) != (getattr(networks, name) is None):
             raise WeightsError(f"the model {config.name!r} needs {'a' if part is None else 'no'} {name}")
         if part is None:

@@ -43,8 +43,9 @@ from followyouremoji.diffusers_pipeline.parts import (
     plain,
 )
 from followyouremoji.diffusers_pipeline.scheduler import FollowYourEmojiScheduler
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line, shown
 from followyouremoji.files import atomic_output
+from followyouremoji.reading import read_json
 
 PIPELINE = "FollowYourEmojiPipeline"
 INDEX_FILE, CONFIG_FILE, CARD_FILE = "model_index.json", "config.json", "README.md"
@@ -179,7 +180,7 @@ def check_folder(folder: Path, *, passed: frozenset[str] = frozenset()) -> Model
     index = _read_json(folder / INDEX_FILE)
     if index.get("_class_name") != PIPELINE:
         raise WeightsError(
-            f"{folder / INDEX_FILE} is of the pipeline {index.get('_class_name')!r}: only a {PIPELINE} can be used"
+            f"{folder / INDEX_FILE} is of the pipeline {shown(repr(index.get('_class_name')))}: only a {PIPELINE} can be used"
         )
     network = _sizes(folder / "denoiser" / CONFIG_FILE)
     own_vae = index.get(VAE_FOLDER) != FOREIGN_VAE
@@ -237,14 +238,11 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise WeightsError(f"{file} is missing: the folder is incomplete; convert, save or fetch it again")
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return read_json(file)
+    except (OSError, ValueError) as error:
         raise WeightsError(
-            f"{file} cannot be read as JSON ({error}); convert, save or fetch it again"
+            f"{file} cannot be read as JSON ({first_line(error)}); convert, save or fetch it again"
         ) from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{file} cannot be used: it does not hold a JSON object")
-    return values
 
 
 def _require_whole(file: Path) -> None:

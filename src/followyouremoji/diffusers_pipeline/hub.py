@@ -7,7 +7,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from followyouremoji.diffusers_pipeline.conversion import CARD_FILE, PIPELINE
 from followyouremoji.errors import WeightsError

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from diffusers.utils import BaseOutput
+from diffusers.utils.outputs import BaseOutput
 from PIL import Image
 from torch import Tensor
 

@@ -42,13 +42,13 @@ class Part(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' own way
     sizes_kind: ClassVar[type[Sizes]] = NetworkConfig
     network: nn.Module
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(self, sizes: dict[str, Any]) -> None:
         """Build the network of `sizes`, the entries of a `NetworkConfig`; of the autoencoder of an `AutoencoderConfig`.
 
         Raises WeightsError for sizes that no network can have.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._stand_for(self.kind(read_sizes(self.sizes_kind, sizes, type(self).__name__)))
 
     @classmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,12 +23,17 @@ from followyouremoji import model_settings
 from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.encoders import StableDiffusionAutoencoder
 from followyouremoji.checkpoints.model import Model, load_model
-from followyouremoji.diffusers_pipeline.assembly import assemble, suit_device
+from followyouremoji.diffusers_pipeline.arguments import (
+    check_callback_tensors,
+    check_output_type,
+    scale_of_loras,
+    settings_of_call,
+)
+from followyouremoji.diffusers_pipeline.assembly import assemble, config_of_components, suit_device
 from followyouremoji.diffusers_pipeline.conversion import (
     CARD_FILE,
     NETWORKS,
     check_folder,
-    config_of,
     settings_of,
 )
 from followyouremoji.diffusers_pipeline.driving import driving_motion
@@ -37,7 +41,6 @@ from followyouremoji.diffusers_pipeline.hub import fetch, upload
 from followyouremoji.diffusers_pipeline.loras import WEIGHTS_NAME, Adapters
 from followyouremoji.diffusers_pipeline.model_card import model_card
 from followyouremoji.diffusers_pipeline.outputs import (
-    OUTPUT_TYPES,
     FollowYourEmojiPipelineOutput,
     OutputType,
     as_output,
@@ -50,20 +53,17 @@ from followyouremoji.diffusers_pipeline.parts import (
     SmallAutoencoderModel,
 )
 from followyouremoji.diffusers_pipeline.scheduler import DenoisingByScheduler, FollowYourEmojiScheduler
+from followyouremoji.diffusers_pipeline.stages import latents, pictures, sampled
 from followyouremoji.errors import SettingsError
-from followyouremoji.face.alignment import AlignmentSettings
 from followyouremoji.face.detection import Landmarks
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.timeline import Timeline, timeline
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming
-from followyouremoji.generation import ModelReader, generate, read_portrait
+from followyouremoji.generation import read_portrait
 from followyouremoji.model_settings import check_size, sampling_settings
-from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.numpy_threads import without_numpy_threads
 from followyouremoji.preparation import prepare
-from followyouremoji.prepared import Prepared
-from followyouremoji.sampling.residual import onto_warp
-from followyouremoji.sampling.sampler import Sampled, sample
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import MotionSource, PortraitSource
@@ -108,7 +108,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         model: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.register_modules(
+        self.register_modules(  # type: ignore[no-untyped-call]
             denoiser=denoiser,
             appearance_net=appearance_net,
             landmark_encoder=landmark_encoder,
@@ -117,7 +117,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             qformer=qformer,
             image_encoder=image_encoder,
         )
-        self.register_to_config(model=model or {})
+        self.register_to_config(model=model or {})  # type: ignore[no-untyped-call]
         self._assembly: tuple[tuple[Any, ...], Model] | None = None
         self._adapters = Adapters()
         self._faces = FaceFinder()
@@ -234,8 +234,7 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
     @property
     def model_config(self) -> ModelConfig:
         """The model's config, as a checkpoint has it. Raises WeightsError for components that are none of a model."""
-        vae = self.vae.config["sizes"] if isinstance(self.vae, SmallAutoencoderModel) else None
-        return config_of(self.config["model"], self.denoiser.config["sizes"], vae, "the pipeline's config")
+        return config_of_components(self)
 
     @property
     def guidance_scale(self) -> float:
@@ -297,15 +296,10 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
         """
         if isinstance(callback_on_step_end, (PipelineCallback, MultiPipelineCallbacks)):
             callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
-        scale = check_inputs(output_type, callback_on_step_end_tensor_inputs, cross_attention_kwargs)
-        settings = settings or AnimationSettings()
-        settings = replace(
-            settings,
-            steps=settings.steps if num_inference_steps is None else num_inference_steps,
-            guidance_scale=settings.guidance_scale if guidance_scale is None else guidance_scale,
-            seed=settings.seed if generator is None else drawn_seed(generator),
-            speed="exact",
-        )
+        check_output_type(output_type)
+        check_callback_tensors(callback_on_step_end_tensor_inputs, self._callback_tensor_inputs)
+        scale = scale_of_loras(cross_attention_kwargs)
+        settings = settings_of_call(settings, num_inference_steps, guidance_scale, generator)
         model = self._assembled()
         check_size(model.config, settings.size)
         sampling = sampling_settings([model], settings)
@@ -328,79 +322,30 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
             faces=self._faces,
         )
         course = timeline(prepared.points_in_picture, prepared.loop)
-        make = self._latents if output_type == "latent" else self._pictures
-        with self._adapters.scaled(model, scale), without_numpy_threads():
-            frames = as_output(make(model, prepared, course, sampling, denoise), output_type)
-        self.maybe_free_model_hooks()
+        with (
+            self._adapters.scaled(model, scale),
+            without_numpy_threads(),
+            self._progress(sampling, course) as progress,
+        ):
+            read = read_portrait(model, prepared, self._guidance_scale)
+            pieces = sampled(model, prepared, course, read, sampling, denoise, progress)
+            made = (
+                latents(model, course, pieces)
+                if output_type == "latent"
+                else pictures(model, prepared, course, pieces)
+            )
+        frames = as_output(made, output_type)
+        self.maybe_free_model_hooks()  # type: ignore[no-untyped-call]
         if not return_dict:
             return (frames,)
         return FollowYourEmojiPipelineOutput(frames=frames, frame_rate=prepared.motion.frame_rate)
-
-    def _pictures(
-        self,
-        model: Model,
-        prepared: Prepared,
-        course: Timeline,
-        sampling: SamplingSettings,
-        denoise: DenoisingByScheduler,
-    ) -> list[np.ndarray]:
-        """The finished frames."""
-        finished = {}
-        with self._progress(sampling, course) as progress:
-            for pose, picture, coded_warp in generate(
-                [model],
-                prepared,
-                course,
-                sampling,
-                self._guidance_scale,
-                progress,
-                code_warps=prepared.reads_coded_warp,
-                denoise=denoise,
-            ):
-                finished[pose] = prepared.finish(picture, int(course.frames[pose]), coded_warp)
-        return [finished[int(pose)] for pose in course.shown]
-
-    def _latents(
-        self,
-        model: Model,
-        prepared: Prepared,
-        course: Timeline,
-        sampling: SamplingSettings,
-        denoise: DenoisingByScheduler,
-    ) -> Tensor:
-        """The frames' latents, (1, channels, frames, height, width)."""
-        network, side = model.config.network, prepared.size // LATENT_STRIDE
-        read = read_portrait(model, prepared, self._guidance_scale)
-        with self._progress(sampling, course) as progress, model.using("denoiser"):
-            pieces: list[Sampled] = list(
-                sample(
-                    [ModelReader(model, prepared, course, read)],
-                    len(course),
-                    (network.latent_channels, side, side),
-                    sampling,
-                    progress,
-                    cuts=course.cuts,
-                    loop=course.circular,
-                    denoise=denoise,
-                )
-            )
-        latents = torch.cat(
-            [
-                piece.latents
-                if piece.warped is None
-                else onto_warp(piece.latents, piece.warped, network.residual_scale)
-                for piece in pieces
-            ]
-        )
-        return latents[torch.from_numpy(course.shown).to(latents.device)].transpose(0, 1)[None]
 
     def _assembled(self) -> Model:
         """The components as a model, the same one while they are the same. Raises WeightsError where they are not of
         one."""
         components = tuple(self.components.values())
         if self._assembly is None or self._assembly[0] != components:
-            parts = {name: getattr(self, name) for name in NETWORKS}
-            self._assembly = components, assemble(self.model_config, parts, self.vae, self.image_encoder)
+            self._assembly = components, assemble(self)
         suit_device(self._assembly[1])
         return self._assembly[1]
 
@@ -428,24 +373,3 @@ class FollowYourEmojiPipeline(DiffusionPipeline):
                 bar.update(done - bar.n)
 
             yield advance
-
-
-def check_inputs(
-    output_type: str, tensor_inputs: Sequence[str], attention: Mapping[str, Any] | None
-) -> float:
-    """The scale of LoRAs that a call asks for. Raises SettingsError for arguments that cannot be used."""
-    if output_type not in OUTPUT_TYPES:
-        raise SettingsError(f"there is no output type {output_type!r}: use {', '.join(OUTPUT_TYPES)}")
-    unknown = sorted(set(tensor_inputs) - set(FollowYourEmojiPipeline._callback_tensor_inputs))
-    if unknown:
-        raise SettingsError(f"a step has no tensor {unknown[0]!r} for the callback: there is 'latents'")
-    options = dict(attention or {})
-    scale = options.pop("scale", 1.0)
-    if options:
-        raise SettingsError(f"`cross_attention_kwargs` has no {min(options)!r}: there is 'scale', of LoRAs")
-    return float(scale)
-
-
-def drawn_seed(generator: torch.Generator) -> int:
-    """A generator's next number, as a seed."""
-    return int(torch.randint(2**63 - 1, (1,), generator=generator, device=generator.device))

@@ -12,7 +12,7 @@ setting of theirs prevents: a process that minds has to filter them itself.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.resources import files
 from itertools import repeat
@@ -132,7 +132,7 @@ class TaskGraph:
                 f"{bundle} is not a face-landmarker task bundle that MediaPipe can open: {first_line(error).rstrip('.')}. "
                 "Get face_landmarker.task from Google's MediaPipe page again, or leave it out."
             ) from error
-        self._to_image = lambda picture: Image(image_format=ImageFormat.SRGB, data=picture)
+        self._to_image = partial(Image, image_format=ImageFormat.SRGB)
         self._tracking = tracking
         self._milliseconds = 0
 
@@ -147,7 +147,7 @@ class TaskGraph:
         ]
 
     def _process(self, picture: np.ndarray) -> Any:
-        image = self._to_image(picture)
+        image = self._to_image(data=picture)
         if not self._tracking:
             return self._landmarker.detect(image)
         self._milliseconds += _UNSMOOTHED

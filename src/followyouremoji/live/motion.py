@@ -8,14 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from followyouremoji.errors import MotionError, SettingsError
-from followyouremoji.face.alignment import (
-    AlignmentSettings,
-    Measured,
-    SolvedMotion,
-    align,
-    align_in_picture,
-    measure,
-)
+from followyouremoji.face.alignment import Measured, SolvedMotion, align, align_in_picture, measure
 from followyouremoji.face.calibration import Calibration
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.gaze import DrivingGaze, Eyes, measure_gaze
@@ -25,6 +18,7 @@ from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import Motion
 from followyouremoji.face.neutral import relaxed_rest
 from followyouremoji.face.one_euro import LandmarkFilter
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.tracking import SOUGHT_SECONDS, WHOLE, share_inside
 from followyouremoji.framing import ModelFraming
 from followyouremoji.live.pacing import LiveState

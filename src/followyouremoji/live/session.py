@@ -20,7 +20,7 @@ import numpy as np
 
 from followyouremoji.checkpoints.model import Model
 from followyouremoji.errors import PictureError
-from followyouremoji.face.alignment import AlignmentSettings
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.timeline import HELD
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.framing import ModelFraming

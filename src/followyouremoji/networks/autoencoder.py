@@ -8,7 +8,7 @@ from pydantic import PositiveFloat
 from torch import Tensor, nn
 
 from followyouremoji.config import validated
-from followyouremoji.networks.config import Size
+from followyouremoji.networks.config import Count, Size
 from followyouremoji.networks.layers import channels_last
 
 
@@ -23,7 +23,7 @@ class AutoencoderConfig:
     """Channels of a latent pixel."""
     channels: tuple[Size, Size] = (64, 128)
     """Widths at a quarter and at an eighth of the picture's size."""
-    blocks: Size = 2
+    blocks: Count = 2
     """Residual blocks at each of both."""
     shift: float = 0.0
     """Mean of what it encodes to; measured at the end of a run."""

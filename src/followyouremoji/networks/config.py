@@ -18,7 +18,12 @@ Layout = Literal["released", "paper"]
 ImageSource = Literal["clip", "latents"]
 Size = Annotated[int, Field(ge=1, le=65_536)]
 """No network has a larger width or count: a larger number is a damaged file."""
-Sizes = Annotated[tuple[Size, ...], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1, le=32)]
+"""No network has more layers one after the other: one of thousands takes minutes to build, whatever its weights are."""
+Sizes = Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
+
+Frames = Annotated[int, Field(ge=1, le=1024)]
+"""At once, in a window: attention grows with their square. Longer clips are made of several windows."""
 
 LATENT_STRIDE = 8  # picture pixels to a latent pixel, in every autoencoder
 
@@ -27,7 +32,7 @@ LATENT_STRIDE = 8  # picture pixels to a latent pixel, in every autoencoder
 class QFormerConfig:
     """The image prompt of the paper layout: learnt tokens read the image tokens."""
 
-    layers: Size = 4
+    layers: Count = 4
     """Layers in which the learnt tokens read the image's."""
     queries: Size = 16
     """Learnt tokens."""
@@ -56,7 +61,7 @@ class NetworkConfig:
     """Those of the autoencoder."""
     block_channels: Sizes = (320, 640, 1280, 1280)
     """Widths of both UNets' levels; pictures must be a multiple of 8 x 2^(levels - 1) pixels."""
-    layers_per_block: Size = 2
+    layers_per_block: Count = 2
     """Resnets of a level."""
     heads: Size = 8
     """Heads of the attentions; they divide every width."""
@@ -76,7 +81,7 @@ class NetworkConfig:
     """Temporal layers; without them it is a network of stage 1, for single frames."""
     motion_levels: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     """The levels that have temporal layers, 0 is the finest; all by default."""
-    max_frames: Size = 32
+    max_frames: Frames = 32
     """Longest clip at once: rows of the temporal layers' position table."""
     warped_reference: bool = False
     """Latents are generated relative to those of the warped portrait, which the denoiser also reads."""

@@ -13,7 +13,7 @@ from torch import nn
 
 from followyouremoji.config import validated
 from followyouremoji.networks.autoencoder import shuffle_decoder
-from followyouremoji.networks.config import Size
+from followyouremoji.networks.config import Count, Size
 
 
 @validated
@@ -25,7 +25,7 @@ class TaesdConfig:
 
     width: Size = 64
     """Channels between the convolutions, at all sizes."""
-    blocks: tuple[Size, Size, Size, Size] = (3, 3, 3, 1)
+    blocks: tuple[Count, Count, Count, Count] = (3, 3, 3, 1)
     """Residual blocks at an eighth, a quarter, a half and all of the picture's size."""
 
 
@@ -35,7 +35,7 @@ class ShuffleConfig:
 
     channels: tuple[Size, Size] = (32, 64)
     """Widths at a quarter and at an eighth of the picture's size."""
-    blocks: Size = 3
+    blocks: Count = 3
     """Residual blocks at each of both."""
 
 

@@ -22,7 +22,8 @@ from filelock import BaseFileLock
 
 from followyouremoji.errors import MotionError
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import clear_stale, lock, write_json
+from followyouremoji.files import clear_stale, lock, make_folder, write_json
+from followyouremoji.reading import read_json
 from followyouremoji.requests.events import Outcome
 from followyouremoji.requests.pairs import BatchError
 from followyouremoji.requests.resume import Recipe
@@ -53,12 +54,12 @@ class BatchFolder:
             )
         try:
             path.mkdir(exist_ok=True)
-            self._hidden.mkdir(exist_ok=True)
+            make_folder(self._hidden)
             self._lock = lock(self._hidden / LOCK)
             if self._lock is None:
                 raise BatchError(f"another batch is being made in {path}; wait for it or end it")
             for name in (RESULTS, MOTIONS):
-                (self._hidden / name).mkdir(exist_ok=True)
+                make_folder(self._hidden / name)
                 clear_stale(self._hidden / name)
             clear_stale(path)
         except OSError as reason:
@@ -78,7 +79,7 @@ class BatchFolder:
     def made(self, file: str) -> tuple[Recipe, Outcome] | None:
         """What a result was made of, and its outcome; None where that is not known."""
         try:
-            kept = json.loads((self._hidden / RESULTS / f"{file}.json").read_bytes())
+            kept = read_json(self._hidden / RESULTS / f"{file}.json")
             if kept["format"] == FORMAT:
                 return dict(kept["recipe"]), Outcome(**{**kept["outcome"], "made_before": True})
         except (OSError, ValueError, KeyError, TypeError):

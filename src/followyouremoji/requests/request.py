@@ -205,10 +205,11 @@ def points_option() -> Any:
 class ClipSettings:
     """The part of the driving that is used, and how it is tracked."""
 
-    start: str = option(
-        "0",
+    start: str | None = option(
+        None,
         "Where in the driving to begin: the number of a frame from 0 on, or a time such as 1.5s or 0:12.",
         panel="Motion",
+        otherwise="its beginning",
     )
     stop: str | None = option(
         None,

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from filelock import BaseFileLock
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from followyouremoji.errors import MotionError, UserError
+from followyouremoji.errors import MotionError, UserError, WeightsError, shown
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import atomic, clear_stale, lock, workspaces
+from followyouremoji.files import atomic, clear_stale, lock, make_folder, workspaces
+from followyouremoji.reading import read_json, regular_file
 from followyouremoji.requests.events import Outcome
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.version import __version__
@@ -48,6 +49,21 @@ class ResumeError(UserError):
         super().__init__(message, settings=("resume",))
 
 
+class _Finished(BaseModel):
+    """Where and how a result is written, and what came of it."""
+
+    result: dict[str, Any]
+    outcome: Outcome
+
+
+class _Kept(BaseModel):
+    """What `request.json` holds."""
+
+    format: int
+    recipe: Recipe
+    finished: _Finished | None
+
+
 class ResumeFolder:
     """The folder of one animation, as a context manager: `with ResumeFolder(folder, recipe) as kept`.
 
@@ -65,7 +81,7 @@ class ResumeFolder:
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder = folder
         self._recipe: Recipe = json.loads(json.dumps(recipe))
-        self._finished: dict[str, Any] | None = None
+        self._finished: _Finished | None = None
         self._lock: BaseFileLock | None = None
 
     def __enter__(self) -> Self:
@@ -75,7 +91,7 @@ class ResumeFolder:
             self._lock = lock(self.folder / LOCK)
             if self._lock is None:
                 raise ResumeError(f"another run works in {self.folder}; wait for it or end it")
-            (self.folder / LATENTS).mkdir(exist_ok=True)
+            make_folder(self.folder / LATENTS)
             for folder in (self.folder, self.folder / LATENTS):
                 clear_stale(folder)
         except OSError as reason:
@@ -95,14 +111,14 @@ class ResumeFolder:
 
     def finish(self, result: Mapping[str, Any], outcome: Outcome) -> None:
         """Note where and how the result is written; later runs find it by `outcome`."""
-        self._finished = {"result": dict(result), "outcome": outcome.model_dump(mode="json")}
+        self._finished = _Finished(result=dict(result), outcome=outcome)
         self._write_request()
 
     def outcome(self, result: Mapping[str, Any]) -> Outcome | None:
         """What came of the same request with the same `result`; None where nothing has yet."""
-        if self._finished is None or self._finished["result"] != result:
+        if self._finished is None or self._finished.result != result:
             return None
-        return Outcome(**{**self._finished["outcome"], "made_before": True})
+        return self._finished.outcome.model_copy(update={"made_before": True})
 
     def motion(self, number: int = 1) -> Motion | None:
         """The motion that was kept of a driving; None where there is none yet."""
@@ -127,7 +143,7 @@ class ResumeFolder:
 
     def latents(self, face: int = 1) -> KeptLatents:
         """Those of a face, by its number in the portrait."""
-        return KeptLatents(self.folder / LATENTS, face)
+        return KeptLatents(self.folder / LATENTS, face, self._recipe)
 
     def _check_folder(self) -> None:
         folder = self.folder
@@ -149,16 +165,16 @@ class ResumeFolder:
             self._write_request()
             return
         try:
-            kept = json.loads(path.read_text())
-            recipe, finished = kept["recipe"], kept["finished"]
-            known = kept["format"] == FORMAT and isinstance(recipe, dict)
-        except (OSError, ValueError, KeyError, TypeError) as reason:
+            values = read_json(path)
+            known = values["format"] == FORMAT
+            kept = _Kept(**values) if known else None
+        except (OSError, ValueError, KeyError) as reason:
             raise ResumeError(f"{path} is damaged; delete {self.folder} and begin anew") from reason
-        if not known:
+        if kept is None:
             raise ResumeError(
                 f"{path} is of another version of this program; delete {self.folder} and begin anew"
             )
-        different = differences(recipe, self._recipe)
+        different = differences(kept.recipe, self._recipe)
         if different and not self._keeps_anything():
             self._write_request()  # what it was begun with was refused, perhaps
             return
@@ -167,30 +183,34 @@ class ResumeFolder:
                 f"{self.folder} keeps the work of another request: {'; '.join(different)}. Ask for what it was begun with, or give "
                 "another folder"
             )
-        self._finished = finished
+        self._finished = kept.finished
 
     def _keeps_anything(self) -> bool:
         return any(self.folder.glob(MOTION.format("*"))) or any((self.folder / LATENTS).iterdir())
 
     def _write_request(self) -> None:
-        kept = {"format": FORMAT, "recipe": self._recipe, "finished": self._finished}
-        _write(self.folder / REQUEST, json.dumps(kept, indent=1).encode())
+        kept = _Kept(format=FORMAT, recipe=self._recipe, finished=self._finished)
+        _write(self.folder / REQUEST, json.dumps(kept.model_dump(mode="json"), indent=1).encode())
 
 
 class KeptLatents:
-    """The latents of one face in a resume folder: a `sampling.sampler.LatentStore`."""
+    """The latents of one face in a resume folder: a `sampling.sampler.LatentStore`.
 
-    def __init__(self, folder: Path, face: int) -> None:
+    The checksum of each is of its values, its place and the folder's `recipe`: those of another part, face or job are
+    none of its own.
+    """
+
+    def __init__(self, folder: Path, face: int, recipe: Recipe) -> None:
         self._folder, self._face = folder, face
+        self._recipe = json.dumps(recipe, sort_keys=True)
 
     def load(self, number: int) -> Tensor | None:
         """See `LatentStore`; None, too, where the file is damaged: its part is made anew."""
-        from safetensors import SafetensorError, safe_open
+        from followyouremoji.checkpoints.tensors import open_tensors  # torch
 
-        path = self._path(number)
-        with suppress(SafetensorError, OSError), safe_open(path, framework="pt") as file:
+        with suppress(WeightsError), open_tensors(self._path(number)) as file:
             latents: Tensor = file.get_tensor(LATENTS)
-            if (file.metadata() or {}).get(CHECKSUM) == _checksum(latents):
+            if (file.metadata() or {}).get(CHECKSUM) == self._checksum(number, latents):
                 return latents
         return None
 
@@ -199,7 +219,11 @@ class KeptLatents:
         from safetensors.torch import save
 
         latents = latents.detach().cpu().contiguous()
-        _write(self._path(number), save({LATENTS: latents}, {CHECKSUM: _checksum(latents)}))
+        _write(self._path(number), save({LATENTS: latents}, {CHECKSUM: self._checksum(number, latents)}))
+
+    def _checksum(self, number: int, latents: Tensor) -> str:
+        told = f"{self._recipe} {self._face} {number} {tuple(latents.shape)}"
+        return hashlib.sha256(told.encode() + latents.numpy().tobytes()).hexdigest()
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{self._face}-{number:06d}.safetensors"
@@ -232,7 +256,7 @@ def fingerprint(path: Path) -> str:
         for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
             if path.is_dir():
                 digest.update(file.relative_to(path).as_posix().encode())
-            with file.open("rb") as content:
+            with regular_file(file) as content:
                 hashlib.file_digest(content, lambda: digest)  # goes on with the digest of the files before
     except OSError as reason:
         raise UserError(f"cannot read {path}: {reason.strerror}") from reason
@@ -283,10 +307,12 @@ def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
     """In a user's words, what of two recipes differs."""
 
     def words(recipe: Mapping[str, Any], name: str) -> object:
-        return "not given" if recipe.get(name) is None else recipe[name]
+        return "not given" if recipe.get(name) is None else shown(str(recipe[name]))
 
     return [
-        f"another {name}" if name in FILES else f"{name} was {words(kept, name)}, now {words(wanted, name)}"
+        f"another {name}"
+        if name in FILES
+        else f"{shown(name)} was {words(kept, name)}, now {words(wanted, name)}"
         for name in dict.fromkeys((*kept, *wanted))
         if kept.get(name) != wanted.get(name)
     ]
@@ -297,7 +323,3 @@ def _checksum_of_motion(motion: Motion) -> str:
     for array in (motion.timestamps, motion.landmarks, motion.rest):
         digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()
-
-
-def _checksum(latents: Tensor) -> str:
-    return hashlib.sha256(str(tuple(latents.shape)).encode() + latents.numpy().tobytes()).hexdigest()

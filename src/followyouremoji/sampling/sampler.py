@@ -57,7 +57,8 @@ class LatentStore(Protocol):
     several devices."""
 
     def load(self, number: int) -> Tensor | None:
-        """Those of segment `number` of the plan, as they were saved; None where there are none yet."""
+        """Those of segment `number` of the plan, as they were saved; None where there are none yet. Those of another
+        shape count as none."""
 
     def save(self, number: int, latents: Tensor) -> None:
         """Keep them: (channels, frames, height, width) float32 on any device."""
@@ -268,8 +269,9 @@ class SegmentMaker:
         """The latents of a batch (batch, channels, frames, height, width), where all its segments are in the store."""
         if self._store is None:
             return None
+        shape = (self._shape[0], len(batch[0]), *self._shape[1:])
         found = [self._store.load(self._numbers[segment]) for segment in batch]
-        latents = [one for one in found if one is not None]
+        latents = [one for one in found if one is not None and one.shape == shape]
         return torch.stack(latents) if len(latents) == len(batch) else None
 
 

@@ -57,6 +57,10 @@ _LAST_RESORT = "lastresort"  # fonts that show the block of a letter in its stea
 class CaptionError(UserError):
     """A caption cannot be drawn: it is too long, or no font has its letters."""
 
+    def __init__(self, message: str, *, font: bool = False) -> None:
+        """`font`: whether the font is what to change."""
+        super().__init__(message, settings=("caption", "font") if font else ("caption",))
+
 
 def draw_caption(
     size: tuple[int, int], text: str, place: Place = "bottom", font: Path | None = None
@@ -103,11 +107,12 @@ def find_font(text: str) -> Path:
             fewest = lacking
     if fewest is None:
         raise CaptionError(
-            "no font was found on this computer; name a font file (TTF or OTF) for the caption"
+            "no font was found on this computer; name a font file (TTF or OTF) for the caption", font=True
         )
     raise CaptionError(
         f"no font of this computer has all letters of the caption: {_named(fewest)} would be missing in the best one; "
-        "name a font file (TTF or OTF) that has them"
+        "name a font file (TTF or OTF) that has them",
+        font=True,
     )
 
 
@@ -165,13 +170,14 @@ def _rank(path: Path) -> tuple[bool, int, int, bool, str]:
 
 def _given_font(path: Path, text: str) -> Path:
     if not path.is_file():
-        raise CaptionError(f"there is no font file {path}")
+        raise CaptionError(f"there is no font file {path}; name another one, or none", font=True)
     lacking = _lacking(path, _letters(text))
     if lacking is None:
-        raise CaptionError(f"{path} is not a font that can be used; give a TTF or OTF file")
+        raise CaptionError(f"{path} is not a font that can be used; give a TTF or OTF file", font=True)
     if lacking:
         raise CaptionError(
-            f"{path} lacks letters of the caption: {_named(lacking)}; name a font that has them, or none"
+            f"{path} lacks letters of the caption: {_named(lacking)}; name a font that has them, or none",
+            font=True,
         )
     return path
 

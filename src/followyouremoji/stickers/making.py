@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,13 +37,26 @@ from followyouremoji.sources import Portrait
 from followyouremoji.stickers.captions import draw_caption
 from followyouremoji.stickers.composing import Box, arrange, finish, opaque_box
 from followyouremoji.stickers.encoding import StickerError, write_sticker
-from followyouremoji.stickers.motions import Timing, fitted, liveliest, longest, named_motion
+from followyouremoji.stickers.motions import (
+    Timing,
+    fitted,
+    liveliest,
+    liveliest_part,
+    longest,
+    named_motion,
+)
 from followyouremoji.stickers.request import Closing, PortraitRequest, StickerRequest
 from followyouremoji.stickers.services import SERVICES, StickerFormat
 from followyouremoji.stickers.subject import Subject
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
+
+LOOKED_THROUGH = 60.0
+"""Seconds of a long motion in which its liveliest part is looked for."""
+
+SHORT = 0.1
+"""Seconds of a motion that may be left out without a word."""
 
 LEAST_SIDE = 256
 """Pixels of the head that frames are made at, however small the stickers are: details come out finer."""
@@ -98,15 +112,16 @@ def make_sticker(
         for service, path in places.items():
             check_output(path, (SERVICES[service].ending,), request.overwrite, StickerError, "the sticker")
         captions = drawn_captions(request)
-        driving, notes = open_driving(request)
-        for note in notes:
-            on_event(note)
+        driving, lasts = open_driving(request)
         stack.enter_context(advice_on_memory(GPU_MEMORY, *GPU_SETTINGS))
         maker, motion = opened(request, driving, captions, on_event, load)
         made: dict[str, StickerOutcome] = {}
         failed: dict[str, UserError] = {}
         for timing, services in by_timing(places, motion, request.closing).items():
-            prepared = maker.prepare(fitted(motion, timing, request.closing), request.closing)
+            part = used_part(request, motion, timing)
+            if part.duration < lasts - SHORT:
+                on_event(note_on_part(request, driving.path, lasts, part, motion, services))
+            prepared = maker.prepare(fitted(part, timing, request.closing), request.closing)
             frames = maker.frames(prepared, "Animating")
             for service in services:
                 try:
@@ -171,9 +186,9 @@ def drawn_captions(request: PortraitRequest) -> dict[str, np.ndarray | None]:
     }
 
 
-def open_driving(request: StickerRequest) -> tuple[Driving, list[Note]]:
-    """The motion of a sticker, of a long one only as much as is used, and notes on that. Raises UserError where it
-    cannot be used."""
+def open_driving(request: StickerRequest) -> tuple[Driving, float]:
+    """The motion of a sticker, of a long one only as much as is used or looked through, and the seconds that all of it
+    lasts. Raises UserError where it cannot be used."""
     source, chosen = named_motion(request.driving), request.clip.range
     rate = request.settings.frame_rate
     driving = Driving(source, chosen, rate)
@@ -182,20 +197,38 @@ def open_driving(request: StickerRequest) -> tuple[Driving, list[Note]]:
             f"{driving.path} shows one pose, and a sticker has to move: give a clip, a motion or the name of an expression",
             settings=("start", "stop", "duration"),
         )
+    lasts = driving.expected_frames / driving.frame_rate
     rounds = 2 if request.closing == "pingpong" else 1
-    lasts = rounds * driving.expected_frames / driving.frame_rate
-    used = {service: longest(SERVICES[service]) for service in request.services}
-    short = {service: seconds for service, seconds in used.items() if seconds < lasts - 0.05}
-    if not short:
-        return driving, []
-    parts = ", ".join(f"{seconds / rounds:g} s for {service}" for service, seconds in short.items())
-    note = Note(
-        "driving",
-        f"Of the {lasts / rounds:.1f} s of {driving.path} the beginning is used: {parts}. Another part can be chosen.",
-        ("start",),
-    )
-    most = max(used.values()) / rounds + 2 / driving.frame_rate
-    return Driving(source, ClipRange(chosen.start, None, min(most, lasts / rounds)), rate), [note]
+    most = max(longest(SERVICES[service]) for service in request.services) / rounds
+    looked_through = LOOKED_THROUGH if request.clip.start is None else most
+    if lasts <= looked_through + SHORT:
+        return driving, lasts
+    looked_through += 2 / driving.frame_rate
+    return Driving(source, ClipRange(chosen.start, None, looked_through), rate), lasts
+
+
+def used_part(request: StickerRequest, motion: Motion, timing: Timing) -> Motion:
+    """What of a motion a sticker of some timing shows: the beginning where the user says where that is, else the
+    liveliest part."""
+    seconds = timing.of_motion(request.closing) / timing.rate
+    if request.clip.start is None:
+        return liveliest_part(motion, seconds)
+    return motion[: math.ceil(seconds * motion.frame_rate - 1e-6)]
+
+
+def note_on_part(
+    request: StickerRequest, path: Path, lasts: float, part: Motion, motion: Motion, services: Sequence[str]
+) -> Note:
+    """What the user should know where not all of a motion is used."""
+    all_of_it = f"the {lasts:.1f} s of {path}"
+    if request.clip.start is not None:
+        used = f"Of {all_of_it} the first {part.duration:.1f} s are"
+    else:
+        if motion.duration < lasts - SHORT:
+            all_of_it = f"the first {motion.duration:.0f} of {all_of_it}"
+        begin = part.timestamps[0] - motion.timestamps[0]
+        used = f"Of {all_of_it} the liveliest {part.duration:.1f} s, from {begin:.1f} s on, are"
+    return Note("driving", f"{used} used for {', '.join(services)}. Another part can be chosen.", ("start",))
 
 
 def opened(

@@ -11,6 +11,7 @@ import numpy as np
 from followyouremoji.face.expressions import EXPRESSIONS
 from followyouremoji.face.keyframes import expression_motion
 from followyouremoji.face.motion import Motion
+from followyouremoji.face.timeline import find_cuts
 from followyouremoji.requests.bundled import PREFIX, driving_source
 from followyouremoji.stickers.request import Closing
 from followyouremoji.stickers.services import StickerFormat
@@ -67,6 +68,23 @@ def longest(format: StickerFormat) -> float:
     """Seconds that a service's stickers last at most."""
     seconds = LONGEST if format.max_seconds is None else format.max_seconds
     return seconds if format.max_frames is None else min(seconds, format.max_frames / SMOOTH)
+
+
+def liveliest_part(motion: Motion, seconds: float) -> Motion:
+    """The stretch of a motion, so many seconds long, in which the face moves most, wherever and however large it is:
+    one without a cut if there is one. A motion that is no longer stays whole."""
+    frames = math.ceil(seconds * motion.frame_rate - 1e-6)
+    if frames >= len(motion):
+        return motion
+    faces = motion.points - motion.points.mean(axis=1, keepdims=True)
+    faces /= np.linalg.norm(faces, axis=(1, 2), keepdims=True)
+    moved = np.linalg.norm(np.diff(faces, axis=0), axis=-1).mean(axis=-1)  # from each frame to the next
+    moved *= motion.found[1:] & motion.found[:-1]
+    cut = np.isin(np.arange(1, len(motion)), find_cuts(motion.points, motion.found))
+    moved[cut] = 0.0
+    cuts, lively = (np.convolve(steps, np.ones(frames - 1), "valid") for steps in (cut.astype(float), moved))
+    first = int(np.where(cuts == cuts.min(), lively, -1.0).argmax())
+    return motion[first : first + frames]
 
 
 def fitted(motion: Motion, timing: Timing, closing: Closing) -> Motion:

@@ -122,6 +122,18 @@ class PortraitRequest:
 
 
 @validated
+class StickerClip(ClipSettings):
+    """As of any animation, but that the beginning of a long motion is used only where it is named."""
+
+    start: str | None = option(
+        None,
+        "Where in the driving to begin: the number of a frame from 0 on, or a time such as 1.5s or 0:12.",
+        panel="Motion",
+        otherwise="where it is liveliest, if it is longer than the service takes",
+    )
+
+
+@validated
 class StickerRequest(PortraitRequest):
     """A portrait and a motion, as a sticker for one service or several.
 
@@ -141,7 +153,7 @@ class StickerRequest(PortraitRequest):
         otherwise="PORTRAIT_MOTION_SERVICE in this folder",
         strict=False,
     )
-    clip: ClipSettings = field(default_factory=ClipSettings)
+    clip: StickerClip = field(default_factory=StickerClip)
     closing: Closing = option(
         "blend",
         "How the sticker goes on with its beginning: `blend` leads the last half second back into the first pose, `pingpong` "

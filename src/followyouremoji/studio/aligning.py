@@ -9,11 +9,11 @@ from threading import Lock
 
 import numpy as np
 
-from followyouremoji.face.alignment import Aligned, AlignmentSettings, SolvedMotion, align, measure
+from followyouremoji.face.alignment import Aligned, SolvedMotion, align, measure
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.heads import Room
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.settings import Loop
+from followyouremoji.face.settings import AlignmentSettings, Loop
 from followyouremoji.face.timeline import looped
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.sources import cut_motion

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from followyouremoji.config import validated
-from followyouremoji.face.alignment import AlignmentSettings, SolvedMotion, align, measure
+from followyouremoji.face.alignment import SolvedMotion, align, measure
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.keyframes import (
     Keyframe,
@@ -30,6 +30,7 @@ from followyouremoji.face.keyframes import (
     write_keyframes,
 )
 from followyouremoji.face.motion import MOTION_ENDING
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.face.sliders import Pose
 from followyouremoji.media.pictures import read_layers
 from followyouremoji.requests.bundled import portrait_path

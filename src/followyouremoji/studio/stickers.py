@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +17,7 @@ from followyouremoji.face.detection import Landmarks
 from followyouremoji.media.pictures import read_layers
 from followyouremoji.requests.events import Event, Note, OnEvent
 from followyouremoji.sources import Portrait
-from followyouremoji.stickers.captions import CaptionError, draw_caption
+from followyouremoji.stickers.captions import draw_caption
 from followyouremoji.stickers.composing import compose
 from followyouremoji.stickers.making import StickerOutcome, make_sticker, opaque
 from followyouremoji.stickers.matte import cut_out
@@ -91,25 +89,14 @@ class Stills:
             subject = self._subject(view_of(portrait), landmarks.normalised.tobytes(), removed)
             shown = subject.shown(removed, max(format.size))
             exact = format.sides in ("exact", "square")
-            with about_caption():
-                frames = compose(
-                    [opaque(shown.layers)],
-                    format.size,
-                    exact=exact,
-                    outline=bool(look.outline),
-                    caption=look.caption,
-                )
+            frames = compose(
+                [opaque(shown.layers)],
+                format.size,
+                exact=exact,
+                outline=bool(look.outline),
+                caption=look.caption,
+            )
             return next(frames)
-
-
-@contextmanager
-def about_caption() -> Iterator[None]:
-    """Has a CaptionError name the setting that it is about."""
-    try:
-        yield
-    except CaptionError as error:
-        error.settings = ("caption",)
-        raise
 
 
 def _subject(view: Path, normalised: bytes, removed: bool) -> Subject:
@@ -131,8 +118,7 @@ def begin_sticker(
     studio.jobs.check_room(visitor.name)
     studio.landmarks(portrait)  # what cannot be used is said now
     if controls.caption:
-        with about_caption():
-            draw_caption(controls.format.size, controls.caption)
+        draw_caption(controls.format.size, controls.caption)
     what = "pack" if driving is None else Path(driving.name).stem
     title = f"{Path(portrait.name).stem}, {what}, for {service_name(controls.format)}"
     result, folder = visitor.new_result(

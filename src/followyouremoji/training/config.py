@@ -9,18 +9,23 @@ from typing import Any
 from pydantic_core import to_json
 
 from followyouremoji.config import parse
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, first_line, shown
+from followyouremoji.reading import read_bytes
 from followyouremoji.training.settings import AutoencoderRun, DecoderRun, DenoiserRun, RunSettings
+
+MOST_TOML = 1 << 20  # bytes
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The entries of a TOML file. Raises SettingsError naming the file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_bytes(path, MOST_TOML).decode())
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not a TOML file: {error}.") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} is not a TOML file: {first_line(error)}.") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is not a TOML file of settings: its lists nest too deep.") from None
 
 
 def load_run(path: Path) -> RunSettings:
@@ -35,7 +40,7 @@ def load_run(path: Path) -> RunSettings:
             return parse(DenoiserRun, to_json(values), path)
         case other:
             raise SettingsError(
-                f"{path}: `kind` must be 'autoencoder', 'decoder' or 'denoiser', not {other!r}"
+                f"{path}: `kind` must be 'autoencoder', 'decoder' or 'denoiser', not {shown(repr(other))}"
             )
 
 

@@ -19,7 +19,7 @@ from followyouremoji.checkpoints.config import ModelConfig
 from followyouremoji.checkpoints.folder import NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.checkpoints.tensors import on_meta, read_network
-from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.errors import SettingsError, WeightsError, shown
 from followyouremoji.networks import FollowYourEmoji
 from followyouremoji.networks.compiling import compile_module
 from followyouremoji.sampling.guidance import condition_clip, predict_velocity
@@ -121,7 +121,7 @@ def check_teacher(run: DenoiserRun, config: ModelConfig) -> None:
         "progressive": (run.masks_frames, config.makes_keyframes),
     }
     different = [
-        f"`{name}` {mine!r}, the teacher's {theirs!r}"
+        f"`{name}` {mine!r}, the teacher's {shown(repr(theirs))}"
         for name, (mine, theirs) in pairs.items()
         if mine != theirs
     ]

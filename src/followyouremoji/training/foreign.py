@@ -6,7 +6,6 @@ are read as tensors only.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +16,9 @@ from torch import Tensor, nn
 
 from followyouremoji.checkpoints.folder import CONFIG_FILE, NETWORK_FILES
 from followyouremoji.checkpoints.tensors import read_tensors
-from followyouremoji.errors import SettingsError, WeightsError
+from followyouremoji.errors import SettingsError, WeightsError, first_line, shown
 from followyouremoji.networks import Denoiser, NetworkConfig
+from followyouremoji.reading import read_json
 from followyouremoji.training.copying import Copied, copy_tensors
 
 TIME = "motion_modules"
@@ -166,7 +166,9 @@ def _diffusers_file(folder: Path, names: tuple[str, ...], kind: str, what: str) 
         raise WeightsError(f"{folder} is not {what} as diffusers saves it: it has no {CONFIG_FILE}")
     found = _json(folder / CONFIG_FILE).get("_class_name")
     if found != kind:
-        raise WeightsError(f"{folder} is not {what}: its {CONFIG_FILE} says {found!r} instead of {kind!r}")
+        raise WeightsError(
+            f"{folder} is not {what}: its {CONFIG_FILE} says {shown(repr(found))} instead of {kind!r}"
+        )
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -175,9 +177,6 @@ def _diffusers_file(folder: Path, names: tuple[str, ...], kind: str, what: str) 
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        return read_json(file)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} cannot be read as JSON ({error}); fetch it again") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{file} does not hold a JSON object; fetch it again")
-    return values
+        raise WeightsError(f"{file} cannot be read as JSON ({first_line(error)}); fetch it again") from error

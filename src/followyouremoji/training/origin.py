@@ -9,8 +9,9 @@ from pathlib import Path
 from followyouremoji.checkpoints.folder import NETWORK_FILES, read_config
 from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import WeightsError
+from followyouremoji.errors import WeightsError, first_line
 from followyouremoji.files import write_json
+from followyouremoji.reading import MOST_JSON, read_bytes
 from followyouremoji.training.settings import DenoiserRun
 
 ORIGIN_FILE = "origin.json"
@@ -85,8 +86,10 @@ def read_origin(folder: Path) -> Origin | None:
     it is damaged."""
     file = folder / ORIGIN_FILE
     try:
-        return parse(Origin, file.read_bytes(), file, lambda words: WeightsError(f"{words}; {MEND}"))
+        return parse(
+            Origin, read_bytes(file, MOST_JSON), file, lambda words: WeightsError(f"{words}; {MEND}")
+        )
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise WeightsError(f"{file} cannot be read ({error}); {MEND}") from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} cannot be read ({first_line(error)}); {MEND}") from error

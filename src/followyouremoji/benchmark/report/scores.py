@@ -15,7 +15,7 @@ from followyouremoji.benchmark.metrics import Metric
 from followyouremoji.benchmark.metrics.frechet import frechet_distance
 from followyouremoji.benchmark.statistics import NO_DIFFERENCE, NO_FIGURE, Difference, Figure
 from followyouremoji.benchmark.store import FAILED, SECONDS, Results, Row, Run
-from followyouremoji.errors import DataError
+from followyouremoji.errors import DataError, shown
 
 MODES = ("self", "cross")
 REFERENCES = ("copy", "truth", "autoencoder")
@@ -256,14 +256,14 @@ def joined_run(results: Sequence[Results]) -> Run:
     for other in results[1:]:
         if other.run.fingerprint != first.run.fingerprint:
             raise DataError(
-                f"{other.folder} is of the suite {other.run.suite!r}, {first.folder} of another or in another version; make "
+                f"{other.folder} is of the suite {shown(repr(other.run.suite))}, {first.folder} of another or in another version; make "
                 "a report of each."
             )
         first.run.protocol.check_same(other.run.protocol, str(other.folder))
         names = {system.name for system in systems}
         if double := [system.name for system in other.run.systems if system.name in names]:
             raise DataError(
-                f"{other.folder} and another of the results have a system called {double[0]!r}; give one of them another "
+                f"{other.folder} and another of the results have a system called {shown(repr(double[0]))}; give one of them another "
                 "name, NAME=SYSTEM, and measure it again."
             )
         systems += other.run.systems

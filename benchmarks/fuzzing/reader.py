@@ -1,0 +1,104 @@
+"""What is fuzzed: a reader of one format, with files to begin from, and what one input made of it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+
+LONGEST_MESSAGE = 600
+"""Characters of an error's message, the path of a temporary file among them."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader of files of one format.
+
+    Attributes
+    ----------
+    name : "GROUP/FORMAT"; the group is a module of this folder, which lists it in its `READERS`
+    seeds : makes whole files to begin from; small ones are fuzzed faster
+    read : reads the bytes of a file as the project does, values made of it included
+    memory, seconds : what one input may take, in MiB and seconds of the processor
+    """
+
+    name: str
+    seeds: Callable[[], Iterable[bytes]]
+    read: Callable[[bytes], object]
+    memory: int = 256
+    seconds: float = 5.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one input made of a reader. `fault` names it where it was neither read nor refused as it should be, and
+    `details` are for who mends it. `memory` is by how many MiB the process's peak rose."""
+
+    refused: bool
+    fault: str | None
+    details: str
+    seconds: float
+    memory: float
+
+
+def judged(reader: Reader, content: bytes) -> Verdict:
+    """Have a reader read `content`: within its bounds it may give a value, or raise a `UserError` of one short line."""
+    from followyouremoji.errors import UserError  # late, that the worker can watch it
+
+    refused, fault, details = False, None, ""
+    peak, begun = peak_memory(), time.process_time()
+    try:
+        reader.read(content)
+    except UserError as error:
+        refused, fault = True, _fault_of_message(str(error))
+        if _has_memory_error(error):
+            fault = "more memory asked for than there is"
+        details = "".join(traceback.format_exception(error)) if fault else ""
+    except Exception as error:
+        fault, details = _place(error), "".join(traceback.format_exception(error))
+    seconds, memory = time.process_time() - begun, peak_memory() - peak
+    if fault is None and seconds > reader.seconds:
+        fault = f"more than {reader.seconds:g} s"
+    if fault is None and memory > reader.memory:
+        fault = f"more than {reader.memory} MiB"
+    return Verdict(refused, fault, details, seconds, memory)
+
+
+def peak_memory() -> float:
+    """The largest memory that the process has held so far, MiB."""
+    return getrusage(RUSAGE_SELF).ru_maxrss / 1024
+
+
+def from_file(read: Callable[[Path], object], name: str) -> Callable[[bytes], object]:
+    """A reader of bytes of one that takes the path of a file, which is given this `name`."""
+
+    def read_bytes(content: bytes) -> object:
+        path = Path(tempfile.gettempdir()) / name
+        path.write_bytes(content)
+        return read(path)
+
+    return read_bytes
+
+
+def _fault_of_message(message: str) -> str | None:
+    if len(message) > LONGEST_MESSAGE:
+        return f"a message of more than {LONGEST_MESSAGE} characters"
+    return None if message.isprintable() else "a message with control characters"
+
+
+def _has_memory_error(error: BaseException | None) -> bool:
+    return error is not None and (
+        isinstance(error, MemoryError) or _has_memory_error(error.__cause__ or error.__context__)
+    )
+
+
+def _place(error: Exception) -> str:
+    """The kind of an error and the project's line that it comes from: what is equal here is one fault."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "followyouremoji" in frame.filename]
+    last = (own or frames)[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from resource import RUSAGE_SELF, getrusage
 
 LONGEST_MESSAGE = 600
@@ -23,6 +24,7 @@ class Reader:
     name : "GROUP/FORMAT"; the group is a module of this folder, which lists it in its `READERS`
     seeds : makes whole files to begin from; small ones are fuzzed faster
     read : reads the bytes of a file as the project does, values made of it included
+    mutate : breaks a file as its format has it; by default libFuzzer does, which knows no format
     memory, seconds : what one input may take, in MiB and seconds of the processor
     """
 
@@ -31,6 +33,7 @@ class Reader:
     read: Callable[[bytes], object]
     memory: int = 256
     seconds: float = 5.0
+    mutate: Callable[[bytes, Random], bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,11 @@ def _fault_of_message(message: str) -> str | None:
 
 
 def _has_memory_error(error: BaseException | None) -> bool:
-    return error is not None and (
-        isinstance(error, MemoryError) or _has_memory_error(error.__cause__ or error.__context__)
+    if error is None:
+        return False
+    refused = hasattr(error, "errno")  # FFmpeg's, of what is beyond its own bound
+    return (isinstance(error, MemoryError) and not refused) or _has_memory_error(
+        error.__cause__ or error.__context__
     )
 
 

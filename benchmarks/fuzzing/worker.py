@@ -12,8 +12,10 @@ import resource
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from random import Random
 
 import atheris
 
@@ -80,6 +82,11 @@ def pass_over_checksums() -> None:
     tarfile.calc_chksums = lambda block: _Any()  # type: ignore[attr-defined]
 
 
+def in_format(mutate: Callable[[bytes, Random], bytes]) -> Callable[[bytes, int, int], bytes]:
+    """A reader's mutation as libFuzzer calls it."""
+    return lambda content, most, seed: mutate(content, Random(seed))[:most]
+
+
 def main(name: str, inputs: str, folder: str, faults: str, report: str) -> None:
     with atheris.instrument_imports(include=["followyouremoji"]):
         fuzzed = reader(name)
@@ -92,7 +99,8 @@ def main(name: str, inputs: str, folder: str, faults: str, report: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     options = [f"-timeout={HANG}", "-rss_limit_mb=0", f"-artifact_prefix={faults}/{name.replace('/', '-')}-"]
     fuzzing = Fuzzing(fuzzed, int(inputs), Path(faults), Path(report))
-    atheris.Setup([sys.argv[0], *options, folder], fuzzing.try_input)
+    mutator = {} if fuzzed.mutate is None else {"custom_mutator": in_format(fuzzed.mutate)}
+    atheris.Setup([sys.argv[0], *options, folder], fuzzing.try_input, **mutator)
     atheris.Fuzz()
 
 

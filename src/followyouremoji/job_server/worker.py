@@ -231,9 +231,9 @@ def frames_of(asked: JobRequest, folder: Path, settings: ServerSettings) -> int:
     )
     used = asked.settings.clip.range
     if portrait is not None:
-        check_picture(InputFile(portrait.name, portrait, alone=True), settings.upload_megapixels)
+        check_picture(InputFile(portrait.name, portrait), settings.upload_megapixels)
     if motion is not None and motion.suffix.lower() not in MOTION_ENDINGS:
-        check_clip(InputFile(motion.name, motion, alone=True), used, settings.upload_megapixels)
+        check_clip(InputFile(motion.name, motion), used, settings.upload_megapixels)
     source = driving_source(asked.motion) if motion is None else motion
     frames = Driving(source, used, asked.settings.settings.frame_rate).expected_frames
     if frames > settings.most_frames:

@@ -6,7 +6,7 @@ Nothing here trusts what a file says: texts are bounded, and shown without contr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def inspect_file(path: Path, authorities: str | None = None) -> Findings:
     the authorities cannot.
     """
     unknown: list[str] = []
-    pictures = _frames_in(path) if path.is_dir() else [_of_a_stranger(path)]
+    pictures = _frames_in(path) if path.is_dir() else [_file(path)]
     metadata = read_metadata(pictures[0])
     manifest = None
     try:
@@ -145,8 +145,8 @@ def inspect_file(path: Path, authorities: str | None = None) -> Findings:
     )
 
 
-def _of_a_stranger(path: Path) -> InputFile:
-    return replace(InputFile.of(path, ClipError, "a picture or a clip", "the file"), alone=True)
+def _file(path: Path) -> InputFile:
+    return InputFile.of(path, ClipError, "a picture or a clip", "the file")
 
 
 def _frames_in(folder: Path) -> list[InputFile]:
@@ -157,7 +157,7 @@ def _frames_in(folder: Path) -> list[InputFile]:
             f"{folder} is a folder without frames; give a file, or a folder of frame_000000.png and so on"
         )
     spread = names[:: max(1, len(names) // MOST_FRAMES)][:MOST_FRAMES]
-    return [_of_a_stranger(folder / name) for name in spread]
+    return [_file(folder / name) for name in spread]
 
 
 def _some_frames(files: list[InputFile]) -> Iterator[np.ndarray]:

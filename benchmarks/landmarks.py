@@ -45,10 +45,10 @@ from followyouremoji.face.tracking import track_motion
 from followyouremoji.files import write_json
 from followyouremoji.media.clips import DECODED_AHEAD, ClipReader
 from followyouremoji.media.pictures import read_picture
-from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter, exact_rate, open_encoder
 from followyouremoji.prefetch import prefetch
+from followyouremoji.provenance.record import GENERATED_COMMENT
 from followyouremoji.requests.bundled import portrait_path
 
 if TYPE_CHECKING:

@@ -108,11 +108,9 @@ def _in_words(kind: Any, error: ValidationError) -> str:
     found = error.errors(include_url=False)
     within = {one["loc"][:end] for one in found for end in range(len(one["loc"]))}
     # A list is called too short, too, where an entry of it is wrong.
-    mistakes = [
-        _mistake(schema, one) for one in found if one["type"] != "too_short" or one["loc"] not in within
-    ]
+    mistakes = [one for one in found if one["type"] != "too_short" or one["loc"] not in within]
     more = f"; and {len(mistakes) - NAMED} more mistakes" if len(mistakes) > NAMED else ""
-    return "; ".join(mistakes[:NAMED]) + more
+    return "; ".join(_mistake(schema, one) for one in mistakes[:NAMED]) + more
 
 
 def _mistake(schema: JsonSchema, error: ErrorDetails) -> str:

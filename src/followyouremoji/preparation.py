@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from followyouremoji.errors import MotionError, SettingsError
+from followyouremoji.errors import MotionError, SettingsError, shown
 from followyouremoji.face.alignment import Aligned, align_in_picture
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.heads import Room
@@ -214,6 +214,6 @@ def check_reach(points: np.ndarray, size: tuple[int, int], source: str) -> None:
     outside = float(np.max([-low, np.subtract(high, size)]))
     if not outside <= REACH * max(size):  # also where a point is NaN
         raise MotionError(
-            f"{source} takes the portrait's face far out of its picture, by {outside:.3g} pixels: the motion is damaged, or it does not suit "
+            f"{shown(source)} takes the portrait's face far out of its picture, by {outside:.3g} pixels: the motion is damaged, or it does not suit "
             "this portrait; head motion relative to the portrait's own pose stays inside."
         )

@@ -19,6 +19,7 @@ from followyouremoji.errors import shown
 MOST_JSON = 1 << 24
 """Bytes of a JSON file: as Python's objects they take up to 30 times as much."""
 DEEPEST = 64  # lists and objects of a JSON text within each other
+CHUNK = 1 << 20
 LONGEST_INTEGER = 20  # digits, those of 64 bits
 
 
@@ -29,21 +30,25 @@ def regular_file(path: Path) -> BufferedReader:
     """
     # Without O_NONBLOCK, to open a pipe would wait for somebody to write to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(path, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    return file
+    opened = os.open(path, flags)
+    if not stat.S_ISREG(mode := os.fstat(opened).st_mode):
+        os.close(opened)
+        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise OSError(errno.EINVAL, f"it is {what}", str(path))
+    return os.fdopen(opened, "rb")
 
 
 def read_bytes(path: Path, most: int) -> bytes:
     """The content of a regular file. Raises OSError as `regular_file`, and ValueError where it is longer than `most`
     bytes."""
+    chunks, left = list[bytes](), most + 1  # room is made for what is there, not for all that may be
     with regular_file(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"it is longer than {most >> 20} MiB")
-    return content
+        while chunk := file.read(min(left, CHUNK)):
+            chunks.append(chunk)
+            left -= len(chunk)
+    if not left:
+        raise ValueError(f"it is longer than {most >> 10} KiB")
+    return b"".join(chunks)
 
 
 def read_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:

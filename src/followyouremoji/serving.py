@@ -9,6 +9,7 @@ import socket
 import threading
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from followyouremoji.errors import SettingsError
 
@@ -44,6 +45,14 @@ def is_local(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def name_of(host: str) -> str:
+    """The name or number in a header `Host`, without the port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # half an IPv6 number
+        return ""
 
 
 def server(app: ASGIApp) -> uvicorn.Server:

@@ -262,6 +262,24 @@ def test_a_missing_shard_of_a_list_is_named(folder: Path) -> None:
     assert len(Shards(folder)) == len(LENGTHS)
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        '[{"name": "../a.tar"}]',
+        '[{"name": "/a.tar"}]',
+        '[{"name": "a\\\\b.tar"}]',
+        '[{"name": 5}]',
+        "[" * 10_000,
+        "[5]",
+    ],
+)
+def test_a_list_leads_nowhere_but_into_its_folder(folder: Path, listed: str) -> None:
+    write_shard(folder.parent / "a.tar", [3])
+    (folder / "shards.json").write_text(f'{{"shards": {listed}}}')
+    with pytest.raises(DataError, match=r"shards\.json is damaged"):
+        Shards(folder)
+
+
 def test_too_long_clips_are_refused_in_words(folder: Path) -> None:
     with pytest.raises(DataError, match=r"no clip of 13 frames; the longest of its 7 clips has 12"):
         Shards(folder).clip(0, 13)

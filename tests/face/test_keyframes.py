@@ -155,7 +155,7 @@ def test_a_file_is_read_and_written(tmp_path: Path) -> None:
         (as_text(keyframes=[{"seconds": 0, "pose": 3}]), r"`keyframes\[0\]\.pose` must be a table"),
         (as_text(keyframes=[{"seconds": 0, "easing": "fast"}]), "'hold' or 'overshoot'"),
         (as_text(more=1), "unknown entry `more`"),
-        (" " * (MOST_BYTES + 1), "larger than 4 MiB"),
+        (" " * (MOST_BYTES + 1), "longer than 4096 KiB"),
     ],
 )
 def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
@@ -169,6 +169,8 @@ def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, words: str) ->
 def test_missing_files_and_bad_keyframes_in_python(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match=r"absent\.json cannot be read"):
         read_keyframes(tmp_path / "absent.json")
+    with pytest.raises(MotionError, match="cannot be read: it is no regular file"):
+        read_keyframes(Path("/dev/zero"))
     with pytest.raises(SettingsError):
         keyframe_motion([])
     with pytest.raises(SettingsError, match="frame_rate"):

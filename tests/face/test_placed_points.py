@@ -103,9 +103,9 @@ def test_left_and_right_exchanged(turns: int) -> None:
 
 
 def test_no_file_a_folder_no_json_and_a_huge_one(tmp_path: Path) -> None:
-    with pytest.raises(PointsError, match=r"nowhere\.json is not there; `fye points` makes one"):
+    with pytest.raises(PointsError, match=r"no file of points .*nowhere\.json; `fye points` makes one"):
         PlacedPoints.read(tmp_path / "nowhere.json")
-    with pytest.raises(PointsError, match="is a folder"):
+    with pytest.raises(PointsError, match="it is a folder"):
         PlacedPoints.read(tmp_path)
     (tmp_path / "text.json").write_bytes(b"\xff\xfe no JSON")
     with pytest.raises(PointsError, match=r"text\.json: it is no JSON text"):

@@ -12,8 +12,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from followyouremoji.jobs.work import UNDER_WAY
 from followyouremoji.studio.routes_history import zipped
-from followyouremoji.studio.store import UNDER_WAY
 from tests.studio.conftest import Served
 from tests.studio.test_points import faceless
 

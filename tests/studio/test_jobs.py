@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from followyouremoji.errors import PictureError, SettingsError
+from followyouremoji.jobs import work as work_module
+from followyouremoji.jobs.work import Job
 from followyouremoji.requests.events import Frame, OnEvent, Progress, Stage
 from followyouremoji.studio import jobs as jobs_module
-from followyouremoji.studio.jobs import MOST_WAITING, Job, Jobs
+from followyouremoji.studio.jobs import MOST_WAITING, Jobs
 
 PATIENCE = 30.0
 
@@ -93,7 +95,7 @@ def test_a_job_is_its_visitor_s_and_is_forgotten_when_it_has_ended(jobs: Jobs, e
     gate.go_on.set()
     ends.wait(after)
     assert jobs.find("1", "ada") is None
-    assert not jobs._waiting
+    assert jobs._queue.counts() == {}
 
 
 def test_cancelling_in_every_state(jobs: Jobs, ends: Ends) -> None:
@@ -119,7 +121,7 @@ def test_cancelling_in_every_state(jobs: Jobs, ends: Ends) -> None:
 
 def test_what_a_job_tells(jobs: Jobs, ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(jobs_module, "monotonic", lambda: now)
+    monkeypatch.setattr(work_module, "monotonic", lambda: now)
     seen, told = Event(), Event()
     picture = np.zeros((4, 4, 3), np.uint8)
 
@@ -145,7 +147,7 @@ def test_what_a_job_tells(jobs: Jobs, ends: Ends, monkeypatch: pytest.MonkeyPatc
 def test_one_s_failure_is_no_other_s(
     jobs: Jobs, ends: Ends, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(jobs_module, "sentence", lambda error: f"unforeseen: {error}")
+    monkeypatch.setattr(work_module, "sentence", lambda error: f"unforeseen: {error}")
 
     def bad_input(on_event: OnEvent) -> None:
         raise PictureError("x.png is no picture")
@@ -181,7 +183,7 @@ def test_lines_are_bounded(jobs: Jobs, ends: Ends, monkeypatch: pytest.MonkeyPat
     jobs.submit("bob's", "bob", nothing, ends)
     with pytest.raises(SettingsError, match="come back later"):
         jobs.submit("cy's", "cy", nothing, ends)
-    assert "cy" not in jobs._waiting
+    assert jobs._queue.load("cy").own == 0
     gate.go_on.set()
     ends.wait(waiting[-1])
 

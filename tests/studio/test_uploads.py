@@ -18,11 +18,11 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from followyouremoji.jobs.bounds import MOST_FRAMES
 from followyouremoji.media.decoding import AnimationSource
 from followyouremoji.requests.bundled import EXAMPLES, portrait_path
 from followyouremoji.studio import bounds
 from followyouremoji.studio import store as store_module
-from followyouremoji.studio.bounds import MOST_FRAMES
 from tests.studio.conftest import Served
 
 if TYPE_CHECKING:

@@ -80,9 +80,10 @@ def test_a_damaged_file_is_named(folder, files, name, share) -> None:
 
 
 def test_files_that_do_not_belong_together_are_refused(folder) -> None:
-    np.save(folder / "latents.npy", np.zeros((2, 2, 4, 8, 8), np.float16))
-    with pytest.raises(DataError, match=r"latents\.npy .* `fye train latents`"):
-        Drawings.open(folder)
+    for wrong in (np.zeros((2, 2, 4, 8, 8), np.float16), np.full((2, 2, 4, 4, 4), "text")):
+        np.save(folder / "latents.npy", wrong)
+        with pytest.raises(DataError, match=r"latents\.npy .* `fye train latents`"):
+            Drawings.open(folder)
     (folder / "latents.npy").unlink()
     assert Drawings.open(folder).latents is None
     (folder / "points.npy").unlink()

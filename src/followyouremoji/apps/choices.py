@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 
 from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.errors import UserError
+from followyouremoji.job_server.keys import Limits
+from followyouremoji.job_server.settings import ServerSettings
 from followyouremoji.options import Panel, bound, extra, options
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.stickers.request import PackRequest, StickerRequest
@@ -68,6 +70,9 @@ METAVARS = {
     "services": "SERVICE",
     "expressions": "EXPRESSION",
     "font": "FILE",
+    "certificate": "FILE",
+    "private_key": "FILE",
+    "timestamp_authority": "URL",
 }
 """Where they are not the type's own, which is long where there are many choices; the help names these."""
 
@@ -76,7 +81,15 @@ KNOWN = {
     "face",
     *(
         name
-        for kind in (AnimationRequest, LiveRequest, PackRequest, StickerRequest, StudioSettings)
+        for kind in (
+            AnimationRequest,
+            LiveRequest,
+            PackRequest,
+            StickerRequest,
+            StudioSettings,
+            ServerSettings,
+            Limits,
+        )
         for name, _ in options(kind)
     ),
 }

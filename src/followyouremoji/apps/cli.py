@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from followyouremoji.apps import batch, choices, live, lora, plan, points, studio
+from followyouremoji.apps import batch, choices, inspect, live, lora, plan, points, studio
 from followyouremoji.apps.bench import bench_app
 from followyouremoji.apps.data import data_app
 from followyouremoji.apps.help import examples, reflow
 from followyouremoji.apps.motion import motion_app
+from followyouremoji.apps.serve import serve_app
 from followyouremoji.apps.sticker import sticker_app
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
@@ -31,6 +32,7 @@ app = typer.Typer(
         "fye live me.jpg  # your camera moves the portrait",
         "fye sticker me.jpg laugh --for telegram  # a sticker; and packs of them",
         "fye studio --open  # all of that on a page in the browser",
+        "fye serve  # the same for programs, by HTTP",
         "fye weights download  # the model for photographs, several gigabytes",
         "fye doctor  # if something does not work",
         more="Each command has examples of its own: fye COMMAND --help.",
@@ -88,7 +90,9 @@ def animate(request: AnimationRequest) -> None:
 app.command(epilog=batch.EPILOG)(batch.batch)
 app.command(epilog=live.EPILOG)(live.live)
 app.command(epilog=studio.EPILOG)(studio.studio)
+app.add_typer(serve_app, name="serve")
 app.command(epilog=points.EPILOG)(points.points)
+app.command(epilog=inspect.EPILOG)(inspect.inspect)
 app.add_typer(motion_app, name="motion")
 app.add_typer(sticker_app, name="sticker")
 

@@ -15,6 +15,8 @@ NEEDED = ("torch", "diffusers", "transformers", "safetensors", "mediapipe", "num
 OPTIONAL = {
     "skia-python": "drawn portraits and training",
     "peft": "training of LoRAs",
+    "c2pa-python": "signed provenance",
+    "invisible-watermark": "the invisible watermark",
     "pyvirtualcam": "live portraits in calls",
     "ray": "data preparation on a cluster",
 }

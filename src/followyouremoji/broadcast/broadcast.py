@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
+from pydantic import TypeAdapter
+
 from followyouremoji.broadcast.output import Output
 from followyouremoji.broadcast.recording import Recording
 from followyouremoji.broadcast.relay import Relayed, relay
@@ -18,17 +20,21 @@ from followyouremoji.broadcast.window import Window, can_open
 from followyouremoji.errors import CameraError, ClipError, SettingsError, advice_on_memory
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.placed_points import PlacedPoints
+from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.media.cameras import Camera, ClipAtItsSpeed, LivePictures
 from followyouremoji.media.kinds import CLIP_ENDINGS, KINDS, clip_ending
 from followyouremoji.media.pictures import on_background, read_layers
 from followyouremoji.media.timing import generated_rate
 from followyouremoji.media.writing import ClipWriter
+from followyouremoji.provenance.record import Record
 from followyouremoji.requests.animation import DRAWN_MODEL, GPU_MEMORY, GPU_SETTINGS, is_slow, load_animator
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.requests.events import Note, OnEvent, Stage, ignore
+from followyouremoji.requests.marking import Marks, differing, model_record
 from followyouremoji.requests.placing import found_portrait
 from followyouremoji.requests.request import ModelChoice
 from followyouremoji.requests.result import check_output
+from followyouremoji.requests.resume import fingerprint
 from followyouremoji.serving import LOCAL, listen
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.sources import Portrait, choose_faces
@@ -92,6 +98,8 @@ class Broadcast:
     def __enter__(self) -> Self:
         request = self._request
         with ExitStack() as stack:
+            if request.record is not None:
+                self._marks = Marks.from_environment(clip_ending(request.record))
             portrait, number = self._find_portrait()
             title = Path(portrait.source).name
             listening = stack.enter_context(listen(LOCAL, request.port)) if self.shown == "page" else None
@@ -137,9 +145,22 @@ class Broadcast:
             self._on_event(Note("portrait", sentence))
         return found, number
 
+    def _made(self) -> Record:
+        """What the recording's record says."""
+        request = self._request
+        alignment = TypeAdapter(AlignmentSettings).dump_python(request.alignment, mode="json")
+        return model_record(
+            request.model,
+            self._model,
+            portrait=fingerprint(portrait_path(request.portrait)),
+            loras=tuple((fingerprint(lora.file), lora.scale) for lora in request.loras),
+            settings=differing(alignment, AlignmentSettings()),
+        )
+
     def _begin(self, portrait: Portrait, number: int) -> LiveSession:
         request = self._request
         animator = self._load(request.model)
+        self._model = animator.model.config.name
         if request.model.weights == "bundled":
             self._on_event(DRAWN_MODEL)
         if is_slow(animator):
@@ -171,13 +192,16 @@ class Broadcast:
         with ExitStack() as stack:
             outputs = [*self._outputs]
             if record is not None:
+                made = self._made()
                 writer = ClipWriter(
                     record,
                     self._rate,
                     session.output_size,
                     sound_from=None if self._request.number is not None else self._request.camera,
                     overwrite=self._request.overwrite,
+                    comment=made.comment(),
                     quick=True,
+                    seal=self._marks.seal(clip_ending(record), made),
                 )
                 recording = Recording(stack.enter_context(writer), self._rate, session.still)
                 outputs.append(recording)

@@ -6,7 +6,7 @@ and any process can compute any position. Nothing has to be remembered to go on 
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +16,14 @@ import numpy as np
 
 from followyouremoji.data.shard_index import ShardIndex, shard_index
 from followyouremoji.data.source import TrainingClip
-from followyouremoji.data.stored_clip import decode_picture, read_facts, read_points
-from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.data.stored_clip import MOST_BYTES, decode_picture, read_facts, read_points
+from followyouremoji.errors import DataError, SettingsError, shown
+from followyouremoji.reading import read_json
 
 PLAN = "shards.json"
 """Names the shards of a folder, so that a missing one is noticed."""
+SHARD_NAME = r"[^/\\:\x00]+\.tar"
+"""What may be the name of a shard: of a file in the folder itself, on every system."""
 
 
 @lru_cache(maxsize=8)
@@ -89,7 +92,7 @@ class Shards:
         """What `KEY.json` of a clip says, by its number, from 0, in the order of the shards."""
         index, place, path = self._place(number)
         name = f"{index.keys[place]}.json"
-        return read_facts(_content(path, index.facts[place]), f"{path}, {name}")
+        return read_facts(_content(path, index.facts[place], "json"), f"{path}, {name}")
 
     def stored(self, number: int, frames: Sequence[int] | None = None) -> TrainingClip:
         """A clip by its number, from 0; all of its frames, or some.
@@ -99,10 +102,12 @@ class Shards:
         index, place, path = self._place(number)
         key, first, length = str(index.keys[place]), int(index.first[place]), int(index.lengths[place])
         chosen = list(range(length) if frames is None else frames)
-        points = read_points(_content(path, index.arrays[place]), length, f"{path}, {key}.npz")
+        points = read_points(_content(path, index.arrays[place], "npz"), length, f"{path}, {key}.npz")
         pictures = [
             decode_picture(
-                _content(path, index.frames[first + frame]), self.size, f"{path}, frame {frame} of {key}"
+                _content(path, index.frames[first + frame], "jpg"),
+                self.size,
+                f"{path}, frame {frame} of {key}",
             )
             for frame in chosen
         ]
@@ -141,15 +146,17 @@ def shard_paths(folder: Path) -> list[Path]:
             raise DataError(f"{folder} holds no shard (*.tar). Make some with `fye data prepare`.")
         return paths
     try:
-        names = [str(shard["name"]) for shard in json.loads(plan.read_text())["shards"]]
-    except (ValueError, KeyError, TypeError) as reason:
+        names = [shard["name"] for shard in read_json(plan)["shards"]]
+        if not all(re.fullmatch(SHARD_NAME, name) for name in names):
+            raise ValueError("it names what cannot be a shard of its folder")
+    except (OSError, ValueError, KeyError, TypeError) as reason:
         raise DataError(
             f"{plan} is damaged. Delete it to use every tar file of the folder, or prepare it again."
         ) from reason
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise DataError(
-            f"{folder} lacks {len(missing)} of its {len(names)} shards ({missing[0]} first). Run `fye data prepare` to its end or copy "
+            f"{folder} lacks {len(missing)} of its {len(names)} shards ({shown(missing[0])} first). Run `fye data prepare` to its end or copy "
             f"them; or delete {plan.name} there to use those that are there."
         )
     if not names:
@@ -157,8 +164,11 @@ def shard_paths(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _content(path: Path, place: np.ndarray) -> bytes:
+def _content(path: Path, place: np.ndarray, ending: str) -> bytes:
+    """A member by its place in a shard."""
     offset, size = (int(value) for value in place)
+    if size > MOST_BYTES[ending]:
+        raise DataError(f"{path} has a .{ending} of {size >> 20} MiB, which no clip has. Prepare it again.")
     try:
         with path.open("rb") as file:
             file.seek(offset)

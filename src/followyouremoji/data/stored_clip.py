@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from followyouremoji.errors import DataError
+from followyouremoji.arrays import ArraysError, read_arrays
+from followyouremoji.errors import DataError, first_line, shown
 from followyouremoji.face.topology import N_LANDMARKS
+from followyouremoji.reading import json_object
 
 FORMAT = "followyouremoji-clip"
 VERSION = 2
@@ -27,6 +29,12 @@ READ = (1, 2)
 """Versions that can be read; clips of version 1 also hold masks and metric faces, which are passed over."""
 BLOCK = 512
 """Bytes: tar files are made of blocks of this size."""
+LARGEST_SIDE, MOST_FRAMES = 4096, 1 << 20
+"""Of a clip: pixels, as many as `fye data prepare` makes at most, and frames, hours of them."""
+FURTHEST = 16.0 * LARGEST_SIDE
+"""Largest coordinate of a point, pixels."""
+MOST_BYTES = {"jpg": 1 << 26, "npz": 1 << 28, "json": 1 << 22}
+"""Of a clip's members, by ending: more than the largest clip has."""
 
 
 def frame_field(frame: int) -> str:
@@ -67,52 +75,55 @@ def decode_picture(content: bytes, size: int, where: str) -> np.ndarray:
     """A stored frame, uint8 (size, size, 3) RGB; DataError, naming `where`, if it is damaged or of another size."""
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
-            picture = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as reason:
+            if image.size != (size, size):  # before room is made for it
+                raise DataError(
+                    f"{where} is {image.width}x{image.height} pixels large, the clip should be {size}x{size}."
+                )
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as reason:
         raise DataError(f"{where} is damaged: it cannot be decoded. Prepare the shard again.") from reason
-    if picture.shape != (size, size, 3):
-        raise DataError(
-            f"{where} is {picture.shape[1]}x{picture.shape[0]} pixels large, the clip should be {size}x{size}."
-        )
-    return picture
 
 
 def read_facts(content: bytes, where: str) -> dict[str, Any]:
     """`KEY.json`; DataError, naming `where`, if it is of another version or lacks what is needed."""
     try:
-        facts = json.loads(content)
+        facts = json_object(content)
     except ValueError as reason:
-        raise DataError(f"{where} is damaged: it is no JSON text. Prepare the shard again.") from reason
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise DataError(
+            f"{where} is damaged: it is no JSON text of facts ({first_line(reason)}). Prepare the shard again."
+        ) from reason
+    if facts.get("format") != FORMAT:
         raise DataError(f"{where} does not describe a clip that `fye data prepare` made.")
     if facts.get("version") not in READ:
         raise DataError(
-            f"{where} is of version {facts.get('version')}; this program reads versions {READ[0]} to {READ[-1]}. Update it, or prepare the "
-            "data again."
+            f"{where} is of version {shown(str(facts.get('version')))}; this program reads versions {READ[0]} to {READ[-1]}. Update it, "
+            "or prepare the data again."
         )
-    for name in ("size", "frames"):
-        if not isinstance(facts.get(name), int) or facts[name] < 1:
+    for name, most in (("size", LARGEST_SIDE), ("frames", MOST_FRAMES)):
+        if not isinstance(facts.get(name), int) or not 1 <= facts[name] <= most:
             raise DataError(
-                f"{where} lacks `{name}`, or it is not a number above 0. Prepare the shard again."
+                f"{where} lacks `{name}`, or it is not a number from 1 to {most}. Prepare the shard again."
             )
     return facts
 
 
 def read_points(content: bytes, frames: int, where: str) -> np.ndarray:
-    """The points of `KEY.npz`, ``(T, 478, 3)``; DataError, naming `where`, if they are missing or of a wrong shape."""
+    """The points of `KEY.npz`, float32 ``(T, 478, 3)``; DataError, naming `where`, if they are missing, of a wrong
+    shape, or nowhere near a picture."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            points: np.ndarray | None = stored["points"] if "points" in stored.files else None
-    except Exception as reason:  # damage fails in many ways inside zipfile, zlib and NumPy
+        points = read_arrays(content).get("points")
+    except ArraysError as reason:
         raise DataError(
             f"{where} is damaged: its arrays cannot be read. Copy or prepare the shard again."
         ) from reason
     if points is None:
         raise DataError(f"{where} lacks `points`.")
-    if points.shape != (frames, N_LANDMARKS, 3):
+    if points.shape != (frames, N_LANDMARKS, 3) or points.dtype.kind != "f":
         raise DataError(
-            f"{where}: `points` has the shape {points.shape}, {(frames, N_LANDMARKS, 3)} was expected."
+            f"{where}: `points` has the shape {shown(str(points.shape))} of {points.dtype}, {(frames, N_LANDMARKS, 3)} of float32 was expected."
         )
-    if not np.isfinite(points).all():
-        raise DataError(f"{where}: `points` holds values that are not finite (NaN or infinite).")
-    return points
+    if not (points.min() >= -FURTHEST and points.max() <= FURTHEST):  # also where one is NaN
+        raise DataError(
+            f"{where}: `points` holds values that are not finite (NaN or infinite) or far outside every picture."
+        )
+    return points.astype(np.float32, copy=False)

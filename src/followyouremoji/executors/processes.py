@@ -61,7 +61,7 @@ class Process:
         self._job: Job | None = None
         self._process = context.Process(target=_serve, args=(far,), daemon=True)
         variables = ONE_THREAD if gpu is None else {**ONE_THREAD, "CUDA_VISIBLE_DEVICES": gpu}
-        with _STARTING, _environment(variables), _interrupts_blocked():
+        with _STARTING, environment(variables), signals_blocked(signal.SIGINT):
             self._process.start()
         far.close()
 
@@ -88,7 +88,7 @@ class Process:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Variables that a process finds as it starts, before it loads any library; multiprocessing cannot give them."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
@@ -103,14 +103,14 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def signals_blocked(*signals: signal.Signals) -> Iterator[None]:
     """Ctrl-C reaches all processes of a terminal, but the one that gives orders ends the others: a process that starts
-    here never sees it, and one that comes meanwhile is heard afterwards."""
+    here never sees these signals, and those that come meanwhile are heard afterwards."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     resource_tracker.ensure_running()  # which would lift the block as it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
@@ -119,7 +119,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _serve(connection: Connection) -> None:
     """In the process: work until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # see `_interrupts_blocked`
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # see `signals_blocked`
     threading.Thread(target=_end_with_parent, daemon=True).start()
     job: Any = None
     worker = RemoteWorker()

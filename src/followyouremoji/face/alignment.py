@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import MotionError
+from ..errors import MotionError, shown
 from .controls import linear_offsets
 from .detection import Landmarks
 from .gaze import DrivingGaze, PortraitEyes, driving_gaze
@@ -201,7 +201,7 @@ def align(
     """
     if settings.neutral is not None and not 0 <= settings.neutral < len(motion):
         raise MotionError(
-            f"{motion.source} has the frames 0 to {len(motion) - 1}; {settings.neutral} cannot be its neutral frame."
+            f"{shown(motion.source)} has the frames 0 to {len(motion) - 1}; {settings.neutral} cannot be its neutral frame."
         )
     if settings.head == "image":
         return Aligned(unaligned(motion, reference.size))

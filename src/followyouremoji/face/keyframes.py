@@ -27,6 +27,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from followyouremoji.config import parse, validated
 from followyouremoji.files import atomic
+from followyouremoji.reading import read_bytes
 
 from ..errors import MotionError
 from .easing import smooth_step
@@ -166,11 +167,11 @@ def keyframe_motion(
 def read_keyframes(path: Path) -> Keyframes:
     """Read a file of keyframes. Raises MotionError naming it and the wrong entry."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise MotionError(f"{path} is larger than {MOST_BYTES >> 20} MiB, which no file of keyframes is.")
-        text = path.read_bytes()
+        text = read_bytes(path, MOST_BYTES)
     except OSError as error:
         raise MotionError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise MotionError(f"{path} is no file of keyframes: {error}.") from error
     return parse(Keyframes, text, path, MotionError)
 
 

@@ -16,16 +16,18 @@ A zip archive as `numpy.savez_compressed` writes it, readable without pickle. Ve
 
 import json
 import math
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from followyouremoji.arrays import ArraysError, TooLarge, read_arrays
 from followyouremoji.files import write_arrays
+from followyouremoji.reading import json_object
 
-from ..errors import MotionError
-from .arrays import TooLarge, read_arrays
+from ..errors import MotionError, first_line, shown
+from .geometry import blocks
 from .released_motion import read_released_frames
 from .smoothing import smooth_landmarks
 from .topology import (
@@ -45,6 +47,16 @@ MOTION_ENDINGS = (MOTION_ENDING, RELEASED_ENDING)
 
 FORMAT = "followyouremoji-motion"
 VERSION = 1
+ENTRIES = {
+    "header": "|u1",
+    "timestamps": "<f8",
+    "found": "|b1",
+    "landmarks": "|u1",
+    "blendshapes": "<f4",
+    "rest": "<f4",
+}
+"""Types of a file's arrays."""
+MOST_HEADER = 1 << 16  # bytes
 
 FURTHEST = 10.0
 """Largest size of a normalised coordinate, in widths and heights of the picture."""
@@ -95,7 +107,7 @@ class Motion:
     def __post_init__(self) -> None:
         frames = len(self.landmarks)
         if frames == 0:
-            raise MotionError(f"{self.source} holds no frame.")
+            raise self._unusable("holds no frame.")
         shapes_agree = (
             self.landmarks.shape == (frames, N_LANDMARKS, 3)
             and self.timestamps.shape == (frames,)
@@ -104,44 +116,47 @@ class Motion:
             and (self.rest is None or self.rest.shape == (N_LANDMARKS, 3))
         )
         if not shapes_agree:
-            raise MotionError(f"{self.source} has landmarks, times and scores that do not belong together.")
+            raise self._unusable("has landmarks, times and scores that do not belong together.")
         if self.found.dtype != bool:
-            raise MotionError(f"{self.source} does not say in which frames a face was found.")
+            raise self._unusable("does not say in which frames a face was found.")
         self._check_numbers()
 
     def _check_numbers(self) -> None:
         """What is finite can be absurd: this is the one place that bounds it, for files and for callers alike."""
         low, high = FRAME_RATES
         if not low <= self.frame_rate <= high:  # also where it is NaN
-            raise MotionError(
-                f"{self.source} has a frame rate of {self.frame_rate:g}; it must be {low:g} to {high:g} a second."
+            raise self._unusable(
+                f"has a frame rate of {self.frame_rate:g}; it must be {low:g} to {high:g} a second."
             )
         short, long = sorted(self.size)
         if short < 1 or long > MOST_OBLONG * short or short * long > MOST_PIXELS:
-            raise MotionError(f"{self.source} has a picture size of {self.size[0]}x{self.size[1]} pixels.")
+            raise self._unusable(f"has a picture size of {self.size[0]}x{self.size[1]} pixels.")
         if not (np.isfinite(self.timestamps).all() and (np.diff(self.timestamps) > 0).all()):
-            raise MotionError(f"{self.source} has times that do not rise from frame to frame.")
+            raise self._unusable("has times that do not rise from frame to frame.")
         if self.duration > MOST_WAITING * len(self) / self.frame_rate + FREE_SECONDS:
-            raise MotionError(
-                f"{self.source} has {len(self)} frames for {self.duration:.4g} s, which do not fit its {self.frame_rate:g} frames a second."
+            raise self._unusable(
+                f"has {len(self)} frames for {self.duration:.4g} s, which do not fit its {self.frame_rate:g} frames a second."
             )
         self._check_landmarks(self.landmarks)
         if self.rest is not None:
             self._check_landmarks(self.rest[None])
         if self.blendshapes is not None and not np.isfinite(self.blendshapes).all():
-            raise MotionError(f"{self.source} has expression scores that are not finite (NaN or infinite).")
+            raise self._unusable("has expression scores that are not finite (NaN or infinite).")
 
     def _check_landmarks(self, landmarks: np.ndarray) -> None:
-        if not np.abs(landmarks).max() <= FURTHEST:  # also where one is NaN
-            raise MotionError(
-                f"{self.source} has landmarks that are not finite (NaN or infinite) or far outside the picture."
+        if not (landmarks.min() >= -FURTHEST and landmarks.max() <= FURTHEST):  # also where one is NaN
+            raise self._unusable(
+                "has landmarks that are not finite (NaN or infinite) or far outside the picture."
             )
         steady = landmarks[:, :N_MESH][:, rigid_weights() > 0, :2]  # what a head's pose is measured by
         if np.ptp(steady, axis=1).max(axis=-1).min() < LEAST_FACE:
-            raise MotionError(f"{self.source} has a face without extent: its landmarks lie in one point.")
+            raise self._unusable("has a face without extent: its landmarks lie in one point.")
         corners = landmarks[:, EYE_CORNERS]
         if np.linalg.norm(corners[:, :, 0] - corners[:, :, 1], axis=-1).min() < LEAST_EYE:
-            raise MotionError(f"{self.source} has a face without eyes: their corners lie in one point.")
+            raise self._unusable("has a face without eyes: their corners lie in one point.")
+
+    def _unusable(self, what: str) -> MotionError:
+        return MotionError(f"{shown(self.source)} {what}")
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -244,23 +259,20 @@ class Motion:
 
         Raises `MotionError` if the file is missing, is no motion file, is damaged, or is of a newer version.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise MotionError(f"There is no motion file {path}.")
         try:
             return _from_arrays(path, read_arrays(path))
-        except MotionError:
-            raise
+        except FileNotFoundError as error:
+            raise MotionError(f"There is no motion file {path}.") from error
+        except OSError as error:
+            raise MotionError(f"{path} cannot be read: {error.strerror or error}.") from error
         except TooLarge as error:
             raise MotionError(
                 f"{path} unpacks to {error.unpacked >> 20} MiB, which no motion file should."
             ) from error
-        except zipfile.BadZipFile as error:
+        except ArraysError as error:
             raise MotionError(
-                f"{path} is not a motion file, or it is cut short. Extract the motion from its clip again."
+                f"{path} is not a motion file, or it is damaged or cut short. Extract the motion from its clip again."
             ) from error
-        except Exception as error:  # a damaged archive fails in many ways inside zipfile, zlib and numpy
-            raise MotionError(f"{path} is damaged. Extract the motion from its clip again.") from error
 
     @staticmethod
     def from_release(path: Path) -> "Motion":
@@ -307,38 +319,56 @@ def _to_byte_planes(landmarks: np.ndarray) -> np.ndarray:
 
 
 def _from_byte_planes(planes: np.ndarray) -> np.ndarray:
-    count = planes.shape[3]
-    codes = np.ascontiguousarray(planes.transpose(3, 1, 2, 0)).view("<u4").reshape(count, N_LANDMARKS, 3)
-    steps = (codes >> 1).astype(np.int32) ^ -(codes & 1).astype(np.int32)
-    return np.cumsum(steps, axis=0, dtype=np.int32).view(np.float32)
+    bits = np.empty((planes.shape[3], N_LANDMARKS, 3), np.int32)
+    for block in blocks(len(bits)):  # more at once would take several times the memory
+        codes = np.ascontiguousarray(planes[..., block].transpose(3, 1, 2, 0)).view("<u4")[..., 0]
+        bits[block] = (codes >> 1).astype(np.int32) ^ -(codes & 1).astype(np.int32)
+    return np.cumsum(bits, axis=0, dtype=np.int32, out=bits).view(np.float32)
 
 
 def _from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Motion:
-    header = json.loads(arrays["header"].tobytes()) if "header" in arrays else {}
-    if header.get("format") != FORMAT:
-        raise MotionError(f"{path} is not a motion file. Extract one from a clip first.")
-    if header["version"] != VERSION:
-        raise MotionError(
-            f"{path} is a motion file of version {header['version']}; this program reads version {VERSION}. Update it."
-        )
+    header = _header(path, arrays)
+    if lacking := [name for name in ("landmarks", "timestamps", "found") if name not in arrays]:
+        raise MotionError(f"{path} is damaged: it lacks its {lacking[0]}.")
+    for name, dtype in ENTRIES.items():
+        if name in arrays and arrays[name].dtype != dtype:
+            raise MotionError(f"{path} is damaged: its {name} holds {arrays[name].dtype} values.")
     planes = arrays["landmarks"]
-    if planes.dtype != np.uint8 or planes.shape[:3] != (4, N_LANDMARKS, 3):
-        raise MotionError(f"{path} is damaged: its landmarks have the shape {planes.shape}.")
-    rest = arrays.get("rest")
-    if rest is not None and rest.dtype != np.float32:
-        raise MotionError(f"{path} is damaged: its face at rest holds {rest.dtype} values.")
-    width, height = header["size"]
+    if planes.ndim != 4 or planes.shape[:3] != (4, N_LANDMARKS, 3):
+        raise MotionError(f"{path} is damaged: its landmarks have the shape {shown(str(planes.shape))}.")
     try:
         return Motion(
             landmarks=_from_byte_planes(planes),
             timestamps=arrays["timestamps"],
             frame_rate=float(header["frame_rate"]),
-            size=(int(width), int(height)),
-            source=str(header["source"]),
+            size=tuple(header["size"]),
+            source=header["source"],
             found=arrays["found"],
             blendshapes=arrays.get("blendshapes"),
-            quarter_turns=int(header.get("quarter_turns", 0)) % 4,
-            rest=rest,
+            quarter_turns=header.get("quarter_turns", 0) % 4,
+            rest=arrays.get("rest"),
         )
     except MotionError as error:
         raise MotionError(f"{path} cannot be used: {error}") from error
+
+
+def _header(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The header's entries, of the right types."""
+    text = arrays["header"].tobytes() if "header" in arrays else b"{}"
+    try:
+        if len(text) > MOST_HEADER:
+            raise ValueError(f"it is longer than {MOST_HEADER >> 10} KiB")
+        header = json_object(text)
+    except ValueError as error:
+        raise MotionError(f"{path} is damaged: its header cannot be read ({first_line(error)}).") from error
+    if header.get("format") != FORMAT:
+        raise MotionError(f"{path} is not a motion file. Extract one from a clip first.")
+    if header.get("version") != VERSION:
+        raise MotionError(
+            f"{path} is a motion file of version {shown(str(header.get('version')))}; this program reads version {VERSION}. Update it."
+        )
+    match header:
+        case {"frame_rate": int() | float(), "size": [int(), int()], "source": str()}:
+            if isinstance(header.get("quarter_turns", 0), int):
+                return header
+    raise MotionError(f"{path} is damaged: its header does not say how the motion was made.")

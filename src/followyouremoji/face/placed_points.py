@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import PointsError
 from followyouremoji.files import atomic_output
+from followyouremoji.reading import read_bytes
 
 from .shapes import face_shapes
 from .topology import LEFT_EYE_LOOP, RIGHT_EYE_LOOP
@@ -208,18 +209,16 @@ class PlacedPoints:
     @classmethod
     def read(cls, path: Path) -> PlacedPoints:
         """Points from a file. Raises PointsError where there is none or it holds something else."""
-        if not path.is_file():
-            problem = "is a folder" if path.is_dir() else "is not there"
-            raise _points_error(f"the file of points {path} {problem}; `fye points` makes one")
         try:
-            with path.open("rb") as file:
-                text = file.read(LARGEST_FILE + 1)
+            text = read_bytes(path, LARGEST_FILE)
+        except FileNotFoundError as reason:
+            raise _points_error(f"there is no file of points {path}; `fye points` makes one") from reason
         except OSError as reason:
             raise _points_error(f"cannot read {path}: {reason.strerror or reason}") from reason
-        if len(text) > LARGEST_FILE:
+        except ValueError as reason:
             raise _points_error(
                 f"{path} is too large for a file of points, which has {LARGEST_FILE >> 10} kB at most"
-            )
+            ) from reason
         return cls.parse(text, path)
 
     def save(self, path: Path, overwrite: bool = False) -> None:

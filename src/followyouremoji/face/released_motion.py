@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from followyouremoji.reading import read_bytes
+
 from ..errors import MotionError
 
 KEYS = ("lmks", "bs", "width", "height")
@@ -74,10 +76,8 @@ def _plain(value: Any) -> Any:
 
 def read_released_frames(path: Path) -> list[dict[str, Any]]:
     """The frames of a released template: of each what a motion needs, as numbers and arrays. Raises `MotionError`."""
-    if not path.is_file():
-        raise MotionError(f"There is no motion file {path}.")
     try:
-        content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+        content = read_bytes(path, MOST_BYTES)
         header = re.match(HEADER, content, re.DOTALL)
         pickled = content[header.end() if header else 0 :]
         _check(pickled)
@@ -85,6 +85,10 @@ def read_released_frames(path: Path) -> list[dict[str, Any]]:
         if header is None or not int(header[1]) == len(frames) <= MOST_FRAMES:
             raise ValueError
         return [{key: _plain(frame.get(key)) for key in KEYS} for frame in frames]
+    except FileNotFoundError as error:
+        raise MotionError(f"There is no motion file {path}.") from error
+    except OSError as error:
+        raise MotionError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # damaged files fail in many ways inside Python and NumPy
         raise MotionError(
             f"{path} is no motion template of the release (.npy), or damaged; nothing in it was run. Give another, or a clip."

@@ -25,7 +25,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .arrays import read_arrays
+from followyouremoji.arrays import read_arrays
 
 
 @cache

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import read_arrays
+from followyouremoji.arrays import read_arrays
 
 N_MESH = 468
 N_LANDMARKS = 478

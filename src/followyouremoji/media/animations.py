@@ -13,8 +13,8 @@ import numpy as np
 
 from followyouremoji.media.kinds import Size
 from followyouremoji.media.pictures import on_background
-from followyouremoji.media.provenance import SOFTWARE, xmp_packet
 from followyouremoji.media.videos import StreamEncoder, add_pictures, opened_for_writing, video_frame
+from followyouremoji.provenance.record import SOFTWARE, xmp_packet
 
 if TYPE_CHECKING:
     import av

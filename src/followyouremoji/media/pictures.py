@@ -5,7 +5,7 @@ A transparent picture has a fourth channel, its opacity (alpha), of which the co
 
 import struct
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from followyouremoji.errors import PictureError, SettingsError, UserError
 from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.outputs import OutputTarget, name_and_ending, open_output
-from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE, xmp_packet
+from followyouremoji.provenance.record import GENERATED_COMMENT, SOFTWARE, xmp_packet
 
 LEAST_SIDE = 16  # pixels; no face can be recognised in less
 LARGEST_PIXELS = 100_000_000  # checked from the header, before anything is decoded
@@ -286,6 +286,7 @@ def write_picture(
     comment: str = GENERATED_COMMENT,
     background: Colour | None = None,
     format: str | None = None,
+    seal: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a picture as PNG, JPEG or WebP, marked as generated.
 
@@ -298,6 +299,8 @@ def write_picture(
     background : what a transparent picture is laid on; by default it stays transparent in PNG and WebP, and lies on
         white in JPEG.
     format : of a buffer: "png", "jpeg" or "webp".
+    seal : is called with the finished file, to change it before it gets its name;
+        its OSErrors are told as the picture's.
 
     Raises
     ------
@@ -309,6 +312,8 @@ def write_picture(
     with open_output(target, ending, overwrite, PictureError) as output:
         try:
             save_image(output.temporary, picture, comment)
+            if seal is not None:
+                seal(output.temporary)
             output.commit()
         except (OSError, ValueError) as reason:
             raise output.failure(reason) from reason

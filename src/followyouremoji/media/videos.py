@@ -9,8 +9,8 @@ import numpy as np
 
 from followyouremoji.media.kinds import Size, macroblocks
 from followyouremoji.media.pictures import spread_colours
-from followyouremoji.media.provenance import SOFTWARE
 from followyouremoji.media.sound import SoundTrack
+from followyouremoji.provenance.record import SOFTWARE
 
 if TYPE_CHECKING:
     import av

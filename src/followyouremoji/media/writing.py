@@ -1,6 +1,6 @@
 """Writing clips: MP4 and WebM with sound, GIF, WebP, animated PNG or a folder of PNGs, whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +15,9 @@ from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.kinds import FRAME_NAME, KINDS, Size, clip_ending, is_frame
 from followyouremoji.media.outputs import OutputTarget, name_and_ending, open_output
 from followyouremoji.media.pictures import BACKGROUND, Colour, on_background, save_image
-from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.sound import SoundTrack, open_sound
 from followyouremoji.media.videos import mp4_encoder, webm_encoder
+from followyouremoji.provenance.record import GENERATED_COMMENT
 
 
 def exact_rate(frame_rate: float) -> Fraction:
@@ -126,6 +126,7 @@ class ClipWriter:
         (a GIF's pixels wholly or not at all), and lie on white in MP4.
     format : of a buffer: "mp4", "webm", "gif", "webp" or "apng".
     quick : videos are encoded in less time, as well, but not as closely: for frames that do not wait.
+    seal : is called with the finished file, to change it before it gets its name; its OSErrors are told as the clip's.
 
     Raises
     ------
@@ -145,6 +146,7 @@ class ClipWriter:
         background: Colour | None = None,
         format: str | None = None,
         quick: bool = False,
+        seal: Callable[[Path], None] | None = None,
     ) -> None:
         self._name, self._ending = name_and_ending(target, format, tuple(KINDS), "clip", ClipError)
         if not 0.0 < frame_rate <= 1000.0:
@@ -159,7 +161,7 @@ class ClipWriter:
         self.has_sound = False
         self._rate = exact_rate(frame_rate)
         self._sound_from, self._sound_start = sound_from, sound_start
-        self._comment, self._background, self._quick = comment, background, quick
+        self._comment, self._background, self._quick, self._seal = comment, background, quick, seal
         self._output = open_output(
             target, self._ending, overwrite, ClipError, is_frame if self._ending == "" else None
         )
@@ -240,4 +242,7 @@ class ClipWriter:
             with self._naming_the_output():
                 self._encoder.finish()
             self._close_encoder()
+            if self._seal is not None:
+                with self._naming_the_output():
+                    self._seal(self._output.temporary)
             self._output.commit()

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from functools import partial
+from contextlib import ExitStack, closing, nullcontext
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from followyouremoji.errors import advice_on_memory
-from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
 from followyouremoji.media.writing import check_sides
 from followyouremoji.prepared import PreparedGroup
 from followyouremoji.requests.events import Event, Note, OnEvent, Outcome, Progress, Stage, ignore
+from followyouremoji.requests.finding import Finder
+from followyouremoji.requests.marking import record_of
 from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
-from followyouremoji.requests.resume import ResumeFolder, recipe
+from followyouremoji.requests.resume import Recipe, ResumeFolder, recipe
 from followyouremoji.requests.work import Work
 from followyouremoji.settings import AnimationSettings
 
@@ -62,12 +63,13 @@ def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
     load: Load = load_animator,
+    finder: Finder | None = None,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
-    `load` gives the model; a front end that keeps models between calls gives its own. It is asked for another one where
-    memory does not suffice, see `FittingModel`. Raises UserError for whatever cannot be used, and what `on_event`
-    raises.
+    `load` gives the model and `finder` finds the faces; a front end that keeps these between calls gives its own.
+    `load` is asked for another model where memory does not suffice, see `FittingModel`. Raises UserError for whatever
+    cannot be used, and what `on_event` raises.
     """
     model = FittingModel(request.model, load)
     with (
@@ -76,27 +78,27 @@ def animate(
     ):
         work = Work.open(request, on_event)
         described = work.destination.described()
+        made_of = cache(partial(recipe_of, work))
         kept = None
         if request.resume is not None:
-            kept = stack.enter_context(resume_folder(work, request.resume))
+            kept = stack.enter_context(ResumeFolder(request.resume, made_of()))
             clear_stale(work.destination.path.parent, work.destination.path.name)
             earlier = kept.outcome(described)
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
-        prepared = prepare(work, kept, model)
+        prepared = prepare(work, kept, model, finder)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
-        return write_frames(work, model, prepared, note_made, stores)
+        return write_frames(work, model, prepared, made_of(), note_made, stores)
 
 
-def resume_folder(work: Work, folder: Path) -> ResumeFolder:
-    """The folder of a request, not yet entered."""
+def recipe_of(work: Work) -> Recipe:
+    """What the frames of a request depend on."""
     from followyouremoji.checkpoints.sources import find_checkpoint
 
     weights = find_checkpoint(work.request.model.weights)
-    sources = work.drivings.sources
-    return ResumeFolder(folder, recipe(work.request, work.portrait, sources, weights, work.scaled))
+    return recipe(work.request, work.portrait, work.drivings.sources, weights, work.scaled)
 
 
 def check_destination(work: Work) -> None:
@@ -112,14 +114,16 @@ def check_destination(work: Work) -> None:
         work.tell(destination.note_on_bound(work.portrait, work.scaled))
 
 
-def prepare(work: Work, kept: ResumeFolder | None, model: FittingModel) -> PreparedGroup:
+def prepare(
+    work: Work, kept: ResumeFolder | None, model: FittingModel, finder: Finder | None = None
+) -> PreparedGroup:
     """Find the faces while the model is loaded, and prepare the one for the other."""
     request = work.request
     settings = request.settings
     loader = ThreadPoolExecutor(1, "loading")
     try:
-        with FaceDetector(settings.detector_bundle) as detector:
-            found = work.find_portrait(detector)
+        with Finder(settings.detector_bundle) if finder is None else nullcontext(finder) as looking:
+            found = looking.portrait(work)
             loading = loader.submit(ready_animator, request, model, work.tell)
 
             def tell_beside_loading(event: Event) -> None:
@@ -133,7 +137,7 @@ def prepare(work: Work, kept: ResumeFolder | None, model: FittingModel) -> Prepa
                 motion = kept.motion(number) if kept is not None else None
                 if motion is None:
                     face, smooth = settings.driving_face, request.clip.smooth
-                    motion = driving.track(detector, face, smooth, tell_beside_loading)
+                    motion = looking.motion(driving, face, smooth, tell_beside_loading)
                     tracked.append(number)
                 else:
                     for note in driving.notes:
@@ -172,11 +176,12 @@ def write_frames(
     work: Work,
     model: FittingModel,
     prepared: PreparedGroup,
+    made_of: Recipe,
     note_made: Callable[[Outcome], None] | None = None,
     stores: Sequence[LatentStore] = (),
 ) -> Outcome:
-    """Generate the frames and write them as they come, from the first again where memory runs out; `stores` keep what
-    is finished of each face.
+    """Generate the frames and write them as they come, from the first again where memory runs out; `made_of` is what
+    they depend on, and `stores` keep what is finished of each face.
 
     `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
     gets its name: after a kill between the two, a note without a file is written again, while a file without a note
@@ -184,7 +189,7 @@ def write_frames(
     """
 
     def attempt(animator: PortraitAnimator, settings: AnimationSettings) -> Outcome:
-        return _write_frames(work, animator, settings, prepared, note_made, stores)
+        return _write_frames(work, animator, settings, prepared, made_of, note_made, stores)
 
     return model.make(work.request.settings, work.tell, attempt)
 
@@ -194,6 +199,7 @@ def _write_frames(
     animator: PortraitAnimator,
     settings: AnimationSettings,
     prepared: PreparedGroup,
+    made_of: Recipe,
     note_made: Callable[[Outcome], None] | None,
     stores: Sequence[LatentStore],
 ) -> Outcome:
@@ -233,7 +239,8 @@ def _write_frames(
                 note_made(outcome)
             return outcome
 
-        outcome = work.write(rows, prepared, fitting, made)
+        record = record_of(made_of, animator.model.config.name)
+        outcome = work.write(rows, prepared, fitting, made, record)
         if note_made is not None and replaces:
             note_made(outcome)
         return outcome

@@ -48,6 +48,7 @@ from followyouremoji.requests.events import (
     Stage,
     ignore,
 )
+from followyouremoji.requests.marking import Marks
 from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.pairs import BatchError, Pair, Pairs, Source
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, Output
@@ -74,6 +75,7 @@ def run_batch(
     check_row(batch.output, batch.settings)
     pairs = Pairs.of(batch.portraits, batch.motions)
     check_apart(batch)
+    Marks.of(batch.output, "" if batch.output.format == "frames" else f".{batch.output.format}")
     weights = find_checkpoint(batch.model.weights)
     with BatchFolder(batch.output.path) as folder:
         plan = Plan.of(batch, pairs.pairs, folder, weights)
@@ -266,7 +268,7 @@ class Run:
         work.tell_notes(found, prepared)
         file = work.destination.path.name
         note_made = partial(self._folder.note_made, file, made_of)
-        return write_frames(work, self._model, prepared, note_made)
+        return write_frames(work, self._model, prepared, made_of, note_made)
 
     def _motion(self, driving: Driving, work: Work, detector: FaceDetector) -> Motion:
         """A driving's motion, followed once."""

@@ -45,7 +45,7 @@ def portrait_landmarks(path: Path) -> np.ndarray | None:
     """
     if path.parent != EXAMPLES:
         return None
-    from followyouremoji.face.arrays import read_arrays
+    from followyouremoji.arrays import read_arrays
 
     return read_arrays(EXAMPLES / "landmarks.npz")[path.stem]
 

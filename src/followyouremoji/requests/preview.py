@@ -51,7 +51,7 @@ def preview(request: AnimationRequest, size: int = 512, on_event: OnEvent = igno
     def made(sound: bool) -> Outcome:
         return work.outcome(prepared, shown, sound)
 
-    return work.write(drawn(), prepared, shown, made, comment=PREVIEW_COMMENT)
+    return work.write(drawn(), prepared, shown, made, PREVIEW_COMMENT)
 
 
 def overlaid(picture: np.ndarray, lines: np.ndarray) -> np.ndarray:

@@ -56,6 +56,32 @@ class Output:
         panel="Result",
         otherwise="transparent; white in .mp4 and .jpg",
     )
+    watermark: bool = option(
+        False,
+        "Put an invisible mark into the pictures, which `fye inspect` finds where metadata are lost. Needs the extra `watermark`.",
+        panel="Provenance",
+    )
+    certificate: Path | None = option(
+        None,
+        "Sign where the result comes from with this certificate of yours, a PEM file (C2PA; .mp4, .gif, .webp, .apng, .png, .jpg). "
+        "Needs the extra `provenance`.",
+        panel="Provenance",
+        otherwise="the environment variable FYE_CERTIFICATE, or not signed",
+        strict=False,
+    )
+    private_key: Path | None = option(
+        None,
+        "The certificate's private key, a PEM file.",
+        panel="Provenance",
+        otherwise="the environment variable FYE_PRIVATE_KEY",
+        strict=False,
+    )
+    timestamp_authority: str | None = option(
+        None,
+        "The address of a timestamp authority (RFC 3161), which is asked to vouch for when it was signed.",
+        panel="Provenance",
+        otherwise="the environment variable FYE_TIMESTAMP_AUTHORITY, or nobody is asked",
+    )
 
     @field_validator("background")
     @classmethod

@@ -14,14 +14,16 @@ import numpy as np
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.detection import FaceDetector
 from followyouremoji.face.placed_points import PlacedPoints
+from followyouremoji.media.kinds import clip_ending
 from followyouremoji.media.pictures import PICTURE_ENDINGS, read_layers, write_picture
-from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.prefetch import prefetch
 from followyouremoji.prepared import PreparedGroup
+from followyouremoji.provenance.record import Record
 from followyouremoji.requests.bundled import driving_source, portrait_path
 from followyouremoji.requests.driving import Drivings
 from followyouremoji.requests.events import Event, Frame, Note, OnEvent, Outcome
+from followyouremoji.requests.marking import Marks
 from followyouremoji.requests.placing import found_portrait
 from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import Destination
@@ -42,6 +44,7 @@ class Work:
     picture : the portrait as the work is done on it: uint8 (height, width, 3 or 4)
     scaled : its size, where it was scaled
     points : that were placed on its face by hand, in its pixels
+    marks : that the result will carry
     """
 
     request: AnimationRequest
@@ -53,6 +56,7 @@ class Work:
     on_event: OnEvent
     started: float
     points: PlacedPoints | None = None
+    marks: Marks = field(default_factory=Marks)
     notes: list[Note] = field(default_factory=list)
     _telling: Lock = field(default_factory=Lock, repr=False)
 
@@ -83,7 +87,10 @@ class Work:
         points = None
         if request.points is not None:
             points = PlacedPoints.read(request.points).scaled_to((width, height), request.points)
-        return cls(request, portrait, drivings, destination, picture, scaled, on_event, started, points)
+        marks = Marks.of(request.output, clip_ending(destination.path))
+        return cls(
+            request, portrait, drivings, destination, picture, scaled, on_event, started, points, marks
+        )
 
     def tell(self, event: Event) -> None:
         """Tell of an event, from any thread."""
@@ -132,16 +139,21 @@ class Work:
         prepared: PreparedGroup,
         size: tuple[int, int],
         made: Callable[[bool], Outcome],
-        comment: str = GENERATED_COMMENT,
+        record: Record | str,
     ) -> Outcome:
-        """Write frames of `size` as they come; `made` is called with whether there is sound when all of them are there,
-        just before the result gets its name."""
+        """Write frames of `size` as they come, with their record, or a comment where nothing was generated; `made` is
+        called with whether there is sound when all of them are there, just before the result gets its name."""
         path, output, background = self.destination.path, self.request.output, self.destination.background
+        if isinstance(record, Record):
+            comment, seal = record.comment(), self.marks.seal(clip_ending(path), record)
+            rows = self.marks.watermarked(rows)
+        else:
+            comment, seal = record, None
         if len(prepared) == 1 and path.suffix.lower() in PICTURE_ENDINGS:
             picture = next(rows)
             self.tell(Frame(0, picture))
             outcome = made(False)
-            write_picture(path, picture, output.overwrite, comment=comment, background=background)
+            write_picture(path, picture, output.overwrite, comment=comment, background=background, seal=seal)
             return outcome
         sounding = [face for face in prepared.faces if self.drivings.of(face.number).sound]
         if not output.sound or prepared.loop == "pingpong":
@@ -155,6 +167,7 @@ class Work:
             overwrite=output.overwrite,
             background=background,
             comment=comment,
+            seal=seal,
         ) as writer:
             waiting = min(max(WAITING_BYTES // (3 * size[0] * size[1]), LEAST_WAITING), MOST_WAITING)
             with closing(prefetch(rows, waiting)) as finished:

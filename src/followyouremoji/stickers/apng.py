@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from followyouremoji.media.animations import ApngEncoder, png_chunk, png_comment
-from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.stickers.clip import Clip, Level
 from followyouremoji.stickers.palettes import Indexer, make_palette
 
@@ -42,7 +41,7 @@ def levels(clip: Clip) -> list[Level]:
 
 
 def _write_exact(clip: Clip, path: Path) -> None:
-    encoder = ApngEncoder(path, clip.rate, clip.size, GENERATED_COMMENT, clip.transparent, plays=clip.loops)
+    encoder = ApngEncoder(path, clip.rate, clip.size, clip.comment, clip.transparent, plays=clip.loops)
     with closing(encoder):
         for picture in clip.pictures:
             encoder.write(picture.layers if clip.transparent else picture.layers[..., :3])
@@ -56,7 +55,7 @@ def animated_png(pictures: Sequence[np.ndarray], palette: np.ndarray, clip: Clip
     number = count()  # of frame controls and data in one row
     chunks = [
         png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _WITH_PALETTE, 0, 0, 0)),
-        png_comment(GENERATED_COMMENT),
+        png_comment(clip.comment),
         png_chunk(b"acTL", struct.pack(">II", len(pictures), clip.loops)),
         png_chunk(b"PLTE", palette[:, :3].tobytes()),
         png_chunk(b"tRNS", palette[:, 3].tobytes()),

@@ -13,6 +13,7 @@ import numpy as np
 
 from followyouremoji.media.kinds import Size
 from followyouremoji.media.pictures import spread_colours
+from followyouremoji.provenance.record import GENERATED_COMMENT
 
 _FLAT = 12.0  # levels of colour within which neighbours are taken for one surface
 _FLATTENINGS = 3
@@ -55,11 +56,13 @@ class Clip:
     pictures : all of one size.
     seconds : of one round, exactly.
     loops : how often it is played; 0 for ever.
+    comment : what the file says about itself.
     """
 
     pictures: Sequence[Picture]
     seconds: Fraction
     loops: int
+    comment: str = GENERATED_COMMENT
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -14,6 +14,7 @@ from followyouremoji.errors import UserError
 from followyouremoji.files import atomic_output
 from followyouremoji.media.pictures import resize_picture
 from followyouremoji.media.writing import exact_rate
+from followyouremoji.provenance.record import GENERATED_COMMENT
 from followyouremoji.stickers import apng, gif, webm, webp
 from followyouremoji.stickers.checking import StickerFacts, read_facts, violations
 from followyouremoji.stickers.clip import Clip, Level, Picture
@@ -71,6 +72,7 @@ def write_sticker(
     output: Path,
     overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
+    comment: str = GENERATED_COMMENT,
 ) -> Written:
     """Write the best file of a format that its service takes: whole, or not at all.
 
@@ -84,6 +86,7 @@ def write_sticker(
     output : its name ends as the format's files do.
     overwrite : whether a file that is there may be replaced.
     progress : is given what is about to be tried, in words.
+    comment : what the file says about itself, within its limit of bytes.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def write_sticker(
 
     _check(frames, rate, format, output)
     with atomic_output(output, overwrite, StickerError, av.FFmpegError) as temporary:
-        search = _Search(format, temporary, progress or (lambda words: None))
+        search = _Search(format, temporary, progress or (lambda words: None), comment)
         quality = search.run(frames, exact_rate(rate))
         facts = read_facts(temporary)
         wrong = violations(facts, format)
@@ -143,8 +146,10 @@ def played_seconds(format: StickerFormat, seconds: Fraction) -> Fraction:
 class _Search:
     """The search for the best file of a format; the best one so far lies at `path`."""
 
-    def __init__(self, format: StickerFormat, path: Path, progress: Callable[[str], None]) -> None:
-        self._format, self._path, self._progress = format, path, progress
+    def __init__(
+        self, format: StickerFormat, path: Path, progress: Callable[[str], None], comment: str
+    ) -> None:
+        self._format, self._path, self._progress, self._comment = format, path, progress, comment
         self._start: int | None = None  # the level that was best before
         self.tried: list[Attempt] = []
         self.transparent = False
@@ -157,7 +162,12 @@ class _Search:
         known = (format.aim_bytes, format.max_bytes)
         limits: list[float] = [limit for limit in known if limit is not None] or [math.inf]
         clips = (
-            Clip([pictures[index * len(frames) // count] for index in range(count)], seconds, loops)
+            Clip(
+                [pictures[index * len(frames) // count] for index in range(count)],
+                seconds,
+                loops,
+                self._comment,
+            )
             for pictures in self._scaled(frames)
             for count in self._counts(len(frames), seconds)
         )

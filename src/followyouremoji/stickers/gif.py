@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from followyouremoji.media.animations import add_gif_comment
-from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.videos import add_pictures, opened_for_writing
 from followyouremoji.stickers.clip import Clip, Level
 from followyouremoji.stickers.palettes import Indexer, make_palette
@@ -53,7 +52,7 @@ def _write(clip: Clip, pictures: list[np.ndarray], palette: np.ndarray, path: Pa
         for start, picture in zip(starts, pictures, strict=False):
             output.mux(stream.encode(_frame(picture, palette, start)))
         output.mux(stream.encode(None))
-    add_gif_comment(plain, path, GENERATED_COMMENT)
+    add_gif_comment(plain, path, clip.comment)
 
 
 def _frame(picture: np.ndarray, palette: np.ndarray, start: int) -> av.VideoFrame:

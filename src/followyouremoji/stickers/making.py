@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from followyouremoji.requests.animation import (
 from followyouremoji.requests.bundled import PREFIX, portrait_path
 from followyouremoji.requests.driving import Driving
 from followyouremoji.requests.events import Note, OnEvent, Progress, Stage, ignore
+from followyouremoji.requests.marking import model_record
 from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.result import check_output
 from followyouremoji.settings import AnimationSettings
@@ -288,6 +290,12 @@ class Maker:
     captions: dict[str, np.ndarray | None]
     tell: OnEvent
 
+    @cached_property
+    def comment(self) -> str:
+        """What its stickers say about themselves, in short."""
+        name, seed = self.model.loaded(self.tell).model.config.name, self.request.settings.seed
+        return model_record(self.request.model, name, seed=seed).brief()
+
     def prepare(self, motion: Motion, closing: Closing) -> Prepared:
         """The portrait's face with a motion, which is closed to a loop. Raises MotionError."""
         return self.model.loaded(self.tell).prepare(
@@ -339,6 +347,7 @@ class Maker:
             path,
             self.request.overwrite,
             progress=lambda words: self.tell(Progress(0, None)),
+            comment=self.comment,
         )
         facts = written.facts
         return StickerOutcome(

@@ -176,7 +176,8 @@ class PackWriter:
             path = self._folder / service / f"{icon.name}.png"
             if icon.animated:
                 small = replace(format, size=icon.size, sides="exact", least_side=1, max_bytes=icon.max_bytes)
-                write_sticker(self._maker.composed(frames, format, icon.size, box), rate, small, path)
+                composed = self._maker.composed(frames, format, icon.size, box)
+                write_sticker(composed, rate, small, path, comment=self._maker.comment)
             else:
                 (picture,) = self._maker.composed(frames[:1], format, icon.size, box)
                 path.write_bytes(small_png(picture, icon))
@@ -194,7 +195,7 @@ class PackWriter:
             on_background(resize_picture(read_frames(one.path)[0], tile(one.size)), GROUND)
             for one in made.values()
         ]
-        write_picture(folder / SHEET, contact_sheet(first, COLUMNS))
+        write_picture(folder / SHEET, contact_sheet(first, COLUMNS), comment=self._maker.comment)
         # A clock that went back to before 1980 is no fault.
         zipped = zipfile.ZipFile(
             self._folder / f"{service}.zip", "w", zipfile.ZIP_STORED, strict_timestamps=False

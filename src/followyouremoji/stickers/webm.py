@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 
-from followyouremoji.media.provenance import GENERATED_COMMENT, SOFTWARE
 from followyouremoji.media.videos import (
     add_pictures,
     opened_for_writing,
@@ -27,6 +26,7 @@ from followyouremoji.media.videos import (
     to_bt709,
     video_frame,
 )
+from followyouremoji.provenance.record import SOFTWARE
 from followyouremoji.stickers.clip import Clip, Level
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Streams:
         if clip.transparent:
             opacities = self._encoded(self._opacities, min(crf + _COARSER, _COARSEST))
         with opened_for_writing(path, "webm", fflags="+bitexact") as output:
-            output.metadata.update({"comment": GENERATED_COMMENT, "description": SOFTWARE})
+            output.metadata.update({"comment": clip.comment, "description": SOFTWARE})
             layout = "yuva420p" if clip.transparent else "yuv420p"
             stream = add_pictures(output, "libvpx-vp9", clip.rate, clip.size, layout, {})
             say_bt709(stream.codec_context)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from followyouremoji.media.provenance import xmp_packet
+from followyouremoji.provenance.record import xmp_packet
 from followyouremoji.stickers.clip import Clip, Level
 
 _CLOCK = Fraction(1, 1000)
@@ -39,5 +39,5 @@ def _write(clip: Clip, pictures: list[Image.Image], quality: int, path: Path) ->
         quality=quality,
         alpha_quality=100 if quality == _BEST else _OPACITY,
         method=_METHOD,
-        xmp=xmp_packet(),
+        xmp=xmp_packet(clip.comment),
     )

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from followyouremoji.media.clips import ClipReader
+from followyouremoji.media.metadata import read_metadata
 from followyouremoji.media.pictures import BACKGROUND, read_layers, resize_picture, write_picture
 from followyouremoji.media.writing import ClipWriter
+from followyouremoji.provenance.record import GENERATED_COMMENT
 from followyouremoji.requests.animation import prepare
 from followyouremoji.requests.events import Outcome, ignore
+from followyouremoji.requests.marking import Marks
 from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.request import AnimationRequest, Output
 from followyouremoji.requests.result import row_size, rows_beside
@@ -33,15 +36,20 @@ def kinds_of(master: Path) -> tuple[str, ...]:
 
 
 def convert(master: Path, target: Path) -> None:
-    """Write a result as another kind of file, with its rate, sound and opacity as far as that kind has them."""
+    """Write a result as another kind of file, with its rate, sound and opacity as far as that kind has them, and its
+    record."""
+    record = read_metadata(master).record
+    comment, seal = GENERATED_COMMENT, None
+    if record is not None:
+        comment, seal = record.comment(), Marks.from_environment(target.suffix).seal(target.suffix, record)
     if master.suffix == ".png":
-        write_picture(target, read_layers(master))
+        write_picture(target, read_layers(master), comment=comment, seal=seal)
         return
     with ClipReader(master) as clip:
         rate, size = clip.info.frame_rate, clip.info.size
         within = LARGEST_SIDES.get(target.suffix, max(size))
         width, height = (max(2, round(side * min(1.0, within / max(size)))) for side in size)
-    with ClipWriter(target, rate, (width, height), sound_from=master) as writer:
+    with ClipWriter(target, rate, (width, height), sound_from=master, comment=comment, seal=seal) as writer:
         for frame in frames_of(master):
             writer.write(resize_picture(frame, (width, height)))
 
@@ -83,6 +91,7 @@ def write_beside(request: AnimationRequest, master: Path, target: Path, load: Lo
     def made(sound: bool) -> Outcome:
         return work.outcome(prepared, size, sound)
 
+    record = read_metadata(master).record or GENERATED_COMMENT
     results = (resize_picture(frame, prepared.output_size) for frame in frames_of(master))
     rows = rows_beside(work.drivings, prepared, results, BACKGROUND)
-    work.write((resize_picture(row, size) for row in rows), prepared, size, made)
+    work.write((resize_picture(row, size) for row in rows), prepared, size, made, record)

@@ -21,13 +21,13 @@ from followyouremoji.errors import FaceNotFound
 from followyouremoji.face.detection import FaceDetector, Landmarks
 from followyouremoji.face.motion import MOTION_ENDING, MOTION_ENDINGS, Motion
 from followyouremoji.files import write_arrays
+from followyouremoji.jobs.bounds import check_clip, check_picture
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import read_layers, resize_picture, write_picture
 from followyouremoji.media.ranges import ClipRange
 from followyouremoji.media.writing import ClipWriter
 from followyouremoji.sources import Face, Tracked, cut_motion, find_portrait, track_file
-from followyouremoji.studio.bounds import check_clip, check_picture
 from followyouremoji.studio.settings import StudioSettings
 
 PICTURE_VIEW, CLIP_VIEW = "view.webp", "view.mp4"
@@ -46,7 +46,7 @@ def examine_portrait(path: Path, name: str, detector: FaceDetector, limits: Stud
 
     One without a face is taken: points can be placed by hand. Raises PictureError.
     """
-    check_picture(InputFile(name, path), limits)
+    check_picture(InputFile(name, path), limits.upload_megapixels)
     layers, turns = read_layers(InputFile(name, path)), 0
     landmarks: Sequence[Landmarks] = ()
     notes: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ def examine_driving(path: Path, name: str, detector: FaceDetector, limits: Studi
         tracked, whole, sound, view = Tracked(cut_motion(Motion.read(path), name, kept)), None, False, None
     else:
         file = InputFile(name, path, alone=True)
-        check_clip(file, kept, limits)
+        check_clip(file, kept, limits.upload_megapixels)
         with ClipReader(file) as clip:
             whole, sound, moving = clip.clock.end, clip.info.has_sound, clip.info.frames != 1
         tracked, view = track_file(file, detector, smooth=0.0, clip_range=kept), CLIP_VIEW

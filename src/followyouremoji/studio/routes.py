@@ -41,13 +41,14 @@ from starlette.requests import HTTPConnection
 
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError
+from followyouremoji.jobs.work import UNDER_WAY
 from followyouremoji.media.pictures import on_background
 from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.examples import example_motions, example_portraits, view_of
 from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.placing import kept_points
-from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
+from followyouremoji.studio.store import Result, Visitor
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visiting
 

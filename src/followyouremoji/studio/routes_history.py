@@ -26,12 +26,13 @@ from pydantic import Field
 
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import SettingsError, UserError
+from followyouremoji.jobs.work import UNDER_WAY
 from followyouremoji.requests.request import FaceChoice
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.material import NotThere
 from followyouremoji.studio.routes import AnimationAsked, AtWork, Body, begun, of_kind, told
 from followyouremoji.studio.stickers import StickerControls, begin_sticker
-from followyouremoji.studio.store import UNDER_WAY, Result, Visitor
+from followyouremoji.studio.store import Result, Visitor
 from followyouremoji.studio.studio import Studio
 from followyouremoji.studio.visits import Visiting
 

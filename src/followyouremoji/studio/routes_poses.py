@@ -34,6 +34,9 @@ from followyouremoji.face.expressions import NAMED_EXPRESSIONS
 from followyouremoji.face.keyframes import EASINGS, MOST_BYTES, MOST_KEYFRAMES, Keyframes, write_keyframes
 from followyouremoji.face.sliders import SLIDERS, STRONGEST
 from followyouremoji.media.pictures import write_picture
+from followyouremoji.requests.bundled import portrait_path
+from followyouremoji.requests.marking import Marks, model_record
+from followyouremoji.requests.resume import fingerprint
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.passing import encoded
 from followyouremoji.studio.posing import Performed, Picture, Posed, Sitter, keep_motion
@@ -105,7 +108,14 @@ def picture_file(wanted: OfPose, visitor: Visiting, studio: AtWork) -> Response:
     except Superseded:
         return Response(status_code=204)
     written = BytesIO()
-    write_picture(written, made.layers, format="png")
+    record = model_record(
+        studio.model,
+        studio.animator.model.config.name,
+        portrait=fingerprint(portrait_path(portrait.given)),
+        settings={"pose": dict(wanted.pose)},
+    )
+    seal = Marks.from_environment(".png").seal(".png", record)
+    write_picture(written, made.layers, comment=record.comment(), format="png", seal=seal)
     return Response(written.getvalue(), media_type="image/png", headers=seconds_of(made))
 
 

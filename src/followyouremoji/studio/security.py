@@ -21,7 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from followyouremoji.serving import is_local
+from followyouremoji.serving import is_local, name_of
 from followyouremoji.studio.visits import CLOSED
 
 UPLOADS = "/studio/materials"
@@ -119,14 +119,6 @@ class Guard:
         ):
             return refused(404, "there is no such thing")
         return None
-
-
-def name_of(host: str) -> str:
-    """The name or number in a header `Host`, without the port."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:  # half an IPv6 number
-        return ""
 
 
 def refused(status: int, sentence: str) -> Response:

@@ -29,17 +29,14 @@ from weakref import WeakValueDictionary
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.files import atomic, clear_stale, lock, write_json
+from followyouremoji.jobs.work import UNDER_WAY, JobState
 from followyouremoji.requests.bundled import PREFIX
 from followyouremoji.studio.examples import bundled_material
 from followyouremoji.studio.material import Kind, Material, NotThere
 
-State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
-"""Of a result; `interrupted` was at work when the studio ended."""
-
 ResultKind = Literal["animation", "sticker", "pack"]
 """A pack is of several stickers."""
 
-UNDER_WAY: tuple[State, ...] = ("waiting", "running")
 NAME = re.compile(r"[0-9a-f]{32}")
 
 VISITOR_BYTES = 2_000_000_000
@@ -77,7 +74,7 @@ class Result:
 
     id: str
     created: float
-    state: State
+    state: JobState
     title: str
     portrait: str
     driving: str

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import TypeAdapter
 
+from followyouremoji.arrays import read_arrays
 from followyouremoji.config import parse
 from followyouremoji.errors import FaceNotFound, SettingsError, UserError
-from followyouremoji.face.arrays import read_arrays
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.fitting import fit_face
 from followyouremoji.face.motion import MOTION_ENDING, Motion
 from followyouremoji.face_finder import FaceFinder
 from followyouremoji.files import atomic, write_arrays
+from followyouremoji.jobs.work import Job
 from followyouremoji.media.pictures import on_background, read_layers, write_picture
 from followyouremoji.preparation import check_reach, room_in
 from followyouremoji.requests.animation import animate, load_animator
@@ -35,7 +36,7 @@ from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.derived import DerivedFiles
 from followyouremoji.studio.downloads import convert, kinds_of, write_beside
 from followyouremoji.studio.examples import view_of
-from followyouremoji.studio.jobs import Job, Jobs
+from followyouremoji.studio.jobs import Jobs
 from followyouremoji.studio.live import Live
 from followyouremoji.studio.material import Kind, Material, NotThere
 from followyouremoji.studio.materials import (

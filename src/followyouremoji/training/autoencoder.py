@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from followyouremoji.face.drawing import expression_mask, face_mask
 from followyouremoji.files import atomic, clear_stale, write_json
 from followyouremoji.networks import SmallAutoencoder
 from followyouremoji.networks.compiling import compile_module
+from followyouremoji.reading import read_json
 from followyouremoji.training.batch import sample_rng
 from followyouremoji.training.checkpointing import averaged_weights, check_layout, newest_state
 from followyouremoji.training.drawings import LATENTS, Drawings, new_array
@@ -127,9 +127,12 @@ def finished_autoencoder(run: AutoencoderRun) -> SmallAutoencoder:
     kept, step = run.output / SCALE_FILE, newest_state(run.output)["step"]
     scale: dict[str, float] = {}
     if kept.exists():
-        with suppress(ValueError):  # a damaged one is measured anew
-            scale = json.loads(kept.read_text())
-    if scale.keys() != {"step", "shift", "scale"} or scale["step"] != step:
+        with suppress(OSError, ValueError):  # a damaged one is measured anew
+            scale = read_json(kept)
+    known = scale.keys() == {"step", "shift", "scale"} and all(
+        type(one) in (int, float) for one in scale.values()
+    )
+    if not known or scale["step"] != step:
         scale = {"step": step, **measured_scale(run, module)}
         write_json(kept, scale)  # processes that begin together all measure
     module.config = dataclasses.replace(run.autoencoder, shift=scale["shift"], scale=scale["scale"])

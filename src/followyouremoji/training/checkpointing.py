@@ -112,7 +112,9 @@ def read_checkpoint(file: Path) -> State:
         raise WeightsError(
             f"{file} is refused: it holds more than tensors, and reading it could run code."
         ) from error
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError, TypeError) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # damaged files fail in many ways inside zipfile, pickle and torch
         raise WeightsError(
             f"{file} is damaged or no checkpoint of a training run; delete it to go on from the one before it."
         ) from error

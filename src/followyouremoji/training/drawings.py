@@ -19,14 +19,17 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from pydantic import NonNegativeInt, PositiveInt
 
+from followyouremoji.arrays import mapped_array
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.files import write_json
 from followyouremoji.portraits import Performance, expressive_motion, random_identity, speech
+from followyouremoji.reading import read_bytes
 
 DESCRIPTION, PICTURES, POINTS, LATENTS = "drawings.json", "pictures.npy", "points.npy", "latents.npy"
 N_POINTS = 478
+MOST_BYTES = 1 << 16  # of the description
 UNRESERVED = (errno.EOPNOTSUPP, errno.EINVAL)  # from file systems that cannot reserve room
 CLIP_FRAME_RATES = (8.0, 25.0)  # keyframes far apart and close to each other are both seen in training
 AGAIN = "delete the folder and draw it again with `fye train draw`."
@@ -138,20 +141,22 @@ def read_settings(folder: Path) -> DrawingSettings:
     file = folder / DESCRIPTION
     if not file.exists():
         raise SettingsError(f"{folder} holds no finished drawings; make them with `fye train draw`.")
-    return parse(
-        DrawingSettings, file.read_bytes(), file, lambda words: DataError(f"{file} is damaged: {AGAIN}")
-    )
-
-
-def mapped(file: Path, shape: tuple[int | None, ...], mend: str) -> np.ndarray:
-    """An array file, mapped for reading; None in `shape` is any length. Raises DataError where it is missing, damaged
-    or of another shape."""
+    damaged = DataError(f"{file} is damaged: {AGAIN}")
     try:
-        array: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+        return parse(DrawingSettings, read_bytes(file, MOST_BYTES), file, lambda words: damaged)
+    except (OSError, ValueError) as error:
+        raise damaged from error
+
+
+def mapped(file: Path, dtype: type[np.generic], shape: tuple[int | None, ...], mend: str) -> np.ndarray:
+    """An array file, mapped for reading; None in `shape` is any length. Raises DataError where it is missing, damaged
+    or of another type or shape."""
+    try:
+        array = mapped_array(file)
         lengths = zip(array.shape, shape, strict=True)
-        if any(expected not in (None, length) for length, expected in lengths):
-            raise ValueError(f"{array.shape}, not {shape}")
-    except Exception as error:  # numpy tells of a damaged header in any of many ways
+        if array.dtype != dtype or any(expected not in (None, length) for length, expected in lengths):
+            raise ValueError(f"{array.dtype} of {array.shape}, not {dtype} of {shape}")
+    except (OSError, ValueError) as error:
         raise DataError(f"{file} is missing or damaged: {mend}") from error
     return array
 
@@ -174,9 +179,11 @@ class Drawings:
         shape, side = (settings.identities, settings.pictures), settings.size
         latents = folder / LATENTS
         return cls(
-            mapped(folder / PICTURES, (*shape, side, side, 3), AGAIN),
-            mapped(folder / POINTS, (*shape, N_POINTS, 2), AGAIN),
-            mapped(latents, (*shape, None, side // 8, side // 8), ENCODE_AGAIN) if latents.exists() else None,
+            mapped(folder / PICTURES, np.uint8, (*shape, side, side, 3), AGAIN),
+            mapped(folder / POINTS, np.float32, (*shape, N_POINTS, 2), AGAIN),
+            mapped(latents, np.float16, (*shape, None, side // 8, side // 8), ENCODE_AGAIN)
+            if latents.exists()
+            else None,
         )
 
     def __len__(self) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from followyouremoji.errors import WeightsError
 from followyouremoji.files import write_json
 from followyouremoji.networks import Autoencoder
+from followyouremoji.reading import read_json
 
 FILE = "encoder.json"  # beside cached latents, and in the folder of a run that learns from latents
 DECODER = ("decoder.", "vae.decoder.", "vae.post_quant_conv.")  # may be tuned: latents do not depend on it
@@ -42,10 +42,10 @@ def same_encoder(folder: Path, encoder: str) -> bool:
     """
     file = folder / FILE
     try:
-        return bool(json.loads(file.read_text(encoding="utf-8"))["sha256"] == encoder)
+        return bool(read_json(file)["sha256"] == encoder)
     except FileNotFoundError:
         return True
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
             f"{file} is damaged; if you are sure that the autoencoder is still the same, delete it"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 from followyouremoji.files import atomic
 
 LOG, VALIDATION_LOG = "log.csv", "validation.csv"
+ROW = re.compile(r"([0-9]{1,18}),[^\0]*\n")
+LONGEST_LINE = 1 << 16  # characters
 
 
 class Journal:
@@ -66,21 +69,17 @@ def append(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def columns(path: Path) -> list[str]:
-    with path.open(newline="") as file:
-        return next(csv.reader(file), [])
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline(LONGEST_LINE).rstrip("\n").split(",")
 
 
 def rewind(path: Path, step: int) -> None:
-    """Drop the rows of a CSV file whose step is later than `step`."""
+    """Drop the rows of a CSV file whose step is later than `step`, and what is no row: a power cut may leave zeros."""
     if not path.exists():
         return
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))
-    kept = [
-        row
-        for number, row in enumerate(rows)
-        if number == 0 or (row and row[0].isdigit() and int(row[0]) <= step)
-    ]
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        head, rows = file.readline(LONGEST_LINE), file.readlines()
+    kept = [row for row in rows if (found := ROW.match(row)) and int(found[1]) <= step]
     if len(kept) < len(rows):
-        with atomic(path) as temporary, temporary.open("w", newline="") as file:
-            csv.writer(file).writerows(kept)
+        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            file.writelines([head, *kept])

@@ -1,5 +1,6 @@
 """How clips are dealt out to shards, and how packing goes on after a power loss."""
 
+import json
 import tarfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from followyouremoji.data.preparation.discovery import Unit
-from followyouremoji.data.preparation.packing import planned
+from followyouremoji.data.preparation.packing import planned, read_plan
 from followyouremoji.data.preparation.records import ClipEntry, UnitRecord, Workspace
 from followyouremoji.data.preparation.run import prepare_clips
 from followyouremoji.data.preparation.settings import PrepareSettings
@@ -131,3 +132,35 @@ def test_a_planned_clip_whose_source_gives_fewer_now_is_told(tmp_path: Path) -> 
     (tmp_path / "hidden").rename(workspace.part_path("a"))
     with pytest.raises(DataError, match=r"a\.tar does not hold what .*shards\.json says"):
         pack(workspace, [found], 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("../a.tar", "a"), ("/tmp/a.tar", "a"), ("shard-000000.tar", "../../a"), (".", "a")]
+)
+def test_a_plan_leads_nowhere_but_into_its_folder(tmp_path: Path, name: str, unit: str) -> None:
+    """Shards are written, and parts removed, under the names in a plan."""
+    shard = {"name": name, "clips": 1, "frames": 4, "runs": [[unit, 0, 1]]}
+    plan = {"format": "followyouremoji-shards", "version": 1, "shards": [shard]}
+    (tmp_path / "shards.json").write_text(json.dumps(plan))
+    with pytest.raises(DataError, match=r"shards\.json is damaged"):
+        read_plan(tmp_path)
+
+
+def test_a_record_is_of_the_unit_whose_name_it_bears(tmp_path: Path) -> None:
+    """A failure's record is removed by its name, so that it is tried again."""
+    workspace = Workspace(tmp_path / "out")
+    workspace.make()
+    whole = UnitRecord("a", "a.mp4", (1, 1), failure="it cannot be read")
+    workspace.save(whole)
+    assert workspace.records() == [whole]
+    text = workspace.record_path("a").read_text()
+    for before, after in (
+        ('"name": "a"', '"name": "../../a"'),
+        ('"clips": []', '"clips": [{"key": "a", "frames": 1, "seconds": 1, "offset": -1, "length": 1}]'),
+        ('"seconds": 0.0', '"seconds": 1e999'),
+        ('"histograms": {}', '"histograms": {"yaw": {"all": [1]}}'),
+        (text, "[" * 100_000),
+    ):
+        assert before in text
+        workspace.record_path("a").write_text(text.replace(before, after))
+        assert workspace.records() == []

@@ -20,9 +20,9 @@ from followyouremoji.benchmark.tables import number
 from followyouremoji.errors import UserError
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import resize_picture
-from followyouremoji.media.provenance import GENERATED_COMMENT
 from followyouremoji.media.videos import mp4_encoder
 from followyouremoji.media.writing import exact_rate
+from followyouremoji.provenance.record import GENERATED_COMMENT
 
 TILE = 192  # pixels a side
 ACROSS = 6  # tiles side by side

@@ -7,24 +7,28 @@ the same plan. Clips that are added to the sources later are packed into further
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Annotated, BinaryIO, Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveInt
 
+from followyouremoji.config import parse, validated
 from followyouremoji.data.preparation.records import UnitRecord, Workspace
 from followyouremoji.data.shard_index import shard_index
-from followyouremoji.data.shards import PLAN
+from followyouremoji.data.shards import PLAN, SHARD_NAME
 from followyouremoji.data.stored_clip import BLOCK
 from followyouremoji.errors import DataError
 from followyouremoji.files import atomic, write_json
+from followyouremoji.reading import read_bytes
 
-FORMAT = "followyouremoji-shards"
+UNIT_NAME = r"^[A-Za-z0-9-]+$"
+MOST_BYTES = 1 << 26
+"""Of a plan: that of a million clips has as many."""
 RECORD = 20 * BLOCK
 """Bytes: tar files end on a multiple of this."""
 
@@ -32,19 +36,28 @@ RECORD = 20 * BLOCK
 class Run(NamedTuple):
     """Successive training clips of a unit: `first` to before `after`."""
 
-    unit: str
-    first: int
-    after: int
+    unit: Annotated[str, Field(pattern=UNIT_NAME)]
+    first: NonNegativeInt
+    after: PositiveInt
 
 
 @dataclass(frozen=True)
 class PlannedShard:
     """A shard and what is in it, in order."""
 
-    name: str
-    clips: int
-    frames: int
-    runs: Sequence[Run]
+    name: Annotated[str, Field(pattern=f"^{SHARD_NAME}$")]
+    clips: PositiveInt
+    frames: PositiveInt
+    runs: tuple[Run, ...]
+
+
+@validated
+class _Plan:
+    """What the file of a plan holds."""
+
+    format: Literal["followyouremoji-shards"] = "followyouremoji-shards"
+    version: Literal[1] = 1
+    shards: tuple[PlannedShard, ...]
 
 
 def planned(
@@ -84,13 +97,11 @@ def read_plan(out: Path) -> list[PlannedShard]:
     path = out / PLAN
     if not path.is_file():
         return []
+    damaged = DataError(f"{path} is damaged. Prepare into a new folder.")
     try:
-        shards = json.loads(path.read_text(encoding="utf-8"))["shards"]
-        return [
-            PlannedShard(**{**shard, "runs": tuple(Run(*run) for run in shard["runs"])}) for shard in shards
-        ]
-    except (ValueError, KeyError, TypeError) as reason:
-        raise DataError(f"{path} is damaged. Prepare into a new folder.") from reason
+        return list(parse(_Plan, read_bytes(path, MOST_BYTES), path, lambda words: damaged).shards)
+    except (OSError, ValueError) as reason:
+        raise damaged from reason
 
 
 def pack(workspace: Workspace, records: Sequence[UnitRecord], megabytes: float) -> list[PlannedShard]:
@@ -104,8 +115,7 @@ def pack(workspace: Workspace, records: Sequence[UnitRecord], megabytes: float) 
     before = read_plan(workspace.out)
     shards = planned(records, megabytes, before)
     if shards != before or not (workspace.out / PLAN).is_file():
-        described = [asdict(shard) for shard in shards]
-        write_json(workspace.out / PLAN, {"format": FORMAT, "version": 1, "shards": described})
+        write_json(workspace.out / PLAN, asdict(_Plan(shards=tuple(shards))))
     by_name = {record.name: record for record in records}
     last_shard = {run.unit: shard.name for shard in shards for run in shard.runs}
     for shard in shards:
@@ -142,9 +152,8 @@ def _copy(run: Run, workspace: Workspace, records: dict[str, UnitRecord], file: 
     if not part.is_file():
         raise DataError(f"{part} is missing: it was removed before it was packed. {again}")
     for clip in record.clips[run.first : run.after]:
+        if clip.offset + clip.length > part.stat().st_size:
+            raise DataError(f"{part} is cut short. {again}")
         with part.open("rb") as members:
             members.seek(clip.offset)
-            content = members.read(clip.length)
-        if len(content) < clip.length:
-            raise DataError(f"{part} is cut short. {again}")
-        file.write(content)
+            file.write(members.read(clip.length))

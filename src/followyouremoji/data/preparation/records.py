@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveInt, TypeAdapter
 
 from followyouremoji.data.preparation.discovery import Unit
-from followyouremoji.data.preparation.statistics import Histograms
+from followyouremoji.data.preparation.statistics import Histograms, are_complete
 from followyouremoji.files import clear_stale, write_json
+from followyouremoji.reading import read_bytes
+
+MOST_BYTES = 1 << 26
+"""Of a record: those of an hour of film that is cut into pieces have a tenth of it."""
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -18,10 +25,10 @@ class ClipEntry:
     """A training clip in the part of its unit: its key, length, and where its members lie, in bytes."""
 
     key: str
-    frames: int
-    seconds: float
-    offset: int
-    length: int
+    frames: PositiveInt
+    seconds: Seconds
+    offset: NonNegativeInt
+    length: PositiveInt
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,11 @@ class UnitRecord:
     stamp: tuple[int, int]
     failure: str | None = None
     damage: str | None = None
-    frames: int = 0
-    seconds: float = 0.0
-    dropped_frames: dict[str, int] = field(default_factory=dict)
-    dropped_pieces: dict[str, int] = field(default_factory=dict)
-    clips: Sequence[ClipEntry] = ()
+    frames: NonNegativeInt = 0
+    seconds: Seconds = 0.0
+    dropped_frames: dict[str, NonNegativeInt] = field(default_factory=dict)
+    dropped_pieces: dict[str, NonNegativeInt] = field(default_factory=dict)
+    clips: tuple[ClipEntry, ...] = ()
     histograms: Histograms = field(default_factory=dict)
 
 
@@ -69,12 +76,11 @@ class Workspace:
     def load(self, unit: str) -> UnitRecord | None:
         """The record of a unit; None if there is none that can be used."""
         try:
-            fields = json.loads(self.record_path(unit).read_text(encoding="utf-8"))
-            clips = tuple(ClipEntry(**clip) for clip in fields.pop("clips"))
-            size, changed = fields.pop("stamp")
-            return UnitRecord(**fields, stamp=(size, changed), clips=clips)
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            text = read_bytes(self.record_path(unit), MOST_BYTES)
+            record = TypeAdapter(UnitRecord).validate_json(text, strict=True)
+        except (OSError, ValueError):
             return None
+        return record if record.name == unit and are_complete(record.histograms) else None
 
     def records(self) -> list[UnitRecord]:
         """All records, in the order of their sources."""

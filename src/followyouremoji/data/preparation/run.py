@@ -5,7 +5,6 @@ Whatever moment a run is killed at, the same command goes on from there and ends
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from followyouremoji.data.preparation.extraction import prepare_unit
 from followyouremoji.data.preparation.packing import PlannedShard, pack, read_plan
 from followyouremoji.data.preparation.records import UnitRecord, Workspace, failed
 from followyouremoji.data.preparation.settings import PrepareSettings
-from followyouremoji.errors import DataError, SettingsError
+from followyouremoji.errors import DataError, SettingsError, some_of
 from followyouremoji.executors import Executor, WorkerLost
 from followyouremoji.files import lock, write_json
+from followyouremoji.reading import read_json
 
 SETTINGS_FORMAT = "followyouremoji-preparation"
 
@@ -117,10 +117,10 @@ def _check_out(out: Path, settings: PrepareSettings) -> None:
             raise DataError(f"{out} holds other files; name a new folder for the shards.")
         return
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        before = None
-    if not isinstance(before, dict) or before.get("format") != SETTINGS_FORMAT:
+        before = read_json(path)
+    except (OSError, ValueError):
+        before = {}
+    if before.get("format") != SETTINGS_FORMAT:
         raise DataError(f"{path} is not one that `fye data prepare` wrote; name a new folder for the shards.")
     old, new = _flat(before), _flat(_described(settings))
     differences = [
@@ -130,7 +130,7 @@ def _check_out(out: Path, settings: PrepareSettings) -> None:
     ]
     if differences:
         raise SettingsError(
-            f"{out} was begun with other settings ({'; '.join(differences)}). Give the same ones to go on, or name a new folder."
+            f"{out} was begun with other settings ({some_of(differences)}). Give the same ones to go on, or name a new folder."
         )
 
 

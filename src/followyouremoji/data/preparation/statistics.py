@@ -86,11 +86,22 @@ def histograms(survey: Survey, kept: np.ndarray) -> Histograms:
     return counts
 
 
+def are_complete(counts: Histograms) -> bool:
+    """Whether there are counts for every bin of every quantity; or none at all, of a clip that could not be read."""
+    return not counts or all(
+        len(counts.get(name, {}).get(part, ())) == len(quantity.edges) - 1
+        for name, quantity in QUANTITIES.items()
+        for part in ("all", "kept")
+    )
+
+
 def summed(clips: Sequence[Histograms]) -> dict[str, dict[str, np.ndarray]]:
     """The histograms of all clips together, zeros where there is none."""
     return {
         name: {
-            part: sum((np.array(clip[name][part]) for clip in clips), np.zeros(len(quantity.edges) - 1, int))
+            part: sum(
+                (np.array(clip[name][part]) for clip in clips if clip), np.zeros(len(quantity.edges) - 1, int)
+            )
             for part in ("all", "kept")
         }
         for name, quantity in QUANTITIES.items()

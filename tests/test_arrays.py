@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from followyouremoji.face.arrays import read_arrays
+from followyouremoji.arrays import read_arrays
 
 
 @pytest.fixture

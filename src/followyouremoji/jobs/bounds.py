@@ -1,4 +1,5 @@
-"""How much of a stranger's file is taken, judged by its header: before one of its pictures is decoded."""
+"""How much of a stranger's file is taken, judged by its header: before one of its pictures is decoded. Of a picture up
+to so many `megapixels`."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from followyouremoji.media.decoding import ANIMATION_FORMATS
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 from followyouremoji.media.ranges import ClipRange
-from followyouremoji.studio.settings import StudioSettings
 
 PICTURES = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP", "PPM")
 """Kinds that are taken. Pillow knows others, of which it has EPS run as a program by Ghostscript."""
@@ -22,17 +22,17 @@ MOST_DECODED = 50_000_000_000
 """Pixels of all frames together: 100 s of 4K at 60 frames a second."""
 
 
-def check_picture(file: InputFile, limits: StudioSettings) -> None:
+def check_picture(file: InputFile, megapixels: int) -> None:
     """Raise PictureError for a portrait that is not taken; what is no picture, or damaged, is left to who reads it."""
     with suppress(UnidentifiedImageError, *DECODING_ERRORS), open_image(file, PictureError) as image:
         if image.format not in PICTURES:
             raise PictureError(
                 f"{file} is of the kind {image.format}, which is not taken; give a PNG, JPEG or WebP"
             )
-        _check_size(file, image.size, limits, PictureError)
+        _check_size(file, image.size, megapixels, PictureError)
 
 
-def check_clip(file: InputFile, kept: ClipRange, limits: StudioSettings) -> None:
+def check_clip(file: InputFile, kept: ClipRange, megapixels: int) -> None:
     """Raise ClipError for a driving that is not taken, of which the part `kept` would be used.
 
     It is opened alone: what FFmpeg takes for a playlist would lead it to other files of this machine.
@@ -40,21 +40,19 @@ def check_clip(file: InputFile, kept: ClipRange, limits: StudioSettings) -> None
     with suppress(UnidentifiedImageError, *DECODING_ERRORS), open_image(file, ClipError) as image:
         if image.format not in PICTURES:
             raise ClipError(f"{file} is of the kind {image.format}, which is not taken; give an MP4 or a GIF")
-        _check_size(file, image.size, limits, ClipError)
+        _check_size(file, image.size, megapixels, ClipError)
         if image.format in ANIMATION_FORMATS:  # all of whose frames are decoded to know their times
             _check_frames(file, image.size, getattr(image, "n_frames", 1))
     with ClipReader(file, kept) as clip:
-        _check_size(file, clip.info.size, limits, ClipError)
+        _check_size(file, clip.info.size, megapixels, ClipError)
         _check_frames(file, clip.info.size, clip.span.after - clip.span.first)
 
 
-def _check_size(
-    file: InputFile, size: tuple[int, int], limits: StudioSettings, error: type[UserError]
-) -> None:
+def _check_size(file: InputFile, size: tuple[int, int], megapixels: int, error: type[UserError]) -> None:
     width, height = size
-    if width * height > limits.upload_megapixels * 1_000_000:
+    if width * height > megapixels * 1_000_000:
         raise error(
-            f"{file} has {width}x{height} pixels; up to {limits.upload_megapixels} megapixels are taken here: scale it down"
+            f"{file} has {width}x{height} pixels; up to {megapixels} megapixels are taken here: scale it down"
         )
 
 

@@ -1,5 +1,6 @@
 """Reports of errors that nobody foresaw hold what is needed, are few, and are never an error themselves."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_a_report_holds_traceback_command_and_versions(
     for part in ("in failed", "KeyError: 'nobody'", "fye animate me.png", __version__, "torch ", "numpy "):
         assert part in text
     assert str(report.parent) in sentence(failed(ValueError("no")))
+
+
+def test_neither_a_report_nor_its_sentence_tells_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FYE_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_TOKEN", "of-the-hub")
+    monkeypatch.setenv("FYE_API_KEYS", "of-the-server")
+    monkeypatch.setattr("sys.argv", ["fye", "studio", "--password", "of-the-page", "--token=of-a-friend"])
+    address = "https://me:of-a-mirror@hub.example/a?X-Signature=of-a-store&x=1"
+    error = failed(OSError(f"{address} of-the-hub of-the-server of-the-page of-a-friend hf_abcdefghijkl"))
+    told = sentence(error)
+    (report,) = (tmp_path / "crashes").iterdir()
+    for text in (told, report.read_text()):
+        assert "hub.example/a" in text
+        assert not re.search("of-(a|the)-|hf_", text)
 
 
 def test_few_reports_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

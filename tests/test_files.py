@@ -261,3 +261,19 @@ def test_where_there_are_no_locks_it_is_said_once_and_nothing_is_cleared(
         clear_stale(tmp_path)
         assert temporary.exists()
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "lock") == ["out.json"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_output_takes_the_place_of_a_link_and_not_of_what_it_leads_to(tmp_path: Path, there: bool) -> None:
+    target, link = tmp_path / "elsewhere.mp4", tmp_path / "a.mp4"
+    if there:
+        target.write_bytes(b"old")
+    link.symlink_to(target)
+    with pytest.raises(ClipError, match="exists already"):
+        AtomicOutput(link, False, ClipError)
+    with atomic_output(link, True, ClipError) as temporary:
+        temporary.write_bytes(b"new")
+    assert not link.is_symlink()
+    assert link.read_bytes() == b"new"
+    assert target.exists() == there
+    assert not there or target.read_bytes() == b"old"

@@ -181,8 +181,9 @@ def checksum(path: Path) -> str:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether something lies at an output's place; an empty folder is nothing, it may be filled unasked."""
-    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
+    """Whether something lies at an output's place; a link that leads nowhere, too. An empty
+    folder is nothing, it may be filled unasked."""
+    return os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir()))
 
 
 def check_room(path: Path, needed: int, error: type[UserError]) -> None:

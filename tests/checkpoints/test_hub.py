@@ -40,6 +40,8 @@ class Hub(ThreadingHTTPServer):
         self.damaged: set[str] = set()
         self.ranges: list[str] = []
         self.served: list[str] = []
+        self.elsewhere: str | None = None  # where files are said to be
+        self.tokens: list[str] = []
 
     @property
     def address(self) -> str:
@@ -54,6 +56,11 @@ class HubRequest(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
+        self.server.tokens += self.headers.get_all("authorization", [])
+        if self.server.elsewhere is not None and "/resolve/" in path:
+            self.send_response(302)
+            self.send_header("Location", self.server.elsewhere)
+            return self.end_headers()
         for repository, files in self.server.files.items():
             if path in (f"/api/models/{repository}", f"/api/models/{repository}/revision/{REVISION}"):
                 return self.answer(json.dumps(listing(repository, files)).encode())
@@ -205,6 +212,36 @@ def test_a_file_that_arrives_changed_is_not_used(hub, name) -> None:
     assert not released_folder().exists()
     hub.damaged = set()
     assert download(plan, network=RELEASED_NETWORK).is_dir()
+
+
+def test_files_come_over_tls_also_where_the_hub_leads_elsewhere(hub) -> None:
+    plan = plan_download("original", endpoint=hub.address)
+    hub.elsewhere = "http://store.example/file?X-Signature=secret"
+    with pytest.raises(WeightsError, match=r"store\.example is not secured by TLS") as error:
+        download(plan, network=RELEASED_NETWORK)
+    assert "secret" not in str(error.value)
+    assert hub.served == []
+    with pytest.raises(WeightsError, match=r"hub\.example is not secured by TLS"):
+        plan_download("original", endpoint="http://me:password@hub.example")
+    hub.elsewhere = None
+    assert download(plan, network=RELEASED_NETWORK).is_dir()
+
+
+def test_no_more_is_fetched_than_was_promised(hub) -> None:
+    plan = plan_download("original", endpoint=hub.address)
+    unet = next(file for file in plan.files if file.role == "denoiser")
+    hub.files[unet.repository][unet.path] += bytes(10_000)
+    with pytest.raises(WeightsError, match=f"more than the {unet.size} bytes come"):
+        download(plan, network=RELEASED_NETWORK)
+    fetched = list(plan.local(unet).parent.iterdir())
+    assert sum(file.stat().st_size for file in fetched) <= unet.size
+
+
+def test_no_token_is_sent(hub, monkeypatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijklmnop")
+    download(plan_download("original", endpoint=hub.address), network=RELEASED_NETWORK)
+    assert hub.served
+    assert hub.tokens == []
 
 
 def test_what_is_known_beforehand_outweighs_what_the_hub_says(hub, monkeypatch) -> None:

@@ -18,10 +18,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from followyouremoji.jobs import bounds
 from followyouremoji.jobs.bounds import MOST_FRAMES
 from followyouremoji.media.decoding import AnimationSource
 from followyouremoji.requests.bundled import EXAMPLES, portrait_path
-from followyouremoji.studio import bounds
 from followyouremoji.studio import store as store_module
 from tests.studio.conftest import Served
 
@@ -199,7 +199,8 @@ def test_a_playlist_leads_nowhere(client: TestClient, tmp_path: Path, name: str)
         ("cut.png", ADA.read_bytes()[:5000], "cut"),
         ("cut.jpg", b"\xff\xd8\xff\xe1\x10\x00Exif", "picture"),  # in the header, which is looked at first
         ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "picture"),
-        ("drawing.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n", "EPS"),
+        ("drawing.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n", "picture"),
+        ("drawing.qoi", b"qoif\0\0\0\x40\0\0\0\x40\3\0", "QOI"),
         ("page.html", b"<script>alert(1)</script>", "picture"),
     ],
 )

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, BinaryIO, Literal
+from urllib.parse import urljoin, urlsplit
 
 from followyouremoji.cache import cache_folder, face_landmarker_file, small_decoder_file
 from followyouremoji.checkpoints.encoders import CLIP_WEIGHTS
@@ -28,9 +31,11 @@ from followyouremoji.checkpoints.released import (
     convert_released,
 )
 from followyouremoji.checkpoints.sources import released_folder
+from followyouremoji.crashes import without_secrets
 from followyouremoji.errors import WeightsError, first_line
 from followyouremoji.files import checksum
 from followyouremoji.networks import NetworkConfig
+from followyouremoji.serving import is_local
 
 Form = Literal[
     "original", "safetensors"
@@ -231,12 +236,15 @@ def _find(
     """The wanted files of a repository, in whatever folder of it, as the hub describes them."""
     from huggingface_hub import HfApi
 
-    try:  # the repositories are public: no token is read or sent
-        info = HfApi(endpoint=endpoint, token=False).model_info(
-            repository, revision=REVISIONS.get(repository), files_metadata=True
-        )
+    hub = HfApi(endpoint=endpoint, token=False)  # the repositories are public: no token is read or sent
+    try:
+        _check_tls(hub.endpoint)
+        with _over_tls():
+            info = hub.model_info(repository, revision=REVISIONS.get(repository), files_metadata=True)
     except _network_errors() as error:
-        raise WeightsError(f"cannot reach {repository} ({first_line(error)}). {by_hand(form)}") from error
+        raise WeightsError(
+            f"cannot reach {repository} ({without_secrets(first_line(error))}). {by_hand(form)}"
+        ) from error
     there = {one.rfilename: one for one in info.siblings or () if ".." not in Path(one.rfilename).parts}
     found = []
     for role, names in wanted:
@@ -263,6 +271,47 @@ def _find(
     return found
 
 
+def _check_tls(url: str) -> None:
+    """Raise OSError for an address beyond this machine to which the way is not secured."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not is_local(parts.hostname or ""):
+        raise OSError(f"{parts.scheme}://{parts.hostname} is not secured by TLS (https)")
+
+
+@contextmanager
+def _over_tls() -> Iterator[None]:
+    """Have the hub's client follow no redirection to an address that is not secured; the block raises OSError then."""
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+
+    def check(response: Any, **_: Any) -> None:
+        if (leads_to := response.headers.get("location")) is not None:
+            _check_tls(urljoin(str(response.url), leads_to))
+
+    session: Any = get_session()
+    # Before its version 1 the client is of requests, later of httpx.
+    hooks = session.hooks if hasattr(session, "hooks") else session.event_hooks
+    hooks["response"].append(check)
+    try:
+        yield
+    finally:
+        hooks["response"].remove(check)
+
+
+class _AtMost:
+    """A file to write at most `size` bytes to; raises OSError for more."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size = file, size
+
+    def write(self, piece: bytes) -> int:
+        if self._file.tell() + len(piece) > self._size:
+            raise OSError(f"more than the {self._size} bytes come that it has")
+        return self._file.write(piece)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 def _network_errors() -> tuple[type[BaseException], ...]:
     """What the hub's client raises; which web library it is built on, whose errors these are, depends on its
     version."""
@@ -287,17 +336,21 @@ def fetch(url: str, file: Path, size: int, checksum: str, otherwise: str) -> Non
         file.parent.mkdir(parents=True, exist_ok=True)
         if part.is_file() and part.stat().st_size > size:
             part.unlink()
-        with part.open("ab") as opened:
-            http_get(url, opened, resume_size=opened.tell(), expected_size=size, displayed_filename=file.name)
+        _check_tls(url)
+        with part.open("ab") as opened, _over_tls():
+            begun = opened.tell()
+            target: Any = _AtMost(opened, size)
+            http_get(url, target, resume_size=begun, expected_size=size, displayed_filename=file.name)
     except _network_errors() as error:
         raise WeightsError(
-            f"the download of {url} stopped ({first_line(error)}); run it again to go on where it stopped. {otherwise}"
+            f"the download of {without_secrets(url)} stopped ({without_secrets(first_line(error))}); run it again to "
+            f"go on where it stopped. {otherwise}"
         ) from error
     found = _checksum(part, checksum)
     if found != checksum:
         part.unlink()
         raise WeightsError(
-            f"{url} is damaged or not the file it was: its checksum is {found}, not {checksum}; it is not used. Try again"
+            f"{without_secrets(url)} is damaged or not the file it was: its checksum is {found}, not {checksum}; it is not used. Try again"
         )
     part.replace(file)
 

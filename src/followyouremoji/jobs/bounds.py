@@ -15,7 +15,7 @@ from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 from followyouremoji.media.ranges import ClipRange
 
 PICTURES = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP", "PPM")
-"""Kinds that are taken. Pillow knows others, of which it has EPS run as a program by Ghostscript."""
+"""Kinds that are taken: what phones, cameras and browsers write."""
 
 MOST_FRAMES = 30_000
 MOST_DECODED = 50_000_000_000
@@ -33,10 +33,7 @@ def check_picture(file: InputFile, megapixels: int) -> None:
 
 
 def check_clip(file: InputFile, kept: ClipRange, megapixels: int) -> None:
-    """Raise ClipError for a driving that is not taken, of which the part `kept` would be used.
-
-    It is opened alone: what FFmpeg takes for a playlist would lead it to other files of this machine.
-    """
+    """Raise ClipError for a driving that is not taken, of which the part `kept` would be used."""
     with suppress(UnidentifiedImageError, *DECODING_ERRORS), open_image(file, ClipError) as image:
         if image.format not in PICTURES:
             raise ClipError(f"{file} is of the kind {image.format}, which is not taken; give an MP4 or a GIF")

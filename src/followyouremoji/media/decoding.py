@@ -5,17 +5,21 @@ frame, so that frames outside a range cost no conversion. Neither holds more tha
 """
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from followyouremoji.errors import ClipError
+from followyouremoji.errors import ClipError, first_line
 from followyouremoji.media.colour import ToneMap
-from followyouremoji.media.frames import fitted, frame_picture, shown_size
+from followyouremoji.media.frames import Matrix, display_matrix, fitted, frame_picture, shown_size
+from followyouremoji.media.headers import iso_boxes
 from followyouremoji.media.inputs import InputFile, remembered
 from followyouremoji.media.packets import (
+    BOUNDS,
     Contents,
     in_words,
     is_patchy,
@@ -23,18 +27,20 @@ from followyouremoji.media.packets import (
     packets,
     scan,
 )
-from followyouremoji.media.pictures import DECODING_ERRORS, check_size, iso_boxes, open_image, to_rgb
+from followyouremoji.media.pictures import DECODING_ERRORS, check_size, open_image, to_rgb
 from followyouremoji.media.timing import Clock
 
 if TYPE_CHECKING:
     import av
-    from av.container import InputContainer
 
 ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "AVIF", "JPEG")
 """Of these Pillow is asked first; JPEG is one frame."""
 _MOVING_FORMATS = ANIMATION_FORMATS[:-1]
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
+_LONGEST_DELAY = 60.0
+MOST_ANIMATED = 5_000_000_000
+"""Pixels of all frames of an animated picture, which are decoded to know their times: 5000 frames of a megapixel."""
 _TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The decoders that see the transparency which WebM keeps beside its pictures; FFmpeg's own do not."""
 
@@ -87,10 +93,14 @@ def open_clip(file: InputFile) -> FrameSource:
         raise ClipError(f"{file} is a picture in a HEIF format that cannot be read; save it as JPEG or PNG")
     if is_picture(file, ANIMATION_FORMATS):
         return AnimationSource(file)
-    with open_container(file) as container:
+    try:
         # Some other formats have no signature, and Pillow may take a video for one of them: FFmpeg is asked first.
-        still = _is_still(container)
-    return AnimationSource(file) if still and is_picture(file) else VideoSource(file)
+        open_container(file).close()
+    except ClipError:
+        if is_picture(file):
+            return AnimationSource(file)
+        raise
+    return VideoSource(file)
 
 
 def _is_heif_still(file: InputFile) -> bool:
@@ -111,12 +121,6 @@ def is_picture(file: InputFile, formats: tuple[str, ...] | None = None) -> bool:
         raise ClipError(f"{file} is damaged: not one frame of it can be read") from reason
 
 
-def _is_still(container: "InputContainer") -> bool:
-    """Whether FFmpeg reads the file as a picture, such as a TIFF: it would not tell that there is but one frame."""
-    name = container.format.name
-    return name.endswith("_pipe") or name in ("image2", "ico")
-
-
 class AnimationSource:
     """An animated GIF, WebP, PNG or AVIF; a still picture of any format is a clip of one frame."""
 
@@ -126,7 +130,8 @@ class AnimationSource:
         self._file = file
         self.damage: str | None = None
         delays: list[float] = []
-        with open_image(file, ClipError) as image:
+        with open_image(file, ClipError) as image, suppress(*DECODING_ERRORS):
+            self._check_frames(image)
             for _ in self._seek_all(image):
                 if not delays:
                     height, width = to_rgb(image).shape[:2]
@@ -138,24 +143,34 @@ class AnimationSource:
 
     def _seek_all(self, image: Image.Image) -> Iterator[None]:
         """Step through the frames, decoding each, up to the first that is damaged."""
-        # Of other formats more pictures are no frames: a phone's JPEG (MPO) may hold the depth, a TIFF further pages.
-        count = getattr(image, "n_frames", 1) if image.format in _MOVING_FORMATS else 1
-        first = int(
-            count > 1 and image.info.get("default_image", False)
-        )  # of an APNG, shown where none moves
+        count = self._count(image)
+        # Of an APNG, shown where none moves.
+        first = int(count > 1 and image.info.get("default_image", False))
         for index in range(first, count):
             try:
                 image.seek(index)
                 image.load()
             except DECODING_ERRORS as reason:
-                self.damage = str(reason) or "a frame cannot be decoded"
+                self.damage = first_line(reason)
                 return
             yield
 
     @staticmethod
+    def _count(image: Image.Image) -> int:
+        # Of other formats more pictures are no frames: a phone's JPEG (MPO) may hold the depth, a TIFF further pages.
+        return int(getattr(image, "n_frames", 1)) if image.format in _MOVING_FORMATS else 1
+
+    def _check_frames(self, image: Image.Image) -> None:
+        count, (width, height) = self._count(image), image.size
+        if count * width * height > MOST_ANIMATED:
+            raise ClipError(
+                f"{self._file} has {count} frames of {width}x{height} pixels, more than can be used; save it as an MP4"
+            )
+
+    @staticmethod
     def _delay(image: Image.Image) -> float:
         delay = float(image.info.get("duration", 0.0) or 0.0) / 1000.0
-        return delay if delay >= _SHORTEST_DELAY else _USUAL_DELAY
+        return min(delay, _LONGEST_DELAY) if delay >= _SHORTEST_DELAY else _USUAL_DELAY
 
     def frames(self, first: int = 0) -> Generator[Frame, None, None]:
         with open_image(self._file, ClipError) as image:
@@ -188,6 +203,7 @@ def _decoded(
     with open_container(file) as container:
         stream = container.streams[cast(int, found.pictures)]
         decoder = picture_decoder(stream)
+        decoder.options = {**decoder.options, **BOUNDS}
         latest, lag = -1, None
         whole_only = not is_patchy(container)
         begin = found.packet_before(first)
@@ -260,6 +276,7 @@ class VideoSource:
             stream = cast(Any, container.streams[pictures])
             if stream.codec_context.width:
                 check_size(file, (stream.codec_context.width, stream.codec_context.height), ClipError)
+            self._codec = stream.codec_context.name
             self._pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
         found = contents(file)
         if found.schedule is None:
@@ -269,11 +286,11 @@ class VideoSource:
         self._shape: tuple[int, int] | None = None
         self._said: dict[str, str] = {}
         frames = self.frames()
-        _, _, first = next(frames)
-        height, width = first().shape[:2]
+        next(frames)
         frames.close()
-        check_size(file, (width, height), ClipError)
-        self.info = ClipInfo.of(file, (width, height), self.clock, found.sound is not None)
+        size = cast(tuple[int, int], self._shape)
+        check_size(file, size, ClipError)
+        self.info = ClipInfo.of(file, size, self.clock, found.sound is not None)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -302,7 +319,8 @@ class VideoSource:
         for rank, frame in _decoded(self._file, self._contents, failures, first):
             lost += 0 if latest is None else rank - latest - 1
             latest = rank
-            own = shown_size(frame, self._pixel_aspect)
+            matrix = display_matrix(frame, self._codec)
+            own = shown_size(frame, matrix, self._pixel_aspect)
             # Recordings of calls change their size on the way; a clip keeps that of its first frame.
             shape = self._shape = self._shape or own
             inner = fitted(own, shape)
@@ -316,7 +334,7 @@ class VideoSource:
             yield (
                 time,
                 float(self.clock.durations[rank]),
-                lambda frame=frame, inner=inner, shape=shape: frame_picture(frame, inner, shape, tones),  # type: ignore[misc]
+                partial(self._picture, frame, matrix, inner, shape, tones, time),
             )
         self.damage = self._contents.damage
         if failures and (latest is None or latest < len(self.clock) - 1):
@@ -327,6 +345,24 @@ class VideoSource:
                 "lost",
                 f"{counted} of {self._file} cannot be decoded ({failures[0]}): the one before is held instead.",
             )
+
+    def _picture(
+        self,
+        frame: "av.VideoFrame",
+        matrix: Matrix,
+        inner: tuple[int, int],
+        shape: tuple[int, int],
+        tones: ToneMap,
+        time: float,
+    ) -> np.ndarray:
+        import av
+
+        try:
+            return frame_picture(frame, matrix, inner, shape, tones)
+        except (av.FFmpegError, ValueError) as reason:
+            raise ClipError(
+                f"{self._file} is damaged: its frame at {time:.2f} s cannot be shown ({in_words(reason)})"
+            ) from reason
 
     def _say(self, about: str, sentence: str) -> None:
         self._said.setdefault(about, sentence)

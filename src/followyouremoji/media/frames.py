@@ -13,37 +13,43 @@ if TYPE_CHECKING:
 _UNSPECIFIED = 2  # ITU-T H.273, matrix coefficients
 _STANDARD_HEIGHT = 576  # of standard definition
 _SAME_SHAPE = 2  # pixels by which a picture of the same shape may miss another size
+_NAMED_PROFILES = ("png", "apng")
+"""Codecs that name the colour profile beside a frame. PyAV frees the name twice where it gives what is beside one."""
+
+Matrix = tuple[int, int, int, int]
+"""The turning and mirroring part (a, b, c, d) of the display matrix that phones write beside their frames: source
+(p, q) is shown at (a p + c q, b p + d q)."""
+UPRIGHT: Matrix = (1, 0, 0, 1)
 
 
-def _display_matrix(frame: "av.VideoFrame") -> tuple[int, int, int, int] | None:
-    """The turning and mirroring part (a, b, c, d) of the display matrix that phones write beside their frames: source
-    (p, q) is shown at (a p + c q, b p + d q); None where there is none."""
-    try:
-        side_data = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:
-        # PyAV gives none where it does not know one of them, such as the EXIF of cameras' motion JPEG.
-        turns = round(frame.rotation / 90) % 4
-        return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[turns] if turns else None
-    if side_data is None:
-        return None
-    matrix = np.frombuffer(bytes(cast(Any, side_data)), dtype=np.int32).reshape(3, 3)[:2, :2]
-    a, b, c, d = (int(value) for value in matrix.ravel())
-    return a, b, c, d
+def display_matrix(frame: "av.VideoFrame", codec: str) -> Matrix:
+    """How a frame of a stream, coded by `codec` as FFmpeg names it, is turned and mirrored when it is shown."""
+    if codec not in _NAMED_PROFILES:
+        try:
+            side_data = frame.side_data.get("DISPLAYMATRIX")
+        except (
+            ValueError
+        ):  # PyAV knows one of them not, such as the EXIF of cameras' motion JPEG, and gives none
+            pass
+        else:
+            if side_data is None:
+                return UPRIGHT
+            matrix = np.frombuffer(bytes(cast(Any, side_data)), dtype=np.int32).reshape(3, 3)[:2, :2]
+            a, b, c, d = (int(value) for value in matrix.ravel())
+            return a, b, c, d
+    return (UPRIGHT, (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[round(frame.rotation / 90) % 4]
 
 
-def _lies(frame: "av.VideoFrame") -> bool:
+def _lies(matrix: Matrix) -> bool:
     """Whether a frame is shown with its rows upright."""
-    a, b, c, d = _display_matrix(frame) or (1, 0, 0, 1)
+    a, b, c, d = matrix
     return abs(a) + abs(d) < abs(b) + abs(c)
 
 
-def _turn(picture: np.ndarray, frame: "av.VideoFrame") -> np.ndarray:
-    """A picture as its frame's display matrix wants it shown; only quarter turns and mirrorings are followed."""
-    matrix = _display_matrix(frame)
-    if matrix is None:
-        return picture
+def _turn(picture: np.ndarray, matrix: Matrix) -> np.ndarray:
+    """A picture as a display matrix wants it shown; only quarter turns and mirrorings are followed."""
     a, b, c, d = matrix
-    if _lies(frame):
+    if _lies(matrix):
         picture = picture.transpose(1, 0, 2)
         mirrored_across, mirrored_down = c < 0, b < 0
     else:
@@ -55,14 +61,14 @@ def _turn(picture: np.ndarray, frame: "av.VideoFrame") -> np.ndarray:
     return np.ascontiguousarray(picture)
 
 
-def shown_size(frame: "av.VideoFrame", pixel_aspect: float) -> tuple[int, int]:
+def shown_size(frame: "av.VideoFrame", matrix: Matrix, pixel_aspect: float) -> tuple[int, int]:
     """The (width, height) at which a frame shows upright, with square pixels, without loss."""
     width, height = frame.width, frame.height
     if pixel_aspect > 1.0:
         width = round(width * pixel_aspect)
     else:
         height = round(height / pixel_aspect)
-    return (height, width) if _lies(frame) else (width, height)
+    return (height, width) if _lies(matrix) else (width, height)
 
 
 def fitted(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
@@ -75,12 +81,12 @@ def fitted(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
 
 
 def frame_picture(
-    frame: "av.VideoFrame", fitted: tuple[int, int], size: tuple[int, int], tones: ToneMap
+    frame: "av.VideoFrame", matrix: Matrix, fitted: tuple[int, int], size: tuple[int, int], tones: ToneMap
 ) -> np.ndarray:
     """A decoded frame as RGB, upright, scaled to `fitted`, with bars around it to `size`, on white where it is
     transparent."""
-    width, height = reversed(fitted) if _lies(frame) else fitted
-    picture = _turn(_in_colour(frame, width, height, tones), frame)
+    width, height = reversed(fitted) if _lies(matrix) else fitted
+    picture = _turn(_in_colour(frame, width, height, tones), matrix)
     if fitted == size:
         return picture
     canvas = np.zeros((size[1], size[0], 3), np.uint8)

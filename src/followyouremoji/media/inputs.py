@@ -21,14 +21,12 @@ Found = TypeVar("Found")
 @dataclass(frozen=True, eq=False)
 class InputFile:
     """A file that can be read from its beginning as often as needed: one at a `path`, or in memory the `content` of one
-    that has none. Its text is the `name` by which messages call it. One of a stranger is read `alone`: as a playlist it
-    leads to no other file.
+    that has none. Its text is the `name` by which messages call it.
     """
 
     name: str
     path: Path | None = None
     content: bytes = b""
-    alone: bool = False
 
     @staticmethod
     def of(source: InputSource, error: type[UserError], expected: str, name: str) -> InputFile:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from followyouremoji.errors import ClipError
+from followyouremoji.errors import ClipError, first_line
 from followyouremoji.media.decoding import is_picture
 from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.packets import open_container
@@ -42,7 +42,7 @@ def read_metadata(source: InputSource) -> Metadata:
             with open_image(file, ClipError) as image:
                 return Metadata(Image.MIME.get(image.format or "", ""), _bounded(_picture_texts(image)))
         except DECODING_ERRORS as reason:
-            raise ClipError(f"{file} is damaged and cannot be read ({reason})") from reason
+            raise ClipError(f"{file} is damaged and cannot be read ({first_line(reason)})") from reason
     with open_container(file) as container:
         names = container.format.name.split(",")
         mime = next((kind for name, kind in _VIDEO_TYPES.items() if name in names), "")

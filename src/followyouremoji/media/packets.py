@@ -5,6 +5,7 @@ A file is looked through once (`scan`), and the answer kept while the file stays
 read with the same `Schedule`, and so stay together.
 """
 
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -13,12 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from followyouremoji.errors import ClipError
+from followyouremoji.media.headers import check_samples
 from followyouremoji.media.inputs import InputFile, remembered
+from followyouremoji.media.pictures import LARGEST_PIXELS
 from followyouremoji.media.timing import ASSUMED_RATE, Packets, Schedule, place_sound, schedule
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
+
+FORMATS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,av1,obu,ivf,flv,asf,ogg,mxf,nut,dv,gif,"
+    "mp3,aac,wav,w64,flac,aiff,caf,amr,ac3,eac3"
+)
+"""What FFmpeg reads here, by its names. None of them leads to another file, as playlists do, nor to a device."""
+BOUNDS = {"max_pixels": str(LARGEST_PIXELS)}
+"""Of FFmpeg's decoders: a frame of more is not decoded, whatever the file's header says."""
+MOST_PACKETS = 10_000_000  # a day of video at 60 frames a second with its sound
 
 _UNTIMED_FORMATS = ("avi", "h264", "hevc", "m4v", "mpegvideo")
 """In these, packets carry at most the order in which they are decoded."""
@@ -92,17 +104,14 @@ class Contents:
 
 
 def open_container(file: InputFile) -> "InputContainer":
-    """The file as FFmpeg opens it; raises `ClipError`. A playlist reaches local files only, never the network, and one
-    without a path, or that is read alone, reaches none."""
+    """The file as FFmpeg opens it, where it is of one of `FORMATS`; raises `ClipError`."""
     import av
 
-    place: Any
-    if file.path is None or file.alone:
-        reached, place = "data", file.open()
-    else:
-        reached, place = "file,crypto,data", f"file:{file.path}"
+    place: Any = file.open() if file.path is None else f"file:{file.path}"
+    allowed = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
-        return av.open(place, "r", container_options={"protocol_whitelist": reached}, **_leniency())
+        check_samples(file, ClipError)
+        return av.open(place, "r", options=BOUNDS, container_options=allowed, **_leniency())
     except (av.FFmpegError, OSError, ValueError) as reason:
         raise ClipError(
             f"{file} cannot be read as a clip: it is not a video, or damaged or cut off ({in_words(reason)})"
@@ -156,7 +165,11 @@ def scan(file: InputFile) -> Contents:
             not is_patchy(container),
         )
         seen: dict[int, _Seen] = {}
-        for packet in packets(container):
+        for number, packet in enumerate(packets(container)):
+            if number == MOST_PACKETS:
+                raise ClipError(
+                    f"{file} has more than {MOST_PACKETS // 1_000_000} million frames; cut it into parts"
+                )
             index = packet.stream_index
             hidden = index in are_hidden and (are_hidden[index](packet) or (packet.is_corrupt and whole_only))
             seen.setdefault(index, _Seen()).add(packet, hidden)
@@ -204,24 +217,24 @@ class _Seen:
     """The packets of a stream, as they are met."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[float, float, float, bool]] = []
-        self.keys: list[bool] = []
+        self._times = array("d")
+        self._shown, self.keys = array("b"), array("b")
         self.ends_corrupt = False
 
     def add(self, packet: "Packet", hidden: bool) -> None:
         base = float(packet.time_base or 0)
         times = (packet.pts, packet.dts, packet.duration or 0)
-        pts, dts, duration = (np.nan if time is None else time * base for time in times)
-        self._rows.append((pts, dts, duration, not (packet.is_discard or hidden)))
+        self._times.extend(np.nan if time is None else time * base for time in times)
+        self._shown.append(not (packet.is_discard or hidden))
         self.keys.append(packet.is_keyframe)
         self.ends_corrupt = packet.is_corrupt
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._shown)
 
     def packets(self) -> Packets:
-        pts, dts, durations, shown = np.array(self._rows, np.float64).T
-        return Packets(pts, dts, durations, shown.astype(bool))
+        pts, dts, durations = np.array(self._times).reshape(-1, 3).T
+        return Packets(pts, dts, durations, np.array(self._shown, bool))
 
 
 def _picture_streams(container: "InputContainer") -> list[Any]:
@@ -244,11 +257,11 @@ def _hidden_test(stream: Any) -> Callable[["Packet"], bool]:
     return lambda packet: not memoryview(packet)[0] & _VP8_SHOWN
 
 
-def _from_first_key(pictures: Packets, keys: list[bool]) -> Packets:
+def _from_first_key(pictures: Packets, keys: "array[int]") -> Packets:
     """Packets before the first key frame show nothing that can be decoded."""
     shown = pictures.shown.copy()
     if any(keys):
-        shown[: keys.index(True)] = False
+        shown[: keys.index(1)] = False
     return Packets(pictures.pts, pictures.dts, pictures.durations, shown)
 
 

@@ -5,8 +5,9 @@ A transparent picture has a fourth channel, its opacity (alpha), of which the co
 
 import struct
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -14,28 +15,47 @@ import numpy as np
 from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from followyouremoji.errors import PictureError, SettingsError, UserError
+from followyouremoji.errors import PictureError, SettingsError, UserError, first_line, shown
+from followyouremoji.media.headers import is_heic, jpeg_scans
 from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.outputs import OutputTarget, name_and_ending, open_output
 from followyouremoji.provenance.record import GENERATED_COMMENT, SOFTWARE, xmp_packet
 
 LEAST_SIDE = 16  # pixels; no face can be recognised in less
 LARGEST_PIXELS = 100_000_000  # checked from the header, before anything is decoded
+PICTURE_FORMATS = (
+    *(
+        "PNG",
+        "JPEG",
+        "WEBP",
+        "GIF",
+        "AVIF",
+        "TIFF",
+        "JPEG2000",
+        "BMP",
+        "DIB",
+        "PPM",
+        "PCX",
+        "TGA",
+        "DDS",
+        "QOI",
+    ),
+    *("SGI", "ICO", "ICNS"),
+)
+"""By Pillow's names, those that are read, HEIF besides. Pillow knows more, of which it has EPS run as a program."""
+MOST_SCANNED = 4_000_000_000
+"""Pixels of all scans of a JPEG, each of which is a pass over the whole of it: cameras and editors write 10 at most."""
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 TRANSPARENT_ENDINGS = (".png", ".webp")  # of them; the others lie on a background
 Colour = tuple[int, int, int]
 GAP = 4  # pixels between the cells of a contact sheet
 BACKGROUND: Colour = (255, 255, 255)  # what shows through where a picture is transparent
 
-_MOST_BOXES = 64  # of a file that are looked at
-_BOX_SEEN = 256  # bytes of each
-HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
-
-# Damaged files make Pillow's decoders raise these.
 DECODING_ERRORS = (
-    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, RuntimeError),
-    AssertionError,
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, AssertionError),
+    *(ArithmeticError, AttributeError, MemoryError, struct.error, zlib.error),
 )
+"""What Pillow's decoders raise for damaged files."""
 
 
 def check_size(file: InputFile, size: tuple[int, int], error: type[UserError]) -> None:
@@ -48,31 +68,6 @@ def check_size(file: InputFile, size: tuple[int, int], error: type[UserError]) -
             f"{file} is too large: {width}x{height} pixels, at most {LARGEST_PIXELS // 1_000_000} megapixels can be "
             "used; scale it down"
         )
-
-
-def iso_boxes(file: InputFile) -> list[tuple[bytes, bytes]]:
-    """Kind and first bytes of the boxes in a file that begins with `ftyp` (ISO/IEC 14496-12), none of other files."""
-    boxes: list[tuple[bytes, bytes]] = []
-    with suppress(OSError, struct.error), file.open() as opened:  # reported when the file is read
-        while len(boxes) < _MOST_BOXES:
-            begin = opened.tell()
-            length, kind = struct.unpack(">I4s", opened.read(8))
-            if length == 1:
-                (length,) = struct.unpack(">Q", opened.read(8))
-            if not boxes and kind != b"ftyp":
-                break
-            boxes.append((kind, opened.read(max(0, min(length, _BOX_SEEN) - 8))))
-            if length < 8:  # to the end of the file
-                break
-            opened.seek(begin + length)
-    return boxes
-
-
-def _is_heic(file: InputFile) -> bool:
-    """Whether a file is a HEIF of pictures coded as HEVC, by its brands (ISO/IEC 23008-12, annexes A, B and E)."""
-    _, brands = next(iter(iso_boxes(file)), (b"", b""))
-    # after the major brand comes a version, then those that the file is compatible with
-    return any(brands[place : place + 4] in HEIC_BRANDS for place in range(0, len(brands), 4) if place != 4)
 
 
 def _learn_heic(file: InputFile, error: type[UserError]) -> None:
@@ -94,13 +89,17 @@ def open_image(
     """A file as Pillow opens it, only its header read, of an allowed size.
 
     Raises `error` for sizes out of bounds and for HEIC without pillow-heif, and `UnidentifiedImageError` where the file
-    is of no format in `formats` (all that Pillow knows by default).
+    is of no format in `formats` (by default `PICTURE_FORMATS` and HEIF).
     """
-    if formats is None and _is_heic(file):
-        _learn_heic(file, error)
+    if formats is None:
+        formats = PICTURE_FORMATS
+        if is_heic(file):
+            _learn_heic(file, error)
+            formats = (*formats, "HEIF")
     with file.open() as opened, warnings.catch_warnings():
-        # Pillow warns of large pictures from 89 megapixels on; the bound here is our own.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Of large pictures from 89 megapixels on, where the bound here is our own, and of what is damaged beside the
+        # picture.
+        warnings.simplefilter("ignore")
         try:
             image = Image.open(opened, formats=formats)
         except Image.DecompressionBombError as reason:
@@ -109,17 +108,31 @@ def open_image(
             ) from reason
         with image:
             check_size(file, image.size, error)
+            most = MOST_SCANNED // (image.width * image.height)
+            if image.format in ("JPEG", "MPO") and jpeg_scans(file, most) > most:
+                raise error(
+                    f"{file} is a JPEG of more than {most} scans, as no camera writes it; save it anew"
+                )
             yield image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture as its EXIF has it turned; damaged EXIF must not cost the picture."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except DECODING_ERRORS:
+        return image
 
 
 def _sixteen_bit_to_eight(image: Image.Image) -> Image.Image:
     """Greyscale of more than 8 bits: integers span 0..65535; floats 0..1, 0..255 or 0..their maximum."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    values = np.nan_to_num(np.array(image, dtype=np.float32), copy=False)
     top = 65535.0
     if image.mode == "F":
         largest = float(values.max())
         top = 1.0 if largest <= 1.0 else 255.0 if largest <= 255.0 else largest
-    return Image.fromarray(np.rint(np.clip(values / top, 0.0, 1.0) * 255.0).astype(np.uint8))
+    values *= 255.0 / top
+    return Image.fromarray(np.rint(np.clip(values, 0.0, 255.0, out=values), out=values).astype(np.uint8))
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
@@ -143,7 +156,7 @@ def to_layers(image: Image.Image) -> np.ndarray:
 
     Returns uint8 (height, width, 4) where some of it is transparent, else (height, width, 3); contiguous.
     """
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _sixteen_bit_to_eight(image)
     if not image.has_transparency_data:
@@ -227,7 +240,9 @@ def colour(text: str) -> Colour:
             return found
     except ValueError:
         pass
-    raise SettingsError(f"{text!r} is no colour for a background; give a name such as white, or #rrggbb")
+    raise SettingsError(
+        f"{shown(repr(text))} is no colour for a background; give a name such as white, or #rrggbb"
+    )
 
 
 def read_layers(source: InputSource, name: str = "the picture") -> np.ndarray:
@@ -254,7 +269,9 @@ def read_layers(source: InputSource, name: str = "the picture") -> np.ndarray:
             f"{file} is not a picture that can be read; give a PNG, JPEG or WebP file"
         ) from reason
     except DECODING_ERRORS as reason:
-        raise PictureError(f"{file} is damaged and cannot be read as a picture ({reason})") from reason
+        raise PictureError(
+            f"{file} is damaged and cannot be read as a picture ({first_line(reason)})"
+        ) from reason
 
 
 def read_picture(source: InputSource) -> np.ndarray:

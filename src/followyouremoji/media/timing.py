@@ -268,7 +268,7 @@ def schedule(
 def _in_decoding_order(pictures: Packets, assumed_rate: float) -> Packets:
     """The packets with the times at which they are decoded for those at which they are shown."""
     times = pictures.dts
-    if not (np.diff(times) > 0).all():
+    if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
         steps = pictures.durations
         steps = steps if (steps > 0).all() else np.full(len(pictures), 1.0 / assumed_rate)
         times = np.cumsum(steps) - steps

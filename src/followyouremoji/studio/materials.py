@@ -82,7 +82,7 @@ def examine_driving(path: Path, name: str, detector: FaceDetector, limits: Studi
     if path.suffix.lower() in MOTION_ENDINGS:
         tracked, whole, sound, view = Tracked(cut_motion(Motion.read(path), name, kept)), None, False, None
     else:
-        file = InputFile(name, path, alone=True)
+        file = InputFile(name, path)
         check_clip(file, kept, limits.upload_megapixels)
         with ClipReader(file) as clip:
             whole, sound, moving = clip.clock.end, clip.info.has_sound, clip.info.frames != 1

@@ -108,9 +108,7 @@ def animate(
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
-        recorded = (
-            made_of()
-        )  # before a driving is read: of one that changes meanwhile, the record is of before
+        recorded = made_of()  # before a driving is read, which may change meanwhile
         prepared = prepare(work, kept, model, finder)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]

@@ -29,8 +29,8 @@ MESH_BUNDLE = Path(str(files("followyouremoji.face") / "data" / "face_mesh.task"
 """The networks of mediapipe 0.10.21's mesh for the Tasks API: `benchmarks/mesh_bundle.py` makes it."""
 
 IMPORTING = RLock()
-"""Held while mediapipe or torch is imported. Before Python 3.12, C extensions that two threads load at once may get each
-other's package, and mediapipe then misses parts of itself."""
+"""Held while mediapipe or torch is imported. Before Python 3.12, C extensions that two threads load at once may get
+each other's package, and mediapipe then misses parts of itself."""
 
 _UNSMOOTHED = 1_000_000
 """Milliseconds between the frames that are given to a task graph. It smooths one face over time with a filter whose

@@ -13,7 +13,9 @@ from PIL import Image, ImageSequence
 from followyouremoji.animator import PortraitAnimator
 from followyouremoji.checkpoints.model import save_model
 from followyouremoji.errors import PictureError, SettingsError, UserError
-from followyouremoji.replicas import Animation, Busy, Replicas, animation
+from followyouremoji.files import checksum
+from followyouremoji.media.metadata import read_metadata
+from followyouremoji.replicas import Animation, Busy, Replica, Replicas, animation
 from followyouremoji.requests.bundled import EXAMPLES
 from followyouremoji.requests.request import AnimationRequest, ClipSettings, Lora, ModelChoice, Output
 from followyouremoji.settings import AnimationSettings
@@ -61,6 +63,19 @@ def test_what_a_replica_cannot_use_is_said(
 ) -> None:
     with pytest.raises(error, match=words):
         made(small, replace(REQUEST, **changed), **{"broken.png": b"no picture"})
+
+
+def test_a_result_tells_of_the_replicas_model(tmp_path: Path) -> None:
+    """Whatever the request says of another, which is not read either."""
+    save_model(small_model(), tmp_path / "small")
+    replica = Replica(ModelChoice(weights=str(tmp_path / "small"), device="cpu"))
+    request = replace(REQUEST, model=ModelChoice(weights="/etc", decoder="/etc/passwd"))
+    result = replica(request, {"../ada.png": ADA})
+    assert isinstance(result, Animation)
+    (tmp_path / result.name).write_bytes(result.content)
+    record = read_metadata(tmp_path / result.name).record
+    assert record is not None
+    assert record.weights == checksum(tmp_path / "small" / "config.json")
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,10 @@ def _file(path: Path) -> InputFile:
 
 def _frames_in(folder: Path) -> list[InputFile]:
     """Frames of a folder of PNGs, spread over it."""
-    names = sorted(one.name for one in folder.iterdir() if is_frame(one.name))
+    try:
+        names = sorted(one.name for one in folder.iterdir() if is_frame(one.name))
+    except OSError as reason:
+        raise ClipError(f"cannot read the folder {folder}: {reason.strerror}") from reason
     if not names:
         raise ClipError(
             f"{folder} is a folder without frames; give a file, or a folder of frame_000000.png and so on"

@@ -20,6 +20,7 @@ from followyouremoji.executors.ray_cluster import connected
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.bundled import PREFIX
 from followyouremoji.requests.events import Outcome
+from followyouremoji.requests.memory import Load
 from followyouremoji.requests.request import AnimationRequest, ModelChoice
 
 APPLICATION = "followyouremoji"
@@ -42,21 +43,21 @@ class Replica:
     """What a replica runs; Ray Serve makes one in each process."""
 
     def __init__(self, model: ModelChoice) -> None:
-        self._animator = load_animator(model)
+        self._model, self._animator = model, load_animator(model)
 
     def __call__(self, request: AnimationRequest, files: Mapping[str, bytes]) -> Animation | UserError:
         """The result, or what cannot be used: returned, for what Serve raises again says nothing to a user."""
         try:
-            return animation(request, files, lambda _: self._animator)
+            return animation(replace(request, model=self._model), files, lambda _: self._animator)
         except UserError as error:
             return error
 
 
-def animation(request: AnimationRequest, files: Mapping[str, bytes], load: Any) -> Animation:
+def animation(request: AnimationRequest, files: Mapping[str, bytes], load: Load) -> Animation:
     """Animate a request whose portrait and drivings are bundled, or among the `files` by their names.
 
-    No path that it names is read: files are written into a folder of their own, under numbers and their endings. A
-    result must be one file. Raises UserError.
+    But for its model's, no path that it names is read: files are written into a folder of their own, under numbers and
+    their endings. A result must be one file. Raises UserError.
     """
     output = request.output
     others = (request.loras, request.points, request.resume, request.settings.detector_bundle)

@@ -7,6 +7,7 @@ import pytest
 
 from followyouremoji.errors import WeightsError
 from followyouremoji.executors import Local
+from followyouremoji.requests import batch_elsewhere
 from followyouremoji.requests.animation import animate
 from followyouremoji.requests.batch import run_batch
 from followyouremoji.requests.bundled import EXAMPLES
@@ -23,7 +24,7 @@ from followyouremoji.requests.request import (
 )
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.storage import deliver, names_in
+from followyouremoji.storage import StorageError, deliver, names_in
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +162,35 @@ def test_files_and_results_may_lie_elsewhere(
     assert (again.made, again.made_before) == (1, 1)
     with pytest.raises(BatchError, match=r"there/out/ada_smile\.mp4 exists already.*steps was 1, now 2"):
         run_batch(replace(given, settings=AnimationSettings(steps=2)))
+
+
+def test_a_result_that_could_not_be_delivered_is_made_again(
+    asked: BatchRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what lies there meanwhile is not taken for it."""
+    monkeypatch.setenv("FYE_HOME", str(tmp_path / "cache"))
+    out = Path(f"file://{tmp_path}/out")
+    given = replace(asked, portraits=("bundled:ada",), motions=("bundled:hello",))
+    given = replace(given, output=replace(asked.output, path=out))
+    other = replace(given, settings=AnimationSettings(steps=2))
+    other = replace(other, output=replace(given.output, overwrite=True))
+
+    def breaks(path: Path, address: str) -> None:
+        raise StorageError("the line broke")
+
+    for request in (given, other):
+        with monkeypatch.context() as patch:
+            patch.setattr(batch_elsewhere, "deliver", breaks)
+            assert [pair.error for pair in run_batch(request).failed] == ["the line broke"]
+        again = run_batch(request)
+        assert (again.made, again.made_before, again.failed) == (1, 0, ())
+        assert run_batch(request).made_before == 1
+
+
+def test_a_worker_that_does_not_see_the_folder_of_results_makes_none(asked: BatchRequest) -> None:
+    with pytest.raises(BatchError, match="out is not there on"), worker(asked):
+        pass
+    assert not asked.output.path.exists()
 
 
 class WithCache(Local):

@@ -33,10 +33,18 @@ class BatchElsewhere(BatchFolder):
         self._address = address.rstrip("/")
         place = cache_folder() / "batches" / hashlib.sha256(self._address.encode()).hexdigest()[:16]
         super().__init__(place)
+        self._undelivered: dict[str, bytes] = {}  # notes of results that take the place of others
 
     def __enter__(self) -> Self:
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.join()
         return super().__enter__()
+
+    def join(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
+        except OSError as reason:
+            raise self._failure(reason) from reason
 
     def named(self, path: Path) -> Path:
         return Path(f"{self._address}/{path.name}")
@@ -44,18 +52,30 @@ class BatchElsewhere(BatchFolder):
     def is_taken(self, file: str) -> bool:
         return is_there(f"{self._address}/{file}")
 
-    def deliver(self, file: str) -> None:
+    def begin(self, file: str) -> None:
+        """Remove what a run before made and could not deliver."""
         path = self.path / file
-        deliver(path, f"{self._address}/{file}")
         if path.is_dir():
             shutil.rmtree(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
+
+    def deliver(self, file: str) -> None:
+        deliver(self.path / file, f"{self._address}/{file}")
+        if (note := self._undelivered.pop(file, None)) is not None:
+            write(self._note_address(file), note)
+        self.begin(file)
 
     def note_made(self, file: str, recipe: Recipe, outcome: Outcome) -> None:
         there = outcome.model_copy(update={"path": self.named(outcome.path)})
         kept = {"format": FORMAT, "recipe": recipe, "outcome": there.model_dump(mode="json")}
-        write(self._note_address(file), json.dumps(kept, indent=1).encode())
+        note = json.dumps(kept, indent=1).encode()
+        if self.is_taken(
+            file
+        ):  # until the delivery, an earlier result lies there, and this is no note of that
+            self._undelivered[file] = note
+        else:
+            write(self._note_address(file), note)
 
     def _note(self, file: str) -> bytes:
         return read(self._note_address(file)) or b""

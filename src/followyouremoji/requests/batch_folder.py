@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -58,7 +59,7 @@ class BatchFolder:
             self._lock = lock(self._hidden / LOCK)
             if self._lock is None:
                 raise BatchError(f"another batch is being made in {path}; wait for it or end it")
-            self.make()
+            self._make()
             for name in (RESULTS, MOTIONS):
                 clear_stale(self._hidden / name)
             clear_stale(path)
@@ -76,11 +77,18 @@ class BatchFolder:
                 with suppress(OSError):  # somebody's files lie in it
                     self.path.rmdir()
 
-    def make(self) -> None:
-        """Make the folders; for a worker, which enters none of them. Raises OSError."""
-        self.path.mkdir(parents=True, exist_ok=True)
+    def _make(self) -> None:
         for name in ("", RESULTS, MOTIONS):
             make_folder(self._hidden / name)
+
+    def join(self) -> None:
+        """For a worker, which enters no folder. Raises BatchError where it does not see that of the batch."""
+        if not (self._hidden / RESULTS).is_dir():
+            raise BatchError(
+                f"{self.path} is not there on {platform.node()}: give a folder that all machines share, or an address such as "
+                "s3://bucket/out",
+                settings=("path",),
+            )
 
     def is_taken(self, file: str) -> bool:
         """Whether there is a result, or anything else, of this name."""
@@ -90,8 +98,11 @@ class BatchFolder:
         """What a user knows the result at `path` by."""
         return path
 
+    def begin(self, file: str) -> None:
+        """Called before a result is written at `path`."""
+
     def deliver(self, file: str) -> None:
-        """Called when the result is written at `path`: it is where it should be."""
+        """Called when it is written: it is where it should be."""
 
     def made(self, file: str) -> tuple[Recipe, Outcome] | None:
         """What a result was made of, and its outcome; None where that is not known."""

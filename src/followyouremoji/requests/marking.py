@@ -31,13 +31,16 @@ def record_of(recipe: Recipe, model: str) -> Record:
     """The record of a result of that recipe, made now by the model of that name."""
     from followyouremoji.checkpoints.folder import CONFIG_FILE  # torch
 
+    settings = differing(recipe, ModelChoice(), ClipSettings(), AlignmentSettings(), AnimationSettings())
+    if recipe["faces"] is not None:
+        settings["faces"] = recipe["faces"]
     return new_record(
         model=model,
         weights=dict(recipe["weights"])[CONFIG_FILE],
         seed=recipe["seed"],
         decoder=recipe["decoder"],
         loras=tuple((checksum, scale) for checksum, scale in recipe["LoRA"]),
-        settings=differing(recipe, ClipSettings(), AlignmentSettings(), AnimationSettings()),
+        settings=settings,
         portrait=recipe["portrait"],
         driving=tuple(recipe["driving"]),
         points=recipe["points"],
@@ -60,7 +63,7 @@ def differing(given: Mapping[str, Any], *defaults: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {}
     for settings in defaults:
         usual |= TypeAdapter(type(settings)).dump_python(settings, mode="json")
-    told = usual.keys() - {*HOW, "seed", "detector_bundle"}
+    told = usual.keys() - {*HOW, "seed", "detector_bundle", "weights", "decoder"}
     return {name: given[name] for name in usual if name in told and given[name] != usual[name]}
 
 

@@ -49,7 +49,7 @@ class Worker:
     def __init__(self, batch: BatchRequest, detector: FaceDetector) -> None:
         self._notes: list[Note] = []
         folder, model = open_folder(batch.output.path), FittingModel(batch.model, load_animator)
-        folder.make()
+        folder.join()
         self._folder = folder
         model.loaded(self._note)
         self._maker = PairMaker(batch, folder, model, detector, self._note)

@@ -82,14 +82,14 @@ class PairMaker:
     @advice_on_memory(GPU_MEMORY, *GPU_SETTINGS)
     def _made(self, job: Job) -> Outcome:
         request, pair = job.request, job.pair
-        made_of = (
-            job.recipe()
-        )  # before anything is read: of a file that changes meanwhile, the note is of before
+        made_of = job.recipe()  # before a file is read that may change meanwhile
         if self._face is None or self._face.source != pair.portrait:
             self._face = Face(pair.portrait, self._detector)
         with self._blaming(pair.portrait):
             layers = self._face.layers()
         work = Work.open(request, self._tell, layers)
+        file = work.destination.path.name
+        self._folder.begin(file)
         check_destination(work)
         with self._blaming(pair.portrait):
             found = self._face.found(work)
@@ -106,7 +106,6 @@ class PairMaker:
         )
         del animator  # which may leave for one that fits into memory
         work.tell_notes(found, prepared)
-        file = work.destination.path.name
         note_made = partial(self._folder.note_made, file, made_of)
         outcome = write_frames(work, self._model, prepared, made_of, note_made)
         self._folder.deliver(file)

@@ -36,6 +36,7 @@ from followyouremoji.face.sliders import SLIDERS, STRONGEST
 from followyouremoji.media.pictures import write_picture
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.requests.marking import Marks, model_record
+from followyouremoji.requests.request import Output
 from followyouremoji.requests.resume import fingerprint
 from followyouremoji.studio.controls import Controls
 from followyouremoji.studio.passing import encoded
@@ -114,8 +115,10 @@ def picture_file(wanted: OfPose, visitor: Visiting, studio: AtWork) -> Response:
         portrait=fingerprint(portrait_path(portrait.given)),
         settings={"pose": dict(wanted.pose)},
     )
-    seal = Marks.from_environment(".png").seal(".png", record)
-    write_picture(written, made.layers, comment=record.comment(), format="png", seal=seal)
+    marks = Marks.of(Output(), ".png")
+    layers = next(marks.watermarked(iter([made.layers])))
+    seal = marks.seal(".png", record)
+    write_picture(written, layers, comment=record.comment(), format="png", seal=seal)
     return Response(written.getvalue(), media_type="image/png", headers=seconds_of(made))
 
 

@@ -103,6 +103,7 @@ def test_a_damaged_file_cannot_tell(certificate: tuple[Path, Path], tmp_path: Pa
         ("no file", "No such file"),
         ("no text", "no PEM file"),
         ("no address", "https://"),
+        ("no answer", "vouches for nothing"),
     ],
 )
 def test_what_cannot_sign_is_refused_before_any_work(tmp_path: Path, problem: str, words: str) -> None:
@@ -110,7 +111,7 @@ def test_what_cannot_sign_is_refused_before_any_work(tmp_path: Path, problem: st
     chain, key = write_certificate(
         tmp_path, days=-1 if problem == "expired" else 30, email=problem != "for servers"
     )
-    authority = "ftp://time" if problem == "no address" else None
+    authority = {"no address": "ftp://time", "no answer": "http://127.0.0.1:9"}.get(problem)
     match problem:
         case "another key":
             _, key = write_certificate(tmp_path / "other")

@@ -73,8 +73,8 @@ class Signer:
 
     Raises
     ------
-    SettingsError : c2pa-python is missing, a file cannot be read, or a manifest cannot be signed with them: each is
-        tried here, before any work begins.
+    SettingsError : c2pa-python is missing, a file cannot be read, a manifest cannot be signed with them, or the
+        authority does not answer: each is tried here, before any work begins.
     """
 
     def __init__(self, certificate: Path, private_key: Path, timestamp_authority: str | None = None) -> None:
@@ -87,16 +87,27 @@ class Signer:
             )
         self._key, self._algorithm = key, _algorithm(key, private_key)
         self._authority = timestamp_authority
-        trial = BytesIO()
-        _blank_picture(trial)
         try:
-            self._sign(trial, BytesIO(), "image/png", None, None)
+            self._try(None)
         except Exception as reason:  # the library has no class for each of them
             raise SettingsError(
                 f"{certificate} and {private_key} cannot sign a manifest: {_in_words(reason)}; give the certificate of that key, within "
                 "its dates, issued for signing content (e-mail protection, document signing or C2PA claim signing, not self-signed)",
                 settings=_SETTINGS,
             ) from reason
+        if timestamp_authority is not None:
+            try:
+                self._try(timestamp_authority)
+            except Exception as reason:
+                raise SettingsError(
+                    f"the timestamp authority {timestamp_authority} vouches for nothing: {_in_words(reason)}; give another, or none",
+                    settings=("timestamp_authority",),
+                ) from reason
+
+    def _try(self, authority: str | None) -> None:
+        trial = BytesIO()
+        _blank_picture(trial)
+        self._sign(trial, BytesIO(), "image/png", None, authority)
 
     def sign(self, file: Path, ending: str, record: Record | None) -> None:
         """Put a manifest into a finished file of an ending in `MIME`. Raises OSError where that fails."""

@@ -24,6 +24,22 @@ class Abandoned(Exception):
     take long."""
 
 
+class StepCount:
+    """Counts the steps of all faces together, and tells `progress` of them."""
+
+    def __init__(self, totals: Sequence[int], progress: Progress | None) -> None:
+        self.stopped = Event()
+        self._done, self._total, self._progress = [0] * len(totals), sum(totals), progress
+
+    def __call__(self, face: int, steps: int) -> None:
+        """A face has done so many. Raises Abandoned once it is `stopped`."""
+        if self.stopped.is_set():
+            raise Abandoned
+        self._done[face] = steps
+        if self._progress is not None:
+            self._progress(sum(self._done), self._total)
+
+
 def finished_frames(
     group: PreparedGroup,
     make: Callable[..., Generating],
@@ -51,17 +67,8 @@ def finished_frames(
         sampling.steps_of(len(poses), poses.cuts, poses.circular)
         for poses in (course.poses for course in generated)
     ]
-    done = [0] * len(totals)
-    stopped = Event()
-
-    def counted(face: int, steps: int) -> None:
-        if stopped.is_set():
-            raise Abandoned
-        done[face] = steps
-        if progress is not None:
-            progress(sum(done), sum(totals))
-
-    making = make(generated, counted, stores, tally)
+    count = StepCount(totals, progress)
+    making = make(generated, count, stores, tally)
 
     def poses(face: int) -> Generator[Pose, None, None]:
         prepared, some = group.faces[face], making.poses(face)
@@ -80,7 +87,7 @@ def finished_frames(
         stack.enter_context(without_numpy_threads())
         shown = shown_together(courses, poses)
         ahead = stack.enter_context(closing(prefetch(shown, DECODED_AHEAD)))
-        stack.callback(stopped.set)  # before the thread is waited for
+        stack.callback(count.stopped.set)  # before the thread is waited for
         for made in ahead:
             for face, (pose, result, coded_warp) in made.items():
                 frame = int(courses[face].frames[pose])

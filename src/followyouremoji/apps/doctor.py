@@ -18,7 +18,7 @@ OPTIONAL = {
     "c2pa-python": "signed provenance",
     "invisible-watermark": "the invisible watermark",
     "pyvirtualcam": "live portraits in calls",
-    "ray": "data preparation on a cluster",
+    "ray": "work on a cluster",
 }
 
 

@@ -22,6 +22,7 @@ from followyouremoji.requests.request import AnimationRequest, ClipSettings, Mod
 from followyouremoji.requests.resume import ResumeError
 from followyouremoji.requests.work import Work
 from followyouremoji.settings import AnimationSettings
+from followyouremoji.storage import StorageError
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from tests.test_preparation import drawn_motion
@@ -224,3 +225,17 @@ def test_values_that_are_no_numbers_are_never_kept(model: Path, tmp_path: Path) 
     assert not list((tmp_path / "job" / "latents").iterdir())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job"]
     assert animate(request).frames == 3
+
+
+def test_what_cannot_be_delivered_is_kept(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "blocked").touch()  # where a folder should be
+    with pytest.raises(StorageError, match="The animation itself is made") as error:
+        animate(asked(model, Path(f"file://{tmp_path}/blocked/a.apng")))
+    (kept,) = tmp_path.glob("fye-*/a.apng")
+    assert str(kept) in str(error.value)
+    animate(asked(model, Path(f"file://{tmp_path}/there/a.apng")))
+    assert (tmp_path / "there" / "a.apng").is_file()
+    assert list(tmp_path.glob("fye-*")) == [kept.parent]

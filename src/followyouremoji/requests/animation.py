@@ -8,7 +8,8 @@ from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ from followyouremoji.requests.resume import Recipe, ResumeFolder, recipe
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.requests.work import Work
 from followyouremoji.settings import AnimationSettings
-from followyouremoji.storage import address_of, deliver, fetch, is_address, is_there
+from followyouremoji.storage import StorageError, address_of, deliver, fetch, is_address, is_there
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
@@ -134,18 +135,25 @@ def animate_elsewhere(
     finder: Finder | None,
     executor: Executor | None,
 ) -> Outcome:
-    """As `animate`, with a result that is written here and then delivered to an address."""
+    """As `animate`, with a result that is written here and then delivered to an address; it is kept here where that
+    fails. Raises StorageError, too."""
     path = Path(address)
     if not request.output.overwrite and is_there(address):
         raise ClipError(
             f"{address} exists already; give another name, or have it replaced", settings=("overwrite",)
         )
-    with TemporaryDirectory(prefix="fye-") as folder:
-        written = Path(folder) / path.name
+    with ExitStack() as stack:
+        folder = Path(mkdtemp(prefix="fye-"))
+        stack.callback(rmtree, folder, ignore_errors=True)
+        written = folder / path.name
         made = animate(
             replace(request, output=replace(request.output, path=written)), on_event, load, finder, executor
         )
-        deliver(written, address)
+        try:
+            deliver(written, address)
+        except StorageError as error:
+            stack.pop_all()
+            raise StorageError(f"{error}. The animation itself is made: {written}") from error
     return made.model_copy(update={"path": path})
 
 

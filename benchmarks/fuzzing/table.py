@@ -6,7 +6,7 @@ from importlib import import_module
 
 from .reader import Reader
 
-GROUPS = ("motion", "data", "media")
+GROUPS = ("motion", "data", "training", "models", "jobs", "suites", "media")
 
 
 def readers(group: str) -> tuple[Reader, ...]:

@@ -10,8 +10,6 @@ import json
 import os
 import resource
 import sys
-import tarfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +17,7 @@ from random import Random
 
 import atheris
 
-from benchmarks.fuzzing.reader import Reader, judged, peak_memory
+from benchmarks.fuzzing.reader import Reader, checksums_passed_over, judged, peak_memory
 from benchmarks.fuzzing.table import reader
 
 REPORT_EVERY = 200  # inputs: so many at most are not counted where the process dies
@@ -71,17 +69,6 @@ class Fuzzing:
         (self.faults / f"{stem}.txt").write_text(details, errors="backslashreplace")
 
 
-class _Any:
-    def __contains__(self, checksum: int) -> bool:
-        return True
-
-
-def pass_over_checksums() -> None:
-    """Have archives read whatever their checksums say: else a mutated member would be refused unread."""
-    zipfile.ZipExtFile._update_crc = lambda self, data: None  # type: ignore[attr-defined]
-    tarfile.calc_chksums = lambda block: _Any()  # type: ignore[attr-defined]
-
-
 def in_format(mutate: Callable[[bytes, Random], bytes]) -> Callable[[bytes, int, int], bytes]:
     """A reader's mutation as libFuzzer calls it."""
     return lambda content, most, seed: mutate(content, Random(seed))[:most]
@@ -93,15 +80,15 @@ def main(name: str, inputs: str, folder: str, faults: str, report: str) -> None:
         for seed in fuzzed.seeds():
             (Path(folder) / f"seed-{hashlib.sha256(seed).hexdigest()[:10]}").write_bytes(seed)
             fuzzed.read(seed)  # what is imported late and made once is no input's; and a seed is whole
-    pass_over_checksums()
     space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limit = space + SPARE + 2 * (fuzzed.memory << 20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     options = [f"-timeout={HANG}", "-rss_limit_mb=0", f"-artifact_prefix={faults}/{name.replace('/', '-')}-"]
     fuzzing = Fuzzing(fuzzed, int(inputs), Path(faults), Path(report))
     mutator = {} if fuzzed.mutate is None else {"custom_mutator": in_format(fuzzed.mutate)}
-    atheris.Setup([sys.argv[0], *options, folder], fuzzing.try_input, **mutator)
-    atheris.Fuzz()
+    with checksums_passed_over():
+        atheris.Setup([sys.argv[0], *options, folder], fuzzing.try_input, **mutator)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

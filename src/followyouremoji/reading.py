@@ -68,13 +68,18 @@ def json_object(text: bytes | str) -> dict[str, Any]:
         _too_deep()
     if not isinstance(value, dict):
         raise ValueError("it holds no JSON object")
+    check_nesting(value)
+    return value
+
+
+def check_nesting(value: dict[str, Any]) -> None:
+    """Raise ValueError where lists and objects nest deeper than `DEEPEST`."""
     within: list[Any] = [value]
     for _ in range(DEEPEST):
         children = (one.values() if isinstance(one, dict) else one for one in within)
         within = [child for some in children for child in some if isinstance(child, dict | list)]
     if within:
         _too_deep()
-    return value
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -186,7 +186,7 @@ def drop(file: Path, name: str) -> None:
             lambda f: drop(f / "image_encoder/pytorch_model.bin", "vision_model.post_layernorm.bias"),
             "post_layernorm",
         ),
-        (lambda f: (f / "vae/config.json").write_text('{"block_'), "vae is damaged"),
+        (lambda f: (f / "vae/config.json").write_text('{"block_'), "config.json cannot be read as JSON"),
     ],
     ids=["truncated", "empty", "a web page", "missing tensor", "another network", "clip", "vae config"],
 )

@@ -118,7 +118,7 @@ def test_all_entries_are_read(tmp_path) -> None:
         (("layers = 4", "layer = 4"), "unknown entry `network.qformer.layer`; did you mean `layers`?"),
         (
             ("layers = 4", "layers = 0"),
-            "`network.qformer.layers` must be a whole number from 1 to 65536, not 0",
+            "`network.qformer.layers` must be a whole number from 1 to 32, not 0",
         ),
         (
             ("layers = 4", "width = 30\nheads = 4"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from followyouremoji.arrays import ArraysError, read_array
 from followyouremoji.benchmark.building import OVERVIEW, REFUSED, share_inside
 from followyouremoji.benchmark.suite import (
     MANIFEST,
@@ -153,8 +154,8 @@ def _motion_problems(motion: Motion, file: SuiteFile, frames: int) -> Iterator[s
 
 def _gaze_problems(file: SuiteFile, folder: Path, frames: int) -> Iterator[str]:
     try:
-        gaze = np.load(folder / file.path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as reason:
+        gaze = read_array(folder / file.path)
+    except (OSError, ArraysError) as reason:
         yield f"{file.path} is no array ({reason})"
         return
     if gaze.shape != (frames, 2, 2) or gaze.dtype.kind != "f" or np.isinf(gaze).any():

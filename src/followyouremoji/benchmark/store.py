@@ -27,7 +27,7 @@ from followyouremoji.benchmark.suite import Case
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, SettingsError, first_line, shown
 from followyouremoji.files import atomic, clear_stale, lock
-from followyouremoji.reading import MOST_JSON, read_bytes
+from followyouremoji.reading import MOST_JSON, read_bytes, regular_file
 
 try:
     import pyarrow as pa
@@ -52,6 +52,8 @@ SCHEMA = pa.schema(
         ("reference", pa.list_(pa.list_(pa.float32()))),
     ]
 )
+NEEDED = ("system", "pair", "mode", "style", "expression", "metric")  # in every row
+MOST_ROWS = 1000  # of a system and a pair: there are fewer metrics
 TEXTS = [field.name for field in SCHEMA if field.type == pa.string()]
 FAILED = "failed"
 SECONDS = "seconds"
@@ -215,7 +217,11 @@ class Results:
             features, reference = table["features"], table["reference"]
             for number, row in enumerate(table.drop_columns(["features", "reference"]).to_pylist()):
                 row["value"] = float("nan") if row["value"] is None else row["value"]
-                yield Row(**row, features=_matrix(features[number]), reference=_matrix(reference[number]))
+                try:
+                    arrays = _matrix(features[number]), _matrix(reference[number])
+                except ValueError:
+                    raise _damaged(path, "its features are no matrix") from None
+                yield Row(**row, features=arrays[0], reference=arrays[1])
 
     def _files(self) -> Iterator[tuple[SystemItem, Path]]:
         """Those of rows, without what a run that was killed left half written."""
@@ -240,14 +246,21 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
     try:
-        with pq.ParquetFile(path) as file:  # half the time of `pq.read_table`
+        with regular_file(path) as opened, pq.ParquetFile(opened) as file:  # half the time of `pq.read_table`
             if not file.schema_arrow.equals(SCHEMA):
-                raise pa.ArrowInvalid("its columns are not those of results")
-            return file.read(columns)
-    except (OSError, pa.ArrowException) as reason:
-        raise DataError(
-            f"{path} is damaged ({first_line(reason)}); delete it, and run the benchmark again."
-        ) from None
+                raise ValueError("its columns are not those of results")
+            if file.metadata.num_rows > MOST_ROWS:
+                raise ValueError("it has too many rows")
+            table = file.read(columns)
+    except (OSError, ValueError, pa.ArrowException) as reason:
+        raise _damaged(path, first_line(reason)) from None
+    if any(table[name].null_count for name in columns if name in NEEDED):
+        raise _damaged(path, "a text is missing")
+    return table
+
+
+def _damaged(path: Path, reason: str) -> DataError:
+    return DataError(f"{path} is damaged ({reason}); delete it, and run the benchmark again.")
 
 
 def _matrix(rows: pa.ListScalar) -> np.ndarray | None:

@@ -12,6 +12,7 @@ itself is the truth. *Cross-reenactment*: a pair of a portrait and another face'
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, TypeAdapter
 
+from followyouremoji.arrays import ArraysError, read_array
 from followyouremoji.benchmark.protocol import Protocol
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, first_line
@@ -128,8 +130,8 @@ class Manifest:
 
     def __post_init__(self) -> None:
         for what, items in (("portrait", self.portraits), ("clip", self.clips), ("pair", self.pairs)):
-            names = [item.name for item in items]
-            if double := [name for name in names if names.count(name) > 1]:
+            counts = Counter(item.name.lower() for item in items)  # many file systems tell no small letters
+            if double := [item.name for item in items if counts[item.name.lower()] > 1]:
                 raise ValueError(f"two {what}s are called {double[0]}")
         portraits, clips = {item.name for item in self.portraits}, {item.name for item in self.clips}
         for pair in self.pairs:
@@ -240,7 +242,15 @@ class Case:
         footage = self.clip.footage if self.mode == "self" else self.pair.truth
         if footage is None or footage.gaze is None:
             return None
-        gaze = np.load(self._path(footage.gaze), allow_pickle=False)
+        path = self._path(footage.gaze)
+        try:
+            gaze = read_array(path)
+        except (OSError, ArraysError) as reason:
+            raise DataError(f"{path} of the suite is no array ({first_line(reason)}).") from reason
+        if gaze.shape[1:] != (2, 2) or gaze.dtype.kind != "f":
+            raise DataError(
+                f"{path} of the suite must be 2x2 angles a frame; it is {gaze.shape} of {gaze.dtype}."
+            )
         return np.asarray(gaze[: self.frames], np.float32)
 
     @cached_property

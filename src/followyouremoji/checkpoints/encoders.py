@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from followyouremoji.checkpoints.config import STABLE_DIFFUSION_LATENT_CHANNELS
-from followyouremoji.checkpoints.tensors import read_tensors
-from followyouremoji.errors import WeightsError, first_line
+from followyouremoji.checkpoints.foreign_config import VAE_UNREAD, ClipConfig, VaeConfig, read_foreign_config
+from followyouremoji.checkpoints.tensors import open_tensors, read_tensors
+from followyouremoji.errors import WeightsError, first_line, shown
 from followyouremoji.networks import Autoencoder
 
 LATENT_SCALE = 0.18215  # Stable Diffusion's, brings latents to about unit variance
 CLIP_SIZE = 224
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+VAE_WEIGHTS = "diffusion_pytorch_model.safetensors"
 CLIP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the better one first
 # Tensors that a file may hold and that are left there on purpose: a range of integers that older files have, and CLIP's
 # projection, which comes after the tokens that the image prompt is made of.
@@ -79,7 +82,10 @@ class ClipImageEncoder(nn.Module):
 def load_stable_diffusion_autoencoder(folder: Path, device: torch.device | str) -> StableDiffusionAutoencoder:
     """The autoencoder in a diffusers folder, in float32. Raises WeightsError where it is missing, damaged or
     incomplete."""
-    _require_files(folder, "diffusion_pytorch_model.safetensors", "the autoencoder stabilityai/sd-vae-ft-mse")
+    _require_files(folder, VAE_WEIGHTS, "the autoencoder stabilityai/sd-vae-ft-mse")
+    read_foreign_config(folder, VaeConfig, VAE_UNREAD)
+    with open_tensors(folder / VAE_WEIGHTS):
+        pass  # its header is not too long
     from diffusers import AutoencoderKL
     from diffusers.utils import logging
 
@@ -97,18 +103,20 @@ def load_clip_image_encoder(folder: Path, device: torch.device | str, dtype: tor
     Raises WeightsError where it is missing, damaged or incomplete, or the `.bin` holds more than tensors.
     """
     weights = next((name for name in CLIP_WEIGHTS if (folder / name).is_file()), CLIP_WEIGHTS[0])
-    is_safe = weights.endswith(".safetensors")
-    if not is_safe:
-        read_tensors(folder / weights)
     _require_files(folder, weights, "the image encoder of lambdalabs/sd-image-variations-diffusers")
-    from transformers import CLIPVisionModel
+    sizes = read_foreign_config(folder, ClipConfig)
+    tensors = read_tensors(folder / weights)
+    from transformers import CLIPVisionConfig, CLIPVisionModel
     from transformers.utils import logging
 
     with _quiet(logging):
         clip = _strictly(
-            CLIPVisionModel.from_pretrained,
+            lambda _, **options: CLIPVisionModel.from_pretrained(
+                None, **options
+            ),  # nothing else of the folder
             folder,
-            use_safetensors=is_safe,
+            config=CLIPVisionConfig(**asdict(sizes)),
+            state_dict=tensors,
             ignore_mismatched_sizes=True,
         )
     return ClipImageEncoder(clip.to(device, dtype).eval().requires_grad_(False))
@@ -144,7 +152,15 @@ def _strictly(from_pretrained: Callable[..., Any], folder: Path, **options: Any)
         module, info = from_pretrained(
             str(folder), local_files_only=True, output_loading_info=True, **options
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         reason = first_line(error).split(". ")[0]
         raise WeightsError(f"{folder} is damaged or of another network ({reason}); fetch it again") from error
     wrong = {
@@ -155,6 +171,6 @@ def _strictly(from_pretrained: Callable[..., Any], folder: Path, **options: Any)
     for problem, names in wrong.items():
         if names:
             raise WeightsError(
-                f"{folder} does not fit its network: {min(names)} ({len(names)} in all) {problem}; fetch it again"
+                f"{folder} does not fit its network: {shown(min(names))} ({len(names)} in all) {problem}; fetch it again"
             )
     return module

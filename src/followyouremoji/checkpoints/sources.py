@@ -74,10 +74,11 @@ def list_checkpoints() -> list[CheckpointRow]:
 
 
 def _row(name: str, folder: Path) -> CheckpointRow:
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    size = 0
     try:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         config, _ = read_config(find_checkpoint(name))
-    except WeightsError as error:
+    except (WeightsError, OSError) as error:
         return CheckpointRow(name, folder, size, present=False, layout=None, note=str(error))
     return CheckpointRow(
         name, folder, size, present=True, layout=config.network.layout, note=shown(config.provenance, STATED)

@@ -6,12 +6,13 @@ file's own type on a CPU they stay mapped from the file, so that a network is ne
 
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,6 +28,9 @@ Network = TypeVar("Network", bound=nn.Module)
 FLOATING = {"F16", "BF16", "F32", "F64"}  # safetensors' names
 LONGEST_HEADER = 1 << 22
 """Bytes of a safetensors file's header: 20 times those of Stable Diffusion's UNet, and parsed in a second."""
+
+MOST_SHARED = 2
+"""Tensors of a `.pth` file may share their values, a whole network's at most."""
 
 
 def on_meta(build: Callable[[], Network]) -> Network:
@@ -154,7 +158,8 @@ def not_finite(weights: Path | nn.Module) -> list[str]:
     if isinstance(weights, nn.Module):
         return [name for name, tensor in weights.state_dict().items() if broken(tensor)]
     with open_tensors(weights) as opened:  # one at a time
-        return [name for name in opened.keys() if broken(opened.get_tensor(name))]  # noqa: SIM118
+        floating = [name for name in opened.keys() if opened.get_slice(name).get_dtype() in FLOATING]  # noqa: SIM118
+        return [name for name in floating if broken(opened.get_tensor(name))]
 
 
 def read_tensors(file: Path, *, checkpoint: bool = False) -> dict[str, Tensor]:
@@ -169,7 +174,10 @@ def read_tensors(file: Path, *, checkpoint: bool = False) -> dict[str, Tensor]:
         with open_tensors(file) as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     try:
-        mapped = zipfile.is_zipfile(file)  # older files cannot be
+        with regular_file(file) as start:
+            mapped = zipfile.is_zipfile(start)  # older files cannot be
+            if mapped:
+                _check_unpacked(start)
         tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
         if checkpoint:
             tensors = tensors.get("state_dict", tensors)
@@ -179,25 +187,36 @@ def read_tensors(file: Path, *, checkpoint: bool = False) -> dict[str, Tensor]:
             f"{file} is refused: it holds more than tensors, and reading it could run code. Fetch the original file again, or look for "
             "a .safetensors file of it"
         ) from error
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except Exception as error:  # damaged ones fail anywhere within the reader
         raise WeightsError(
             f"{file} cannot be read as a file of tensors: it is damaged or incomplete; fetch it again"
         ) from error
     if not isinstance(tensors, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in tensors.items()
+        isinstance(name, str) and _is_plain(value) for name, value in tensors.items()
     ):
         raise WeightsError(
             f"{file} is not a network's weights: it must hold named tensors and nothing else; fetch it again"
         )
+    if sum(value.nbytes for value in tensors.values()) > MOST_SHARED * file.stat().st_size:
+        raise WeightsError(f"{file} is damaged: its tensors are larger than the file; fetch it again")
     return tensors
+
+
+def _check_unpacked(file: IO[bytes]) -> None:
+    """Raise ValueError where a zip file unpacks to more than itself: torch packs nothing."""
+    with zipfile.ZipFile(file) as archive:
+        if sum(member.file_size for member in archive.infolist()) > file.seek(0, io.SEEK_END):
+            raise ValueError("it is packed")
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor of numbers, one after the other in memory."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_complex() or value.is_quantized or value.is_nested)
+    )
 
 
 def _are(names: Sequence[str]) -> str:

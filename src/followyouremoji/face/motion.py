@@ -320,10 +320,14 @@ def _to_byte_planes(landmarks: np.ndarray) -> np.ndarray:
 
 def _from_byte_planes(planes: np.ndarray) -> np.ndarray:
     bits = np.empty((planes.shape[3], N_LANDMARKS, 3), np.int32)
-    for block in blocks(len(bits)):  # more at once would take several times the memory
+    before = np.zeros((N_LANDMARKS, 3), np.int32)
+    for block in blocks(len(bits)):  # all at once would take several times the memory
         codes = np.ascontiguousarray(planes[..., block].transpose(3, 1, 2, 0)).view("<u4")[..., 0]
-        bits[block] = (codes >> 1).astype(np.int32) ^ -(codes & 1).astype(np.int32)
-    return np.cumsum(bits, axis=0, dtype=np.int32, out=bits).view(np.float32)
+        steps = (codes >> 1).astype(np.int32) ^ -(codes & 1).astype(np.int32)
+        np.cumsum(steps, axis=0, dtype=np.int32, out=bits[block])
+        bits[block] += before
+        before = bits[block][-1]
+    return bits.view(np.float32)
 
 
 def _from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Motion:
@@ -333,12 +337,12 @@ def _from_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Motion:
     for name, dtype in ENTRIES.items():
         if name in arrays and arrays[name].dtype != dtype:
             raise MotionError(f"{path} is damaged: its {name} holds {arrays[name].dtype} values.")
-    planes = arrays["landmarks"]
-    if planes.ndim != 4 or planes.shape[:3] != (4, N_LANDMARKS, 3):
-        raise MotionError(f"{path} is damaged: its landmarks have the shape {shown(str(planes.shape))}.")
+    shape = arrays["landmarks"].shape
+    if len(shape) != 4 or shape[:3] != (4, N_LANDMARKS, 3):
+        raise MotionError(f"{path} is damaged: its landmarks have the shape {shown(str(shape))}.")
     try:
         return Motion(
-            landmarks=_from_byte_planes(planes),
+            landmarks=_from_byte_planes(arrays.pop("landmarks")),  # which lets go of them
             timestamps=arrays["timestamps"],
             frame_rate=float(header["frame_rate"]),
             size=tuple(header["size"]),

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from followyouremoji.config import parse, validated
-from followyouremoji.errors import PointsError
+from followyouremoji.errors import PointsError, shown
 from followyouremoji.files import atomic_output
 from followyouremoji.reading import read_bytes
 
@@ -122,7 +122,7 @@ class PlacedPoints:
             if name not in POINTS:
                 near = get_close_matches(name.lower().replace(" ", "_"), POINTS, 3)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(POINTS)}"
-                raise ValueError(f"there is no point `{name}`; {hint}")
+                raise ValueError(f"there is no point `{shown(name)}`; {hint}")
         groups = {POINTS[name].group for name in points}
         missing = [
             what

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
+from followyouremoji.errors import shown
+
 from .expressions import EXPRESSIONS, Expression, expression
 
 AT_REST = Expression()
@@ -141,7 +143,7 @@ def _of_text(text: str) -> dict[str, float]:
 def _pair(part: str) -> tuple[str, Any]:
     name, equals, amount = (one.strip() for one in part.partition("="))
     if not equals:
-        raise ValueError(f"{name!r} has no amount; write NAME=AMOUNT, such as smile=0.4")
+        raise ValueError(f"{shown(repr(name))} has no amount; write NAME=AMOUNT, such as smile=0.4")
     try:
         return name, float(amount)
     except ValueError:
@@ -156,7 +158,7 @@ def _of_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, float]:
         low, high = _RANGES[given]
         is_number = isinstance(amount, Real) and not isinstance(amount, bool)
         if not is_number or not low <= amount <= high:
-            raise ValueError(f"{given} must be a number from {low:g} to {high:g}, not {amount!r}")
+            raise ValueError(f"{given} must be a number from {low:g} to {high:g}, not {shown(repr(amount))}")
         name, sign = ALIASES.get(given, (given, 1.0))
         if name in pose:
             raise ValueError(f"{name} is given twice")
@@ -167,10 +169,10 @@ def _of_pairs(pairs: Iterable[tuple[str, Any]]) -> dict[str, float]:
 def _unknown(name: object) -> str:
     close = get_close_matches(str(name), _RANGES, 3)
     if close:
-        return f"there is no {name!r}; did you mean {' or '.join(close)}?"
+        return f"there is no {shown(repr(name))}; did you mean {' or '.join(close)}?"
     expressions = (name for name in EXPRESSIONS if name not in _SLIDER_NAMES)
     return (
-        f"there is no {name!r}; the sliders are {', '.join((*_SLIDER_NAMES, *ALIASES))}; the expressions are "
+        f"there is no {shown(repr(name))}; the sliders are {', '.join((*_SLIDER_NAMES, *ALIASES))}; the expressions are "
         f"{', '.join(expressions)}"
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from followyouremoji.errors import PictureError, SettingsError, UserError, first_line
+from followyouremoji.errors import PictureError, SettingsError, UserError, first_line, shown
 from followyouremoji.media.headers import is_heic, jpeg_scans
 from followyouremoji.media.inputs import InputFile, InputSource
 from followyouremoji.media.outputs import OutputTarget, name_and_ending, open_output
@@ -240,7 +240,9 @@ def colour(text: str) -> Colour:
             return found
     except ValueError:
         pass
-    raise SettingsError(f"{text!r} is no colour for a background; give a name such as white, or #rrggbb")
+    raise SettingsError(
+        f"{shown(repr(text))} is no colour for a background; give a name such as white, or #rrggbb"
+    )
 
 
 def read_layers(source: InputSource, name: str = "the picture") -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from followyouremoji.errors import ClipError
+from followyouremoji.errors import ClipError, shown
 from followyouremoji.media.timing import Clock
 
 Moment = int | float
@@ -29,7 +29,7 @@ def parse_moment(text: str) -> Moment:
         hours, minutes, seconds = found.groups()
         return int(hours or 0) * 3600.0 + int(minutes) * 60.0 + float(seconds)
     raise ClipError(
-        f"{text!r} is no place in a clip: give the number of a frame, such as 40, or a time, such as 1.5s or 0:12"
+        f"{shown(repr(text))} is no place in a clip: give the number of a frame, such as 40, or a time, such as 1.5s or 0:12"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from followyouremoji.config import validated
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, shown
 from followyouremoji.face.expressions import EXPRESSIONS, NAMED_EXPRESSIONS
 from followyouremoji.face.settings import AlignmentSettings
 from followyouremoji.options import option
@@ -95,7 +95,7 @@ class PortraitRequest:
             raise ValueError(f"say what the result is for: {known}")
         for service in services:
             if service not in SERVICES:
-                raise ValueError(f"{service!r} is not known; known are {known}")
+                raise ValueError(f"{shown(repr(service))} is not known; known are {known}")
         return tuple(dict.fromkeys(services))
 
     @model_validator(mode="after")
@@ -192,5 +192,7 @@ class PackRequest(PortraitRequest):
     def _are_expressions(cls, expressions: tuple[str, ...]) -> tuple[str, ...]:
         for name in expressions:
             if name not in EXPRESSIONS:
-                raise ValueError(f"there is no expression {name!r}; there are {', '.join(EXPRESSIONS)}")
+                raise ValueError(
+                    f"there is no expression {shown(repr(name))}; there are {', '.join(EXPRESSIONS)}"
+                )
         return tuple(dict.fromkeys(expressions))

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from followyouremoji.config import parse
 from followyouremoji.errors import SettingsError, first_line, shown
-from followyouremoji.reading import read_bytes
+from followyouremoji.reading import check_nesting, read_bytes
 from followyouremoji.training.settings import AutoencoderRun, DecoderRun, DenoiserRun, RunSettings
 
 MOST_TOML = 1 << 20  # bytes
@@ -19,7 +19,9 @@ MOST_TOML = 1 << 20  # bytes
 def read_toml(path: Path) -> dict[str, Any]:
     """The entries of a TOML file. Raises SettingsError naming the file."""
     try:
-        return tomllib.loads(read_bytes(path, MOST_TOML).decode())
+        values = tomllib.loads(read_bytes(path, MOST_TOML).decode())
+        check_nesting(values)
+        return values
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file.") from None
     except (OSError, ValueError) as error:

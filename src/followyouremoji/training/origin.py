@@ -11,11 +11,10 @@ from followyouremoji.checkpoints.sources import find_checkpoint
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import WeightsError, first_line
 from followyouremoji.files import write_json
-from followyouremoji.reading import read_bytes
+from followyouremoji.reading import MOST_JSON, read_bytes
 from followyouremoji.training.settings import DenoiserRun
 
 ORIGIN_FILE = "origin.json"
-MOST_BYTES = 1 << 20
 MEND = "delete it, the run's origin is then unknown"
 DRAWN = "Trained by the Follow Your Emoji project on portraits that it drew itself; it knows drawn faces, not photographs."
 DRAWN_ON_TOP = "Trained with Follow Your Emoji on portraits that it draws itself."
@@ -88,7 +87,7 @@ def read_origin(folder: Path) -> Origin | None:
     file = folder / ORIGIN_FILE
     try:
         return parse(
-            Origin, read_bytes(file, MOST_BYTES), file, lambda words: WeightsError(f"{words}; {MEND}")
+            Origin, read_bytes(file, MOST_JSON), file, lambda words: WeightsError(f"{words}; {MEND}")
         )
     except FileNotFoundError:
         return None

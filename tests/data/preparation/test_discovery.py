@@ -1,5 +1,6 @@
 """Clips are found in whatever layout, with names that are unique and stay."""
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,12 @@ def test_a_clip_that_cannot_be_reached_is_found_all_the_same(collection: Path) -
     after = {unit.source: unit for unit in find_units(collection)}["hdtf/gone.mp4"]
     assert after.name == found["hdtf/gone.mp4"].name
     assert after.stamp != (0, 0)
+
+
+def test_frames_of_a_clip_with_the_longest_name_fit_a_tar_header(tmp_path: Path) -> None:
+    (tmp_path / f"{'n' * 251}.mp4").touch()
+    (unit,) = find_units(tmp_path)
+    tarfile.TarInfo(f"{unit.name}-99999.99999.jpg").tobuf(tarfile.USTAR_FORMAT)
 
 
 def test_one_clip_and_no_clip(collection: Path) -> None:

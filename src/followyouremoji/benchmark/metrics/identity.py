@@ -19,13 +19,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from followyouremoji.arrays import read_arrays
 from followyouremoji.benchmark.metrics.metric import Measured, Metric
 from followyouremoji.benchmark.metrics.pictures import mean_of_known
 from followyouremoji.benchmark.warps import FACE_TRIANGLES, Covering, cover, ring_strip
@@ -79,11 +79,6 @@ class IdentityScale:
 
     def save(self, path: Path) -> None:
         write_arrays(path, {"mean": self.mean, "spread": self.spread})
-
-    @classmethod
-    def load(cls, path: Path) -> IdentityScale:
-        with np.load(path, allow_pickle=False) as stored:
-            return cls(stored["mean"], stored["spread"])
 
 
 def with_surroundings(points: np.ndarray) -> np.ndarray:
@@ -209,8 +204,7 @@ def separation(same: np.ndarray, different: np.ndarray) -> float:
 @cache
 def appearance_scale() -> IdentityScale:
     """The scale that the metric uses at every size: `measured_scale(256)`."""
-    with (files(__package__) / "data" / "appearance.npz").open("rb") as file, np.load(file) as stored:
-        return IdentityScale(stored["mean"], stored["spread"])
+    return IdentityScale(**read_arrays(Path(__file__).parent / "data" / "appearance.npz"))
 
 
 def similarities(descriptors: np.ndarray, others: np.ndarray) -> np.ndarray:

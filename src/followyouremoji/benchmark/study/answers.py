@@ -25,7 +25,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from followyouremoji.errors import DataError
+from pydantic import TypeAdapter
+
+from followyouremoji.errors import DataError, first_line, some_of
 
 ASPECTS = ("expression", "identity", "overall")
 """What is asked of each pair, one after the other (Sec. 4.3 (c))."""
@@ -49,6 +51,8 @@ CREATE TABLE ranking (
     visit TEXT NOT NULL, number INTEGER NOT NULL, aspect TEXT NOT NULL, systems TEXT NOT NULL, given REAL NOT NULL,
     PRIMARY KEY (visit, number, aspect), FOREIGN KEY (visit, number) REFERENCES question);
 """
+TABLES = SCHEMA.strip().removesuffix(";").split(";\n")
+NAMES = TypeAdapter(tuple[str, ...])
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,12 @@ class Answers:
             )
         except sqlite3.Error as reason:
             raise DataError(
-                f"{path} cannot be opened ({reason}); name a file in a folder that exists"
+                f"{path} cannot be opened ({first_line(reason)}); name a file in a folder that exists"
             ) from None
         try:
             self._seed = self._begin(fingerprint)
-        except sqlite3.Error as reason:
+            self._check_rows()
+        except (sqlite3.Error, ValueError, LookupError) as reason:
             self._connection.close()
             raise DataError(f"{path} {_in_words(reason)}") from None
         except BaseException:
@@ -126,7 +131,7 @@ class Answers:
             (mark,) = database.execute("PRAGMA application_id").fetchone()
             (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if mark == 0 and tables == 0:
-                for statement in SCHEMA.split(";\n"):
+                for statement in TABLES:
                     database.execute(statement)
                 database.execute(f"PRAGMA application_id = {MARK}")
                 row = (fingerprint, secrets.token_hex(16), json.dumps(self.systems))
@@ -135,16 +140,36 @@ class Answers:
                 raise DataError(f"{self.path} is a database, but of no study; name another file with --db")
             if (state := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(" ".join(state.split()))
-            there, seed, systems = database.execute("SELECT * FROM study").fetchone()
+            made = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+            if [sql for (sql,) in made] != TABLES:  # a trigger or a view would run with what is asked here
+                raise sqlite3.DatabaseError("its tables are others")
+            row = database.execute("SELECT fingerprint, seed, systems FROM study").fetchone()
+            if row is None:
+                raise sqlite3.DatabaseError("it names no study")
+            there, seed, systems = row
             if there != fingerprint:
                 raise DataError(
-                    f"{self.path} holds the answers of another study, on {', '.join(json.loads(systems))}: its systems, suite or protocol "
+                    f"{self.path} holds the answers of another study, on {some_of(_names(systems))}: its systems, suite or protocol "
                     "were others; name another file with --db"
                 )
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         return str(seed)
+
+    def _check_rows(self) -> None:
+        """Raise ValueError where an answer cannot be one to this study: what is read later is taken as it is."""
+        for token, questions in self.questions().items():
+            self.total(token)
+            for one in questions:
+                orders = (one.shown, *one.rankings.values())
+                if (
+                    type(one.number) is not int
+                    or type(one.pair) is not str
+                    or not one.rankings.keys() <= set(ASPECTS)
+                    or any(sorted(order) != sorted(self.systems) for order in orders)
+                ):
+                    raise ValueError("an answer is of another study")
 
     def __enter__(self) -> Self:
         return self
@@ -212,7 +237,7 @@ class Answers:
             ).fetchone()
             if row is None:
                 raise Unknown(number)
-            shown = json.loads(row[0])
+            shown = _names(row[0])
             if sorted(places) != list(range(len(shown))):
                 raise DataError(f"a ranking names each of the {len(shown)} results once")
             ranked = json.dumps([shown[place] for place in places])
@@ -241,9 +266,9 @@ class Answers:
         for number, aspect, systems in database.execute(
             "SELECT number, aspect, systems FROM ranking WHERE visit = ?", (token,)
         ):
-            ranked.setdefault(number, {})[aspect] = tuple(json.loads(systems))
+            ranked.setdefault(number, {})[aspect] = _names(systems)
         return [
-            Question(number, pair, tuple(json.loads(shown)), repeats, ranked.get(number, {}))
+            Question(number, pair, _names(shown), repeats, ranked.get(number, {}))
             for number, pair, shown, repeats in database.execute(
                 "SELECT number, pair, shown, repeats FROM question WHERE visit = ? ORDER BY number", (token,)
             )
@@ -297,9 +322,16 @@ class Answers:
         return dict(rows.fetchall())
 
 
-def _in_words(reason: sqlite3.Error) -> str:
+def _names(text: object) -> tuple[str, ...]:
+    """A list of systems, as it lies in the file. Raises ValueError."""
+    return NAMES.validate_json(text if isinstance(text, str) else "")
+
+
+def _in_words(reason: Exception) -> str:
     if "locked" in str(reason):
         return "is locked by another program; end that, or name another file with --db"
     if isinstance(reason, sqlite3.OperationalError):
-        return f"cannot be written ({reason}); see that it may be written to and the disk has room"
-    return f"is damaged or no database ({reason}); name another file with --db"
+        return (
+            f"cannot be written ({first_line(reason)}); see that it may be written to and the disk has room"
+        )
+    return f"is damaged or no database ({first_line(reason)}); name another file with --db"

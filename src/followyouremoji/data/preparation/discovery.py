@@ -29,6 +29,9 @@ LEAST_PICTURES = 8
 FOLDER_FRAME_RATE = 25.0
 """Frames a second of a folder of pictures, which does not say."""
 
+LONGEST_SLUG = 72
+"""Characters: names of frames, with more after it, must fit the 100 bytes of a tar file's header."""
+
 _NUMBERED = re.compile(r"(\d+)$")
 
 
@@ -118,7 +121,7 @@ def _unit(folder: Path, path: Path) -> Unit:
     slug = re.sub(r"[^A-Za-z0-9]+", "-", source if is_folder else source.rsplit(".", 1)[0]).strip("-")
     # Two sources may differ in what a slug leaves out; the digest of the whole path tells them apart.
     digest = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return Unit(f"{slug[-80:].strip('-') or 'clip'}-{digest}", source, path, stamp)
+    return Unit(f"{slug[-LONGEST_SLUG:].strip('-') or 'clip'}-{digest}", source, path, stamp)
 
 
 class Pictures:

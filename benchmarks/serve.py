@@ -1,6 +1,6 @@
 """Many clients of one job server at once: whether all jobs are done, each once, how quickly, and in what memory.
 
-    python benchmarks/serve.py [--jobs 1000] [--clients 50] [--workers 2] [--kill 0]
+    python -m benchmarks.serve [--jobs 1000] [--clients 50] [--workers 2] [--kill 0]
 
 `fye serve` runs as a process. Clients are threads with real HTTP connections, which come at once: each submits its
 part of the jobs, looks after them until they are done, and fetches the results, of which every frame is decoded. A job
@@ -28,8 +28,8 @@ from typing import Any
 
 import httpx
 import numpy as np
-from tests.job_server.served import Served
 
+from benchmarks.served import Served
 from followyouremoji.benchmark.tables import markdown
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import write_picture

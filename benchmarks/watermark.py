@@ -110,7 +110,7 @@ class Transform:
             if picture.shape[0] * picture.shape[1] >= 256 * 256:  # it takes no smaller ones
                 bits = self._decoder.decode(np.ascontiguousarray(picture[..., ::-1]), self._method)
                 votes += np.asarray(bits, float) - 0.5
-        return int(((votes > 0) == watermark.key()).sum()) >= watermark.LEAST_BITS
+        return watermark.false_alarm(votes) < watermark.MOST_FALSE_ALARM
 
 
 METHODS: dict[str, Callable[[], Rivagan | Transform]] = {

@@ -21,13 +21,12 @@ def commands() -> str:
 
 
 def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Each command below a group, with the words that call it."""
+    """Each command below a group, with the words that call it; groups that do something by themselves are commands."""
     children = getattr(command, "commands", None)
-    if children is None:
+    if children is None or command.invoke_without_command:
         yield path, command
-    else:
-        for name, child in sorted(children.items()):
-            yield from walk(child, f"{path} {name}")
+    for name, child in sorted((children or {}).items()):
+        yield from walk(child, f"{path} {name}")
 
 
 def section(path: str, command: Any) -> Iterator[str]:

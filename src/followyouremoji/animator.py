@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 
 import numpy as np
 import torch
 
 from followyouremoji.checkpoints.lora import read_lora, with_loras
-from followyouremoji.checkpoints.model import Model, choose_device, load_model, split_devices
+from followyouremoji.checkpoints.model import (
+    Model,
+    choose_device,
+    load_model,
+    outline_model,
+    split_devices,
+)
+from followyouremoji.distribution import Distribution
 from followyouremoji.errors import SettingsError
+from followyouremoji.executors import Executor
 from followyouremoji.face.detection import Landmarks
 from followyouremoji.face.settings import AlignmentSettings
-from followyouremoji.face.timeline import timeline
 from followyouremoji.face_finder import FaceFinder
+from followyouremoji.finishing import finished_frames
 from followyouremoji.framing import ModelFraming
-from followyouremoji.generation import Pose, generate, shown_together, with_those_between
+from followyouremoji.generation import Generating, Generation
 from followyouremoji.live.session import LiveSession
 from followyouremoji.media.ranges import WHOLE, ClipRange
 from followyouremoji.model_settings import check_size, guidance_scale, sampling_settings
 from followyouremoji.networks.compiling import check_compiler, compile_regions
-from followyouremoji.numpy_threads import without_numpy_threads
-from followyouremoji.prefetch import prefetch
 from followyouremoji.preparation import prepare_faces
-from followyouremoji.prepared import Prepared, PreparedGroup, Square
+from followyouremoji.prepared import Prepared, PreparedGroup
 from followyouremoji.sampling.sampler import LatentStore, Progress, Tally
 from followyouremoji.sampling.settings import SamplingSettings
 from followyouremoji.settings import AnimationSettings
@@ -40,16 +45,8 @@ __all__ = [
     "PortraitAnimator",
 ]
 
-DECODED_AHEAD = 8  # frames, while one is finished and written
-
-
 Loras = Sequence[tuple[str | Path, float]]
 """Files of LoRAs, each with its scale: 1 as it was trained."""
-
-
-class Abandoned(Exception):
-    """Ends the networks' thread at its next step when nobody waits for frames any more: a segment of a large model can
-    take long."""
 
 
 class PortraitAnimator:
@@ -59,15 +56,24 @@ class PortraitAnimator:
     >>> for frame in animator("portrait.png", "driving.mp4"): ...
     """
 
-    def __init__(self, model: Model, replicas: Sequence[Model] = (), *, compile: bool = False) -> None:
+    def __init__(
+        self,
+        model: Model,
+        replicas: Sequence[Model] = (),
+        *,
+        compile: bool = False,
+        load: Callable[[], Model] | None = None,
+    ) -> None:
         """Use a model, and `replicas` of it on other devices that make parts of long clips at the same time; `compile`
-        their denoisers, see `from_pretrained`."""
+        their denoisers, see `from_pretrained`. The workers of an executor `load` it; where that is not said, they are
+        sent the model itself."""
         self.models = (model, *replicas)
+        self._load = load or partial(_itself, model)
         self.faces = FaceFinder()  # remembers what `prepare` found
         self._compile = compile
         self._with_loras: tuple[object, tuple[Model, ...]] | None = None  # of the last call that had some
         self._adding = Lock()
-        if compile:
+        if compile and model.device.type != "meta":
             compile_denoisers(self.models)
 
     @classmethod
@@ -105,7 +111,30 @@ class PortraitAnimator:
         replicas = [
             load_model(source, other, model.dtype, offload=offload, decoder=decoder) for other in others
         ]
-        return cls(model, replicas, compile=compile)
+        load = partial(load_model, source, first, dtype, offload=offload, decoder=decoder)
+        return cls(model, replicas, compile=compile, load=load)
+
+    @classmethod
+    def on_workers(
+        cls,
+        source: str | Path = "bundled",
+        device: str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        offload: bool | None = None,
+        compile: bool = False,
+        decoder: str | Path = "full",
+    ) -> PortraitAnimator:
+        """An animator that holds no weights: the workers of the executor that `frames` is given load them, each on a
+        device of its own. Parameters as of `from_pretrained`; `source` and `decoder` must lead to the same files
+        everywhere. Raises SettingsError for several devices."""
+        if len(split_devices(device)) > 1:
+            raise SettingsError(
+                f"each worker runs on one device: name one such as cuda, or none, not {device}",
+                settings=("device",),
+            )
+        load = partial(load_model, source, device, dtype, offload=offload, decoder=decoder)
+        return cls(outline_model(source), compile=compile, load=load)
 
     @property
     def model(self) -> Model:
@@ -226,6 +255,7 @@ class PortraitAnimator:
         progress: Progress | None = None,
         stores: Sequence[LatentStore] = (),
         tally: Tally | None = None,
+        executor: Executor | None = None,
     ) -> Generator[np.ndarray, None, None]:
         """Generate the frames of what `prepare` or `prepare_faces` returned, lazily; several faces advance together.
         What concerns framing and loops was decided there.
@@ -239,8 +269,12 @@ class PortraitAnimator:
         latents of its keyframes; the strategies "windows" and "tiles" hold the latents of a scene, and the loop
         "pingpong" those of all frames. Closing the iterator ends the thread.
 
+        The workers of an `executor` make the segments of a level at the same time (`distribution`); frames are equal
+        within rounding. Pictures of keyframes, and with "pingpong" of all frames, are then kept here until they
+        are shown.
+
         Raises SettingsError, before the first frame, for settings that do not fit the model, and WeightsError for a
-        file that is no LoRA or belongs to another model.
+        file that is no LoRA or belongs to another model. Later WorkerLost, where workers end again and again.
         """
         settings = settings or AnimationSettings()
         sampling = self.sampling(settings)
@@ -248,7 +282,16 @@ class PortraitAnimator:
         for face in group.faces:
             check_size(self.model.config, face.size)
         scale, every = self.guidance_scale(settings), settings.speed == "exact"
-        return self._frames(group, self.models_with(loras), sampling, scale, every, progress, stores, tally)
+        models = self.models_with(loras)
+        make: Callable[..., Generating]
+        if executor is not None:
+            load = partial(_ready, self._load, tuple(loras), self._compile)
+            make = partial(Distribution, executor, load, sampling, scale)
+        elif models[0].device.type == "meta":
+            raise SettingsError("this animator holds no weights: give an executor whose workers load them")
+        else:
+            make = partial(Generation, models, sampling, scale)
+        return finished_frames(group, make, sampling, every, progress, stores, tally)
 
     def live(
         self,
@@ -310,72 +353,6 @@ class PortraitAnimator:
             self._with_loras = key, models
             return models
 
-    def _frames(
-        self,
-        group: PreparedGroup,
-        models: Sequence[Model],
-        sampling: SamplingSettings,
-        guidance_scale: float,
-        every_pose: bool,
-        progress: Progress | None,
-        stores: Sequence[LatentStore],
-        tally: Tally | None,
-    ) -> Generator[np.ndarray, None, None]:
-        courses = [timeline(face.points_in_picture, face.loop) for face in group.faces]
-        wanted = [
-            np.arange(len(course)) if every_pose else face.generated_poses(course)
-            for face, course in zip(group.faces, courses, strict=True)
-        ]
-        generated = [course.only(poses) for course, poses in zip(courses, wanted, strict=True)]
-        totals = [sampling.steps_of(len(course), course.cuts, course.circular) for course in generated]
-        done = [0] * len(totals)
-        stopped = Event()
-
-        def counted(face: int, steps: int, _: int) -> None:
-            if stopped.is_set():
-                raise Abandoned
-            done[face] = steps
-            if progress is not None:
-                progress(sum(done), sum(totals))
-
-        def poses(face: int) -> Generator[Pose, None, None]:
-            prepared = group.faces[face]
-            some = generate(
-                models,
-                prepared,
-                generated[face],
-                sampling,
-                guidance_scale,
-                partial(counted, face),
-                stores[face] if stores else None,
-                tally,
-                back=prepared.loop == "pingpong",
-                code_warps=prepared.reads_coded_warp,
-            )
-            if len(wanted[face]) == len(courses[face]):
-                return some
-            frames = courses[face].frames
-            return with_those_between(
-                some,
-                wanted[face],
-                prepared.framing.points[frames],
-                lambda pose: prepared.warped_picture(int(frames[pose])),
-            )
-
-        squares: dict[int, Square] = {}
-        with ExitStack() as stack:
-            stack.enter_context(without_numpy_threads())
-            shown = shown_together(courses, poses)
-            ahead = stack.enter_context(closing(prefetch(shown, DECODED_AHEAD)))
-            stack.callback(stopped.set)  # before the thread is waited for
-            for made in ahead:
-                for face, (pose, result, coded_warp) in made.items():
-                    frame = int(courses[face].frames[pose])
-                    squares[face] = group.faces[face].square(result, frame, coded_warp)
-                if made:
-                    finished = group.finish([squares[face] for face in range(len(courses))])
-                yield finished
-
     def guidance_scale(self, settings: AnimationSettings) -> float:
         """See `model_settings.guidance_scale`."""
         return guidance_scale(self.model.config, settings)
@@ -383,6 +360,16 @@ class PortraitAnimator:
     def sampling(self, settings: AnimationSettings) -> SamplingSettings:
         """See `model_settings.sampling_settings`."""
         return sampling_settings(self.models, settings)
+
+
+def _itself(model: Model) -> Model:
+    """A model that is sent to workers as it is."""
+    return model
+
+
+def _ready(load: Callable[[], Model], loras: Loras, compile: bool) -> Model:
+    """A worker's model, with LoRAs."""
+    return PortraitAnimator(load(), compile=compile).models_with(loras)[0]
 
 
 def by_face(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -180,6 +182,64 @@ def generate(
     return decoded(models, sampled, back=back, warped_picture=warped_picture if code_warps else None)
 
 
+class PosedClip(Clip, Protocol):
+    """A clip whose results may be blended into its warped portrait."""
+
+    @property
+    def reads_coded_warp(self) -> bool:
+        """Whether that needs the warped portrait once through the autoencoder."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A clip, the poses of it that are generated, and whether these come once more in reverse order."""
+
+    clip: PosedClip
+    poses: Timeline
+    back: bool = False
+
+
+Steps = Callable[[int, int], None]
+"""Called with a course's number and the denoising steps of it that are done."""
+
+
+class Generating(Protocol):
+    """What generates several courses beside each other."""
+
+    def poses(self, number: int) -> Generator[Pose, None, None]:
+        """The poses of a course, as `generate` yields them; with its coded warps where the clip reads them."""
+
+
+class Generation:
+    """Generates courses in this process, with `generate`; `stores` are none or one for each."""
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        sampling: SamplingSettings,
+        guidance_scale: float,
+        courses: Sequence[Course],
+        steps: Steps,
+        stores: Sequence[LatentStore],
+        tally: Tally | None,
+    ) -> None:
+        self._courses, self._steps, self._stores = courses, steps, stores
+        self._generate = partial(
+            generate, models, sampling=sampling, guidance_scale=guidance_scale, tally=tally
+        )
+
+    def poses(self, number: int) -> Generator[Pose, None, None]:
+        course = self._courses[number]
+        return self._generate(
+            clip=course.clip,
+            course=course.poses,
+            progress=lambda done, _: self._steps(number, done),
+            store=self._stores[number] if self._stores else None,
+            back=course.back,
+            code_warps=course.clip.reads_coded_warp,
+        )
+
+
 def with_those_between(
     generated: Generator[Pose, None, None],
     poses: np.ndarray,
@@ -278,9 +338,8 @@ def in_groups(pieces: Iterable[Sampled], size: int, *, whole: bool) -> Iterator[
         yield waiting
 
 
-class Decoder:
-    """Sampled frames to pictures, groups of them in their order, each with its warped portrait once through the
-    autoencoder where that is asked for.
+class CodedWarps:
+    """Warped portraits as the autoencoder shows them, which is asked for few of them.
 
     Of `DECODED_AT_ONCE` warped portraits only the last is decoded. What the autoencoder loses of the others is taken to
     change evenly from one to the next, in a group that is still too small not at all: windows follow the face, so it
@@ -288,10 +347,51 @@ class Decoder:
     and decoding takes five eighths of the time.
     """
 
+    def __init__(self) -> None:
+        self._lost: np.ndarray | None = None  # of the warped portrait that was decoded last
+        self._begun = False
+        self._since = 0  # frames
+
+    def read(self, count: int) -> list[int]:
+        """Which frames of the next group, of so many, have to be decoded."""
+        self._since += count
+        places = [count - 1] * (self._since >= DECODED_AT_ONCE) if self._begun else sorted({0, count - 1})
+        self._begun = True
+        if places:
+            self._since = 0
+        return places
+
+    def of(self, warps: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Those of a group, uint8 (size, size, 3), of its warped portraits and of the ones that `read` named as they
+        were decoded."""
+        count = len(warps)
+        read = [count - 1] if len(decoded) == 1 else [0, count - 1][: len(decoded)]
+        lost = [warps[one].astype(np.float32) - coded for one, coded in zip(read, decoded, strict=True)]
+        places = np.arange(1, count + 1) / count
+        if self._lost is None:
+            self._lost, places = lost[0], np.linspace(0, 1, count)
+        before, after = self._lost, lost[-1] if lost else self._lost
+        self._lost = after
+        return [
+            to_levels(warp - (before + place * (after - before)))
+            for warp, place in zip(warps, places, strict=True)
+        ]
+
+
+def coded_poses(count: int) -> set[int]:
+    """The poses of a clip of so many, in groups of `DECODED_AT_ONCE`, whose warped portraits are decoded."""
+    warps = CodedWarps()
+    starts = range(0, count, DECODED_AT_ONCE)
+    return {start + one for start in starts for one in warps.read(min(DECODED_AT_ONCE, count - start))}
+
+
+class Decoder:
+    """Sampled frames to pictures, groups of them in their order, each with its warped portrait once through the
+    autoencoder where that is asked for."""
+
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._lost: np.ndarray | None = None  # of the warped portrait that was decoded last
-        self._since = 0  # frames
+        self._warps = CodedWarps()
 
     @torch.inference_mode()
     def __call__(
@@ -304,22 +404,6 @@ class Decoder:
             latents = onto_warp(latents, group.warped, self._model.networks.config.residual_scale)
         if warps is None or group.warped is None:
             return [(picture, None) for picture in to_pictures(finite(codec.decode(latents), "autoencoder"))]
-        self._since += count
-        read = (
-            sorted({0, count - 1}) if self._lost is None else [count - 1] * (self._since >= DECODED_AT_ONCE)
-        )
-        decoded = finite(codec.decode(torch.cat([latents, group.warped[read]])), "autoencoder")
-        pictures = to_pictures(decoded)
-        lost = [
-            warps[one].astype(np.float32) - coded for one, coded in zip(read, pictures[count:], strict=True)
-        ]
-        places = np.arange(1, count + 1) / count
-        if self._lost is None:
-            self._lost, places = lost[0], np.linspace(0, 1, count)
-        before, after = self._lost, lost[-1] if lost else self._lost
-        if lost:
-            self._lost, self._since = after, 0
-        coded = [
-            warp - (before + place * (after - before)) for warp, place in zip(warps, places, strict=True)
-        ]
-        return list(zip(pictures[:count], map(to_levels, coded), strict=True))
+        latents = torch.cat([latents, group.warped[self._warps.read(count)]])
+        pictures = to_pictures(finite(codec.decode(latents), "autoencoder"))
+        return list(zip(pictures[:count], self._warps.of(warps, list(pictures[count:])), strict=True))

@@ -47,7 +47,9 @@ def parsed(line: str) -> tuple[Any, dict[str, Any]]:
     command: Any = FYE
     while hasattr(command, "commands"):
         context = command.make_context(command.name, words)
-        _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+        if not (rest := [*context._protected_args, *context.args]) and command.invoke_without_command:
+            break
+        _, command, words = command.resolve_command(context, rest)
     given = command.make_context(command.name, words).params
     return command, {name: value for name, value in given.items() if value != ()}
 

@@ -14,15 +14,18 @@ from fractions import Fraction
 import av
 import pytest
 
-from followyouremoji.apps.interrupts import AGAIN, CLOCK, end_if_pressed, interrupts
+from followyouremoji.apps.interrupts import CLOCK, end_if_pressed, interrupts
 from followyouremoji.apps.output import progress_bar
+
+AGAIN = 0.2  # seconds, less than where a user presses Ctrl-C
 
 pytestmark = pytest.mark.skipif(not CLOCK, reason="needs a timer that the system has not")
 
 
 @pytest.fixture(autouse=True)
-def as_in_a_terminal() -> Iterator[None]:
+def as_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A shell may have started the tests with SIGINT ignored."""
+    monkeypatch.setattr("followyouremoji.apps.interrupts.AGAIN", AGAIN)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     hooks = sys.excepthook, sys.unraisablehook
     yield

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,14 +15,16 @@ from typing import Any
 
 import httpx
 import pytest
+from benchmarks.served import PATIENCE, Served
 
 from followyouremoji.errors import SettingsError
 from followyouremoji.job_server.server import JobServer
 from followyouremoji.job_server.settings import ServerSettings
 from followyouremoji.job_server.worker import KEPT_FROM
+from followyouremoji.media.clips import ClipReader
 from followyouremoji.requests.request import ModelChoice
+from tests.docs.snippets import DOCS, snippets
 from tests.job_server.conftest import SHORT, form
-from tests.job_server.served import PATIENCE, Served
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -46,6 +50,24 @@ def wait_for(served: Served, identity: str, reached: Callable[[dict[str, Any]], 
             return found
         assert time.monotonic() < end, f"it stays {found}: {served.log.read_text()}"
         time.sleep(0.05)
+
+
+def run_guide(served: Served, picture: bytes, folder: Path) -> None:
+    """What the guide has a client do, in Python and with curl, which submit a job each."""
+    (folder / "portrait.jpg").write_bytes(picture)
+    asked = {}
+    for block in snippets(DOCS / "guides" / "serve.md"):
+        if block.title == "needs a server":
+            asked[block.language] = block.code.replace("http://127.0.0.1:8000", served.address)
+    subprocess.run([sys.executable, "-c", asked["python"]], cwd=folder, check=True)
+    with ClipReader(folder / "result.mp4") as clip:
+        assert clip.info.frames == 8
+    if shutil.which("curl") is None:
+        answer = httpx.post(f"{served.address}/v1/jobs", files=form(picture, settings=SHORT)).text
+    else:
+        ended = subprocess.run(["bash", "-c", asked["bash"]], cwd=folder, check=True, stdout=subprocess.PIPE)
+        answer = ended.stdout.decode()
+    wait_for(served, json.loads(answer)["id"], lambda job: job["state"] == "done")
 
 
 @pytest.mark.slow
@@ -121,8 +143,9 @@ def test_kills_lose_nothing_and_a_signal_saves_what_runs(
         content = httpx.get(served.address + job["result"]["url"]).content
         assert len(content) == job["result"]["bytes"]
     assert sorted(path.stem for path in (tmp_path / "serve" / "results").iterdir()) == sorted(identities)
+    run_guide(served, picture, tmp_path)
     figures = httpx.get(f"{served.address}/metrics").text
-    assert 'fye_jobs_ended_total{state="done"} 3.0' in figures
+    assert 'fye_jobs_ended_total{state="done"} 5.0' in figures
     assert served.end(signal.SIGINT)[0] == 0
     assert "Traceback" not in served.log.read_text()
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -31,6 +32,11 @@ def folders(server: JobServer) -> list[str]:
     return sorted(one.name for one in (server.settings.place / "jobs").iterdir())
 
 
+def frames_of(path: Path) -> np.ndarray:
+    with ClipReader(path) as clip:
+        return np.stack([picture for _, picture in clip])
+
+
 @pytest.mark.parametrize("store", [None, "file", "memory"])
 def test_a_job_from_its_submission_to_its_end(
     settings: ServerSettings,
@@ -41,7 +47,7 @@ def test_a_job_from_its_submission_to_its_end(
     store: str | None,
     tmp_path: Path,
 ) -> None:
-    """Its result has the bytes of what `animate` makes of the same request, wherever results are kept."""
+    """Its result has the frames of what `animate` makes of the same request, wherever results are kept."""
     address = {"file": f"file://{tmp_path}/kept", "memory": f"memory://{tmp_path}"}.get(store or "")
     worker = new_worker(address)
     server.results = worker.results
@@ -68,7 +74,8 @@ def test_a_job_from_its_submission_to_its_end(
         settings=AnimationSettings(size=64),
     )
     animate(request, load=lambda choice: worker.animator)
-    assert result.content == (tmp_path / "out.mp4").read_bytes()
+    (tmp_path / "result.mp4").write_bytes(result.content)
+    assert np.array_equal(frames_of(tmp_path / "result.mp4"), frames_of(tmp_path / "out.mp4"))
     assert len(result.content) == done["result"]["bytes"]
     assert folders(server) == []  # what was uploaded is gone
     assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
@@ -150,8 +157,9 @@ def test_files_that_cannot_be_used_fail_their_job_alone(
         ({"motion": (None, "bundled:hello")}, 422, "the part portrait is missing"),
         (form(portrait="bundled:nobody"), 422, "bundled:ada"),
         (form(motion="/etc/passwd"), 422, "there is no motion"),
-        (form(settings={"output": {"path": "/tmp/x.mp4"}}), 422, "a file of the server"),
-        (form(settings={"settings": {"detector_bundle": "/etc/passwd"}}), 422, "a file of the server"),
+        (form(settings={"output": {"path": "/tmp/x.mp4"}}), 422, "`path` is for the server's owner"),
+        (form(settings={"settings": {"detector_bundle": "/etc/passwd"}}), 422, "`detector_bundle` is for"),
+        (form(settings={"output": {"timestamp_authority": "http://x"}}), 422, "is for the server's owner"),
         (form(settings={"settings": {"steps": 0}}), 422, "`settings.steps` must be a whole number"),
         (form(settings={"settings": {"size": 100_000}}), 422, "too large"),
         (form(b""), 422, "empty"),
@@ -321,7 +329,7 @@ def test_no_setting_of_a_job_is_a_path(client: TestClient) -> None:
     assert schemas["AnimationSettings"]["properties"]["seed"]["minimum"] == 0
     assert "JobSettings" in schemas
     assert '"format": "path"' not in json.dumps(schemas)
-    assert "overwrite" not in schemas["Output"]["properties"]
+    assert {"overwrite", "timestamp_authority"}.isdisjoint(schemas["Output"]["properties"])
 
 
 def test_a_result_is_a_clip_of_its_kind(

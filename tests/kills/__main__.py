@@ -1,5 +1,5 @@
-"""`python -m tests.kills`: every command, killed 100 times and on ten disks that are too small for it; a table of what
-came of that."""
+"""`python -m tests.kills`: every command, killed 100 times, on a disk that may only be read, and on ten that are too
+small for it; a table of what came of that."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ COMMANDS = (
         "data prepare",
         fye(
             "data", "prepare", "../inputs/clips", "out", "--size", 64, "--shard-megabytes", 0.03,
-            "--face-size", 60, "--min-frames", 6,
+            "--face-size", 60, "--min-frames", 6, "--processes", 2,
         ),
         results=["out/*.tar"],
         make_inputs=write_clips,

@@ -18,9 +18,9 @@ BY_NAME = {command.name: command for command in COMMANDS}
 
 
 def test_a_training_that_is_killed_again_and_again(tmp_path: Path) -> None:
-    tally = killed(Unbroken(BY_NAME["train"], tmp_path / "trials"), 3)
+    tally = killed(Unbroken(BY_NAME["train"], tmp_path / "trials"), 2)
     assert tally.faults == []
-    assert (tally.broken, tally.resumed + tally.absent) == (3, 3)
+    assert (tally.broken, tally.resumed + tally.absent) == (2, 2)
     assert tally.ends >= 1
 
 

@@ -149,12 +149,14 @@ def killed(unbroken: Unbroken, times: int, seed: int = 0) -> Tally:
 
 
 def without_room(unbroken: Unbroken, times: int) -> Tally:
-    """Run a command on disks of so many sizes that are too small for it, each time again when there is room. Needs the
-    right to mount."""
+    """Run a command on a disk that may only be read, and on others of so many sizes that are too small for it, each
+    time again when there is room. Needs the right to mount."""
     tally = Tally()
-    for number in range(times):
-        room = LEAST_ROOM + number * unbroken.size // times
+    for number in range(-1, times):
+        room = LEAST_ROOM + max(number, 0) * unbroken.size // times
         with disk(unbroken.new_folder("full"), room) as folder:
+            if number < 0:
+                mount("-o", "remount,ro", folder)
             ended = unbroken.command.run(folder, None)
             tally.broken += ended.code != 0
             faults = list(unbroken.faults(folder))
@@ -164,14 +166,14 @@ def without_room(unbroken: Unbroken, times: int) -> Tally:
             before = unbroken.identities(folder)
             tally.resumed += ended.code != 0 and bool(before)
             tally.absent += not before
-            mount("-o", f"remount,size={1 << 30}", folder)
+            mount("-o", f"remount,rw,size={1 << 30}", folder)
             again = unbroken.command.run(folder, None)
             if ended.code != 0 or again.code == 0:  # who is finished may refuse to replace what is there
                 tally.ends += 1
                 faults += unbroken.faults_at_the_end(folder, again)
             now = unbroken.identities(folder)
             faults += [f"{name} was made again" for name, known in before.items() if now.get(name) != known]
-            tally.faults += [f"{fault} ({room} KiB)" for fault in faults]
+            tally.faults += [f"{fault} ({'read-only' if number < 0 else f'{room} KiB'})" for fault in faults]
     return tally
 
 

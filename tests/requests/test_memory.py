@@ -130,6 +130,15 @@ def test_a_batch_goes_on_with_what_fits(model: Path, tmp_path: Path) -> None:
     assert machine.tried == [2, 1, 1], "the second pair begins on the CPU"
 
 
+def test_who_has_one_model_only_is_asked_for_others_once(model: Path, tmp_path: Path) -> None:
+    machine = Machine()
+    only = machine.load(ModelChoice(weights=str(model)))
+    with pytest.raises(SettingsError, match="the GPU has too little free memory: hold only"):
+        animate(asked(model, tmp_path / "a.mp4", None), load=lambda choice: only)
+    assert machine.tried == [4, 2, 1, 1, 1, 1], "in turns, on the CPU, and there in turns"
+    assert not list(tmp_path.iterdir())
+
+
 def test_where_nothing_less_is_possible_the_user_is_told(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

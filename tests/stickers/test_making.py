@@ -13,7 +13,7 @@ from followyouremoji.media.pictures import write_picture
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.requests.events import Event, Stage
 from followyouremoji.requests.request import ModelChoice
-from followyouremoji.settings import AnimationSettings, Switch
+from followyouremoji.settings import AnimationSettings
 from followyouremoji.stickers.captions import CaptionError, find_font
 from followyouremoji.stickers.checking import read_facts, read_frames, violations
 from followyouremoji.stickers.encoding import StickerError
@@ -89,18 +89,17 @@ def test_with_its_background_it_is_a_square(asked: StickerRequest) -> None:
 
 
 def test_what_is_outlined(asked: StickerRequest) -> None:
-    """The outline is white, and lies around the head, whose hair is dark."""
+    """The outline is white, and lies around the head, whose hair is dark; WhatsApp alone asks for one."""
 
-    def whitest_at_the_edge(outline: Switch) -> int:
-        look = StickerLook(outline=outline)
-        (made,) = make_sticker(replace(asked, services=("webp",), look=look, overwrite=True)).made
-        frame = read_frames(made.path)[0]
+    def whitest_at_the_edge(path: Path) -> int:
+        frame = read_frames(path)[0]
         row = frame[frame.shape[0] // 4]
         inside = np.flatnonzero(row[:, 3] > 200)
         return int(row[inside[:10], :3].min(axis=1).max())
 
-    assert whitest_at_the_edge(True) > 220
-    assert whitest_at_the_edge("auto") < 190
+    outlined, plain = make_sticker(replace(asked, services=("whatsapp", "webp"))).made
+    assert whitest_at_the_edge(outlined.path) > 220
+    assert whitest_at_the_edge(plain.path) < 190
 
 
 def test_of_a_long_motion_the_liveliest_part_is_used_and_that_is_told(
@@ -139,23 +138,16 @@ def test_of_a_long_motion_the_liveliest_part_is_used_and_that_is_told(
     assert "the first 3.0 s are used for telegram" in note
 
 
-def test_one_service_may_fail(asked: StickerRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SERVICES, "webp", replace(SERVICES["webp"], least_frames=100))
-    outcome = make_sticker(asked)
-    assert [made.service for made in outcome.made] == ["discord-emoji"]
-    assert "100" in outcome.failed["webp"]
-    assert asked.path is not None
-    assert [path.name for path in asked.path.iterdir()] == ["ada_smile_discord-emoji.gif"]
-
-
-def test_a_folder_for_several_is_made_and_stays_only_with_stickers_in_it(
+def test_one_service_may_fail_and_a_folder_stays_only_with_a_sticker_in_it(
     asked: StickerRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "new" / "stickers"
     refused(replace(asked, path=folder, driving="nowhere.mp4"), ClipError, "nowhere.mp4")
     assert not folder.exists()
     monkeypatch.setitem(SERVICES, "webp", replace(SERVICES["webp"], least_frames=100))
-    make_sticker(replace(asked, path=folder))
+    outcome = make_sticker(replace(asked, path=folder))
+    assert [made.service for made in outcome.made] == ["discord-emoji"]
+    assert "100" in outcome.failed["webp"]
     assert [path.name for path in folder.iterdir()] == ["ada_smile_discord-emoji.gif"]
 
 

@@ -85,7 +85,7 @@ def test_colours_of_a_known_opacity_are_those_of_the_foreground() -> None:
 
 def test_large_pictures_have_mattes_as_small_ones(no_network, head) -> None:
     """And nothing of the background stays in the file, not even where it is transparent."""
-    times = 5
+    times = 3
     picture = head[0].repeat(times, axis=0).repeat(times, axis=1)
     layers = cut_out(picture, times * face())
     assert layers.shape == (times * SIDE, times * SIDE, 4)

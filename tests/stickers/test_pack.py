@@ -35,14 +35,14 @@ pytest.importorskip("skia", reason="drawn portraits need skia")
 
 @pytest.fixture
 def asked(model: Path, tmp_path: Path) -> PackRequest:
-    """A small one, at 3 frames a second."""
+    """A small one, at 2 frames a second."""
     return PackRequest(
         portrait="bundled:ada",
         services=("whatsapp", "slack"),
         path=tmp_path / "pack",
         expressions=("smile", "laugh", "wink_left"),
         model=ModelChoice(weights=str(model), device="cpu"),
-        settings=AnimationSettings(steps=1, frame_rate=3.0),
+        settings=AnimationSettings(steps=1, frame_rate=2.0),
     )
 
 

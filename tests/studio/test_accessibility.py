@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
+SETTLED = """() => document.querySelector('[role=tab][aria-selected=true]') && document.getAnimations().every(
+    (one) => one.playState === 'finished' || one.effect.getComputedTiming().endTime === Infinity)"""
+"""No colour is on its way to another."""
+
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
 def test_every_tab(new_page: Callable[..., Page], width: int, theme: str) -> None:
@@ -25,7 +29,7 @@ def test_every_tab(new_page: Callable[..., Page], width: int, theme: str) -> Non
     wrong = []
     for name in tabs.all_inner_texts():
         page.get_by_role("tab", name=name).click()
-        page.wait_for_timeout(1000)
+        page.wait_for_function(SETTLED)
         for fault in axe.Axe().run(page, options=RULES).response["violations"]:
             for node in fault["nodes"]:
                 wrong.append(

@@ -18,10 +18,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from followyouremoji.jobs import bounds
 from followyouremoji.jobs.bounds import MOST_FRAMES
 from followyouremoji.media.decoding import AnimationSource
 from followyouremoji.requests.bundled import EXAMPLES, portrait_path
-from followyouremoji.studio import bounds
 from followyouremoji.studio import store as store_module
 from tests.studio.conftest import Served
 

@@ -12,6 +12,7 @@ from followyouremoji.apps import choices
 from followyouremoji.apps.choices import with_flags
 from followyouremoji.apps.help import examples
 from followyouremoji.errors import some_of
+from followyouremoji.executors.settings import ClusterChoice
 from followyouremoji.requests.request import BatchRequest
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ EPILOG = examples(
     "fye batch portraits/ motions/ -o out/  # out/ANNA_SMILE.mp4 and so on",
     "fye batch me.jpg stickers.txt --format webp  # a list of motions, one a line",
     "fye batch bundled:ada clips/ --stop 50 -o out/  # 50 frames of each clip",
+    "fye batch portraits/ motions/ -o out/ --cluster auto  # on many machines",
 )
 
 
 @choices.expanded
-def batch(request: BatchRequest) -> None:
+def batch(request: BatchRequest, cluster: ClusterChoice) -> None:
     """Animate every portrait of PORTRAITS by every motion of MOTIONS.
 
     The same command goes on where it was broken off, and makes nothing twice. Portraits and motions that cannot be used
@@ -35,8 +37,8 @@ def batch(request: BatchRequest) -> None:
     """
     from followyouremoji.requests.batch import run_batch
 
-    with BatchScreen() as screen:
-        outcome = run_batch(request, screen)
+    with cluster.workers() as executor, BatchScreen() as screen:
+        outcome = run_batch(request, screen, executor=executor)
     summarise(outcome)
     if outcome.failed:
         raise typer.Exit(FAILED)

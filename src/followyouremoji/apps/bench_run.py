@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from followyouremoji.apps import choices
 from followyouremoji.errors import SettingsError
+from followyouremoji.executors.settings import ClusterChoice
 
 if TYPE_CHECKING:
     from followyouremoji.benchmark.metrics.networks import Networks
@@ -17,6 +19,7 @@ DEFAULT_SYSTEMS = ["bundled", "copy", "mesh"]
 SHOWN = 10  # failures
 
 
+@choices.expanded
 def run(
     suite: Annotated[
         str, typer.Argument(metavar="SUITE", help="A suite's name, see fye bench list, or its folder.")
@@ -55,18 +58,7 @@ def run(
         ),
     ] = None,
     processes: Annotated[int, typer.Option(help="Pairs worked on at once.", min=1, max=1024)] = 1,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Work on a Ray cluster instead: its address, [bold]auto[/] for the one that this machine belongs to, [bold]local[/] to "
-            "try it here. The suite and the weights must be on a file system that all machines share.",
-            show_default="processes of this machine",
-        ),
-    ] = None,
-    ray_gpus: Annotated[
-        float, typer.Option(help="GPUs of each worker on the cluster, which may be part of one.", min=0.0)
-    ] = 0.0,
+    cluster: ClusterChoice = ClusterChoice(),  # noqa: B008
     networks: Annotated[
         Path | None,
         typer.Option(
@@ -95,7 +87,7 @@ def run(
     from followyouremoji.benchmark.report import compact_table
     from followyouremoji.benchmark.run import run_benchmark
     from followyouremoji.benchmark.systems import make_system
-    from followyouremoji.executors import Processes, RayCluster
+    from followyouremoji.executors import Processes
 
     systems = system or DEFAULT_SYSTEMS
     for described in systems:
@@ -106,13 +98,14 @@ def run(
     found.check()
     protocol = Protocol.here(size, frames, measuring(found, bundle))
     folder = results or Path(f"{Path(suite).resolve().name}-results")
-    with Processes(processes) if ray is None else RayCluster(ray, ray_gpus) as executor:
+    with cluster.workers() as there, Processes(processes) as here:
+        executor = there or here
         with progress_bar("drawing the suite") as advance:
-            there = find_suite(suite, executor, advance)
-        chosen = chosen_pairs(there, pairs)
+            found_suite = find_suite(suite, executor, advance)
+        chosen = chosen_pairs(found_suite, pairs)
         with progress_bar("results") as advance:
             ran = run_benchmark(
-                there, systems, folder, executor, protocol, found, advance, pairs=chosen, bundle=bundle
+                found_suite, systems, folder, executor, protocol, found, advance, pairs=chosen, bundle=bundle
             )
     for (name, remark), count in ran.remarks.items():
         note(f"{name}: {remark} ({count})")

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from followyouremoji.broadcast.request import LiveRequest
 from followyouremoji.errors import UserError
+from followyouremoji.executors.settings import ClusterChoice
 from followyouremoji.job_server.keys import Limits
 from followyouremoji.job_server.settings import ServerSettings
 from followyouremoji.options import Panel, bound, extra, options
@@ -58,6 +59,7 @@ METAVARS = {
     "frame_rate": "N|auto",
     "resume": "FOLDER",
     "points": "FILE",
+    "cluster": "ADDRESS",
     "background": "COLOUR",
     "max_side": "PIXELS",
     "pose": "NAME=AMOUNT",
@@ -83,6 +85,7 @@ KNOWN = {
         name
         for kind in (
             AnimationRequest,
+            ClusterChoice,
             LiveRequest,
             PackRequest,
             StickerRequest,

@@ -15,6 +15,7 @@ from followyouremoji.apps.serve import serve_app
 from followyouremoji.apps.sticker import sticker_app
 from followyouremoji.apps.training import portraits_app, train_app
 from followyouremoji.apps.weights import weights_app
+from followyouremoji.executors.settings import ClusterChoice
 from followyouremoji.requests.request import AnimationRequest
 from followyouremoji.version import __version__
 
@@ -70,17 +71,18 @@ def root(
         "fye animate llama.jpg talk.mp4 --points llama.json  # see fye points",
         "fye animate me.jpg long.mp4 --job long-job  # run it again to go on",
         "fye animate me.jpg smile.mp4 --weights released  # for photographs",
+        "fye animate me.jpg long.mp4 --cluster auto  # its parts on many machines",
     )
 )
 @choices.expanded
-def animate(request: AnimationRequest) -> None:
+def animate(request: AnimationRequest, cluster: ClusterChoice) -> None:
     """Animate PORTRAIT with the expressions of DRIVING."""
     from followyouremoji.apps.output import say
     from followyouremoji.apps.screen import Screen, summary
     from followyouremoji.requests.animation import animate as run
 
-    with Screen() as screen:
-        outcome = run(request, screen)
+    with cluster.workers() as executor, Screen() as screen:
+        outcome = run(request, screen, executor=executor)
     if outcome.made_before:
         say(f"{outcome.path}: the job in {request.resume} is finished.")
     else:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from followyouremoji.apps import choices
 from followyouremoji.apps.help import examples
+from followyouremoji.executors.settings import ClusterChoice
 
 FILTERS = "Filters"
 
@@ -29,9 +31,10 @@ def data() -> None:
     epilog=examples(
         "fye data prepare videos/ clips/ --processes 8 --min-frames 34",
         "fye data prepare videos/ clips/ --size 256 --face-size 100  # small faces too",
-        "fye data prepare videos/ clips/ --ray auto  # on a Ray cluster",
+        "fye data prepare videos/ clips/ --cluster auto  # on many machines",
     )
 )
+@choices.expanded
 def prepare(
     source: Annotated[
         Path,
@@ -47,15 +50,7 @@ def prepare(
         ),
     ],
     processes: Annotated[int, typer.Option(help="Clips worked on at once.", min=1, max=1024)] = 1,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Work on a Ray cluster instead: its address, [bold]auto[/] for the one that this machine belongs to, [bold]local[/] to "
-            "try it here. SRC and OUT must be on a file system that all machines share.",
-            show_default="processes of this machine",
-        ),
-    ] = None,
+    cluster: Annotated[ClusterChoice, ("cluster",)] = ClusterChoice(),  # noqa: B008
     size: Annotated[int, typer.Option(help="Side of the training pictures, pixels; a multiple of 8.")] = 512,
     frame_rate: Annotated[
         float | None,
@@ -143,7 +138,7 @@ def prepare(
             min_frames=min_frames,
         ),
     )
-    workers = Processes(processes) if ray is None else RayCluster(ray)
+    workers = Processes(processes) if cluster.cluster is None else RayCluster(cluster.cluster)
     with workers as executor, progress_bar("clips") as advance:
         prepared = prepare_clips(source, out, settings, executor, advance)
     counts = write_report(prepared, settings)

@@ -134,6 +134,13 @@ def load_model(
     return Model(config, networks, codec, turns)
 
 
+def outline_model(source: str | Path = "bundled") -> Model:
+    """A model without weights, whose networks are on torch's meta device: what plans and checks need where others do
+    the work. Raises WeightsError where there is no such checkpoint."""
+    config, _ = read_config(find_checkpoint(source))
+    return Model(config, on_meta(lambda: FollowYourEmoji(config.network)).eval(), Codec(nn.Identity()))  # type: ignore[arg-type]
+
+
 def network_loaders(
     folder: Path, config: ModelConfig, device: torch.device, dtype: torch.dtype
 ) -> dict[str, Loader]:

@@ -9,6 +9,7 @@ from followyouremoji.cache import cache_folder
 from followyouremoji.checkpoints.folder import CONFIG_FILE, read_config
 from followyouremoji.errors import WeightsError, shown
 from followyouremoji.networks.config import Layout
+from followyouremoji.storage import fetch_folder, is_address
 
 STATED = 400  # characters of a model's statement about its origin that a list shows
 BUNDLED = Path(__file__).parent / "bundled"
@@ -20,12 +21,16 @@ def released_folder() -> Path:
 
 
 def find_checkpoint(source: str | Path) -> Path:
-    """The folder of a checkpoint: "bundled", "released", a folder, or the name of a folder in the cache folder.
+    """The folder of a checkpoint: "bundled", "released", a folder, the name of a folder in the cache folder, or the
+    address of one elsewhere, which is fetched.
 
     Raises
     ------
     WeightsError : there is none; says how to get it.
+    StorageError : it cannot be fetched.
     """
+    if is_address(str(source)):
+        return fetch_folder(str(source))
     if source == "bundled":
         if not (BUNDLED / CONFIG_FILE).is_file():
             raise WeightsError(

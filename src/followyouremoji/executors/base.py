@@ -57,7 +57,7 @@ class Executor(Protocol):
             Items are taken from the iterable as they are needed, and work goes no further ahead of the outcomes that
             were fetched than one more for each worker.
         resource : if given, called once by each worker, which then calls `function(item, resource)` with what it
-            gives. Workers keep it for the next map with an equal one.
+            gives. Workers keep it for the next map with the same one, or one that is pickled to the same bytes.
         """
 
 

@@ -13,13 +13,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from followyouremoji.executors.base import Item, Outcome, Resource, Result, Worker, WorkerLost
 
-ATTEMPTS = 2
-"""How often an item is tried whose worker ends under it."""
-
 WHY_LOST = "; most often memory ran out, or a damaged file breaks its decoder"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Job:
     """A pickled function with its pickled resource, as workers get it once for all items of a map."""
 
@@ -56,14 +53,17 @@ Handle = TypeVar("Handle", bound=WorkerHandle)
 class Pool(ABC, Generic[Handle]):
     """An executor of up to `count` workers, which start as items need them and stay for the next map.
 
-    A worker that ends under an item is replaced, and the item tried once more. Maps may run beside each other, each
-    with workers of its own.
+    A worker that ends under an item is replaced, and the item tried `attempts` times in all. Maps may run beside each
+    other, each with workers of its own.
     """
+
+    attempts = 2
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._idle: list[Handle] = []
         self._workers: list[Handle] = []
+        self._resource: tuple[Resource | None, bytes] = None, pickle.dumps(None)  # and pickled, once
 
     @abstractmethod
     def _start(self) -> Handle:
@@ -83,7 +83,9 @@ class Pool(ABC, Generic[Handle]):
         self, function: Callable[..., Result], items: Iterable[Item], resource: Resource | None = None
     ) -> Iterator[Outcome[Item, Result]]:
         """See `Executor.map`. Raises WorkerLost where workers end before they are ready."""
-        job, rest = Job(pickle.dumps(function), pickle.dumps(resource)), iter(items)
+        if resource is not self._resource[0]:
+            self._resource = resource, pickle.dumps(resource)
+        job, rest = Job(pickle.dumps(function), self._resource[1]), iter(items)
         tasks: deque[Task[Item]] = deque()
         busy: dict[Handle, Task[Item] | None] = {}  # None: a worker that starts
         done: deque[Outcome[Item, Result]] = deque()
@@ -104,10 +106,10 @@ class Pool(ABC, Generic[Handle]):
                         self._stop([worker])
                         if task is None:
                             failed_starts += 1
-                            if failed_starts == ATTEMPTS * self._count:
+                            if failed_starts == self.attempts * self._count:
                                 raise WorkerLost(f"{lost} before it could begin{WHY_LOST}") from lost
-                        elif task.attempt == ATTEMPTS:
-                            error = WorkerLost(f"{lost}, {ATTEMPTS} times{WHY_LOST}")
+                        elif task.attempt == self.attempts:
+                            error = WorkerLost(f"{lost}, {self.attempts} times{WHY_LOST}")
                             done.append(Outcome(task.item, error=error))
                         else:
                             tasks.append(Task(task.item, task.attempt + 1))

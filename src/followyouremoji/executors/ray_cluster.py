@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from followyouremoji.errors import SettingsError, first_line
@@ -29,7 +30,11 @@ class RayCluster(Pool["Actor"]):
     ----------
     address : "auto" finds the cluster that this machine belongs to; a head node's address, such as ``10.0.0.1:6379`` or
         ``ray://10.0.0.1:10001``; "local" starts Ray here. Not used where this process is connected to a Ray already.
-    gpus : GPUs that a worker sees, which may be a part of one; 0 for work on processors alone
+    gpus : GPUs that a worker sees, which may be a part of one; 0 for work on processors alone; None for one each where
+        the cluster has GPUs
+
+    A worker has a processor besides its GPU. What the items of a map have in common is sent to each machine once. A
+    worker is lost with its machine through no fault of its item, so items are tried more often than on one machine.
 
     Raises
     ------
@@ -37,35 +42,40 @@ class RayCluster(Pool["Actor"]):
         processor or GPU.
     """
 
-    def __init__(self, address: str = "auto", gpus: float = 0) -> None:
+    attempts = 4
+
+    def __init__(self, address: str = "auto", gpus: float | None = 0) -> None:
         super().__init__(0)
         self._address, self._gpus = address, gpus
+        self._shared: tuple[Job, Any] | None = None
 
     def __enter__(self) -> Self:
-        try:
-            import ray
-        except ModuleNotFoundError as reason:
-            raise SettingsError(
-                "working on a cluster needs Ray: pip install 'followyouremoji[cluster]'"
-            ) from reason
-        self._ray: Any = ray
-        self._connected_here = not ray.is_initialized()
-        if self._connected_here:
-            _connect(ray, self._address)
+        self._connection = ExitStack()
+        ray = self._ray = self._connection.enter_context(connected(self._address))
         there = ray.cluster_resources()
-        self._count = int(there.get("GPU", 0) / self._gpus if self._gpus else there.get("CPU", 0))
+        if self._gpus is None:
+            self._gpus = 1 if there.get("GPU") else 0
+        processors = int(there.get("CPU", 0))
+        self._count = min(int(there.get("GPU", 0) / self._gpus), processors) if self._gpus else processors
         if self._count < 1:
             self.__exit__()
-            raise SettingsError(f"The Ray cluster has no {'GPU' if self._gpus else 'processor'} to work on.")
+            lacking = "processor" if processors < 1 else "GPU"
+            raise SettingsError(f"The Ray cluster has no {lacking} to work on.")
         return self
 
     def __exit__(self, *error: object) -> None:
         super().__exit__()
-        if self._connected_here:
-            self._ray.shutdown()
+        self._shared = None
+        self._connection.close()
 
     def _start(self) -> Actor:
-        return Actor(self._ray, self._gpus)
+        return Actor(self._ray, self._gpus or 0, self._share)
+
+    def _share(self, job: Job) -> Any:
+        """A reference to a job in Ray's object store, which each machine fetches once."""
+        if self._shared is None or self._shared[0] != job:
+            self._shared = job, self._ray.put(job)
+        return self._shared[1]
 
     def _wait(self, workers: Sequence[Actor]) -> list[Actor]:
         by_answer = {worker.pending: worker for worker in workers}
@@ -76,9 +86,9 @@ class RayCluster(Pool["Actor"]):
 class Actor:
     """A worker of the cluster."""
 
-    def __init__(self, ray: Any, gpus: float) -> None:
+    def __init__(self, ray: Any, gpus: float, share: Callable[[Job], Any]) -> None:
         options = {"num_cpus": 1, "num_gpus": gpus, "runtime_env": {"env_vars": ONE_THREAD}}
-        self._ray = ray
+        self._ray, self._share = ray, share
         self._actor = ray.remote(**options)(RemoteWorker).remote()
         self._job: Job | None = None
         self._shared: Any = None
@@ -86,7 +96,7 @@ class Actor:
 
     def give(self, job: Job, item: bytes) -> None:
         if job is not self._job:
-            self._job, self._shared = job, self._ray.put(job)
+            self._job, self._shared = job, self._share(job)
         self.pending = self._actor.work.remote(self._shared, item)
 
     def answer(self) -> bytes | None:
@@ -100,7 +110,19 @@ class Actor:
         self._ray.kill(self._actor)
 
 
-def _connect(ray: Any, address: str) -> None:
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Ray, connected to a cluster while the block lasts, as `RayCluster` describes; where this process is connected
+    already, it stays so. Raises SettingsError."""
+    try:
+        import ray
+    except ModuleNotFoundError as reason:
+        raise SettingsError(
+            "working on a cluster needs Ray: pip install 'followyouremoji[cluster]'"
+        ) from reason
+    if ray.is_initialized():
+        yield ray
+        return
     try:
         _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -109,6 +131,10 @@ def _connect(ray: Any, address: str) -> None:
             f"No Ray cluster was found at `{address}` ({first_line(reason)}). Start one with `ray start --head`, give its "
             f"address, or `{LOCAL}` to try it on this machine."
         ) from reason
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
 def _reach(address: str) -> None:

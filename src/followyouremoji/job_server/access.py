@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from followyouremoji.errors import UserError
 from followyouremoji.job_server.keys import LOCAL, Client, Limits
 from followyouremoji.job_server.problems import Refused
 from followyouremoji.serving import is_local, name_of
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 NOBODY = Client(name=LOCAL, sha256="", created=0.0, limits=Limits())
 """Whoever asks where no key is needed."""
+
+log = logging.getLogger(__name__)
 
 bearer = HTTPBearer(auto_error=False, description="A key of `fye serve key add NAME`.")
 
@@ -31,10 +35,14 @@ def client_of(
 ) -> Client:
     """Who asks. Raises Refused where that is nobody who may."""
     server = server_of(request)
-    if not server.keys.clients() and server.settings.local:
-        refuse_pages(request)
-        return NOBODY
-    client = None if given is None else server.keys.of(given.credentials)
+    try:
+        if not server.keys.clients() and server.settings.local:
+            refuse_pages(request)
+            return NOBODY
+        client = None if given is None else server.keys.of(given.credentials)
+    except UserError as damaged:
+        log.error("no key can be looked at: %s", damaged)
+        raise Refused(503, "the server's keys cannot be read: its owner has to mend them") from None
     if client is None:
         raise Refused(
             401, "give a key in the header: Authorization: Bearer KEY", {"WWW-Authenticate": "Bearer"}

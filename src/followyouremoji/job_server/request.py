@@ -1,7 +1,9 @@
-"""What a client asks for, as data: the settings of an animation, without what names a file of the server."""
+"""What a client asks for, as data: the settings of an animation, without what is
+for the server's owner to set, such as files of the server."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,12 +23,16 @@ PARTS = ("portrait", "motion")
 LARGEST_SIZE = 2048
 """Pixels of the generated square's side: the work grows with its square."""
 
+OWNERS = ("overwrite", "timestamp_authority")
+"""Settings, beside paths, that are not the client's: nothing is replaced, and the server asks no address for it."""
+
 Format = Literal["mp4", "webm", "gif", "webp", "apng"]
 
 
 @validated
 class JobSettings:
-    """How a job's portrait is animated; as in a request of `fye animate`, without what names a file of the server."""
+    """How a job's portrait is animated; as in a request of `fye animate`, without what is not
+    the client's."""
 
     format: Format = option("mp4", "What the result is; of a motion of one frame it is a PNG.")
     faces: tuple[Annotated[int, Field(ge=1)], ...] | Literal["all"] = option(
@@ -41,9 +47,9 @@ class JobSettings:
 
     @model_validator(mode="after")
     def _names_no_file(self) -> Self:
-        named = next(_paths(self), None)
+        named = next(_owners(self), None)
         if named is not None:
-            raise SettingsError(f"`{named}` would name a file of the server: leave it out", settings=[named])
+            raise SettingsError(f"`{named}` is for the server's owner to set: leave it out", settings=[named])
         if self.settings.size is not None and self.settings.size > LARGEST_SIZE:
             raise SettingsError(
                 f"a `size` of {self.settings.size} pixels is too large: up to {LARGEST_SIZE} are taken here",
@@ -52,23 +58,23 @@ class JobSettings:
         return self
 
 
-def _paths(settings: Any) -> Any:
+def _owners(settings: Any) -> Iterator[str]:
+    """Names of the settings that are given and not the client's."""
     for one in fields(settings):
         value = getattr(settings, one.name)
-        if isinstance(value, Path):
+        if isinstance(value, Path) or (one.name in OWNERS and value):
             yield one.name
         elif is_dataclass(value):
-            yield from _paths(value)
+            yield from _owners(value)
 
 
 def settings_schema(definitions: str) -> dict[str, Any]:
-    """The JSON schema of `JobSettings`, whose parts lie at `definitions`, without what names a file."""
+    """The JSON schema of `JobSettings`, whose parts lie at `definitions`, without what is not the client's."""
     schema = TypeAdapter(JobSettings).json_schema(ref_template=f"{definitions}{{model}}")
     for kind in (schema, *schema["$defs"].values()):
         entries = kind.get("properties", {})
-        for name in [name for name, entry in entries.items() if _is_path(entry)]:
+        for name in [name for name, entry in entries.items() if name in OWNERS or _is_path(entry)]:
             del entries[name]
-    schema["$defs"]["Output"]["properties"].pop("overwrite")
     return schema
 
 

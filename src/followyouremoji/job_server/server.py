@@ -10,14 +10,13 @@ import secrets
 import shutil
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import TypeAdapter
 
 from followyouremoji.config import parse
-from followyouremoji.errors import SettingsError
+from followyouremoji.errors import SettingsError, first_line
 from followyouremoji.files import lock
 from followyouremoji.job_server.keys import Client, Keys
 from followyouremoji.job_server.problems import Refused
@@ -131,7 +130,7 @@ class JobServer:
 
         request = TypeAdapter(JobRequest).dump_json(asked).decode()
         entry, new = self.queue.submit(folder.name, client.name, check, request, key)
-        if not new and request_of(entry).digest != asked.digest:
+        if not new and request_of(entry)["digest"] != asked.digest:
             raise Refused(422, "this Idempotency-Key was given with another request; give another")
         return entry, new
 
@@ -141,9 +140,7 @@ class JobServer:
             self._forget(entry)
             return None
         cancelled = self.queue.cancel(entry.id, entry.owner)
-        if (
-            cancelled is not None and cancelled.state == "cancelled"
-        ):  # which waited; a running one's worker does it
+        if cancelled is not None and cancelled.state == "cancelled":  # a running one's worker does it
             shutil.rmtree(self.settings.place / JOBS / entry.id, ignore_errors=True)
         return cancelled
 
@@ -156,8 +153,10 @@ class JobServer:
 
     def _tidy(self) -> None:
         while not self._stopped.wait(TIDY_EVERY):
-            with suppress(OSError):
+            try:
                 self.forget_old()
+            except Exception as reason:  # of whatever reaches the store; it is tried again
+                log.error("old jobs cannot be removed: %s", first_line(reason))
 
     def forget_old(self) -> None:
         """Remove jobs that ended longer ago than they are kept, with their results."""
@@ -199,8 +198,10 @@ def asked_of(form: Form) -> JobRequest:
     return JobRequest(**given, settings=settings, digest=digest)
 
 
-def request_of(entry: Entry) -> JobRequest:
-    return parse(JobRequest, entry.request, "the job", SettingsError)
+def request_of(entry: Entry) -> dict[str, Any]:
+    """What a `JobRequest` says as JSON: one of an earlier version may be none any more."""
+    asked: dict[str, Any] = json.loads(entry.request)
+    return asked
 
 
 def told_of(entry: Entry) -> dict[str, Any]:

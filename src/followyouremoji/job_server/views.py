@@ -123,8 +123,8 @@ def view(entry: Entry, place: int, keep_hours: float) -> Job:
     return Job(
         id=entry.id,
         state=entry.state,
-        portrait=asked.portrait,
-        motion=asked.motion,
+        portrait=asked["portrait"],
+        motion=asked["motion"],
         place=place,
         stage=told.get("stage", ""),
         progress=Progress(done=told.get("done", 0), total=told.get("total")),
@@ -142,7 +142,7 @@ def view(entry: Entry, place: int, keep_hours: float) -> Job:
 def result_name(entry: Entry, name: str) -> str:
     """What a browser calls a result that lies under a `name`."""
     asked = request_of(entry)
-    stems = (PurePath(one.rpartition(":")[2]).stem for one in (asked.portrait, asked.motion))
+    stems = (PurePath(one.rpartition(":")[2]).stem for one in (asked["portrait"], asked["motion"]))
     return f"{'_'.join(stems)}{PurePath(name).suffix}"
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -168,7 +169,7 @@ class Worker:
                 shutil.rmtree(made.parent, ignore_errors=True)  # of a worker that was killed
             made.parent.mkdir(exist_ok=True)
             request = animation_request(asked, folder, made, self.post.model, kept)
-            return animate(request, on_event, lambda choice: self.animator, self.finder)
+            return animate(request, on_event, self._model, self.finder)
 
         try:
             outcome = make()
@@ -183,6 +184,12 @@ class Worker:
         about |= outcome.model_dump(mode="json", include={"frames", "size", "frame_rate", "sound"})
         about |= {"name": name, "bytes": size}
 
+    def _model(self, choice: ModelChoice) -> PortraitAnimator:
+        from followyouremoji.requests.animation import load_animator
+
+        # Another is asked for where a device's memory does not suffice.
+        return self.animator if choice == self.post.model else load_animator(choice)
+
     @contextmanager
     def _telling(self, job: Job) -> Iterator[threading.Event]:
         """While the block runs, say every `BEAT` seconds how far a job is, and have it end where that is wanted; the
@@ -191,7 +198,11 @@ class Worker:
 
         def tell() -> None:
             while not ended.wait(BEAT):
-                wanted = self.queue.renew(job.id, self.post.name, told(job, {}, self.post.settings.place))
+                try:
+                    wanted = self.queue.renew(job.id, self.post.name, told(job, {}, self.post.settings.place))
+                except sqlite3.OperationalError as reason:  # a full disk, perhaps: the lease lasts a while
+                    log.error("how far a job is cannot be noted: %s", reason)
+                    continue
                 if wanted is None:
                     lost.set()
                 if wanted is not False or self.orders.saving.is_set():

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal
 
 from followyouremoji.errors import SettingsError, first_line
 from followyouremoji.provenance.record import DIGITAL_SOURCE_TYPE, Record, read_record
+from followyouremoji.reading import read_bytes
 from followyouremoji.version import __version__
 
 MIME = {
@@ -219,11 +220,10 @@ def _library() -> Any:
 
 def _pem(file: Path, setting: str) -> bytes:
     try:
-        with file.open("rb") as opened:
-            text = opened.read(LONGEST_PEM + 1)
-    except OSError as reason:
-        raise SettingsError(f"cannot read {file}: {reason.strerror}", settings=(setting,)) from reason
-    if b"-----BEGIN" not in text or len(text) > LONGEST_PEM:
+        text = read_bytes(file, LONGEST_PEM)
+    except (OSError, ValueError) as reason:
+        raise SettingsError(f"cannot read {file}: {first_line(reason)}", settings=(setting,)) from reason
+    if b"-----BEGIN" not in text:
         raise SettingsError(
             f"{file} is no PEM file, which is text with a line -----BEGIN in it", settings=(setting,)
         )

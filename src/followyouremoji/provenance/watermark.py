@@ -31,7 +31,8 @@ SIDE = 256  # pixels of a square of the area at which the networks work
 SCALES = (1.0, 2**-0.25, 2**0.25, 2**-0.5, 2**0.5)
 """Of that side, which are searched: what is cropped shows less of the marked picture, what has a margin more."""
 BITS = 32
-LEAST_BITS = 30  # that must be right: by chance so many are in 1.2 of 10 million pictures, at one scale
+MOST_FALSE_ALARM = 1e-6
+"""A mark is found where unmarked pictures look so much like it with less than this probability."""
 MOST_FRAMES = 4  # of a clip, which are asked together
 _LEAST_SIDE = 32  # pixels, below which the networks see nothing
 
@@ -42,10 +43,9 @@ class Detection:
 
     Attributes
     ----------
-    found : whether at least `LEAST_BITS` are as in a mark, at one of the `SCALES`.
-    bits : how many are, of `BITS`, at the best scale.
-    false_alarm : the probability that so many or more are in unmarked pictures, whose bits fall like coins, at any of
-        the scales: the tail of the binomial distribution, times their number.
+    found : whether `false_alarm` is below `MOST_FALSE_ALARM`.
+    bits : how many of `BITS` are as in a mark, at the best of the `SCALES`.
+    false_alarm : the probability of as much agreement by chance, see `false_alarm`.
     frames : that were asked.
     """
 
@@ -85,19 +85,39 @@ def find_watermark(pictures: Iterable[np.ndarray]) -> Detection:
     inputs = [[_network_input(picture, scale) for scale in SCALES] for picture in pictures]
     if not inputs:
         raise ValueError("there is no picture to look at")
-    most = 0
+    best = Detection(False, 0, math.inf, len(inputs))
     for at_scale in zip(*inputs, strict=True):
         evidence = sum(decoder.run(None, {"frame": one})[0][0] for one in at_scale)
-        most = max(most, int(((evidence > 0) == key()).sum()))
-        if most >= LEAST_BITS:
+        chance, bits = false_alarm(evidence), int(((evidence > 0) == key()).sum())
+        if chance < best.false_alarm:
+            best = Detection(chance < MOST_FALSE_ALARM, bits, chance, len(inputs))
+        if best.found:
             break
-    return Detection(most >= LEAST_BITS, most, false_alarm(most), len(inputs))
+    return best
 
 
-def false_alarm(bits: int) -> float:
-    """The probability that `bits` or more of `BITS` fair coins fall as the key, at one of the `SCALES` or more."""
-    ways = sum(math.comb(BITS, right) for right in range(bits, BITS + 1))
-    return min(1.0, len(SCALES) * ways / 2**BITS)
+def false_alarm(evidence: np.ndarray) -> float:
+    """The probability that bits of which the network is so sure, float (32,), agree with the key as well or better by
+    chance, at one of the `SCALES` or more.
+
+    Chance is that each bit falls like a coin, whatever the network's sureness: the exact tail of the sum of agreements,
+    which is the binomial one where all are equally sure, times the number of scales. Its 2^32 cases are pairs of the
+    2^16 of either half.
+    """
+    sure = np.abs(evidence).astype(float)
+    agreement = np.where((evidence > 0) == key(), sure, -sure).sum()
+    one, other = (_sums_of_signs(half) for half in np.split(sure, 2))
+    needed = agreement - other - 1e-9 * sure.sum()
+    as_well = len(one) - np.searchsorted(np.sort(one), needed)
+    return min(1.0, len(SCALES) * float(as_well.mean()) / len(one))
+
+
+def _sums_of_signs(values: np.ndarray) -> np.ndarray:
+    """The sums of values (n,) with all choices of their signs, (2^n,)."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums - value, sums + value])
+    return sums
 
 
 def is_installed() -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from followyouremoji.errors import advice_on_memory
+from followyouremoji.errors import ClipError, advice_on_memory
+from followyouremoji.executors import Executor
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
@@ -24,8 +27,10 @@ from followyouremoji.requests.memory import FittingModel, Load
 from followyouremoji.requests.request import AnimationRequest, BatchRequest, ModelChoice
 from followyouremoji.requests.result import row_size, rows_beside
 from followyouremoji.requests.resume import Recipe, ResumeFolder, recipe
+from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.requests.work import Work
 from followyouremoji.settings import AnimationSettings
+from followyouremoji.storage import address_of, deliver, fetch, is_address, is_there
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
@@ -42,14 +47,16 @@ DRAWN_MODEL = Note(
 )
 
 
-def load_animator(choice: ModelChoice) -> PortraitAnimator:
-    """A model as it is asked for. Raises UserError where there is none or it cannot be used."""
+def load_animator(choice: ModelChoice, on_workers: bool = False) -> PortraitAnimator:
+    """A model as it is asked for, whose weights only workers hold where that is said. Raises UserError where there is
+    none or it cannot be used."""
     import torch
 
     from followyouremoji.animator import PortraitAnimator
 
     types = {None: None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    return PortraitAnimator.from_pretrained(
+    load = PortraitAnimator.on_workers if on_workers else PortraitAnimator.from_pretrained
+    return load(
         choice.weights,
         choice.device,
         types[choice.dtype],
@@ -59,19 +66,31 @@ def load_animator(choice: ModelChoice) -> PortraitAnimator:
     )
 
 
+def loader(executor: Executor | None) -> Load:
+    """What loads a model for work in this process or on workers."""
+    return partial(load_animator, on_workers=executor is not None)
+
+
 def animate(
     request: AnimationRequest,
     on_event: OnEvent = ignore,
-    load: Load = load_animator,
+    load: Load | None = None,
     finder: Finder | None = None,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Animate a portrait as a request says, telling what happens.
 
     `load` gives the model and `finder` finds the faces; a front end that keeps these between calls gives its own.
-    `load` is asked for another model where memory does not suffice, see `FittingModel`. Raises UserError for whatever
-    cannot be used, and what `on_event` raises.
+    `load` is asked for another model where memory does not suffice, see `FittingModel`. The workers of an `executor`
+    make the segments of a long clip beside each other (`PortraitAnimator.frames`); they read weights and LoRAs, all
+    else is done here. Raises UserError for whatever cannot be used, and what `on_event` raises.
     """
-    model = FittingModel(request.model, load)
+    if executor is not None:
+        request = with_whole_paths(request)
+    request = fetched(request)
+    if (address := address_of(request.output.path)) is not None:
+        return animate_elsewhere(request, address, on_event, load, finder, executor)
+    model = FittingModel(request.model, load or loader(executor))
     with (
         advice_on_memory(GPU_MEMORY, *GPU_SETTINGS),
         ExitStack() as stack,
@@ -90,7 +109,41 @@ def animate(
         prepared = prepare(work, kept, model, finder)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
-        return write_frames(work, model, prepared, made_of(), note_made, stores)
+        return write_frames(work, model, prepared, made_of(), note_made, stores, executor)
+
+
+def fetched(request: AnimationRequest) -> AnimationRequest:
+    """A request whose portrait and drivings are on this machine. Raises StorageError."""
+
+    def here(given: str | None) -> str | None:
+        return str(fetch(given)) if given is not None and is_address(given) else given
+
+    faces = tuple(replace(face, driving=here(face.driving)) for face in request.faces)
+    portrait, driving = here(request.portrait) or "", here(request.driving)
+    return replace(request, portrait=portrait, driving=driving, faces=faces)
+
+
+def animate_elsewhere(
+    request: AnimationRequest,
+    address: str,
+    on_event: OnEvent,
+    load: Load | None,
+    finder: Finder | None,
+    executor: Executor | None,
+) -> Outcome:
+    """As `animate`, with a result that is written here and then delivered to an address."""
+    path = Path(address)
+    if not request.output.overwrite and is_there(address):
+        raise ClipError(
+            f"{address} exists already; give another name, or have it replaced", settings=("overwrite",)
+        )
+    with TemporaryDirectory(prefix="fye-") as folder:
+        written = Path(folder) / path.name
+        made = animate(
+            replace(request, output=replace(request.output, path=written)), on_event, load, finder, executor
+        )
+        deliver(written, address)
+    return made.model_copy(update={"path": path})
 
 
 def recipe_of(work: Work) -> Recipe:
@@ -179,9 +232,10 @@ def write_frames(
     made_of: Recipe,
     note_made: Callable[[Outcome], None] | None = None,
     stores: Sequence[LatentStore] = (),
+    executor: Executor | None = None,
 ) -> Outcome:
-    """Generate the frames and write them as they come, from the first again where memory runs out; `made_of` is what
-    they depend on, and `stores` keep what is finished of each face.
+    """Generate the frames, on an `executor`'s workers where there is one, and write them as they come, from the first
+    again where memory runs out; `made_of` is what they depend on, and `stores` keep what is finished of each face.
 
     `note_made` is called with the outcome to note it down. Where nothing is replaced, that is just before the result
     gets its name: after a kill between the two, a note without a file is written again, while a file without a note
@@ -189,7 +243,7 @@ def write_frames(
     """
 
     def attempt(animator: PortraitAnimator, settings: AnimationSettings) -> Outcome:
-        return _write_frames(work, animator, settings, prepared, made_of, note_made, stores)
+        return _write_frames(work, animator, settings, prepared, made_of, note_made, stores, executor)
 
     return model.make(work.request.settings, work.tell, attempt)
 
@@ -202,6 +256,7 @@ def _write_frames(
     made_of: Recipe,
     note_made: Callable[[Outcome], None] | None,
     stores: Sequence[LatentStore],
+    executor: Executor | None,
 ) -> Outcome:
     from followyouremoji.sampling.sampler import Tally
 
@@ -218,6 +273,7 @@ def _write_frames(
         progress=advance,
         stores=stores,
         tally=tally,
+        executor=executor,
     )
     with closing(making) as frames:
         rows: Iterator[np.ndarray] = frames

@@ -22,8 +22,8 @@ from filelock import BaseFileLock
 
 from followyouremoji.errors import MotionError
 from followyouremoji.face.motion import Motion
-from followyouremoji.files import clear_stale, lock, make_folder, write_json
-from followyouremoji.reading import read_json
+from followyouremoji.files import clear_stale, is_taken, lock, make_folder, write_json
+from followyouremoji.reading import MOST_JSON, json_object, read_bytes
 from followyouremoji.requests.events import Outcome
 from followyouremoji.requests.pairs import BatchError
 from followyouremoji.requests.resume import Recipe
@@ -58,8 +58,8 @@ class BatchFolder:
             self._lock = lock(self._hidden / LOCK)
             if self._lock is None:
                 raise BatchError(f"another batch is being made in {path}; wait for it or end it")
+            self.make()
             for name in (RESULTS, MOTIONS):
-                make_folder(self._hidden / name)
                 clear_stale(self._hidden / name)
             clear_stale(path)
         except OSError as reason:
@@ -76,15 +76,35 @@ class BatchFolder:
                 with suppress(OSError):  # somebody's files lie in it
                     self.path.rmdir()
 
+    def make(self) -> None:
+        """Make the folders; for a worker, which enters none of them. Raises OSError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name in ("", RESULTS, MOTIONS):
+            make_folder(self._hidden / name)
+
+    def is_taken(self, file: str) -> bool:
+        """Whether there is a result, or anything else, of this name."""
+        return is_taken(self.path / file)
+
+    def named(self, path: Path) -> Path:
+        """What a user knows the result at `path` by."""
+        return path
+
+    def deliver(self, file: str) -> None:
+        """Called when the result is written at `path`: it is where it should be."""
+
     def made(self, file: str) -> tuple[Recipe, Outcome] | None:
         """What a result was made of, and its outcome; None where that is not known."""
         try:
-            kept = read_json(self._hidden / RESULTS / f"{file}.json")
+            kept = json_object(self._note(file))
             if kept["format"] == FORMAT:
                 return dict(kept["recipe"]), Outcome(**{**kept["outcome"], "made_before": True})
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return None
+
+    def _note(self, file: str) -> bytes:
+        return read_bytes(self._hidden / RESULTS / f"{file}.json", MOST_JSON)
 
     def note_made(self, file: str, recipe: Recipe, outcome: Outcome) -> None:
         """Note what a result is made of."""

@@ -97,15 +97,15 @@ class Marks:
 
 def _signer(output: Output, ending: str) -> Signer | None:
     given = output.certificate is not None or output.private_key is not None
+    if output.timestamp_authority is not None and not given:  # a server asks nobody whom a client names
+        raise SettingsError(
+            "a timestamp is of a signature: give a certificate and its key too, or no authority",
+            settings=("timestamp_authority", "certificate", "private_key"),
+        )
     certificate = output.certificate or _path_in("certificate")
     key = output.private_key or _path_in("private_key")
     authority = output.timestamp_authority or os.environ.get(VARIABLES["timestamp_authority"]) or None
     if certificate is None and key is None:
-        if output.timestamp_authority is not None:
-            raise SettingsError(
-                "a timestamp is of a signature: give a certificate and its key, or no authority",
-                settings=("timestamp_authority", "certificate", "private_key"),
-            )
         return None
     if certificate is None or key is None:
         raise SettingsError(

@@ -81,8 +81,9 @@ class FittingModel:
             self._most = batch // 2
             sentence = f"Because {lacking} has too little free memory for {batch} segments at once, it makes {self._most}."
             return Note("less_memory", sentence, ("batch",))
-        turning = choice.offload if animator is None else animator.model.turns is not None
-        on_cpu = choice.device == "cpu" if animator is None else animator.model.device.type == "cpu"
+        # Who loads may have only one model: what was asked for counts as tried.
+        turning = choice.offload or (animator is not None and animator.model.turns is not None)
+        on_cpu = choice.device == "cpu" or (animator is not None and animator.model.device.type == "cpu")
         self._animator = None
         if not turning:
             self._choice = replace(choice, offload=True)

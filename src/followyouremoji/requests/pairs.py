@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from followyouremoji.errors import UserError, some_of
@@ -14,6 +14,7 @@ from followyouremoji.face.motion import MOTION_ENDINGS, Motion
 from followyouremoji.media.kinds import PHOTO_ENDINGS, VIDEO_ENDINGS
 from followyouremoji.requests.bundled import PREFIX, driving_source, portrait_path
 from followyouremoji.requests.events import Note
+from followyouremoji.storage import fetch, is_address, names_in
 
 LIST_ENDING = ".txt"
 LONGEST_NAME = (
@@ -28,11 +29,20 @@ class BatchError(UserError):
 @dataclass(frozen=True)
 class Source:
     """A portrait or a motion: as it is `given` in a request, the `path` of its file, which a computed motion has none
-    of, and its part of results' names."""
+    of, and its part of results' names. Of what lies elsewhere the path is that of a copy."""
 
     given: str
     path: Path
     name: str
+
+    @property
+    def here(self) -> str:
+        """What a request calls it on this machine."""
+        return str(self.path) if is_address(self.given) else self.given
+
+    def fetched(self) -> Source:
+        """The same on another machine, where it is copied anew."""
+        return replace(self, path=fetch(self.given)) if is_address(self.given) else self
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,13 @@ def sources(
     found: dict[Path | str, tuple[str, Path]] = {}
     for text in listed(given):
         folder = Path(text)
+        if is_address(text):
+            inside = names_in(text)
+            names = sorted(inside or (), key=lambda name: in_natural_order(Path(name)))
+            files = [f"{text.rstrip('/')}/{name}" for name in names if Path(name).suffix.lower() in endings]
+            for file in [text] if inside is None else files:
+                found.setdefault(file, (file, fetch(file)))
+            continue
         if text.startswith(PREFIX) or not folder.is_dir():
             files, others = [text], list[str]()
         else:

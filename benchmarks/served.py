@@ -1,4 +1,4 @@
-"""`fye serve` as a process, for tests and the benchmark of the server."""
+"""`fye serve` as a process, for its benchmark and its tests. Linux."""
 
 from __future__ import annotations
 

@@ -58,3 +58,19 @@ def test_compose_builds_that_image_and_gives_jobs_their_grace() -> None:
         assert float(service["stop_grace_period"].removesuffix("s")) > ServerSettings().grace
     commands = re.findall(r"run --rm fye (.*)", (DEPLOY / "compose.yaml").read_text())
     assert [shlex.split(one) for one in commands] == [["key", "add", "app"]]
+
+
+def test_a_cluster_is_given_commands_that_parse() -> None:
+    """What KubeRay and Slurm start; all containers of the former are of one image."""
+    yaml = pytest.importorskip("yaml")
+    job = yaml.safe_load((DEPLOY / "kuberay.yaml").read_text())["spec"]
+    slurm = (DEPLOY / "slurm.sbatch").read_text().partition(" -- ")[2]
+    batch = typer.main.get_command(app).commands["batch"]  # type: ignore[attr-defined]
+    for command in (job["entrypoint"], slurm):
+        name, kind, *words = shlex.split(command)
+        assert (name, kind) == ("fye", "batch")
+        assert batch.make_context("batch", words).params["cluster"] == "auto"
+    cluster = job["rayClusterSpec"]
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    containers = [one for group in groups for one in group["template"]["spec"]["containers"]]
+    assert len({one["image"] for one in containers}) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from followyouremoji.benchmark.metrics import Measured
 from followyouremoji.benchmark.protocol import Protocol
-from followyouremoji.benchmark.store import FAILED, Results, Run, SystemItem, folder_name, locked
+from followyouremoji.benchmark.store import FAILED, SCHEMA, Results, Run, SystemItem, folder_name, locked
 from followyouremoji.benchmark.suite import Case, ClipItem, Footage, PairItem, SuiteFile
 from followyouremoji.errors import DataError, SettingsError
 
@@ -90,6 +90,15 @@ def test_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"metric": ["l1"]}), path)
     with pytest.raises(DataError, match="columns are not those of results"):
         list(results.rows())
+    row = {"system": "x", "pair": "a", "mode": "self", "style": "", "expression": "", "metric": "l1"}
+    for rows, words in (
+        ([row | {"metric": None}], "a text is missing"),
+        ([row | {"features": [[1.0], [2.0, 3.0]]}], "no matrix"),
+        ([row] * 2000, "too many rows"),
+    ):
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, SCHEMA), path)
+        with pytest.raises(DataError, match=words):
+            list(results.rows())
     with pytest.raises(DataError, match="holds no results"):
         Results.read(tmp_path / "rows")
     (tmp_path / "run.json").write_text("{}")

@@ -125,6 +125,7 @@ def test_a_link_that_leads_out_of_the_folder_or_nowhere(folder: Path) -> None:
     ("change", "words"),
     [
         (lambda m: m["portraits"][1].update(name="b"), "two portraits are called b"),
+        (lambda m: m["portraits"][1].update(name="B"), "two portraits are called"),
         (lambda m: m["pairs"][0].update(name="b--first"), "two pairs are called b--first"),
         (lambda m: m["pairs"][0].update(clip="talk"), "names a clip talk that is not in the suite"),
         (lambda m: m["pairs"][1].update(portrait="x"), "names a portrait x that is not in the suite"),

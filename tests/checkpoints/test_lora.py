@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from followyouremoji.animator import PortraitAnimator
-from followyouremoji.checkpoints.lora import Lora, read_lora, with_loras, write_lora
+from followyouremoji.checkpoints.lora import FORMAT, Lora, read_lora, with_loras, write_lora
 from followyouremoji.errors import WeightsError
 from tests.checkpoints.small_models import small_paper_model
 
@@ -154,6 +155,37 @@ def test_files_that_are_no_loras_are_refused(tmp_path) -> None:
         write_lora(Lora(changed, 2, 4.0, "x"), other, overwrite=True)
         with pytest.raises(WeightsError, match=message):
             read_lora(other)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('{"rank": 2, "alpha": 1e999, "base": "x", "about": ""}', "`alpha` must be a number above 0"),
+        (
+            '{"rank": 2, "alpha": %s, "base": "x", "about": ""}' % ("9" * 400),
+            "`alpha` must be a number above 0",
+        ),
+        ('{"rank": Infinity, "alpha": 4, "base": "x", "about": ""}', "`rank` must be a whole number"),
+        ('{"rank": 2, "alpha": 4, "base": ["x"], "about": ""}', "`base` must be text"),
+        ("[" * 5000, "no JSON text"),
+        ("", "no JSON text"),
+    ],
+)
+def test_a_header_that_no_lora_has_is_refused(tmp_path, said: str, words: str) -> None:
+    file = write_lora(small_lora(), tmp_path / "ada.safetensors")
+    save_file(load_file(file), file, {"format": FORMAT, "lora": said})
+    with pytest.raises(WeightsError, match=words) as error:
+        read_lora(file)
+    assert len(str(error.value).replace(str(tmp_path), "")) < 300
+
+
+def test_a_lora_of_whole_numbers_is_refused(tmp_path) -> None:
+    file = write_lora(small_lora(), tmp_path / "ada.safetensors")
+    with safe_open(file, "pt") as opened:
+        header = opened.metadata()
+    save_file({name: value.to(torch.int8) for name, value in load_file(file).items()}, file, header)
+    with pytest.raises(WeightsError, match=r"of torch\.int8"):
+        read_lora(file)
 
 
 @pytest.mark.parametrize("scale", [1e9, -11.0, float("nan")])

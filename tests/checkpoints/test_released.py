@@ -1,7 +1,10 @@
 """Published files to a checkpoint folder: every form, and every refusal."""
 
+import json
 import pickle
+import re
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -218,3 +221,38 @@ def test_missing_files_are_listed_with_where_to_get_them(copy, tmp_path) -> None
 def test_weights_of_another_size_are_refused(published, tmp_path) -> None:
     with pytest.raises(WeightsError, match="does not fit"):
         convert_released(published, tmp_path / "released")  # the networks of full size
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "words"),
+    [
+        ("vae", {"layers_per_block": 65536}, "`layers_per_block` must be a whole number from 1 to 32"),
+        ("vae", {"norm_num_groups": 0}, "`norm_num_groups` must be a whole number"),
+        ("vae", {"down_block_types": ["DownEncoderBlock2D"] * 9}, "of one number"),
+        ("vae", {"quantization_config": {"quant_method": "x"}}, "unknown entry `quantization_config`"),
+        ("image_encoder", {"num_hidden_layers": 10**6}, "`num_hidden_layers` must be a whole number"),
+        ("image_encoder", {"hidden_size": 0}, "`hidden_size` must be a whole number"),
+        ("image_encoder", {"hidden_act": ["x"]}, "`hidden_act` must be 'quick_gelu' or 'gelu'"),
+    ],
+)
+def test_foreign_parts_are_of_sizes_that_can_be_built(copy, tmp_path, part, changes, words) -> None:
+    file = copy / part / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    with pytest.raises(WeightsError, match=re.escape(words)):
+        convert_released(copy, tmp_path / "made", network=RELEASED_NETWORK)
+
+
+def test_no_entry_of_a_folder_leads_to_another_or_to_the_network(copy, tmp_path, monkeypatch) -> None:
+    """With peft, transformers loads the model that an adapter's config names in place of the folder's."""
+
+    def asked(*address: object) -> None:
+        raise AssertionError(f"the network is asked for {address}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    encoder = copy / "image_encoder"
+    entries = json.loads((encoder / "config.json").read_text())
+    (encoder / "adapter_config.json").write_text('{"base_model_name_or_path": "somebody/else"}')
+    (encoder / "config.json").write_text(
+        json.dumps({**entries, "dtype": "x", "auto_map": {"AutoModel": "x--y.Z"}})
+    )
+    convert_released(copy, tmp_path / "made", network=RELEASED_NETWORK)

@@ -112,3 +112,49 @@ def test_verifying_names_every_damaged_file(folder) -> None:
     assert "is damaged" in problems["appearance_net.safetensors"]
     assert "no checksum" in problems["autoencoder.safetensors"]
     assert "no part of this checkpoint" in problems["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.update(picture_size=65536), "`picture_size` must be a whole number from 1 to 4096"),
+        (
+            lambda c: c["network"].update(layers_per_block=65536),
+            "`network.layers_per_block` must be a whole number",
+        ),
+        (lambda c: c["network"].update(block_channels=[16] * 100), "`network.block_channels`"),
+        (lambda c: c.update(guidance_scale=float("inf")), "the number Infinity is not finite"),
+        (lambda c: c.update(name="x" * 5000), "`name` must be text"),
+        (lambda c: c.update({"\x1b[2J" * 100: 1}), r"unknown entry `\x1b[2J"),
+        (
+            lambda c: c["files"].update({"../../etc/passwd": {"size": 1, "sha256": "0" * 64}}),
+            "no path inside",
+        ),
+        (lambda c: c["files"].update({"qformer.safetensors": {"size": 1, "sha256": "x"}}), "sha256"),
+    ],
+)
+def test_a_config_of_no_model_is_refused_shortly_and_the_others_are_listed(
+    folder, home, monkeypatch, tmp_path, change, words
+) -> None:
+    monkeypatch.setattr(sources, "BUNDLED", tmp_path / "bundled")
+    (home / "other").mkdir()
+    values = json.loads((folder / "config.json").read_text())
+    change(values)
+    (home / "other" / "config.json").write_text(json.dumps(values))
+    *_, mine, other = list_checkpoints()
+    assert mine.present
+    assert not other.present
+    assert words in other.note
+    assert len(other.note) < 500
+
+
+def test_what_a_model_says_of_itself_is_listed_shortly_and_steers_no_terminal(
+    folder, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(sources, "BUNDLED", tmp_path / "bundled")
+    values = json.loads((folder / "config.json").read_text())
+    values["provenance"] = "\x1b[2JTrained." + "!" * 5000
+    (folder / "config.json").write_text(json.dumps(values))
+    *_, mine = list_checkpoints()
+    assert mine.note.startswith(r"\x1b[2JTrained.!")
+    assert len(mine.note) == sources.STATED

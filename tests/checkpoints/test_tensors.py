@@ -1,6 +1,7 @@
 """The released checkpoint's names and shapes against the networks at full size, without memory for a single weight."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,67 @@ def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
         network[1].bias[0] = -torch.inf
     write_tensors(network.state_dict(), tmp_path / "broken.safetensors")
     assert not_finite(network) == not_finite(tmp_path / "broken.safetensors") == ["0.weight", "1.bias"]
+
+
+def safetensors(header: bytes) -> bytes:
+    return len(header).to_bytes(8, "little") + header
+
+
+ENTRY = b'"%s": {"dtype": "F16", "shape": [%s], "data_offsets": [0, 0]}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        safetensors(b"{" + b",".join(ENTRY % (b"%d" % name, b"0") for name in range(60_000)) + b"}"),
+        (1 << 62).to_bytes(8, "little") + b"{}",
+        safetensors(b'{"a":' * 10_000),
+        safetensors(b"{" + ENTRY % (b"weight", b"0, 9223372036854775808") + b"}"),
+        safetensors(b"{" + ENTRY % (b"x" * 5000, b"0") + b"}"),
+        safetensors(b"{" + ENTRY % (rb"\u001b[2J", b"0") + b"}"),
+    ],
+    ids=[
+        "many tensors",
+        "a long header",
+        "deep",
+        "past 63 bits",
+        "a long name",
+        "a name with control characters",
+    ],
+)
+def test_whatever_a_header_says_is_refused_in_short_words(tmp_path: Path, content: bytes) -> None:
+    """Read by `safe_open`, a header of 100 MB takes 20 s and a gigabyte."""
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(WeightsError) as refused:
+        read_network(on_meta(lambda: torch.nn.Linear(2, 2)), tmp_path / "a.safetensors")
+    said = str(refused.value).replace(str(tmp_path), "")
+    assert len(said) < 500
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(1).expand(1 << 40),
+        torch.zeros(1 << 20, device="meta"),
+        torch.zeros(2, 2).to_sparse(),
+        torch.zeros(2, dtype=torch.complex64),
+    ],
+    ids=["larger than the file", "without values", "sparse", "complex"],
+)
+def test_a_pth_file_holds_plain_tensors_as_large_as_it_is(tmp_path: Path, tensor: torch.Tensor) -> None:
+    torch.save({"weight": tensor}, tmp_path / "unet.pth")
+    with pytest.raises(WeightsError, match=r"unet\.pth is"):
+        read_tensors(tmp_path / "unet.pth")
+
+
+def test_a_pth_file_that_is_packed_is_not_unpacked(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1 << 20)}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "unet.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for member in plain.infolist():
+            packed.writestr(member.filename, plain.read(member))
+    with pytest.raises(WeightsError, match="cannot be read as a file of tensors"):
+        read_tensors(tmp_path / "unet.pth")

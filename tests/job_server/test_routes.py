@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -222,6 +227,36 @@ def test_the_same_request_at_once_is_one_job(client: TestClient, server: JobServ
     other = client.post("/v1/jobs", files=form(), headers={"Idempotency-Key": "k"})
     assert other.status_code == 422
     assert "another request" in other.json()["detail"]
+
+
+def test_a_request_that_is_broken_off_leaves_a_job_or_nothing(
+    server: JobServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its task is cancelled just after the job was noted, the job keeps its files."""
+    noted, go_on, submit = threading.Event(), threading.Event(), server.queue.submit
+
+    def slow(*given: Any) -> Any:
+        made = submit(*given)
+        noted.set()
+        assert go_on.wait(60.0)
+        return made
+
+    monkeypatch.setattr(server.queue, "submit", slow)
+
+    async def break_off() -> None:
+        transport = httpx.ASGITransport(job_app(server))
+        async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+            asking = asyncio.create_task(client.post("/v1/jobs", files=form(b"picture")))
+            assert await asyncio.to_thread(noted.wait, 60.0)
+            asking.cancel()
+            go_on.set()
+            with suppress(asyncio.CancelledError):
+                await asking
+
+    asyncio.run(break_off())
+    (entry,) = server.queue.listed("local", 5)
+    assert folders(server) == [entry.id]
+    assert (server.settings.place / "jobs" / entry.id / "portrait" / "me.png").read_bytes() == b"picture"
 
 
 def test_cancelling(client: TestClient, server: JobServer, new_worker: Callable[..., Worker]) -> None:

@@ -16,7 +16,7 @@ from followyouremoji.media.pictures import read_picture, write_picture
 from followyouremoji.requests import driving, placing
 from followyouremoji.requests.animation import animate, load_animator
 from followyouremoji.requests.batch import run_batch
-from followyouremoji.requests.batch_folder import HIDDEN
+from followyouremoji.requests.batch_folder import HIDDEN, BatchFolder
 from followyouremoji.requests.bundled import EXAMPLES
 from followyouremoji.requests.events import (
     BatchEvent,
@@ -254,3 +254,13 @@ def test_two_batches_do_not_work_in_one_folder(asked: BatchRequest) -> None:
         run_batch(request)
     held.release()
     assert run_batch(request).made_before == 2
+
+
+@pytest.mark.parametrize("name", [HIDDEN, f"{HIDDEN}/results", f"{HIDDEN}/motions"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / name).parent.mkdir(parents=True)
+    (tmp_path / "out" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BatchError, match="it is a link"), BatchFolder(tmp_path / "out"):
+        pass
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -1,6 +1,7 @@
 """A resume folder: what it keeps and what it refuses."""
 
 import resource
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,7 +161,12 @@ def test_damaged_latents_are_made_anew(folder: Path, place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "recipe": {}, "finished": null}']
+    "text",
+    [
+        *("", "{", "[]", "[" * 5000, '{"format": 1}', '{"format": 1, "recipe": {}, "finished": null}'),
+        '{"format": 3, "recipe": {}, "finished": {"result": {}, "outcome": {"path": 1}}}',
+        '{"format": 3, "recipe": {"steps": NaN}, "finished": null}',
+    ],
 )
 def test_a_damaged_folder_is_told(folder: Path, text: str) -> None:
     with ResumeFolder(folder, RECIPE):
@@ -266,3 +272,39 @@ def test_a_folder_is_of_one_part_of_the_driving_at_one_rate_however_it_is_comput
     assert differences(before, asked(stop="40")) == ["stop was not given, now 40"]
     assert differences(asked(stop="40"), asked(stop="40s")) == ["stop was 40, now 40s"]
     assert differences(before, asked(12.0)) == ["frame_rate was not given, now 12.0"]
+
+
+def test_latents_of_another_part_face_or_job_are_made_anew(folder: Path, tmp_path: Path) -> None:
+    with ResumeFolder(folder, RECIPE) as kept:
+        kept.latents().save(1, LATENTS)
+        content = (folder / "latents" / "1-000001.safetensors").read_bytes()
+        for name in ("1-000002", "2-000001"):
+            (folder / "latents" / f"{name}.safetensors").write_bytes(content)
+        assert kept.latents().load(1) is not None
+        assert kept.latents().load(2) is None
+        assert kept.latents(2).load(1) is None
+    with ResumeFolder(tmp_path / "other", {**RECIPE, "portrait": "a2"}) as other:
+        (tmp_path / "other" / "latents" / "1-000001.safetensors").write_bytes(content)
+        assert other.latents().load(1) is None
+
+
+def test_a_link_in_a_folder_leads_nowhere(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "precious").write_text("mine")
+    for name, target in (("latents", tmp_path / "elsewhere"), ("lock", tmp_path / "precious")):
+        folder.mkdir()
+        (folder / name).symlink_to(target)
+        with pytest.raises(ResumeError, match="link"), ResumeFolder(folder, RECIPE):
+            pass
+        shutil.rmtree(folder)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_what_a_folder_says_of_another_request_is_told_shortly(folder: Path) -> None:
+    with ResumeFolder(folder, {**RECIPE, "steps": "\x1b[2J" * 1000}) as kept:
+        kept.latents().save(0, LATENTS)
+    with pytest.raises(ResumeError, match="steps was") as refused, ResumeFolder(folder, RECIPE):
+        pass
+    assert len(str(refused.value).replace(str(folder), "")) < 300
+    assert str(refused.value).isprintable()

@@ -330,6 +330,14 @@ def test_a_broken_run_goes_on_where_it_was(paper: Case, lost: tuple[int, ...], b
     assert calls[-1][0] == calls[-1][1] == len(every)
 
 
+def test_kept_latents_of_another_shape_are_made_anew(paper: Case) -> None:
+    settings, kept = SamplingSettings(steps=1, window=4), Kept()
+    whole = drawn(paper, 8, settings, store=kept)
+    for number, latents in kept.segments.items():
+        kept.segments[number] = latents[:, ::2] if number % 2 else latents[..., :1]
+    torch.testing.assert_close(drawn(paper, 8, settings, store=kept), whole)
+
+
 @pytest.mark.parametrize(
     ("cache", "guidance", "more"),
     [

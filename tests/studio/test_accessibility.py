@@ -1,4 +1,5 @@
-"""What axe-core finds wrong with the page for people who do not see it, see it badly, or use no mouse."""
+"""What axe-core finds wrong with the page for people who do not see it, see it badly, or use no mouse, and what is
+wider than the page."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.studio.test_expressions_tab import PICTURED
 
 axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="axe-core comes with axe-playwright-python"
@@ -29,7 +32,11 @@ def test_every_tab(new_page: Callable[..., Page], width: int, theme: str) -> Non
     wrong = []
     for name in tabs.all_inner_texts():
         page.get_by_role("tab", name=name).click()
+        if name == "Expressions":
+            page.wait_for_function(PICTURED)
         page.wait_for_function(SETTLED)
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wrong.append(f"{name}: wider than {width} pixels")
         for fault in axe.Axe().run(page, options=RULES).response["violations"]:
             for node in fault["nodes"]:
                 wrong.append(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from tests.studio.test_poses import SMILE, ada
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+PICTURED = "document.querySelector('.fye-made img')?.src.startsWith('blob:')"
 PICTURE = "() => document.querySelector('.fye-made img').src"
 DRAWN = "() => document.querySelector('.fye-pair canvas').toDataURL()"
 
@@ -30,7 +30,7 @@ def editor(page: Page) -> Page:
 
 def opened(page: Page) -> Page:
     page.get_by_role("tab", name="Expressions").click()
-    page.wait_for_function("document.querySelector('.fye-made img')?.src.startsWith('blob:')")
+    page.wait_for_function(PICTURED)
     return page
 
 
@@ -128,9 +128,3 @@ def test_two_keyframes_become_a_motion_and_a_clip(editor: Page, tmp_path: Path) 
     opened(editor)
     editor.get_by_role("button", name="Keyframe 2 at 0.36 s").wait_for()
     editor.get_by_role("link", name="Download the clip").wait_for()
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_page(new_page: Callable[..., Page], width: int) -> None:
-    page = opened(new_page(viewport={"width": width, "height": 800}))
-    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -309,3 +309,21 @@ def test_the_smoke_config_fits_the_bundled_autoencoder(monkeypatch) -> None:
     run = load_run(CONFIGS / "paper" / "smoke.toml")
     assert isinstance(run, DenoiserRun)
     assert load_codec(run).image_encoder is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('kind = ["denoiser"]', "`kind` must be"),
+        (f'kind = "{"x" * 5000}"', "`kind` must be"),
+        (f'kind = "denoiser"\nstage = {"[" * 300}{"]" * 300}', "nest deeper"),
+        (f'kind = "denoiser"\nstage = {"[" * 9000}{"]" * 9000}', "nest too deep"),
+        (f'kind = "denoiser"\nstage = {"9" * 5000}', "is not a TOML file"),
+        ('kind = "denoiser"\nstage = inf', "`stage` must be"),
+        ('"\\u001b[2J" = 1\n' + DENOISER, r"unknown entry `\x1b[2J`"),
+    ],
+)
+def test_whatever_a_file_holds_it_is_refused_shortly(tmp_path, text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(words)) as error:
+        load(tmp_path, text)
+    assert len(str(error.value).replace(str(tmp_path), "")) < 600

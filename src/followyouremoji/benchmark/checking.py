@@ -20,7 +20,7 @@ from followyouremoji.benchmark.suite import (
     check_inside,
     read_manifest,
 )
-from followyouremoji.errors import DataError, UserError
+from followyouremoji.errors import DataError, UserError, first_line
 from followyouremoji.executors import Executor, Local
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import checksum
@@ -156,7 +156,7 @@ def _gaze_problems(file: SuiteFile, folder: Path, frames: int) -> Iterator[str]:
     try:
         gaze = read_array(folder / file.path)
     except (OSError, ArraysError) as reason:
-        yield f"{file.path} is no array ({reason})"
+        yield f"{file.path} is no array ({first_line(reason)})"
         return
     if gaze.shape != (frames, 2, 2) or gaze.dtype.kind != "f" or np.isinf(gaze).any():
         yield f"{file.path} must be {frames} frames of 2x2 angles; it is {gaze.shape} of {gaze.dtype}"

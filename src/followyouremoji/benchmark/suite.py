@@ -247,9 +247,9 @@ class Case:
             gaze = read_array(path)
         except (OSError, ArraysError) as reason:
             raise DataError(f"{path} of the suite is no array ({first_line(reason)}).") from reason
-        if gaze.shape[1:] != (2, 2) or gaze.dtype.kind != "f":
+        if gaze.shape[1:] != (2, 2) or len(gaze) < self.frames or gaze.dtype.kind != "f":
             raise DataError(
-                f"{path} of the suite must be 2x2 angles a frame; it is {gaze.shape} of {gaze.dtype}."
+                f"{path} of the suite must be 2x2 angles of each of its {self.frames} frames; it is {gaze.shape} of {gaze.dtype}."
             )
         return np.asarray(gaze[: self.frames], np.float32)
 

@@ -22,6 +22,8 @@ from followyouremoji.reading import read_json
 
 PLAN = "shards.json"
 """Names the shards of a folder, so that a missing one is noticed."""
+MOST_PLAN = 1 << 26
+"""Bytes of it: those of half a million source clips."""
 SHARD_NAME = r"[^/\\:\x00]+\.tar"
 """What may be the name of a shard: of a file in the folder itself, on every system."""
 
@@ -146,7 +148,7 @@ def shard_paths(folder: Path) -> list[Path]:
             raise DataError(f"{folder} holds no shard (*.tar). Make some with `fye data prepare`.")
         return paths
     try:
-        names = [shard["name"] for shard in read_json(plan)["shards"]]
+        names = [shard["name"] for shard in read_json(plan, MOST_PLAN)["shards"]]
         if not all(re.fullmatch(SHARD_NAME, name) for name in names):
             raise ValueError("it names what cannot be a shard of its folder")
     except (OSError, ValueError, KeyError, TypeError) as reason:

@@ -123,19 +123,20 @@ async def submit(
     """Submit a job."""
     if server.ending.is_set():
         raise Refused(503, "the server is ending; ask again when it is there", {"Retry-After": "30"})
-    folder, kept = await run_in_threadpool(server.new_folder), False
+    folder, handed_on = await run_in_threadpool(server.new_folder), False
     try:
         most = min(client.limits.job_megabytes, server.settings.upload_megabytes) * 1_000_000
         reader = FormReader(request.headers.get("content-type", ""), folder, most, TAKEN)
         form = await reader.read(request.stream())
         server.uploaded += reader.bytes
-        entry, kept = await run_in_threadpool(server.submit, folder, form, client, idempotency_key)
+        handed_on = True
+        entry, new = await run_in_threadpool(server.submit, folder, form, client, idempotency_key)
     except ClientDisconnect:
         raise Refused(400, "the form is cut off") from None
     finally:
-        if not kept:
-            await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
-    response.status_code = 202 if kept else 200
+        if not handed_on:
+            shutil.rmtree(folder, ignore_errors=True)
+    response.status_code = 202 if new else 200
     response.headers["Location"] = f"/v1/jobs/{entry.id}"
     return shown(entry, server)
 

@@ -110,8 +110,19 @@ class JobServer:
 
     def submit(self, folder: Path, form: Form, client: Client, key: str | None) -> tuple[Entry, bool]:
         """Put what a form in a folder asks for in the queue; also returns whether it is new: with a `key` that the
-        client gave before, the same job is returned. Raises Refused, and UserError for what cannot be used."""
-        asked = asked_of(form)
+        client gave before, the same job is returned. Raises Refused, and UserError for what cannot be used. The folder
+        is the new job's, or removed: whoever asked may not be there any more."""
+        new = False
+        try:
+            entry, new = self._submit(folder.name, asked_of(form), client, key)
+        finally:
+            if not new:
+                shutil.rmtree(folder, ignore_errors=True)
+        return entry, new
+
+    def _submit(
+        self, identity: str, asked: JobRequest, client: Client, key: str | None
+    ) -> tuple[Entry, bool]:
 
         def check(load: Load) -> None:
             limits = client.limits
@@ -129,7 +140,7 @@ class JobServer:
                 raise Refused(503, "too many jobs are waiting here; come back later", {"Retry-After": "60"})
 
         request = TypeAdapter(JobRequest).dump_json(asked).decode()
-        entry, new = self.queue.submit(folder.name, client.name, check, request, key)
+        entry, new = self.queue.submit(identity, client.name, check, request, key)
         if not new and request_of(entry)["digest"] != asked.digest:
             raise Refused(422, "this Idempotency-Key was given with another request; give another")
         return entry, new

@@ -175,3 +175,31 @@ def test_files_that_cannot_be_used_are_named(
     with pytest.raises(DataError, match="locked by another program"):
         Answers(tmp_path / "study.db", "print", SYSTEMS)
     other.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE study SET systems = x'00'",
+        "DELETE FROM study",
+        f"UPDATE question SET shown = '{'[' * 5000}'",
+        "UPDATE question SET shown = '[1, 2, 3]'",
+        """UPDATE question SET shown = '["one", "two", "four"]'""",
+        "UPDATE question SET number = number || 'x'",
+        "UPDATE ranking SET systems = '5'",
+        "UPDATE ranking SET aspect = aspect || 'x'",
+        "UPDATE visit SET pairs = 'many'",
+        "DROP TABLE ranking",
+        "CREATE TRIGGER begun AFTER INSERT ON visit BEGIN DELETE FROM ranking; END",
+        "ALTER TABLE ranking RENAME TO old; CREATE VIEW ranking AS SELECT * FROM old",
+    ],
+)
+def test_answers_that_nobody_gave_are_refused(answers: Answers, tmp_path: Path, change: str) -> None:
+    answer(answers, answers.begin(PAIRS, 3))
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.executescript(change)
+    database.close()
+    study = "another print" if "study SET" in change else "print"
+    with pytest.raises(DataError, match="is damaged") as refused:
+        Answers(tmp_path / "study.db", study, SYSTEMS)
+    assert len(str(refused.value).replace(str(tmp_path), "")) < 200

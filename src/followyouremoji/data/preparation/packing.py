@@ -20,15 +20,13 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from followyouremoji.config import parse, validated
 from followyouremoji.data.preparation.records import UnitRecord, Workspace
 from followyouremoji.data.shard_index import shard_index
-from followyouremoji.data.shards import PLAN, SHARD_NAME
+from followyouremoji.data.shards import MOST_PLAN, PLAN, SHARD_NAME
 from followyouremoji.data.stored_clip import BLOCK
 from followyouremoji.errors import DataError
 from followyouremoji.files import atomic, write_json
 from followyouremoji.reading import read_bytes
 
 UNIT_NAME = r"^[A-Za-z0-9-]+$"
-MOST_BYTES = 1 << 26
-"""Of a plan: that of a million clips has as many."""
 RECORD = 20 * BLOCK
 """Bytes: tar files end on a multiple of this."""
 
@@ -99,7 +97,7 @@ def read_plan(out: Path) -> list[PlannedShard]:
         return []
     damaged = DataError(f"{path} is damaged. Prepare into a new folder.")
     try:
-        return list(parse(_Plan, read_bytes(path, MOST_BYTES), path, lambda words: damaged).shards)
+        return list(parse(_Plan, read_bytes(path, MOST_PLAN), path, lambda words: damaged).shards)
     except (OSError, ValueError) as reason:
         raise damaged from reason
 

@@ -17,6 +17,7 @@ from importlib import import_module
 from importlib.resources import files
 from itertools import repeat
 from pathlib import Path
+from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +27,10 @@ from .topology import N_LANDMARKS
 
 MESH_BUNDLE = Path(str(files("followyouremoji.face") / "data" / "face_mesh.task"))
 """The networks of mediapipe 0.10.21's mesh for the Tasks API: `benchmarks/mesh_bundle.py` makes it."""
+
+IMPORTING = RLock()
+"""Held while mediapipe or torch is imported. Before Python 3.12, C extensions that two threads load at once may get
+each other's package, and mediapipe then misses parts of itself."""
 
 _UNSMOOTHED = 1_000_000
 """Milliseconds between the frames that are given to a task graph. It smooths one face over time with a filter whose
@@ -56,6 +61,11 @@ def has_mesh() -> bool:
 
     Raises WeightsError where there is no mediapipe that can be used.
     """
+    with IMPORTING:
+        return _imported_mesh()
+
+
+def _imported_mesh() -> bool:
     try:
         import_module("mediapipe")
     except ImportError as error:

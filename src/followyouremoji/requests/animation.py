@@ -15,6 +15,7 @@ import numpy as np
 
 from followyouremoji.errors import ClipError, advice_on_memory
 from followyouremoji.executors import Executor
+from followyouremoji.face.face_graphs import IMPORTING
 from followyouremoji.face.motion import Motion
 from followyouremoji.files import clear_stale, is_taken
 from followyouremoji.media.pictures import BACKGROUND, resize_picture
@@ -50,9 +51,10 @@ DRAWN_MODEL = Note(
 def load_animator(choice: ModelChoice, on_workers: bool = False) -> PortraitAnimator:
     """A model as it is asked for, whose weights only workers hold where that is said. Raises UserError where there is
     none or it cannot be used."""
-    import torch
+    with IMPORTING:
+        import torch
 
-    from followyouremoji.animator import PortraitAnimator
+        from followyouremoji.animator import PortraitAnimator
 
     types = {None: None, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
     load = PortraitAnimator.on_workers if on_workers else PortraitAnimator.from_pretrained
@@ -106,10 +108,11 @@ def animate(
             if earlier is not None and is_taken(work.destination.path) and not request.output.overwrite:
                 return earlier
         check_destination(work)
+        recorded = made_of()  # before a driving is read, which may change meanwhile
         prepared = prepare(work, kept, model, finder)
         note_made = None if kept is None else partial(kept.finish, described)
         stores = [] if kept is None else [kept.latents(face.number) for face in prepared.faces]
-        return write_frames(work, model, prepared, made_of(), note_made, stores, executor)
+        return write_frames(work, model, prepared, recorded, note_made, stores, executor)
 
 
 def fetched(request: AnimationRequest) -> AnimationRequest:

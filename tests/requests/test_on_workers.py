@@ -13,6 +13,7 @@ from followyouremoji.requests.batch import run_batch
 from followyouremoji.requests.bundled import EXAMPLES
 from followyouremoji.requests.events import BatchEvent, BatchProgress, Note, PairBegins, PairEnds
 from followyouremoji.requests.on_workers import Order, make_pair, worker
+from followyouremoji.requests.pair_maker import recipe_of
 from followyouremoji.requests.pairs import BatchError, Pairs
 from followyouremoji.requests.request import (
     AnimationRequest,
@@ -22,6 +23,7 @@ from followyouremoji.requests.request import (
     ModelChoice,
     Output,
 )
+from followyouremoji.requests.resume import Recipe, differences, fingerprint
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.settings import AnimationSettings
 from followyouremoji.storage import StorageError, deliver, names_in
@@ -185,6 +187,27 @@ def test_a_result_that_could_not_be_delivered_is_made_again(
         again = run_batch(request)
         assert (again.made, again.made_before, again.failed) == (1, 0, ())
         assert run_batch(request).made_before == 1
+
+
+def test_certificates_are_compared_by_content_and_keys_are_not_noted(
+    asked: BatchRequest, tmp_path: Path
+) -> None:
+    """One path or another leads to them, from one folder or another."""
+    for name, content in {"one.pem": "1", "same.pem": "1", "other.pem": "2"}.items():
+        (tmp_path / name).write_text(content)
+    pair = Pairs.of(asked.portraits, asked.motions).pairs[0]
+
+    def noted(name: str) -> Recipe:
+        output = Output(certificate=tmp_path / name, private_key=tmp_path / f"key of {name}")
+        request = replace(
+            asked.pair(pair.portrait.given, pair.motion.given, tmp_path / "a.mp4"), output=output
+        )
+        return recipe_of(request, pair, Path(asked.model.weights), fingerprint)
+
+    one = noted("one.pem")
+    assert "key of" not in str(one)
+    assert differences(one, noted("same.pem")) == []
+    assert differences(one, noted("other.pem")) == ["another certificate"]
 
 
 def test_a_worker_that_does_not_see_the_folder_of_results_makes_none(asked: BatchRequest) -> None:

@@ -157,7 +157,10 @@ def recipe_of(
     request: AnimationRequest, pair: Pair, weights: Path, fingerprint: Callable[[Path], str]
 ) -> Recipe:
     """What a result depends on."""
-    output = TypeAdapter(Output).dump_python(request.output, mode="json", exclude={"path", "overwrite"})
+    excluded = {"path", "overwrite", "certificate", "private_key"}
+    output = TypeAdapter(Output).dump_python(request.output, mode="json", exclude=excluded)
+    certificate = request.output.certificate
+    output["certificate"] = None if certificate is None else fingerprint(certificate)
     drivings = [driving_source(driving) for driving in request.driven.values()]
     return recipe(request, pair.portrait.path, drivings, weights, None, fingerprint) | output
 

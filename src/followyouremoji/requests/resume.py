@@ -300,7 +300,7 @@ def recipe(
     }
 
 
-FILES = ("portrait", "driving", "weights", "decoder", "LoRA", "points")
+FILES = ("portrait", "driving", "weights", "decoder", "LoRA", "points", "certificate")
 
 
 def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from followyouremoji.storage import (
     StorageError,
     address_of,
+    as_given,
     deliver,
     fetch,
     fetch_folder,
@@ -34,7 +35,7 @@ def there(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_addresses_are_told_from_paths_and_survive_being_one() -> None:
     for address in ("s3://bucket/a b/me.jpg", "memory://x", "file:///tmp/me.jpg"):
-        assert address_of(address) == address_of(Path(address)) == address
+        assert address_of(address) == as_given(Path(address)) == address
     for path in ("me.jpg", "/tmp/s3://x", "C:/me.jpg", "bundled:ada", "http://host/me.jpg", "s3:x", "s3://"):
         assert not is_address(path)
 

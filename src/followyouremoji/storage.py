@@ -46,6 +46,11 @@ def address_of(given: str | Path | None) -> str | None:
     return f"{scheme}://{'/' if scheme == 'file' else ''}{rest}"
 
 
+def as_given(path: Path) -> str:
+    """A path, or the address that it names, as a user writes it."""
+    return address_of(path) or str(path)
+
+
 def fetch(address: str) -> Path:
     """A copy of a file in the cache folder, under its own name. Raises StorageError."""
     with _reaching(address) as (system, inner):

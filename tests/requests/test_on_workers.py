@@ -162,7 +162,9 @@ def test_files_and_results_may_lie_elsewhere(
     (out / "ada_hello.mp4").unlink()
     again = run_batch(given)  # in this process
     assert (again.made, again.made_before) == (1, 1)
-    with pytest.raises(BatchError, match=r"there/out/ada_smile\.mp4 exists already.*steps was 1, now 2"):
+    with pytest.raises(
+        BatchError, match=r"^file:///.*there/out/ada_smile\.mp4 exists already.*steps was 1, now 2"
+    ):
         run_batch(replace(given, settings=AnimationSettings(steps=2)))
 
 

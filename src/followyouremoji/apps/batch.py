@@ -96,6 +96,7 @@ def came(result: PairResult) -> str:
 def summarise(outcome: BatchOutcome) -> None:
     """Print what was made, and a table of what was not."""
     from followyouremoji.apps.output import say, say_table
+    from followyouremoji.storage import as_given
 
     counts = {
         "made": outcome.made,
@@ -109,4 +110,4 @@ def summarise(outcome: BatchOutcome) -> None:
         say_table(("failed", "why"), [(some_of(names), why) for why, names in reasons.items()])
         say("")
     told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
-    say(f"{outcome.folder}: {told}; {outcome.seconds:.0f} s.")
+    say(f"{as_given(outcome.folder)}: {told}; {outcome.seconds:.0f} s.")

@@ -9,6 +9,7 @@ from followyouremoji.apps.choices import with_flags
 from followyouremoji.apps.output import Advance, note, progress_bar
 from followyouremoji.requests.driving import counted
 from followyouremoji.requests.events import Event, Note, Outcome, Progress, Stage
+from followyouremoji.storage import as_given
 
 
 class Screen:
@@ -46,4 +47,4 @@ def summary(outcome: Outcome) -> str:
         passes = outcome.computed + outcome.forecast
         saved = f", {outcome.computed} of {passes} passes computed and the others forecast"
     sound = ", with sound" if outcome.sound else ""
-    return f"{outcome.path}: {what}{sound}; made in {outcome.seconds:.0f} s{saved}."
+    return f"{as_given(outcome.path)}: {what}{sound}; made in {outcome.seconds:.0f} s{saved}."

@@ -43,6 +43,7 @@ from followyouremoji.requests.request import BatchRequest
 from followyouremoji.requests.resume import differences, fingerprint
 from followyouremoji.requests.whole_paths import with_whole_paths
 from followyouremoji.requests.work import check_row
+from followyouremoji.storage import as_given
 
 
 def run_batch(
@@ -134,7 +135,9 @@ class Plan:
                 jobs.append(job)
             else:
                 why = "no batch made it here" if changed is None else "; ".join(changed)
-                refused.append(f"{folder.named(path)} exists already, and is not what is asked for: {why}")
+                refused.append(
+                    f"{as_given(folder.named(path))} exists already, and is not what is asked for: {why}"
+                )
         if refused:
             more = f". So it is with {len(refused) - 1} more" if len(refused) > 1 else ""
             raise BatchError(

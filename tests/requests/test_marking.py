@@ -13,7 +13,7 @@ from followyouremoji.media.metadata import read_metadata
 from followyouremoji.requests.animation import animate
 from followyouremoji.requests.bundled import portrait_path
 from followyouremoji.requests.marking import VARIABLES, Marks
-from followyouremoji.requests.request import Output
+from followyouremoji.requests.request import FaceChoice, ModelChoice, Output
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 from tests.requests.test_animation import asked
@@ -35,6 +35,8 @@ def test_a_record_tells_what_made_the_frames_and_no_names(model: Path, tmp_path:
         asked(model, tmp_path / "a.png"),
         portrait=str(portrait),
         alignment=AlignmentSettings(mouth=1.3),
+        model=ModelChoice(weights=str(model), device="cpu", dtype="fp32"),
+        faces=(FaceChoice(face=1),),
         clip=replace(asked(model, tmp_path).clip, stop="1"),
     )
     animate(request)
@@ -43,7 +45,7 @@ def test_a_record_tells_what_made_the_frames_and_no_names(model: Path, tmp_path:
     assert record.portrait == sha256(portrait)
     assert record.weights == sha256(model / "config.json")
     assert len(record.driving) == 1
-    assert record.settings == {"stop": "1", "mouth": 1.3, "steps": 2}
+    assert record.settings == {"stop": "1", "mouth": 1.3, "steps": 2, "dtype": "fp32", "faces": "1"}
     assert record.seed == 0
     assert "torch" in record.libraries
     content = (tmp_path / "a.png").read_bytes()

@@ -70,9 +70,7 @@ class BatchElsewhere(BatchFolder):
         there = outcome.model_copy(update={"path": self.named(outcome.path)})
         kept = {"format": FORMAT, "recipe": recipe, "outcome": there.model_dump(mode="json")}
         note = json.dumps(kept, indent=1).encode()
-        if self.is_taken(
-            file
-        ):  # until the delivery, an earlier result lies there, and this is no note of that
+        if self.is_taken(file):  # which is an earlier result until the delivery
             self._undelivered[file] = note
         else:
             write(self._note_address(file), note)

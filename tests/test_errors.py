@@ -2,7 +2,7 @@
 
 import pytest
 
-from followyouremoji.errors import UserError, first_line, shown, some_of
+from followyouremoji.errors import UserError, first_line, lack_of_memory, shown, some_of
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,16 @@ def test_a_quoted_text_is_short_and_steers_no_terminal(text: str, said: str) -> 
 
 def test_an_error_s_message_steers_no_terminal() -> None:
     assert str(UserError("motion\x1b[31m.npy")) == r"motion\x1b[31m.npy"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "MPS backend out of memory (MPS allocated: 5.0 GB)",
+    ],
+)
+def test_a_lack_of_memory_is_known_by_its_words(words: str) -> None:
+    assert lack_of_memory(RuntimeError(words)) == "the GPU"
+    assert lack_of_memory(RuntimeError("CUDA error: device-side assert triggered")) is None

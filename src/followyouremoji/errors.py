@@ -12,6 +12,9 @@ from contextlib import contextmanager
 NAMED = 3  # names that a message gives before it counts the others
 QUOTED, SAID = 80, 240  # characters of a text of a file that a message repeats; of what another library says
 
+GPU_LACKS_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "MPS backend out of memory")
+"""Beside torch's `OutOfMemoryError`, what the lack of a GPU's memory is called."""
+
 # What moves the cursor, colours, hides or turns round what follows in a terminal, and what is no text.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -78,9 +81,10 @@ def advice_on_memory(advice: str, *settings: str) -> Iterator[None]:
 
 def lack_of_memory(error: BaseException) -> str | None:
     """What has too little memory, "the GPU" or "the computer"; None for other errors."""
-    if type(error).__name__ == "OutOfMemoryError" or str(error).startswith("MPS backend out of memory"):
+    words = str(error)
+    if type(error).__name__ == "OutOfMemoryError" or any(lack in words for lack in GPU_LACKS_MEMORY):
         return "the GPU"  # torch is not imported for its name alone
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error):
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate memory" in words:
         return "the computer"
     return None
 

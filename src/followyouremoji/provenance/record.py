@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import field
 from datetime import UTC, datetime
 from html import unescape
@@ -99,7 +100,10 @@ def new_record(**known: Any) -> Record:
     (reproducible-builds.org).
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    now = datetime.now(UTC)
+    if epoch.isdecimal():
+        with suppress(ValueError, OverflowError, OSError):  # a year that no calendar has
+            now = datetime.fromtimestamp(int(epoch), UTC)
     libraries = {}
     for name in LIBRARIES:
         try:

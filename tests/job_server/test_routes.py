@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -19,6 +20,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from followyouremoji.job_server import server as server_module
+from followyouremoji.job_server import uploads as uploads_module
+from followyouremoji.job_server import worker as worker_module
 from followyouremoji.job_server.app import job_app
 from followyouremoji.job_server.keys import Keys, Limits
 from followyouremoji.job_server.server import JobServer
@@ -56,10 +59,10 @@ def test_a_job_from_its_submission_to_its_end(
     address = {"file": f"file://{tmp_path}/kept", "memory": f"memory://{tmp_path}"}.get(store or "")
     worker = new_worker(address)
     server.results = worker.results
-    answer = client.post("/v1/jobs", files=form(picture))
+    answer = client.post("/v1/jobs", files=form(picture, names=("私.png", "")))
     assert answer.status_code == 202
     job = answer.json()
-    assert (job["state"], job["place"], job["portrait"]) == ("waiting", 0, "me.png")
+    assert (job["state"], job["place"], job["portrait"]) == ("waiting", 0, "私.png")
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
     assert client.get(f"/v1/jobs/{job['id']}/result").status_code == 409
     assert work_off(worker) == 1
@@ -69,7 +72,7 @@ def test_a_job_from_its_submission_to_its_end(
     assert next(note["code"] for note in done["notes"]) == "drawn_model"
     result = client.get(done["result"]["url"])
     assert result.headers["content-type"] == "video/mp4"
-    assert "me_hello.mp4" in result.headers["content-disposition"]
+    assert f"{quote('私_hello')}.mp4" in result.headers["content-disposition"]
     (tmp_path / "me.png").write_bytes(picture)
     request = AnimationRequest(
         portrait=str(tmp_path / "me.png"),
@@ -194,6 +197,8 @@ def test_bodies_that_are_no_form(client: TestClient, server: JobServer) -> None:
     cut = b'--b\r\nContent-Disposition: form-data; name="motion"\r\n\r\nbundled:hello'
     assert client.post("/v1/jobs", content=cut, headers={"content-type": kind}).status_code == 400
     assert client.post("/v1/jobs", content=b"\0" * 99, headers={"content-type": kind}).status_code == 400
+    headed = b"--b\r\nContent-Disposition: " + b"x" * 100_000  # which would be held in memory
+    assert client.post("/v1/jobs", content=headed, headers={"content-type": kind}).status_code == 400
     assert client.post("/v1/jobs", json={"portrait": "bundled:ada"}).status_code == 415
     assert folders(server) == []
 
@@ -325,7 +330,50 @@ def test_keys_are_asked_for_and_never_logged(
 def test_without_keys_only_programs_of_this_machine_are_answered(client: TestClient) -> None:
     assert client.get("/v1/jobs", headers={"Host": "evil.example"}).status_code == 421
     assert client.get("/v1/jobs", headers={"Origin": "http://evil.example"}).status_code == 403
-    assert client.post("/v1/jobs", files=form(), headers={"Origin": "null"}).status_code == 403
+    for origin in ("null", "http://[", ADDRESS.replace("http", "https") + ".evil.example"):
+        assert client.post("/v1/jobs", files=form(), headers={"Origin": origin}).status_code == 403
+    assert client.post("/v1/jobs", files=form(), headers={"Origin": ADDRESS}).status_code == 202
+
+
+def test_who_removes_the_last_key_lets_nobody_in(client: TestClient, server: JobServer) -> None:
+    Keys(server.settings.place).add("app", Limits())
+    Keys(server.settings.place).remove("app")
+    assert client.get("/v1/jobs").status_code == 401
+
+
+def test_a_store_that_is_out_of_reach_for_a_while_loses_nothing(
+    client: TestClient, new_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, tries = new_worker(), list[str]()
+    publish = worker.results.publish
+
+    def failing(made: Path, name: str) -> int:
+        tries.append(name)
+        if len(tries) in (1, 3, 4):
+            raise ConnectionError(f"{made} is too far")
+        return publish(made, name)
+
+    monkeypatch.setattr(worker.results, "publish", failing)
+    monkeypatch.setattr(worker_module, "PAUSES", (0, 0))
+    for _ in range(2):
+        client.post("/v1/jobs", files=form())
+    assert work_off(worker) == 2
+    failed, done = client.get("/v1/jobs").json()["jobs"]
+    assert (done["state"], len(tries)) == ("done", 4)
+    assert (
+        failed["error"]["detail"] == "the result could not be stored: the server's owner has to see to that"
+    )
+
+
+def test_an_upload_ends_where_the_disk_is_nearly_full(
+    client: TestClient, server: JobServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where there was room when it began."""
+    usage = server_module.shutil.disk_usage(server.settings.place)
+    free = iter((2 * uploads_module.LEAST_FREE, 0))
+    monkeypatch.setattr(uploads_module.shutil, "disk_usage", lambda path: usage._replace(free=next(free)))
+    refused = client.post("/v1/jobs", files=form(b"picture", b"clip"))
+    assert (refused.status_code, folders(server)) == (507, [])
 
 
 def test_old_jobs_go_with_their_results(

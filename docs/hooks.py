@@ -43,7 +43,7 @@ TABLE = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
 ROOT_PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "reporting.md",
     "CODE_OF_CONDUCT.md": "conduct.md",
 }
 NAMED_PAGE = re.compile(r"\bdocs/([\w/]+\.md)\b")

@@ -5,6 +5,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 
@@ -57,12 +58,14 @@ def test_whatever_the_bytes_a_reader_gives_a_value_or_says_what_is_wrong(name: s
         fuzzed.read(whole)
 
     @settings(max_examples=30, deadline=None)
-    @given(st.sampled_from(whole_files), edits)
-    def holds(whole: bytes, changes: list[tuple[float, int, bytes]]) -> None:
+    @given(st.sampled_from(whole_files), edits, st.integers(0))
+    def holds(whole: bytes, changes: list[tuple[float, int, bytes]], seed: int) -> None:
         content = bytearray(whole)
         for share, removed, put in changes:
             place = int(share * len(content))
             content[place : place + removed] = put
+        if fuzzed.mutate is not None:
+            content[:] = fuzzed.mutate(whole, Random(seed))
         with checksums_passed_over():
             verdict = judged(fuzzed, bytes(content))
         assert verdict.fault is None, verdict.details

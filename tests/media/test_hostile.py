@@ -5,49 +5,19 @@ from __future__ import annotations
 import gc
 import struct
 import zlib
-from collections.abc import Callable
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
-from random import Random
 
 import av
 import numpy as np
 import pytest
-from benchmarks.fuzzing.media import read_clip
-from benchmarks.fuzzing.media_mutations import mutated
-from benchmarks.fuzzing.media_seeds import clips, pictures
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from followyouremoji.errors import ClipError, PictureError, UserError
+from followyouremoji.errors import ClipError, PictureError
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_layers
 from tests.media.synthetic import moving_picture, write_clip
-
-
-@pytest.fixture(scope="module")
-def seeds() -> list[bytes]:
-    return [*pictures(), *clips()]
-
-
-def refusal(read: Callable[[bytes], object], content: bytes) -> str | None:
-    try:
-        read(content)
-    except UserError as error:
-        return str(error)
-    return None
-
-
-@settings(max_examples=80, deadline=None, derandomize=True)  # benchmarks/fuzz.py runs thousands
-@given(number=st.integers(0, 10_000), seed=st.integers())
-def test_whatever_a_file_holds_is_read_or_refused(seeds: list[bytes], number: int, seed: int) -> None:
-    content = mutated(seeds[number % len(seeds)], Random(seed))
-    for read in (read_layers, read_clip):
-        sentence = refusal(read, content) or ""
-        assert sentence.isprintable()
-        assert len(sentence) < 400
 
 
 def numbered(content: bytes, kind: bytes, *numbers: int) -> bytes:

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from followyouremoji.face.motion import Motion
 from followyouremoji.job_server import server as server_module
 from followyouremoji.job_server import uploads as uploads_module
 from followyouremoji.job_server import worker as worker_module
@@ -30,6 +31,7 @@ from followyouremoji.job_server.uploads import MOST_TEXT, safe_name
 from followyouremoji.job_server.worker import Worker
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.requests.animation import animate
+from followyouremoji.requests.bundled import driving_source
 from followyouremoji.requests.request import AnimationRequest, ClipSettings, ModelChoice, Output
 from followyouremoji.settings import AnimationSettings
 from tests.job_server.conftest import ADDRESS, SHORT, form, work_off
@@ -157,6 +159,24 @@ def test_files_that_cannot_be_used_fail_their_job_alone(
     assert (failed["state"], good["state"]) == ("failed", "done")
     assert sentence in failed["error"]["detail"]
     assert "/" not in failed["error"]["detail"]
+
+
+def test_a_small_motion_that_would_fill_the_memory_is_refused(
+    new_worker: Callable[..., Worker], client: TestClient, tmp_path: Path
+) -> None:
+    """A few poses, which last long, at many frames a second."""
+    bundled = driving_source("bundled:hello")
+    poses = bundled[:2] if isinstance(bundled, Motion) else Motion.read(bundled)[:2]
+    replace(poses, timestamps=np.array([0.0, 70.0]), frame_rate=0.1).save(tmp_path / "long.fyemotion")
+    given = form(
+        motion=(tmp_path / "long.fyemotion").read_bytes(),
+        settings={"settings": {"frame_rate": 1000.0}},
+        names=("me.png", "long.fyemotion"),
+    )
+    client.post("/v1/jobs", files=given)
+    work_off(new_worker())
+    (job,) = client.get("/v1/jobs").json()["jobs"]
+    assert "too long for 1000 frames a second here" in job["error"]["detail"]
 
 
 @pytest.mark.parametrize(

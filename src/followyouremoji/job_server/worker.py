@@ -234,8 +234,8 @@ class Worker:
 
 def frames_of(asked: JobRequest, folder: Path, settings: ServerSettings) -> int:
     """How many frames a job would make, once its files are looked at. Raises UserError where they are not taken."""
-    from followyouremoji.face.motion import MOTION_ENDINGS
-    from followyouremoji.jobs.bounds import check_clip, check_picture
+    from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+    from followyouremoji.jobs.bounds import check_clip, check_motion, check_picture
     from followyouremoji.media.inputs import InputFile
     from followyouremoji.requests.bundled import driving_source
     from followyouremoji.requests.driving import Driving
@@ -244,13 +244,15 @@ def frames_of(asked: JobRequest, folder: Path, settings: ServerSettings) -> int:
         None if given.startswith(PREFIX) else folder / part / given
         for part, given in zip(PARTS, (asked.portrait, asked.motion), strict=True)
     )
-    used = asked.settings.clip.range
+    used, rate = asked.settings.clip.range, asked.settings.settings.frame_rate
     if portrait is not None:
         check_picture(InputFile(portrait.name, portrait), settings.upload_megapixels)
-    if motion is not None and motion.suffix.lower() not in MOTION_ENDINGS:
+    if motion is not None and motion.suffix.lower() in MOTION_ENDINGS:
+        check_motion(motion.name, Motion.read(motion), rate)
+    elif motion is not None:
         check_clip(InputFile(motion.name, motion), used, settings.upload_megapixels)
     source = driving_source(asked.motion) if motion is None else motion
-    frames = Driving(source, used, asked.settings.settings.frame_rate).expected_frames
+    frames = Driving(source, used, rate).expected_frames
     if frames > settings.most_frames:
         raise ClipError(
             f"{asked.motion} has {frames} frames, and up to {settings.most_frames} are taken: use a part of it, with `start` "

@@ -58,7 +58,7 @@ def test_a_row_of_large_pictures_fits_into_every_clip(prepared: Prepared) -> Non
 def test_every_option_of_the_motion_reaches_the_alignment(fye: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     reached: list[AlignmentSettings] = []
 
-    def stop(request: AnimationRequest, *_: object) -> None:
+    def stop(request: AnimationRequest, *_: object, **__: object) -> None:
         reached.append(request.alignment)
         raise SettingsError("far enough")
 

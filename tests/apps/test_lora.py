@@ -21,6 +21,8 @@ from followyouremoji.media.pictures import read_picture, write_picture
 from followyouremoji.personal.settings import LoraSettings
 from followyouremoji.portraits import Performance, draw_portrait, random_identity
 from followyouremoji.requests.animation import load_animator, ready_animator
+from followyouremoji.requests.events import ignore
+from followyouremoji.requests.memory import FittingModel
 from followyouremoji.requests.request import AnimationRequest, ModelChoice
 
 app = typer.Typer()
@@ -31,7 +33,7 @@ def check_lora(weights: str, given: str) -> None:
     """As an animation does before its work."""
     choice = ModelChoice(weights=weights, device="cpu")
     request = AnimationRequest(portrait="a.png", driving="b.mp4", model=choice, loras=(given,))  # type: ignore[arg-type]
-    ready_animator(request, load_animator)
+    ready_animator(request, FittingModel(choice, load_animator), ignore)
 
 
 def test_a_picture_becomes_a_lora_that_animate_loads(model, tmp_path) -> None:

@@ -103,7 +103,7 @@ def test_a_picture_on_its_side_is_turned_by_its_points(fye: Run) -> None:
 
 def test_points_that_cannot_be_used(fye: Run) -> None:
     animate = ["animate", "bundled:ada", "bundled:hello", "-o", "result.mp4", "--points"]
-    assert_refused(fye(*animate, "nowhere.json"), "nowhere.json is not there", "(--points)")
+    assert_refused(fye(*animate, "nowhere.json"), "no file of points nowhere.json", "(--points)")
     Path("text.json").write_text("not JSON")
     assert_refused(fye(*animate, "text.json"), "text.json: it is no JSON text")
     PlacedPoints.template((300, 100)).save(Path("other.json"))

@@ -55,6 +55,7 @@ def row(answers: dict[str, dict[str, Any]]) -> RowOf:
     return found
 
 
+@pytest.mark.slow
 def test_every_question_is_answered_in_the_order_of_its_worth(answers: dict[str, dict[str, Any]]) -> None:
     assert list(answers) == [question.name for question in command.QUESTIONS]
     for name, answer in answers.items():
@@ -81,6 +82,7 @@ def test_a_camera_is_followed_where_faces_can_be_found() -> None:
     assert list(row.figures) == ["frames a second", "latency, seconds", "95 % within", "dropped"]
 
 
+@pytest.mark.slow
 def test_page_and_json_show_the_same_rows(rehearsal: Path, answers: dict[str, dict[str, Any]]) -> None:
     lines = (rehearsal / "gpu.md").read_text().splitlines()
     for name, answer in answers.items():
@@ -92,6 +94,7 @@ def test_page_and_json_show_the_same_rows(rehearsal: Path, answers: dict[str, di
         assert rows == [row["name"] for row in answer["rows"]]
 
 
+@pytest.mark.slow
 def test_a_step_s_work_is_counted(row: RowOf) -> None:
     product, guided, plain = row("step", "product"), row("step", "step of 3"), row("step", "the same without")
     clip = row("step", "clip denoised")
@@ -105,24 +108,28 @@ def test_a_step_s_work_is_counted(row: RowOf) -> None:
         assert one["of the product's rate"] == pytest.approx(rate / product["TFLOP/s"])
 
 
+@pytest.mark.slow
 def test_a_device_equals_itself(answers: dict[str, dict[str, Any]]) -> None:
     *judged_rows, usual = answers["equal"]["rows"]
     assert [(row["at most"], row["within the bound"]) for row in judged_rows] == [(0, "yes")] * 3
     assert usual["name"] == "bundled model, 1 step in float32"  # a CPU's
 
 
+@pytest.mark.slow
 def test_presets_compute_their_passes(answers: dict[str, dict[str, Any]]) -> None:
     passes = {row["name"]: row["passes"] for row in answers["presets"]["rows"]}
     assert passes == {name: 5 if cache is None else cache.computed(5) for name, cache in PRESETS.items()}
     assert len(set(passes.values())) > 1
 
 
+@pytest.mark.slow
 def test_compiling_changes_nothing(row: RowOf) -> None:
     assert row("compile", "compiled, later")["away from uncompiled"] == pytest.approx(
         0, abs=1e-2
     )  # in bfloat16
 
 
+@pytest.mark.slow
 def test_a_training_step_is_its_parts_and_the_update(answers: dict[str, dict[str, Any]]) -> None:
     for stage, parts in ((1, 1), (2, 2)):
         part, update, step = answers[f"stage {stage}"]["rows"]

@@ -17,13 +17,6 @@ from tests.kills.trials import Unbroken, killed, without_room
 BY_NAME = {command.name: command for command in COMMANDS}
 
 
-def test_a_training_that_is_killed_again_and_again(tmp_path: Path) -> None:
-    tally = killed(Unbroken(BY_NAME["train"], tmp_path / "trials"), 2)
-    assert tally.faults == []
-    assert (tally.broken, tally.resumed + tally.absent) == (2, 2)
-    assert tally.ends >= 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=list(BY_NAME))
 def test_every_command(command: Command, tmp_path: Path) -> None:

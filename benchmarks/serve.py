@@ -183,10 +183,9 @@ def share(times: list[float], part: float) -> str:
     return f"{1000 * float(np.quantile(times, part)):.0f}" if times else "-"
 
 
-def measure(options: argparse.Namespace, folder: Path) -> list[list[str]]:
-    """Run the clients; returns the rows of the table."""
-    makers, figures = forms(folder), Figures()
-    target = Target(folder, options.workers)
+def run(options: argparse.Namespace, folder: Path, target: Target, figures: Figures) -> float:
+    """Have the clients do their work; returns the seconds that it took."""
+    makers = forms(folder)
     target.served.wait_until_ready()
     together, ended = threading.Barrier(options.clients + 1), threading.Event()
     jobs = [
@@ -210,7 +209,17 @@ def measure(options: argparse.Namespace, folder: Path) -> list[list[str]]:
                 break
         for one in works:
             one.result()
-    wall = time.perf_counter() - began
+    return time.perf_counter() - began
+
+
+def measure(options: argparse.Namespace, folder: Path) -> list[list[str]]:
+    """Run the clients; returns the rows of the table."""
+    figures, target = Figures(), Target(folder, options.workers)
+    try:
+        wall = run(options, folder, target, figures)
+    except BaseException:
+        target.served.kill()
+        raise
     ended_jobs = dict(
         re.findall(
             r'fye_jobs_ended_total\{state="(\w+)"\} (\d+)', httpx.get(f"{target.served.address}/metrics").text

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-Panel = Literal["Result", "Motion", "Framing", "Page", "Limits", "Model", "Provenance", "Advanced"]
+Panel = Literal["Result", "Motion", "Framing", "Page", "Server", "Limits", "Model", "Provenance", "Advanced"]
 """In the order in which a newcomer needs them, which is that of a command's help."""
 
 

@@ -88,8 +88,12 @@ def test_a_model_that_cannot_be_used_ends_the_server(tmp_path: Path) -> None:
 
 
 def test_what_is_refused_is_said(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "queue.sqlite").write_text("no database, but something else")
     for settings, sentence in (
         (ServerSettings(folder=tmp_path, host="0.0.0.0"), "fye serve key add NAME"),
+        (ServerSettings(folder=damaged), "queue.sqlite cannot be used"),
         (ServerSettings(folder=tmp_path, store="nosuch://x"), "results cannot be kept in nosuch://x"),
     ):
         with pytest.raises(SettingsError, match=sentence):

@@ -12,13 +12,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from followyouremoji.face.motion import Motion
 from followyouremoji.job_server import server as server_module
+from followyouremoji.job_server import uploads as uploads_module
+from followyouremoji.job_server import worker as worker_module
 from followyouremoji.job_server.app import job_app
 from followyouremoji.job_server.keys import Keys, Limits
 from followyouremoji.job_server.server import JobServer
@@ -27,6 +31,7 @@ from followyouremoji.job_server.uploads import MOST_TEXT, safe_name
 from followyouremoji.job_server.worker import Worker
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.requests.animation import animate
+from followyouremoji.requests.bundled import driving_source
 from followyouremoji.requests.request import AnimationRequest, ClipSettings, ModelChoice, Output
 from followyouremoji.settings import AnimationSettings
 from tests.job_server.conftest import ADDRESS, SHORT, form, work_off
@@ -56,10 +61,10 @@ def test_a_job_from_its_submission_to_its_end(
     address = {"file": f"file://{tmp_path}/kept", "memory": f"memory://{tmp_path}"}.get(store or "")
     worker = new_worker(address)
     server.results = worker.results
-    answer = client.post("/v1/jobs", files=form(picture))
+    answer = client.post("/v1/jobs", files=form(picture, names=("私.png", "")))
     assert answer.status_code == 202
     job = answer.json()
-    assert (job["state"], job["place"], job["portrait"]) == ("waiting", 0, "me.png")
+    assert (job["state"], job["place"], job["portrait"]) == ("waiting", 0, "私.png")
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
     assert client.get(f"/v1/jobs/{job['id']}/result").status_code == 409
     assert work_off(worker) == 1
@@ -69,7 +74,7 @@ def test_a_job_from_its_submission_to_its_end(
     assert next(note["code"] for note in done["notes"]) == "drawn_model"
     result = client.get(done["result"]["url"])
     assert result.headers["content-type"] == "video/mp4"
-    assert "me_hello.mp4" in result.headers["content-disposition"]
+    assert f"{quote('私_hello')}.mp4" in result.headers["content-disposition"]
     (tmp_path / "me.png").write_bytes(picture)
     request = AnimationRequest(
         portrait=str(tmp_path / "me.png"),
@@ -156,6 +161,24 @@ def test_files_that_cannot_be_used_fail_their_job_alone(
     assert "/" not in failed["error"]["detail"]
 
 
+def test_a_small_motion_that_would_fill_the_memory_is_refused(
+    new_worker: Callable[..., Worker], client: TestClient, tmp_path: Path
+) -> None:
+    """A few poses, which last long, at many frames a second."""
+    bundled = driving_source("bundled:hello")
+    poses = bundled[:2] if isinstance(bundled, Motion) else Motion.read(bundled)[:2]
+    replace(poses, timestamps=np.array([0.0, 70.0]), frame_rate=0.1).save(tmp_path / "long.fyemotion")
+    given = form(
+        motion=(tmp_path / "long.fyemotion").read_bytes(),
+        settings={"settings": {"frame_rate": 1000.0}},
+        names=("me.png", "long.fyemotion"),
+    )
+    client.post("/v1/jobs", files=given)
+    work_off(new_worker())
+    (job,) = client.get("/v1/jobs").json()["jobs"]
+    assert "too long for 1000 frames a second here" in job["error"]["detail"]
+
+
 @pytest.mark.parametrize(
     ("given", "status", "sentence"),
     [
@@ -194,6 +217,8 @@ def test_bodies_that_are_no_form(client: TestClient, server: JobServer) -> None:
     cut = b'--b\r\nContent-Disposition: form-data; name="motion"\r\n\r\nbundled:hello'
     assert client.post("/v1/jobs", content=cut, headers={"content-type": kind}).status_code == 400
     assert client.post("/v1/jobs", content=b"\0" * 99, headers={"content-type": kind}).status_code == 400
+    headed = b"--b\r\nContent-Disposition: " + b"x" * 100_000  # which would be held in memory
+    assert client.post("/v1/jobs", content=headed, headers={"content-type": kind}).status_code == 400
     assert client.post("/v1/jobs", json={"portrait": "bundled:ada"}).status_code == 415
     assert folders(server) == []
 
@@ -325,7 +350,50 @@ def test_keys_are_asked_for_and_never_logged(
 def test_without_keys_only_programs_of_this_machine_are_answered(client: TestClient) -> None:
     assert client.get("/v1/jobs", headers={"Host": "evil.example"}).status_code == 421
     assert client.get("/v1/jobs", headers={"Origin": "http://evil.example"}).status_code == 403
-    assert client.post("/v1/jobs", files=form(), headers={"Origin": "null"}).status_code == 403
+    for origin in ("null", "http://[", ADDRESS.replace("http", "https") + ".evil.example"):
+        assert client.post("/v1/jobs", files=form(), headers={"Origin": origin}).status_code == 403
+    assert client.post("/v1/jobs", files=form(), headers={"Origin": ADDRESS}).status_code == 202
+
+
+def test_who_removes_the_last_key_lets_nobody_in(client: TestClient, server: JobServer) -> None:
+    Keys(server.settings.place).add("app", Limits())
+    Keys(server.settings.place).remove("app")
+    assert client.get("/v1/jobs").status_code == 401
+
+
+def test_a_store_that_is_out_of_reach_for_a_while_loses_nothing(
+    client: TestClient, new_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, tries = new_worker(), list[str]()
+    publish = worker.results.publish
+
+    def failing(made: Path, name: str) -> int:
+        tries.append(name)
+        if len(tries) in (1, 3, 4):
+            raise ConnectionError(f"{made} is too far")
+        return publish(made, name)
+
+    monkeypatch.setattr(worker.results, "publish", failing)
+    monkeypatch.setattr(worker_module, "PAUSES", (0, 0))
+    for _ in range(2):
+        client.post("/v1/jobs", files=form())
+    assert work_off(worker) == 2
+    failed, done = client.get("/v1/jobs").json()["jobs"]
+    assert (done["state"], len(tries)) == ("done", 4)
+    assert (
+        failed["error"]["detail"] == "the result could not be stored: the server's owner has to see to that"
+    )
+
+
+def test_an_upload_ends_where_the_disk_is_nearly_full(
+    client: TestClient, server: JobServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where there was room when it began."""
+    usage = server_module.shutil.disk_usage(server.settings.place)
+    free = iter((2 * uploads_module.LEAST_FREE, 0))
+    monkeypatch.setattr(uploads_module.shutil, "disk_usage", lambda path: usage._replace(free=next(free)))
+    refused = client.post("/v1/jobs", files=form(b"picture", b"clip"))
+    assert (refused.status_code, folders(server)) == (507, [])
 
 
 def test_old_jobs_go_with_their_results(

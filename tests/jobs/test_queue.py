@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -134,6 +135,28 @@ def test_what_a_killed_server_left_waits_again_in_its_order(queue: Queue) -> Non
     assert queue.counts() == {"cancelled": 1, "waiting": 2}
     again = claimed(queue)
     assert (again.id, again.deaths) == ("a1", 0)
+
+
+def test_a_job_that_kills_its_server_each_time_fails(queue: Queue) -> None:
+    """As where a container's memory runs out: else no server would ever get past it."""
+    queue.submit("a", "ada", anything)
+    for _ in range(MOST_DEATHS):
+        assert claimed(queue).id == "a"
+        queue.release_all(killed=True)
+    assert (queue.claim("w"), queue.counts()) == (None, {"failed": 1})
+
+
+def test_a_full_disk_refuses_what_comes_and_no_more(tmp_path: Path) -> None:
+    queue = Queue(tmp_path / "queue.sqlite")
+    queue.submit("a", "ada", anything)
+    (pages,) = queue._writer.execute("PRAGMA page_count").fetchone()
+    queue._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        queue.submit("b", "ada", anything, "x" * 100_000)
+    queue._writer.execute("PRAGMA max_page_count = 100000")
+    assert queue.submit("b", "ada", anything)[1]
+    assert [claimed(queue).id, queue.load("ada").today] == ["a", 2]
+    queue.close()
 
 
 def test_a_key_gives_the_same_job_whoever_is_quicker(tmp_path: Path) -> None:

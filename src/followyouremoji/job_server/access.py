@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -36,7 +35,7 @@ def client_of(
     """Who asks. Raises Refused where that is nobody who may."""
     server = server_of(request)
     try:
-        if not server.keys.clients() and server.settings.local:
+        if server.settings.local and not server.keys.needed:
             refuse_pages(request)
             return NOBODY
         client = None if given is None else server.keys.of(given.credentials)
@@ -56,7 +55,7 @@ def refuse_pages(request: Request) -> None:
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if not is_local(name_of(host)):
         raise Refused(421, "the server is not at this address")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and origin.partition("://")[2] != host:
         raise Refused(403, "a page of elsewhere may not ask for this")
 
 

@@ -71,17 +71,17 @@ def serve_jobs(app: FastAPI, listening: socket.socket) -> None:
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         thread = threading.Thread(target=running.run, args=([listening],), name="server", daemon=True)
+        server.start()  # before any upload comes: it removes those that are left over
         thread.start()
-        server.start()
         assert server.workers is not None
         # A signal that reaches another thread first would end no endless wait of this one.
-        while thread.is_alive() and not server.workers.refused and not asked.wait(AWAKE):
+        while thread.is_alive() and server.workers.refusal is None and not asked.wait(AWAKE):
             pass
         server.end(hurry)
         running.should_exit = True
         thread.join(LAST_ANSWERS)
-        if server.workers.refused and not asked.is_set():
-            raise SettingsError(str(server.workers.refusal))
+        if (refusal := server.workers.refusal) is not None and not asked.is_set():
+            raise SettingsError(refusal)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

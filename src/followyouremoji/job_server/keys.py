@@ -66,6 +66,11 @@ class Keys:
         self._seen: tuple[int, int] | None = None
         self._clients: dict[str, Client] = {}
 
+    @property
+    def needed(self) -> bool:
+        """Whether there ever was a key: who removes the last one lets nobody in."""
+        return self._file.exists()
+
     def clients(self) -> list[Client]:
         """All of them by name. Raises SettingsError where the file is damaged."""
         return sorted(self._read().values(), key=lambda client: client.name)

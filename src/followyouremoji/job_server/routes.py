@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import mimetypes
 import shutil
+from pathlib import PurePath
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -45,6 +46,15 @@ IdempotencyKey = Annotated[
 ]
 TAKEN = {"portrait": True, "motion": True, "settings": False}
 """Parts of a job's form, and whether they may be files."""
+MEDIA_TYPES = {
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".apng": "image/apng",
+    ".png": "image/png",
+}
+"""Of results."""
 SETTINGS = "#/components/schemas/JobSettings"
 FORM = {
     "type": "object",
@@ -175,9 +185,13 @@ def result(entry: Found, server: AtWork) -> Response:
     if made is None:
         raise Refused(409, f"the job is {entry.state}, so there is no result")
     name: str = made["name"]
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    kind = MEDIA_TYPES[PurePath(name).suffix]
+    headers = {
+        "Content-Length": str(made["bytes"]),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(result_name(entry, name))}",
+    }
     if (path := server.results.path(name)) is not None:
-        return FileResponse(path, media_type=kind, filename=result_name(entry, name))
+        return FileResponse(path, 200, headers, kind)
     pieces = server.results.pieces(name)
     try:
         first = next(pieces)
@@ -188,10 +202,6 @@ def result(entry: Found, server: AtWork) -> Response:
         yield first
         yield from pieces
 
-    headers = {
-        "Content-Length": str(made["bytes"]),
-        "Content-Disposition": f'attachment; filename="{result_name(entry, name)}"',
-    }
     return StreamingResponse(content(), 200, headers, kind)
 
 

@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 import shutil
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -66,7 +67,13 @@ class JobServer:
                 settings=["host"],
             )
         self.results = Results(settings.store or str(place / RESULTS))
-        self.queue = Queue(place / QUEUE)
+        try:
+            self.queue = Queue(place / QUEUE)
+        except sqlite3.Error as reason:
+            raise SettingsError(
+                f"the queue {place / QUEUE} cannot be used ({reason}); move it away, or give another folder",
+                settings=["folder"],
+            ) from None
         self.ending = threading.Event()
         self.uploaded = 0
         """Bytes since the start."""
@@ -84,7 +91,7 @@ class JobServer:
 
     def start(self) -> None:
         """Have workers work, and what is too old removed."""
-        self.queue.release_all()  # of a server that was killed, with its workers
+        self.queue.release_all(killed=True)  # of a server that was killed, with its workers
         self._forget_leftovers()
         self.workers = Supervisor(self.settings, self.model)
         threading.Thread(target=self._tidy, name="tidying", daemon=True).start()
@@ -94,6 +101,7 @@ class JobServer:
         self.ending.set()
         if self.workers is not None:
             self.workers.end(self.settings.grace, hurry)
+            self.queue.release_all()
 
     @property
     def ready(self) -> bool:

@@ -18,26 +18,26 @@ class ServerSettings:
     """
 
     host: str = option(
-        "127.0.0.1", "Address to listen on; 0.0.0.0 lets others in: make a key first.", panel="Page"
+        "127.0.0.1", "Address to listen on; 0.0.0.0 lets others in: make a key first.", panel="Server"
     )
-    port: int = option(8000, "The port; 0 takes one that is free.", panel="Page", ge=0, le=65535)
+    port: int = option(8000, "The port; 0 takes one that is free.", panel="Server", ge=0, le=65535)
     folder: Path | None = option(
         None,
         "Folder of the queue, the keys, uploads and work that is under way.",
-        panel="Page",
+        panel="Server",
         otherwise="serve in the cache folder",
         strict=False,
     )
     store: str | None = option(
         None,
         "Where results are kept: a folder, or an address of fsspec such as `s3://bucket/results`.",
-        panel="Page",
+        panel="Server",
         otherwise="in the folder",
     )
     workers: int | None = option(
         None,
         "Processes that work, each with the model loaded; they share the devices that are named.",
-        panel="Page",
+        panel="Server",
         otherwise="one a device",
         ge=1,
         le=64,
@@ -46,7 +46,7 @@ class ServerSettings:
         30.0,
         "Seconds that running jobs have to finish when the server is told to end; then they are saved and go on at the next "
         "start.",
-        panel="Page",
+        panel="Server",
         ge=0.0,
         le=86_400.0,
     )

@@ -30,13 +30,15 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Running:
-    """A worker's process. `deaths` are those of its predecessors since one was ready."""
+    """A worker's process. `deaths` are those of its predecessors since one was ready; `refusal` is why the latest of
+    them could not work, in a user's words."""
 
     post: Post
     process: SpawnProcess
     connection: Connection
     ready: bool = False
     deaths: int = 0
+    refusal: str | None = None
     again: float = field(default=0.0)
     """When another is started in its place, `time.monotonic`; 0 while it lives."""
 
@@ -51,8 +53,6 @@ class Supervisor:
             for number, choice in enumerate(devices)
         ]
         self._ending = threading.Event()
-        self.refusal: str | None = None
-        """Why the latest worker that could not work cannot, in a user's words."""
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._thread.start()
 
@@ -62,9 +62,10 @@ class Supervisor:
         return sum(one.ready and one.process.is_alive() for one in self._workers)
 
     @property
-    def refused(self) -> bool:
-        """Whether none works, and why is known."""
-        return self.refusal is not None and self.ready == 0
+    def refusal(self) -> str | None:
+        """Why no worker can work, in a user's words; None where one can, or may yet."""
+        refusals = [one.refusal for one in self._workers]
+        return None if None in refusals else refusals[0]
 
     @property
     def count(self) -> int:
@@ -101,14 +102,23 @@ class Supervisor:
         while not self._ending.is_set():
             for number, one in enumerate(self._workers):
                 if one.again and time.monotonic() >= one.again:
-                    started = self._started(one.post, len(self._workers))
-                    started.deaths = one.deaths
-                    self._workers[number] = started
+                    self._start_again(number)
             ends: list[Any] = [one.connection for one in self._workers if not one.again]
             for connection in wait(ends, EVERY) if ends else ():
                 self._hear(next(one for one in self._workers if one.connection is connection))
             if not ends:
                 self._ending.wait(EVERY)
+
+    def _start_again(self, number: int) -> None:
+        one = self._workers[number]
+        try:
+            started = self._started(one.post, len(self._workers))
+        except OSError as reason:  # the machine has no memory for another process
+            log.error("%s cannot be started: %s", one.post.name, reason)
+            one.again = time.monotonic() + LONGEST_PAUSE
+        else:
+            started.deaths, started.refusal = one.deaths, one.refusal
+            self._workers[number] = started
 
     def _hear(self, one: Running) -> None:
         try:
@@ -118,14 +128,14 @@ class Supervisor:
             one.ready, one.deaths = False, one.deaths + 1
             pause = min(2.0 ** (one.deaths - 1), LONGEST_PAUSE)
             one.again = time.monotonic() + pause
-            if not self.refused:
+            if self.refusal is None:
                 log.error("%s ended with code %s; another starts", one.post.name, one.process.exitcode)
             return
         if said == "ready":
-            one.ready, one.deaths, self.refusal = True, 0, None
+            one.ready, one.deaths, one.refusal = True, 0, None
         else:
-            self.refusal = said
-            if not self.refused:  # which ends the server, that says it
+            one.refusal = said
+            if self.refusal is None:  # which ends the server, that says it
                 log.error("%s cannot work: %s", one.post.name, said)
 
     @staticmethod

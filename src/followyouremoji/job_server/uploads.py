@@ -107,7 +107,6 @@ class FormReader:
         if name in self.form.texts or name in self.form.files:
             raise Refused(422, f"the part {name} is given twice")
         if is_file:
-            check_disk(self._folder)
             path = self._folder / name / safe_name(options[b"filename"].decode("utf-8", "replace"))
             path.parent.mkdir(parents=True)
             self.form.files[name] = path
@@ -116,6 +115,7 @@ class FormReader:
     def _data(self, data: bytes, start: int, end: int) -> None:
         piece = data[start:end]
         if self._file is not None:
+            check_disk(self._folder)
             self._file.write(piece)
             self._digest.update(piece)
         elif len(self._text) + len(piece) > MOST_TEXT:

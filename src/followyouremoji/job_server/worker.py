@@ -12,6 +12,7 @@ import shutil
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic_core import to_json
 
 from followyouremoji.config import parse
-from followyouremoji.errors import ClipError, SettingsError, UserError
+from followyouremoji.errors import ClipError, SettingsError, UserError, first_line
 from followyouremoji.files import lock
 from followyouremoji.job_server.request import PARTS, JobRequest, animation_request
 from followyouremoji.job_server.results import Results
@@ -31,7 +32,7 @@ from followyouremoji.job_server.settings import ServerSettings
 from followyouremoji.jobs.queue import Entry, Queue
 from followyouremoji.jobs.work import Job
 from followyouremoji.requests.bundled import EXAMPLES, PREFIX
-from followyouremoji.requests.events import OnEvent, Outcome
+from followyouremoji.requests.events import OnEvent, Outcome, Stage
 from followyouremoji.requests.request import ModelChoice
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ BEAT = 0.5
 """Seconds between words of a job under way."""
 IDLE = 0.1
 """Seconds between looks for a job."""
+PAUSES = (1, 5, 30, 60, 0)
+"""Seconds after each try to put a result into the store that failed."""
 FAULT = "something went wrong that nobody foresaw; the server's log says more"
 
 log = logging.getLogger(__name__)
@@ -180,9 +183,21 @@ class Worker:
             shutil.rmtree(folder / KEPT)
             outcome = make()
         name = f"{entry.id}{made.suffix}"
-        size = self.results.publish(made, name)
+        size = self._publish(made, name, on_event)
         about |= outcome.model_dump(mode="json", include={"frames", "size", "frame_rate", "sound"})
         about |= {"name": name, "bytes": size}
+
+    def _publish(self, made: Path, name: str, on_event: OnEvent) -> int:
+        """Put a result in its place, for a while again and again: a store may be out of reach. Returns its bytes."""
+        for pause in PAUSES:
+            try:
+                return self.results.publish(made, name)
+            except Exception as reason:  # of whatever library reaches the store
+                log.error("%s cannot be put into the store: %s", name, first_line(reason))
+            for _ in range(pause):
+                on_event(Stage("encoding", "The result waits for the server's store"))
+                time.sleep(1.0)
+        raise UserError("the result could not be stored: the server's owner has to see to that")
 
     def _model(self, choice: ModelChoice) -> PortraitAnimator:
         from followyouremoji.requests.animation import load_animator
@@ -219,8 +234,8 @@ class Worker:
 
 def frames_of(asked: JobRequest, folder: Path, settings: ServerSettings) -> int:
     """How many frames a job would make, once its files are looked at. Raises UserError where they are not taken."""
-    from followyouremoji.face.motion import MOTION_ENDINGS
-    from followyouremoji.jobs.bounds import check_clip, check_picture
+    from followyouremoji.face.motion import MOTION_ENDINGS, Motion
+    from followyouremoji.jobs.bounds import check_clip, check_motion, check_picture
     from followyouremoji.media.inputs import InputFile
     from followyouremoji.requests.bundled import driving_source
     from followyouremoji.requests.driving import Driving
@@ -229,13 +244,15 @@ def frames_of(asked: JobRequest, folder: Path, settings: ServerSettings) -> int:
         None if given.startswith(PREFIX) else folder / part / given
         for part, given in zip(PARTS, (asked.portrait, asked.motion), strict=True)
     )
-    used = asked.settings.clip.range
+    used, rate = asked.settings.clip.range, asked.settings.settings.frame_rate
     if portrait is not None:
         check_picture(InputFile(portrait.name, portrait), settings.upload_megapixels)
-    if motion is not None and motion.suffix.lower() not in MOTION_ENDINGS:
+    if motion is not None and motion.suffix.lower() in MOTION_ENDINGS:
+        check_motion(motion.name, Motion.read(motion), rate)
+    elif motion is not None:
         check_clip(InputFile(motion.name, motion), used, settings.upload_megapixels)
     source = driving_source(asked.motion) if motion is None else motion
-    frames = Driving(source, used, asked.settings.settings.frame_rate).expected_frames
+    frames = Driving(source, used, rate).expected_frames
     if frames > settings.most_frames:
         raise ClipError(
             f"{asked.motion} has {frames} frames, and up to {settings.most_frames} are taken: use a part of it, with `start` "

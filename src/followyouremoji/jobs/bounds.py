@@ -7,12 +7,14 @@ from contextlib import suppress
 
 from PIL import UnidentifiedImageError
 
-from followyouremoji.errors import ClipError, PictureError, UserError
+from followyouremoji.errors import ClipError, MotionError, PictureError, UserError
+from followyouremoji.face.motion import Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.decoding import ANIMATION_FORMATS
 from followyouremoji.media.inputs import InputFile
 from followyouremoji.media.pictures import DECODING_ERRORS, open_image
 from followyouremoji.media.ranges import ClipRange
+from followyouremoji.media.timing import generated_rate
 
 PICTURES = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP", "PPM")
 """Kinds that are taken: what phones, cameras and browsers write."""
@@ -43,6 +45,16 @@ def check_clip(file: InputFile, kept: ClipRange, megapixels: int) -> None:
     with ClipReader(file, kept) as clip:
         _check_size(file, clip.info.size, megapixels, ClipError)
         _check_frames(file, clip.info.size, clip.span.after - clip.span.first)
+
+
+def check_motion(name: str, motion: Motion, frame_rate: float | None) -> None:
+    """Raise MotionError for a motion that is not taken, before its poses are made at a rate, by default its own."""
+    rate = generated_rate(motion.frame_rate, frame_rate)
+    if motion.duration * rate > MOST_FRAMES:
+        raise MotionError(
+            f"{name} lasts {motion.duration:.0f} s, too long for {rate:g} frames a second here: up to {MOST_FRAMES} frames are taken",
+            settings=["frame_rate"],
+        )
 
 
 def _check_size(file: InputFile, size: tuple[int, int], megapixels: int, error: type[UserError]) -> None:

@@ -169,11 +169,7 @@ class Queue:
         with self._transaction() as database:
             while entry := self._one(left, (worker, now), database):
                 deaths = entry.deaths + 1
-                if entry.cancelling:
-                    self._end(entry, "cancelled", entry.told, database)
-                elif deaths >= MOST_DEATHS:
-                    self._end(entry, "failed", json.dumps({"error": KILLED}), database)
-                else:
+                if not self._is_given_up(entry, deaths, database):
                     return self._begin(entry, worker, lease, deaths, database)
             turn = database.execute("SELECT owner FROM turns ORDER BY turn LIMIT 1").fetchone()
             if turn is None:
@@ -210,13 +206,13 @@ class Queue:
         with self._transaction() as database:
             entry = self._one("id = ? AND worker = ? AND state = 'running'", (identity, worker), database)
             if entry is not None:
-                self._take_back(entry, database)
+                self._take_back(entry, entry.deaths, database)
 
-    def release_all(self) -> None:
-        """Give all claimed jobs back, where no worker is alive."""
+    def release_all(self, *, killed: bool = False) -> None:
+        """Give all claimed jobs back, where no worker is alive; `killed` counts as a worker's death."""
         with self._transaction() as database:
             for entry in reversed(self._all("state = 'running' ORDER BY number", (), database)):
-                self._take_back(entry, database)
+                self._take_back(entry, entry.deaths + killed, database)
 
     # Looking and changing
 
@@ -308,12 +304,22 @@ class Queue:
             ).fetchone()[0]
         )
 
-    def _take_back(self, entry: Entry, database: sqlite3.Connection) -> None:
+    def _is_given_up(self, entry: Entry, deaths: int, database: sqlite3.Connection) -> bool:
+        """Whether a job ends instead of being done again: it is not wanted, or its workers die of it."""
         if entry.cancelling:
             self._end(entry, "cancelled", entry.told, database)
+        elif deaths >= MOST_DEATHS:
+            self._end(entry, "failed", json.dumps({"error": KILLED}), database)
+        else:
+            return False
+        return True
+
+    def _take_back(self, entry: Entry, deaths: int, database: sqlite3.Connection) -> None:
+        if self._is_given_up(entry, deaths, database):
             return
         database.execute(
-            "UPDATE jobs SET state = 'waiting', worker = NULL, lease = NULL WHERE id = ?", (entry.id,)
+            "UPDATE jobs SET state = 'waiting', worker = NULL, lease = NULL, deaths = ? WHERE id = ?",
+            (deaths, entry.id),
         )
         database.execute(f"INSERT OR REPLACE INTO turns VALUES (?, {FIRST})", (entry.owner,))
 
@@ -351,10 +357,11 @@ class Queue:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                if self._writer.in_transaction:  # on a full disk SQLite has ended it already
+                    self._writer.execute("ROLLBACK")
                 raise
-            self._writer.execute("COMMIT")
 
     def _one(
         self, where: str, values: Sequence[Any], database: sqlite3.Connection | None = None

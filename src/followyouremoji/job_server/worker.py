@@ -50,6 +50,8 @@ KEPT_FROM = 48
 """Frames from which on what is finished of a job is kept on the way; shorter ones are made anew after a break."""
 BEAT = 0.5
 """Seconds between words of a job under way."""
+POLITE = 5
+"""How much a worker leaves the processors to the server, whose answers are short (see nice(2))."""
 IDLE = 0.1
 """Seconds between looks for a job."""
 PAUSES = (1, 5, 30, 60, 0)
@@ -100,6 +102,8 @@ def serve(post: Post, connection: Connection) -> None:
     cannot be."""
     for number in (signal.SIGINT, signal.SIGTERM):  # of a terminal or a service, to all its processes
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(POLITE)
     orders = Orders(connection)
     place = post.settings.place
     while (held := lock(place / f"{post.name}.lock")) is None:  # one of a killed server is at its end

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from followyouremoji.errors import SettingsError, first_line
 from followyouremoji.files import atomic
+from followyouremoji.storage import deliver
 
 PIECE = 1 << 18  # bytes
 
@@ -31,17 +32,16 @@ class Results:
             raise SettingsError(
                 f"results cannot be kept in {address}: {first_line(reason)}", settings=["store"]
             ) from reason
-        self._root = str(root).rstrip("/")
+        self._address, self._root = address.rstrip("/"), str(root).rstrip("/")
         self._local = isinstance(self._system, LocalFileSystem)
 
     def publish(self, made: Path, name: str) -> int:
-        """Put a finished file in its place; returns its bytes. What an object store is given appears when it is there
-        as a whole. Raises OSError and whatever the store's library raises."""
+        """Put a finished file in its place; returns its bytes. Raises OSError and StorageError."""
         if self._local:
             with atomic(Path(self._root) / name) as temporary:
                 shutil.copyfile(made, temporary)
         else:
-            self._system.put_file(str(made), f"{self._root}/{name}")
+            deliver(made, f"{self._address}/{name}")
         return made.stat().st_size
 
     def path(self, name: str) -> Path | None:

@@ -34,6 +34,7 @@ from followyouremoji.jobs.work import Job
 from followyouremoji.requests.bundled import EXAMPLES, PREFIX
 from followyouremoji.requests.events import OnEvent, Outcome, Stage
 from followyouremoji.requests.request import ModelChoice
+from followyouremoji.storage import StorageError
 
 if TYPE_CHECKING:
     from followyouremoji.animator import PortraitAnimator
@@ -196,7 +197,7 @@ class Worker:
         for pause in PAUSES:
             try:
                 return self.results.publish(made, name)
-            except Exception as reason:  # of whatever library reaches the store
+            except (OSError, StorageError) as reason:
                 log.error("%s cannot be put into the store: %s", name, first_line(reason))
             for _ in range(pause):
                 on_event(Stage("encoding", "The result waits for the server's store"))

@@ -18,7 +18,6 @@ from pydantic import TypeAdapter
 
 from followyouremoji.config import parse
 from followyouremoji.errors import SettingsError, first_line
-from followyouremoji.files import lock
 from followyouremoji.job_server.keys import Client, Keys
 from followyouremoji.job_server.problems import Refused
 from followyouremoji.job_server.request import PARTS, JobRequest, JobSettings
@@ -27,6 +26,7 @@ from followyouremoji.job_server.settings import ServerSettings
 from followyouremoji.job_server.supervisor import Supervisor
 from followyouremoji.job_server.uploads import Form
 from followyouremoji.job_server.worker import JOBS, QUEUE, RESULTS
+from followyouremoji.jobs.folder import claimed
 from followyouremoji.jobs.queue import Entry, Load, Queue
 from followyouremoji.jobs.work import UNDER_WAY
 from followyouremoji.requests.bundled import PORTRAIT_ENDING, PREFIX, example_names, motion_names
@@ -48,18 +48,7 @@ class JobServer:
     def __init__(self, settings: ServerSettings, model: ModelChoice) -> None:
         self.settings, self.model = settings, model
         place = settings.place
-        try:
-            (place / JOBS).mkdir(parents=True, exist_ok=True)
-            place.chmod(0o700)
-            self._held = lock(place / "lock")
-        except OSError as reason:
-            raise SettingsError(
-                f"{place} cannot be used ({reason.strerror}); give another", settings=["folder"]
-            ) from None
-        if self._held is None:
-            raise SettingsError(
-                f"another server is at work in {place}; end it, or give another", settings=["folder"]
-            )
+        self._held = claimed(place, JOBS, "server")
         self.keys = Keys(place)
         if not settings.local and not self.keys.clients():
             raise SettingsError(
@@ -86,8 +75,7 @@ class JobServer:
     def __exit__(self, *reason: object) -> None:
         self._stopped.set()
         self.queue.close()
-        if self._held is not None:
-            self._held.release()
+        self._held.release()
 
     def start(self) -> None:
         """Have workers work, and what is too old removed."""

@@ -28,7 +28,8 @@ from weakref import WeakValueDictionary
 
 from followyouremoji.config import parse, validated
 from followyouremoji.errors import DataError, SettingsError
-from followyouremoji.files import atomic, clear_stale, lock, write_json
+from followyouremoji.files import atomic, clear_stale, write_json
+from followyouremoji.jobs.folder import claimed
 from followyouremoji.jobs.work import UNDER_WAY, JobState
 from followyouremoji.requests.bundled import PREFIX
 from followyouremoji.studio.examples import bundled_material
@@ -265,18 +266,7 @@ class Store:
         self.folder, self.visitor_bytes = folder, visitor_bytes
         self._visitors: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
         self._visitors_lock = Lock()
-        try:
-            (folder / "visitors").mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            self._held = lock(folder / "lock")
-        except OSError as reason:
-            raise SettingsError(
-                f"{folder} cannot be used ({reason.strerror}); give another", settings=["folder"]
-            ) from None
-        if self._held is None:
-            raise SettingsError(
-                f"another studio is at work in {folder}; end it, or give another", settings=["folder"]
-            )
+        self._held = claimed(folder, "visitors", "studio")
         for visitor in self._all():
             self._begin_again(visitor)
 
@@ -284,8 +274,7 @@ class Store:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        if self._held is not None:
-            self._held.release()
+        self._held.release()
 
     def visitor(self, token: str) -> Visitor:
         """The visitor with a token; the folder's name does not tell the token."""

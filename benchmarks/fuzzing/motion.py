@@ -90,7 +90,7 @@ def use_motion(path: Path) -> None:
 
 
 READERS = (
-    Reader("motion/fyemotion", motions, from_file(use_motion, "input.fyemotion")),
+    Reader("motion/fyemotion", motions, from_file(use_motion, "input.fyemotion"), memory=1024),
     Reader("motion/released", templates, from_file(use_motion, "input.npy")),
     Reader(
         "motion/keyframes",

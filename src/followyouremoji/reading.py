@@ -51,19 +51,20 @@ def read_bytes(path: Path, most: int) -> bytes:
     return b"".join(chunks)
 
 
-def read_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
+def read_json(path: Path, most: int = MOST_JSON, *, finite: bool = True) -> dict[str, Any]:
     """The JSON object in a file, see `read_bytes` and `json_object`. Raises OSError and ValueError."""
-    return json_object(read_bytes(path, most))
+    return json_object(read_bytes(path, most), finite=finite)
 
 
-def json_object(text: bytes | str) -> dict[str, Any]:
-    """The object that a JSON text holds. All its numbers are finite.
+def json_object(text: bytes | str, *, finite: bool = True) -> dict[str, Any]:
+    """The object that a JSON text holds. All its numbers are `finite`, unless that is False.
 
     Raises ValueError where the text is no JSON, holds something else, nests deeper than `DEEPEST`, or has NaN, an
     infinity, or an integer of more than `LONGEST_INTEGER` digits.
     """
+    number = _finite if finite else float
     try:
-        value = json.loads(text, parse_float=_finite, parse_int=_integer, parse_constant=_finite)
+        value = json.loads(text, parse_float=number, parse_int=_integer, parse_constant=number)
     except RecursionError:
         _too_deep()
     if not isinstance(value, dict):

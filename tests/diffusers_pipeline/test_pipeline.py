@@ -20,6 +20,7 @@ from PIL import Image
 from followyouremoji import AnimationSettings, FollowYourEmojiPipeline, PortraitAnimator
 from followyouremoji.checkpoints.lora import Lora, write_lora
 from followyouremoji.diffusers_pipeline import FollowYourEmojiScheduler
+from followyouremoji.diffusers_pipeline.conversion import check_folder
 from followyouremoji.errors import ClipError, SettingsError, WeightsError
 from followyouremoji.requests.bundled import bundled_motion, portrait_path
 
@@ -119,6 +120,13 @@ def test_schedulers_of_higher_order_come_close_with_many_steps(portrait: DrawnPo
         pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
         other = made(pipe, portrait, num_inference_steps=10).astype(int)
         assert np.abs(other - many).mean() < 0.25 * np.abs(few - many).mean()
+
+
+def test_a_saved_scheduler_may_have_infinite_settings(pipe: FollowYourEmojiPipeline, tmp_path: Path) -> None:
+    pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config)
+    pipe.save_pretrained(tmp_path)
+    assert "-Infinity" in (tmp_path / "scheduler" / "scheduler_config.json").read_text()
+    check_folder(tmp_path)
 
 
 def test_a_scheduler_for_other_networks_is_refused(

@@ -171,6 +171,13 @@ def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, words: str) ->
     assert len(str(caught.value)) < len(str(path)) + 900
 
 
+def test_the_longest_motion_of_keyframes_can_be_read_again(tmp_path: Path) -> None:
+    """A face at rest packs to a hundredth, and its file was taken for one made to fill the memory."""
+    still = keyframe_motion([Keyframe(seconds=0.0)], 60.0, 600.0)
+    still.save(tmp_path / "still.fyemotion")
+    assert len(Motion.load(tmp_path / "still.fyemotion")) == len(still)
+
+
 def test_missing_files_and_bad_keyframes_in_python(tmp_path: Path) -> None:
     with pytest.raises(MotionError, match=r"absent\.json cannot be read"):
         read_keyframes(tmp_path / "absent.json")

@@ -80,6 +80,13 @@ def test_other_containers(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose([time for time, _ in frames], np.arange(20) / 25, atol=2e-3)
 
 
+def test_frames_without_any_packing(tmp_path: Path) -> None:
+    frame = b"FRAME\n" + bytes([180]) * (64 * 64) + bytes([128]) * (2 * 32 * 32)
+    (tmp_path / "clip.y4m").write_bytes(b"YUV4MPEG2 W64 H64 F25:1 Ip A1:1 C420jpeg\n" + 3 * frame)
+    with ClipReader(tmp_path / "clip.y4m") as reader:
+        assert [picture.shape for _, picture in reader] == 3 * [(64, 64, 3)]
+
+
 @pytest.mark.parametrize(
     ("rotation", "mirrored"), [(90, False), (180, False), (270, False), (0, True), (90, True)]
 )

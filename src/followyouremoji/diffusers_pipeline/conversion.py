@@ -197,7 +197,8 @@ def check_folder(folder: Path, *, passed: frozenset[str] = frozenset()) -> Model
     for name in set(foreign_folders(config)) - passed:
         _load_foreign(folder / name)
     if SCHEDULER_FOLDER not in passed:
-        _read_json(folder / SCHEDULER_FOLDER / "scheduler_config.json")
+        # Some of diffusers' own say -Infinity, such as DPMSolverMultistepScheduler's.
+        _read_json(folder / SCHEDULER_FOLDER / "scheduler_config.json", finite=False)
     return config
 
 
@@ -234,11 +235,11 @@ def _sizes(file: Path) -> Any:
     return sizes
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _read_json(file: Path, *, finite: bool = True) -> dict[str, Any]:
     if not file.is_file():
         raise WeightsError(f"{file} is missing: the folder is incomplete; convert, save or fetch it again")
     try:
-        return read_json(file)
+        return read_json(file, finite=finite)
     except (OSError, ValueError) as error:
         raise WeightsError(
             f"{file} cannot be read as JSON ({first_line(error)}); convert, save or fetch it again"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,av1,obu,ivf,flv,asf,ogg,mxf,nut,dv,gif,"
-    "mp3,aac,wav,w64,flac,aiff,caf,amr,ac3,eac3"
+    "yuv4mpegpipe,mp3,aac,wav,w64,flac,aiff,caf,amr,ac3,eac3"
 )
 """What FFmpeg reads here, by its names. None of them leads to another file, as playlists do, nor to a device."""
 BOUNDS = {"max_pixels": str(LARGEST_PIXELS)}

@@ -187,7 +187,7 @@ def run(options: argparse.Namespace, folder: Path, target: Target, figures: Figu
     """Have the clients do their work; returns the seconds that it took."""
     makers = forms(folder)
     target.served.wait_until_ready()
-    together, ended = threading.Barrier(options.clients + 1), threading.Event()
+    together = threading.Barrier(options.clients + 1)
     jobs = [
         [makers[n % len(makers)]() for n in range(c, options.jobs, options.clients)]
         for c in range(options.clients)
@@ -200,7 +200,8 @@ def run(options: argparse.Namespace, folder: Path, target: Target, figures: Figu
         ]
         together.wait()
         began = time.perf_counter()
-        while not all(one.done() for one in works) and not ended.wait(1.0):
+        while not all(one.done() for one in works):
+            time.sleep(1.0)
             figures.memory.append((time.perf_counter() - began, *target.memory()))
             if kills and sum(figures.states.values()) >= kills[0]:
                 kills.pop(0)

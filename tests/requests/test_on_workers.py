@@ -29,12 +29,6 @@ from followyouremoji.settings import AnimationSettings
 from followyouremoji.storage import StorageError, deliver, names_in
 
 
-@pytest.fixture(autouse=True)
-def _same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the records of all results."""
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
-
-
 @pytest.fixture
 def asked(model: Path, clip: Path, tmp_path: Path) -> BatchRequest:
     return BatchRequest(

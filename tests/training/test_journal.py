@@ -24,9 +24,8 @@ def test_rows_up_to_a_step_stay_as_they_are(tmp_path: Path, damage: bytes) -> No
     log = tmp_path / "log.csv"
     log.write_bytes("".join(ROWS).encode() + damage)
     rewind(log, 2)
-    before, _, after = log.read_bytes().partition(b"2,0.4\r\n")
-    assert before == "".join(ROWS[:2]).encode()
-    assert not after or after == b'2,"0.1\r\n'
+    whole, left = "".join(ROWS[:3]).encode(), log.read_bytes()
+    assert left in (whole, whole + b'2,"0.1\r\n')
     append(log, {"step": 3, "loss": 0.2})
     assert log.read_bytes().endswith(b"\r\n3,0.2\r\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from tests.hostile_http import TYPES, bodies_like, paths_like
 
 PAIRS, SYSTEMS = ("one", "two"), ("a", "b", "c")
 ROUTES = ("GET /", "POST /visits", "GET /visits/{}", "PUT /visits/{}/questions/{}/{}", "GET /media/{}")
+orders = (st.permutations(range(3)) | st.lists(st.integers(-1, 3), max_size=4)).map(
+    lambda order: json.dumps({"order": order}).encode()
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +38,16 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 def test_no_request_is_a_fault(answers: Answers, tmp_path: Path, data: st.DataObject) -> None:
     with TestClient(study_app(answers, PAIRS, tmp_path, 2)) as client:
         token = client.post("/visits", json={}).json()["visit"]
-        route = data.draw(st.sampled_from((*ROUTES, f"PUT /visits/{token}/questions/1/{ASPECTS[0]}")))
+        ranking = st.just(f"PUT /visits/{token}/questions/1/{ASPECTS[0]}")
+        route = data.draw(ranking | st.sampled_from(ROUTES))
         method, path = route.split(" ")
+        sent = data.draw(orders | bodies_like({"order": [0, 0, 1]})) if method in ("POST", "PUT") else None
         answer = client.request(
             method,
             data.draw(paths_like(path)),
-            content=data.draw(bodies_like({"order": [0, 0, 1]})) if method in ("POST", "PUT") else None,
+            content=sent,
             headers={"content-type": data.draw(st.sampled_from(TYPES))},
         )
         assert answer.status_code < 500
-        assert client.get(f"/visits/{token}").json()["done"] == 0
+        (question,) = answers.questions()[token]
+        assert question.rankings == {} or sorted(json.loads(sent or "")["order"]) == [0, 1, 2]

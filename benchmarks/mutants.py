@@ -22,11 +22,13 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from queue import Empty
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 TREE = ("src", "tests", "benchmarks", "comfyui", "configs", "docs", "pyproject.toml", "README.md", "LICENSE")
@@ -55,10 +57,14 @@ HEAVY = (
     "hypothesis",
     "mediapipe",
 )
-FIRST_SECONDS, ALL_SECONDS = (
-    20.0,
-    240.0,
-)  # of tests, at the speed of their first run: of each mutant, of a survivor
+FATES: dict[int, str] = {
+    pytest.ExitCode.OK: "survives",
+    pytest.ExitCode.INTERNAL_ERROR: "unclear",
+    pytest.ExitCode.USAGE_ERROR: "unclear",  # a test of that name is not found
+    pytest.ExitCode.NO_TESTS_COLLECTED: "unclear",
+}
+FIRST_SECONDS, ALL_SECONDS = 20.0, 120.0
+"""Of tests, at the speed of their first run: of each mutant, and of one that survives the first."""
 SLOWER = 4.0  # times as long as at first a test may take before it counts as one that does not end
 
 
@@ -141,8 +147,6 @@ def measured_tests(folder: Path, rooms: Iterable[str]) -> dict[str, float]:
 
 def measure(tree: Path, times: Path, coverage: Path, *rooms: str) -> None:
     """Run the tests of the rooms in `tree`, noting their seconds and the lines that each executes."""
-    import pytest
-
     seconds: dict[str, float] = defaultdict(float)
     failed = set()
 
@@ -193,45 +197,45 @@ def tested(
     mutants: list[Mutant], folder: Path, seconds: dict[str, float], workers: int
 ) -> Iterator[dict[str, Any]]:
     """What becomes of each mutant, as it is known."""
-    context = get_context("fork")
-    waiting, known = context.Queue(), context.Queue()
-    for mutant in mutants:
-        waiting.put(mutant)
-    trees = [folder / f"tree{number}" for number in range(workers)]
-    processes = [
-        context.Process(target=work, args=(waiting, known, tree, folder / "coverage", seconds))
-        for tree in trees
-    ]
-    for process in processes:
-        process.start()
-    for _ in mutants:
-        yield known.get()
-    for process, tree in zip(processes, trees, strict=True):
-        process.join()
+    given = (folder, folder / "coverage", seconds)
+    with ProcessPoolExecutor(workers, get_context("fork"), begin, given) as pool:
+        for ended in as_completed([pool.submit(fate, mutant) for mutant in mutants]):
+            yield ended.result()
+    for tree in folder.glob("tree*"):
         shutil.rmtree(tree)
 
 
-def work(waiting: Any, known: Any, tree: Path, coverage: Path, seconds: dict[str, float]) -> None:
-    copied_tree(tree)
+@dataclass(frozen=True)
+class Workplace:
+    """What a worker tests mutants with."""
+
+    tree: Path
+    cover: Cover
+    seconds: dict[str, float]
+
+
+def begin(folder: Path, coverage: Path, seconds: dict[str, float]) -> None:
+    """Give this worker a tree of its own."""
+    global workplace
+    tree = copied_tree(folder / f"tree{os.getpid()}")
     os.environ.update(environment(tree))
     os.chdir(tree)
     sys.path[:0] = [str(tree / "src"), str(tree)]
-    cover = Cover(coverage)
     for name in HEAVY:  # once, not once a mutant
         __import__(name)
-    while True:
-        try:
-            mutant = waiting.get(timeout=1)
-        except Empty:
-            return
-        known.put(fate(mutant, tree, cover, seconds))
+    workplace = Workplace(tree, Cover(coverage), seconds)
 
 
-def fate(mutant: Mutant, tree: Path, cover: Cover, seconds: dict[str, float]) -> dict[str, Any]:
-    """Whether a mutant is "killed" by a test, makes one take "too long", "survives", or has no test ("uncovered")."""
+workplace: Workplace
+
+
+def fate(mutant: Mutant) -> dict[str, Any]:
+    """Whether a mutant is "killed" by a test, makes one take "too long", "survives", has no test ("uncovered"), or
+    keeps the tests from being run ("unclear")."""
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
+    tree, cover, seconds = workplace.tree, workplace.cover, workplace.seconds
     path = tree / "src" / "followyouremoji" / mutant.module
     own = Path("tests", mutant.module).with_name(f"test_{Path(mutant.module).name}").as_posix()
     tests = sorted(
@@ -280,14 +284,12 @@ def outcome(tests: list[str], limit: float) -> str:
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)
         os.dup2(silent, 2)
-        import pytest
-
         os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", *tests]))
     end = time.monotonic() + limit
     while time.monotonic() < end:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            return "survives" if status == 0 else "killed"
+            return FATES.get(os.waitstatus_to_exitcode(status), "killed")  # by a fault in C, too
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -297,15 +299,15 @@ def outcome(tests: list[str], limit: float) -> str:
 def report(results: list[dict[str, Any]], in_all: int) -> str:
     from followyouremoji.benchmark.tables import markdown  # not before the forks, which import mutants
 
-    rows = [["room", "mutants", "killed", "too long", "survive", "no test", "noticed"]]
+    rows = [["room", "mutants", "killed", "too long", "survive", "no test", "unclear", "noticed"]]
     by_room: dict[str, list[str]] = defaultdict(list)
     for one in results:
         by_room[Mutant(**one["mutant"]).room].append(one["fate"])
     by_room["all"] = [one["fate"] for one in results]
     for room, fates in by_room.items():
-        counts = [fates.count(fate) for fate in ("killed", "too long", "survives", "uncovered")]
+        counts = [fates.count(fate) for fate in ("killed", "too long", "survives", "uncovered", "unclear")]
         rows.append([room, str(len(fates)), *map(str, counts), f"{(counts[0] + counts[1]) / len(fates):.1%}"])
-    left = [one for one in results if one["fate"] in ("survives", "uncovered")]
+    left = [one for one in results if one["fate"] not in ("killed", "too long")]
     changes = "\n".join(f"{one['mutant']['module']} ({one['fate']})\n{one['change']}" for one in left)
     return f"{markdown(rows)}\n\nA sample of {len(results)} from {in_all}. Not noticed:\n\n{changes}"
 
@@ -328,6 +330,7 @@ def environment(tree: Path) -> dict[str, str]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        measure(*map(Path, sys.argv[2:5]), *sys.argv[5:])
+        tree, times, coverage = map(Path, sys.argv[2:5])
+        measure(tree, times, coverage, *sys.argv[5:])
     else:
         main()

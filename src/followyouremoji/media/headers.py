@@ -48,7 +48,8 @@ def is_heic(file: InputFile) -> bool:
 
 
 def check_samples(file: InputFile, error: type[UserError]) -> None:
-    """Raise `error` where an MP4 promises more samples than its bytes can hold; other files pass. Raises OSError."""
+    """Raise `error` where an MP4's index is packed, or promises more samples than its bytes can hold; other files pass.
+    Raises OSError."""
     with file.open() as opened:
         size, samples, edits = _length(opened), 0, 1
         for number, (kind, begin, _) in enumerate(_all_boxes(opened, 0, size)):
@@ -59,8 +60,9 @@ def check_samples(file: InputFile, error: type[UserError]) -> None:
                     edits = max(edits, numbers[1])
                 else:
                     samples += numbers[1 if kind == b"trun" else 2]
-            packed = kind == b"cmov"  # of another age, and as large as it likes when it is unpacked
-            if packed or number > MOST_BOXES or samples * edits > SAMPLES_PER_BYTE * size + SPARE_SAMPLES:
+            if kind == b"cmov":  # as large as it likes when it is unpacked
+                raise error(f"{file} has a packed index, as old QuickTime files have; save it anew as MP4")
+            if number > MOST_BOXES or samples * edits > SAMPLES_PER_BYTE * size + SPARE_SAMPLES:
                 raise error(
                     f"{file} cannot be read as a clip: its index promises more than the file can hold"
                 )

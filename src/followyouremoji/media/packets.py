@@ -114,7 +114,8 @@ def open_container(file: InputFile) -> "InputContainer":
         return av.open(place, "r", options=BOUNDS, container_options=allowed, **_leniency())
     except (av.FFmpegError, OSError, ValueError) as reason:
         raise ClipError(
-            f"{file} cannot be read as a clip: it is not a video, or damaged or cut off ({in_words(reason)})"
+            f"{file} cannot be read as a clip: it is not a video of a kind that is read, or damaged or cut off "
+            f"({in_words(reason)})"
         ) from reason
 
 

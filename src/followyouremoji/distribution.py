@@ -20,17 +20,9 @@ from torch import Tensor
 
 from followyouremoji.checkpoints.codec import to_pictures
 from followyouremoji.checkpoints.model import Model
+from followyouremoji.decoding import DECODED_AT_ONCE, CodedWarps, Pose, coded_poses
 from followyouremoji.executors import Executor
-from followyouremoji.generation import (
-    DECODED_AT_ONCE,
-    CodedWarps,
-    Course,
-    ModelReader,
-    Pose,
-    Steps,
-    coded_poses,
-    read_portrait,
-)
+from followyouremoji.generation import Course, ModelReader, Steps, read_portrait
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.networks.finite import finite
 from followyouremoji.sampling.progressive import Level, Segment, batched

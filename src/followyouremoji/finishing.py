@@ -8,8 +8,9 @@ from threading import Event
 
 import numpy as np
 
+from followyouremoji.decoding import Pose
 from followyouremoji.face.timeline import timeline
-from followyouremoji.generation import Course, Generating, Pose, shown_together, with_those_between
+from followyouremoji.generation import Course, Generating, shown_together, with_those_between
 from followyouremoji.numpy_threads import without_numpy_threads
 from followyouremoji.prefetch import prefetch
 from followyouremoji.prepared import PreparedGroup, Square

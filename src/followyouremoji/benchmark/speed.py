@@ -23,8 +23,9 @@ from followyouremoji.benchmark.observation import Observer
 from followyouremoji.benchmark.suite import Case
 from followyouremoji.benchmark.systems import prepare_case
 from followyouremoji.checkpoints.model import Model
+from followyouremoji.decoding import DECODED_AT_ONCE, Decoder, in_groups
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import DECODED_AT_ONCE, Decoder, ModelReader, in_groups, read_portrait
+from followyouremoji.generation import ModelReader, read_portrait
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.presets import (
     PRESETS,

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from followyouremoji.checkpoints.model import Model
+from followyouremoji.decoding import decoded
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import ModelReader, decoded
+from followyouremoji.generation import ModelReader
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.guidance import ClipConditioning

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from followyouremoji.checkpoints.model import Model
+from followyouremoji.decoding import Decoder
 from followyouremoji.face.between import GeneratedPose, generated_poses, pose_between
 from followyouremoji.face.timeline import Timeline
-from followyouremoji.generation import Clip, Decoder, ModelReader, read_portrait
+from followyouremoji.generation import Clip, ModelReader, read_portrait
 from followyouremoji.networks.config import LATENT_STRIDE
 from followyouremoji.prepared import Prepared
 from followyouremoji.sampling.guidance import ClipConditioning

@@ -181,8 +181,7 @@ def checksum(path: Path) -> str:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether something lies at an output's place; a link that leads nowhere, too. An empty
-    folder is nothing, it may be filled unasked."""
+    """Whether something lies at an output's place, a link that leads nowhere, too; an empty folder may be filled."""
     return os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +71,8 @@ def test_many_workers_do_each_job_once(tmp_path: Path) -> None:
 
     def work(name: str) -> None:
         mine = Queue(tmp_path / "queue.sqlite")
-        while first.counts().get("done", 0) < len(jobs):
+        end = time.monotonic() + 60
+        while first.counts().get("done", 0) < len(jobs) and time.monotonic() < end:
             if (entry := mine.claim(name)) is not None and mine.finish(entry.id, name, "done"):
                 done.append(entry.id)
         mine.close()

@@ -124,7 +124,7 @@ def left_behind(folder: Path) -> Iterator[str]:
 def killed(unbroken: Unbroken, times: int, seed: int = 0) -> Tally:
     """Kill a command so often; each run goes on with what the last one left, until one comes to its end."""
     tally, rng = Tally(), random.Random(f"{unbroken.command.name} {seed}")
-    while tally.broken < times:
+    while tally.broken < times and tally.ends <= times:
         folder, before = unbroken.new_folder("killed"), dict[str, tuple[int, int]]()
         while True:
             kill = None
@@ -145,6 +145,8 @@ def killed(unbroken: Unbroken, times: int, seed: int = 0) -> Tally:
             tally.resumed += bool(now)
             tally.absent += not now
             before = now
+    if tally.broken < times:
+        tally.faults.append(f"the command ended before {times - tally.broken} of {times} kills")
     return tally
 
 

@@ -192,7 +192,7 @@ def read_tensors(file: Path, *, checkpoint: bool = False) -> dict[str, Tensor]:
             f"{file} cannot be read as a file of tensors: it is damaged or incomplete; fetch it again"
         ) from error
     if not isinstance(tensors, dict) or not all(
-        isinstance(name, str) and _is_plain(value) for name, value in tensors.items()
+        isinstance(name, str) and _is_dense(value) for name, value in tensors.items()
     ):
         raise WeightsError(
             f"{file} is not a network's weights: it must hold named tensors and nothing else; fetch it again"
@@ -209,7 +209,7 @@ def _check_unpacked(file: IO[bytes]) -> None:
             raise ValueError("it is packed")
 
 
-def _is_plain(value: object) -> bool:
+def _is_dense(value: object) -> bool:
     """Whether it is a tensor of numbers, one after the other in memory."""
     return (
         isinstance(value, Tensor)

@@ -38,7 +38,7 @@ ANIMATION_FORMATS = ("GIF", "WEBP", "PNG", "AVIF", "JPEG")
 _MOVING_FORMATS = ANIMATION_FORMATS[:-1]
 _SHORTEST_DELAY = 0.02  # seconds; browsers show shorter delays of GIFs as
 _USUAL_DELAY = 0.1
-_LONGEST_DELAY = 60.0
+_LONGEST_DELAY = 60.0  # our own bound, since each moment is a frame to be made
 MOST_ANIMATED = 5_000_000_000
 """Pixels of all frames of an animated picture, which are decoded to know their times: 5000 frames of a megapixel."""
 _TRANSPARENT_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}

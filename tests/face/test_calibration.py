@@ -70,7 +70,7 @@ def test_an_expression_is_told_from_rest(hello: Motion) -> None:
         restlessness(np.repeat(one[None], 5, axis=0), hello.size)
         for one in (hello.landmarks[0], hello.landmarks[widest(hello)])
     )
-    assert resting[0] == speaking[0] == 0.0
+    assert max(resting[0], speaking[0]) < 1e-6  # within rounding
     assert resting[1] < min(RELAXED, 0.8 * speaking[1])
 
 

@@ -124,3 +124,15 @@ def test_what_cannot_sign_is_refused_before_any_work(tmp_path: Path, problem: st
     with pytest.raises(SettingsError, match=words) as error:
         Signer(chain, key, authority)
     assert error.value.settings
+
+
+def test_an_authority_that_fails_in_the_end_costs_the_time_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Signer, "_try", lambda *_: None)  # when it still answered
+    signer = Signer(*write_certificate(tmp_path), "http://127.0.0.1:9")
+    with pytest.warns(UserWarning, match="no time"):
+        write(tmp_path / "a.png", signer)
+    manifest = read_manifest(tmp_path / "a.png", "image/png")
+    assert manifest is not None
+    assert (manifest.validity, manifest.signed) == ("untrusted", None)

@@ -7,6 +7,7 @@ signs is the user: a certificate and its key are given, none comes with this pro
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -110,15 +111,25 @@ class Signer:
         self._sign(trial, BytesIO(), "image/png", None, authority)
 
     def sign(self, file: Path, ending: str, record: Record | None) -> None:
-        """Put a manifest into a finished file of an ending in `MIME`. Raises OSError where that fails."""
+        """Put a manifest into a finished file of an ending in `MIME`. Raises OSError where that fails.
+
+        Where the timestamp authority answers no more, the signature has no time, of which a warning tells.
+        """
         signed = file.with_name(f"signed{file.suffix}")
-        try:
-            with file.open("rb") as source, signed.open("w+b") as destination:
-                self._sign(source, destination, MIME[ending], record, self._authority)
-        except OSError:
-            raise
-        except Exception as reason:
-            raise OSError(None, f"it could not be signed: {_in_words(reason)}") from reason
+        for authority in dict.fromkeys((self._authority, None)):
+            try:
+                with file.open("rb") as source, signed.open("w+b") as destination:
+                    self._sign(source, destination, MIME[ending], record, authority)
+                break
+            except OSError:
+                raise
+            except Exception as reason:
+                if authority is None:
+                    raise OSError(None, f"it could not be signed: {_in_words(reason)}") from reason
+                warnings.warn(
+                    f"the timestamp authority {authority} vouches for nothing any more: {_in_words(reason)}; the signature has no time",
+                    stacklevel=2,
+                )
         signed.replace(file)
 
     def _sign(

@@ -56,6 +56,11 @@ def test_a_config_survives_json_pickling_and_changes() -> None:
             '{"output": "a", "frame": 1}',
             "unknown entry `frame`; known are width, angle, opacity, output, brushes",
         ),
+        (
+            '{"output": "a", "frame": 1, "wall": 2, "brushes": [{"nails": 3}]}',
+            "unknown entry `brushes[0].nails`; known are width, angle, opacity; unknown entry `frame`; known are width, angle, "
+            "opacity, output, brushes, style, layers; unknown entry `wall`",
+        ),
         ('{"output": "a", "style": "wax"}', "`style` must be 'oil' or 'ink', not 'wax'"),
         (
             '{"output": "a", "brushes": [{}, {"width": 0}]}',

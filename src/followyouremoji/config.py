@@ -110,10 +110,12 @@ def _in_words(kind: Any, error: ValidationError) -> str:
     # A list is called too short, too, where an entry of it is wrong.
     mistakes = [one for one in found if one["type"] != "too_short" or one["loc"] not in within]
     more = f"; and {len(mistakes) - NAMED} more mistakes" if len(mistakes) > NAMED else ""
-    return "; ".join(_mistake(schema, one) for one in mistakes[:NAMED]) + more
+    clauses = dict.fromkeys(clause for one in mistakes[:NAMED] for clause in _mistake(schema, one))
+    return "; ".join(clauses) + more
 
 
-def _mistake(schema: JsonSchema, error: ErrorDetails) -> str:
+def _mistake(schema: JsonSchema, error: ErrorDetails) -> Iterator[str]:
+    """What is wrong, and what may help, which is the same for several mistakes in one table."""
     definitions, path, at = schema.get("$defs", {}), "", schema
     known: dict[str, JsonSchema] = {}
     for part in error["loc"]:
@@ -130,17 +132,18 @@ def _mistake(schema: JsonSchema, error: ErrorDetails) -> str:
         case "unexpected_keyword_argument":
             name = shown(str(error["loc"][-1]))
             close = get_close_matches(name, known, 1)
-            hint = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
-            return f"unknown entry `{f'{path}.{name}' if path else name}`; {hint}"
+            yield f"unknown entry `{f'{path}.{name}' if path else name}`"
+            yield f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
         case "missing" | "missing_keyword_only_argument":
-            return f"the entry `{path}` is missing"
+            yield f"the entry `{path}` is missing"
         case "value_error":
-            return (f"`{path}`: " if path else "") + str(error["ctx"]["error"])
+            yield (f"`{path}`: " if path else "") + str(error["ctx"]["error"])
         case "too_short" if at.get("minItems") != at.get("maxItems"):
             least, length = error["ctx"]["min_length"], error["ctx"]["actual_length"]
-            return f"`{path}` must have at least {least} entr{'y' if least == 1 else 'ies'}, not {length}"
+            yield f"`{path}` must have at least {least} entr{'y' if least == 1 else 'ies'}, not {length}"
         case "json_invalid":
-            return f"it is no JSON text ({error['ctx']['error']})"
-    value = error["input"]
-    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    return f"{f'`{path}`' if path else 'it'} must be {allowed(at, definitions)}, not {shown(text)}"
+            yield f"it is no JSON text ({error['ctx']['error']})"
+        case _:
+            value = error["input"]
+            text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+            yield f"{f'`{path}`' if path else 'it'} must be {allowed(at, definitions)}, not {shown(text)}"

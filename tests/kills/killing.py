@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 INJECTION = Path(__file__).parent / "injection"
@@ -74,7 +74,8 @@ def run(arguments: Sequence[object], folder: Path, kill: Kill | None = None) -> 
         printed, _ = process.communicate(timeout=PATIENCE)
     finally:
         end(process)
-    return Ended(process.returncode, printed, int(counted.read_text()) if counted.exists() else 0)
+    ended = Ended(process.returncode, printed)
+    return ended if ended.killed else replace(ended, steps=int(counted.read_text()))
 
 
 def end(process: subprocess.Popen[str]) -> None:

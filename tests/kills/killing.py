@@ -75,7 +75,9 @@ def run(arguments: Sequence[object], folder: Path, kill: Kill | None = None) -> 
     finally:
         end(process)
     ended = Ended(process.returncode, printed)
-    return ended if ended.killed else replace(ended, steps=int(counted.read_text()))
+    if ended.killed or not counted.exists():
+        return ended
+    return replace(ended, steps=int(counted.read_text()))
 
 
 def end(process: subprocess.Popen[str]) -> None:

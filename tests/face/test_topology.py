@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from followyouremoji.face import topology
+from followyouremoji.face.shapes import mirror_points
 from followyouremoji.face.topology import TRIANGLES, mean_face, rigid_weights
 
 LOOPS = ("FACE_OVAL_LOOP", "LEFT_EYE_LOOP", "RIGHT_EYE_LOOP", "INNER_LIPS_LOOP", "OUTER_LIPS_LOOP")
@@ -78,3 +80,40 @@ def test_the_room_needs_no_mediapipe_and_no_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+BROW_AND_EYE = ("EYEBROW_UPPER", "EYEBROW_LOWER", "CREASE", "EYE_UPPER", "EYE_LOWER")
+LIPS = ("OUTER_LIPS_UPPER", "INNER_LIPS_UPPER", "INNER_LIPS_LOWER", "OUTER_LIPS_LOWER")
+
+
+@pytest.mark.parametrize("name", [*BROW_AND_EYE, "EYE_CORNERS", "IRIS"])
+def test_what_is_on_the_left_mirrors_what_is_on_the_right(name: str) -> None:
+    left, right = (np.atleast_1d(getattr(topology, f"{side}_{name}")) for side in ("LEFT", "RIGHT"))
+    mirror = np.append(mirror_points(), np.r_[473:478, 468:473])
+    np.testing.assert_array_equal(mirror[left], right)
+
+
+@pytest.mark.parametrize("row", [*(getattr(topology, name) for name in LIPS), *topology.LOWER_LIP_ROWS])
+def test_a_row_of_a_lip_mirrors_itself(row: topology.Loop) -> None:
+    np.testing.assert_array_equal(mirror_points()[list(row)], row[::-1])
+
+
+@pytest.mark.parametrize(
+    "row", [*(getattr(topology, f"LEFT_{name}") for name in BROW_AND_EYE), *topology.LOWER_LIP_ROWS]
+)
+def test_rows_go_along_the_mesh(row: topology.Loop) -> None:
+    edges = {frozenset((a, b)) for triangle in TRIANGLES.tolist() for a in triangle for b in triangle}
+    assert {frozenset(pair) for pair in pairwise(row)} <= edges
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [getattr(topology, f"LEFT_{name}") for name in BROW_AND_EYE],
+        [getattr(topology, name) for name in LIPS],
+        topology.LOWER_LIP_ROWS,
+    ],
+)
+def test_rows_lie_below_each_other(rows: list[topology.Loop]) -> None:
+    heights = [mean_face()[list(row), 1].mean() for row in rows]
+    assert heights == sorted(heights, reverse=True)

@@ -120,9 +120,12 @@ def mutants_of(room: str) -> Iterator[Mutant]:
         nodes = list(ast_nodes(get_ast_from_path(path)))
         for name in OPERATORS:
             operator = get_operator(f"core/{name}")()
-            places = (place for node in nodes for place in operator.mutation_positions(node))
-            for occurrence, ((line, _), _) in enumerate(places):
-                yield Mutant(path.relative_to(package).as_posix(), name, occurrence, line)
+            places = ((node, place) for node in nodes for place in operator.mutation_positions(node))
+            for occurrence, (node, ((line, _), _)) in enumerate(places):
+                if (
+                    node.parent is None or node.parent.type != "parameters"
+                ):  # a lone star there multiplies nothing
+                    yield Mutant(path.relative_to(package).as_posix(), name, occurrence, line)
 
 
 def measured_tests(folder: Path, rooms: Iterable[str]) -> dict[str, float]:

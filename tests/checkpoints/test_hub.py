@@ -285,7 +285,7 @@ def test_without_a_network_the_error_says_what_to_fetch_and_where_to_put_it(hub)
             plan_download(form, endpoint=address)
         for part in (
             *parts,
-            "stabilityai/sd-vae-ft-mse",
+            "config.json and diffusion_pytorch_model.safetensors of stabilityai/sd-vae-ft-mse",
             "huggingface.co",
             "fye weights convert",
             str(released_folder()),

@@ -8,6 +8,7 @@ import pytest
 from followyouremoji.face.drawing import (
     CONTOUR_COLOUR,
     EXPRESSION_POINTS,
+    PARTS,
     PUPIL_COLOUR,
     LandmarkStyle,
     draw_landmarks,
@@ -42,6 +43,18 @@ def test_the_pixels_are_those_of_the_release() -> None:
     either = drawn.any(axis=-1) | golden["images"].any(axis=-1)
     same = (drawn == golden["images"]).all(axis=-1)
     assert same[either].mean() >= 0.999
+
+
+def test_each_part_has_the_colour_that_networks_have_learnt() -> None:
+    """As the released network was trained: its inference code's colours, by a point in the middle of each part."""
+    colours = {
+        386: (180, 200, 10), 282: (180, 220, 10), 159: (10, 200, 180), 52: (10, 220, 180),  # eyes and brows
+        88: (100, 100, 30), 318: (100, 150, 50), 80: (120, 100, 200), 310: (150, 120, 100),  # lips
+    }  # fmt: skip
+    assert {
+        point: colour for point in colours for colour, edges in PARTS if any(point in edge for edge in edges)
+    } == colours
+    assert (PUPIL_COLOUR, CONTOUR_COLOUR) == ((255, 0, 0), (200, 200, 200))
 
 
 def test_the_default_leaves_out_the_contour_and_the_outer_lips() -> None:

@@ -146,3 +146,16 @@ def test_the_page_describes_every_point() -> None:
 def test_the_example_of_the_page_is_read() -> None:
     (example,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert PlacedPoints.parse(example, "the example").points
+
+
+@pytest.mark.parametrize(
+    ("place", "is_used"), [((-300, 100), True), ((-330, 100), False), ((900, 790), True), ((970, 100), False)]
+)
+def test_a_point_may_lie_outside_by_half_of_the_longer_side(
+    content: dict, place: tuple[int, int], is_used: bool
+) -> None:
+    content["points"] = {**content["points"], "chin": place}
+    if is_used:
+        assert PlacedPoints.parse(json.dumps(content), "face.json").points["chin"] == place
+    else:
+        assert "chin lies at" in refusal(content)

@@ -8,7 +8,7 @@ import torch
 from followyouremoji.networks import AppearanceNet, Denoiser, NetworkConfig
 from followyouremoji.networks.unet import Cache
 from followyouremoji.sampling import guidance
-from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, predict_velocity
+from followyouremoji.sampling.guidance import ClipConditioning, condition_clip, pass_bytes, predict_velocity
 
 CONFIG = NetworkConfig(
     block_channels=(64, 64), layers_per_block=1, heads=2, norm_groups=8, context_width=16, image_width=6
@@ -129,3 +129,10 @@ def test_a_compiled_denoiser_gives_the_same() -> None:
     expected = clip.predict(conditioning)
     clip.denoiser.compile(dynamic=False, backend="eager")
     torch.testing.assert_close(clip.predict(conditioning), expected, atol=1e-4, rtol=0)
+
+
+def test_what_a_pass_holds_grows_with_each_of_its_sides() -> None:
+    once = pass_bytes(CONFIG, 3, 8, 16, 4)
+    assert once == 32 * 3 * 8 * 16 * 64 * 4  # features of as many channels as the first block, 32 times
+    for twice in ((6, 8, 16, 4), (3, 16, 16, 4), (3, 8, 32, 4), (3, 8, 16, 8)):
+        assert pass_bytes(CONFIG, *twice) == 2 * once

@@ -37,10 +37,9 @@ edits = st.lists(
         st.sampled_from((0, 1, 4, 8, 1 << 20)),
         st.sampled_from(SHARP) | st.binary(max_size=8),
     ),
-    min_size=1,
     max_size=5,
 )
-"""Where, as a share of the file, how many bytes are taken out there, and what is put in."""
+"""None, or where, as a share of the file, how many bytes are taken out there, and what is put in."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,12 +59,10 @@ def test_whatever_the_bytes_a_reader_gives_a_value_or_says_what_is_wrong(name: s
     @settings(max_examples=30, deadline=None)
     @given(st.sampled_from(whole_files), edits, st.integers(0))
     def holds(whole: bytes, changes: list[tuple[float, int, bytes]], seed: int) -> None:
-        content = bytearray(whole)
+        content = bytearray(whole if fuzzed.mutate is None else fuzzed.mutate(whole, Random(seed)))
         for share, removed, put in changes:
             place = int(share * len(content))
             content[place : place + removed] = put
-        if fuzzed.mutate is not None:
-            content[:] = fuzzed.mutate(whole, Random(seed))
         with checksums_passed_over():
             verdict = judged(fuzzed, bytes(content))
         assert verdict.fault is None, verdict.details

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sqlite3
@@ -27,6 +26,7 @@ from playwright import sync_api as playwright
 from followyouremoji.benchmark.store import Results
 from tests.benchmark.study.sample import SYSTEMS, write_results
 from tests.browser import chromium
+from tests.programs import environment
 
 BEST, SECOND, WORST = SYSTEMS[:3]
 TO_THE_BROWSERS = 30_000  # milliseconds; on a busy machine
@@ -58,7 +58,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=environment(),
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -12,13 +12,9 @@ from followyouremoji.face.motion import Motion
 from followyouremoji.media.clips import ClipReader
 from followyouremoji.media.pictures import read_picture
 from tests.apps.conftest import Run
+from tests.programs import frames_of
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
-
-
-def frames_of(path: Path) -> list[np.ndarray]:
-    with ClipReader(path) as clip:
-        return [picture for _, picture in clip]
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -183,7 +179,7 @@ def test_a_preview_needs_no_torch(tmp_path: Path) -> None:
 def test_gaps_of_the_face_are_told(fye: Run, clip: Path) -> None:
     from followyouremoji.media.writing import ClipWriter
 
-    pictures = frames_of(clip)
+    pictures = frames_of(clip).astype(np.uint8)
     with ClipWriter("gap.mp4", 25.0, (192, 192)) as writer:
         for picture in (*pictures[:2], np.zeros_like(pictures[0]), *pictures[2:]):
             writer.write(picture)

@@ -11,6 +11,7 @@ from followyouremoji.requests.bundled import EXAMPLES
 from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_nothing_written, assert_refused
 from tests.apps.test_jobs import kill_after
+from tests.programs import frames_of
 
 pytest.importorskip("skia", reason="drawn portraits need skia")
 pytest.importorskip("mediapipe")
@@ -29,11 +30,6 @@ def family(fye: Run) -> Path:
 
 def quick(model: Path, *more: object) -> tuple[object, ...]:
     return ("--weights", model, "--steps", 1, *more)
-
-
-def frames_of(path: str) -> np.ndarray:
-    with ClipReader(Path(path)) as clip:
-        return np.stack([picture for _, picture in clip]).astype(int)
 
 
 def test_all_faces_follow_one_driving(fye: Run, model: Path, clip: Path, family: Path) -> None:

@@ -12,19 +12,14 @@ import numpy as np
 import pytest
 
 from followyouremoji.files import AtomicOutput
-from followyouremoji.media.clips import ClipReader
 from tests.apps.conftest import Run
+from tests.programs import frames_of
 
 
 def command(model: Path, *more: object) -> list[str]:
     """A clip of 16 frames in several parts, by the small model of random weights."""
     options = ("--weights", model, "--steps", 2, "--stop", 16, "--job", "job", "-o", "out.mp4", *more)
     return ["animate", "bundled:ada", "bundled:hello", *(str(option) for option in options)]
-
-
-def frames_of(path: Path) -> np.ndarray:
-    with ClipReader(path) as clip:
-        return np.stack([picture for _, picture in clip]).astype(int)
 
 
 def test_a_killed_run_is_gone_on_with(fye: Run, model: Path) -> None:

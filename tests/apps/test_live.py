@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from followyouremoji.media.writing import ClipWriter
 from tests.apps.conftest import Run
 from tests.apps.test_bad_input import assert_refused
 from tests.media.synthetic import heard_onsets, write_clip
+from tests.programs import environment
 
 PATIENCE = 120.0  # seconds, on a busy machine
 
@@ -49,7 +49,7 @@ def test_ctrl_c_finishes_the_recording(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*command, "--no-show", "--record", "live.webm", "--size", "64"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -20,17 +19,18 @@ import pytest
 pytest.importorskip("gradio", reason="the studio needs Gradio")
 
 from followyouremoji.studio.settings import PASSWORD
+from tests.programs import environment
 
 PATIENCE = 120.0  # seconds, on a busy machine
 
 
-def command(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+def command(*arguments: object, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "followyouremoji", "studio", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        env=environment() | more,
     )
 
 

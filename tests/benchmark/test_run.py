@@ -31,6 +31,7 @@ from followyouremoji.errors import DataError, SettingsError
 from followyouremoji.executors import Executor, Local, Processes, RayCluster
 from followyouremoji.media.clips import ClipReader
 from tests.benchmark.small_suite import FRAMES, RATE, SIZE, write_small_suite
+from tests.programs import environment
 
 PROTOCOL = Protocol(size=SIZE)
 SYSTEMS = ("copy", "mesh")
@@ -114,7 +115,7 @@ def run_and_kill(suite: Suite, folder: Path, processes: int, more: int, delay: f
     there = len(list(folder.glob("rows/*/[!.]*")))
     running = subprocess.Popen(
         [sys.executable, script, suite.folder, folder, str(processes)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
     )
     while len(list(folder.glob("rows/*/[!.]*"))) < there + more:
         assert running.poll() is None, "it ended before it was killed"

@@ -25,6 +25,7 @@ from followyouremoji.media.clips import ClipReader
 from followyouremoji.requests.request import ModelChoice
 from tests.docs.snippets import DOCS, snippets
 from tests.job_server.conftest import SHORT, form
+from tests.programs import environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -79,7 +80,7 @@ def test_a_model_that_cannot_be_used_ends_the_server(tmp_path: Path) -> None:
         ],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
         timeout=PATIENCE,
         check=False,
     )
@@ -163,7 +164,7 @@ def test_the_server_s_own_process_imports_no_torch() -> None:
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
         check=True,
     )
     assert ended.stdout == "[]\n"

@@ -36,16 +36,12 @@ from followyouremoji.requests.finding import Finder
 from followyouremoji.requests.request import AnimationRequest, ClipSettings, ModelChoice, Output
 from followyouremoji.settings import AnimationSettings
 from tests.job_server.conftest import ADDRESS, SHORT, form, work_off
+from tests.programs import frames_of
 
 
 def folders(server: JobServer) -> list[str]:
     """Of jobs, that lie on the disk."""
     return sorted(one.name for one in (server.settings.place / "jobs").iterdir())
-
-
-def frames_of(path: Path) -> np.ndarray:
-    with ClipReader(path) as clip:
-        return np.stack([picture for _, picture in clip])
 
 
 @pytest.mark.parametrize("store", [None, "file", "memory"])

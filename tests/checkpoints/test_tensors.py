@@ -1,6 +1,7 @@
 """The released checkpoint's names and shapes against the networks at full size, without memory for a single weight."""
 
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -169,3 +170,26 @@ def test_a_pth_file_that_is_packed_is_not_unpacked(tmp_path: Path) -> None:
             packed.writestr(member.filename, plain.read(member))
     with pytest.raises(WeightsError, match="cannot be read as a file of tensors"):
         read_tensors(tmp_path / "unet.pth")
+
+
+def test_files_of_older_versions_of_torch_are_read(tmp_path: Path) -> None:
+    weights = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4, dtype=torch.float16)}
+    torch.save(weights, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+    found = read_tensors(tmp_path / "a.pth")
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+
+
+def test_an_older_file_that_promises_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    """A text of 4 GB where a few bytes are left."""
+    torch.save({"a": torch.ones(2)}, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "a.pth").read_bytes()
+    text = b"X\x10\0\0\0protocol_version"
+    assert text in content
+    (tmp_path / "a.pth").write_bytes(content.replace(text, text.replace(b"\x10\0\0\0", b"\xf0\xff\xff\xff")))
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match="damaged or incomplete"):
+        read_tensors(tmp_path / "a.pth")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 24

@@ -11,6 +11,7 @@ import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -174,11 +175,13 @@ def read_tensors(file: Path, *, checkpoint: bool = False) -> dict[str, Tensor]:
         with open_tensors(file) as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     try:
-        with regular_file(file) as start:
-            mapped = zipfile.is_zipfile(start)  # older files cannot be
-            if mapped:
-                _check_unpacked(start)
-        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        with regular_file(file) as opened:
+            if zipfile.is_zipfile(opened):
+                _check_unpacked(opened)
+                tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            else:  # older files are read, and from a map no more than is there, whatever they promise
+                with mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
+                    tensors = torch.load(content, map_location="cpu", weights_only=True)  # type: ignore[arg-type]
         if checkpoint:
             tensors = tensors.get("state_dict", tensors)
             tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}

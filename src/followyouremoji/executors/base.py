@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -48,7 +48,7 @@ class Executor(Protocol):
 
     def map(
         self, function: Callable[..., Result], items: Iterable[Item], resource: Resource | None = None
-    ) -> Iterator[Outcome[Item, Result]]:
+    ) -> Generator[Outcome[Item, Result], None, None]:
         """Call `function(item)` for every item and yield each outcome as soon as it is there, in any order.
 
         Parameters
@@ -103,6 +103,6 @@ class Local:
 
     def map(
         self, function: Callable[..., Result], items: Iterable[Item], resource: Resource | None = None
-    ) -> Iterator[Outcome[Item, Result]]:
+    ) -> Generator[Outcome[Item, Result], None, None]:
         for item in items:
             yield Outcome(item, *self._worker.work(function, item, resource))

@@ -6,7 +6,7 @@ import pickle
 import traceback
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -81,7 +81,7 @@ class Pool(ABC, Generic[Handle]):
 
     def map(
         self, function: Callable[..., Result], items: Iterable[Item], resource: Resource | None = None
-    ) -> Iterator[Outcome[Item, Result]]:
+    ) -> Generator[Outcome[Item, Result], None, None]:
         """See `Executor.map`. Raises WorkerLost where workers end before they are ready."""
         if resource is not self._resource[0]:
             self._resource = resource, pickle.dumps(resource)

@@ -90,9 +90,18 @@ class Workspace:
     def make(self) -> None:
         """Make the folders, and remove what a killed run left half-written. Raises OSError where they cannot be
         made."""
-        for folder in (self.out, self.units, self.parts, self.report):
+        for folder in self._folders:
             folder.mkdir(parents=True, exist_ok=True)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove what is half-written, where nobody is at work."""
+        for folder in self._folders:
             clear_stale(folder)
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.out, self.units, self.parts, self.report
 
 
 def failed(unit: Unit, reason: str) -> UnitRecord:

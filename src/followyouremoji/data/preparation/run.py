@@ -6,7 +6,7 @@ Whatever moment a run is killed at, the same command goes on from there and ends
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,16 +88,20 @@ def prepare_clips(
             waiting, changed = _unfinished(units, workspace, packed)
             done = len(units) - len(waiting)
             progress(done, len(units))
-            for outcome in executor.map(partial(prepare_unit, out=out, settings=settings), waiting):
-                try:
-                    outcome.result()
-                except WorkerLost as lost:
-                    workspace.save(failed(outcome.item, str(lost)))
-                done += 1
-                progress(done, len(units))
+            with closing(
+                executor.map(partial(prepare_unit, out=out, settings=settings), waiting)
+            ) as outcomes:
+                for outcome in outcomes:
+                    try:
+                        outcome.result()
+                    except WorkerLost as lost:
+                        workspace.save(failed(outcome.item, str(lost)))
+                    done += 1
+                    progress(done, len(units))
             records = workspace.records()
             shards = pack(workspace, records, settings.shard_megabytes)
         except OSError as reason:
+            workspace.clear()  # of what the other workers were writing
             raise DataError(
                 f"Cannot write to {out}: {reason.strerror or reason}. What is done stays: make room, and give the same command again."
             ) from reason

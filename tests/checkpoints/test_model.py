@@ -77,8 +77,14 @@ def test_pictures_through_the_autoencoder_in_slices_are_the_same(folder, monkeyp
     pictures, codec = random_pictures(5), model.codec
     latents, decoded = codec.encode(pictures), codec.decode(codec.encode(pictures))
     monkeypatch.setattr("followyouremoji.checkpoints.codec.PIXELS_AT_ONCE", 2 * 64 * 64)
+    parts: list[int] = []
+    for name in ("encode", "decode"):
+        whole = getattr(codec.autoencoder, name)
+        noted = lambda part, whole=whole: parts.append(len(part)) or whole(part)  # noqa: E731
+        monkeypatch.setattr(codec.autoencoder, name, noted)
     torch.testing.assert_close(codec.encode(pictures), latents)
     torch.testing.assert_close(codec.decode(latents), decoded)
+    assert parts == [2, 2, 1, 2, 2, 1]
     assert decoded.abs().max() <= 1
 
 

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from followyouremoji.checkpoints import convert_released, load_model, verify_checkpoint
 from followyouremoji.checkpoints.encoders import load_clip_image_encoder
-from followyouremoji.checkpoints.tensors import read_tensors
+from followyouremoji.checkpoints.released import CLIP_VIT_L14
+from followyouremoji.checkpoints.tensors import on_meta, read_tensors
 from followyouremoji.errors import WeightsError
 from followyouremoji.networks import Denoiser, NetworkConfig
 from tests.checkpoints.small_models import (
@@ -259,3 +260,17 @@ def test_no_entry_of_a_folder_leads_to_another_or_to_the_network(copy, tmp_path,
     )
     convert_released(copy, tmp_path / "made", network=RELEASED_NETWORK)
     assert asked == []
+
+
+def test_clip_s_sizes_are_those_of_its_paper() -> None:
+    """ViT-L/14 at 224 pixels (Radford et al. 2021, Table 20): 16 x 16 patches and one token for the whole picture."""
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    network = on_meta(lambda: CLIPVisionModel(CLIPVisionConfig(**CLIP_VIT_L14)))
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    (places,) = (shape for name, shape in shapes.items() if name.endswith("position_embedding.weight"))
+    (patches,) = (shape for name, shape in shapes.items() if name.endswith("patch_embedding.weight"))
+    assert (places, patches) == ((16 * 16 + 1, 1024), (1024, 3, 14, 14))
+    assert sum(name.endswith("mlp.fc1.weight") for name in shapes) == 24
+    assert {shape for name, shape in shapes.items() if name.endswith("mlp.fc1.weight")} == {(4096, 1024)}
+    assert (network.config.num_attention_heads, network.config.hidden_act) == (16, "quick_gelu")

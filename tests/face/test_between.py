@@ -9,6 +9,7 @@ from followyouremoji.face.between import (
     EVEN,
     FURTHEST,
     GAPS_EVEN,
+    NEAR,
     GeneratedPose,
     face_gaps,
     generated_poses,
@@ -105,3 +106,16 @@ def test_between_two_poses_a_spot_is_where_the_landmarks_are_once_and_whole() ->
     assert np.abs(picture.astype(int) - spot(62)).mean() < 0.2
     assert abs(int(picture.min()) - 30) < 6
     assert np.abs(coded_between.astype(int) - coded).max() <= 1
+
+
+def test_pixels_take_the_mean_of_landmarks_by_a_gaussian_of_their_distance() -> None:
+    """Written out for two landmarks between pixels: near ones count by a width of a hundredth of the picture's side."""
+    points = np.full((478, 2), -1000.0)
+    points[:2] = (60.25, 64.5), (63.75, 66.75)
+    away = np.zeros((478, 2))
+    away[0], away[1] = (2.0, 0.0), (0.0, 1.0)
+    points[2:] = np.stack([np.linspace(0, SIZE, 476), np.full(476, 4.5)], axis=1)  # far from both
+    spread = spread_movements(points, away, SIZE)
+    for x, y in ((61, 64), (62, 65), (63, 66)):
+        near = np.exp(-((points[:2] - (x + 0.5, y + 0.5)) ** 2).sum(axis=1) / 2 / (NEAR * SIZE) ** 2)
+        np.testing.assert_allclose(spread[y, x], near @ away[:2] / near.sum(), atol=0.12)

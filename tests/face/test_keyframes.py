@@ -211,3 +211,7 @@ def test_expressions_differ() -> None:
         expression_motion("dance")
     assert len(expression_motion("oh", 60.0)) == 120
     assert "oh" in EXPRESSIONS
+
+
+def test_the_shortest_motion_is_one_frame() -> None:
+    assert len(keyframe_motion([Keyframe(seconds=0.0)], 25.0, 0.001)) == 1

@@ -77,3 +77,32 @@ def test_every_name_can_be_used_to_both_ends() -> None:
             assert pose({slider.name: amount}) == {slider.name: amount}
     for name in set(EXPRESSIONS) - set(names):
         assert pose({name: STRONGEST}) == {name: STRONGEST}
+
+
+def test_heads_turn_by_thirty_degrees_and_all_else_is_a_share_of_a_movement() -> None:
+    """Signed where a movement has two directions."""
+    signed = {
+        "gaze_x",
+        "gaze_y",
+        "left_eye_x",
+        "left_eye_y",
+        "right_eye_x",
+        "right_eye_y",
+        "jaw_aside",
+        "mouth_aside",
+    }
+    for slider in SLIDERS:
+        expected = (
+            (-30.0, 30.0) if slider.group == "head" else (-1.0, 1.0) if slider.name in signed else (0.0, 1.0)
+        )
+        assert (slider.low, slider.high) == expected, slider.name
+
+
+def test_a_gaze_has_a_name_for_each_direction() -> None:
+    directions = {
+        "right": {"gaze_x": 0.5},
+        "left": {"gaze_x": -0.5},
+        "up": {"gaze_y": 0.5},
+        "down": {"gaze_y": -0.5},
+    }
+    assert {name: pose(f"gaze_{name}=0.5") for name in directions} == directions

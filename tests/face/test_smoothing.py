@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.smoothing import smooth_landmarks
-from followyouremoji.face.topology import mean_face
+from followyouremoji.face.smoothing import face_parts, smooth_landmarks
+from followyouremoji.face.topology import INNER_LIPS_LOOP, OUTER_LIPS_LOOP, mean_face
 from tests.face.synthetic import screen_landmarks, turn
 
 SIZE = (512, 512)
@@ -71,3 +71,32 @@ def test_short_motions_stay_whole(clean: np.ndarray, frames: int) -> None:
     assert len(smooth) == frames
     assert error(smooth.landmarks, motion.landmarks) < 0.2
     assert smooth.landmarks.dtype == np.float32
+
+
+def test_each_point_moves_with_one_part() -> None:
+    """With eyes and their lids, brows, the mouth, the irises, or the rest of the face: the nearest within 1 cm."""
+    parts = face_parts()
+    assert sorted(np.concatenate(parts).tolist()) == list(range(478))
+    assert [len(part) for part in parts[5:7]] == [5, 5]
+    owner = {point: number for number, part in enumerate(parts) for point in part.tolist()}
+    named = {
+        159: 0,
+        386: 1,
+        105: 2,
+        334: 3,
+        13: 4,
+        17: 4,
+        468: 5,
+        473: 6,
+        4: 7,
+        152: 7,
+        10: 7,
+        205: 7,
+        425: 7,
+    }
+    assert {point: owner[point] for point in named} == named
+    lips = mean_face()[list(INNER_LIPS_LOOP + OUTER_LIPS_LOOP)]
+    for point in parts[4]:
+        assert np.linalg.norm(lips - mean_face()[point], axis=1).min() < 1.0
+    for point in parts[7]:
+        assert np.linalg.norm(lips - mean_face()[point], axis=1).min() >= 1.0

@@ -62,7 +62,7 @@ HEAVY = (
 FATES: dict[int, str] = {
     pytest.ExitCode.OK: "survives",
     pytest.ExitCode.INTERNAL_ERROR: "unclear",
-    pytest.ExitCode.USAGE_ERROR: "unclear",  # a test of that name is not found
+    pytest.ExitCode.USAGE_ERROR: "not run",  # a test is not found, or what all of them import fails
     pytest.ExitCode.NO_TESTS_COLLECTED: "unclear",
 }
 FIRST_SECONDS, ALL_SECONDS = 20.0, 120.0
@@ -268,10 +268,12 @@ def fate(mutant: Mutant) -> dict[str, Any]:
             limit = SLOWER * sum(seconds[test] for test in some) + 60
             if some and found == "survives":
                 found = outcome(some, limit)
-            if some and found == "unclear":  # a test's parameters are others now
+            if some and found == "not run":  # a test's parameters are others now
                 found = outcome([*dict.fromkeys(test.partition("[")[0] for test in some)], SLOWER * limit)
     finally:
         path.write_text(code)
+    if found == "not run":  # by the names of their functions neither
+        found = "killed"
     return {
         "mutant": asdict(mutant),
         "fate": found,

@@ -9,7 +9,7 @@ import torch
 
 from followyouremoji.animator import AnimationSettings, PortraitAnimator
 from followyouremoji.checkpoints.codec import to_pictures, to_tensor
-from followyouremoji.checkpoints.model import Model, load_model, save_model, split_devices
+from followyouremoji.checkpoints.model import Model, load_model, save_model
 from followyouremoji.errors import SettingsError
 from followyouremoji.face.timeline import timeline
 from followyouremoji.face.warping import warp_portrait
@@ -50,26 +50,6 @@ def test_several_devices_and_batches(animator: PortraitAnimator, portrait: Drawn
     for result in (shared, together):
         assert np.abs(result.astype(int) - alone).max() <= 1
     assert not np.array_equal(alone, frames(animator, prepared, long_clips="chain"))
-
-
-@pytest.mark.parametrize(
-    ("given", "devices"),
-    [
-        (None, [None]),
-        ("cuda:1", ["cuda:1"]),
-        ("cuda:0, cuda:1", ["cuda:0", "cuda:1"]),
-        (("cpu", "cpu"), ["cpu", "cpu"]),
-        (torch.device("cpu"), [torch.device("cpu")]),
-    ],
-)
-def test_devices_by_name(given: object, devices: list) -> None:
-    assert split_devices(given) == devices
-
-
-@pytest.mark.parametrize("given", ["", "cpu,", ()])
-def test_no_devices(given: object) -> None:
-    with pytest.raises(SettingsError, match="names no device"):
-        split_devices(given)
 
 
 def test_a_held_pose_is_generated_once(animator: PortraitAnimator, prepared: Prepared) -> None:

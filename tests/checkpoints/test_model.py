@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from followyouremoji.checkpoints import ModelConfig, load_model, save_model
 from followyouremoji.checkpoints.codec import to_pictures, to_pixels, to_tensor
 from followyouremoji.checkpoints.encoders import CLIP_MEAN, CLIP_STD, clip_pixels
-from followyouremoji.checkpoints.model import empty_networks
+from followyouremoji.checkpoints.model import empty_networks, split_devices
 from followyouremoji.config import parse
 from followyouremoji.errors import SettingsError, WeightsError
 from followyouremoji.networks.cpu_kernels import CpuConvolution, CpuLinear
@@ -284,3 +284,23 @@ def test_pictures_are_coded_in_float32_whatever_a_run_computes_in() -> None:
         assert torch.equal(codec.encode(pictures), latents)
         decoded = codec.decode(latents)
     assert torch.equal(decoded, codec.decode(latents))
+
+
+@pytest.mark.parametrize(
+    ("given", "devices"),
+    [
+        (None, [None]),
+        ("cuda:1", ["cuda:1"]),
+        ("cuda:0, cuda:1", ["cuda:0", "cuda:1"]),
+        (("cpu", "cpu"), ["cpu", "cpu"]),
+        (torch.device("cpu"), [torch.device("cpu")]),
+    ],
+)
+def test_devices_by_name(given: object, devices: list) -> None:
+    assert split_devices(given) == devices
+
+
+@pytest.mark.parametrize("given", ["", "cpu,", ()])
+def test_no_devices(given: object) -> None:
+    with pytest.raises(SettingsError, match="names no device"):
+        split_devices(given)

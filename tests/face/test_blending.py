@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from followyouremoji.face.blending import MARGIN, blend_face, place_face
-from followyouremoji.face.topology import mean_face
+from followyouremoji.face.topology import FACE_OVAL_LOOP, mean_face
 from followyouremoji.face.window import face_window
 
 
@@ -86,3 +86,15 @@ def test_the_edge_of_a_blended_face_is_soft_and_at_its_contour(points) -> None:
     assert 60 < row[int(left)] < 140
     assert row[: int(left - 14)].max() == 0
     assert np.abs(np.diff(row)).max() < 25
+
+
+def test_only_pixels_around_the_face_are_touched(points) -> None:
+    """Where the picture is wider than high and the face is not in its middle."""
+    placed = points + np.array([240.0, 60.0])
+    picture = np.random.default_rng(0).integers(0, 256, (460, 900, 3)).astype(np.uint8)
+    blended = blend_face(picture, 255 - picture, placed)
+    rows, columns = (np.flatnonzero((blended != picture).any(axis=(2, axis))) for axis in (1, 0))
+    oval = placed[list(FACE_OVAL_LOOP)]
+    for found, axis in ((columns, 0), (rows, 1)):
+        assert abs(found.min() - oval[:, axis].min()) < 40
+        assert abs(found.max() - oval[:, axis].max()) < 40

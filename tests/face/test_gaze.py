@@ -293,3 +293,16 @@ def test_the_released_alignment_knows_nothing_of_it() -> None:
 def test_another_word_for_it_is_refused() -> None:
     with pytest.raises(SettingsError, match="'auto', 'on' or 'off'"):
         AlignmentSettings(conjugate_gaze="maybe")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("apart", "usual"),
+    [((15.0, 6.0), (15.0, 6.0)), ((-25.0, -10.0), (-15.0, -6.0)), ((45.0, 20.0), (0.0, 0.0))],
+)
+def test_how_eyes_are_built_is_at_most_20_degrees_across_and_8_upwards(
+    apart: tuple[float, float], usual: tuple[float, float]
+) -> None:
+    """What differs by more is an expression, and by twice that wholly one."""
+    directions = np.zeros((5, 2, 2))
+    directions[:, 0] = apart
+    assert usual_difference(Gaze(directions, np.ones((5, 2)))) == pytest.approx(usual)

@@ -215,3 +215,13 @@ def test_expressions_differ() -> None:
 
 def test_the_shortest_motion_is_one_frame() -> None:
     assert len(keyframe_motion([Keyframe(seconds=0.0)], 25.0, 0.001)) == 1
+
+
+def test_a_pose_between_two_keyframes_is_between_theirs() -> None:
+    """What only one of them has goes from rest or to it."""
+    keys = (
+        Keyframe(seconds=0.0, pose={"smile": 0.4, "yaw": 10.0}, easing="linear"),
+        Keyframe(seconds=1.0, pose={"yaw": 20.0, "mouth_open": 0.8}, easing="linear"),
+    )
+    between = Keyframes(keyframes=keys).pose_at(0.25)
+    assert between == pytest.approx({"smile": 0.3, "yaw": 12.5, "mouth_open": 0.2})

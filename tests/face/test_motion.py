@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -281,3 +282,12 @@ def test_a_slice_keeps_its_times() -> None:
     assert part.timestamps[0] == motion.timestamps[4]
     assert part.duration == pytest.approx(4 / 29.97)
     np.testing.assert_array_equal(part.blendshapes, motion.blendshapes[4:8])  # type: ignore[index]
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    whole = wandering()
+    assert whole.blendshapes is not None
+    scores = whole.blendshapes.copy()
+    scores[1, 3] = np.nan
+    with pytest.raises(MotionError):
+        replace(whole, blendshapes=scores)

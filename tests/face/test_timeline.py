@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from followyouremoji.face.motion import Motion
-from followyouremoji.face.timeline import Timeline, find_cuts, held_poses, looped, timeline
+from followyouremoji.face.timeline import Timeline, _usual_around, find_cuts, held_poses, looped, timeline
 
 FRAMES = 40
 RATE = 25.0
@@ -166,3 +166,11 @@ def test_some_poses_alone() -> None:
     assert some.cuts == (2,)
     assert some.circular
     assert not whole.only(np.array([0])).circular
+
+
+def test_what_is_usual_is_the_fourth_largest_movement_around() -> None:
+    """Of 6 frames before and 6 after, in a clip that is as long; the larger neighbour where that moves more."""
+    values = np.array([1.0, 9.0, 2.0, 8.0, 3.0, 0.0, 5.0, 0.0, 4.0, 7.0, 2.0, 6.0, 1.0])
+    assert _usual_around(values)[6] == 6.0  # of 9, 8, 7, 6, ...
+    assert _usual_around(values)[2] == 9.0  # beside it
+    assert _usual_around(np.array([3.0]))[0] == 0.0

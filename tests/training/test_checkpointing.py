@@ -45,11 +45,13 @@ def test_only_a_run_s_own_checkpoints_are_read_and_removed(tmp_path) -> None:
     others = [folder / name for name in ("step-00000009-best.pt", "step-7.pt", "step-00000004.pt.backup")]
     for other in others:
         other.write_bytes(b"a user's")
-    (folder / ".step-00000006.0a1b2c3d.part.pt").mkdir()  # a killed run was writing
+    (folder / ".step-00000006.0a1b2c3d.part.pt").mkdir()  # killed runs were writing
+    (tmp_path / ".origin.0a1b2c3d.part.json").mkdir()
     assert float(averaged_weights(tmp_path)["a"][0]) == 5
     write_checkpoint(tmp_path, state(10), keep=1)
     remove_parts(tmp_path)
     assert sorted(folder.iterdir()) == sorted([*others, folder / "step-00000010.pt"])
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_averages_stand_before_the_weights_they_are_of(tmp_path) -> None:

@@ -45,9 +45,9 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove the half-written checkpoints that a killed run left in its folder."""
-    if (folder / FOLDER).is_dir():
-        clear_stale(folder / FOLDER)
+    """Remove what a killed run left half-written in its folder, checkpoints and what lies beside them."""
+    for place in (folder, folder / FOLDER):
+        clear_stale(place)
 
 
 def step_of(file: Path) -> int:

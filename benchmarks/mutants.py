@@ -25,7 +25,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -189,19 +188,10 @@ class Cover:
         self._files = {path.split("/src/followyouremoji/")[1]: path for path in self._data.measured_files()}
 
     def tests(self, mutant: Mutant) -> set[str]:
-        """Of a line that runs when its module is imported: all that execute any line of the module."""
-        lines = self._lines(mutant.module)
-        found = (
-            lines.get(mutant.line, []) if self.runs_in_tests(mutant) else chain.from_iterable(lines.values())
-        )
-        return {one.rsplit("|", 1)[0] for one in found if one}
-
-    def runs_in_tests(self, mutant: Mutant) -> bool:
-        """Whether a line runs within tests, not when they are collected."""
-        return any(self._lines(mutant.module).get(mutant.line, []))
-
-    def _lines(self, module: str) -> dict[int, list[str]]:
-        return self._data.contexts_by_lineno(self._files[module]) if module in self._files else {}
+        if mutant.module not in self._files:
+            return set()
+        lines = self._data.contexts_by_lineno(self._files[mutant.module])
+        return {one.rsplit("|", 1)[0] for one in lines.get(mutant.line, []) if one}
 
 
 def tested(
@@ -249,10 +239,13 @@ def fate(mutant: Mutant) -> dict[str, Any]:
     tree, cover, seconds = workplace.tree, workplace.cover, workplace.seconds
     path = tree / "src" / "followyouremoji" / mutant.module
     own = Path("tests", mutant.module).with_name(f"test_{Path(mutant.module).name}").as_posix()
-    chosen = cover.tests(mutant)
-    if not cover.runs_in_tests(mutant):  # what a module holds is read by who imports it
-        chosen |= {test for test in seconds if imports(tree / test.partition("::")[0], mutant.module)}
-    tests = sorted(chosen & seconds.keys(), key=lambda test: (not test.startswith(own), seconds[test]))
+    # What is read once and remembered is executed by the first test alone, and what is made at import by none.
+    naming = {test for test in seconds if names(tree / test.partition("::")[0], mutant.module)}
+    covering = cover.tests(mutant)
+    tests = sorted(
+        (covering | naming) & seconds.keys(),
+        key=lambda test: (not test.startswith(own), test not in covering, seconds[test]),
+    )
     code = path.read_text()
     changed = mutate_code(code, get_operator(f"core/{mutant.operator}")(), mutant.occurrence)
     change = "".join(
@@ -270,10 +263,9 @@ def fate(mutant: Mutant) -> dict[str, Any]:
                 found = outcome(some, limit)
             if some and found == "not run":  # a test's parameters are others now
                 found = outcome([*dict.fromkeys(test.partition("[")[0] for test in some)], SLOWER * limit)
+                found = "killed" if found == "not run" else found  # what all tests import fails
     finally:
         path.write_text(code)
-    if found == "not run":  # by the names of their functions neither
-        found = "killed"
     return {
         "mutant": asdict(mutant),
         "fate": found,
@@ -283,14 +275,11 @@ def fate(mutant: Mutant) -> dict[str, Any]:
 
 
 @cache
-def imports(file: Path, module: str) -> bool:
+def names(file: Path, module: str) -> bool:
     """Whether a file of tests names a module."""
-    *rooms, name = Path(module).with_suffix("").parts
-    names = (
-        ".".join(["followyouremoji", *rooms, name]),
-        f"from {'.'.join(['followyouremoji', *rooms])} import {name}",
-    )
-    return any(one in file.read_text() for one in names)
+    *rooms, name = "followyouremoji", *Path(module).with_suffix("").parts
+    ways = (".".join([*rooms, name]), f"from {'.'.join(rooms)} import {name}")
+    return any(way in file.read_text() for way in ways)
 
 
 def within(tests: list[str], seconds: dict[str, float], limit: float) -> list[str]:

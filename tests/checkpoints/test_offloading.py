@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -143,3 +144,15 @@ def test_turns_are_for_large_models(tmp_path: Path) -> None:
     assert turns_pay(files, cpu)
     assert not turns_pay({"denoiser": files["denoiser"]}, cpu)
     assert load_model("bundled", "cpu", offload=None).turns is None
+
+
+@pytest.mark.parametrize(("memory", "take_turns"), [(8e9, True), (24e9, False)])
+def test_on_a_gpu_networks_take_turns_where_they_fill_a_quarter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: float, take_turns: bool
+) -> None:
+    """Networks of 3 GB on cards of 8 and of 24."""
+    with (tmp_path / "denoiser").open("wb") as opened:
+        opened.truncate(int(3e9))
+    card = SimpleNamespace(total_memory=int(memory))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    assert turns_pay({"denoiser": tmp_path / "denoiser"}, torch.device("cuda")) == take_turns

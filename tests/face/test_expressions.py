@@ -53,7 +53,7 @@ def measured(shown: Expression) -> dict[str, float]:
     ):
         found |= {f"{part} left y": moved[left, 1], f"{part} right y": moved[right, 1]}
     found |= {"brow inside left x": moved[336, 0], "brow inside left z": moved[336, 2]}
-    found |= {f"cheek left {axis}": moved[425, "xyz".index(axis)] for axis in "xz"}
+    found |= {f"cheek left {axis}": moved[425, "xyz".index(axis)] for axis in "xyz"}
     found |= {
         f"{lip} lip {axis}": moved[point, "xyz".index(axis)]
         for lip, point in (("upper", 13), ("lower", 14))

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -103,3 +104,7 @@ def test_both_graphs_agree_on_real_portraits_and_a_fast_clip(mesh: FaceDetector)
         frame = np.ascontiguousarray(clip.read()[1][..., ::-1])
         (one,), (other,) = graph.faces(frame), task.faces(frame)
         assert apart(other.normalised, one.normalised) < 1
+
+
+def test_the_mesh_is_there_where_the_wheel_brings_it() -> None:
+    assert has_mesh() == (find_spec("mediapipe.python") is not None)

@@ -82,7 +82,9 @@ def test_each_side_has_a_room_of_its_own(side: str, place: int, end: int) -> Non
     margin = MARGIN * np.ptp(own, axis=0).max() * (1 if place < 2 else -1)
     assert furthest == pytest.approx(end + margin, abs=0.1)
     assert [one.side.removeprefix("to the ") for one in eased] == [side]
-    assert eased[0].wanted > eased[0].given > 0
+    went = np.abs(ends[-1].mean(axis=0) - own.mean(axis=0)).max() / np.ptp(own, axis=0).max()
+    assert eased[0].given == pytest.approx(went, rel=0.1)  # in sizes of the face
+    assert eased[0].wanted > eased[0].given
 
 
 def test_a_head_comes_no_nearer_than_its_picture_has_room_for() -> None:

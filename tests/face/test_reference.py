@@ -83,7 +83,7 @@ def filtered() -> np.ndarray:
     steady, seen = LandmarkFilter(), jittery()
     return np.stack(
         [
-            steady(one, seen.size, time)[:, :2] * seen.size
+            steady(one, (640, 360), time)[:, :2] * (640, 360)
             for one, time in zip(seen.landmarks, seen.timestamps, strict=True)
         ]
     )
@@ -119,7 +119,7 @@ CASES: dict[str, Callable[[], np.ndarray]] = {
         hello(), portrait("max"), expression=1.4, mouth=0.5, brows=1.3, eyes=0.8, gaze=1.5, head_strength=0.5
     ),
     "posed": lambda: aligned(hello(), portrait("fox"), pose="smile=0.5,yaw=10,gaze_x=0.5,blink=0.3"),
-    "as released": lambda: aligned(hello(), portrait("emoji"), head="absolute"),
+    "as released": lambda: aligned(hello(), portrait("emoji"), head="absolute", gaze=0.7),
     "one direction for both eyes": lambda: aligned(jittery(), portrait("ada"), conjugate_gaze="on"),
     "own eyes": lambda: aligned(jittery(), portrait("ada"), conjugate_gaze="off"),
     "an open mouth replaced": lambda: aligned(

@@ -415,3 +415,23 @@ def test_settings_that_a_model_cannot_be_used_with(released: Case, paper: Case) 
         released.chunks(5, strategy="keyframes")
     with pytest.raises(SettingsError, match="at most 32 frames"):
         paper.chunks(5, window=33)
+
+
+def test_frames_that_follow_others_keep_their_warps_where_all_have_them() -> None:
+    one, other = torch.zeros(2, 4, 1, 1), torch.ones(3, 4, 1, 1)
+    both = Sampled(one, one).followed_by(Sampled(other, -other))
+    assert both.warped is not None
+    assert torch.equal(both.latents, torch.cat([one, other]))
+    assert torch.equal(both.warped, torch.cat([one, -other]))
+    for first, second in ((one, None), (None, other), (None, None)):
+        assert Sampled(one, first).followed_by(Sampled(other, second)).warped is None
+
+
+def test_a_pass_is_forecast_where_fewer_are_computed_than_there_are_steps() -> None:
+    cache = ForecastSettings(passes=4)
+    assert [SamplingSettings(steps=steps, cache=cache).forecasts for steps in (3, 4, 5)] == [
+        False,
+        False,
+        True,
+    ]
+    assert not SamplingSettings(steps=30).forecasts

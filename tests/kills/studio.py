@@ -88,9 +88,12 @@ class Visit:
             time.sleep(0.1)
 
     def leave(self) -> int:
-        """End the studio; its exit code."""
+        """End the studio; its exit code. Raises Gone."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(PATIENCE)
+        code = self._process.wait(PATIENCE)
+        if code == -signal.SIGKILL:
+            raise Gone
+        return code
 
 
 def killed_studio(place: Path, times: int, seed: int = 0) -> Tally:

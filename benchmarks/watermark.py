@@ -52,6 +52,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     files = options.files or [portrait_path(f"bundled:{name}") for name in BUNDLED]
+    if missing := [str(file) for file in files if not file.is_file()]:
+        parser.error(f"there is no file {', '.join(missing)}")
     try:
         options.output.mkdir(exist_ok=True)
         figures = {

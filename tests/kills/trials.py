@@ -105,8 +105,8 @@ class Unbroken:
                     yield f"{path.relative_to(folder)} is damaged"
 
     def faults_at_the_end(self, folder: Path, ended: Ended) -> Iterator[str]:
-        """What is wrong where a command came to its end."""
-        if ended.code != 0:
+        """What is wrong where a command came to its end, or will not replace what was finished before it was killed."""
+        if ended.code != 0 and "exists already" not in ended.printed:
             yield f"exit code {ended.code}: {ended.printed}"
             return
         yield from self.faults(folder)

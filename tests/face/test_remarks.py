@@ -23,12 +23,12 @@ def own(opened: float = 0.0, **shows: float) -> OwnFace:
 @pytest.mark.parametrize(
     ("face", "words"),
     [
-        (own(1.4, mouth=0.5), "its open mouth gave way"),
+        (own(0.8, mouth=0.5), "its open mouth gave way"),
         (own(0.1, mouth=0.5), "the expression of its mouth gave way"),
         (own(right_eye=0.5), "its closed eye gave way"),
-        (own(1.4, mouth=0.5, brows=0.5), "its open mouth and the expression of its brows gave way"),
+        (own(0.8, mouth=0.5, brows=0.5), "its open mouth and the expression of its brows gave way"),
         (
-            own(1.4, mouth=0.5, brows=0.5, right_eye=0.5, left_eye=0.5),
+            own(0.8, mouth=0.5, brows=0.5, right_eye=0.5, left_eye=0.5),
             "its open mouth, the expression of its brows and its closed eyes gave way",
         ),
     ],

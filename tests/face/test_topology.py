@@ -117,3 +117,10 @@ def test_rows_go_along_the_mesh(row: topology.Loop) -> None:
 def test_rows_lie_below_each_other(rows: list[topology.Loop]) -> None:
     heights = [mean_face()[list(row), 1].mean() for row in rows]
     assert heights == sorted(heights, reverse=True)
+
+
+def test_the_corners_of_the_eyes_are_the_ends_of_their_lids() -> None:
+    lids = (topology.RIGHT_EYE_UPPER, topology.LEFT_EYE_UPPER)
+    assert topology.OUTER_EYE_CORNERS == tuple(lid[0] for lid in lids)
+    assert topology.INNER_EYE_CORNERS == tuple(lid[-1] for lid in lids)
+    assert (topology.RIGHT_EYE_CORNERS, topology.LEFT_EYE_CORNERS) == tuple((lid[0], lid[-1]) for lid in lids)

@@ -120,7 +120,8 @@ def test_rows_lie_below_each_other(rows: list[topology.Loop]) -> None:
 
 
 def test_the_corners_of_the_eyes_are_the_ends_of_their_lids() -> None:
-    lids = (topology.RIGHT_EYE_UPPER, topology.LEFT_EYE_UPPER)
-    assert topology.OUTER_EYE_CORNERS == tuple(lid[0] for lid in lids)
-    assert topology.INNER_EYE_CORNERS == tuple(lid[-1] for lid in lids)
-    assert (topology.RIGHT_EYE_CORNERS, topology.LEFT_EYE_CORNERS) == tuple((lid[0], lid[-1]) for lid in lids)
+    for side in ("RIGHT", "LEFT"):
+        lid, corners = (getattr(topology, f"{side}_{name}") for name in ("EYE_UPPER", "EYE_CORNERS"))
+        assert corners == (lid[0], lid[-1])
+    both = np.array([topology.RIGHT_EYE_CORNERS, topology.LEFT_EYE_CORNERS])
+    np.testing.assert_array_equal(both.T, [topology.OUTER_EYE_CORNERS, topology.INNER_EYE_CORNERS])

@@ -90,21 +90,21 @@ def filtered() -> np.ndarray:
 
 
 def fitted() -> np.ndarray:
-    """Faces of people, an animal and one turned aside, and one of which two points are doubted."""
+    """Faces of a person, an animal and one turned aside, and one whose nose is misplaced."""
     turned = Landmarks(landmarks_of(mean_face(), yaw=0.6), (512, 512))
     faces = list[np.ndarray]()
-    for landmarks, left_out in (
-        (portrait("ada"), ()),
-        (portrait("fox"), ()),
-        (turned, ("left",)),
-        (portrait("max"), ("pupil",)),
+    for landmarks, left_out, misplaced in (
+        (portrait("ada"), "none", {}),
+        (portrait("fox"), "none", {}),
+        (turned, "left", {}),
+        (portrait("max"), "pupil", {"nose_tip": (30.0, 20.0)}),
     ):
-        names = [name for name in POINTS if not any(part in name for part in left_out)]
+        points = landmarks.points.astype(float)
         placed = {
-            name: landmarks.points[list(POINTS[name].landmarks)].astype(float).mean(axis=0) for name in names
+            name: points[list(one.landmarks)].mean(axis=0) + misplaced.get(name, (0.0, 0.0))
+            for name, one in POINTS.items()
+            if left_out not in name
         }
-        if len(faces) == 3:
-            placed["nose_tip"] = placed["nose_tip"] + [30.0, 20.0]
         faces.append(fit_face(placed, (512, 512)).landmarks.points)
     return np.stack(faces)
 
